@@ -1,0 +1,201 @@
+"""Find a running gait: an evolution-strategy search over a pattern generator of the limbs and spine.
+
+The generator is one phase that advances at the stride frequency, and for each limb joint an
+offset, an amplitude and a phase, plus a second harmonic for the joints that drive the leg, so that
+stance and swing need not be alike. Left and right are half a cycle apart (a trot) or together (a
+bound). The stride frequency cannot leave 3-6 Hz, where rats gallop; left alone the search finds a
+quicker, un-ratlike shuffle.
+
+The search starts in coarse physics and ends in stock physics, where the same gait is a third slower.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from agent.training.body import Bodies
+from agent.training.search import SearchSettings, SearchState, search, write_arrays
+
+Array = np.ndarray
+
+STRIDE_HZ = (3.0, 6.0)
+N_PHASES = 64
+OSCILLATING = (
+    "hip_extend", "knee", "ankle", "shoulder", "elbow", "wrist",
+    "scapula_extend", "hip_abduct", "scapula_abduct",
+)  # fmt: skip
+TWO_HARMONICS = ("hip_extend", "knee", "ankle", "shoulder", "elbow", "scapula_extend")
+FORELIMB = ("shoulder", "elbow", "wrist", "scapula_extend", "scapula_abduct")
+HELD = ("hip_supinate", "toe", "scapula_supinate", "shoulder_sup", "finger")
+SPINE = ("lumbar_extend", "cervical_extend")
+N_PARAMETERS = (
+    2 + 3 * len(OSCILLATING) + 2 * len(TWO_HARMONICS) + len(HELD) + 3 * len(SPINE) + 2
+)
+
+
+@dataclass(frozen=True)
+class GaitSettings:
+    """Settings of the gait search; `style` is "trot" or "bound"."""
+
+    style: str = "trot"
+    target_speed_m_s: float = 1.3
+    coarse_generations: int = 200
+    stock_generations: int = 80
+    population: int = 40
+    rollout_s: float = 2.4
+    seed: int = 1
+
+
+@dataclass(frozen=True)
+class Gait:
+    """A gait as a table: `control` (N_PHASES, actuators) over one cycle, at `stride_hz`."""
+
+    control: Array
+    stride_hz: float
+
+    def save(self, path: Path) -> None:
+        write_arrays(path, control=self.control, stride_hz=np.array(self.stride_hz))
+
+
+def load(path: Path) -> Gait:
+    """The gait that `Gait.save` wrote."""
+    with np.load(path, allow_pickle=False) as saved:
+        return Gait(saved["control"], float(saved["stride_hz"]))
+
+
+def sided(joint: str, side: str) -> str:
+    """The name of a limb joint's actuator on one side: ("hip_extend", "L") -> "hip_L_extend"."""
+    for girdle in ("hip", "scapula"):
+        if joint.startswith(girdle + "_"):
+            return joint.replace(girdle + "_", f"{girdle}_{side}_")
+    return f"{joint}_{side}"
+
+
+def stride_hz(parameters: Array) -> Array:
+    """(n, parameters) to stride frequencies (n,), always inside `STRIDE_HZ`."""
+    low, high = STRIDE_HZ
+    return (low + high) / 2 + (high - low) / 2 * np.tanh(parameters[:, 0])
+
+
+def pattern(parameters: Array, phase: Array, actuators: Mapping[str, int], style: str) -> Array:
+    """Control signals of the pattern generator.
+
+    Args:
+        parameters: (n, N_PARAMETERS), all of order one.
+        phase: (n, t) in cycles.
+        actuators: name to index.
+        style: "trot" or "bound".
+
+    Returns:
+        (n, t, actuators) in [-1, 1].
+    """
+    turn = 2 * np.pi * phase
+    values = iter(parameters.T[1:, :, None])
+    between_sides = np.pi if style == "trot" else 0.0
+    between_girdles = np.pi + 2 * next(values)
+    control = np.zeros((*phase.shape, len(actuators)))
+    for joint in OSCILLATING:
+        offset, amplitude, lag = 0.5 * next(values), 0.5 * next(values), 2 * next(values)
+        if joint in TWO_HARMONICS:
+            amplitude2, lag2 = 0.25 * next(values), 2 * next(values)
+        else:
+            amplitude2 = lag2 = np.zeros_like(lag)
+        for index, side in enumerate("LR"):
+            angle = turn + between_sides * index
+            if joint in FORELIMB:
+                angle = angle + between_girdles
+            control[:, :, actuators[sided(joint, side)]] = (
+                offset
+                + amplitude * np.sin(angle + lag)
+                + amplitude2 * np.sin(2 * angle + lag2)
+            )
+    for joint in HELD:
+        offset = 0.5 * next(values)
+        for side in "LR":
+            control[:, :, actuators[sided(joint, side)]] = offset
+    # with both sides half a cycle apart the spine flexes twice a stride
+    spine_turn = 2 * turn if style == "trot" else turn
+    for joint in SPINE:
+        offset, amplitude, lag = 0.5 * next(values), 0.5 * next(values), 2 * next(values)
+        control[:, :, actuators[joint]] = offset + amplitude * np.sin(spine_turn + lag)
+    bend, lag = 0.5 * next(values), 2 * next(values)
+    if style == "trot":
+        control[:, :, actuators["lumbar_bend"]] = bend * np.sin(turn + lag)
+    return np.clip(control, -1, 1)
+
+
+def cost_of(
+    bodies: Bodies, settings: GaitSettings, parameters: Array, speed_only: bool = False
+) -> Array:
+    """Cost of each candidate (n, N_PARAMETERS): slow, drifting, tilting, turning and bouncing cost.
+
+    With `speed_only`, the forward speeds in m/s instead.
+    """
+    ticks = round(settings.rollout_s * 50)
+    settled = ticks // 3
+    phase = stride_hz(parameters)[:, None] * np.arange(ticks) * 0.02
+    actions = pattern(parameters, phase, bodies.actuators, settings.style)
+    states, _ = bodies.run(np.tile(bodies.start, (len(parameters), 1)), actions)
+    finite = np.isfinite(states).all((1, 2))
+    motion = bodies.motion(np.where(finite[:, None, None], states, 0.0))
+    speed = (motion.x_m[:, -1] - motion.x_m[:, settled]) / ((ticks - 1 - settled) * 0.02)
+    if speed_only:
+        return np.where(finite, speed, np.nan)
+    upright = motion.upright
+    bounce = np.abs(np.diff(motion.z_m[:, settled:], axis=1)).mean(1) / 0.02
+    wobble = np.abs(np.diff(upright[:, settled:], axis=1)).mean(1) / 0.02
+    cost = (
+        -2 * np.minimum(speed, settings.target_speed_m_s)
+        + 0.5 * np.abs(motion.y_m[:, -1])
+        + 0.5 * (1 - upright).mean(1)
+        + 0.5 * (1 - np.cos(motion.yaw_rad)).mean(1)
+        + 0.2 * bounce
+        + 0.02 * wobble
+        + 0.02 * (parameters**2).mean(1)
+        + 1.0 * (upright.min(1) < 0.5)
+    )
+    return np.where(finite, cost, 10.0)
+
+
+def find(
+    settings: GaitSettings,
+    folder: Path,
+    threads: int,
+    report: Callable[[str, SearchState, float, float], None],
+) -> Gait:
+    """Search in coarse, then in stock physics, resuming what `folder` holds; writes `gait.npz`."""
+    start = np.zeros(N_PARAMETERS)
+    sigma = 0.4
+    plan = (
+        ("coarse", True, settings.coarse_generations),
+        ("stock", False, settings.stock_generations),
+    )
+    for name, coarse, generations in plan:
+        bodies = Bodies(coarse=coarse, threads=threads)
+
+        def cost(candidates: Array, bodies: Bodies = bodies) -> Array:
+            return cost_of(bodies, settings, candidates)
+
+        def progress(state: SearchState, bodies: Bodies = bodies, name: str = name) -> None:
+            speed = np.nan
+            if state.generation % 10 == 0:
+                speed = float(cost_of(bodies, settings, state.mean[None], speed_only=True)[0])
+            report(name, state, speed, float(stride_hz(state.mean[None])[0]))
+
+        result = search(
+            cost,
+            start,
+            SearchSettings(generations, settings.population, sigma, settings.seed),
+            folder / f"gait-{name}.npz",
+            progress,
+        )
+        start, sigma = result.mean, 0.1
+    phase = np.arange(N_PHASES)[None] / N_PHASES
+    control = pattern(start[None], phase, bodies.actuators, settings.style)[0]
+    gait = Gait(control, float(stride_hz(start[None])[0]))
+    gait.save(folder / "gait.npz")
+    return gait

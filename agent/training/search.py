@@ -1,0 +1,138 @@
+"""A resumable evolution-strategy search (CMA-ES), used for the gait and the steering law.
+
+What has to survive an interruption is small: the mean, the step size, the covariance, the best
+candidate so far and the generation. It is written to an `.npz` file every generation; evolution
+paths start afresh after a resume, which costs a few generations at most.
+"""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import cma
+import numpy as np
+
+Array = np.ndarray
+Cost = Callable[[Array], Array]
+
+
+@dataclass(frozen=True)
+class SearchSettings:
+    """How long and how wide to search: generations, candidates per generation, step size."""
+
+    generations: int
+    population: int
+    sigma: float
+    seed: int
+
+
+@dataclass(frozen=True)
+class SearchState:
+    """Where a search stands; `mean` is its answer."""
+
+    mean: Array
+    sigma: float
+    covariance: Array
+    generation: int
+    best: Array
+    best_cost: float
+
+
+def write_arrays(path: Path, **arrays: Array) -> None:
+    """Write an `.npz` file so that a reader sees the old one or the new one, never a part."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, temporary = tempfile.mkstemp(dir=path.parent, suffix=".partial")
+    try:
+        with os.fdopen(handle, "wb") as file:
+            np.savez(file, **arrays)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(temporary, path)
+    except BaseException:
+        Path(temporary).unlink(missing_ok=True)
+        raise
+
+
+def load_state(path: Path) -> SearchState | None:
+    """The state saved at `path`, or None where there is none."""
+    if not path.exists():
+        return None
+    with np.load(path, allow_pickle=False) as saved:
+        return SearchState(
+            mean=saved["mean"],
+            sigma=float(saved["sigma"]),
+            covariance=saved["covariance"],
+            generation=int(saved["generation"]),
+            best=saved["best"],
+            best_cost=float(saved["best_cost"]),
+        )
+
+
+def search(
+    cost: Cost,
+    start: Array,
+    settings: SearchSettings,
+    checkpoint: Path,
+    report: Callable[[SearchState], None],
+) -> SearchState:
+    """Minimise `cost`, from `start` or from the checkpoint where there is one.
+
+    Args:
+        cost: candidates (n, parameters) to costs (n,), lower is better.
+        start: (parameters,) the first mean.
+        settings: length, width and seed.
+        checkpoint: `.npz` file, written every generation.
+        report: called after every generation.
+    """
+    state = load_state(checkpoint)
+    if state is None:
+        state = SearchState(
+            start, settings.sigma, np.eye(len(start)), 0, start, float("inf")
+        )
+    while state.generation < settings.generations:
+        strategy = cma.CMAEvolutionStrategy(
+            state.mean,
+            state.sigma,
+            {
+                "popsize": settings.population,
+                "seed": settings.seed + 1000 * state.generation + 1,
+                "verbose": -9,
+                "maxiter": np.inf,
+                "CMA_stds": np.sqrt(np.diag(state.covariance)),
+            },
+        )
+        if state.generation:
+            # `cma` scales coordinates by CMA_stds, so what is left to restore is the correlation
+            spread = np.sqrt(np.diag(state.covariance))
+            strategy.sm.C[:] = state.covariance / np.outer(spread, spread)
+            strategy.sm.update_now()
+        while state.generation < settings.generations:
+            candidates = strategy.ask()
+            costs = np.asarray(cost(np.asarray(candidates)), float)
+            strategy.tell(candidates, list(costs))
+            winner = int(costs.argmin())
+            better = costs[winner] < state.best_cost
+            scale = np.asarray(strategy.sigma_vec.scaling) * np.ones(len(start))
+            state = SearchState(
+                mean=np.asarray(strategy.mean),
+                sigma=float(strategy.sigma),
+                covariance=strategy.sm.C * np.outer(scale, scale),
+                generation=state.generation + 1,
+                best=np.asarray(candidates[winner]) if better else state.best,
+                best_cost=float(costs[winner]) if better else state.best_cost,
+            )
+            write_arrays(
+                checkpoint,
+                mean=state.mean,
+                sigma=np.array(state.sigma),
+                covariance=state.covariance,
+                generation=np.array(state.generation),
+                best=state.best,
+                best_cost=np.array(state.best_cost),
+            )
+            report(state)
+    return state
