@@ -1,0 +1,324 @@
+"""A subject: a trained network with its body, on disk one folder, in use one object with `step`.
+
+    subjects/runner/subject.toml          name, architecture, order of the senses, training, versions, licence
+    subjects/runner/weights.safetensors   the network
+    subjects/runner/card.md, scores.json  what it can do, measured
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import tomllib
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load as load_tensors
+from safetensors.torch import save as save_tensors
+
+from agent.errors import SubjectError
+from agent.interventions import Intervention, by_layer
+from agent.network import Network, NetworkConfig
+from agent.network_step import Activity, NetworkStep
+
+Array = np.ndarray
+
+FORMAT = 1
+CAMERA = "walker/egocentric_camera"
+FOLDER_VARIABLE = "RODENT_RIG_SUBJECTS"
+_TOML, _WEIGHTS = "subject.toml", "weights.safetensors"
+
+
+@dataclass(frozen=True)
+class Layer:
+    """One layer of the network: its name and how many units it has."""
+
+    name: str
+    n_units: int
+
+
+@dataclass(frozen=True)
+class Step:
+    """What a subject did at one tick; activity is (n_units,) float32, layers one after the other."""
+
+    action: Array
+    action_mean: Array
+    value: float
+    c_natural: Array
+    h_natural: Array
+    c_applied: Array
+    h_applied: Array
+
+
+class Subject:
+    """A trained animal, ready to act; made by `load`.
+
+    Attributes:
+        name: of the subject.
+        folder: where it was loaded from.
+        layers: in the order in which units are numbered.
+        unit_names: "core/0" ... "policy_2/127".
+        proprioception: names and sizes of the senses that it reads, in its order.
+        sha256: of everything that decides what it does: weights, architecture, order of the senses.
+        training: what its folder says of how it was trained.
+    """
+
+    def __init__(
+        self,
+        network: Network,
+        name: str,
+        folder: Path,
+        proprioception: Sequence[tuple[str, int]],
+        sha256: str,
+        training: Mapping[str, Any],
+    ) -> None:
+        config = network.config
+        self.name, self.folder, self.sha256 = name, folder, sha256
+        self.config = config
+        self.training = dict(training)
+        self.proprioception = tuple(proprioception)
+        self.layers = tuple(
+            Layer(*pair) for pair in zip(config.layer_names, config.layer_sizes, strict=True)
+        )
+        self.n_units = sum(config.layer_sizes)
+        self.unit_names = tuple(
+            f"{layer.name}/{unit}" for layer in self.layers for unit in range(layer.n_units)
+        )
+        self._sizes = {layer.name: layer.n_units for layer in self.layers}
+        self._network = NetworkStep(network)
+        self.action_std = self._network.action_std
+
+    def reset(self) -> None:
+        """Begin an episode: all units at zero."""
+        self._network.reset()
+
+    def step(
+        self,
+        observation: Mapping[str, Array],
+        interventions: Sequence[Intervention] = (),
+        noise: Array | None = None,
+    ) -> Step:
+        """One tick: see, feel, update every layer, decide.
+
+        Args:
+            observation: dm_control's observations by name; those that it does not know are ignored.
+            interventions: act between a layer's update and all that reads it, in this order.
+            noise: (actions,) standard normal draws for a sampled action; None for the mean action.
+
+        Raises:
+            ValueError: an observation is missing, misshapen or not finite, or an intervention names
+                a layer or unit that does not exist.
+        """
+        senses = self._senses(observation)
+        pixels = observation[CAMERA]
+        if pixels.shape != (64, 64, 3) or pixels.dtype != np.uint8:
+            raise ValueError(f"{CAMERA} is {pixels.dtype} {pixels.shape}, not uint8 (64, 64, 3)")
+        sorted_out = by_layer(interventions, self._sizes) if interventions else {}
+        mean, value, activity = self._network.step(senses, pixels, sorted_out)
+        action_mean = mean.astype(np.float64)
+        action = action_mean if noise is None else action_mean + self.action_std * noise
+        return _step(np.clip(action, -1.0, 1.0), np.clip(action_mean, -1.0, 1.0), value, activity)
+
+    def _senses(self, observation: Mapping[str, Array]) -> Array:
+        try:
+            senses = np.concatenate(
+                [np.ravel(observation[name]) for name, _ in self.proprioception], dtype=np.float32
+            )
+            observation[CAMERA]
+        except KeyError as missing:
+            raise ValueError(f"the observation lacks {missing}") from None
+        if senses.size != self.config.proprioception_size:
+            raise ValueError(
+                f"the senses have {senses.size} numbers, not {self.config.proprioception_size}"
+            )
+        if not np.isfinite(senses).all():
+            raise ValueError("a sense is not finite; the physics has diverged")
+        return senses
+
+    def state(self) -> dict[str, Array]:
+        """All that the subject remembers: copies of `c` and `h` (n_units,)."""
+        return {"c": self._network.c.copy(), "h": self._network.h.copy()}
+
+    def restore(self, state: Mapping[str, Array]) -> None:
+        """Go back to a state that `state()` gave."""
+        for name, own in (("c", self._network.c), ("h", self._network.h)):
+            if np.shape(state[name]) != own.shape:
+                raise ValueError(f"state {name!r} has shape {np.shape(state[name])}, not {own.shape}")
+            own[:] = state[name]
+
+
+def _step(action: Array, action_mean: Array, value: float, activity: Activity) -> Step:
+    return Step(
+        action=action,
+        action_mean=action_mean,
+        value=value,
+        c_natural=activity.c_natural,
+        h_natural=activity.h_natural,
+        c_applied=activity.c_applied,
+        h_applied=activity.h_applied,
+    )
+
+
+# --- on disk ----------------------------------------------------------------------------------------
+
+
+def subject_folders() -> list[Path]:
+    """Folders in which subjects are looked for by name, first match first."""
+    given = os.environ.get(FOLDER_VARIABLE)
+    places = [Path(given)] if given else []
+    return [*places, Path.cwd() / "subjects", Path(__file__).resolve().parents[1] / "subjects"]
+
+
+def find(name_or_path: str | Path) -> Path:
+    """The folder of a subject.
+
+    Raises:
+        SubjectError: there is none; the sentence lists the names that there are.
+    """
+    given = Path(name_or_path)
+    for place in [given, *(folder / given for folder in subject_folders())]:
+        if (place / _TOML).is_file():
+            return place
+    known = sorted({p.parent.name for f in subject_folders() for p in f.glob(f"*/{_TOML}")})
+    if given.is_dir():
+        raise SubjectError(
+            f"the folder {given} holds no subject: {_TOML} is missing; train one with "
+            "'rodent-rig train'"
+        )
+    raise SubjectError(
+        f"there is no subject {str(name_or_path)!r}; "
+        + (f"known subjects are {', '.join(known)}" if known else "none is installed")
+        + f" (looked in {', '.join(dict.fromkeys(str(f) for f in subject_folders()))})"
+    )
+
+
+def load(name_or_path: str | Path) -> Subject:
+    """Load a subject by its name or its folder.
+
+    Sets PyTorch to one thread: at one animal more threads only get in each other's way.
+
+    Raises:
+        SubjectError: missing, damaged, or made for another architecture.
+    """
+    folder = find(name_or_path)
+    path = folder / _TOML
+    try:
+        said = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise SubjectError(f"{path} cannot be read: {error}; restore it or train again") from None
+    if said.get("format") != FORMAT:
+        raise SubjectError(
+            f"{path} has format {said.get('format')!r}, this version reads format {FORMAT}; "
+            "use the version of rodent-rig that made it, or train again"
+        )
+    try:
+        config = _config(said["architecture"])
+        senses = [(str(name), int(size)) for name, size in said["observations"]["proprioception"]]
+        name, expected = str(said["name"]), str(said["weights"]["sha256"])
+    except (KeyError, TypeError, ValueError) as error:
+        raise SubjectError(
+            f"{path} does not describe a subject of this version ({type(error).__name__}: {error}); "
+            "restore it or train again"
+        ) from None
+    network, digest = _load_weights(folder / _WEIGHTS, config, expected)
+    torch.set_num_threads(1)
+    identity = json.dumps([digest, asdict(config), senses], sort_keys=True)
+    return Subject(
+        network,
+        name,
+        folder,
+        senses,
+        hashlib.sha256(identity.encode()).hexdigest(),
+        said.get("training", {}),
+    )
+
+
+def _config(said: Mapping[str, Any]) -> NetworkConfig:
+    known = {field.name for field in fields(NetworkConfig)}
+    unknown = set(said) - known
+    if unknown or known - set(said):
+        raise ValueError(
+            f"architecture has {sorted(unknown)} too many and {sorted(known - set(said))} missing"
+        )
+    return NetworkConfig(
+        **{key: tuple(value) if isinstance(value, list) else value for key, value in said.items()}
+    )
+
+
+def _load_weights(path: Path, config: NetworkConfig, expected: str) -> tuple[Network, str]:
+    try:
+        raw = path.read_bytes()
+    except OSError as error:
+        raise SubjectError(
+            f"{path} cannot be read: {error.strerror}; restore it or train again"
+        ) from None
+    digest = hashlib.sha256(raw).hexdigest()
+    if digest != expected:
+        raise SubjectError(
+            f"{path} is damaged: its SHA-256 is not the one in {_TOML}; restore both files"
+        )
+    try:
+        network = Network(config)
+        network.load_state_dict(load_tensors(raw))
+    except (SafetensorError, RuntimeError) as error:
+        reason = " ".join(str(error).split())[:200]
+        raise SubjectError(
+            f"{path} does not fit the architecture in {_TOML} ({reason}); restore both files"
+        ) from None
+    return network, digest
+
+
+def write_bytes(path: Path, content: bytes) -> None:
+    """Write a file so that a reader sees the old one or the new one, never a part."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_name(path.name + ".partial")
+    with partial.open("wb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+    os.replace(partial, path)
+
+
+def save(
+    network: Network,
+    folder: Path,
+    name: str,
+    proprioception: Sequence[tuple[str, int]],
+    training: Mapping[str, Any],
+    versions: Mapping[str, str],
+) -> None:
+    """Write a subject's folder: weights first, then the description that names their hash."""
+    raw = save_tensors({key: value.contiguous() for key, value in network.state_dict().items()})
+    lines = [
+        f"format = {FORMAT}",
+        f"name = {_toml(name)}",
+        'licence = "GPL-3.0-or-later"',
+        "",
+        *_table("architecture", asdict(network.config)),
+        "[observations]",
+        f"camera = {_toml(CAMERA)}",
+        "proprioception = [",
+        *(f"    [{_toml(sense)}, {size}]," for sense, size in proprioception),
+        "]",
+        "",
+        *_table("weights", {"file": _WEIGHTS, "sha256": hashlib.sha256(raw).hexdigest()}),
+        *_table("training", training),
+        *_table("versions", versions),
+    ]
+    write_bytes(folder / _WEIGHTS, raw)
+    write_bytes(folder / _TOML, "\n".join(lines).encode())
+
+
+def _table(name: str, values: Mapping[str, Any]) -> list[str]:
+    return [f"[{name}]", *(f"{key} = {_toml(value)}" for key, value in values.items()), ""]
+
+
+def _toml(value: Any) -> str:
+    """A number, text, flag or list of them as TOML; JSON writes these the same way."""
+    return json.dumps(list(value) if isinstance(value, tuple) else value, ensure_ascii=False)
