@@ -1,0 +1,1 @@
+"""The command `rodent-rig`: the one place that knows all the others and puts them together."""

@@ -1,0 +1,51 @@
+"""`rodent-rig`: its commands, and the one sentence in which it gives up.
+
+Exit status: 0 done, 1 the run failed, 2 the user's input is wrong. Commands import what they need when
+they are called, so that `rodent-rig --help` does not wait for PyTorch.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+
+os.environ.setdefault("MUJOCO_GL", "egl")
+
+import typer
+
+from cli import environment, recordings, sessions, subjects
+from rig.errors import RunError, UserError
+
+app = typer.Typer(
+    name="rodent-rig",
+    help="A closed-loop electrophysiology rig whose animal is a trained virtual rodent.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="rich",
+)
+app.command("gui")(sessions.gui)
+app.command("run")(sessions.run)
+app.command("check")(sessions.check)
+app.command("replay")(recordings.replay)
+app.command("info")(recordings.info)
+app.command("recover")(recordings.recover)
+app.command("train")(subjects.train)
+app.command("evaluate")(subjects.evaluate)
+app.command("keys")(sessions.keys)
+app.command("doctor")(environment.doctor)
+
+
+def main() -> None:
+    """Runs a command; a known trouble is one sentence on standard error and an exit status."""
+    try:
+        app()
+    except (UserError, RunError) as problem:
+        print(problem, file=sys.stderr)
+        sys.exit(2 if isinstance(problem, UserError) else 1)
+    except KeyboardInterrupt:
+        sys.exit(1)
+
+
+if __name__ == "__main__":
+    main()

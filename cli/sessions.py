@@ -1,0 +1,309 @@
+"""Commands that run sessions: `gui`, `run`, `check`, `keys`."""
+
+from __future__ import annotations
+
+import datetime
+import enum
+import secrets
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.table import Table
+from stim.protocol import Protocol, explain, load, subject_and_task
+
+from cli.environment import display_missing
+from rig.errors import RunError, UserError
+from rig.messages import TICK_S, Status
+from rig.session_directory import SessionDirectory, SessionSpec, running_sessions
+from rig.supervisor import Summary, check_recording_path, run_session
+
+HEADLESS_S = 20.0
+"""Animal time of the session that `gui` runs where there is no display."""
+
+
+class Pace(enum.StrEnum):
+    """How fast ticks follow each other."""
+
+    max = "max"
+    realtime = "realtime"
+
+
+Seed = Annotated[
+    int | None, typer.Option(help="Everything random follows from it; drawn if left out.")
+]
+
+
+def run(
+    protocol: Annotated[Path, typer.Argument(help="A protocol file.")],
+    out: Annotated[Path | None, typer.Option(help="The recording to write (.nwb).")] = None,
+    seed: Seed = None,
+    duration: Annotated[
+        float | None, typer.Option(help="Animal time in seconds, instead of the protocol's.")
+    ] = None,
+    pace: Annotated[
+        Pace, typer.Option(help="As fast as the machine can, or in real time.")
+    ] = Pace.max,
+    overwrite: Annotated[
+        bool, typer.Option("--overwrite", help="Replace an existing file.")
+    ] = False,
+    listen: Annotated[
+        str, typer.Option(help="Also serve the bus at tcp://HOST:PORT (and PORT+1).")
+    ] = "",
+    keys: Annotated[
+        Path | None,
+        typer.Option(help="Folder of CURVE keys for --listen, made by `rodent-rig keys`."),
+    ] = None,
+) -> None:
+    """Run a session without a window and record it."""
+    plan = _load(protocol)
+    recording = out or _new_recording(plan.name)
+    check_recording_path(recording, overwrite)
+    if duration is not None and not duration >= TICK_S:
+        raise UserError(f"--duration {duration}: a session lasts at least one tick, {TICK_S} s.")
+    _run_headless(
+        plan,
+        protocol,
+        recording,
+        _seed(seed),
+        duration,
+        pace,
+        overwrite=overwrite,
+        listen=listen,
+        keys=keys,
+    )
+
+
+def gui(
+    file: Annotated[
+        Path | None, typer.Argument(help="A protocol to run, or a recording to replay.")
+    ] = None,
+    seed: Seed = None,
+) -> None:
+    """Open the window on a protocol, a recording, or a session that is running already."""
+    if file is not None and not file.exists():
+        raise UserError(f"{file} does not exist; name a protocol (.yaml) or a recording (.nwb).")
+    missing = display_missing()
+    if file is not None and file.suffix == ".nwb":
+        if missing:
+            raise UserError(missing)
+        _open_window(replay=file)
+        return
+    if missing:
+        if file is None:
+            raise UserError(missing)
+        Console(stderr=True).print(
+            f"{missing} Running the session without a window for {HEADLESS_S:.0f} s instead.",
+            style="yellow",
+        )
+        plan = _load(file)
+        _run_headless(plan, file, _new_recording(plan.name), _seed(seed), HEADLESS_S, Pace.realtime)
+        return
+    if file is None:
+        running = running_sessions()
+        if not running:
+            raise UserError(
+                "No session is running to attach to; name a protocol, e.g. protocols/first_light.yaml."
+            )
+        _open_window(attach=running[0].session)
+        return
+    _open_window(protocol=file, seed=seed)
+
+
+def check(
+    protocol: Annotated[Path, typer.Argument(help="A protocol file.")],
+    schema: Annotated[
+        bool, typer.Option("--schema", help="Print the JSON Schema of protocol files instead.")
+    ] = False,
+) -> None:
+    """Validate a protocol and say in words what it will do, and when."""
+    if schema:
+        import json
+
+        from stim.schema import json_schema
+
+        print(json.dumps(json_schema(), indent=2))
+        return
+    print(explain(_load(protocol)))
+
+
+def keys(folder: Annotated[Path, typer.Argument(help="A folder to make.")]) -> None:
+    """Make keys for a bus that other machines may reach."""
+    from rig.curve import make_keys
+
+    make_keys(folder)
+    print(f"Keys are in {folder}. Give clients client.key_secret and server.key, over a safe way.")
+
+
+def _load(path: Path) -> Protocol:
+    """The protocol, checked against the tasks and the layers that its subject has."""
+    from cli.subjects import layers_of
+
+    subject, _ = subject_and_task(path)
+    from rig.arenas import TASKS
+
+    return load(path, TASKS, layers_of(subject))
+
+
+def _seed(seed: int | None) -> int:
+    if seed is None:
+        return secrets.randbelow(2**31)
+    if not 0 <= seed < 2**63:
+        raise UserError(f"--seed {seed}: a seed is a whole number from 0 to 2^63 - 1.")
+    return seed
+
+
+def _new_recording(protocol: str) -> Path:
+    folder = Path("recordings")
+    folder.mkdir(exist_ok=True)
+    stamp = datetime.datetime.now().strftime("%Y%m%d-%H%M%S")
+    return folder / f"{protocol}-{stamp}.nwb"
+
+
+def session_spec(
+    plan: Protocol,
+    path: Path,
+    session: str,
+    seed: int,
+    pace: Pace,
+    *,
+    duration_s: float | None = None,
+    record: Path | None = None,
+    overwrite: bool = False,
+    listen: str = "",
+    keys: Path | None = None,
+) -> SessionSpec:
+    """What the processes of a session are told, from a protocol and the command line."""
+    return SessionSpec(
+        session=session,
+        subject=plan.subject,
+        task=plan.task,
+        seed=seed,
+        pace=pace.value,
+        duration_s=plan.duration_s if duration_s is None else duration_s,
+        trial_s=plan.trial_s,
+        trials=plan.trials,
+        protocol_name=plan.name,
+        protocol_path=str(path.resolve()),
+        protocol_text=path.read_text(encoding="utf-8"),
+        behaviours=plan.behaviour_names,
+        stimuli=plan.stimulus_names,
+        record=str(record.resolve()) if record else "",
+        overwrite=overwrite,
+        listen=listen,
+        keys=str(keys.resolve()) if keys else "",
+    )
+
+
+def _run_headless(
+    plan: Protocol,
+    path: Path,
+    recording: Path,
+    seed: int,
+    duration_s: float | None,
+    pace: Pace,
+    *,
+    overwrite: bool = False,
+    listen: str = "",
+    keys: Path | None = None,
+) -> None:
+    directory = SessionDirectory.create()
+    spec = session_spec(
+        plan,
+        path,
+        directory.session,
+        seed,
+        pace,
+        duration_s=duration_s,
+        record=recording,
+        overwrite=overwrite,
+        listen=listen,
+        keys=keys,
+    )
+    with Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        TextColumn("{task.fields[detail]}"),
+        TimeRemainingColumn(),
+        console=Console(stderr=True),
+        transient=True,
+    ) as progress:
+        total = spec.duration_s or (spec.trials * spec.trial_s) or None
+        bar = progress.add_task("starting the animal", total=total, detail="")
+
+        def show(status: Status) -> None:
+            on_disk = status.recorder.ticks_on_disk if status.recorder else 0
+            progress.update(
+                bar,
+                description=f"{plan.name}: {status.state}",
+                completed=status.ticks * TICK_S,
+                detail=f"tick {status.ticks}, {on_disk} on disk, {status.realtime_factor:.1f} x real time",
+            )
+
+        summary = run_session(spec, directory, end_when_recording_fails=True, on_status=show)
+    _print_summary(summary, recording, seed, duration_s=spec.duration_s)
+    if summary.failure:
+        raise (UserError if summary.wrong_input else RunError)(summary.failure)
+
+
+def _print_summary(summary: Summary, recording: Path, seed: int, duration_s: float) -> None:
+    def counts(found: dict[str, int]) -> str:
+        return ", ".join(f"{name} {number}" for name, number in sorted(found.items())) or "none"
+
+    animal_s = summary.ticks * TICK_S
+    table = Table(show_header=False, box=None, pad_edge=False)
+    table.add_column(style="bold")
+    table.add_column(overflow="fold")
+    speed = f" ({animal_s / summary.wall_s:.2f} x real time)" if summary.wall_s else ""
+    table.add_row("ended by", summary.reason)
+    table.add_row("ticks", f"{summary.ticks} = {animal_s:.2f} s of animal time{speed}")
+    table.add_row("overruns", str(summary.overruns))
+    table.add_row("behaviours seen", counts(summary.behaviours))
+    table.add_row("stimuli delivered", counts(summary.stimuli))
+    table.add_row("shams", counts(summary.shams))
+    table.add_row("seed", str(seed))
+    for fault in summary.faults:
+        table.add_row("fault", f"[yellow]{fault}[/yellow]")
+    if summary.recording is not None:
+        report = summary.recording
+        size = f"{report.ticks_on_disk} ticks, {report.file_bytes / 1e6:.1f} MB, {report.state}"
+        table.add_row("recording", f"{report.file} ({size})")
+        if report.ticks_on_disk:
+            picture = recording.with_suffix(".png")
+            from analysis.session_picture import session_picture
+
+            session_picture(recording, picture)
+            table.add_row("picture", str(picture.resolve()))
+    console = Console(soft_wrap=not sys.stdout.isatty(), highlight=False)
+    console.print(table)
+
+
+def _open_window(
+    *,
+    protocol: Path | None = None,
+    seed: int | None = None,
+    attach: str | None = None,
+    replay: Path | None = None,
+) -> None:
+    from gui.app import open_window
+
+    def start_session() -> str:
+        assert protocol is not None
+        from rig.session_process import start_detached
+
+        plan = _load(protocol)
+        directory = SessionDirectory.create()
+        spec = session_spec(plan, protocol, directory.session, _seed(seed), Pace.realtime)
+        start_detached(spec, directory)
+        return directory.session
+
+    if protocol is not None:
+        _load(protocol)  # a wrong protocol is said on the terminal, before any window
+    status = open_window(
+        start_session=start_session if protocol is not None else None, attach=attach, replay=replay
+    )
+    if status:
+        raise typer.Exit(status)

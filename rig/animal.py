@@ -1,0 +1,126 @@
+"""The animal's body in its arena: what it senses, what its actions do, one trial after the other."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+import mujoco
+import numpy as np
+from dm_control.rl.control import PhysicsError
+from numpy.typing import NDArray
+
+from rig import body_state
+from rig.arenas import EgocentricCamera, Senses, make
+from rig.random_streams import episode_random_state
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What the physics of one tick led to: the task's reward and discount, and whether the trial is over.
+
+    `trouble` is a sentence when the simulation became unstable (the trial ends with it), else "".
+    """
+
+    reward: float
+    discount: float
+    over: bool
+    trouble: str = ""
+
+
+@dataclass(frozen=True)
+class Moment:
+    """The animal at the beginning of a tick: its senses and the physical state that they came from.
+
+    Arrays are copies (float64): `qpos`, `qvel`, `act`, `actuator_force`, and `body` as
+    `rig.body_state.NAMES`; `observation` has dm_control's keys, camera included.
+    """
+
+    observation: dict[str, NDArray[np.generic]]
+    qpos: NDArray[np.float64]
+    qvel: NDArray[np.float64]
+    act: NDArray[np.float64]
+    actuator_force: NDArray[np.float64]
+    body: NDArray[np.float64]
+
+
+class Animal:
+    """One rodent in one task's arena.
+
+    Everything random in trial *t* follows from (seed, t) alone, whatever happened in earlier trials.
+    """
+
+    def __init__(
+        self, task: str, seed: int, camera_quality: Literal["fast", "stock"] = "fast"
+    ) -> None:
+        """Builds the arena. Raises `CameraUnavailableError` at the first trial where GL is missing."""
+        self._seed = seed
+        self._quality = camera_quality
+        self._environment = make(task, episode_random_state(seed, 0))
+        self._camera: EgocentricCamera | None = None
+
+    def begin_trial(self, trial: int) -> None:
+        """Compiles the trial's arena and puts the animal into it (about half a second)."""
+        if self._camera is not None:
+            self._camera.close()
+        self._environment.random_state.set_state(
+            episode_random_state(self._seed, trial).get_state()
+        )
+        self._environment.reset()
+        physics = self._environment.physics
+        self._model: mujoco.MjModel = physics.model.ptr
+        self._data: mujoco.MjData = physics.data.ptr
+        self._senses = Senses(self._environment)
+        self._body = body_state.BodyState(self._model)
+        self._camera = EgocentricCamera(self._model, self._data, self._quality)
+
+    @property
+    def model(self) -> mujoco.MjModel:
+        """The present trial's compiled model."""
+        return self._model
+
+    @property
+    def xml(self) -> str:
+        """The present trial's arena and animal as MJCF text."""
+        return str(self._environment.task.root_entity.mjcf_model.to_xml_string())
+
+    @property
+    def assets(self) -> dict[str, bytes]:
+        """The files that `xml` refers to, by name."""
+        return dict(self._environment.task.root_entity.mjcf_model.get_assets())
+
+    def sense(self) -> dict[str, NDArray[np.generic]]:
+        """The animal's observation now, under dm_control's names, its camera's picture included."""
+        assert self._camera is not None
+        observation = self._senses.observe()
+        observation["walker/egocentric_camera"] = self._camera.render()
+        return observation
+
+    def moment(self, observation: dict[str, NDArray[np.generic]]) -> Moment:
+        """The physical state that goes with an observation just made."""
+        data = self._data
+        return Moment(
+            observation,
+            data.qpos.copy(),
+            data.qvel.copy(),
+            data.act.copy(),
+            data.actuator_force.copy(),
+            self._body.read(data),
+        )
+
+    def act(self, action: NDArray[np.float64]) -> Outcome:
+        """20 ms of physics under an action (38 values in -1…1), with the task's own hooks."""
+        try:
+            step = self._environment.step(action)
+        except PhysicsError as problem:
+            return Outcome(
+                0.0, 0.0, True, f"The simulation became unstable and the trial ended: {problem}"
+            )
+        return Outcome(float(step.reward), float(step.discount), step.last())
+
+    def close(self) -> None:
+        """Gives back the rendering context and the simulation."""
+        if self._camera is not None:
+            self._camera.close()
+            self._camera = None
+        self._environment.close()

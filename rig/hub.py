@@ -1,0 +1,245 @@
+"""The hub: where displays and outside programs meet a session.
+
+It lives in the supervisor. What the subject sends comes in once; it goes out to every subscriber without
+ever holding the subject up, and the last ten seconds are kept for those who join late or missed some.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+from collections import deque
+from pathlib import Path
+from typing import NamedTuple
+
+import zmq
+from zmq.auth.thread import ThreadAuthenticator
+
+from rig.client import QUEUE_TICKS
+from rig.errors import UserError
+from rig.messages import (
+    Answer,
+    Command,
+    Content,
+    Episode,
+    Message,
+    MessageError,
+    Reply,
+    Tick,
+    decode,
+    encode,
+)
+from rig.session_directory import SessionDirectory
+
+HISTORY_TICKS = 500
+
+
+class Request(NamedTuple):
+    """A client's command, with the way back to it."""
+
+    client: bytes
+    command: Command
+
+
+class _Kept(NamedTuple):
+    tick: int
+    topic: str
+    frames: list[bytes]
+
+
+class Hub:
+    """The session's stream and command sockets, and its recent history."""
+
+    def __init__(
+        self, directory: SessionDirectory, listen: str = "", keys: Path | None = None
+    ) -> None:
+        """Binds the session's sockets, and a TCP address besides if one is asked for.
+
+        Raises `UserError` when the address is malformed, in use, or would be open to other machines
+        without keys.
+        """
+        self._session = directory.session
+        self._context = zmq.Context()
+        self._incoming = self._bind(zmq.PULL, directory.address("hub"))
+        self._stream = self._bind(zmq.XPUB, directory.address("stream"))
+        self._commands = self._bind(zmq.ROUTER, directory.address("command"))
+        self._outside: list[zmq.Socket[bytes]] = []
+        self._history: deque[_Kept] = deque()
+        self._ticks_kept = 0
+        self._preamble: dict[str, list[bytes]] = {}
+        self._sequence: dict[str, int] = {}
+        self._authenticator: ThreadAuthenticator | None = None
+        self.rejected = 0
+        self._poller = zmq.Poller()
+        if listen:
+            try:
+                self._listen(listen, keys)
+            except BaseException:
+                self.close()
+                raise
+        for socket in (self._incoming, *self._command_sockets()):
+            self._poller.register(socket, zmq.POLLIN)
+
+    def _bind(self, kind: int, address: str) -> zmq.Socket[bytes]:
+        socket: zmq.Socket[bytes] = self._context.socket(kind)
+        socket.linger = 500
+        if kind == zmq.XPUB:
+            socket.sndhwm = 4 * QUEUE_TICKS
+        socket.bind(address)
+        return socket
+
+    def _listen(self, address: str, keys: Path | None) -> None:
+        host, port = parse_tcp(address)
+        if not _is_loopback(host) and keys is None:
+            raise UserError(
+                f"--listen {address} would open the session to other machines without keys: add "
+                "--keys FOLDER (made with `rodent-rig keys FOLDER`), or listen on tcp://127.0.0.1."
+            )
+        if keys is not None:
+            from rig.curve import authenticator
+
+            self._authenticator = authenticator(self._context, keys)
+        for kind, offset in ((zmq.XPUB, 0), (zmq.ROUTER, 1)):
+            socket: zmq.Socket[bytes] = self._context.socket(kind)
+            socket.linger = 500
+            self._outside.append(socket)
+            if keys is not None:
+                from rig.curve import use_server_keys
+
+                use_server_keys(socket, keys)
+            try:
+                socket.bind(f"tcp://{host}:{port + offset}")
+            except zmq.ZMQError as problem:
+                raise UserError(
+                    f"--listen {address}: port {port + offset} cannot be used ({problem.strerror}); "
+                    "choose another port, or end the program that has it."
+                ) from None
+
+    def _command_sockets(self) -> list[zmq.Socket[bytes]]:
+        return [self._commands, *self._outside[1:]]
+
+    def pump(self, timeout_s: float, limit: int = 200) -> tuple[list[Message], list[Request]]:
+        """Takes in what has come, passes the stream on, answers joins; returns what is left to act on.
+
+        The messages are those of the subject; the requests are commands other than `join` and `history`.
+        """
+        messages: list[Message] = []
+        requests: list[Request] = []
+        ready = dict(self._poller.poll(int(timeout_s * 1000)))
+        if self._incoming in ready:
+            for _ in range(limit):
+                try:
+                    frames = self._incoming.recv_multipart(zmq.NOBLOCK)
+                except zmq.Again:
+                    break
+                message = decode(frames)
+                self._keep(message, frames)
+                messages.append(message)
+                if message.topic != "assets":
+                    self._send_out(frames)
+        for socket in self._command_sockets():
+            if socket in ready:
+                requests += self._serve(socket)
+        return messages, requests
+
+    def publish(self, content: Content, tick: int) -> None:
+        """Sends something of the supervisor's own to all subscribers."""
+        topic = str(content.__struct_config__.tag)
+        number = self._sequence.get(topic, 0)
+        self._sequence[topic] = number + 1
+        self._send_out(encode(Message(content, self._session, tick, number)))
+
+    def reply(self, request: Request, reply: Reply) -> None:
+        """Answers a request."""
+        self._answer(request.client, encode(Message(reply, self._session)))
+
+    def close(self) -> None:
+        """Closes the sockets after what was sent has gone out (half a second at most)."""
+        if self._authenticator is not None:
+            self._authenticator.stop()
+        for socket in (self._incoming, self._stream, self._commands, *self._outside):
+            socket.close()
+        self._context.term()
+
+    def _send_out(self, frames: list[bytes] | list[bytes | memoryview]) -> None:
+        for socket in (self._stream, *self._outside[:1]):
+            try:
+                socket.send_multipart(frames, zmq.NOBLOCK, copy=False)
+            except zmq.Again:
+                pass
+
+    def _keep(self, message: Message, frames: list[bytes]) -> None:
+        content = message.content
+        if message.topic in ("description", "assets"):
+            self._preamble[message.topic] = frames
+        elif isinstance(content, Episode | Tick | Answer):
+            self._history.append(_Kept(message.tick, message.topic, frames))
+            self._ticks_kept += isinstance(content, Tick)
+        while self._ticks_kept > HISTORY_TICKS:
+            oldest = self._history.popleft()
+            self._ticks_kept -= oldest.topic == "tick"
+            if oldest.topic == "episode":
+                self._preamble["episode"] = oldest.frames
+
+    def _serve(self, socket: zmq.Socket[bytes]) -> list[Request]:
+        requests = []
+        while socket.poll(0):
+            client, *frames = socket.recv_multipart()
+            token = bytes([self._command_sockets().index(socket)]) + client
+            try:
+                content = decode(frames).content
+                if not isinstance(content, Command):
+                    raise MessageError("it is not a command")
+            except MessageError as problem:
+                self.rejected += 1
+                refusal = Reply(False, f"The message was refused: {problem}.")
+                self._answer(token, encode(Message(refusal, self._session)))
+                continue
+            request = Request(token, content)
+            if content.verb == "join":
+                self._send_history(request, None, None)
+            elif content.verb == "history":
+                first, last = content.args.get("first"), content.args.get("last")
+                if not isinstance(first, int) or not isinstance(last, int):
+                    self.rejected += 1
+                    self.reply(request, Reply(False, "history needs the ticks `first` and `last`."))
+                    continue
+                self._send_history(request, first, last)
+            else:
+                requests.append(request)
+        return requests
+
+    def _send_history(self, request: Request, first: int | None, last: int | None) -> None:
+        joining = first is None or last is None
+        if joining:
+            if "description" not in self._preamble:
+                self.reply(request, Reply(False, "The session is still starting; ask again."))
+                return
+            for topic in ("description", "assets", "episode"):
+                if topic in self._preamble:
+                    self._answer(request.client, self._preamble[topic])
+        for kept in self._history:
+            if first is None or last is None or first <= kept.tick <= last:
+                self._answer(request.client, kept.frames)
+        self.reply(request, Reply(True))
+
+    def _answer(self, token: bytes, frames: list[bytes] | list[bytes | memoryview]) -> None:
+        self._command_sockets()[token[0]].send_multipart([token[1:], *frames])
+
+
+def parse_tcp(address: str) -> tuple[str, int]:
+    """Host and port of "tcp://HOST:PORT". Raises `UserError` for anything else."""
+    host, separator, port = address.removeprefix("tcp://").rpartition(":")
+    if not address.startswith("tcp://") or not separator or not host or not port.isdecimal():
+        raise UserError(f"--listen takes tcp://HOST:PORT, not {address!r}.")
+    if not 1 <= int(port) <= 65534:
+        raise UserError(f"--listen {address}: the port has to be between 1 and 65534.")
+    return host, int(port)
+
+
+def _is_loopback(host: str) -> bool:
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host.strip("[]")).is_loopback
+    except ValueError:
+        return False

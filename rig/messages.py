@@ -1,0 +1,350 @@
+"""What travels on the bus: message types, and their one encoding.
+
+A message is a ZeroMQ multipart of `topic | header | array 0 | array 1 ...`. The header is msgpack; the
+arrays follow as raw little-endian, C-ordered bytes, described in the header by name, dtype and shape.
+`docs/bus.md` says the same for a reader who writes a client in another language.
+
+Every message carries the session, the tick it belongs to and a sequence number that counts the messages
+of its topic, so that a receiver can tell a lost message from a quiet topic. Nothing here is pickled and
+nothing received is executed; a frame that does not fit its description raises `MessageError`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, TypeAlias
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+VERSION = 1
+TICK_S = 0.02
+"""Simulated seconds of one tick (one control step)."""
+
+MAX_FRAME_BYTES = 256 * 1024 * 1024
+MAX_ARRAYS = 256
+_DTYPES = frozenset({"<f8", "<f4", "<i8", "<i4", "<i2", "|u1", "|b1"})
+
+Array: TypeAlias = NDArray[Any]
+
+
+class MessageError(ValueError):
+    """A received message that is not what it says it is; the sentence says in what."""
+
+
+# --- contents ---------------------------------------------------------------------------------------
+
+
+class Layer(msgspec.Struct, frozen=True):
+    """A layer of the subject's network: its name ("policy_0") and number of units."""
+
+    name: str
+    n_units: int
+
+
+class Description(msgspec.Struct, frozen=True, tag="description"):
+    """What a session is; sent first, and to whoever joins later.
+
+    `body_state`, `latencies` and `proprioception` name the entries of the arrays of the same name in
+    every `Tick`; `joints` and `actuators` name those of `qpos` (after the 7 of the root) and `action`.
+    """
+
+    subject: str
+    subject_sha256: str
+    layers: tuple[Layer, ...]
+    task: str
+    seed: int
+    pace: str
+    tick_s: float
+    duration_s: float
+    trial_s: float
+    protocol_name: str
+    protocol_text: str
+    behaviours: tuple[str, ...]
+    stimuli: tuple[str, ...]
+    proprioception: tuple[tuple[str, int], ...]
+    body_state: tuple[str, ...]
+    latencies: tuple[str, ...]
+    joints: tuple[str, ...]
+    actuators: tuple[str, ...]
+    n_qpos: int
+    n_qvel: int
+    n_act: int
+    camera_shape: tuple[int, int, int]
+    started: str
+    versions: dict[str, str]
+
+
+class Assets(msgspec.Struct, frozen=True, tag="assets"):
+    """The files (meshes, textures, skin) that the model of an episode is compiled from.
+
+    One uint8 array per file, named as the episode's XML names it. Sent once.
+    """
+
+
+class Episode(msgspec.Struct, frozen=True, tag="episode"):
+    """A trial begins: one episode of the task, its model as MJCF text. `Message.tick` is its first tick."""
+
+    trial: int
+    xml: str
+
+
+class Tick(msgspec.Struct, frozen=True, tag="tick"):
+    """One control step, sent when its action is known and before its physics.
+
+    `reward` and `discount` are what the physics of tick - 1 earned (0 and 1 at an episode's first tick).
+    `latency` (array, ms) is that of tick - 1, in the order of `Description.latencies`.
+
+    Arrays: `proprioception` (f4), `camera` (u1, 64×64×3), `action` (f8), `c_natural`, `h_natural`,
+    `c_applied`, `h_applied` (f4, one per unit), `qpos`, `qvel`, `act`, `actuator_force` (f8),
+    `body` (f8, in the order of `Description.body_state`), `latency` (f4).
+    """
+
+    trial: int
+    reward: float
+    discount: float
+    value: float
+    first: bool
+    overrun: bool
+    wall_s: float
+
+
+class Intervention(msgspec.Struct, frozen=True):
+    """A change to units of one layer during one tick: applied = gain * natural + value.
+
+    clamp and overwrite have gain 0, a bias gain 1, a gain value 0, a lesion both 0. The units, gains and
+    values are arrays of the message: `<index>.units` (i8), `<index>.gain` and `<index>.value` (f4), where
+    index is this intervention's place in `Answer.interventions`. They act in list order.
+    """
+
+    stimulus: str
+    layer: str
+    state: str
+
+
+class Event(msgspec.Struct, frozen=True):
+    """Something that begins or ends at a tick: a behaviour, a stimulus, a sham.
+
+    kind: "behaviour" or "stimulus". phase: "onset" or "offset". `tick` is when it was found (behaviour)
+    or takes effect (stimulus: the first tick with it at onset, the first without it at offset);
+    `began_tick` is when, looking back, it began (behaviours with a minimum duration), else equal to tick.
+    `number` counts the occurrences of its kind and name in the session and joins an offset to its onset.
+    A sham is a stimulus that was drawn, timed and recorded, and not delivered.
+    """
+
+    kind: str
+    name: str
+    phase: str
+    tick: int
+    began_tick: int
+    number: int
+    sham: bool = False
+    confidence: float = 1.0
+    cause: str = ""
+
+
+class Answer(msgspec.Struct, frozen=True, tag="answer"):
+    """The stimulation engine's answer to a tick: what it found in it, what acts on the next one.
+
+    Array `confidence` (f4): one per behaviour of the session, in the order of `Description.behaviours`.
+    """
+
+    events: tuple[Event, ...] = ()
+    interventions: tuple[Intervention, ...] = ()
+    end_trial: bool = False
+    engine_ms: float = 0.0
+
+
+class RecorderReport(msgspec.Struct, frozen=True, tag="recorder_report"):
+    """What the recorder has on disk (flushed and synced), in its own words.
+
+    `state` is "recording", "closed" or "failed"; `ticks_on_disk` counts rows, `last_tick` is the last of
+    them; `error` is one sentence when failed.
+    """
+
+    state: str
+    file: str
+    ticks_on_disk: int
+    last_tick: int
+    file_bytes: int
+    free_bytes: int
+    error: str = ""
+
+
+class Status(msgspec.Struct, frozen=True, tag="status"):
+    """The session's health, from its supervisor, a few times a second.
+
+    `state`: "starting", "running", "paused", "ended". `processes` maps "subject", "stimulation",
+    "recorder" to "starting", "alive", "dead" or "off". `recorder` is its own last report.
+    """
+
+    state: str
+    processes: dict[str, str]
+    ticks: int
+    overruns: int
+    realtime_factor: float
+    recorder: RecorderReport | None
+    fault: str = ""
+
+
+class Fault(msgspec.Struct, frozen=True, tag="fault"):
+    """Something went wrong and the session goes on, or not: who says so, and one sentence."""
+
+    source: str
+    sentence: str
+    fatal: bool = False
+
+
+class End(msgspec.Struct, frozen=True, tag="end"):
+    """The session is over: why ("duration", "trials", "stopped", "failed"), and its counts."""
+
+    reason: str
+    ticks: int
+    overruns: int
+
+
+class Command(msgspec.Struct, frozen=True, tag="command"):
+    """A request to a session. The verbs are listed in `docs/bus.md`."""
+
+    verb: str
+    args: dict[str, Any] = {}
+
+
+class Reply(msgspec.Struct, frozen=True, tag="reply"):
+    """The answer to a command; `error` is one sentence when it was refused."""
+
+    ok: bool
+    error: str = ""
+    fields: dict[str, Any] = {}
+
+
+Content: TypeAlias = (
+    Description
+    | Assets
+    | Episode
+    | Tick
+    | Answer
+    | RecorderReport
+    | Status
+    | Fault
+    | End
+    | Command
+    | Reply
+)
+
+
+# --- envelope ---------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Message:
+    """A content with its arrays and its place in the session's stream."""
+
+    content: Content
+    session: str = ""
+    tick: int = -1
+    sequence: int = 0
+    arrays: Mapping[str, Array] = field(default_factory=dict)
+
+    @property
+    def topic(self) -> str:
+        """The first frame: the content's tag."""
+        return str(self.content.__struct_config__.tag)
+
+
+class _ArraySpec(msgspec.Struct, frozen=True, array_like=True):
+    name: str
+    dtype: str
+    shape: tuple[int, ...]
+
+
+class _Header(msgspec.Struct, frozen=True):
+    version: int
+    session: str
+    tick: int
+    sequence: int
+    arrays: tuple[_ArraySpec, ...]
+    content: Content
+
+
+_encoder = msgspec.msgpack.Encoder()
+_decoder = msgspec.msgpack.Decoder(_Header)
+
+
+def encode(message: Message) -> list[bytes | memoryview]:
+    """The frames of a message, ready for `send_multipart`.
+
+    Arrays are sent without a copy where they are already little-endian and contiguous: do not write into
+    them afterwards. Raises ValueError for a dtype that the bus does not carry.
+    """
+    specs = []
+    frames: list[bytes | memoryview] = []
+    for name, array in message.arrays.items():
+        plain = np.ascontiguousarray(array)
+        if plain.dtype.byteorder == ">":
+            plain = plain.astype(plain.dtype.newbyteorder("<"))
+        if plain.dtype.str not in _DTYPES:
+            raise ValueError(
+                f"array {name!r} has dtype {plain.dtype}, which the bus does not carry"
+            )
+        specs.append(_ArraySpec(name, plain.dtype.str, plain.shape if array.ndim else ()))
+        frames.append(plain.reshape(-1).view(np.uint8).data)
+    header = _encoder.encode(
+        _Header(
+            VERSION, message.session, message.tick, message.sequence, tuple(specs), message.content
+        )
+    )
+    return [message.topic.encode(), header, *frames]
+
+
+def decode(frames: Sequence[bytes | memoryview]) -> Message:
+    """The message in these frames; its arrays are read-only views of them.
+
+    Raises `MessageError` with one sentence when a frame is missing, malformed, too large, of another
+    version, or does not fit what the header says of it.
+    """
+    if len(frames) < 2:
+        raise MessageError(
+            f"a message has at least a topic and a header, this one {len(frames)} frames"
+        )
+    try:
+        header = _decoder.decode(frames[1])
+    except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as problem:
+        raise MessageError(f"the header is not a message header: {problem}") from None
+    if header.version != VERSION:
+        raise MessageError(
+            f"the message has version {header.version}; this program reads version {VERSION}"
+        )
+    topic = bytes(frames[0])
+    if topic != str(header.content.__struct_config__.tag).encode():
+        raise MessageError(f"the topic {topic[:40]!r} is not that of the content")
+    if len(header.arrays) != len(frames) - 2 or len(header.arrays) > MAX_ARRAYS:
+        raise MessageError(
+            f"the header describes {len(header.arrays)} arrays, the message has {len(frames) - 2}"
+        )
+    arrays: dict[str, Array] = {}
+    for spec, frame in zip(header.arrays, frames[2:], strict=True):
+        arrays[spec.name] = _array(spec, frame)
+    return Message(header.content, header.session, header.tick, header.sequence, arrays)
+
+
+def _array(spec: _ArraySpec, frame: bytes | memoryview) -> Array:
+    size = memoryview(frame).nbytes
+    if size > MAX_FRAME_BYTES:
+        raise MessageError(f"array {spec.name!r} has {size} bytes, more than a frame may have")
+    if spec.dtype not in _DTYPES:
+        raise MessageError(
+            f"array {spec.name!r} has dtype {spec.dtype!r}, which the bus does not carry"
+        )
+    count = 1
+    for length in spec.shape:
+        if length < 0 or len(spec.shape) > 8:
+            raise MessageError(f"array {spec.name!r} has the impossible shape {spec.shape}")
+        count *= length
+    if count * np.dtype(spec.dtype).itemsize != size:
+        raise MessageError(
+            f"array {spec.name!r} of {spec.dtype} and shape {spec.shape} does not fit its {size} bytes"
+        )
+    return np.frombuffer(frame, dtype=spec.dtype).reshape(spec.shape)

@@ -1,0 +1,70 @@
+"""The processes of a session: started as commands, watched, ended; none is left behind."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+_ONE_THREAD = {
+    name: "1"
+    for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS")
+}
+
+
+class ChildProcess:
+    """One process of a session, running a module of ours; its standard error goes to a log in the folder."""
+
+    def __init__(self, name: str, module: str, arguments: list[str], folder: Path) -> None:
+        self.name = name
+        self._log = folder / f"{name}.log"
+        environment = dict(os.environ) | _ONE_THREAD
+        environment.setdefault("MUJOCO_GL", "egl")
+        environment.setdefault("PYTHONUNBUFFERED", "1")
+        with self._log.open("ab") as log:
+            self._process = subprocess.Popen(
+                [sys.executable, "-m", module, *arguments],
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                env=environment,
+            )
+
+    @property
+    def pid(self) -> int:
+        """The process's number."""
+        return self._process.pid
+
+    @property
+    def status(self) -> int | None:
+        """Its exit status; None while it runs."""
+        return self._process.poll()
+
+    def last_words(self) -> str:
+        """The last line of its log, which is where its one sentence is when it failed."""
+        try:
+            lines = self._log.read_text(errors="replace").strip().splitlines()
+        except OSError:
+            return ""
+        return lines[-1] if lines else ""
+
+    def end(self, wait_s: float = 5.0) -> None:
+        """Asks it to end (SIGTERM), waits, and kills it if it does not."""
+        if self.status is None:
+            self._process.terminate()
+            try:
+                self._process.wait(wait_s)
+            except subprocess.TimeoutExpired:
+                self._process.kill()
+                self._process.wait()
+
+    def wait(self, wait_s: float) -> bool:
+        """Whether it ended by itself within the time."""
+        deadline = time.monotonic() + wait_s
+        while self.status is None:
+            if time.monotonic() > deadline:
+                return False
+            time.sleep(0.01)
+        return True

@@ -1,0 +1,423 @@
+"""The supervisor: owns a session from its first process to its last.
+
+It starts subject, stimulation engine and recorder as commands, keeps the hub, tells the subject when one
+of the others has died, and ends all of them together. Any of them but the subject can die without ending
+the session; a window is only a client and may come and go.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import zmq
+
+from rig.errors import RunError, UserError
+from rig.hub import Hub, Request
+from rig.messages import (
+    TICK_S,
+    Answer,
+    Command,
+    End,
+    Fault,
+    Message,
+    MessageError,
+    RecorderReport,
+    Reply,
+    Status,
+    Tick,
+    decode,
+    encode,
+)
+from rig.processes import ChildProcess
+from rig.session_directory import RunningSession, SessionDirectory, SessionSpec
+
+STATUS_EVERY_S = 0.2
+RECORDER_CLOSES_S = 60.0
+ENDS_S = 5.0
+STOPS_S = 20.0
+"""How long the animal may take to end after it was asked; then it is ended."""
+
+
+@dataclass
+class Summary:
+    """What a session did, counted from its stream: what a headless run prints at its end."""
+
+    reason: str = "failed"
+    ticks: int = 0
+    overruns: int = 0
+    wall_s: float = 0.0
+    behaviours: Counter[str] = field(default_factory=Counter)
+    stimuli: Counter[str] = field(default_factory=Counter)
+    shams: Counter[str] = field(default_factory=Counter)
+    faults: list[str] = field(default_factory=list)
+    recording: RecorderReport | None = None
+    failure: str = ""
+    """One sentence when the session, or its recording, failed; else ""."""
+    wrong_input: bool = False
+    """Whether the failure lies with what the user asked for."""
+
+
+class Supervisor:
+    """Runs one session. `run()` returns when everything it started has ended.
+
+    `on_status` is called a few times a second with the session's state, for a terminal's progress.
+    """
+
+    def __init__(
+        self,
+        spec: SessionSpec,
+        directory: SessionDirectory,
+        *,
+        end_when_recording_fails: bool = False,
+        on_status: Callable[[Status], None] = lambda status: None,
+    ) -> None:
+        self._spec = spec
+        self._directory = directory
+        self._end_when_recording_fails = end_when_recording_fails
+        self._on_status = on_status
+        self._summary = Summary()
+        self._ended: End | None = None
+        self._paused = False
+        self._stop_reason = ""
+        self._stops = 0
+        self._recorder: ChildProcess | None = None
+        self._recorder_number = 0
+        self._awaiting_recorder: tuple[Request, str] | None = None
+        self._recorder_finishing = False
+        self._first_tick_s = 0.0
+
+    def stop(self) -> None:
+        """Asks the session to end; asked twice, it does not wait for the animal. For signal handlers too."""
+        self._stop_reason = self._stop_reason or "stopped"
+        self._stops += 1
+
+    def run(self) -> Summary:
+        """The session from start to end. Raises `UserError` or `RunError` if it cannot start at all."""
+        keys = Path(self._spec.keys) if self._spec.keys else None
+        try:
+            self._hub = Hub(self._directory, self._spec.listen, keys)
+        except BaseException:
+            self._directory.remove()
+            raise
+        self._context = zmq.Context()
+        self._control = self._context.socket(zmq.PUSH)
+        self._control.linger = 500
+        self._control.bind(self._directory.address("control"))
+        self._reports = self._context.socket(zmq.PULL)
+        self._reports.bind(self._directory.address("recorder_report"))
+        folder = self._directory.path
+        try:
+            self._directory.write_spec(self._spec)
+            self._subject = ChildProcess("subject", "rig.subject_process", [str(folder)], folder)
+            self._engine = ChildProcess("stimulation", "stim.process", [str(folder)], folder)
+            self._engine_alive = True
+            if self._spec.record:
+                self._start_recorder(self._spec.record)
+            self._directory.announce(
+                RunningSession(
+                    self._spec.session,
+                    os.getpid(),
+                    time.time(),
+                    self._spec.protocol_name,
+                    self._spec.subject,
+                    self._spec.task,
+                )
+            )
+            self._supervise()
+        finally:
+            self._end_everything()
+        return self._summary
+
+    # --- the life of the session --------------------------------------------------------------------
+
+    def _supervise(self) -> None:
+        next_status_s = 0.0
+        stop_sent_s = 0.0
+        while True:
+            messages, requests = self._hub.pump(0.05)
+            for message in messages:
+                self._follow(message)
+            for request in requests:
+                self._obey(request)
+            self._read_reports()
+            self._check_processes()
+            now = time.monotonic()
+            if self._stop_reason and not stop_sent_s:
+                stop_sent_s = now
+                self._tell_subject("stop", reason=self._stop_reason)
+            elif stop_sent_s and (self._stops > 1 or now - stop_sent_s > STOPS_S):
+                self._subject.end()
+            if now >= next_status_s:
+                next_status_s = now + STATUS_EVERY_S
+                self._publish_status()
+            if self._subject.status is not None and not messages:
+                return
+
+    def _end_everything(self) -> None:
+        """After the subject: lets the others finish what they have, then makes sure of them."""
+        deadline = time.monotonic() + RECORDER_CLOSES_S
+        if self._ended is None:
+            for child in (self._engine, self._recorder):
+                if child is not None and child.status is None:
+                    child.end(RECORDER_CLOSES_S if child is self._recorder else ENDS_S)
+        while self._recorder is not None and self._recorder.status is None:
+            self._read_reports()
+            self._hub.pump(0.02)
+            if time.monotonic() > deadline:
+                self._fault(
+                    "recorder", "The recorder did not close its file in time and was ended."
+                )
+                break
+        time.sleep(0.05)
+        self._read_reports()
+        if self._engine.status is None:
+            self._engine.wait(ENDS_S if self._ended else 0.0)
+        for child in (self._subject, self._engine, self._recorder):
+            if child is not None:
+                child.end()
+        self._judge_recording()
+        self._publish_status(ended=True)
+        if self._ended is None:
+            self._hub.publish(End("failed", self._summary.ticks, self._summary.overruns), -1)
+        for socket in (self._control, self._reports):
+            socket.close()
+        self._hub.close()
+        self._context.term()
+        self._directory.remove()
+
+    def _judge_recording(self) -> None:
+        report = self._summary.recording
+        if self._recorder is None or self._summary.failure:
+            return
+        if report is None or report.state != "closed":
+            words = report.error if report and report.error else self._recorder.last_words()
+            self._summary.failure = words or "The recorder ended without closing its file."
+
+    def _check_processes(self) -> None:
+        if self._engine_alive and self._engine.status is not None and self._ended is None:
+            self._engine_alive = False
+            if self._summary.ticks == 0:
+                self._fail(f"The stimulation engine could not start: {self._engine.last_words()}")
+                self._stop_reason = "failed"
+                self._subject.end()
+                return
+            self._tell_subject("engine_dead")
+            self._fault(
+                "stimulation",
+                "The stimulation engine died; every stimulus is released and the session goes on.",
+            )
+        recorder = self._recorder
+        if recorder is not None and recorder.status is not None and self._ended is None:
+            self._read_reports()
+            report = self._summary.recording
+            if self._recorder_finishing and report is not None and report.state == "closed":
+                self._recorder, self._recorder_finishing = None, False
+                return
+            words = report.error if report and report.error else recorder.last_words()
+            sentence = words or "The recorder died; what it had written is in its file."
+            self._recorder = None
+            self._tell_subject("recorder_dead")
+            self._fault("recorder", sentence)
+            self._refuse_recording(sentence)
+            if self._end_when_recording_fails:
+                self._fail(sentence, wrong_input=recorder.status == 2)
+                self._stop_reason = "failed"
+        if self._subject.status not in (None, 0) and self._ended is None:
+            self._fail(
+                self._subject.last_words() or "The subject process died.",
+                wrong_input=self._subject.status == 2,
+            )
+
+    def _follow(self, message: Message) -> None:
+        """Counts what passes by in the stream."""
+        content = message.content
+        if isinstance(content, Tick):
+            if not self._summary.ticks:
+                self._first_tick_s = time.perf_counter()
+            self._summary.ticks = message.tick + 1
+            self._summary.overruns += content.overrun
+            self._summary.wall_s = time.perf_counter() - self._first_tick_s
+        elif isinstance(content, Answer):
+            for event in content.events:
+                if event.phase != "onset":
+                    continue
+                if event.kind == "behaviour":
+                    self._summary.behaviours[event.name] += 1
+                elif event.kind == "stimulus":
+                    (self._summary.shams if event.sham else self._summary.stimuli)[event.name] += 1
+        elif isinstance(content, Fault):
+            if content.fatal:
+                self._fail(content.sentence)
+            else:
+                self._summary.faults.append(content.sentence)
+        elif isinstance(content, End):
+            self._ended = content
+            self._summary.reason = content.reason
+
+    # --- recording ----------------------------------------------------------------------------------
+
+    def _start_recorder(self, file: str) -> None:
+        self._recorder_number += 1
+        self._recorder_finishing = False
+        self._summary.recording = None
+        folder = self._directory.path
+        options = ["--overwrite"] if self._spec.overwrite else []
+        arguments = [str(folder), file, "--socket", self._recorder_socket(), *options]
+        self._recorder = ChildProcess(
+            f"recorder-{self._recorder_number}", "recorder.process", arguments, folder
+        )
+
+    def _recorder_socket(self) -> str:
+        return f"recorder-{self._recorder_number}"
+
+    def _read_reports(self) -> None:
+        while self._reports.poll(0):
+            try:
+                content = decode(self._reports.recv_multipart()).content
+            except MessageError:
+                continue
+            if isinstance(content, RecorderReport):
+                self._summary.recording = content
+                if self._awaiting_recorder is not None:
+                    request, socket = self._awaiting_recorder
+                    self._awaiting_recorder = None
+                    self._tell_subject("record", socket=socket)
+                    self._hub.reply(request, Reply(True, fields={"file": content.file}))
+
+    def _refuse_recording(self, sentence: str) -> None:
+        if self._awaiting_recorder is not None:
+            self._hub.reply(self._awaiting_recorder[0], Reply(False, sentence))
+            self._awaiting_recorder = None
+
+    # --- commands from clients ------------------------------------------------------------------------
+
+    def _obey(self, request: Request) -> None:
+        """Carries out a client's command or refuses it with a reason; it never reaches the subject raw."""
+        match request.command:
+            case Command("stop", args) if not args:
+                self.stop()
+                self._hub.reply(request, Reply(True))
+            case Command("pause" | "resume" as verb, args) if not args:
+                self._paused = verb == "pause"
+                self._tell_subject(verb)
+                self._hub.reply(request, Reply(True))
+            case Command("start_recording", {"file": str(file), **rest}) if not rest and file:
+                if self._recorder is not None:
+                    self._hub.reply(request, Reply(False, "The session is being recorded already."))
+                elif not self._summary.ticks:
+                    self._hub.reply(
+                        request, Reply(False, "The animal is not running yet; ask again.")
+                    )
+                else:
+                    self._start_recorder(file)
+                    self._awaiting_recorder = (request, self._recorder_socket())
+            case Command("stop_recording", args) if not args:
+                if self._recorder is None:
+                    self._hub.reply(request, Reply(False, "The session is not being recorded."))
+                else:
+                    self._recorder_finishing = True
+                    self._tell_subject("end_recording")
+                    self._hub.reply(request, Reply(True))
+            case Command(verb, _):
+                self._hub.rejected += 1
+                self._hub.reply(
+                    request,
+                    Reply(
+                        False, f"{verb!r} with these arguments is not a command; see docs/bus.md."
+                    ),
+                )
+
+    def _tell_subject(self, verb: str, **args: object) -> None:
+        try:
+            self._control.send_multipart(encode(Message(Command(verb, dict(args)))), zmq.NOBLOCK)
+        except zmq.Again:
+            pass  # it is not connected any more: it has died, which is noticed elsewhere
+
+    # --- what the world is told -----------------------------------------------------------------------
+
+    def _fail(self, sentence: str, wrong_input: bool = False) -> None:
+        if not self._summary.failure:
+            self._summary.failure = sentence
+            self._summary.wrong_input = wrong_input
+        self._summary.wrong_input = self._summary.wrong_input or wrong_input
+
+    def _fault(self, source: str, sentence: str) -> None:
+        self._summary.faults.append(sentence)
+        self._hub.publish(Fault(source, sentence), self._summary.ticks - 1)
+
+    def _publish_status(self, ended: bool = False) -> None:
+        summary = self._summary
+        state = "running" if summary.ticks else "starting"
+        if self._paused:
+            state = "paused"
+        if ended:
+            state = "ended"
+        animal_s = summary.ticks * TICK_S
+        status = Status(
+            state=state,
+            processes={
+                "subject": _state_of(self._subject),
+                "stimulation": _state_of(self._engine),
+                "recorder": _state_of(self._recorder),
+            },
+            ticks=summary.ticks,
+            overruns=summary.overruns,
+            realtime_factor=animal_s / summary.wall_s if summary.wall_s > 0 else 0.0,
+            recorder=summary.recording,
+            fault=summary.faults[-1] if summary.faults else summary.failure,
+        )
+        self._hub.publish(status, summary.ticks - 1)
+        self._on_status(status)
+
+
+def _state_of(child: ChildProcess | None) -> str:
+    if child is None:
+        return "off"
+    return "alive" if child.status is None else "dead"
+
+
+def check_recording_path(path: Path, overwrite: bool) -> None:
+    """Raises `UserError` if a recording could not be made there: better now than after the session."""
+    if path.is_dir():
+        raise UserError(f"{path} is a folder; name a file, e.g. {path / 'session.nwb'}.")
+    if path.exists() and not overwrite:
+        raise UserError(f"{path} exists already; choose another name, or add --overwrite.")
+    folder = path.parent
+    if not folder.is_dir():
+        raise UserError(f"The folder {folder} does not exist; make it first.")
+    if not os.access(folder, os.W_OK):
+        raise UserError(f"The folder {folder} cannot be written to; choose another one.")
+
+
+def run_session(
+    spec: SessionSpec,
+    directory: SessionDirectory,
+    *,
+    end_when_recording_fails: bool = False,
+    on_status: Callable[[Status], None] = lambda status: None,
+) -> Summary:
+    """Runs a session in this process, ending it in order on Ctrl-C or SIGTERM; returns its summary."""
+    supervisor = Supervisor(
+        spec,
+        directory,
+        end_when_recording_fails=end_when_recording_fails,
+        on_status=on_status,
+    )
+    previous = {
+        number: signal.signal(number, lambda *_: supervisor.stop())
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+    }
+    try:
+        return supervisor.run()
+    finally:
+        for number, handler in previous.items():
+            signal.signal(number, handler)
+
+
+__all__ = ["RunError", "Summary", "Supervisor", "check_recording_path", "run_session"]

@@ -1,0 +1,307 @@
+"""The tick loop: the one place where a session's time passes.
+
+    sense ──► step the network (interventions decided from the tick before) ──► tell everyone ──► physics
+      ▲                                                                                            │
+      └──────────────── wait for the engine's answer: its interventions act on the next tick ◄─────┘
+
+The contract (docs/architecture.md): a stimulus decided from tick k acts on tick k + 1, at any speed;
+message k goes out before the physics of k; the engine answers every tick, and a tick is never run with
+the one before it unanswered unless the supervisor has said that the engine is dead. Then every stimulus
+is released and the run goes on.
+"""
+
+from __future__ import annotations
+
+import gc
+import time
+from collections.abc import Mapping
+
+import numpy as np
+
+from agent.interventions import Intervention, by_layer
+from agent.subject import Step, Subject
+from rig.animal import Animal, Moment, Outcome
+from rig.arenas import flatten
+from rig.links import Frames, Links
+from rig.messages import (
+    TICK_S,
+    Answer,
+    Array,
+    Assets,
+    Command,
+    End,
+    Episode,
+    Event,
+    Fault,
+    Message,
+    MessageError,
+    Tick,
+)
+from rig.pacing import Pacer
+from rig.random_streams import generator
+from rig.session_directory import SessionSpec
+
+LATENCIES: tuple[str, ...] = (
+    *("sense_ms", "network_ms", "send_ms", "physics_ms", "engine_wait_ms"),
+    *("engine_ms", "late_ms", "tick_ms"),
+)
+"""What is timed in each tick; `engine_ms` is the engine's own account of its work."""
+
+STALL_S = 0.5
+"""A recorder's queue that stays full this long is a stalled recorder: a fault that is shown."""
+
+CHECK_S = 0.1
+
+
+class TickLoop:
+    """Runs one session from its first trial to its end, on the subject's side of the bus.
+
+    The animal is given at the beginning of trial 0.
+    """
+
+    def __init__(self, spec: SessionSpec, subject: Subject, animal: Animal, links: Links) -> None:
+        self._spec = spec
+        self._subject = subject
+        self._animal = animal
+        self._links = links
+        self._layer_sizes = {layer.name: layer.n_units for layer in subject.layers}
+        self._pacer = Pacer(spec.pace)
+        self._engine_alive = True
+        self._interventions: tuple[Intervention, ...] = ()
+        self._open_stimuli: dict[tuple[str, int], Event] = {}
+        self._end_reason = ""
+        self._paused = False
+        self._tick = 0
+        self._latency = np.zeros(len(LATENCIES), dtype=np.float32)
+        self._began_s = 0.0
+
+    def run(self) -> End:
+        """Runs until the duration, the number of trials, a stop command or a failure; says which."""
+        gc.collect()
+        gc.freeze()
+        gc.disable()
+        self._began_s = time.perf_counter()
+        trial = 0
+        while not self._end_reason:
+            self._run_trial(trial)
+            trial += 1
+            if self._spec.trials and trial >= self._spec.trials:
+                self._finish("trials")
+            gc.collect()
+        end = End(self._end_reason, self._tick, self._pacer.overruns)
+        frames = self._links.frames(end, self._tick, {})
+        if self._engine_alive:
+            self._links.to_engine(frames)
+        self._tell(frames)
+        return end
+
+    def _run_trial(self, trial: int) -> None:
+        """One episode of the task. The tick clock stands still while its arena is compiled."""
+        if trial > 0:
+            self._animal.begin_trial(trial)
+        self._subject.reset()
+        self._interventions = ()
+        if trial == 0:
+            assets = {
+                name: np.frombuffer(blob, np.uint8) for name, blob in self._animal.assets.items()
+            }
+            self._tell(self._links.frames(Assets(), self._tick, assets))
+            if self._spec.record:
+                self._links.connect_recorder("recorder-1")
+        frames = self._links.frames(Episode(trial, self._animal.xml), self._tick, {})
+        if self._engine_alive:
+            self._links.to_engine(frames)
+        self._tell(frames)
+        self._pacer.restart()
+        first_tick, outcome = self._tick, Outcome(0.0, 1.0, False)
+        while not self._end_reason:
+            outcome, end_trial = self._run_tick(trial, self._tick == first_tick, outcome)
+            lasted_s = (self._tick - first_tick) * TICK_S
+            if outcome.trouble:
+                self._report(Fault("subject", outcome.trouble))
+            if self._spec.duration_s and self._tick * TICK_S >= self._spec.duration_s - 1e-9:
+                self._finish("duration")
+            if outcome.over or end_trial:
+                return
+            if self._spec.trial_s and lasted_s >= self._spec.trial_s - 1e-9:
+                return
+
+    def _run_tick(self, trial: int, first: bool, before: Outcome) -> tuple[Outcome, bool]:
+        """One tick, k: everything between the senses of k and the answer to k."""
+        self._obey_waiting_commands()
+        overrun, late_s = self._pacer.wait()
+        t0 = time.perf_counter()
+        observation = self._animal.sense()
+        t1 = time.perf_counter()
+        noise = generator(self._spec.seed, "motor noise", self._tick).standard_normal(38)
+        step = self._subject.step(observation, self._interventions, noise)
+        t2 = time.perf_counter()
+        moment = self._animal.moment(observation)
+        content = Tick(
+            trial=trial,
+            reward=before.reward,
+            discount=before.discount,
+            value=step.value,
+            first=first,
+            overrun=overrun,
+            wall_s=t0 - self._began_s,
+        )
+        frames = self._links.frames(content, self._tick, self._arrays(moment, step))
+        if self._engine_alive:
+            self._links.to_engine(frames)
+        self._tell(frames)
+        t3 = time.perf_counter()
+        outcome = self._animal.act(step.action)
+        t4 = time.perf_counter()
+        message = self._answer_to(self._tick)
+        t5 = time.perf_counter()
+        answer = message.content
+        assert isinstance(answer, Answer)
+        self._interventions = self._accepted(answer, message.arrays)
+        self._note_stimuli(answer)
+        self._tell(self._links.frames(answer, self._tick, message.arrays))
+        stamps_s = (t1 - t0, t2 - t1, t3 - t2, t4 - t3, t5 - t4)
+        whole_s = time.perf_counter() - t0
+        self._latency = np.array(
+            [*(s * 1e3 for s in stamps_s), answer.engine_ms, late_s * 1e3, whole_s * 1e3],
+            dtype=np.float32,
+        )
+        self._tick += 1
+        return outcome, answer.end_trial
+
+    def _arrays(self, moment: Moment, step: Step) -> dict[str, Array]:
+        return {
+            "proprioception": flatten(moment.observation),
+            "camera": moment.observation["walker/egocentric_camera"],
+            "action": step.action,
+            "c_natural": step.c_natural,
+            "h_natural": step.h_natural,
+            "c_applied": step.c_applied,
+            "h_applied": step.h_applied,
+            "qpos": moment.qpos,
+            "qvel": moment.qvel,
+            "act": moment.act,
+            "actuator_force": moment.actuator_force,
+            "body": moment.body,
+            "latency": self._latency,
+        }
+
+    def _answer_to(self, tick: int) -> Message:
+        """The engine's answer to this tick; an empty one, that closes every stimulus, if it is dead."""
+        while self._engine_alive:
+            try:
+                answer, command = self._links.listen(CHECK_S)
+            except MessageError as problem:
+                self._report(Fault("subject", f"A malformed message was ignored: {problem}."))
+                continue
+            if command is not None:
+                self._obey(command)
+            if answer is not None and answer.tick == tick:
+                return answer
+        events = tuple(
+            Event(
+                "stimulus",
+                event.name,
+                "offset",
+                tick + 1,
+                tick + 1,
+                event.number,
+                sham=event.sham,
+                cause="the stimulation engine died",
+            )
+            for event in self._open_stimuli.values()
+        )
+        return Message(Answer(events), tick=tick)
+
+    def _accepted(self, answer: Answer, arrays: Mapping[str, Array]) -> tuple[Intervention, ...]:
+        """The answer's interventions; none of them, and a fault, if one is not finite or not possible."""
+        try:
+            interventions = tuple(
+                Intervention(
+                    each.layer,
+                    each.state,  # type: ignore[arg-type]  # Intervention refuses other states
+                    arrays[f"{index}.units"],
+                    arrays[f"{index}.gain"],
+                    arrays[f"{index}.value"],
+                )
+                for index, each in enumerate(answer.interventions)
+            )
+            by_layer(interventions, self._layer_sizes)
+        except (ValueError, KeyError) as problem:
+            self._report(Fault("subject", f"Interventions were refused: {problem}."))
+            return ()
+        return interventions
+
+    def _note_stimuli(self, answer: Answer) -> None:
+        for event in answer.events:
+            if event.kind == "stimulus":
+                key = (event.name, event.number)
+                if event.phase == "onset":
+                    self._open_stimuli[key] = event
+                else:
+                    self._open_stimuli.pop(key, None)
+
+    def _tell(self, frames: Frames) -> None:
+        """To hub and recorder; the recorder's queue is waited for, for as long as it takes."""
+        self._links.to_hub(frames)
+        since_s = time.perf_counter()
+        told = False
+        while not self._links.to_recorder(frames):
+            if not told and time.perf_counter() - since_s > STALL_S:
+                told = True
+                self._report_to_hub(
+                    Fault(
+                        "recorder",
+                        "The recorder has stalled; the session is paused until it goes on.",
+                    )
+                )
+            self._obey_waiting_commands(wait_s=0.005, pausing=False)
+            if self._end_reason == "stopped" and told:
+                self._links.disconnect_recorder(keep_queue=True)
+        if told:
+            self._pacer.restart()
+
+    def _report(self, fault: Fault) -> None:
+        self._tell(self._links.frames(fault, self._tick, {}))
+
+    def _report_to_hub(self, fault: Fault) -> None:
+        self._links.to_hub(self._links.frames(fault, self._tick, {}))
+
+    def _obey_waiting_commands(self, wait_s: float = 0.0, pausing: bool = True) -> None:
+        """Carries out what the supervisor has asked for; while paused, waits here for what comes next."""
+        if wait_s:
+            time.sleep(wait_s)
+        while True:
+            try:
+                command = self._links.command()
+            except MessageError:
+                continue
+            if command is not None:
+                self._obey(command)
+            elif self._paused and pausing and not self._end_reason:
+                time.sleep(0.005)
+                self._pacer.restart()
+            else:
+                return
+
+    def _obey(self, command: Command) -> None:
+        match command.verb:
+            case "stop":
+                self._finish(str(command.args.get("reason", "stopped")))
+            case "pause":
+                self._paused = True
+            case "resume":
+                self._paused = False
+            case "engine_dead":
+                self._engine_alive = False
+                self._interventions = ()
+            case "record":
+                self._links.connect_recorder(str(command.args["socket"]))
+            case "recorder_dead":
+                self._links.disconnect_recorder(keep_queue=False)
+            case "end_recording":
+                end = End("recording stopped", self._tick, self._pacer.overruns)
+                self._links.disconnect_recorder(last=self._links.frames(end, self._tick, {}))
+
+    def _finish(self, reason: str) -> None:
+        self._end_reason = self._end_reason or reason
