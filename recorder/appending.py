@@ -1,0 +1,178 @@
+"""Rows in memory on their way to the disk: one appender for all series, one for each table.
+
+Rows gather in preallocated blocks and reach the file in few, large writes. What must come last comes
+last: a row's data before its time stamp, a ragged column's values before their index, a table's `id`
+after its columns; so that a reader of the growing file, or of one whose writer was killed, finds
+whatever the last column counts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import h5py
+import numpy as np
+from numpy.typing import NDArray
+
+from recorder.layout import TIMESTAMPS, Series, Table
+from rig.messages import Array
+
+BLOCK_ROWS = 128
+
+
+def extend(dataset: h5py.Dataset, first: int, rows: Array) -> None:
+    """Writes rows from row `first` on, growing the data set to end with them."""
+    if len(rows):
+        dataset.resize(first + len(rows), 0)
+        dataset[first : first + len(rows)] = rows
+
+
+class SeriesAppender:
+    """The rows of all series; row k of each belongs to the same tick."""
+
+    def __init__(self, file: h5py.File, series: tuple[Series, ...]) -> None:
+        self._shapes = {row.name: row.shape for row in series}
+        self._blocks: dict[str, Array] = {
+            row.name: np.zeros((BLOCK_ROWS, *row.shape), row.dtype) for row in series
+        }
+        # the tick numbers last: they say how many rows there are
+        order = sorted(self._blocks, key=lambda name: name == "tick")
+        paths = {row.name: f"{row.path}/data" for row in series}
+        self._datasets = {name: file[paths[name]] for name in order}
+        self._times: NDArray[np.float64] = np.zeros(BLOCK_ROWS)
+        self._timestamps = file[TIMESTAMPS]
+        self.n_written = 0
+        self._n_waiting = 0
+
+    @property
+    def n_rows(self) -> int:
+        """Rows so far, written or waiting."""
+        return self.n_written + self._n_waiting
+
+    @property
+    def full(self) -> bool:
+        """Whether the block has to be written before the next row."""
+        return self._n_waiting == BLOCK_ROWS
+
+    def append(self, time_s: float, values: Mapping[str, Any]) -> list[str]:
+        """Adds a row. Returns the names of series whose value is missing or does not fit.
+
+        Those get NaN, or 0 for integers; values of series that the file does not have are passed over.
+        """
+        k = self._n_waiting
+        wrong = []
+        for name, block in self._blocks.items():
+            value = values.get(name)
+            if value is None or np.shape(value) != self._shapes[name]:
+                wrong.append(name)
+                block[k] = np.nan if block.dtype.kind == "f" else 0
+            else:
+                block[k] = value
+        self._times[k] = time_s
+        self._n_waiting += 1
+        return wrong
+
+    def amend_last(self, values: Mapping[str, Any]) -> None:
+        """Sets more values of the last row, which must still be waiting."""
+        for name, value in values.items():
+            block = self._blocks.get(name)
+            if block is not None:
+                block[self._n_waiting - 1] = value
+
+    def write(self, keep_last: bool = False) -> bool:
+        """Writes the waiting rows, the last one not if it may still be amended. Whether any was."""
+        n = self._n_waiting - (1 if keep_last and self._n_waiting else 0)
+        if n == 0:
+            return False
+        for name, dataset in self._datasets.items():
+            if name == "tick":
+                extend(self._timestamps, self.n_written, self._times[:n])
+            extend(dataset, self.n_written, self._blocks[name][:n])
+        if n < self._n_waiting:
+            for block in self._blocks.values():
+                block[0] = block[n]
+            self._times[0] = self._times[n]
+        self.n_written += n
+        self._n_waiting -= n
+        return True
+
+
+class TableAppender:
+    """The rows of one table, with changes to rows that are already there."""
+
+    def __init__(self, file: h5py.File, table: Table) -> None:
+        self._table = table
+        group = file[table.path]
+        self._columns = {column.name: column for column in table.columns}
+        self._codes = {
+            column.name: {name: code for code, name in enumerate(column.names)}
+            for column in table.columns
+            if column.names
+        }
+        self._datasets = {column.name: group[column.name] for column in table.columns}
+        self._indices = {
+            column.name: group[f"{column.name}_index"] for column in table.columns if column.ragged
+        }
+        self._ends = {name: 0 for name in self._indices}
+        self._id = group["id"]
+        self._waiting: list[dict[str, Any]] = []
+        self._changes: dict[str, dict[int, Any]] = {}
+        self.n_written = 0
+
+    def append(self, **values: Any) -> int:
+        """Adds a row and returns its number. Names become codes; bytes become ragged values."""
+        self._waiting.append({name: self._plain(name, value) for name, value in values.items()})
+        return self.n_written + len(self._waiting) - 1
+
+    def change(self, row: int, **values: Any) -> None:
+        """Sets other values in a row (not in its ragged columns)."""
+        for name, value in values.items():
+            if row >= self.n_written:
+                self._waiting[row - self.n_written][name] = self._plain(name, value)
+            else:
+                self._changes.setdefault(name, {})[row] = self._plain(name, value)
+
+    def knows(self, column: str, name: str) -> bool:
+        """Whether a name is in the list of a column of codes."""
+        return name in self._codes[column]
+
+    def write(self) -> bool:
+        """Writes what waits. Whether anything did."""
+        wrote = bool(self._waiting or self._changes)
+        for name, changes in self._changes.items():
+            for row, value in changes.items():
+                self._datasets[name][row] = value
+        self._changes = {}
+        if self._waiting:
+            for name, column in self._columns.items():
+                if column.ragged:
+                    self._write_ragged(name)
+                else:
+                    rows = np.array([row[name] for row in self._waiting], column.dtype)
+                    extend(self._datasets[name], self.n_written, rows)
+            ids = np.arange(self.n_written, self.n_written + len(self._waiting), dtype=np.int64)
+            extend(self._id, self.n_written, ids)
+            self.n_written += len(self._waiting)
+            self._waiting = []
+        return wrote
+
+    def _write_ragged(self, name: str) -> None:
+        dtype = self._columns[name].dtype
+        parts = [np.asarray(row[name], dtype).reshape(-1) for row in self._waiting]
+        ends = np.uint64(self._ends[name]) + np.cumsum(
+            [len(part) for part in parts], dtype=np.uint64
+        )
+        extend(self._datasets[name], self._ends[name], np.concatenate(parts))
+        extend(self._indices[name], self.n_written, ends)
+        self._ends[name] = int(ends[-1])
+
+    def _plain(self, name: str, value: Any) -> Any:
+        codes = self._codes.get(name)
+        if codes is not None:
+            return codes.get(value, len(codes) - 1)
+        if isinstance(value, bytes):
+            return np.frombuffer(value, np.uint8)
+        if isinstance(value, np.ndarray):
+            return value.copy()
+        return value

@@ -1,0 +1,223 @@
+"""The pynwb objects of an empty recording; imported only where a file is created, because pynwb is slow."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Mapping
+
+import numpy as np
+from hdmf.backends.hdf5 import H5DataIO
+from hdmf.common import DynamicTable, ElementIdentifiers, EnumData, VectorData, VectorIndex
+from pynwb import NWBFile, ProcessingModule, TimeSeries
+from pynwb.epoch import TimeIntervals
+from pynwb.file import Subject
+
+from recorder.layout import (
+    Column,
+    Series,
+    Table,
+    chunk_rows,
+    fill_value,
+    note_of,
+    series_of,
+    started_at,
+    tables_of,
+    versions_text,
+)
+from rig.messages import Array, Description
+
+_MODULES = {
+    "processing/behavior": ("behavior", "Body state, and how sure the detectors are."),
+    "processing/rig": (
+        "rig",
+        "Clock, latencies, events and interventions of the rig, and its log.",
+    ),
+}
+
+
+def session_objects(
+    description: Description, assets: Mapping[str, Array], session: str, camera: bool
+) -> NWBFile:
+    """The file of a session as pynwb objects, every series and table in it and empty."""
+    nwb = _file(description, session)
+    modules = {
+        folder: ProcessingModule(name=name, description=about)
+        for folder, (name, about) in _MODULES.items()
+    }
+    for module in modules.values():
+        nwb.add_processing_module(module)
+    clock: TimeSeries | None = None
+    for series in series_of(description, camera):
+        made = _time_series(series, clock)
+        clock = clock or made
+        if series.folder == "acquisition":
+            nwb.add_acquisition(made)
+        else:
+            modules[series.folder].add(made)
+    rig = modules["processing/rig"]
+    rig.add(_network_units(description))
+    rig.add(_column_names(series_of(description, camera)))
+    for table in tables_of(description):
+        made_table = _table(table)
+        if table.name == "trials":
+            nwb.trials = made_table
+        elif table.folder == "intervals":
+            nwb.add_time_intervals(made_table)
+        elif table.folder == "scratch":
+            nwb.add_scratch(made_table)
+        else:
+            modules[table.folder].add(made_table)
+    nwb.add_scratch(_assets(assets))
+    nwb.add_scratch(
+        note_of(description, session, camera),
+        name="session",
+        description="The session's own description, JSON; marks the file as a rodent-rig recording.",
+    )
+    return nwb
+
+
+def _file(description: Description, session: str) -> NWBFile:
+    return NWBFile(
+        session_description=(
+            f"Virtual rodent {description.subject!r} in task {description.task!r} under protocol "
+            f"{description.protocol_name!r}, seed {description.seed}."
+        ),
+        identifier=str(uuid.uuid4()),
+        session_start_time=started_at(description),
+        session_id=session or None,
+        experiment_description=(
+            "A simulated animal: a neural network drives a simulated rat's body. Times are animal time: "
+            f"tick × {description.tick_s} s, 0 at tick 0."
+        ),
+        keywords=["virtual rodent", "simulation", "closed loop"],
+        protocol=description.protocol_text or None,
+        stimulus_notes=f"Stimuli of the protocol: {', '.join(description.stimuli) or 'none'}.",
+        notes=(
+            f"seed {description.seed}; pace {description.pace}; task {description.task}; "
+            f"subject sha256 {description.subject_sha256}; versions {versions_text(description)}"
+        ),
+        source_script="rodent-rig recorder",
+        source_script_file_name="recorder/process.py",
+        subject=Subject(
+            subject_id=description.subject,
+            species="Rattus norvegicus",
+            sex="U",
+            age="P0D",
+            description=(
+                "A virtual rodent: a trained network with a simulated body; weights sha256 "
+                f"{description.subject_sha256}. It has no age: it begins with the session (P0D)."
+            ),
+        ),
+    )
+
+
+def _growing(
+    shape: tuple[int, ...], dtype: str, compressed: bool = False, rows: int = 0
+) -> H5DataIO:
+    return H5DataIO(
+        np.zeros((0, *shape), dtype),
+        maxshape=(None, *shape),
+        chunks=(rows or chunk_rows(shape, dtype), *shape),
+        fillvalue=fill_value(dtype),
+        compression="gzip" if compressed else None,
+        compression_opts=1 if compressed else None,
+    )
+
+
+def _time_series(series: Series, clock: TimeSeries | None) -> TimeSeries:
+    """An empty series on the common clock, which the first one carries."""
+    return TimeSeries(
+        name=series.name,
+        data=_growing(series.shape, series.dtype, series.compressed),
+        timestamps=clock if clock is not None else _growing((), "<f8"),
+        unit=series.unit,
+        description=series.about,
+        comments="Names of the columns: processing/rig/columns."
+        if series.columns
+        else "One value.",
+        continuity="continuous",
+    )
+
+
+def _table(table: Table) -> DynamicTable:
+    """An empty table; a TimeIntervals where it stands among the intervals."""
+    columns: list[VectorData] = []
+    for column in table.columns:
+        columns += _columns(column)
+    kind = TimeIntervals if table.folder == "intervals" else DynamicTable
+    return kind(
+        name=table.name,
+        description=table.about,
+        id=ElementIdentifiers(name="id", data=_growing((), "<i8")),
+        columns=columns,
+        colnames=[column.name for column in table.columns],
+    )
+
+
+def _columns(column: Column) -> list[VectorData]:
+    large = column.name == "xml"
+    rows = (65536 if large else 8192) if column.ragged else 0
+    data = _growing((), column.dtype, compressed=large, rows=rows)
+    if column.names:
+        elements = VectorData(
+            name=f"{column.name}_elements",
+            description=f"The names that the codes of {column.name} stand for.",
+            data=list(column.names),
+        )
+        made = EnumData(name=column.name, description=column.about, data=data, elements=elements)
+        return [made, elements]
+    plain = VectorData(name=column.name, description=column.about, data=data)
+    if not column.ragged:
+        return [plain]
+    index = VectorIndex(name=f"{column.name}_index", data=_growing((), "<u8"), target=plain)
+    return [plain, index]
+
+
+def _network_units(description: Description) -> DynamicTable:
+    table = DynamicTable(
+        name="network_units",
+        description="The units of the network, in the order of the columns of the activity series.",
+    )
+    table.add_column("unit_name", "Name of the unit.")
+    table.add_column("layer", "Its layer.")
+    table.add_column("index_in_layer", "Its place in the layer, from 0.")
+    for layer in description.layers:
+        for k in range(layer.n_units):
+            table.add_row(unit_name=f"{layer.name}/{k}", layer=layer.name, index_in_layer=k)
+    return table
+
+
+def _column_names(rows: tuple[Series, ...]) -> DynamicTable:
+    table = DynamicTable(name="columns", description="Names of the columns of every series.")
+    table.add_column("series", "Name of the series.")
+    table.add_column("column_name", "Name of the column.")
+    for series in rows:
+        for name in series.columns:
+            table.add_row(series=series.name, column_name=name)
+    return table
+
+
+def _assets(assets: Mapping[str, Array]) -> DynamicTable:
+    """The model's files, as they are: name and bytes."""
+    names = list(assets)
+    lengths = [int(assets[name].size) for name in names]
+    total = np.concatenate(
+        [np.zeros(0, np.uint8), *(np.asarray(assets[name], np.uint8).reshape(-1) for name in names)]
+    )
+    content = VectorData(
+        name="content",
+        description="Bytes of the file.",
+        data=H5DataIO(total, compression="gzip", compression_opts=4) if total.size else total,
+    )
+    return DynamicTable(
+        name="assets",
+        description="Files (meshes, textures, skin) that the models name.",
+        columns=[
+            VectorData(name="file_name", description="Name of the file in the models.", data=names),
+            content,
+            VectorIndex(
+                name="content_index", data=np.cumsum(lengths, dtype=np.uint64), target=content
+            ),
+        ],
+        colnames=["file_name", "content"],
+    )

@@ -1,0 +1,220 @@
+"""The recorder process: `python -m recorder.process DIR FILE.nwb [--overwrite] [--camera]`.
+
+It takes the session's lossless stream, writes it with `recorder.writer`, and reports several times a
+second what is on the disk: from the loop that writes, so that a recorder that hangs falls silent. It
+ends with the session's `End`, at SIGTERM, and when its parent dies, each time with the file closed.
+
+Exit status: 0 the recording is closed and complete; 1 it failed; 2 it could not be made as asked.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import signal
+import sys
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from types import FrameType
+
+import zmq
+
+from recorder.writer import Writer, free_bytes
+from rig.errors import RunError, UserError
+from rig.messages import (
+    Array,
+    Assets,
+    Description,
+    End,
+    Message,
+    MessageError,
+    RecorderReport,
+    decode,
+    encode,
+)
+from rig.parent import exit_with_parent
+from rig.session_directory import SessionDirectory
+
+FLUSH_EVERY_S = 0.35
+REPORT_EVERY_S = 0.2
+DRAIN_S = 2.0
+"""How long to go on taking what is still in the pipe after SIGTERM."""
+
+
+class Recorder:
+    """The loop of the process: socket → writer → reports."""
+
+    def __init__(
+        self, directory: SessionDirectory, path: Path, socket: str, overwrite: bool, camera: bool
+    ) -> None:
+        self._path = path
+        self._overwrite = overwrite
+        self._camera = camera
+        self._context = zmq.Context()
+        self._stream = self._context.socket(zmq.PULL)
+        self._stream.connect(directory.address(socket))
+        self._reports = self._context.socket(zmq.PUSH)
+        self._reports.linger = 1000
+        self._reports.connect(directory.address("recorder_report"))
+        self._n_reports = 0
+        self._session = directory.session
+        self._description: Description | None = None
+        self._waiting: list[Message] = []
+        self._writer: Writer | None = None
+        self._ended = False
+        self.stopping = False
+
+    def run(self) -> None:
+        """Records until the session ends or `stopping` is set. Raises `UserError`, `RunError`."""
+        flushed = reported = time.monotonic()
+        stop_at = float("inf")
+        while not self._ended:
+            came = self._receive(0.05)
+            now = time.monotonic()
+            if self.stopping:
+                stop_at = min(stop_at, now + DRAIN_S)
+                if not came or now > stop_at:
+                    break
+            if self._writer is not None and now - flushed > FLUSH_EVERY_S:
+                self._writer.flush()
+                flushed = time.monotonic()
+                reported = 0.0
+            if self._writer is not None and now - reported > REPORT_EVERY_S:
+                self._report("recording", self._writer.error)
+                reported = now
+        self._finish()
+
+    def fail(self, sentence: str) -> None:
+        """Reports that the recording failed."""
+        self._report("failed", sentence)
+
+    def leave(self) -> None:
+        """Closes the sockets, the last report sent."""
+        self._stream.close(linger=0)
+        self._reports.close()
+        self._context.term()
+
+    def _finish(self) -> None:
+        if self._writer is None:
+            raise RunError(
+                f"The recorder was stopped before the session described itself; {self._path} was not made."
+            )
+        self._writer.close(
+            "" if self._ended else "The recorder was told to stop before the session's end."
+        )
+        self._report("closed", self._writer.error)
+
+    def _receive(self, timeout_s: float) -> bool:
+        """Takes what has come, at most a block of it. Whether anything had."""
+        if not self._stream.poll(int(timeout_s * 1000)):
+            return False
+        for _ in range(128):
+            try:
+                frames = self._stream.recv_multipart(zmq.NOBLOCK)
+            except zmq.Again:
+                break
+            try:
+                message = decode(frames)
+            except MessageError as problem:
+                if self._writer is not None:
+                    self._writer.note_malformed(str(problem))
+                continue
+            self._take(message)
+            if self._ended:
+                break
+        return True
+
+    def _take(self, message: Message) -> None:
+        if self._writer is not None:
+            self._writer.add(message)
+            self._ended = isinstance(message.content, End)
+        elif isinstance(message.content, Description):
+            self._description = message.content
+            self._session = message.session or self._session
+        elif isinstance(message.content, Assets):
+            self._start(message.arrays)
+        elif isinstance(message.content, End):
+            self._ended = True
+        else:
+            self._waiting.append(message)
+
+    def _start(self, assets: Mapping[str, Array]) -> None:
+        if self._description is None:
+            raise RunError(
+                "The session's stream began without a description; nothing was recorded."
+            )
+        self._writer = Writer(
+            self._path,
+            self._description,
+            assets,
+            session=self._session,
+            overwrite=self._overwrite,
+            camera=self._camera,
+        )
+        for message in self._waiting:
+            self._writer.add(message)
+        self._waiting = []
+        self._report("recording", "")
+
+    def _report(self, state: str, error: str) -> None:
+        writer = self._writer
+        try:
+            size = self._path.stat().st_size
+            free = free_bytes(self._path)
+        except OSError:
+            size = free = 0
+        report = RecorderReport(
+            state=state,
+            file=str(self._path),
+            ticks_on_disk=writer.ticks_on_disk if writer else 0,
+            last_tick=writer.last_tick_on_disk if writer else -1,
+            file_bytes=size,
+            free_bytes=free,
+            error=error,
+        )
+        message = Message(report, self._session, report.last_tick, self._n_reports)
+        self._n_reports += 1
+        self._reports.send_multipart(encode(message))
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Runs the recorder process. Returns its exit status."""
+    parser = argparse.ArgumentParser(prog="recorder.process", description="Records a session.")
+    parser.add_argument("directory", type=Path, help="folder of the session's sockets")
+    parser.add_argument("file", type=Path, help="the recording to make")
+    parser.add_argument(
+        "--socket", default="recorder", help="name of the socket to hear the session at"
+    )
+    parser.add_argument("--overwrite", action="store_true", help="replace an existing file")
+    parser.add_argument("--camera", action="store_true", help="record what the animal sees, too")
+    given = parser.parse_args(arguments)
+    recorder = Recorder(
+        SessionDirectory(given.directory), given.file, given.socket, given.overwrite, given.camera
+    )
+
+    def stop(number: int, frame: FrameType | None) -> None:
+        recorder.stopping = True
+
+    signal.signal(signal.SIGTERM, stop)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the supervisor's to handle
+    exit_with_parent()
+    import pynwb  # noqa: F401  (slow: now, while the session starts, and not at its first message)
+
+    status = 0
+    try:
+        recorder.run()
+    except (UserError, RunError) as problem:
+        recorder.fail(str(problem))
+        print(problem, file=sys.stderr)
+        status = 2 if isinstance(problem, UserError) else 1
+    recorder.leave()
+    return status
+
+
+if __name__ == "__main__":
+    code = main()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    # after a failed write HDF5 would try again at exit, and complain
+    os._exit(code)

@@ -1,0 +1,367 @@
+"""Messages in, a recording on disk out: the one place that writes a session's file.
+
+The file is made, empty, under a temporary name, switched to single-writer-multiple-reader mode and only
+then given its own name: whoever finds it can read it, from the first moment on. `add` takes the messages
+of the recorder's stream in order; `flush` puts what came on the disk and only then counts it.
+
+A row is a tick with its answer, so the last tick waits for its answer before it is written. What is
+wrong with the stream (a message missing, a tick skipped, an array that does not fit) is written into the
+file's log, and `error` says it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import h5py
+import msgspec
+import numpy as np
+
+from recorder import layout, superblock
+from recorder.appending import SeriesAppender, TableAppender
+from recorder.spans import Spans
+from rig.errors import RunError, UserError
+from rig.messages import (
+    Answer,
+    Array,
+    Description,
+    End,
+    Episode,
+    Event,
+    Fault,
+    Message,
+    Tick,
+)
+
+RESERVE_BYTES = 4 * 1024 * 1024
+"""Free space below which a recording ends by itself, properly closed, before the disk is full."""
+
+
+class Writer:
+    """A recording that is being written.
+
+    `n_ticks` counts the rows that came, `ticks_on_disk` those that are flushed and synced, up to
+    `last_tick_on_disk`. `error` is the latest sentence about something wrong with the stream, or "".
+
+    Raises `UserError` if the file exists and `overwrite` is not set, or its folder does not; `RunError`
+    with one sentence when writing fails, after which what was flushed is in the file and nothing more
+    can be added.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        description: Description,
+        assets: Mapping[str, Array],
+        *,
+        session: str = "",
+        overwrite: bool = False,
+        camera: bool = False,
+    ) -> None:
+        self.path = path
+        self.error = ""
+        self.ticks_on_disk = 0
+        self.last_tick_on_disk = -1
+        self._tick_s = description.tick_s
+        self._expected: dict[str, int] = {}
+        self._models: dict[str, int] = {}
+        self._last_tick = -1
+        self._answered = True
+        self._closed = False
+        self._dirty = False
+        check_target(path, overwrite)
+        partial = path.with_name(f".{path.name}.part")
+        try:
+            layout.create(partial, description, assets, session, camera)
+            self._file = h5py.File(partial, "r+", libver=layout.LIBVER)
+            self._open_appenders(description, camera)
+            self._file.swmr_mode = True
+            self._descriptor = int(self._file.id.get_vfd_handle())
+            superblock.hold_writing_lock(self._descriptor)
+            _give_name(partial, path, overwrite)
+        except (OSError, RuntimeError) as problem:
+            with contextlib.suppress(OSError):
+                partial.unlink(missing_ok=True)
+            raise RunError(f"The recording {path} cannot be made: {reason(problem)}.") from None
+        self._place = os.stat(path)
+
+    @property
+    def n_ticks(self) -> int:
+        """Ticks that came, on disk or not yet."""
+        return self._series.n_rows
+
+    def add(self, message: Message) -> None:
+        """Takes the next message of the stream."""
+        content = message.content
+        self._check_sequence(message)
+        if isinstance(content, Tick):
+            self._add_tick(message, content)
+        elif isinstance(content, Answer):
+            self._add_answer(message, content)
+        elif isinstance(content, Episode):
+            self._add_episode(message, content)
+        elif isinstance(content, Fault | End):
+            self._log(
+                "fault" if isinstance(content, Fault) else "end",
+                msgspec.json.encode(content).decode(),
+                message.tick,
+                message.sequence,
+            )
+
+    def note_malformed(self, sentence: str) -> None:
+        """Writes into the log that something came that was no message."""
+        self._wrong("malformed", sentence)
+
+    def flush(self) -> None:
+        """Puts every complete row on the disk, then counts it. Raises `RunError` when it cannot."""
+        self._write(keep_last=not self._answered)
+        if self._dirty:
+            try:
+                self._file.flush()
+                os.fsync(self._descriptor)
+            except (OSError, RuntimeError) as problem:
+                raise self._failed(reason(problem)) from None
+            self._dirty = False
+        self._check_place()
+        self.ticks_on_disk = self._series.n_written
+        self.last_tick_on_disk = self._last_tick - (0 if self._answered else 1)
+        if self.ticks_on_disk == 0:
+            self.last_tick_on_disk = -1
+
+    def close(self, why: str = "") -> None:
+        """Ends what is open, writes the rest and closes the file, so that every reader opens it.
+
+        `why` goes into the log. Raises `RunError` when the rest cannot be written.
+        """
+        if self._closed:
+            return
+        if why:
+            self._log("note", why, self._last_tick, -1)
+        self._spans.end_all(self._last_tick + 1)
+        self._answered = True
+        self.flush()
+        self._closed = True
+        try:
+            self._file.close()
+        except (OSError, RuntimeError) as problem:
+            raise self._failed(reason(problem)) from None
+
+    # --- one message ----------------------------------------------------------------------------
+
+    def _add_tick(self, message: Message, tick: Tick) -> None:
+        if self._last_tick >= 0 and message.tick != self._last_tick + 1:
+            self._wrong("gap", f"After tick {self._last_tick} came tick {message.tick}.")
+        if self._series.full:
+            self._write()
+        wrong = self._series.append(
+            message.tick * self._tick_s,
+            {
+                **message.arrays,
+                "confidence": self._no_confidence,
+                "tick": message.tick,
+                "trial": tick.trial,
+                "first": tick.first,
+                "reward": tick.reward,
+                "discount": tick.discount,
+                "value": tick.value,
+                "overrun": tick.overrun,
+                "wall_s": tick.wall_s,
+                "tick_sequence": message.sequence,
+                "answer_sequence": -1,
+                "answer": 0,
+                "end_trial": 0,
+                "engine_ms": 0.0,
+            },
+        )
+        self._last_tick = message.tick
+        self._answered = False
+        if self._spans.first_tick < 0:
+            self._spans.first_tick = message.tick
+        if wrong:
+            self._wrong(
+                "malformed", f"Tick {message.tick} came without a fitting {', '.join(wrong)}."
+            )
+
+    def _add_answer(self, message: Message, answer: Answer) -> None:
+        if self._answered or message.tick != self._last_tick:
+            self._wrong("malformed", f"An answer to tick {message.tick} came where none was due.")
+            return
+        values: dict[str, Any] = {
+            "answer": 1,
+            "answer_sequence": message.sequence,
+            "end_trial": answer.end_trial,
+            "engine_ms": answer.engine_ms,
+        }
+        confidence = message.arrays.get("confidence")
+        if confidence is not None and confidence.shape == self._no_confidence.shape:
+            values |= {"confidence": confidence, "answer": 2}
+        self._series.amend_last(values)
+        self._answered = True
+        for event in answer.events:
+            self._add_event(message.tick, event)
+        for k, change in enumerate(answer.interventions):
+            self._interventions.append(
+                answer_tick=message.tick,
+                stimulus=change.stimulus,
+                layer=change.layer,
+                state=change.state,
+                units=message.arrays[f"{k}.units"],
+                gain=message.arrays[f"{k}.gain"],
+                value=message.arrays[f"{k}.value"],
+            )
+
+    def _add_event(self, answer_tick: int, event: Event) -> None:
+        if not self._events.knows("name", event.name):
+            self._wrong("malformed", f"Tick {answer_tick} brought the unknown {event.name!r}.")
+        self._events.append(
+            answer_tick=answer_tick,
+            kind=event.kind,
+            name=event.name,
+            phase=event.phase,
+            tick=event.tick,
+            began_tick=event.began_tick,
+            number=event.number,
+            sham=event.sham,
+            confidence=event.confidence,
+            cause=event.cause.encode(),
+        )
+        self._spans.add(event)
+
+    def _add_episode(self, message: Message, episode: Episode) -> None:
+        model = self._models.get(episode.xml)
+        if model is None:
+            model = self._model_table.append(xml=episode.xml.encode())
+            self._models = {episode.xml: model}
+        self._spans.add_trial(episode.trial, message.tick, model, message.sequence)
+
+    def _check_sequence(self, message: Message) -> None:
+        expected = self._expected.get(message.topic)
+        if expected is not None and message.sequence != expected:
+            self._wrong(
+                "gap",
+                f"{message.topic.capitalize()} messages are missing before tick {message.tick}: "
+                f"number {expected} was due, {message.sequence} came.",
+            )
+        self._expected[message.topic] = message.sequence + 1
+
+    def _wrong(self, kind: str, sentence: str) -> None:
+        self.error = sentence
+        self._log(kind, sentence, self._last_tick, -1)
+
+    def _log(self, kind: str, text: str, tick: int, sequence: int) -> None:
+        self._log_table.append(kind=kind, text=text.encode(), tick=tick, sequence=sequence)
+
+    # --- the file -------------------------------------------------------------------------------
+
+    def _open_appenders(self, description: Description, camera: bool) -> None:
+        tables = {
+            table.name: TableAppender(self._file, table) for table in layout.tables_of(description)
+        }
+        self._series = SeriesAppender(self._file, layout.series_of(description, camera))
+        self._no_confidence = np.full(len(description.behaviours), np.nan, np.float32)
+        self._tables = tables
+        self._events = tables["events"]
+        self._interventions = tables["interventions"]
+        self._model_table = tables["models"]
+        self._log_table = tables["log"]
+        self._spans = Spans(
+            tables["behaviours"], tables["stimuli"], tables["trials"], description.tick_s
+        )
+
+    def _write(self, keep_last: bool = False) -> None:
+        if self._closed:
+            raise RunError(f"The recording {self.path} is closed.")
+        try:
+            wrote = [table.write() for table in self._tables.values()]
+            self._dirty |= any(wrote) | self._series.write(keep_last)
+        except (OSError, RuntimeError) as problem:
+            raise self._failed(reason(problem)) from None
+
+    def _check_place(self) -> None:
+        """Ends the recording where its file was taken away or the disk is about to be full."""
+        try:
+            now = os.stat(self.path)
+        except OSError:
+            now = None
+        if now is None or (now.st_ino, now.st_dev) != (self._place.st_ino, self._place.st_dev):
+            gone = os.fstat(self._descriptor).st_nlink == 0
+            self._close_early()
+            raise RunError(
+                f"The file {self.path} was {'removed' if gone else 'moved away'} while it was being "
+                f"recorded; the recording ended after {self._series.n_written} ticks"
+                + ("." if gone else ", which are in the moved file.")
+            )
+        free = free_bytes(self.path)
+        if free < RESERVE_BYTES:
+            self._close_early()
+            raise RunError(
+                f"The disk of {self.path} is full ({free / 1e6:.1f} MB left); the recording ended there "
+                f"and its {self._series.n_written} ticks are whole."
+            )
+
+    def _close_early(self) -> None:
+        """Closes properly from within a flush; what cannot be written any more is left out."""
+        self.ticks_on_disk = self._series.n_written
+        self.last_tick_on_disk = self._last_tick - (0 if self._answered else 1)
+        self._spans.end_all(self.last_tick_on_disk + 1)
+        with contextlib.suppress(OSError, RuntimeError):
+            for table in self._tables.values():
+                table.write()
+            self._file.close()
+        self._closed = True
+
+    def _failed(self, why: str) -> RunError:
+        self._closed = True
+        return RunError(
+            f"Writing {self.path} failed: {why}; its first {self.ticks_on_disk} ticks are on the disk "
+            "and stay readable."
+        )
+
+
+def check_target(path: Path, overwrite: bool) -> None:
+    """Raises `UserError` if a recording cannot go there: no folder, a file already, a folder itself."""
+    if not path.parent.is_dir():
+        raise UserError(f"There is no folder {path.parent} to record into; make it first.")
+    if path.is_dir():
+        raise UserError(f"{path} is a folder; give the recording a file name.")
+    if path.exists() and not overwrite:
+        raise UserError(
+            f"{path} exists already; choose another name, or say that it may be overwritten."
+        )
+    if path.exists() and superblock.is_being_written(path):
+        raise UserError(f"{path} is being recorded by another session; choose another name.")
+
+
+def free_bytes(path: Path) -> int:
+    """Free bytes on the disk of a file (for those who are not root)."""
+    return shutil.disk_usage(path.parent).free
+
+
+def reason(problem: Exception) -> str:
+    """What the system says of a failed write, in a few words."""
+    number = getattr(problem, "errno", None)
+    if number:
+        return os.strerror(number)
+    text = str(problem)
+    if "errno = " in text:
+        return os.strerror(int(text.split("errno = ")[1].split(",")[0]))
+    return text.splitlines()[0] if text else type(problem).__name__
+
+
+def _give_name(partial: Path, path: Path, overwrite: bool) -> None:
+    if overwrite:
+        partial.replace(path)
+        return
+    try:
+        os.link(partial, path)  # fails where a file has appeared meanwhile, unlike a rename
+    except FileExistsError:
+        raise
+    except OSError:
+        partial.rename(path)  # a file system without links
+    else:
+        partial.unlink()

@@ -1,0 +1,270 @@
+"""A subject's side of the recorder's stream, for tests: realistic messages, from a seed."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import zmq
+
+from rig.body_state import NAMES
+from rig.messages import (
+    Answer,
+    Assets,
+    Description,
+    End,
+    Episode,
+    Event,
+    Fault,
+    Intervention,
+    Layer,
+    Message,
+    RecorderReport,
+    Tick,
+    decode,
+    encode,
+)
+from rig.session_directory import SessionDirectory
+
+ROOT = Path(__file__).parent.parent
+BEHAVIOURS = ("stand", "walk", "run", "turn_left", "turn_right", "fallen")
+TRIAL_TICKS = 100
+
+
+def description(n_layers: int = 4, **changes: object) -> Description:
+    """A session with 128 units in each layer and a body of the rodent's size."""
+    fields: dict[str, object] = {
+        "subject": "runner",
+        "subject_sha256": "5" * 64,
+        "layers": tuple(
+            Layer(name, 128) for name in ("core", "policy_0", "policy_1", "policy_2")[:n_layers]
+        ),
+        "task": "corridor",
+        "seed": 7,
+        "pace": "max",
+        "tick_s": 0.02,
+        "duration_s": 20.0,
+        "trial_s": TRIAL_TICKS * 0.02,
+        "protocol_name": "first_light",
+        "protocol_text": "protocol: first_light\n# µ — not ASCII\n",
+        "behaviours": BEHAVIOURS,
+        "stimuli": ("silence", "drive"),
+        "proprioception": (
+            ("walker/joints_pos", 67),
+            ("walker/joints_vel", 67),
+            ("walker/touch", 4),
+        ),
+        "body_state": NAMES,
+        "latencies": ("camera", "network", "engine", "physics"),
+        "joints": tuple(f"joint_{k}" for k in range(67)),
+        "actuators": tuple(f"actuator_{k}" for k in range(38)),
+        "n_qpos": 74,
+        "n_qvel": 73,
+        "n_act": 38,
+        "camera_shape": (64, 64, 3),
+        "started": "2026-01-02T03:04:05+00:00",
+        "versions": {"mujoco": "3.17.0", "rodent-rig": "0.1.0"},
+    }
+    return Description(**(fields | changes))  # type: ignore[arg-type]
+
+
+def assets() -> dict[str, np.ndarray]:
+    """Two files, as an episode's model would name them."""
+    random = np.random.default_rng(0)
+    return {
+        "skin.skn": random.integers(0, 255, 3000).astype(np.uint8),
+        "bone.msh": random.integers(0, 255, 500).astype(np.uint8),
+    }
+
+
+class Stream:
+    """The messages of one session, numbered as a subject numbers them."""
+
+    def __init__(self, told: Description, seed: int = 0, session: str = "test") -> None:
+        self.told = told
+        self.session = session
+        self._random = np.random.default_rng(seed)
+        self._sequences: dict[str, int] = {}
+        self._n_units = sum(layer.n_units for layer in told.layers)
+        self._open: dict[str, int] = {}
+        self._numbers: dict[str, int] = {}
+
+    def message(self, content: object, tick: int, **arrays: np.ndarray) -> Message:
+        made = Message(content, self.session, tick, 0, arrays)  # type: ignore[arg-type]
+        number = self._sequences.get(made.topic, 0)
+        self._sequences[made.topic] = number + 1
+        return Message(made.content, self.session, tick, number, arrays)
+
+    def beginning(self) -> Iterator[Message]:
+        yield self.message(self.told, -1)
+        yield self.message(Assets(), -1, **assets())
+
+    def ticks(self, first: int, n: int, engine: bool = True) -> Iterator[Message]:
+        """Ticks with their answers, and the episodes that begin among them."""
+        for tick in range(first, first + n):
+            trial = tick // TRIAL_TICKS
+            if tick % TRIAL_TICKS == 0 or tick == first:
+                start = trial * TRIAL_TICKS
+                yield self.message(Episode(trial, f"<mujoco model='é{trial}'/>" * 20), start)
+            yield self._tick(tick, trial)
+            yield self._answer(tick) if engine else self.message(Answer(), tick)
+
+    def fault(self, tick: int) -> Message:
+        return self.message(
+            Fault("stimulation", "The engine died; stimuli are released.", False), tick
+        )
+
+    def end(self, ticks: int) -> Message:
+        return self.message(End("duration", ticks, 3), ticks)
+
+    def _tick(self, tick: int, trial: int) -> Message:
+        told, normal = self.told, self._random.standard_normal
+        size = sum(size for _, size in told.proprioception)
+        units = normal((4, self._n_units), np.float32)
+        content = Tick(
+            trial=trial,
+            reward=float(normal()),
+            discount=1.0,
+            value=float(normal()),
+            first=tick % TRIAL_TICKS == 0,
+            overrun=bool(self._random.random() < 0.1),
+            wall_s=1000.0 + tick * 0.02,
+        )
+        return self.message(
+            content,
+            tick,
+            proprioception=normal(size, np.float32),
+            camera=self._random.integers(0, 255, told.camera_shape).astype(np.uint8),
+            action=normal(len(told.actuators)),
+            c_natural=units[0],
+            h_natural=units[1],
+            c_applied=units[2],
+            h_applied=units[3],
+            qpos=normal(told.n_qpos),
+            qvel=normal(told.n_qvel),
+            act=normal(told.n_act),
+            actuator_force=normal(len(told.actuators)),
+            body=normal(len(told.body_state)),
+            latency=normal(len(told.latencies)).astype(np.float32),
+        )
+
+    def _answer(self, tick: int) -> Message:
+        events = []
+        for name, period, length, kind in (
+            ("run", 40, 25, "behaviour"),
+            ("stand", 70, 6, "behaviour"),
+            ("silence", 40, 20, "stimulus"),
+        ):
+            if name in self._open and tick == self._open[name]:
+                events.append(self._event(kind, name, "offset", tick))
+                del self._open[name]
+            elif name not in self._open and tick % period == 3:
+                self._numbers[name] = self._numbers.get(name, -1) + 1
+                self._open[name] = tick + length
+                events.append(self._event(kind, name, "onset", tick))
+        interventions: tuple[Intervention, ...] = ()
+        arrays = {"confidence": self._random.random(len(BEHAVIOURS)).astype(np.float32)}
+        if "silence" in self._open and self._numbers["silence"] % 2 == 0:
+            interventions = (
+                Intervention("silence", "policy_2", "c"),
+                Intervention("drive", "core", "h"),
+            )
+            for k, n in enumerate((64, 3)):
+                arrays[f"{k}.units"] = np.arange(n, dtype=np.int64)
+                arrays[f"{k}.gain"] = np.zeros(n, np.float32)
+                arrays[f"{k}.value"] = self._random.standard_normal(n, np.float32)
+        content = Answer(tuple(events), interventions, tick % 50 == 9, float(self._random.random()))
+        return self.message(content, tick, **arrays)
+
+    def _event(self, kind: str, name: str, phase: str, tick: int) -> Event:
+        number = self._numbers[name]
+        stimulus = kind == "stimulus"
+        return Event(
+            kind,
+            name,
+            phase,
+            tick=tick + 1 if stimulus else tick,
+            began_tick=tick + 1 if stimulus else tick - 2,
+            number=number,
+            sham=stimulus and number % 2 == 1,
+            confidence=float(self._random.random()),
+            cause=f"run.onset {number}" if stimulus else "",
+        )
+
+
+class Rig:
+    """The sockets around a recorder process, and the process itself."""
+
+    def __init__(self, folder: Path, file: Path, *options: str, limit_bytes: int = 0) -> None:
+        self.directory = SessionDirectory(folder)
+        self.file = file
+        self._context = zmq.Context()
+        self.stream = self._context.socket(zmq.PUSH)
+        self.stream.sndhwm = 1000
+        self.stream.linger = 0
+        self.stream.bind(self.directory.address("recorder"))
+        self._reports = self._context.socket(zmq.PULL)
+        self._reports.bind(self.directory.address("recorder_report"))
+        self.reports: list[RecorderReport] = []
+        command = [sys.executable, "-m", "recorder.process", str(folder), str(file), *options]
+        if limit_bytes:
+            shell = f'ulimit -f {limit_bytes // 1024}; exec "$@"'
+            command = ["bash", "-c", shell, "bash", *command]
+        self.process = subprocess.Popen(command, cwd=ROOT, stderr=subprocess.PIPE, text=True)
+
+    def send(self, message: Message, timeout_s: float = 20.0) -> None:
+        frames = encode(message)
+        if not self.stream.poll(int(timeout_s * 1000), zmq.POLLOUT):
+            raise TimeoutError("the recorder takes no more messages")
+        self.stream.send_multipart(frames)
+
+    def send_all(self, messages: Iterator[Message]) -> list[Message]:
+        sent = list(messages)
+        for message in sent:
+            self.send(message)
+        return sent
+
+    def listen(self, timeout_s: float = 0.0) -> list[RecorderReport]:
+        """The reports that came, waiting up to `timeout_s` for the first."""
+        new: list[RecorderReport] = []
+        while self._reports.poll(0 if new else int(timeout_s * 1000)):
+            content = decode(self._reports.recv_multipart()).content
+            assert isinstance(content, RecorderReport)
+            new.append(content)
+        self.reports += new
+        return new
+
+    def wait_for(self, state: str, ticks: int = 0, timeout_s: float = 20.0) -> RecorderReport:
+        """Waits for a report with this state and at least so many ticks on disk."""
+        deadline = time.monotonic() + timeout_s
+        while time.monotonic() < deadline:
+            for report in self.listen(0.2):
+                if report.state == state and report.ticks_on_disk >= ticks:
+                    return report
+        raise TimeoutError(f"no report of {state} with {ticks} ticks; last: {self.reports[-1:]}")
+
+    def wait(self, timeout_s: float = 20.0) -> int:
+        """The exit status of the process."""
+        status = self.process.wait(timeout_s)
+        self.listen()
+        return status
+
+    def close(self) -> None:
+        if self.process.poll() is None:
+            self.process.kill()
+        self.process.wait()
+        if self.process.stderr:
+            self.process.stderr.close()
+        self.stream.close()
+        self._reports.close()
+        self._context.term()
+
+    def __enter__(self) -> Rig:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
