@@ -1,0 +1,210 @@
+"""The stimulation engine: for each tick, what was found in it and what acts on the next one.
+
+Pure computation on messages, no sockets, no clock: the same ticks give the same answers. What is decided
+from tick k acts at k + 1 at the soonest. A stimulus is announced by the answer to the first tick that it
+acted on (its onset event carries that tick), and its end by the answer to the first tick without it; so
+an event never speaks of a tick that did not come. At the beginning of a trial whatever is left of the one
+before ends: the simulator drops the interventions that were meant for a tick that began a new trial.
+
+A rule is busy from its trigger until its stimulus or sham has ended, and ignores triggers meanwhile.
+Whether a trigger leads to a stimulus is drawn from (seed, rule, tick) and nothing else, so that a session
+and its counterfactual share every draw that they have in common.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from rig.errors import RunError
+from rig.messages import Answer, Array, Description, Event, Intervention, Message, Tick
+from rig.random_streams import generator
+from stim.detectors import Detectors
+from stim.protocol import Protocol
+from stim.rules import Rule, Trigger
+from stim.stimuli import Delivery
+
+
+@dataclass
+class _Occurrence:
+    """A stimulus or sham that was triggered: on from `first` up to, not including, `end` (None: open)."""
+
+    rule: Rule
+    order: int
+    sham: bool
+    first: int
+    end: int | None
+    cause: str
+    number: int = 0  # given when it begins
+
+
+class _RuleState:
+    """What a rule remembers: its occurrence if it is busy, when it was last triggered, how often."""
+
+    def __init__(self, rule: Rule) -> None:
+        self.rule = rule
+        self.occurrence: _Occurrence | None = None
+        self.not_before = -1
+        self.count = 0
+
+
+class Engine:
+    """Runs a protocol on a session's ticks.
+
+    Args:
+        protocol: what to do.
+        description: the session: its seed, layers, behaviours and body state.
+
+    Raises:
+        RunError: the session's behaviours or layers are not those that the protocol was made for.
+    """
+
+    def __init__(self, protocol: Protocol, description: Description) -> None:
+        by_name = {behaviour.name: behaviour for behaviour in protocol.behaviours}
+        if set(by_name) != set(description.behaviours):
+            raise RunError(
+                f"The session has the behaviours {', '.join(description.behaviours)}, its protocol "
+                f"{', '.join(by_name)}; they have to be the same."
+            )
+        self._seed = description.seed
+        self._detectors = Detectors(
+            [by_name[name] for name in description.behaviours], description.body_state
+        )
+        layers = {layer.name: layer.n_units for layer in description.layers}
+        for stimulus in protocol.stimuli:
+            if stimulus.layer not in layers:
+                raise RunError(f"The session's subject has no layer {stimulus.layer!r}.")
+        self._deliveries = {
+            stimulus.name: Delivery(stimulus, layers, description.seed)
+            for stimulus in protocol.stimuli
+        }
+        self._order = {stimulus.name: place for place, stimulus in enumerate(protocol.stimuli)}
+        self._numbers = dict.fromkeys(self._order, 0)
+        self._rules = [_RuleState(rule) for rule in protocol.rules]
+        self._trial = -1
+        self._first_tick = 0
+        self._ended: list[Event] = []
+
+    def episode(self, trial: int, tick: int) -> None:
+        """A trial begins, and `tick` is its first: detectors start anew, stimuli still on end here."""
+        self._trial = trial
+        self._first_tick = tick
+        self._ended.extend(self._detectors.begin_trial(tick))
+        for state in self._rules:
+            occurrence = state.occurrence
+            if occurrence is not None and occurrence.number:
+                cause = occurrence.cause if occurrence.end == tick else "the trial ended"
+                self._ended.append(self._event(occurrence, "offset", tick, cause))
+            state.occurrence = None
+
+    def answer(self, message: Message) -> Message:
+        """The answer to a tick, with its array `confidence` and those of the interventions.
+
+        Raises:
+            RunError: the message is not a tick, or not one with a body state.
+        """
+        content, tick = message.content, message.tick
+        if not isinstance(content, Tick) or "body" not in message.arrays:
+            raise RunError(
+                f"The engine expected a tick with a body state and got a {message.topic!r}."
+            )
+        if content.trial != self._trial:
+            self.episode(content.trial, tick)
+        confidences, found = self._detectors.step(tick, message.arrays["body"])
+        events = [*self._ended, *found]
+        self._ended = []
+        for state in self._rules:
+            self._begin_or_end(state, tick, events)
+        for state in self._rules:
+            cause = self._cause(state.rule.on, tick, found)
+            if cause:
+                self._trigger(state, tick, cause)
+        interventions, arrays = self._interventions(tick + 1)
+        arrays["confidence"] = confidences
+        return Message(Answer(tuple(events), interventions), message.session, tick, arrays=arrays)
+
+    def _begin_or_end(self, state: _RuleState, tick: int, events: list[Event]) -> None:
+        occurrence = state.occurrence
+        if occurrence is None:
+            return
+        if tick == occurrence.first:
+            name = occurrence.rule.do.name
+            self._numbers[name] += 1
+            occurrence.number = self._numbers[name]
+            state.count += 1
+            events.append(self._event(occurrence, "onset", tick))
+        elif tick == occurrence.end:
+            events.append(self._event(occurrence, "offset", tick))
+            state.occurrence = None
+
+    def _cause(self, trigger: Trigger, tick: int, found: Sequence[Event]) -> str:
+        """What about this tick pulls the trigger, in words; "" if nothing does."""
+        if trigger.event == "start":
+            return f"trial {self._trial} start" if tick == self._first_tick else ""
+        if trigger.event == "time":
+            due = tick - self._first_tick == trigger.time_ticks
+            return f"{trigger.time_ms:g} ms of trial {self._trial}" if due else ""
+        for event in found:
+            if event.name == trigger.behaviour and event.phase == trigger.event:
+                return f"{event.name}.{event.phase} {event.number}"
+        return ""
+
+    def _trigger(self, state: _RuleState, tick: int, cause: str) -> None:
+        rule = state.rule
+        spent = rule.max_count is not None and state.count >= rule.max_count
+        if state.occurrence is not None or spent or tick < state.not_before:
+            return
+        sham = False
+        if rule.probability < 1:
+            drawn = generator(self._seed, f"rule {rule.number}", tick).random()
+            sham = bool(drawn >= rule.probability)
+            if sham and not rule.sham:
+                return
+        first = tick + rule.delay_ticks
+        duration = rule.duration_ticks
+        state.occurrence = _Occurrence(
+            rule,
+            self._order[rule.do.name],
+            sham,
+            first,
+            None if duration is None else first + duration,
+            f"rule {rule.number}: {cause}",
+        )
+        state.not_before = tick + rule.refractory_ticks
+
+    def _interventions(self, tick: int) -> tuple[tuple[Intervention, ...], dict[str, Array]]:
+        """What acts on a tick, in the order of the file's stimuli, then of its rules."""
+        acting = []
+        for state in self._rules:
+            each = state.occurrence
+            if each is None or each.sham or tick < each.first:
+                continue
+            if each.end is None or tick < each.end:
+                acting.append(each)
+        acting.sort(key=lambda each: each.order)  # stable: rules stay in their order
+        interventions: list[Intervention] = []
+        arrays: dict[str, Array] = {}
+        for each in acting:
+            delivery = self._deliveries[each.rule.do.name]
+            units, gain, value = delivery.arrays(tick - each.first)
+            for intervention in delivery.interventions:
+                place = len(interventions)
+                interventions.append(intervention)
+                arrays[f"{place}.units"] = units
+                arrays[f"{place}.gain"] = gain
+                arrays[f"{place}.value"] = value
+        return tuple(interventions), arrays
+
+    def _event(
+        self, occurrence: _Occurrence, phase: str, tick: int, cause: str | None = None
+    ) -> Event:
+        return Event(
+            "stimulus",
+            occurrence.rule.do.name,
+            phase,
+            tick,
+            tick,
+            occurrence.number,
+            sham=occurrence.sham,
+            cause=occurrence.cause if cause is None else cause,
+        )

@@ -1,0 +1,119 @@
+"""The stimulation process: `python -m stim.process DIR`, where DIR is a session's folder.
+
+It reads the protocol from the session's spec, connects to the subject, says that it is ready, and answers
+every tick with exactly one answer until the session ends (exit status 0). On trouble it says a sentence
+on stderr and exits with status 1; the subject then releases every stimulus and goes on.
+"""
+
+from __future__ import annotations
+
+import gc
+import signal
+import sys
+import time
+from pathlib import Path
+
+import msgspec
+import zmq
+
+from rig.errors import RunError, UserError
+from rig.messages import (
+    Answer,
+    Description,
+    End,
+    Episode,
+    Message,
+    MessageError,
+    Reply,
+    Tick,
+    decode,
+    encode,
+)
+from rig.parent import exit_with_parent
+from rig.session_directory import SessionDirectory
+from stim.engine import Engine
+from stim.protocol import parse
+
+LINGER_MS = 2000
+
+
+def serve(directory: SessionDirectory) -> None:
+    """Answers the session's ticks until its `End`.
+
+    Raises:
+        RunError: the subject's messages do not make a session.
+        UserError: the protocol is not valid for this subject.
+    """
+    try:
+        spec = directory.read_spec()
+    except (OSError, msgspec.DecodeError) as problem:
+        raise RunError(
+            f"The session's folder {directory.path} has no readable spec: {problem}."
+        ) from None
+    # Before saying "ready", so that a protocol with mistakes never gets as far as a session.
+    parse(spec.protocol_text, spec.protocol_path)
+    with zmq.Context() as context, context.socket(zmq.DEALER) as socket:
+        socket.linger = LINGER_MS
+        socket.rcvhwm = socket.sndhwm = 0
+        socket.connect(directory.address("engine"))
+        socket.send_multipart(encode(Message(Reply(ok=True), spec.session)))
+        message = decode(socket.recv_multipart())
+        if not isinstance(message.content, Description):
+            raise RunError(f"The session began with a {message.topic!r}, not with its description.")
+        layers = {layer.name: layer.n_units for layer in message.content.layers}
+        protocol = parse(spec.protocol_text, spec.protocol_path, layers=layers)
+        _answer_all(socket, Engine(protocol, message.content))
+
+
+def _answer_all(socket: zmq.Socket[bytes], engine: Engine) -> None:
+    # Nothing here makes cycles tick by tick; what there is is collected between trials, while the tick
+    # clock stands still.
+    gc.collect()
+    gc.freeze()
+    gc.disable()
+    sequence = 0
+    while True:
+        frames = socket.recv_multipart()
+        began_s = time.perf_counter()
+        message = decode(frames)
+        match message.content:
+            case Tick():
+                answer = engine.answer(message)
+                content = answer.content
+                assert isinstance(content, Answer)
+                content = msgspec.structs.replace(
+                    content, engine_ms=(time.perf_counter() - began_s) * 1e3
+                )
+                socket.send_multipart(
+                    encode(Message(content, answer.session, answer.tick, sequence, answer.arrays))
+                )
+                sequence += 1
+            case Episode(trial=trial):
+                engine.episode(trial, message.tick)
+                gc.collect()
+            case End():
+                return
+
+
+def main(arguments: list[str]) -> int:
+    """Runs the process; returns its exit status."""
+    if len(arguments) != 1:
+        print("usage: python -m stim.process DIR (a session's folder)", file=sys.stderr)
+        return 1
+    exit_with_parent()
+    # Ctrl-C reaches every process of a terminal; the supervisor ends the session, and until then the
+    # subject needs its answers.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        serve(SessionDirectory(Path(arguments[0])))
+    except (UserError, RunError, MessageError) as problem:
+        print(problem, file=sys.stderr)
+        return 1
+    except zmq.ZMQError as problem:
+        print(f"The stimulation engine lost the session's sockets: {problem}.", file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
