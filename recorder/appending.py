@@ -174,5 +174,5 @@ class TableAppender:
         if isinstance(value, bytes):
             return np.frombuffer(value, np.uint8)
         if isinstance(value, np.ndarray):
-            return value.copy()
+            return value.astype(self._columns[name].dtype, casting="same_kind")
         return value

@@ -1,7 +1,8 @@
-"""The recorder process: `python -m recorder.process DIR FILE.nwb [--overwrite] [--camera]`.
+"""The recorder process: `python -m recorder.process DIR FILE.nwb [--socket NAME] [--overwrite] [--camera]`.
 
 It takes the session's lossless stream, writes it with `recorder.writer`, and reports several times a
-second what is on the disk: from the loop that writes, so that a recorder that hangs falls silent. It
+second what is on the disk: from the loop that writes, so that a recorder that hangs falls silent. Its
+first report, "starting", says that it is ready and that the file can be made where it was asked for. It
 ends with the session's `End`, at SIGTERM, and when its parent dies, each time with the file closed.
 
 Exit status: 0 the recording is closed and complete; 1 it failed; 2 it could not be made as asked.
@@ -10,6 +11,7 @@ Exit status: 0 the recording is closed and complete; 1 it failed; 2 it could not
 from __future__ import annotations
 
 import argparse
+import contextlib
 import os
 import signal
 import sys
@@ -20,7 +22,7 @@ from types import FrameType
 
 import zmq
 
-from recorder.writer import Writer, free_bytes
+from recorder.writer import Writer, check_target, free_bytes
 from rig.errors import RunError, UserError
 from rig.messages import (
     Array,
@@ -46,7 +48,7 @@ class Recorder:
     """The loop of the process: socket → writer → reports."""
 
     def __init__(
-        self, directory: SessionDirectory, path: Path, socket: str, overwrite: bool, camera: bool
+        self, directory: SessionDirectory, socket: str, path: Path, overwrite: bool, camera: bool
     ) -> None:
         self._path = path
         self._overwrite = overwrite
@@ -67,6 +69,8 @@ class Recorder:
 
     def run(self) -> None:
         """Records until the session ends or `stopping` is set. Raises `UserError`, `RunError`."""
+        check_target(self._path, self._overwrite)
+        self._report("starting", "")
         flushed = reported = time.monotonic()
         stop_at = float("inf")
         while not self._ended:
@@ -175,7 +179,8 @@ class Recorder:
         )
         message = Message(report, self._session, report.last_tick, self._n_reports)
         self._n_reports += 1
-        self._reports.send_multipart(encode(message))
+        with contextlib.suppress(zmq.Again):  # nobody has read a thousand of them: go on writing
+            self._reports.send_multipart(encode(message), zmq.NOBLOCK)
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -183,14 +188,16 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="recorder.process", description="Records a session.")
     parser.add_argument("directory", type=Path, help="folder of the session's sockets")
     parser.add_argument("file", type=Path, help="the recording to make")
-    parser.add_argument(
-        "--socket", default="recorder", help="name of the socket to hear the session at"
-    )
+    parser.add_argument("--socket", default="recorder", help="the socket of the session's stream")
     parser.add_argument("--overwrite", action="store_true", help="replace an existing file")
     parser.add_argument("--camera", action="store_true", help="record what the animal sees, too")
     given = parser.parse_args(arguments)
     recorder = Recorder(
-        SessionDirectory(given.directory), given.file, given.socket, given.overwrite, given.camera
+        SessionDirectory(given.directory),
+        given.socket,
+        given.file,
+        given.overwrite,
+        given.camera,
     )
 
     def stop(number: int, frame: FrameType | None) -> None:

@@ -40,6 +40,8 @@ from rig.messages import (
 
 RESERVE_BYTES = 4 * 1024 * 1024
 """Free space below which a recording ends by itself, properly closed, before the disk is full."""
+_MAX_COUNT = 1 << 53
+"""No tick, and no number of an occurrence, is larger."""
 
 
 class Writer:
@@ -205,19 +207,25 @@ class Writer:
         for event in answer.events:
             self._add_event(message.tick, event)
         for k, change in enumerate(answer.interventions):
-            self._interventions.append(
-                answer_tick=message.tick,
-                stimulus=change.stimulus,
-                layer=change.layer,
-                state=change.state,
-                units=message.arrays[f"{k}.units"],
-                gain=message.arrays[f"{k}.gain"],
-                value=message.arrays[f"{k}.value"],
-            )
+            try:
+                self._interventions.append(
+                    answer_tick=message.tick,
+                    stimulus=change.stimulus,
+                    layer=change.layer,
+                    state=change.state,
+                    units=message.arrays[f"{k}.units"],
+                    gain=message.arrays[f"{k}.gain"],
+                    value=message.arrays[f"{k}.value"],
+                )
+            except (KeyError, ValueError, OverflowError) as problem:
+                self._wrong("malformed", f"Intervention {k} after tick {message.tick}: {problem}.")
 
     def _add_event(self, answer_tick: int, event: Event) -> None:
         if not self._events.knows("name", event.name):
             self._wrong("malformed", f"Tick {answer_tick} brought the unknown {event.name!r}.")
+        if max(abs(event.tick), abs(event.began_tick), abs(event.number)) > _MAX_COUNT:
+            self._wrong("malformed", f"Tick {answer_tick} brought an impossible {event.name!r}.")
+            return
         self._events.append(
             answer_tick=answer_tick,
             kind=event.kind,
