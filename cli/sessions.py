@@ -13,13 +13,13 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
-from stim.protocol import Protocol, explain, load, subject_and_task
 
 from cli.environment import display_missing
 from rig.errors import RunError, UserError
 from rig.messages import TICK_S, Status
 from rig.session_directory import SessionDirectory, SessionSpec, running_sessions
 from rig.supervisor import Summary, check_recording_path, run_session
+from stim.protocol import Protocol, load, subject_and_task
 
 HEADLESS_S = 20.0
 """Animal time of the session that `gui` runs where there is no display."""
@@ -50,6 +50,7 @@ def run(
     overwrite: Annotated[
         bool, typer.Option("--overwrite", help="Replace an existing file.")
     ] = False,
+    camera: Annotated[bool, typer.Option(help="Record what the animal sees, too.")] = True,
     listen: Annotated[
         str, typer.Option(help="Also serve the bus at tcp://HOST:PORT (and PORT+1).")
     ] = "",
@@ -64,17 +65,21 @@ def run(
     check_recording_path(recording, overwrite)
     if duration is not None and not duration >= TICK_S:
         raise UserError(f"--duration {duration}: a session lasts at least one tick, {TICK_S} s.")
-    _run_headless(
+    directory = SessionDirectory.create()
+    spec = session_spec(
         plan,
         protocol,
-        recording,
-        _seed(seed),
-        duration,
+        directory.session,
+        _seed(seed, plan),
         pace,
+        duration_s=duration,
+        record=recording,
         overwrite=overwrite,
+        camera=camera,
         listen=listen,
         keys=keys,
     )
+    _run_headless(spec, directory)
 
 
 def gui(
@@ -100,7 +105,17 @@ def gui(
             style="yellow",
         )
         plan = _load(file)
-        _run_headless(plan, file, _new_recording(plan.name), _seed(seed), HEADLESS_S, Pace.realtime)
+        directory = SessionDirectory.create()
+        spec = session_spec(
+            plan,
+            file,
+            directory.session,
+            _seed(seed, plan),
+            Pace.realtime,
+            duration_s=HEADLESS_S,
+            record=_new_recording(plan.name),
+        )
+        _run_headless(spec, directory)
         return
     if file is None:
         running = running_sessions()
@@ -127,6 +142,8 @@ def check(
 
         print(json.dumps(json_schema(), indent=2))
         return
+    from stim.explain import explain
+
     print(explain(_load(protocol)))
 
 
@@ -142,13 +159,19 @@ def _load(path: Path) -> Protocol:
     """The protocol, checked against the tasks and the layers that its subject has."""
     from cli.subjects import layers_of
 
-    subject, _ = subject_and_task(path)
     from rig.arenas import TASKS
 
-    return load(path, TASKS, layers_of(subject))
+    named = subject_and_task(path)
+    try:
+        layers = layers_of(named.subject)
+    except UserError as problem:
+        raise UserError(f"{named.subject_at}: {problem}") from None
+    return load(path, TASKS, layers)
 
 
-def _seed(seed: int | None) -> int:
+def _seed(seed: int | None, plan: Protocol) -> int:
+    """The command line's seed, else the protocol's, else one that is drawn."""
+    seed = plan.seed if seed is None else seed
     if seed is None:
         return secrets.randbelow(2**31)
     if not 0 <= seed < 2**63:
@@ -173,6 +196,7 @@ def session_spec(
     duration_s: float | None = None,
     record: Path | None = None,
     overwrite: bool = False,
+    camera: bool = True,
     listen: str = "",
     keys: Path | None = None,
 ) -> SessionSpec:
@@ -193,36 +217,14 @@ def session_spec(
         stimuli=plan.stimulus_names,
         record=str(record.resolve()) if record else "",
         overwrite=overwrite,
+        record_camera=camera,
         listen=listen,
         keys=str(keys.resolve()) if keys else "",
     )
 
 
-def _run_headless(
-    plan: Protocol,
-    path: Path,
-    recording: Path,
-    seed: int,
-    duration_s: float | None,
-    pace: Pace,
-    *,
-    overwrite: bool = False,
-    listen: str = "",
-    keys: Path | None = None,
-) -> None:
-    directory = SessionDirectory.create()
-    spec = session_spec(
-        plan,
-        path,
-        directory.session,
-        seed,
-        pace,
-        duration_s=duration_s,
-        record=recording,
-        overwrite=overwrite,
-        listen=listen,
-        keys=keys,
-    )
+def _run_headless(spec: SessionSpec, directory: SessionDirectory) -> None:
+    """Runs a session here, with a line of progress, and prints what it did."""
     with Progress(
         TextColumn("{task.description}"),
         BarColumn(),
@@ -238,18 +240,18 @@ def _run_headless(
             on_disk = status.recorder.ticks_on_disk if status.recorder else 0
             progress.update(
                 bar,
-                description=f"{plan.name}: {status.state}",
+                description=f"{spec.protocol_name}: {status.state}",
                 completed=status.ticks * TICK_S,
                 detail=f"tick {status.ticks}, {on_disk} on disk, {status.realtime_factor:.1f} x real time",
             )
 
         summary = run_session(spec, directory, end_when_recording_fails=True, on_status=show)
-    _print_summary(summary, recording, seed, duration_s=spec.duration_s)
+    _print_summary(summary, spec)
     if summary.failure:
         raise (UserError if summary.wrong_input else RunError)(summary.failure)
 
 
-def _print_summary(summary: Summary, recording: Path, seed: int, duration_s: float) -> None:
+def _print_summary(summary: Summary, spec: SessionSpec) -> None:
     def counts(found: dict[str, int]) -> str:
         return ", ".join(f"{name} {number}" for name, number in sorted(found.items())) or "none"
 
@@ -264,7 +266,7 @@ def _print_summary(summary: Summary, recording: Path, seed: int, duration_s: flo
     table.add_row("behaviours seen", counts(summary.behaviours))
     table.add_row("stimuli delivered", counts(summary.stimuli))
     table.add_row("shams", counts(summary.shams))
-    table.add_row("seed", str(seed))
+    table.add_row("seed", str(spec.seed))
     for fault in summary.faults:
         table.add_row("fault", f"[yellow]{fault}[/yellow]")
     if summary.recording is not None:
@@ -272,10 +274,10 @@ def _print_summary(summary: Summary, recording: Path, seed: int, duration_s: flo
         size = f"{report.ticks_on_disk} ticks, {report.file_bytes / 1e6:.1f} MB, {report.state}"
         table.add_row("recording", f"{report.file} ({size})")
         if report.ticks_on_disk:
-            picture = recording.with_suffix(".png")
+            picture = Path(spec.record).with_suffix(".png")
             from analysis.session_picture import session_picture
 
-            session_picture(recording, picture)
+            session_picture(Path(spec.record), picture)
             table.add_row("picture", str(picture.resolve()))
     console = Console(soft_wrap=not sys.stdout.isatty(), highlight=False)
     console.print(table)
@@ -296,7 +298,7 @@ def _open_window(
 
         plan = _load(protocol)
         directory = SessionDirectory.create()
-        spec = session_spec(plan, protocol, directory.session, _seed(seed), Pace.realtime)
+        spec = session_spec(plan, protocol, directory.session, _seed(seed, plan), Pace.realtime)
         start_detached(spec, directory)
         return directory.session
 

@@ -43,7 +43,7 @@ class Links:
         self._hub = self._socket(zmq.PUSH)
         self._hub.connect(directory.address("hub"))
         self._control = self._socket(zmq.PULL)
-        self._control.connect(directory.address("control"))
+        self._control.bind(directory.address("control"))
         self._engine = self._socket(zmq.DEALER)
         self._engine.sndhwm = self._engine.rcvhwm = (
             0  # an answer is owed for each tick: it cannot pile up
@@ -98,17 +98,21 @@ class Links:
         return True
 
     def connect_recorder(self, name: str) -> None:
-        """Opens a queue to a recorder at the named socket and puts first what a recording begins with."""
+        """Opens a queue for a recorder, at the named socket; see `begin_recording`."""
         self.disconnect_recorder()
         socket = self._socket(zmq.PUSH)
         socket.sndhwm = int(QUEUE_S * _MESSAGES_PER_S)
         socket.bind(self._directory.address(name))
         self._recorder = socket
-        # A PUSH without a peer would stall at its first message: wait for the recorder to connect.
-        socket.poll(10_000, zmq.POLLOUT)
+
+    def begin_recording(self, wait_s: float) -> bool:
+        """Sends what a recording begins with once the recorder has connected; False if it has not yet."""
+        if self._recorder is None or not self._recorder.poll(int(wait_s * 1000), zmq.POLLOUT):
+            return False
         for topic in ("description", "assets", "episode"):
             if topic in self._preamble:
                 self.to_recorder(self._preamble[topic])
+        return True
 
     def disconnect_recorder(self, keep_queue: bool = True, last: Frames | None = None) -> None:
         """Closes the recorder's queue; what is in it still goes out, unless the recorder is dead.

@@ -48,6 +48,7 @@ class SessionSpec(msgspec.Struct, frozen=True):
     stimuli: tuple[str, ...]
     record: str = ""
     overwrite: bool = False
+    record_camera: bool = True
     listen: str = ""
     keys: str = ""
     camera_quality: Literal["fast", "stock"] = "fast"

@@ -108,7 +108,8 @@ class Supervisor:
         self._context = zmq.Context()
         self._control = self._context.socket(zmq.PUSH)
         self._control.linger = 500
-        self._control.bind(self._directory.address("control"))
+        # Connecting, not binding: so commands queue up while the subject still starts.
+        self._control.connect(self._directory.address("control"))
         self._reports = self._context.socket(zmq.PULL)
         self._reports.bind(self._directory.address("recorder_report"))
         folder = self._directory.path
@@ -267,7 +268,7 @@ class Supervisor:
         self._recorder_finishing = False
         self._summary.recording = None
         folder = self._directory.path
-        options = ["--overwrite"] if self._spec.overwrite else []
+        options = ["--overwrite"] * self._spec.overwrite + ["--camera"] * self._spec.record_camera
         arguments = [str(folder), file, "--socket", self._recorder_socket(), *options]
         self._recorder = ChildProcess(
             f"recorder-{self._recorder_number}", "recorder.process", arguments, folder
@@ -334,10 +335,7 @@ class Supervisor:
                 )
 
     def _tell_subject(self, verb: str, **args: object) -> None:
-        try:
-            self._control.send_multipart(encode(Message(Command(verb, dict(args)))), zmq.NOBLOCK)
-        except zmq.Again:
-            pass  # it is not connected any more: it has died, which is noticed elsewhere
+        self._control.send_multipart(encode(Message(Command(verb, dict(args)))), zmq.NOBLOCK)
 
     # --- what the world is told -----------------------------------------------------------------------
 

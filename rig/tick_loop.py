@@ -107,7 +107,7 @@ class TickLoop:
             }
             self._tell(self._links.frames(Assets(), self._tick, assets))
             if self._spec.record:
-                self._links.connect_recorder("recorder-1")
+                self._begin_recording("recorder-1")
         frames = self._links.frames(Episode(trial, self._animal.xml), self._tick, {})
         if self._engine_alive:
             self._links.to_engine(frames)
@@ -261,6 +261,15 @@ class TickLoop:
         if told:
             self._pacer.restart()
 
+    def _begin_recording(self, socket: str) -> None:
+        """Waits for the recorder to connect, so that it has every tick from here on."""
+        self._links.connect_recorder(socket)
+        while self._links.recording and not self._links.begin_recording(wait_s=0.02):
+            self._obey_waiting_commands(pausing=False)
+            if self._end_reason:
+                self._links.disconnect_recorder(keep_queue=False)
+        self._pacer.restart()
+
     def _report(self, fault: Fault) -> None:
         self._tell(self._links.frames(fault, self._tick, {}))
 
@@ -296,7 +305,7 @@ class TickLoop:
                 self._engine_alive = False
                 self._interventions = ()
             case "record":
-                self._links.connect_recorder(str(command.args["socket"]))
+                self._begin_recording(str(command.args["socket"]))
             case "recorder_dead":
                 self._links.disconnect_recorder(keep_queue=False)
             case "end_recording":

@@ -1,0 +1,23 @@
+"""What all tests share: a runtime folder of their own, so that they see no other session."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+os.environ.setdefault("MUJOCO_GL", "egl")
+os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
+
+
+@pytest.fixture
+def runtime(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """An empty XDG_RUNTIME_DIR; at the end nothing may be left of any session in it."""
+    folder = Path(tempfile.mkdtemp(prefix="rr-"))  # short: the paths of sockets are limited
+    monkeypatch.setenv("XDG_RUNTIME_DIR", str(folder))
+    yield folder
+    shutil.rmtree(folder, ignore_errors=True)

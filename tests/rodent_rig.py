@@ -1,0 +1,105 @@
+"""Runs the real command line, for tests that go through its doors."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from rig.client import BusClient
+from rig.errors import RunError
+from rig.session_directory import SessionDirectory, running_sessions, runtime_folder
+
+ROOT = Path(__file__).resolve().parents[1]
+FIRST_LIGHT = ROOT / "protocols" / "first_light.yaml"
+
+
+def rodent_rig(
+    *arguments: object, timeout_s: float = 120, without: tuple[str, ...] = ()
+) -> subprocess.CompletedProcess[str]:
+    """`rodent-rig …`, to its end, without some variables of the environment."""
+    environment = {name: value for name, value in os.environ.items() if name not in without}
+    return subprocess.run(
+        [sys.executable, "-m", "cli", *map(str, arguments)],
+        cwd=ROOT,
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=timeout_s,
+        check=False,
+    )
+
+
+class RunningRig:
+    """`rodent-rig …` while it runs; whatever is left of it is killed at the end of a `with`."""
+
+    def __init__(self, *arguments: object) -> None:
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", "cli", *map(str, arguments)],
+            cwd=ROOT,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        self._known: set[int] = set()
+
+    def __enter__(self) -> RunningRig:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for pid in [self.process.pid, *self.children().values()]:
+            try:
+                os.kill(pid, signal.SIGKILL)
+            except ProcessLookupError:
+                pass
+        self.process.communicate()
+
+    def children(self) -> dict[str, int]:
+        """The session's processes by module, e.g. "stim.process", as long as they live."""
+        found = {}
+        for entry in Path("/proc").iterdir():
+            if not entry.name.isdecimal():
+                continue
+            try:
+                words = (entry / "cmdline").read_bytes().split(b"\0")
+                state = (entry / "stat").read_text().rpartition(")")[2].split()[0]
+            except OSError:
+                continue
+            folder = str(runtime_folder()).encode()
+            if state != "Z" and b"-m" in words and any(word.startswith(folder) for word in words):
+                found[words[words.index(b"-m") + 1].decode()] = int(entry.name)
+        return found
+
+    def attach(self, timeout_s: float = 30) -> BusClient:
+        """A client of the session, joined, once the animal runs."""
+        wait_for(lambda: bool(running_sessions()) or self.process.poll() is not None, timeout_s)
+        assert self.process.poll() is None, self.process.communicate()
+        bus = BusClient.of(SessionDirectory(runtime_folder() / running_sessions()[0].session))
+        deadline = time.monotonic() + timeout_s
+        while True:
+            try:
+                bus.command("history", first=0, last=0)
+                bus.join()
+                return bus
+            except RunError:
+                if time.monotonic() > deadline:
+                    bus.close()
+                    raise
+                time.sleep(0.1)
+
+    def end(self, timeout_s: float = 60) -> tuple[int, str, str]:
+        """Waits for its end: exit status, standard output, standard error."""
+        out, err = self.process.communicate(timeout=timeout_s)
+        return self.process.returncode, out, err
+
+
+def wait_for(condition: Callable[[], bool], timeout_s: float = 20) -> None:
+    """Waits until it is so; fails if it never is."""
+    deadline = time.monotonic() + timeout_s
+    while not condition():
+        assert time.monotonic() < deadline, "waited in vain"
+        time.sleep(0.02)
