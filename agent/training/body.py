@@ -59,6 +59,16 @@ class Bodies:
         self._rollout = rollout.Rollout(nthread=threads if threads > 1 else 0)
         self._data = [mujoco.MjData(self.model) for _ in range(self._threads)]
 
+    def disturbed_start(self, rng: np.random.Generator) -> Array:
+        """The start with joints 0.06 rad off, the trunk moving, and the actuators part way on."""
+        state = self.start.copy()
+        qpos, qvel, act = self.split(state)
+        qpos[7:] += rng.normal(0, 0.06, len(qpos) - 7)
+        qvel[:3] += rng.normal(0, 0.15, 3)
+        qvel[3:6] += rng.normal(0, 1.0, 3)
+        act += rng.normal(0, 0.15, len(act))
+        return state
+
     def split(self, states: Array) -> tuple[Array, Array, Array]:
         """(..., state) to qpos, qvel, act."""
         nq, nv = self.model.nq, self.model.nv

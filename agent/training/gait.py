@@ -22,7 +22,7 @@ from agent.training.search import SearchSettings, SearchState, search, write_arr
 
 Array = np.ndarray
 
-STRIDE_HZ = (3.0, 6.0)
+STRIDE_HZ = (3.0, 5.4)
 N_PHASES = 64
 OSCILLATING = (
     "hip_extend", "knee", "ankle", "shoulder", "elbow", "wrist",
@@ -129,17 +129,21 @@ def pattern(parameters: Array, phase: Array, actuators: Mapping[str, int], style
 
 
 def cost_of(
-    bodies: Bodies, settings: GaitSettings, parameters: Array, speed_only: bool = False
+    bodies: Bodies,
+    settings: GaitSettings,
+    parameters: Array,
+    start: Array,
+    speed_only: bool = False,
 ) -> Array:
     """Cost of each candidate (n, N_PARAMETERS): slow, drifting, tilting, turning and bouncing cost.
 
-    With `speed_only`, the forward speeds in m/s instead.
+    All begin in the state `start`. With `speed_only`, the forward speeds in m/s instead.
     """
     ticks = round(settings.rollout_s * 50)
     settled = ticks // 3
     phase = stride_hz(parameters)[:, None] * np.arange(ticks) * 0.02
     actions = pattern(parameters, phase, bodies.actuators, settings.style)
-    states, _ = bodies.run(np.tile(bodies.start, (len(parameters), 1)), actions)
+    states, _ = bodies.run(np.tile(start, (len(parameters), 1)), actions)
     finite = np.isfinite(states).all((1, 2))
     motion = bodies.motion(np.where(finite[:, None, None], states, 0.0))
     speed = (motion.x_m[:, -1] - motion.x_m[:, settled]) / ((ticks - 1 - settled) * 0.02)
@@ -177,13 +181,25 @@ def find(
     for name, coarse, generations in plan:
         bodies = Bodies(coarse=coarse, threads=threads)
 
-        def cost(candidates: Array, bodies: Bodies = bodies) -> Array:
-            return cost_of(bodies, settings, candidates)
+        rng = np.random.default_rng(settings.seed)
+
+        def cost(
+            candidates: Array,
+            bodies: Bodies = bodies,
+            coarse: bool = coarse,
+            rng: np.random.Generator = rng,
+        ) -> Array:
+            # at stock physics another disturbed start each generation, the same for all candidates:
+            # only a gait that forgets how it began survives that
+            start = bodies.start if coarse else bodies.disturbed_start(rng)
+            return cost_of(bodies, settings, candidates, start)
 
         def progress(state: SearchState, bodies: Bodies = bodies, name: str = name) -> None:
             speed = np.nan
             if state.generation % 10 == 0:
-                speed = float(cost_of(bodies, settings, state.mean[None], speed_only=True)[0])
+                speed = float(
+                    cost_of(bodies, settings, state.mean[None], bodies.start, speed_only=True)[0]
+                )
             report(name, state, speed, float(stride_hz(state.mean[None])[0]))
 
         result = search(

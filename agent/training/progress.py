@@ -1,0 +1,34 @@
+"""How training tells how far it is."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from rich.progress import BarColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.progress import Progress as Bars
+
+Progress = Callable[[str, float, str], None]
+"""Stage, part done (0 to 1), a line of text."""
+
+
+@contextmanager
+def terminal_progress() -> Iterator[Progress]:
+    """A bar per stage with the time left, on the terminal."""
+    columns = (
+        TextColumn("{task.fields[stage]:>9}"),
+        BarColumn(20),
+        TimeElapsedColumn(),
+        TextColumn("left"),
+        TimeRemainingColumn(),
+        TextColumn("{task.fields[text]}"),
+    )
+    with Bars(*columns) as bars:
+        tasks = {}
+
+        def report(stage: str, done: float, text: str) -> None:
+            if stage not in tasks:
+                tasks[stage] = bars.add_task("", total=1.0, stage=stage, text=text)
+            bars.update(tasks[stage], completed=done, text=text)
+
+        yield report
