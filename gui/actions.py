@@ -1,0 +1,67 @@
+"""The menus and the keys."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from typing import TYPE_CHECKING
+
+from PyQt6.QtGui import QAction, QActionGroup, QKeySequence, QShortcut
+from PyQt6.QtWidgets import QMenu
+
+from gui.theme import THEMES
+
+if TYPE_CHECKING:
+    from gui.main_window import MainWindow
+
+SECOND_TICKS = 50
+
+
+class Actions:
+    """Fills a window's menus and binds its keys.
+
+    Space plays and pauses, ← → step (with shift a second), ↑ ↓ change speed, R records, F freezes.
+    """
+
+    def __init__(self, window: MainWindow) -> None:
+        self._window = window
+        bar = window.layout_of_parts.menu_bar
+        session, view = bar.addMenu("&Session"), bar.addMenu("&View")
+        assert session is not None
+        assert view is not None
+        self.pause = self._add(session, "Pause or resume the animal", window.toggle_pause)
+        session.addSeparator()
+        self._add(session, "Open a recording…", window.choose_recording, "Ctrl+O")
+        self._add(session, "Folder for recordings…", window.choose_folder)
+        session.addSeparator()
+        self._add(session, "Close the window", window.close, "Ctrl+Q")
+        themes = QActionGroup(window)
+        for name in THEMES:
+            action = self._add(view, f"{name.capitalize()} theme", partial(window.set_theme, name))
+            action.setCheckable(True)
+            action.setChecked(name == window.theme.name)
+            themes.addAction(action)
+        view.addSeparator()
+        for dock in window.layout_of_parts.docks.values():
+            view.addAction(dock.toggleViewAction())
+        self._add(view, "Reset the layout", window.layout_of_parts.reset)
+        for key, slot in (
+            ("Space", window.toggle_play),
+            ("Left", lambda: window.step(-1)),
+            ("Right", lambda: window.step(1)),
+            ("Shift+Left", lambda: window.step(-SECOND_TICKS)),
+            ("Shift+Right", lambda: window.step(SECOND_TICKS)),
+            ("Up", lambda: window.transport.faster(1)),
+            ("Down", lambda: window.transport.faster(-1)),
+            ("R", window.toggle_record),
+            ("F", window.timeline.toggle_frozen),
+        ):
+            QShortcut(QKeySequence(key), window).activated.connect(slot)
+
+    def _add(self, menu: QMenu, words: str, slot: Callable[[], object], key: str = "") -> QAction:
+        action = QAction(words, self._window)
+        if key:
+            action.setShortcut(QKeySequence(key))
+        action.triggered.connect(lambda _checked=False: slot())
+        menu.addAction(action)
+        return action

@@ -1,0 +1,85 @@
+"""Opens the window: what `rodent-rig gui` and `rodent-rig replay` call."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+from rig.errors import UserError
+
+
+def open_window(
+    *,
+    start_session: Callable[[], str] | None = None,
+    attach: str | None = None,
+    replay: Path | None = None,
+    speed: float = 1.0,
+) -> int:
+    """Shows the window until it is closed; returns the exit status.
+
+    Args:
+        start_session: starts a session in processes of its own and returns its name. Called once the
+            window is on the screen, and again whenever *Acquire* is pressed after an end.
+        attach: the name of a running session to come back to, instead of starting one.
+        replay: a recording to show, instead of a session.
+        speed: of the replay, 0.1 to 20 times real time.
+
+    With none of the first three, the window offers what there is: a running session, or a recording.
+
+    Raises:
+        UserError: there is no display, or the libraries that Qt needs are missing.
+    """
+    complain_without_display()
+    # Software OpenGL would take a thread per core, the animal's included: let it work in the thread that
+    # asks. And it must be EGL, which works without a window. Both are read before anything is drawn.
+    os.environ.setdefault("LP_NUM_THREADS", "0")
+    if sys.platform == "linux":
+        os.environ.setdefault("MUJOCO_GL", "egl")
+    try:
+        import pyqtgraph as pg
+        from PyQt6.QtCore import QTimer
+        from PyQt6.QtWidgets import QApplication
+
+        from gui.main_window import MainWindow
+    except ImportError as problem:
+        raise UserError(
+            f"The window's libraries are not installed ({problem}); `rodent-rig doctor` says which and how."
+        ) from None
+    pg.setConfigOptions(antialias=False, imageAxisOrder="row-major")
+    existing = QApplication.instance()
+    application = existing if isinstance(existing, QApplication) else QApplication(["rodent-rig"])
+    application.setApplicationName("rodent-rig")
+    window = MainWindow(start_session)
+    window.show()
+
+    def begin() -> None:
+        if replay is not None:
+            window.replay(replay, speed)
+        elif attach is not None:
+            window.attach(attach)
+        elif start_session is not None:
+            window.start()
+
+    QTimer.singleShot(0, begin)
+    # Ctrl-C in the terminal closes the window like its button does; Python only sees the signal when it
+    # gets to run, which the window's own timers see to.
+    signal.signal(signal.SIGINT, lambda *_: window.close())
+    return application.exec()
+
+
+def complain_without_display() -> None:
+    """Raises `UserError` if no window can be shown here: Qt itself would abort the process."""
+    if sys.platform != "linux" or os.environ.get("QT_QPA_PLATFORM") in (
+        "offscreen",
+        "minimal",
+        "vnc",
+    ):
+        return
+    if not (os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")):
+        raise UserError(
+            "There is no display: neither DISPLAY nor WAYLAND_DISPLAY is set; "
+            "`rodent-rig run` does the same session without a window."
+        )

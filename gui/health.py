@@ -1,0 +1,295 @@
+"""How the session is doing: the bar with *Acquire* and *Record*, the panel of numbers, the fault banner."""
+
+from __future__ import annotations
+
+from PyQt6.QtCore import Qt, pyqtSignal
+from PyQt6.QtWidgets import (
+    QFrame,
+    QGridLayout,
+    QHBoxLayout,
+    QLabel,
+    QPushButton,
+    QSizePolicy,
+    QToolButton,
+    QWidget,
+)
+
+from gui.recorder_watch import Verdict, clock
+from gui.theme import Theme, numbers_font
+from rig.messages import Description, Status
+
+STATE_WORDS = {
+    "alive": "running",
+    "starting": "starting",
+    "dead": "DEAD",
+    "off": "off",
+}
+
+
+def restyle(widget: QWidget, **properties: object) -> None:
+    """Sets properties that the style sheet looks at, and lets it look again if one has changed."""
+    changed = False
+    for name, value in properties.items():
+        if widget.property(name) != value:
+            widget.setProperty(name, value)
+            changed = True
+    if changed:
+        for part in (widget, *widget.findChildren(QLabel)):
+            style = part.style()
+            if style is not None:
+                style.unpolish(part)
+                style.polish(part)
+
+
+class _Elided(QLabel):
+    """A label that gives way: it shortens its text in the middle instead of pushing its neighbours."""
+
+    def __init__(self, text: str = "") -> None:
+        super().__init__(text)
+        self._full = text
+        self.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
+
+    def set_full_text(self, text: str) -> None:
+        """The text to show as much of as there is room for."""
+        self._full = text
+        self.setToolTip(text)
+        self._fit()
+
+    def resizeEvent(self, event: object) -> None:
+        """Fits the text to the new size."""
+        self._fit()
+
+    def _fit(self) -> None:
+        metrics = self.fontMetrics()
+        self.setText(
+            metrics.elidedText(self._full, Qt.TextElideMode.ElideMiddle, max(self.width() - 2, 0))
+        )
+
+
+class ControlBar(QFrame):
+    """Acquire and Record, two buttons; beside them what the recorder says of itself; the animal's clock."""
+
+    acquire_pressed = pyqtSignal()
+    record_pressed = pyqtSignal()
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setObjectName("bar")
+        self.acquire = QPushButton("Acquire")
+        self.acquire.setToolTip("Start or end the session")
+        self.acquire.clicked.connect(self.acquire_pressed)
+        self.record = QPushButton("Record")
+        self.record.setToolTip("Start or stop writing the session to a file (R)")
+        self.record.clicked.connect(self.record_pressed)
+        for button in (self.acquire, self.record):
+            button.setMinimumSize(104, 34)
+
+        self.recording = QFrame()
+        self.recording.setObjectName("recording")
+        self.recording.setMinimumHeight(34)
+        self.headline = QLabel("Not recording")
+        bold = self.headline.font()
+        bold.setBold(True)
+        self.headline.setFont(bold)
+        self.file = _Elided()
+        self.elapsed, self.size_on_disk, self.free = QLabel(), QLabel(), QLabel()
+        for label in (self.elapsed, self.size_on_disk):
+            label.setFont(numbers_font())
+        inside = QHBoxLayout(self.recording)
+        inside.setContentsMargins(12, 0, 12, 0)
+        inside.setSpacing(16)
+        inside.addWidget(self.headline)
+        inside.addWidget(self.file, 1)
+        for label in (self.elapsed, self.size_on_disk, self.free):
+            inside.addWidget(label)
+
+        self.clock = QLabel("–:––.–")
+        self.clock.setFont(numbers_font(15))
+        self.clock.setToolTip("Animal time: ticks times 20 ms")
+        self.pace = QLabel("")
+        self.pace.setObjectName("muted")
+        self.pace.setMinimumWidth(92)
+        self.pace.setAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
+
+        row = QHBoxLayout(self)
+        row.setContentsMargins(8, 7, 14, 7)
+        row.setSpacing(8)
+        row.addWidget(self.acquire)
+        row.addWidget(self.record)
+        row.addWidget(self.recording, 1)
+        row.addWidget(self.pace)
+        row.addSpacing(4)
+        row.addWidget(self.clock)
+
+    def show_acquisition(self, words: str, acquiring: bool, possible: bool) -> None:
+        """Labels the first button; `acquiring` lights it."""
+        self.acquire.setText(words)
+        self.acquire.setEnabled(possible)
+        restyle(self.acquire, on=acquiring)
+
+    def show_recording(self, verdict: Verdict, words: str, possible: bool) -> None:
+        """Shows what the recorder has said, and labels the second button."""
+        self.record.setText(words)
+        self.record.setEnabled(possible)
+        restyle(self.record, recording=verdict.state == "recording")
+        restyle(self.recording, state=verdict.state)
+        dot = "●  " if verdict.state == "recording" else ""
+        self.headline.setText(dot + verdict.headline)
+        self.file.set_full_text(verdict.file)
+        for label, text in (
+            (self.elapsed, verdict.elapsed),
+            (self.size_on_disk, verdict.size),
+            (self.free, verdict.free),
+        ):
+            label.setText(text)
+            label.setVisible(bool(text))
+
+    def show_time(self, seconds: float) -> None:
+        """The animal's clock."""
+        self.clock.setText(clock(seconds))
+
+    def show_pace(self, words: str) -> None:
+        """How fast its time passes."""
+        self.pace.setText(words)
+
+    def show_controls(self, shown: bool) -> None:
+        """A recording cannot be acquired or recorded again: only its clock is left of the bar."""
+        for widget in (self.acquire, self.record, self.recording):
+            widget.setVisible(shown)
+
+
+class HealthPanel(QFrame):
+    """The numbers: ticks, pace, overruns, and the state of every process."""
+
+    ROWS = (
+        ("subject", "Subject"),
+        ("task", "Task"),
+        ("protocol", "Protocol"),
+        ("trial", "Trial"),
+        ("tick", "Tick"),
+        ("factor", "Real-time factor"),
+        ("overruns", "Overruns"),
+        ("process_subject", "Subject process"),
+        ("process_stimulation", "Stimulation"),
+        ("process_recorder", "Recorder"),
+        ("disk", "On disk"),
+    )
+
+    def __init__(self, theme: Theme, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setObjectName("panel")
+        self._theme = theme
+        self._values: dict[str, QLabel] = {}
+        grid = QGridLayout(self)
+        grid.setContentsMargins(10, 6, 10, 6)
+        grid.setHorizontalSpacing(10)
+        grid.setVerticalSpacing(1)
+        grid.setColumnStretch(1, 1)
+        for row, (key, words) in enumerate(self.ROWS):
+            name = QLabel(words)
+            name.setObjectName("muted")
+            value = _Elided("–")
+            value.setAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
+            grid.addWidget(name, row, 0)
+            grid.addWidget(value, row, 1)
+            self._values[key] = value
+        grid.setRowStretch(len(self.ROWS), 1)
+        self._values["overruns"].setToolTip("Ticks that came later than their 20 ms")
+
+    def value(self, key: str) -> str:
+        """The text shown for one of `ROWS`."""
+        label = self._values[key]
+        assert isinstance(label, _Elided)
+        return label._full
+
+    def describe(self, description: Description) -> None:
+        """What the session is."""
+        self._set("subject", description.subject)
+        self._set("task", f"{description.task.replace('_', ' ')}, seed {description.seed}")
+        self._set("protocol", description.protocol_name.replace("_", " "))
+
+    def show_tick(self, tick: int, trial: int) -> None:
+        """How far it has come."""
+        self._set("tick", f"{tick:,}".replace(",", "\u2009"))
+        self._set("trial", str(trial + 1))
+
+    def show_status(self, status: Status) -> None:
+        """The supervisor's word on everything."""
+        self._set("factor", f"{status.realtime_factor:.2f} ×")
+        share = 100.0 * status.overruns / max(status.ticks, 1)
+        colour = self._theme.warning if share > 1.0 else self._theme.text
+        self._set("overruns", f"{status.overruns} ({share:.1f} %)", colour)
+        for process, state in status.processes.items():
+            if f"process_{process}" in self._values:
+                words = STATE_WORDS.get(state, state)
+                colour = {"dead": self._theme.alarm, "alive": self._theme.good}.get(
+                    state, self._theme.text
+                )
+                self._set(f"process_{process}", words, colour)
+        report = status.recorder
+        if report is not None:
+            colour = self._theme.alarm if report.state == "failed" else self._theme.text
+            self._set("disk", f"to tick {report.last_tick} ({report.state})", colour)
+
+    def replaying(self) -> None:
+        """A recording is shown: there are no processes to speak of."""
+        for key in ("factor", "overruns", "disk"):
+            self._set(key, "–")
+        for process in ("subject", "stimulation", "recorder"):
+            self._set(f"process_{process}", "replay")
+
+    def set_theme(self, theme: Theme) -> None:
+        """Recolours."""
+        self._theme = theme
+
+    def _set(self, key: str, text: str, colour: str = "") -> None:
+        label = self._values[key]
+        assert isinstance(label, _Elided)
+        if text != label._full:
+            label.set_full_text(text)
+        sheet = f"color: {colour or self._theme.text};"
+        if label.styleSheet() != sheet:
+            label.setStyleSheet(sheet)
+
+
+class Banner(QFrame):
+    """Faults, in the open but never in the way: a line across the window until dismissed or over."""
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setObjectName("banner")
+        self._sentences: dict[str, str] = {}
+        self._dismissed: set[str] = set()
+        self.label = QLabel("")
+        self.label.setWordWrap(True)
+        self.label.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
+        dismiss = QToolButton()
+        dismiss.setText("Dismiss")
+        dismiss.clicked.connect(self._dismiss)
+        row = QHBoxLayout(self)
+        row.setContentsMargins(12, 5, 6, 5)
+        row.addWidget(self.label, 1)
+        row.addWidget(dismiss)
+        self.hide()
+
+    def tell(self, key: str, sentence: str, kind: str = "fault") -> None:
+        """Shows a sentence; another one with the same key replaces it."""
+        if not sentence or sentence in self._dismissed or self._sentences.get(key) == sentence:
+            return
+        self._sentences[key] = sentence
+        restyle(self, kind=kind)
+        self._show()
+
+    def over(self, key: str) -> None:
+        """Takes a sentence back that is not true any more."""
+        if self._sentences.pop(key, None) is not None:
+            self._show()
+
+    def _dismiss(self) -> None:
+        self._dismissed.update(self._sentences.values())
+        self._sentences.clear()
+        self._show()
+
+    def _show(self) -> None:
+        self.label.setText("\n".join(dict.fromkeys(list(self._sentences.values())[-3:])))
+        self.setVisible(bool(self._sentences))

@@ -1,0 +1,108 @@
+"""Where the parts of the window are: bars above, docks on the left, the timeline in the middle."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from PyQt6.QtCore import QSettings, QSize, Qt, QTimer
+from PyQt6.QtWidgets import QDockWidget, QMainWindow, QMenuBar, QVBoxLayout, QWidget
+
+if TYPE_CHECKING:
+    from gui.main_window import MainWindow
+
+VERSION = 1
+GAP = 6
+_LEFT = Qt.DockWidgetArea.LeftDockWidgetArea
+
+
+class Layout:
+    """Arranges a window's parts, and remembers how its user rearranged them."""
+
+    def __init__(self, window: MainWindow, middle: QWidget) -> None:
+        self._window = window
+        self.menu_bar = QMenuBar()
+        window.setDockOptions(
+            QMainWindow.DockOption.AnimatedDocks
+            | QMainWindow.DockOption.AllowNestedDocks
+            | QMainWindow.DockOption.AllowTabbedDocks
+        )
+        window.setContentsMargins(GAP, 0, GAP, GAP)
+        centre = QWidget()
+        column = QVBoxLayout(centre)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(GAP)
+        column.addWidget(middle, 1)
+        column.addWidget(window.transport)
+        window.setCentralWidget(centre)
+
+        top = QWidget()
+        stack = QVBoxLayout(top)
+        stack.setContentsMargins(0, 2, 0, GAP)
+        stack.setSpacing(GAP)
+        stack.addWidget(self.menu_bar)
+        stack.addWidget(window.control)
+        stack.addWidget(window.banner)
+        window.setMenuWidget(top)
+
+        self.docks = {
+            name: self._dock(name, title, widget)
+            for name, title, widget in (
+                ("arena", "Arena", window.arena),
+                ("eye", "The animal's eye", window.eye),
+                ("health", "Session", window.health),
+            )
+        }
+        window.setCorner(Qt.Corner.BottomLeftCorner, _LEFT)
+        window.setCorner(Qt.Corner.TopLeftCorner, _LEFT)
+        self._place()
+
+    def reset(self) -> None:
+        """Puts the docks where they were the first time."""
+        for dock in self.docks.values():
+            dock.setFloating(False)
+            dock.show()
+        self._place()
+        self._size()
+
+    def restore(self, settings: QSettings) -> None:
+        """Arranges everything as it was left; the first time, as it fits the screen."""
+        window = self._window
+        screen = window.screen()
+        room = screen.availableSize() if screen is not None else QSize(1280, 720)
+        window.resize(min(1720, room.width()), min(1000, room.height()))
+        geometry, layout = settings.value("geometry"), settings.value("layout")
+        if geometry is not None:
+            window.restoreGeometry(geometry)
+        if layout is None or not window.restoreState(layout, VERSION):
+            QTimer.singleShot(0, self._size)
+
+    def save(self, settings: QSettings) -> None:
+        """Remembers the present arrangement."""
+        settings.setValue("geometry", self._window.saveGeometry())
+        settings.setValue("layout", self._window.saveState(VERSION))
+
+    def _dock(self, name: str, title: str, widget: QWidget) -> QDockWidget:
+        dock = QDockWidget(title, self._window)
+        dock.setObjectName(name)
+        dock.setWidget(widget)
+        return dock
+
+    def _place(self) -> None:
+        docks = self.docks
+        for dock in docks.values():
+            self._window.addDockWidget(_LEFT, dock)
+        self._window.splitDockWidget(docks["arena"], docks["eye"], Qt.Orientation.Vertical)
+        self._window.splitDockWidget(docks["eye"], docks["health"], Qt.Orientation.Horizontal)
+
+    def _size(self) -> None:
+        window, docks = self._window, self.docks
+        width = min(max(int(window.width() * 0.36), 400), 760)
+        height = window.height() - 130
+        across, down = Qt.Orientation.Horizontal, Qt.Orientation.Vertical
+        window.resizeDocks([docks["arena"]], [width], across)
+        window.resizeDocks(
+            [docks["eye"], docks["health"]], [int(width * 0.47), int(width * 0.53)], across
+        )
+        window.resizeDocks(
+            [docks["arena"], docks["eye"]], [int(height * 0.58), int(height * 0.42)], down
+        )

@@ -1,0 +1,117 @@
+"""Judges, from the recorder's own reports and nothing else, whether the session is being recorded.
+
+A pressed button proves nothing; neither does a supervisor that repeats an old report. What counts is that
+rows reach the disk and that this is said again and again: when a recording is on and the report stands
+still for more than `STALE_S` while the animal goes on, that is an alarm.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import PurePath
+
+from rig.messages import RecorderReport, Status
+
+STALE_S = 1.0
+LOW_DISK_BYTES = 2_000_000_000
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What to show: `state` is "idle", "recording" or "alarm"; texts are for the user."""
+
+    state: str
+    headline: str
+    file: str = ""
+    elapsed: str = ""
+    size: str = ""
+    free: str = ""
+
+
+class RecorderWatch:
+    """Keeps the last report and when it last changed. Times are seconds of one monotonic clock."""
+
+    def __init__(self, tick_s: float = 0.02) -> None:
+        self.tick_s = tick_s
+        self.report: RecorderReport | None = None
+        self._process = "off"
+        self._changed_s = 0.0
+        self._heard_s = 0.0
+        self._newest_tick = -1
+        self._ended = False
+
+    @property
+    def on(self) -> bool:
+        """Whether the recorder's last word was that it is recording."""
+        return self.report is not None and self.report.state == "recording"
+
+    def hear(self, status: Status, now_s: float) -> None:
+        """Takes in a status."""
+        self._heard_s = now_s
+        self._process = status.processes.get("recorder", "off")
+        if status.recorder != self.report:
+            self.report = status.recorder
+            self._changed_s = now_s
+
+    def see(self, tick: int) -> None:
+        """Notes how far the animal has come."""
+        self._newest_tick = max(self._newest_tick, tick)
+
+    def end(self) -> None:
+        """The session is over: nothing more will be reported."""
+        self._ended = True
+
+    def judge(self, now_s: float) -> Verdict:
+        """What is true now, as far as the recorder has said."""
+        report = self.report
+        if report is None:
+            return Verdict("idle", "Not recording")
+        name = PurePath(report.file).name
+        elapsed = clock(report.ticks_on_disk * self.tick_s)
+        size = size_text(report.file_bytes)
+        free = f"{size_text(report.free_bytes)} free"
+        if report.free_bytes < LOW_DISK_BYTES:
+            free = f"only {free}"
+        if report.state == "closed":
+            return Verdict("idle", "Recorded", name, elapsed, size, free)
+        trouble = self._trouble(report, now_s)
+        if trouble:
+            return Verdict("alarm", trouble, name, f"{elapsed} on disk", size, free)
+        return Verdict("recording", "REC", name, elapsed, size, free)
+
+    def _trouble(self, report: RecorderReport, now_s: float) -> str:
+        if report.state == "failed":
+            return f"RECORDING FAILED: {report.error or 'the recorder gave no reason'}"
+        if report.state != "recording":
+            return f"The recorder says {report.state!r}, which this window does not know."
+        if self._ended:
+            return "THE SESSION ENDED BEFORE THE RECORDING WAS CLOSED"
+        if self._process == "dead":
+            return "THE RECORDER HAS DIED"
+        silent_s = now_s - self._heard_s
+        stale_s = now_s - self._changed_s
+        behind_s = (self._newest_tick - report.last_tick) * self.tick_s
+        if silent_s > STALE_S:
+            return f"NO WORD FROM THE RECORDER for {silent_s:.0f} s"
+        if stale_s > STALE_S and behind_s > STALE_S:
+            return f"NOTHING WRITTEN for {stale_s:.0f} s"
+        return ""
+
+
+def clock(seconds: float) -> str:
+    """Seconds as m:ss.t, or h:mm:ss from an hour on."""
+    tenths = round(max(seconds, 0.0) * 10)
+    minutes, rest = divmod(tenths, 600)
+    if minutes >= 60:
+        return f"{minutes // 60}:{minutes % 60:02d}:{rest // 10:02d}"
+    return f"{minutes}:{rest // 10:02d}.{rest % 10}"
+
+
+def size_text(n_bytes: int) -> str:
+    """Bytes in the unit that people read: kB, MB, GB, TB (powers of ten, as file managers count)."""
+    value = float(n_bytes)
+    for unit in ("B", "kB", "MB", "GB"):
+        if value < 999.5:
+            return f"{value:.0f} {unit}" if value >= 100 or unit == "B" else f"{value:.1f} {unit}"
+        value /= 1000
+    return f"{value:.1f} TB"

@@ -1,0 +1,281 @@
+"""Where the displays' messages come from: a running session or a recording, behind one interface.
+
+A `Stream` works in a thread of its own and hands batches to the Qt thread, at most 30 a second and never
+a second one before the first was shown: a window that is busy gets fewer, larger batches and in the end
+loses the oldest ticks, while the session goes on untouched. `LiveStream` is fed by the bus, `ReplayStream`
+(in `gui.replay_stream`) by a recording; a display cannot tell which.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from typing import Any
+
+from PyQt6.QtCore import QObject, pyqtSignal
+
+from rig.client import BusClient
+from rig.errors import RunError, UserError
+from rig.messages import (
+    Answer,
+    Assets,
+    Description,
+    End,
+    Episode,
+    Fault,
+    Message,
+    Status,
+    Tick,
+)
+from rig.session_directory import running_sessions
+
+BATCH_INTERVAL_S = 1 / 30
+MAX_PENDING_TICKS = 1500
+SILENCE_S = 2.0
+JOIN_TIMEOUT_S = 90.0
+
+
+@dataclass
+class Batch:
+    """The messages that reached a window together, sorted by what they are, each kind oldest first."""
+
+    description: Message | None = None
+    assets: Message | None = None
+    episodes: list[Message] = field(default_factory=list)
+    ticks: list[Message] = field(default_factory=list)
+    answers: list[Message] = field(default_factory=list)
+    faults: list[Fault] = field(default_factory=list)
+    status: Status | None = None
+    end: End | None = None
+
+    def add(self, messages: Iterable[Message]) -> None:
+        """Sorts more messages in."""
+        for message in messages:
+            content = message.content
+            if isinstance(content, Tick):
+                self.ticks.append(message)
+            elif isinstance(content, Answer):
+                self.answers.append(message)
+            elif isinstance(content, Status):
+                self.status = content
+            elif isinstance(content, Episode):
+                self.episodes.append(message)
+            elif isinstance(content, Description):
+                self.description = message
+            elif isinstance(content, Assets):
+                self.assets = message
+            elif isinstance(content, Fault):
+                self.faults.append(content)
+            elif isinstance(content, End):
+                self.end = content
+        if len(self.ticks) > MAX_PENDING_TICKS:
+            del self.ticks[:-MAX_PENDING_TICKS]
+
+    @property
+    def empty(self) -> bool:
+        """Whether nothing has come."""
+        return not (
+            self.ticks
+            or self.answers
+            or self.status
+            or self.episodes
+            or self.description
+            or self.assets
+            or self.faults
+            or self.end
+        )
+
+
+class Stream(QObject):
+    """A source of batches. Signals reach the Qt thread; `arrived` carries a `Batch`.
+
+    `cleared` says that what comes next does not follow what was shown before; `progress` a sentence for
+    the time in which nothing can be shown yet; `failed` one sentence after which nothing more comes.
+    """
+
+    arrived = pyqtSignal(object)
+    cleared = pyqtSignal()
+    progress = pyqtSignal(str)
+    failed = pyqtSignal(str)
+    _handed = pyqtSignal(object, bool)
+
+    is_replay = False
+
+    def __init__(self, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self._shown = threading.Event()
+        self._shown.set()
+        self._closing = threading.Event()
+        self._handed.connect(self._show)
+        self._thread = threading.Thread(target=self._work, name=type(self).__name__, daemon=True)
+
+    def start(self) -> None:
+        """Begins; signals follow."""
+        self._thread.start()
+
+    def close(self) -> None:
+        """Ends the stream, not the session; waits for its thread."""
+        self._closing.set()
+        self._wake()
+        if self._thread.is_alive():
+            self._thread.join(3.0)
+
+    def _wake(self) -> None:
+        """Called from any thread to end a wait of the worker."""
+
+    def _work(self) -> None:
+        try:
+            self._run()
+        except (RunError, UserError, OSError) as problem:
+            if not self._closing.is_set():
+                self.failed.emit(str(problem))
+
+    def _run(self) -> None:
+        raise NotImplementedError
+
+    def _hand(self, batch: Batch, clear: bool = False) -> bool:
+        """Gives the batch to the Qt thread if it has shown the last one; says whether it did."""
+        if not self._shown.is_set() or self._closing.is_set():
+            return False
+        self._shown.clear()
+        self._handed.emit(batch, clear)
+        return True
+
+    def _show(self, batch: Batch, clear: bool) -> None:
+        if not self._closing.is_set():
+            if clear:
+                self.cleared.emit()
+            self.arrived.emit(batch)
+        self._shown.set()
+
+
+class LiveStream(Stream):
+    """Follows a running session, or starts one first, and sends it commands.
+
+    Args:
+        session: the name of a running session, or None to start one.
+        start_session: starts a session and returns its name; called in the stream's thread.
+
+    Commands are answered by `accepted(verb, fields)` or `refused(verb, sentence)`. `silent` tells, about
+    once a second, for how many seconds nothing has come from a session that should be talking.
+    """
+
+    joined = pyqtSignal(str)
+    accepted = pyqtSignal(str, dict)
+    refused = pyqtSignal(str, str)
+    silent = pyqtSignal(float)
+
+    def __init__(
+        self,
+        session: str | None,
+        start_session: Callable[[], str] | None = None,
+        parent: QObject | None = None,
+    ) -> None:
+        super().__init__(parent)
+        self.session = session or ""
+        self._start_session = start_session
+        self._commands = ThreadPoolExecutor(1, thread_name_prefix="commands")
+
+    def command(self, verb: str, **args: Any) -> None:
+        """Sends a command without waiting for its answer."""
+        if self.session:
+            self._commands.submit(self._command, verb, args)
+
+    def close(self) -> None:
+        """Leaves the session; it goes on."""
+        super().close()
+        self._commands.shutdown(wait=True)
+
+    def _command(self, verb: str, args: dict[str, Any]) -> None:
+        # A client of its own: starting or closing a recording takes a second, and the displays must not
+        # stand still for it.
+        try:
+            with BusClient.attach(self.session) as client:
+                fields = client.command(verb, timeout_s=30.0, **args)
+        except RunError as problem:
+            self.refused.emit(verb, str(problem))
+        else:
+            self.accepted.emit(verb, fields)
+
+    def _run(self) -> None:
+        if not self.session:
+            if self._start_session is None:
+                raise RunError("There is no session to follow and nothing to start one with.")
+            self.progress.emit("Starting the animal…")
+            self.session = self._start_session()
+        self.progress.emit("Joining the session…")
+        client = self._attach()
+        if client is None:
+            return
+        with client:
+            if self._join(client):
+                self.joined.emit(self.session)
+                self._follow(client)
+
+    def _attach(self) -> BusClient | None:
+        deadline = time.monotonic() + 10.0
+        while not self._closing.is_set():
+            try:
+                return BusClient.attach(self.session)
+            except RunError:
+                if time.monotonic() > deadline:
+                    raise
+                self._closing.wait(0.1)
+        return None
+
+    def _join(self, client: BusClient) -> bool:
+        """Waits until the session can say what it is, showing meanwhile how its processes come up."""
+        deadline = time.monotonic() + JOIN_TIMEOUT_S
+        while not self._closing.is_set():
+            batch = Batch()
+            try:
+                batch.add(client.join(2.0))
+            except RunError:
+                self._still_there()
+            if batch.description is not None and batch.assets is not None and batch.episodes:
+                while not self._hand(batch, clear=True) and not self._closing.is_set():
+                    self._shown.wait(0.1)
+                return True
+            if time.monotonic() > deadline:
+                raise RunError(f"The session did not start within {JOIN_TIMEOUT_S:.0f} s.")
+            waiting = Batch()
+            waiting.add(client.poll(0.2))
+            waiting.ticks.clear()
+            waiting.answers.clear()
+            self._hand(waiting)
+            if waiting.end is not None:
+                return False
+        return False
+
+    def _follow(self, client: BusClient) -> None:
+        batch = Batch()
+        heard = told = time.monotonic()
+        handed = 0.0
+        while not self._closing.is_set():
+            messages = client.poll(0.02)
+            now = time.monotonic()
+            if messages:
+                heard = told = now
+                batch.add(messages)
+            elif now - told > 1.0 and now - heard > SILENCE_S:
+                told = now
+                self.silent.emit(now - heard)
+                self._still_there()
+            if now - handed >= BATCH_INTERVAL_S and not batch.empty and self._hand(batch):
+                handed = now
+                if batch.end is not None:
+                    return
+                batch = Batch()
+            elif not batch.empty:
+                # More may come before the interval is over; sleep instead of spinning on the socket.
+                self._closing.wait(max(0.002, BATCH_INTERVAL_S - (now - handed)))
+
+    def _still_there(self) -> None:
+        if self.session not in {note.session for note in running_sessions()}:
+            raise RunError(
+                f"The session {self.session} ended without saying so; what it had recorded is on disk "
+                "(`rodent-rig recover` makes the file whole)."
+            )

@@ -1,0 +1,249 @@
+"""Colours, fonts and the style sheet: dark by default, light available.
+
+One accent. Red means recording or fault and nothing else. The colours of behaviours are Okabe and Ito's,
+which people with any of the common colour vision deficiencies tell apart, without their vermilion (it is
+too near the red). Activity has a diverging map that is uniform in the Oklab space: equal steps of
+z-score look equal, and positive and negative ones of equal size are equally light.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from PyQt6.QtGui import QColor, QFont, QFontDatabase, QPalette
+from PyQt6.QtWidgets import QApplication
+
+
+@dataclass(frozen=True)
+class Theme:
+    """The named colours of one appearance, as "#rrggbb"."""
+
+    name: str
+    window: str
+    panel: str
+    plot: str
+    raised: str
+    line: str
+    text: str
+    muted: str
+    accent: str
+    on_accent: str
+    alarm: str
+    on_alarm: str
+    alarm_dim: str
+    good: str
+    warning: str
+    middle: str
+    behaviours: tuple[str, ...]
+    stimulus: str
+
+    def behaviour(self, index: int) -> str:
+        """The colour of the behaviour of this place in the session's description."""
+        return self.behaviours[index % len(self.behaviours)]
+
+
+DARK = Theme(
+    name="dark",
+    window="#15171b",
+    panel="#1b1e23",
+    plot="#101215",
+    raised="#262a31",
+    line="#30353d",
+    text="#dde1e6",
+    muted="#8d96a3",
+    accent="#58a6d6",
+    on_accent="#0c1116",
+    alarm="#e5383b",
+    on_alarm="#ffffff",
+    alarm_dim="#4a1b1e",
+    good="#5fb58e",
+    warning="#e0b040",
+    middle="#15171b",
+    behaviours=(
+        "#8d96a3",
+        "#56b4e9",
+        "#009e73",
+        "#f0e442",
+        "#cc79a7",
+        "#b07d4a",
+        "#7b8ff0",
+        "#dddddd",
+    ),
+    stimulus="#f5f7fa",
+)
+
+LIGHT = Theme(
+    name="light",
+    window="#eceef1",
+    panel="#f7f8fa",
+    plot="#ffffff",
+    raised="#ffffff",
+    line="#c9ced6",
+    text="#1d2229",
+    muted="#626b78",
+    accent="#0f6ca8",
+    on_accent="#ffffff",
+    alarm="#c91f26",
+    on_alarm="#ffffff",
+    alarm_dim="#f6d9da",
+    good="#1f7f57",
+    warning="#9a6a00",
+    middle="#ffffff",
+    behaviours=(
+        "#7a828e",
+        "#2f8fc9",
+        "#00835f",
+        "#b9a800",
+        "#b4558a",
+        "#8a5a2b",
+        "#5264c8",
+        "#333333",
+    ),
+    stimulus="#1d2229",
+)
+
+THEMES = {theme.name: theme for theme in (DARK, LIGHT)}
+
+
+def activity_colours(theme: Theme, steps: int = 256) -> NDArray[np.uint8]:
+    """The colour map of z-scored activity, (steps, 3): blue, the background at 0, amber."""
+    half = steps // 2
+    blue, amber = ("#9fd8ff", "#ffd08a") if theme.name == "dark" else ("#0b3f86", "#7a3300")
+    middle = _oklab(theme.middle)
+    low = np.linspace(_oklab(blue), middle, half, endpoint=False)
+    high = np.linspace(middle, _oklab(amber), steps - half)
+    # Hue first, lightness after: a bow of chroma keeps the middle of each arm from looking grey.
+    lab = np.concatenate([low, high])
+    distance = np.abs(np.linspace(-1.0, 1.0, steps))[:, None]
+    lab[:, 1:] *= 1.0 + 1.1 * (1.0 - distance)
+    return _srgb(lab)
+
+
+_TO_LMS = np.array(
+    [
+        [0.4122214708, 0.5363325363, 0.0514459929],
+        [0.2119034982, 0.6806995451, 0.1073969566],
+        [0.0883024619, 0.2817188376, 0.6299787005],
+    ]
+)
+_TO_LAB = np.array(
+    [
+        [0.2104542553, 0.7936177850, -0.0040720468],
+        [1.9779984951, -2.4285922050, 0.4505937099],
+        [0.0259040371, 0.7827717662, -0.8086757660],
+    ]
+)
+
+
+def _oklab(colour: str) -> NDArray[np.float64]:
+    srgb = np.array([int(colour[i : i + 2], 16) for i in (1, 3, 5)]) / 255.0
+    linear = np.where(srgb <= 0.04045, srgb / 12.92, ((srgb + 0.055) / 1.055) ** 2.4)
+    result: NDArray[np.float64] = _TO_LAB @ np.cbrt(_TO_LMS @ linear)
+    return result
+
+
+def _srgb(lab: NDArray[np.float64]) -> NDArray[np.uint8]:
+    lms = (lab @ np.linalg.inv(_TO_LAB).T) ** 3
+    linear = np.clip(lms @ np.linalg.inv(_TO_LMS).T, 0.0, 1.0)
+    srgb = np.where(linear <= 0.0031308, linear * 12.92, 1.055 * linear ** (1 / 2.4) - 0.055)
+    return np.round(srgb * 255.0).astype(np.uint8)
+
+
+def numbers_font(size_pt: float = 10.0) -> QFont:
+    """A font whose digits have one width, so that changing numbers stand still."""
+    font = QFontDatabase.systemFont(QFontDatabase.SystemFont.FixedFont)
+    font.setPointSizeF(size_pt)
+    return font
+
+
+def apply(app: QApplication, theme: Theme) -> None:
+    """Gives the whole application this appearance."""
+    app.setStyle("Fusion")
+    font = app.font()
+    font.setPointSizeF(9.5)
+    app.setFont(font)
+    palette = QPalette()
+    role = QPalette.ColorRole
+    for place, colour in (
+        (role.Window, theme.window),
+        (role.WindowText, theme.text),
+        (role.Base, theme.plot),
+        (role.AlternateBase, theme.panel),
+        (role.Text, theme.text),
+        (role.PlaceholderText, theme.muted),
+        (role.Button, theme.raised),
+        (role.ButtonText, theme.text),
+        (role.ToolTipBase, theme.raised),
+        (role.ToolTipText, theme.text),
+        (role.Highlight, theme.accent),
+        (role.HighlightedText, theme.on_accent),
+        (role.Link, theme.accent),
+    ):
+        palette.setColor(place, QColor(colour))
+    for place in (role.WindowText, role.Text, role.ButtonText):
+        palette.setColor(QPalette.ColorGroup.Disabled, place, QColor(theme.muted))
+    app.setPalette(palette)
+    app.setStyleSheet(_style_sheet(theme))
+
+
+def _style_sheet(t: Theme) -> str:
+    return f"""
+    QMainWindow, QDialog, QMessageBox {{ background: {t.window}; }}
+    QMainWindow::separator {{ background: {t.window}; width: 5px; height: 5px; }}
+    QMainWindow::separator:hover {{ background: {t.accent}; }}
+    QToolTip {{ background: {t.raised}; color: {t.text}; border: 1px solid {t.line}; padding: 3px; }}
+    QMenuBar {{ background: {t.window}; padding: 1px 4px; }}
+    QMenuBar::item {{ padding: 3px 9px; background: transparent; border-radius: 3px; }}
+    QMenuBar::item:selected {{ background: {t.raised}; }}
+    QMenu {{ background: {t.panel}; border: 1px solid {t.line}; padding: 4px; }}
+    QMenu::item {{ padding: 4px 26px 4px 22px; border-radius: 3px; }}
+    QMenu::item:selected {{ background: {t.accent}; color: {t.on_accent}; }}
+    QMenu::item:disabled {{ color: {t.muted}; }}
+    QMenu::separator {{ height: 1px; background: {t.line}; margin: 4px 6px; }}
+    QDockWidget {{ titlebar-close-icon: none; titlebar-normal-icon: none; color: {t.muted}; }}
+    QDockWidget::title {{ background: {t.panel}; padding: 4px 8px; border-top-left-radius: 4px;
+        border-top-right-radius: 4px; text-align: left; }}
+    QFrame#panel {{ background: {t.panel}; border-bottom-left-radius: 4px;
+        border-bottom-right-radius: 4px; }}
+    QFrame#bar {{ background: {t.panel}; border-radius: 4px; }}
+    QFrame#rule {{ background: {t.line}; }}
+    QLabel#title {{ color: {t.muted}; }}
+    QLabel#muted {{ color: {t.muted}; }}
+    QLabel#alarm {{ color: {t.alarm}; font-weight: bold; }}
+    QLabel#empty {{ color: {t.muted}; padding: 18px; }}
+    QLabel#heading {{ color: {t.text}; font-size: 14pt; }}
+    QPushButton, QToolButton {{ background: {t.raised}; color: {t.text}; border: 1px solid {t.line};
+        border-radius: 4px; padding: 4px 12px; }}
+    QToolButton {{ padding: 4px 8px; }}
+    QPushButton:hover, QToolButton:hover {{ border-color: {t.accent}; }}
+    QPushButton:pressed, QToolButton:pressed {{ background: {t.line}; }}
+    QPushButton:disabled, QToolButton:disabled {{ color: {t.muted}; background: {t.panel}; }}
+    QPushButton:focus, QToolButton:focus {{ border-color: {t.accent}; }}
+    QPushButton[on="true"], QToolButton:checked {{ background: {t.accent}; color: {t.on_accent};
+        border-color: {t.accent}; }}
+    QPushButton[primary="true"] {{ background: {t.accent}; color: {t.on_accent};
+        border-color: {t.accent}; }}
+    QPushButton[recording="true"] {{ background: {t.alarm}; color: {t.on_alarm};
+        border-color: {t.alarm}; font-weight: bold; }}
+    QFrame#recording[state="recording"] {{ background: {t.alarm}; border-radius: 4px; }}
+    QFrame#recording[state="recording"] QLabel {{ color: {t.on_alarm}; }}
+    QFrame#recording[state="alarm"] {{ background: {t.alarm_dim}; border: 2px solid {t.alarm};
+        border-radius: 4px; }}
+    QFrame#recording[state="alarm"] QLabel {{ color: {t.text}; }}
+    QFrame#recording[state="idle"] QLabel {{ color: {t.muted}; }}
+    QFrame#banner {{ background: {t.alarm_dim}; border: 1px solid {t.alarm}; border-radius: 4px; }}
+    QFrame#banner QLabel {{ color: {t.text}; }}
+    QFrame#banner[kind="note"] {{ background: {t.raised}; border: 1px solid {t.line}; }}
+    QComboBox {{ background: {t.raised}; border: 1px solid {t.line}; border-radius: 4px;
+        padding: 3px 8px; }}
+    QComboBox QAbstractItemView {{ background: {t.panel}; border: 1px solid {t.line}; }}
+    QSlider::groove:horizontal {{ height: 4px; background: {t.line}; border-radius: 2px; }}
+    QSlider::sub-page:horizontal {{ background: {t.accent}; border-radius: 2px; }}
+    QSlider::handle:horizontal {{ background: {t.text}; width: 12px; margin: -5px 0;
+        border-radius: 6px; }}
+    QSlider::handle:horizontal:disabled {{ background: {t.muted}; }}
+    QStatusBar {{ color: {t.muted}; }}
+    QStatusBar::item {{ border: none; }}
+    """
