@@ -114,11 +114,11 @@ class TableAppender:
         self._indices = {
             column.name: group[f"{column.name}_index"] for column in table.columns if column.ragged
         }
-        self._ends = {name: 0 for name in self._indices}
+        self._ends = {name: len(self._datasets[name]) for name in self._indices}
         self._id = group["id"]
         self._waiting: list[dict[str, Any]] = []
         self._changes: dict[str, dict[int, Any]] = {}
-        self.n_written = 0
+        self.n_written = len(self._id)
 
     def append(self, **values: Any) -> int:
         """Adds a row and returns its number. Names become codes; bytes become ragged values."""

@@ -25,6 +25,11 @@ class Spans:
     _open: dict[tuple[str, str, int], tuple[int, int]] = field(default_factory=dict)
     _trial: tuple[int, int] | None = None
 
+    @property
+    def n_open(self) -> int:
+        """Behaviours and stimuli that have not ended."""
+        return len(self._open)
+
     def add(self, event: Event) -> None:
         """An onset opens an interval, an offset completes it; one without an onset began before."""
         key = (event.kind, event.name, event.number)

@@ -285,8 +285,11 @@ class Writer:
         if self._closed:
             raise RunError(f"The recording {self.path} is closed.")
         try:
-            wrote = [table.write() for table in self._tables.values()]
-            self._dirty |= any(wrote) | self._series.write(keep_last)
+            if any([table.write() for table in self._tables.values()]):
+                # events first: a killed writer must not leave a tick without what was found in it
+                self._file.flush()
+                self._dirty = True
+            self._dirty |= self._series.write(keep_last)
         except (OSError, RuntimeError) as problem:
             raise self._failed(reason(problem)) from None
 

@@ -1,0 +1,460 @@
+"""A recording, opened: the session in the rig's own words, read from disk only where it is asked for.
+
+    import recorder
+    recording = recorder.open("session.nwb")
+    recording.activity("policy_2")          # pynapple TsdFrame, one column per unit
+    recording.behaviours["run"]             # pynapple IntervalSet
+    recording.values("qpos", 100, 200)      # plain arrays, by tick
+
+A file that is being recorded is read as it grows (`refresh` brings what came since); one whose recorder
+was killed is repaired first.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Self
+
+import h5py
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from recorder import superblock
+from recorder.layout import (
+    LAYOUT_VERSION,
+    TICK,
+    TIMESTAMPS,
+    Series,
+    read_note,
+    series_of,
+    unit_names,
+)
+from recorder.recovery import needs_recovery, recover
+from recorder.summary import describe
+from recorder.tables import TableRows, read_events
+from recorder.writer import reason
+from rig.errors import RunError, UserError
+from rig.messages import Array, Description, End, Event, Fault
+
+if TYPE_CHECKING:
+    import pynapple as nap
+    from pynwb import NWBFile
+
+
+@dataclass(frozen=True)
+class Interval:
+    """A behaviour or stimulus: from `start_s` up to `stop_s` of animal time.
+
+    `onset_tick` and `offset_tick` are when it was found to begin and end, -1 where the recording did not
+    see that; `began_tick` where, looking back, it began. `ongoing`: the session runs and it has no end yet.
+    """
+
+    name: str
+    start_s: float
+    stop_s: float
+    onset_tick: int
+    began_tick: int
+    offset_tick: int
+    number: int
+    sham: bool = False
+    ongoing: bool = False
+
+
+@dataclass(frozen=True)
+class Trial:
+    """A trial: an episode of the task. `model` is the row of its model among the recording's."""
+
+    trial: int
+    start_s: float
+    stop_s: float
+    first_tick: int
+    model: int
+    sequence: int
+
+
+@dataclass(frozen=True)
+class LogEntry:
+    """Something that the recorder noted: "gap", "fault", "malformed", "recovery", "note" or "end"."""
+
+    tick: int
+    kind: str
+    text: str
+    sequence: int = -1
+
+
+def open_recording(path: Path | str) -> Recording:
+    """Opens a recording for reading; see `Recording`. Usually called as `recorder.open`.
+
+    One that was left by a killed recorder is repaired first; where that is impossible (a full disk, a
+    folder that cannot be written), it is read as it is. Raises `UserError` with one sentence for what
+    is not a recording of this program, or of a newer one.
+    """
+    path = Path(path)
+    if path.is_dir():
+        raise UserError(f"{path} is a folder, not a recording.")
+    state = "closed"
+    if needs_recovery(path):
+        try:
+            recover(path)
+            state = "recovered"
+        except RunError:
+            state = "unrecovered"
+    elif superblock.is_being_written(path):
+        state = "live"
+    try:
+        file = h5py.File(path, "r", swmr=state in ("live", "unrecovered"))
+    except (OSError, RuntimeError) as problem:
+        raise UserError(f"{path} cannot be read as a recording: {reason(problem)}.") from None
+    return Recording(path, file, state)
+
+
+def info(path: Path | str) -> str:
+    """What a recorded session was, on one screen of plain text."""
+    with open_recording(path) as recording:
+        return describe(recording)
+
+
+class Recording:
+    """A recorded session. Use `recorder.open`; close it, or use it in a `with` block.
+
+    `state` is "closed", "live" (being recorded), "recovered" (repaired just now) or "unrecovered".
+    Ticks are those of the session; a recording may start in its middle. Times are animal time in
+    seconds, 0 at tick 0.
+    """
+
+    def __init__(self, path: Path, file: h5py.File, state: str) -> None:
+        note = read_note(file)
+        if note is None:
+            file.close()
+            raise UserError(f"{path} is an HDF5 file, but not a recording of this program.")
+        if note.layout > LAYOUT_VERSION:
+            file.close()
+            raise UserError(f"{path} was recorded by a newer version of this program; update it.")
+        self.path = path
+        self.file = file
+        self.state = state
+        self.session = note.session
+        self.description: Description = note.description
+        self.has_camera = note.camera
+        self.series: dict[str, Series] = {
+            series.name: series for series in series_of(note.description, note.camera)
+        }
+        self._ticks: NDArray[np.int64] = np.zeros(0, np.int64)
+        self.refresh()
+
+    # --- ticks ----------------------------------------------------------------------------------
+
+    def refresh(self) -> int:
+        """Takes notice of what was recorded since; the number of ticks now."""
+        datasets = [self.file[f"{series.path}/data"] for series in self.series.values()]
+        datasets.append(self.file[TIMESTAMPS])
+        if self.file.swmr_mode:
+            for dataset in datasets:
+                dataset.id.refresh()
+        n_ticks = min(len(dataset) for dataset in datasets)
+        old = len(self._ticks)
+        new = self.file[TICK][old:n_ticks]
+        self._ticks = np.concatenate([self._ticks, new])
+        self.__dict__.pop("trials", None)
+        return n_ticks
+
+    @property
+    def n_ticks(self) -> int:
+        """Ticks in the recording."""
+        return len(self._ticks)
+
+    @property
+    def ticks(self) -> NDArray[np.int64]:
+        """The tick of each row."""
+        return self._ticks
+
+    @property
+    def first_tick(self) -> int:
+        """The first recorded tick; -1 if there is none."""
+        return int(self._ticks[0]) if len(self._ticks) else -1
+
+    @property
+    def last_tick(self) -> int:
+        """The last recorded tick; -1 if there is none."""
+        return int(self._ticks[-1]) if len(self._ticks) else -1
+
+    @property
+    def duration_s(self) -> float:
+        """Recorded animal time."""
+        return self.n_ticks * self.description.tick_s
+
+    def rows(self, first_tick: int | None = None, last_tick: int | None = None) -> slice:
+        """The rows of these ticks, both included; ticks outside the recording have none."""
+        start = 0 if first_tick is None else int(np.searchsorted(self._ticks, first_tick))
+        if last_tick is None:
+            return slice(start, self.n_ticks)
+        return slice(start, max(start, int(np.searchsorted(self._ticks, last_tick, "right"))))
+
+    def values(
+        self, name: str, first_tick: int | None = None, last_tick: int | None = None
+    ) -> Array:
+        """A series as an array, one row per tick, both ticks included.
+
+        Names: those of `series`, such as "qpos", "action", "c_applied", "body". Raises `UserError` for
+        another.
+        """
+        if name not in self.series:
+            raise UserError(
+                f"{self.path} has no series {name!r}; it has {', '.join(sorted(self.series))}."
+            )
+        values: Array = self.file[f"{self.series[name].path}/data"][
+            self.rows(first_tick, last_tick)
+        ]
+        return values
+
+    def times_s(
+        self, first_tick: int | None = None, last_tick: int | None = None
+    ) -> NDArray[np.float64]:
+        """Animal time of these ticks, in seconds."""
+        times: NDArray[np.float64] = self.file[TIMESTAMPS][self.rows(first_tick, last_tick)]
+        return times
+
+    # --- as pynapple objects --------------------------------------------------------------------
+
+    def activity(
+        self,
+        layer: str | None = None,
+        state: str = "c",
+        applied: bool = True,
+        start_s: float | None = None,
+        stop_s: float | None = None,
+    ) -> nap.TsdFrame:
+        """Activity of a layer's units (of all, without `layer`) as a pynapple TsdFrame.
+
+        `state` is "c" or "h"; `applied` gives the values after interventions, else those before. Columns
+        are the units' names. Raises `UserError` for a layer or state that is not there.
+        """
+        if state not in ("c", "h"):
+            raise UserError(f"A unit has the states c and h, not {state!r}.")
+        series = f"{state}_{'applied' if applied else 'natural'}"
+        names = unit_names(self.description)
+        first, last = self._units_of(layer)
+        rows = self._rows_between(start_s, stop_s)
+        return self._frame(
+            self.file[f"acquisition/{series}/data"][rows, first:last], rows, names[first:last]
+        )
+
+    def frame(
+        self, name: str, start_s: float | None = None, stop_s: float | None = None
+    ) -> nap.TsdFrame | nap.Tsd:
+        """Any series as a pynapple TsdFrame with its columns named (a Tsd where it has no columns)."""
+        if name not in self.series:
+            self.values(name)  # says what there is
+        rows = self._rows_between(start_s, stop_s)
+        data = self.file[f"{self.series[name].path}/data"][rows]
+        return self._frame(data, rows, self.series[name].columns)
+
+    @property
+    def behaviours(self) -> dict[str, nap.IntervalSet]:
+        """The intervals of each behaviour, with their number and ticks as metadata."""
+        return self._interval_sets("behaviours", self.description.behaviours)
+
+    @property
+    def stimuli(self) -> dict[str, nap.IntervalSet]:
+        """The intervals of each stimulus, shams among them: `sham` in the metadata tells."""
+        return self._interval_sets("stimuli", self.description.stimuli)
+
+    @property
+    def trial_set(self) -> nap.IntervalSet:
+        """The trials, with their number and first tick as metadata."""
+        import pynapple as nap
+
+        trials = [trial for trial in self.trials if trial.stop_s > trial.start_s]
+        return nap.IntervalSet(
+            # pynapple joins intervals that touch; a microsecond keeps trials apart
+            np.array([trial.start_s for trial in trials]),
+            np.array([trial.stop_s - 1e-6 for trial in trials]),
+            metadata={
+                "trial": np.array([trial.trial for trial in trials]),
+                "first_tick": np.array([trial.first_tick for trial in trials]),
+            },
+        )
+
+    # --- what happened --------------------------------------------------------------------------
+
+    def intervals(self, table: str) -> tuple[Interval, ...]:
+        """The rows of "behaviours" or "stimuli" in the order in which they began."""
+        rows = self._table(f"intervals/{table}")
+        name = "stimulus" if table == "stimuli" else "behaviour"
+        starts, stops = rows.column("start_time"), rows.column("stop_time")
+        ongoing = np.isnan(stops)
+        now_s = (self.last_tick + 1) * self.description.tick_s
+        columns = {
+            each: rows.column(each).tolist()
+            for each in ("onset_tick", "began_tick", "offset_tick", "number")
+        }
+        shams = rows.column("sham").tolist() if table == "stimuli" else [0] * rows.n_rows
+        return tuple(
+            Interval(
+                name=label,
+                start_s=float(starts[k]),
+                stop_s=max(float(starts[k]), now_s) if ongoing[k] else float(stops[k]),
+                **{each: values[k] for each, values in columns.items()},
+                sham=shams[k] == 1,
+                ongoing=bool(ongoing[k]),
+            )
+            for k, label in enumerate(rows.names(name))
+        )
+
+    @cached_property
+    def trials(self) -> tuple[Trial, ...]:
+        """The trials, in order; one that goes on stops, for now, with the last tick."""
+        rows = self._table("intervals/trials")
+        now_s = (self.last_tick + 1) * self.description.tick_s
+        columns = [
+            rows.column(name).tolist()
+            for name in ("trial", "start_time", "stop_time", "first_tick", "model", "sequence")
+        ]
+        return tuple(
+            Trial(trial, start_s, max(start_s, now_s) if stop_s != stop_s else stop_s, *rest)
+            for trial, start_s, stop_s, *rest in zip(*columns, strict=True)
+        )
+
+    @property
+    def events(self) -> list[tuple[int, Event]]:
+        """Every event, with the tick whose answer brought it."""
+        self._refresh_group("processing/rig/events")
+        return read_events(self.file)
+
+    @property
+    def log(self) -> tuple[LogEntry, ...]:
+        """What the recorder noted: faults, gaps, how the session ended, whether it was repaired."""
+        rows = self._table("processing/rig/log")
+        return tuple(
+            LogEntry(*row)
+            for row in zip(
+                rows.column("tick").tolist(),
+                rows.names("kind"),
+                rows.texts("text"),
+                rows.column("sequence").tolist(),
+                strict=True,
+            )
+        )
+
+    @property
+    def faults(self) -> tuple[tuple[int, Fault], ...]:
+        """The session's faults, each with its tick."""
+        return tuple(
+            (entry.tick, msgspec.json.decode(entry.text, type=Fault))
+            for entry in self.log
+            if entry.kind == "fault"
+        )
+
+    @property
+    def end(self) -> End | None:
+        """How the session ended; None if the recording did not see it."""
+        ends = [entry for entry in self.log if entry.kind == "end"]
+        return msgspec.json.decode(ends[-1].text, type=End) if ends else None
+
+    # --- the model ------------------------------------------------------------------------------
+
+    def trial_of(self, tick: int) -> Trial | None:
+        """The trial that a tick belongs to; None before the first."""
+        started = [trial for trial in self.trials if trial.first_tick <= tick]
+        return started[-1] if started else None
+
+    def model_xml(self, trial: Trial) -> str:
+        """The model of a trial as MJCF text; its files are `assets`."""
+        texts = self._table("scratch/models").texts("xml", trial.model, trial.model + 1)
+        return texts[0] if texts else ""
+
+    @cached_property
+    def assets(self) -> dict[str, Array]:
+        """The files that the models name: uint8 arrays by file name."""
+        group = self.file["scratch/assets"]
+        names = group["file_name"].asstr()[:] if len(group["file_name"]) else []
+        ends = group["content_index"][:].astype(np.int64)
+        content = group["content"][:].astype(np.uint8)
+        parts = np.split(content, ends[:-1]) if len(ends) else []
+        return {str(name): part for name, part in zip(names, parts, strict=True)}
+
+    @cached_property
+    def nwb(self) -> NWBFile:
+        """The file as pynwb sees it."""
+        import warnings
+
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            from pynwb import NWBHDF5IO
+
+            self._io = NWBHDF5IO(file=self.file, mode="r")
+            return self._io.read()
+
+    def close(self) -> None:
+        """Closes the file."""
+        self.__dict__.pop("nwb", None)
+        self.file.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        value: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    # --- inside ---------------------------------------------------------------------------------
+
+    def _table(self, path: str) -> TableRows:
+        self._refresh_group(path)
+        return TableRows(self.file[path])
+
+    def _refresh_group(self, path: str) -> None:
+        if self.file.swmr_mode:
+            for dataset in self.file[path].values():
+                dataset.id.refresh()
+
+    def _units_of(self, layer: str | None) -> tuple[int, int]:
+        first = 0
+        for each in self.description.layers:
+            if each.name == layer:
+                return first, first + each.n_units
+            first += each.n_units
+        if layer is None:
+            return 0, first
+        names = ", ".join(each.name for each in self.description.layers)
+        raise UserError(f"The subject has no layer {layer!r}; its layers are {names}.")
+
+    def _rows_between(self, start_s: float | None, stop_s: float | None) -> slice:
+        tick_s = self.description.tick_s
+        first = None if start_s is None else round(start_s / tick_s)
+        last = None if stop_s is None else round(stop_s / tick_s) - 1
+        return self.rows(first, last)
+
+    def _frame(self, data: Array, rows: slice, columns: tuple[str, ...]) -> Any:
+        import pynapple as nap
+
+        times = self.file[TIMESTAMPS][rows]
+        if data.ndim == 1:
+            return nap.Tsd(t=times, d=data)
+        return nap.TsdFrame(t=times, d=data, columns=list(columns) if columns else None)
+
+    def _interval_sets(self, table: str, names: tuple[str, ...]) -> dict[str, nap.IntervalSet]:
+        import pynapple as nap
+
+        found = self.intervals(table)
+        sets = {}
+        for name in names:
+            own = [each for each in found if each.name == name and each.stop_s > each.start_s]
+            sets[name] = nap.IntervalSet(
+                np.array([each.start_s for each in own]),
+                np.array([each.stop_s for each in own]),
+                metadata={
+                    column: np.array([getattr(each, column) for each in own])
+                    for column in ("number", "onset_tick", "offset_tick", "sham")
+                    if column != "sham" or table == "stimuli"
+                },
+            )
+        return sets

@@ -1,0 +1,252 @@
+"""Makes a recording whole whose recorder was killed: readable by everything, and nothing in it lost.
+
+A killed recorder leaves a file that says it is still being written, with an end-of-file address that
+is out of date, columns of unequal length and intervals without an end. Repair works on a copy, which
+takes the file's place only when it is whole; killed itself, it leaves the file as it found it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import h5py
+import numpy as np
+
+from recorder import superblock
+from recorder.appending import TableAppender
+from recorder.layout import (
+    LIBVER,
+    TICK,
+    TIMESTAMPS,
+    SessionNote,
+    is_fill,
+    read_note,
+    series_of,
+    tables_of,
+)
+from recorder.spans import Spans
+from recorder.tables import read_events
+from recorder.writer import reason
+from rig.errors import RunError, UserError
+
+_TAIL_ROWS = 8192
+"""How far from its end a series is searched for rows that never reached the disk."""
+
+
+@dataclass(frozen=True)
+class RecoveryReport:
+    """What `recover` did: `repaired` is False where the file was whole already.
+
+    `n_ticks` rows are in the file; `n_dropped` more were begun and incomplete. `n_ended` intervals were
+    open and end with the recording now.
+    """
+
+    path: Path
+    repaired: bool
+    n_ticks: int
+    n_dropped: int = 0
+    n_ended: int = 0
+
+    def __str__(self) -> str:
+        if not self.repaired:
+            return f"{self.path} is whole: {self.n_ticks} ticks. Nothing had to be done."
+        return (
+            f"{self.path} is whole again: {self.n_ticks} ticks; {self.n_dropped} incomplete rows at its "
+            f"end were dropped, {self.n_ended} open intervals ended there."
+        )
+
+
+def needs_recovery(path: Path) -> bool:
+    """Whether a file was left by a writer that did not close it, and nobody writes it now.
+
+    Raises `UserError` if the file is missing or no HDF5 file of a kind that a recording is.
+    """
+    block = _superblock(path)
+    damaged = not block.whole or block.end_of_file > path.stat().st_size
+    return (damaged or block.open_for_writing) and not superblock.is_being_written(path)
+
+
+def recover(path: Path) -> RecoveryReport:
+    """Repairs a recording after its recorder was killed; does nothing to one that is whole.
+
+    Raises `UserError` for a file that is not a recording of ours or is being written at present,
+    `RunError` where there is no room or no permission for the repaired file, or nothing can be repaired;
+    the file is then as it was.
+    """
+    path = Path(path)
+    if not needs_recovery(path):
+        if superblock.is_being_written(path):
+            raise UserError(
+                f"{path} is being recorded at present; it will be whole when that ends."
+            )
+        with h5py.File(path, "r") as file:
+            _note(file, path)
+            return RecoveryReport(path, False, len(file[TICK]))
+    size = path.stat().st_size
+    free = shutil.disk_usage(path.parent).free
+    if free < size + 1_000_000:
+        raise RunError(
+            f"Recovering {path} needs {size / 1e6:.0f} MB of free space beside it, where "
+            f"{free / 1e6:.0f} MB are left; the file was not touched."
+        )
+    copy = path.with_name(f".{path.name}.recovering")
+    try:
+        shutil.copy2(path, copy)
+        report = _repair(copy, path)
+        with copy.open("rb+") as repaired:
+            os.fsync(repaired.fileno())
+        copy.replace(path)
+    except (OSError, RuntimeError, KeyError, ValueError) as problem:
+        raise RunError(
+            f"{path} cannot be repaired: {reason(problem)}; the file was not touched."
+        ) from None
+    finally:
+        with contextlib.suppress(OSError):
+            copy.unlink(missing_ok=True)
+    return report
+
+
+def _superblock(path: Path) -> superblock.Superblock:
+    try:
+        block = superblock.read(path)
+    except OSError as problem:
+        raise UserError(f"{path} cannot be read: {reason(problem)}.") from None
+    if block is None:
+        raise UserError(f"{path} is not a recording: it does not begin like an HDF5 file of ours.")
+    return block
+
+
+def _note(file: h5py.File, path: Path) -> SessionNote:
+    note = read_note(file)
+    if note is None:
+        raise UserError(f"{path} is an HDF5 file, but not a recording of this program.")
+    return note
+
+
+def _repair(copy: Path, path: Path) -> RecoveryReport:
+    with copy.open("rb+") as raw:
+        block = raw.read(superblock.SIZE)
+        raw.seek(0)
+        raw.write(superblock.repaired(block, copy.stat().st_size))
+    with h5py.File(copy, "r+", libver=LIBVER) as file:
+        note = _note(file, path)
+        size = copy.stat().st_size
+        n_rows, n_dropped = _trim_series(file, note, size)
+        last_tick = int(file[TICK][n_rows - 1]) if n_rows else -1
+        first_tick = int(file[TICK][0]) if n_rows else -1
+        tables = tables_of(note.description)
+        for table in tables:
+            _trim_table(file[table.path], table.path, last_tick)
+        appenders = {table.name: TableAppender(file, table) for table in tables}
+        n_ended = _end_trials(file["intervals/trials"], note, last_tick)
+        spans = _again(file, note, appenders, first_tick)
+        n_ended += spans.n_open
+        spans.end_all(last_tick + 1)
+        report = RecoveryReport(path, True, n_rows, n_dropped, n_ended)
+        appenders["log"].append(
+            kind="recovery",
+            tick=last_tick,
+            sequence=-1,
+            text=(
+                "The recorder was killed and the file repaired: "
+                f"{n_rows} ticks are whole, {n_dropped} incomplete rows at the end were dropped, "
+                f"{n_ended} open intervals ended there."
+            ).encode(),
+        )
+        for name in ("behaviours", "stimuli", "log"):
+            appenders[name].write()
+    return report
+
+
+def _trim_series(file: h5py.File, note: SessionNote, size: int) -> tuple[int, int]:
+    """Cuts all series to the rows that every one of them has. How many those are, and how many went."""
+    datasets = [file[TIMESTAMPS]]
+    datasets += [file[f"{series.path}/data"] for series in series_of(note.description, note.camera)]
+    longest = max(len(dataset) for dataset in datasets)
+    n_rows = min(_whole_rows(dataset, size) for dataset in datasets)
+    for dataset in datasets:
+        dataset.resize(n_rows, 0)
+    return n_rows, longest - n_rows
+
+
+def _whole_rows(dataset: h5py.Dataset, size: int) -> int:
+    """Rows from the start that are in the file and were written."""
+    n_rows = min([len(dataset), *_chunks_behind(dataset, size)])
+    if dataset.dtype == np.uint8 and dataset.ndim > 1:
+        return n_rows  # an image may be all white, which is what fills it
+    first = max(0, n_rows - _TAIL_ROWS)
+    tail = dataset[first:n_rows]
+    unwritten = is_fill(tail).reshape(len(tail), int(np.prod(tail.shape[1:]))).all(axis=1)
+    return first + int(np.argmax(unwritten)) if unwritten.any() else n_rows
+
+
+def _chunks_behind(dataset: h5py.Dataset, size: int) -> Iterator[int]:
+    """First rows of the chunks that would lie behind the end of the file."""
+    found: list[int] = []
+
+    def look(chunk: h5py.h5d.StoreInfo) -> None:
+        if chunk.byte_offset + chunk.size > size:
+            found.append(chunk.chunk_offset[0])
+
+    dataset.id.chunk_iter(look)
+    return iter(found)
+
+
+def _trim_table(group: h5py.Group, path: str, last_tick: int) -> None:
+    """Cuts a table to its whole rows, and to those of ticks that are in the recording."""
+    indices = {name: group[name] for name in group if name.endswith("_index")}
+    ragged = {name.removesuffix("_index") for name in indices}
+    plain = {
+        name: group[name] for name in group if name not in ragged and not name.endswith("_elements")
+    }
+    n_rows = min(len(dataset) for dataset in plain.values())
+    for name, dataset in plain.items():
+        if dataset.dtype.kind != "u" or name in indices:
+            unwritten = is_fill(dataset[:n_rows])
+            n_rows = int(np.argmax(unwritten)) if unwritten.any() else n_rows
+    for name, index in indices.items():
+        ends = index[:n_rows]
+        n_rows = int(np.sum(ends <= len(group[name.removesuffix("_index")])))
+    if "answer_tick" in plain:
+        n_rows = int(np.sum(plain["answer_tick"][:n_rows] <= last_tick))
+    if "first_tick" in plain:
+        n_rows = int(np.sum(plain["first_tick"][:n_rows] <= last_tick))
+    if path in ("intervals/behaviours", "intervals/stimuli"):
+        n_rows = 0  # made again, from the events
+    for name, index in indices.items():
+        group[name.removesuffix("_index")].resize(int(index[n_rows - 1]) if n_rows else 0, 0)
+    for dataset in plain.values():
+        dataset.resize(n_rows, 0)
+
+
+def _end_trials(group: h5py.Group, note: SessionNote, last_tick: int) -> int:
+    """Ends the trials that have no end: with the next one's start, or with the recording."""
+    firsts, stops = group["first_tick"][:], group["stop_time"][:]
+    ends = np.append(firsts[1:], last_tick + 1) * note.description.tick_s
+    n_open = int(np.isnan(stops[-1:]).sum())
+    if len(stops):
+        group["stop_time"][:] = np.where(
+            np.isnan(stops) | (stops > ends[-1]), np.maximum(ends, group["start_time"][:]), stops
+        )
+    return n_open
+
+
+def _again(
+    file: h5py.File, note: SessionNote, appenders: dict[str, TableAppender], first_tick: int
+) -> Spans:
+    """The intervals of behaviours and stimuli as the recorded events make them."""
+    spans = Spans(
+        appenders["behaviours"],
+        appenders["stimuli"],
+        appenders["trials"],
+        note.description.tick_s,
+        first_tick,
+    )
+    for _, event in read_events(file):
+        spans.add(event)
+    return spans

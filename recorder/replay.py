@@ -1,0 +1,250 @@
+"""A recording as the messages that it was made from, so that a display cannot tell it from a session."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import msgspec
+import numpy as np
+
+from recorder.reading import Recording, Trial, open_recording
+from recorder.tables import TableRows, read_events
+from rig.errors import UserError
+from rig.messages import (
+    Answer,
+    Array,
+    Assets,
+    End,
+    Episode,
+    Event,
+    Fault,
+    Intervention,
+    Message,
+    Tick,
+)
+
+_ARRAYS = (
+    *("proprioception", "camera", "action", "c_natural", "h_natural", "c_applied", "h_applied"),
+    *("qpos", "qvel", "act", "actuator_force", "body", "latency"),
+)
+_SCALARS = (
+    *("trial", "reward", "discount", "value", "first", "overrun", "wall_s", "tick_sequence"),
+    *("answer", "answer_sequence", "end_trial", "engine_ms"),
+)
+
+
+class ReplaySource:
+    """The message stream of a recorded session, any part of it, in the order in which it was sent.
+
+    Messages are as they were sent, numbers and arrays bit for bit; the camera's array is missing where
+    it was not recorded, and so are ticks that the recording does not have. Opens the recording as
+    `recorder.open` does, and raises what that raises.
+    """
+
+    def __init__(self, path: Path | str) -> None:
+        self.recording: Recording = open_recording(path)
+        if self.recording.n_ticks == 0:
+            self.recording.close()
+            raise UserError(f"{path} has no ticks: the session ended before its first.")
+        self._event_ticks = self._answer_ticks("events")
+        self._intervention_ticks = self._answer_ticks("interventions")
+        self._sent = [n for n in _ARRAYS if n != "camera" or self.recording.has_camera]
+        self._faults: dict[int, list[Message]] = {}
+        for entry in self.recording.log:
+            if entry.kind == "fault":
+                fault = msgspec.json.decode(entry.text, type=Fault)
+                message = self._message(fault, entry.tick, entry.sequence)
+                self._faults.setdefault(entry.tick, []).append(message)
+
+    @property
+    def n_ticks(self) -> int:
+        """Ticks in the recording."""
+        return self.recording.n_ticks
+
+    @property
+    def first_tick(self) -> int:
+        """The first of them."""
+        return self.recording.first_tick
+
+    @property
+    def last_tick(self) -> int:
+        """The last of them."""
+        return self.recording.last_tick
+
+    @property
+    def description(self) -> Message:
+        """The session's description."""
+        return self._message(self.recording.description, -1, 0)
+
+    @property
+    def assets(self) -> Message:
+        """The files that the models of the episodes name."""
+        return self._message(Assets(), -1, 0, self.recording.assets)
+
+    @property
+    def end(self) -> Message | None:
+        """How the session ended; None if the recording did not see it."""
+        for entry in self.recording.log:
+            if entry.kind == "end":
+                content = msgspec.json.decode(entry.text, type=End)
+                return self._message(content, entry.tick, entry.sequence)
+        return None
+
+    def episode(self, trial: int) -> Message:
+        """The beginning of a trial, with its model. Raises `UserError` if it was not recorded."""
+        for each in self.recording.trials:
+            if each.trial == trial:
+                return self._episode(each)
+        raise UserError(f"{self.recording.path} has no trial {trial}.")
+
+    def messages(self, first: int, last: int) -> list[Message]:
+        """What was sent for these ticks, both included: episodes, ticks, answers, faults.
+
+        An episode stands before the first recorded tick of its trial.
+        """
+        rows = self.recording.rows(first, last)
+        if rows.stop <= rows.start:
+            return []
+        values = {name: self._values(name, rows) for name in _SCALARS}
+        arrays = {name: self._array(name, rows) for name in self._sent}
+        confidences = self._values("confidence", rows) if "confidence" in self._series else None
+        scalars = {name: column.tolist() for name, column in values.items()}
+        ticks = self.recording.ticks[rows].tolist()
+        events = self._events(ticks[0], ticks[-1])
+        interventions = self._interventions(ticks[0], ticks[-1])
+        starts = self._starts()
+        out: list[Message] = []
+        for k, tick in enumerate(ticks):
+            if tick in starts:
+                out.append(self._episode(starts[tick]))
+            row: dict[str, Any] = {name: column[k] for name, column in scalars.items()}
+            out.append(self._tick(tick, row, {name: column[k] for name, column in arrays.items()}))
+            if row["answer"]:
+                confidence = None if confidences is None else confidences[k]
+                out.append(
+                    self._answer(
+                        tick, row, confidence, events.get(tick, ()), interventions.get(tick, [])
+                    )
+                )
+            out += self._faults.get(tick, [])
+        return out
+
+    def history(self, before_tick: int, n: int) -> list[Message]:
+        """What a display needs to show tick `before_tick`: its episode, and the `n` ticks before it."""
+        messages = self.messages(before_tick - n, before_tick - 1)
+        if messages and isinstance(messages[0].content, Episode):
+            return messages
+        trial = self.recording.trial_of(max(before_tick - n, self.first_tick))
+        return [self._episode(trial), *messages] if trial else messages
+
+    def close(self) -> None:
+        """Closes the recording."""
+        self.recording.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        value: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    # --- inside ---------------------------------------------------------------------------------
+
+    @property
+    def _series(self) -> dict[str, Any]:
+        return self.recording.series
+
+    def _values(self, name: str, rows: slice) -> Array:
+        values: Array = self.recording.file[f"{self._series[name].path}/data"][rows]
+        return values
+
+    def _array(self, name: str, rows: slice) -> Array:
+        if name in self._series:
+            return self._values(name, rows)
+        # a series without columns is not in the file
+        dtype = np.float32 if name in ("proprioception", "latency") else np.float64
+        return np.zeros((rows.stop - rows.start, 0), dtype)
+
+    def _message(
+        self, content: Any, tick: int, sequence: int, arrays: dict[str, Array] | None = None
+    ) -> Message:
+        return Message(content, self.recording.session, tick, sequence, arrays or {})
+
+    def _episode(self, trial: Trial) -> Message:
+        content = Episode(trial.trial, self.recording.model_xml(trial))
+        return self._message(content, trial.first_tick, trial.sequence)
+
+    def _starts(self) -> dict[int, Trial]:
+        """The first recorded tick of each trial."""
+        first = self.first_tick
+        return {max(trial.first_tick, first): trial for trial in self.recording.trials}
+
+    def _tick(self, tick: int, row: dict[str, Any], arrays: dict[str, Array]) -> Message:
+        content = Tick(
+            trial=row["trial"],
+            reward=row["reward"],
+            discount=row["discount"],
+            value=row["value"],
+            first=bool(row["first"]),
+            overrun=bool(row["overrun"]),
+            wall_s=row["wall_s"],
+        )
+        return self._message(content, tick, row["tick_sequence"], arrays)
+
+    def _answer(
+        self,
+        tick: int,
+        row: dict[str, Any],
+        confidence: Array | None,
+        events: tuple[Event, ...],
+        interventions: list[tuple[Intervention, Array, Array, Array]],
+    ) -> Message:
+        arrays: dict[str, Array] = {}
+        if row["answer"] == 2:
+            arrays["confidence"] = np.zeros(0, np.float32) if confidence is None else confidence
+        for k, (_, units, gain, value) in enumerate(interventions):
+            arrays |= {f"{k}.units": units, f"{k}.gain": gain, f"{k}.value": value}
+        content = Answer(
+            events=events,
+            interventions=tuple(change for change, *_ in interventions),
+            end_trial=bool(row["end_trial"]),
+            engine_ms=row["engine_ms"],
+        )
+        return self._message(content, tick, row["answer_sequence"], arrays)
+
+    def _answer_ticks(self, table: str) -> Array:
+        return TableRows(self.recording.file[f"processing/rig/{table}"]).column("answer_tick")
+
+    def _events(self, first: int, last: int) -> dict[int, tuple[Event, ...]]:
+        start, stop = np.searchsorted(self._event_ticks, [first, last + 1]).tolist()
+        found: dict[int, tuple[Event, ...]] = {}
+        if stop > start:
+            for tick, event in read_events(self.recording.file, start, stop):
+                found[tick] = (*found.get(tick, ()), event)
+        return found
+
+    def _interventions(
+        self, first: int, last: int
+    ) -> dict[int, list[tuple[Intervention, Array, Array, Array]]]:
+        start, stop = np.searchsorted(self._intervention_ticks, [first, last + 1]).tolist()
+        found: dict[int, list[tuple[Intervention, Array, Array, Array]]] = {}
+        if stop > start:
+            rows = TableRows(self.recording.file["processing/rig/interventions"])
+            for tick, *names, units, gain, value in zip(
+                rows.column("answer_tick", start, stop).tolist(),
+                rows.names("stimulus", start, stop),
+                rows.names("layer", start, stop),
+                rows.names("state", start, stop),
+                rows.ragged("units", start, stop),
+                rows.ragged("gain", start, stop),
+                rows.ragged("value", start, stop),
+                strict=True,
+            ):
+                found.setdefault(tick, []).append((Intervention(*names), units, gain, value))
+        return found

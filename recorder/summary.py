@@ -1,0 +1,71 @@
+"""One screen that answers what a recorded session was."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from recorder.reading import Interval, Recording
+
+_STATES = {
+    "closed": "complete",
+    "live": "being recorded at present",
+    "recovered": "repaired just now, after its recorder had been killed",
+    "unrecovered": "its recorder was killed; run `rodent-rig recover` where there is room",
+}
+_MAX_LOG = 6
+
+
+def describe(recording: Recording) -> str:
+    """The session in about 25 lines of plain text: who, what, how long, what happened, what went wrong."""
+    told = recording.description
+    overruns = int(np.sum(recording.values("overrun") == 1))
+    size_mb = recording.path.stat().st_size / 1e6
+    lines = [
+        f"{recording.path.name}   {size_mb:.1f} MB, {_STATES[recording.state]}",
+        "",
+        f"  session     {recording.session}, started {told.started}",
+        f"  subject     {told.subject}   sha256 {told.subject_sha256[:12]}…",
+        f"  units       {sum(layer.n_units for layer in told.layers)}: "
+        + ", ".join(f"{layer.name} {layer.n_units}" for layer in told.layers),
+        f"  task        {told.task}, seed {told.seed}, pace {told.pace}",
+        f"  protocol    {told.protocol_name}",
+        f"  recorded    {recording.duration_s:.2f} s of animal time: {recording.n_ticks} ticks"
+        + (f", {recording.first_tick} to {recording.last_tick}" if recording.n_ticks else ""),
+        f"  trials      {len(recording.trials)}",
+        f"  overruns    {overruns}"
+        + (f" ({overruns / recording.n_ticks:.2%})" if overruns else ""),
+        f"  reward      {np.nansum(recording.values('reward')):.2f} in all",
+        f"  camera      {'recorded' if recording.has_camera else 'not recorded'}",
+        "",
+        "  behaviours  " + _counts(recording.intervals("behaviours"), told.behaviours),
+        "  stimuli     " + _counts(recording.intervals("stimuli"), told.stimuli),
+    ]
+    ended = recording.end
+    lines += ["", f"  ended       {ended.reason if ended else 'not seen by the recorder'}"]
+    troubles = [entry for entry in recording.log if entry.kind != "end"]
+    lines += [
+        f"  {entry.kind:<10}  tick {entry.tick}: {entry.text}" for entry in troubles[:_MAX_LOG]
+    ]
+    if len(troubles) > _MAX_LOG:
+        lines.append(f"  … and {len(troubles) - _MAX_LOG} more entries in its log")
+    versions = ", ".join(f"{name} {version}" for name, version in sorted(told.versions.items()))
+    lines += ["", f"  made with   {versions}"]
+    return "\n".join(lines)
+
+
+def _counts(intervals: Iterable[Interval], names: tuple[str, ...]) -> str:
+    found = list(intervals)
+    parts = []
+    for name in names:
+        own = [each for each in found if each.name == name]
+        if not own:
+            continue
+        shams = sum(each.sham for each in own)
+        total_s = sum(each.stop_s - each.start_s for each in own)
+        about = f"{total_s:.1f} s" + (f", {shams} of them shams" if shams else "")
+        parts.append(f"{name} {len(own)}× ({about})")
+    return ", ".join(parts) or "none"
