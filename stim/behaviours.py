@@ -2,8 +2,13 @@
 
 Quantities are those of the body state (`rig.body_state.NAMES`) plus `ground_speed`; speeds are in m/s,
 `yaw_rate` in rad/s (left is positive), `up` is 1 upright, 0 on the side and -1 on the back. Each condition
-gives the threshold that begins the behaviour, then the one that ends it. The smoothing windows span about
-a stride (3-6 Hz), turns a little more because the trunk yaws from side to side with each step.
+gives the threshold that begins the behaviour, then the one that ends it. An animal that speeds up stops
+standing and begins to walk at 0.12 m/s, stops walking and begins to run at 0.40; one that slows down may
+for a moment count as both.
+
+Within a stride of a galloping rodent the trunk's forward speed swings by 1 m/s to either side of its mean,
+and its yaw rate by several rad/s. The windows span one to two strides (3-6 Hz), which leaves
+about a tenth of that; they delay what is seen by half their length, 170 to 190 ms.
 """
 
 from __future__ import annotations
@@ -16,13 +21,13 @@ STAND = Behaviour(
     "stand",
     "upright, and neither going anywhere nor turning",
     (
-        Condition("max_forward_speed", "forward_speed", on=0.06, off=0.09),
-        Condition("min_forward_speed", "forward_speed", on=-0.06, off=-0.09),
-        Condition("max_yaw_rate", "yaw_rate", on=0.7, off=1.0),
-        Condition("min_yaw_rate", "yaw_rate", on=-0.7, off=-1.0),
+        Condition("max_forward_speed", "forward_speed", on=0.08, off=0.12),
+        Condition("min_forward_speed", "forward_speed", on=-0.08, off=-0.12),
+        Condition("max_yaw_rate", "yaw_rate", on=0.8, off=1.2),
+        Condition("min_yaw_rate", "yaw_rate", on=-0.8, off=-1.2),
         _UPRIGHT,
     ),
-    smoothing_ms=240,
+    smoothing_ms=360,
     min_duration_ms=200,
 )
 
@@ -30,36 +35,36 @@ WALK = Behaviour(
     "walk",
     "going forward slowly",
     (
-        Condition("min_forward_speed", "forward_speed", on=0.09, off=0.06),
-        Condition("max_forward_speed", "forward_speed", on=0.35, off=0.42),
+        Condition("min_forward_speed", "forward_speed", on=0.12, off=0.08),
+        Condition("max_forward_speed", "forward_speed", on=0.35, off=0.40),
         _UPRIGHT,
     ),
-    smoothing_ms=200,
-    min_duration_ms=160,
+    smoothing_ms=360,
+    min_duration_ms=200,
 )
 
 RUN = Behaviour(
     "run",
     "going forward fast",
-    (Condition("min_forward_speed", "forward_speed", on=0.42, off=0.35), _UPRIGHT),
-    smoothing_ms=200,
+    (Condition("min_forward_speed", "forward_speed", on=0.40, off=0.28), _UPRIGHT),
+    smoothing_ms=360,
     min_duration_ms=100,
 )
 
 TURN_LEFT = Behaviour(
     "turn_left",
     "turning to its left",
-    (Condition("min_yaw_rate", "yaw_rate", on=1.0, off=0.6), _UPRIGHT),
-    smoothing_ms=240,
-    min_duration_ms=160,
+    (Condition("min_yaw_rate", "yaw_rate", on=1.2, off=0.6), _UPRIGHT),
+    smoothing_ms=400,
+    min_duration_ms=200,
 )
 
 TURN_RIGHT = Behaviour(
     "turn_right",
     "turning to its right",
-    (Condition("max_yaw_rate", "yaw_rate", on=-1.0, off=-0.6), _UPRIGHT),
-    smoothing_ms=240,
-    min_duration_ms=160,
+    (Condition("max_yaw_rate", "yaw_rate", on=-1.2, off=-0.6), _UPRIGHT),
+    smoothing_ms=400,
+    min_duration_ms=200,
 )
 
 FALLEN = Behaviour(

@@ -11,7 +11,7 @@ duration; `began_tick` is its first.
 
 Quantities waver within each stride (3-6 Hz), so they are averaged over a window that ends at the present
 tick. A window of n ticks delays what a detector sees by (n - 1) / 2 ticks on average; that delay is not
-subtracted from `began_tick`.
+subtracted from `began_tick`. At the beginning of a trial, until the window is full, the confidence is 0.
 """
 
 from __future__ import annotations
@@ -163,7 +163,8 @@ class Detectors:
         for window, quantity in zip(self._windows, self._quantities, strict=True):
             window.append(quantity(state))
             # Summed anew each tick: a running sum would drift, and one NaN would stay in it for ever.
-            smoothed.append(sum(window) / len(window))
+            full = len(window) == window.maxlen
+            smoothed.append(sum(window) / len(window) if full else math.nan)
         events = []
         for detector, inputs in zip(self._detectors, self._inputs, strict=True):
             phase = detector.step(tick, [smoothed[i] for i in inputs])

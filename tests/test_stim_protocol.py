@@ -1,0 +1,405 @@
+"""Protocol files: what is accepted, what is said about what is not, and that nothing else ever happens."""
+
+from __future__ import annotations
+
+import json
+import re
+import time
+from pathlib import Path
+
+import jsonschema
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from ruamel.yaml import YAML
+
+from rig.errors import UserError
+from stim.explain import explain
+from stim.protocol import Protocol, load, parse, subject_and_task
+from stim.protocol_source import MAX_BYTES
+from stim.rules import Trigger
+from stim.schema import json_schema
+from stim.stimuli import Units
+
+PROTOCOLS = Path(__file__).parent.parent / "protocols"
+SHIPPED = sorted(PROTOCOLS.glob("*.yaml"))
+TASKS = ("corridor", "gaps", "forage", "escape", "two_tap")
+LAYERS = {"core": 128, "policy_0": 128, "policy_1": 128, "policy_2": 128}
+PLACED = re.compile(r"p\.yaml:[1-9]\d*:[1-9]\d*: \S.*")
+BASE = "protocol: p\nsubject: runner\ntask: corridor\n"
+
+relaxed = settings(deadline=2000, suppress_health_check=[HealthCheck.too_slow], max_examples=120)
+
+
+def read(text: str) -> Protocol:
+    return parse(text, "p.yaml", TASKS, LAYERS)
+
+
+def errors(text: str) -> list[str]:
+    with pytest.raises(UserError) as refused:
+        read(text)
+    lines = str(refused.value).splitlines()
+    assert all(PLACED.fullmatch(line) for line in lines), lines
+    return lines
+
+
+def error(text: str) -> str:
+    lines = errors(text)
+    assert len(lines) == 1, lines
+    return lines[0]
+
+
+def stimulus(body: str) -> str:
+    return f"{BASE}stimuli:\n  s: {{{body}}}\n"
+
+
+def rule(body: str) -> str:
+    return stimulus("clamp: core, units: all, to: 0, state: cell") + f"rules:\n  - {{{body}}}\n"
+
+
+# --- what is accepted ---------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("path", SHIPPED, ids=lambda path: path.stem)
+def test_shipped_protocols_are_valid_and_explained(path: Path) -> None:
+    protocol = load(path, TASKS, LAYERS)
+    assert protocol.subject == "runner"
+    words = explain(protocol)
+    assert protocol.name in words
+    assert all(name in words for name in protocol.stimulus_names)
+    assert protocol.text == path.read_text(encoding="utf-8")
+
+
+def test_first_light_says_what_the_issue_asks() -> None:
+    protocol = load(PROTOCOLS / "first_light.yaml", TASKS, LAYERS)
+    (rule,) = protocol.rules
+    assert rule.on == Trigger("onset", "run")
+    assert (rule.delay_ticks, rule.duration_ticks) == (1, 25)
+    assert (rule.probability, rule.sham) == (0.5, True)
+    silence = rule.do
+    assert (silence.kind, silence.layer, silence.state, silence.to) == ("clamp", "policy_2", "cell", 0)
+    assert len(set(silence.units.indices(128, session_seed=5).tolist())) == 64
+    assert protocol.trial_s == 5
+    words = explain(protocol)
+    assert "500 ms (25 ticks), ticks k+1 to k+25" in words
+    assert "64 units drawn at random (seed 1) of policy_2" in words
+    assert "sham" in words
+
+
+@pytest.mark.parametrize("path", SHIPPED, ids=lambda path: path.stem)
+def test_the_json_schema_accepts_what_the_validator_accepts(path: Path) -> None:
+    json.dumps(json_schema())
+    jsonschema.validate(YAML(typ="safe").load(path.read_text()), json_schema())
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        stimulus("clamp: core, units: [1], to: 0, state: sell"),
+        stimulus("clamp: core, overwrite: core, units: [1], to: 0, state: cell"),
+        rule("on: runn, do: s"),
+        BASE + "trials: 0\n",
+        BASE + "durations: 3\n",
+        BASE.replace("subject: runner\n", ""),
+    ],
+)
+def test_the_json_schema_refuses_what_the_validator_refuses(text: str) -> None:
+    errors(text)
+    with pytest.raises(jsonschema.ValidationError):
+        jsonschema.validate(YAML(typ="safe").load(text), json_schema())
+
+
+@pytest.mark.parametrize(
+    ("time_ms", "delay", "duration"),
+    [(0, 1, None), (20, 1, 1), (29, 1, 1), (30, 2, 2), (50, 3, 3), (60, 3, 3), (500, 25, 25)],
+)
+def test_times_are_rounded_to_ticks_halfway_up(time_ms: int, delay: int, duration: int) -> None:
+    (only,) = read(rule(f"on: run.onset, do: s, after_ms: {time_ms}")).rules
+    assert only.delay_ticks == delay
+    assert only.duration_ticks is None
+    if duration:
+        (only,) = read(rule(f"on: run.onset, do: s, for_ms: {time_ms}")).rules
+        assert only.duration_ticks == duration
+
+
+def test_a_detector_changes_a_behaviour_or_adds_one() -> None:
+    protocol = read(
+        BASE + "detectors:\n"
+        "  run: {behaviour: run, thresholds: {min_forward_speed: 0.6}, refractory_ms: 300}\n"
+        "  dash: {behaviour: run, thresholds: {min_forward_speed: {on: 0.9, off: 0.5}}}\n"
+    )
+    assert protocol.behaviour_names == (
+        *("stand", "walk", "run", "turn_left", "turn_right", "fallen"),
+        "dash",
+    )
+    run, dash = protocol.behaviours[2], protocol.behaviours[-1]
+    assert run.conditions[0].on == 0.6
+    assert run.conditions[0].off == pytest.approx(0.48)  # keeps its distance of 0.12 m/s
+    assert run.refractory_ms == 300
+    assert (dash.conditions[0].on, dash.conditions[0].off) == (0.9, 0.5)
+
+
+def test_the_word_on_is_a_key_and_not_true() -> None:
+    (only,) = read(rule("on: {time_ms: 2000}, do: s")).rules
+    assert only.on == Trigger("time", time_ms=2000.0)
+    assert only.on.time_ticks == 100
+
+
+def test_units_are_chosen_as_written() -> None:
+    def units(text: str) -> Units:
+        (found,) = read(stimulus(f"clamp: core, units: {text}, to: 0, state: cell")).stimuli
+        return found.units
+
+    assert units("all").indices(5, 0).tolist() == [0, 1, 2, 3, 4]
+    assert units("{first: 3}").indices(128, 0).tolist() == [0, 1, 2]
+    assert units("[7, 3]").indices(128, 0).tolist() == [7, 3]
+    fixed, free = units("{random: 64, seed: 1}"), units("{random: 64}")
+    assert fixed.indices(128, 5).tolist() == fixed.indices(128, 6).tolist()
+    assert free.indices(128, 5).tolist() != free.indices(128, 6).tolist()
+    assert free.indices(128, 1).tolist() == fixed.indices(128, 5).tolist()
+
+
+def test_unknown_layers_are_accepted_only_where_the_layers_are_not_known() -> None:
+    text = stimulus("clamp: policy_9, units: [999], to: 0, state: cell")
+    assert parse(text, "p.yaml").stimuli[0].layer == "policy_9"
+    assert "there is no layer 'policy_9'; did you mean 'policy_" in error(text)
+
+
+def test_subject_and_task_come_with_their_places(tmp_path: Path) -> None:
+    path = tmp_path / "p.yaml"
+    path.write_text("protocol: p\nsubject: rat 7\ntask: nowhere\nrules: 7\n")
+    named = subject_and_task(path)
+    assert (named.subject, named.task) == ("rat 7", "nowhere")
+    assert named.subject_at == f"{path}:2:10"
+    path.write_text("protocol: p\nsubjet: rat 7\ntask: 7\n")
+    with pytest.raises(UserError) as refused:
+        subject_and_task(path)
+    assert len(str(refused.value).splitlines()) == 3
+
+
+# --- what is refused ----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (BASE + "duraton_s: 3\n", "p.yaml:4:1: unknown key 'duraton_s' in a protocol; did you mean"),
+        (BASE.replace("corridor", "coridor"), "p.yaml:3:7: there is no task 'coridor'; did you mean"),
+        (BASE + "trials: -1\n", "p.yaml:4:9: 'trials' is -1; it has to be from 1 to"),
+        (BASE + "trials: 2.5\n", "has to be a whole number"),
+        (BASE + "trial_s: .nan\n", "has to be a finite number"),
+        (BASE + "trial_s: -.inf\n", "has to be a finite number"),
+        (BASE + "trial_s: 1e999\n", "has to be a finite number"),
+        (BASE + "trial_s: true\n", "has to be a number, not true"),
+        (BASE + "seed: '1'\n", "has to be a whole number, not the text '1'"),
+        (BASE + "task: gaps\n", "p.yaml:4:1: the key 'task' is already given in line 3"),
+        (BASE + "rules: {on: 3}\n", "'rules' has to be a list, not a mapping"),
+        (BASE.replace("p\n", "12\n", 1), "has to be text, not 12; put it in quotes"),
+        (BASE + "detectors: {x: {behaviour: runs}}\n", "no behaviour 'runs'; did you mean 'run'?"),
+        (BASE + "detectors: {walk: {behaviour: run}}\n", "a detector of 'run' needs another name"),
+        (BASE + "detectors: {trial: {behaviour: run}}\n", "cannot be named 'trial'"),
+        (BASE + "detectors: {a b: {behaviour: run}}\n", "'a b' cannot be a name"),
+        (
+            BASE + "detectors: {x: {behaviour: run, thresholds: {min_speed: 1}}}\n",
+            "p.yaml:4:46: there is no threshold 'min_speed'; did you mean 'min_forward_speed'?",
+        ),
+        (
+            BASE + "detectors: {x: {behaviour: run, thresholds: {min_up: {on: 0, off: 1}}}}\n",
+            "'on' of 'min_up' has to be above its 'off'",
+        ),
+        (stimulus("clamp: policy2, units: all, to: 0, state: cell"), "did you mean 'policy_2'?"),
+        (stimulus("clamp: core, units: [128], to: 0, state: cell"), "there is no unit 128 in core"),
+        (stimulus("clamp: core, units: [3, 3], to: 0, state: cell"), "unit 3 is already in the list"),
+        (stimulus("clamp: core, units: [-1], to: 0, state: cell"), "it has to be from 0 to"),
+        (stimulus("clamp: core, units: [], to: 0, state: cell"), "has 0 entries"),
+        (stimulus("clamp: core, units: {first: 129}, to: 0, state: cell"), "core has 128 units"),
+        (stimulus("clamp: core, units: {random: 1, first: 1}, to: 0, state: cell"), "exclude each"),
+        (stimulus("clamp: core, units: {seed: 1}, to: 0, state: cell"), "needs 'first' or 'random'"),
+        (stimulus("clamp: core, units: {first: 1, seed: 1}, to: 0, state: cell"), "does not belong"),
+        (stimulus("clamp: core, units: most, to: 0, state: cell"), "'units' cannot be 'most'"),
+        (stimulus("clamp: core, units: all, state: cell"), "clamp needs the key 'to'"),
+        (stimulus("clamp: core, units: all, to: 0, with: [1], state: cell"), "'with' does not belong"),
+        (stimulus("clamp: core, units: all, to: .inf, state: cell"), "has to be a finite number"),
+        (stimulus("units: all, to: 0, state: cell"), "a stimulus needs 'clamp' or 'overwrite'"),
+        (stimulus("clamp: core, overwrite: core, units: all, to: 0, state: cell, with: [1]"), "exclude"),
+        (stimulus("overwrite: core, units: all, state: cell"), "overwrite needs the key 'with'"),
+        (stimulus("overwrite: core, units: [1, 2], with: [[1], [1, 2]], state: cell"), "2 values"),
+        (stimulus("overwrite: core, units: [1, 2], with: [[1]], state: cell"), "1 time courses for 2"),
+        (stimulus("overwrite: core, units: [1, 2], with: [1, [1]], state: cell"), "not both"),
+        (stimulus("overwrite: core, units: [1, 2], with: [], state: cell"), "has 0 entries"),
+        (rule("on: runn.onset, do: s"), "no trigger 'runn.onset'; did you mean 'run.onset'?"),
+        (rule("on: run, do: s"), "there is no trigger 'run'"),
+        (rule("on: run.onset, do: silence"), "no stimulus 'silence'; there is only s"),
+        (rule("on: run.onset, do: s, probability: 1.1"), "it has to be from 0 to 1"),
+        (rule("on: run.onset, do: s, after_ms: -20"), "it has to be from 0 to"),
+        (rule("on: run.onset, do: s, for_ms: 0"), "it has to be from 20 to"),
+        (rule("on: run.onset, do: s, else: sham"), "'else' needs a 'probability'"),
+        (rule("on: {time_s: 3}, do: s"), "did you mean 'time_ms'?"),
+        (rule("do: s"), "a rule needs the key 'on'"),
+        ("", "the file is empty"),
+        ("- protocol\n", "a protocol begins with"),
+        (BASE + "---\nx: 1\n", "holds one document"),
+        (BASE + "description: *all\n", "anchors and aliases"),
+        (BASE + "description: !!python/name:os.system x\n", "tags are not used"),
+        (BASE + "trials: [1\n", "this is not YAML"),
+        (BASE + "\ttrials: 1\n", "a tab cannot be used here"),
+        (BASE + "description: \x07\n", "p.yaml:4:14: there is a character here"),
+        (BASE + "? [a, b]\n: 1\n", "a key has to be a word, not a list"),
+        (BASE + "x: " + "[" * 400, "nested deeper than 16"),
+    ],
+)
+def test_a_mistake_is_said_where_it_is(text: str, message: str) -> None:
+    assert any(message in line for line in errors(text)), errors(text)
+
+
+def test_all_mistakes_are_said_at_once_and_in_order() -> None:
+    lines = errors(
+        "protocol: p\nsubject: runner\ntask: coridor\nduraton_s: 3\n"
+        "stimuli:\n  s: {clamp: policy2, units: [1, 500], to: 0, state: cel}\n"
+        "rules:\n  - {on: run.onset, do: t, probability: 2}\n"
+    )
+    assert [line.split(":")[1] for line in lines] == ["3", "4", "6", "6", "8", "8"]
+
+
+def test_one_slip_is_one_message() -> None:
+    text = (PROTOCOLS / "first_light.yaml").read_text()
+    assert "did you mean 'cell'" in error(text.replace("state: cell", "state: cel"))
+    assert "did you mean 'run.onset'" in error(text.replace("run.onset ", "run.onet "))
+    assert "at most 64 are possible" in error(
+        BASE + "stimuli:\n" + "".join(
+            f"  s{i}: {{clamp: core, units: all, to: 0, state: cell}}\n" for i in range(65)
+        )
+    )
+
+
+def test_a_thousand_mistakes_are_not_a_thousand_lines() -> None:
+    lines = errors(BASE + "".join(f"k{i}: 1\n" for i in range(1000)))
+    assert len(lines) == 51
+    assert lines[-1].endswith("950 more")
+
+
+# --- hostile and odd files ----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"\xff\xfe\x00\x01",
+        b"protocol: caf\xe9\n",
+        b"protocol: p\n" + b"# " + b"x" * MAX_BYTES,
+        b"[" * 200_000,
+        b"a: &a [x]\n" + b"".join(b"b%d: &b%d [*a, *a]\n" % (i, i) for i in range(200)),
+        b"- a\n" * 120_000,
+        b"? " * 50_000,
+        b"%YAML 9.9\n---\na: 1\n",
+        bytes(range(256)),
+    ],
+)
+def test_hostile_files_are_refused_soon_by_a_sentence(tmp_path: Path, data: bytes) -> None:
+    path = tmp_path / "p.yaml"
+    path.write_bytes(data)
+    began_s = time.perf_counter()
+    with pytest.raises(UserError) as refused:
+        load(path, TASKS, LAYERS)
+    assert time.perf_counter() - began_s < 15
+    assert re.match(rf"{re.escape(str(path))}:\d+:\d+: \S", str(refused.value))
+
+
+def test_places_of_bytes_that_are_not_text(tmp_path: Path) -> None:
+    path = tmp_path / "p.yaml"
+    path.write_bytes(b"protocol: p\nsubject: caf\xe9\n")
+    with pytest.raises(UserError, match=r":2:13: the file is not UTF-8"):
+        load(path, TASKS, LAYERS)
+
+
+def test_a_byte_order_mark_and_windows_line_ends_are_fine(tmp_path: Path) -> None:
+    path = tmp_path / "p.yaml"
+    path.write_bytes(b"\xef\xbb\xbf" + BASE.replace("\n", "\r\n").encode())
+    assert load(path, TASKS, LAYERS).name == "p"
+    assert read("\ufeff" + BASE).name == "p"
+
+
+def test_files_that_cannot_be_read(tmp_path: Path) -> None:
+    (tmp_path / "first_light.yaml").write_text(BASE)
+    with pytest.raises(UserError, match=r"no protocol file .*; did you mean 'first_light.yaml'"):
+        load(tmp_path / "first_ligth.yaml", TASKS, LAYERS)
+    with pytest.raises(UserError, match="is not a file"):
+        load(tmp_path, TASKS, LAYERS)
+    with pytest.raises(UserError, match="is not a file"):
+        load(Path("/dev/zero"), TASKS, LAYERS)
+    with pytest.raises(UserError):
+        load(tmp_path / "a\0b.yaml", TASKS, LAYERS)
+
+
+def read_or_refuse(text: str) -> None:
+    try:
+        protocol = read(text)
+    except UserError as refused:
+        for line in str(refused).splitlines():
+            assert PLACED.fullmatch(line), line
+    else:
+        assert explain(protocol)
+
+
+@relaxed
+@given(st.text(max_size=300))
+def test_any_text_is_read_or_refused(text: str) -> None:
+    read_or_refuse(text)
+
+
+pieces = [*"abon:,-[]{}&*!|>%@`'\"#?~ \n\t0129.eE+_\\", "on: ", "run.onset", "\n  ", "- "]
+yamlish = st.lists(st.sampled_from(pieces), max_size=100).map("".join)
+
+
+@relaxed
+@given(yamlish)
+def test_any_yaml_like_text_is_read_or_refused(text: str) -> None:
+    read_or_refuse(text)
+    read_or_refuse(BASE + text)
+
+
+@st.composite
+def mutated(draw: st.DrawFn) -> str:
+    """A shipped protocol with a few stretches of it cut, doubled, or replaced."""
+    text = draw(st.sampled_from(SHIPPED)).read_text()
+    for _ in range(draw(st.integers(1, 3))):
+        start = draw(st.integers(0, len(text)))
+        end = draw(st.integers(start, min(len(text), start + 30)))
+        new = draw(st.one_of(yamlish, st.just(""), st.just(text[start:end] * 2)))
+        text = text[:start] + new + text[end:]
+    return text
+
+
+@relaxed
+@given(mutated())
+def test_any_change_to_a_shipped_protocol_is_read_or_refused(text: str) -> None:
+    read_or_refuse(text)
+
+
+values = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats()
+    | st.sampled_from(["run", "run.onset", "cell", "core", "s", "all", "corridor", ""]),
+    lambda inner: (
+        st.lists(inner, max_size=4)
+        | st.dictionaries(
+            st.sampled_from(
+                "protocol subject task trials trial_s seed detectors stimuli rules run s behaviour "
+                "thresholds min_up on off clamp overwrite units to with state first random do else "
+                "after_ms for_ms probability time_ms max_count".split()
+            ),
+            inner,
+            max_size=6,
+        )
+    ),
+    max_leaves=30,
+)
+
+
+@relaxed
+@given(values)
+def test_any_structure_is_read_or_refused(value: object) -> None:
+    text = json.dumps(value).replace("Infinity", ".inf").replace("NaN", ".nan")
+    read_or_refuse(text)
