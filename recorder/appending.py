@@ -15,7 +15,8 @@ import h5py
 import numpy as np
 from numpy.typing import NDArray
 
-from recorder.layout import TIMESTAMPS, Series, Table
+from recorder.contents import Series, Table
+from recorder.layout import TIMESTAMPS
 from rig.messages import Array
 
 BLOCK_ROWS = 128

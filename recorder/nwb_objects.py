@@ -12,18 +12,8 @@ from pynwb import NWBFile, ProcessingModule, TimeSeries
 from pynwb.epoch import TimeIntervals
 from pynwb.file import Subject
 
-from recorder.layout import (
-    Column,
-    Series,
-    Table,
-    chunk_rows,
-    fill_value,
-    note_of,
-    series_of,
-    started_at,
-    tables_of,
-    versions_text,
-)
+from recorder.contents import Column, Series, Table, series_of, tables_of
+from recorder.layout import chunk_rows, fill_value, note_of, started_at, versions_text
 from rig.messages import Array, Description
 
 _MODULES = {

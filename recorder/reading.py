@@ -12,7 +12,6 @@ was killed is repaired first.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from types import TracebackType
@@ -24,18 +23,20 @@ import numpy as np
 from numpy.typing import NDArray
 
 from recorder import superblock
-from recorder.layout import (
-    LAYOUT_VERSION,
-    TICK,
-    TIMESTAMPS,
-    Series,
-    read_note,
-    series_of,
-    unit_names,
-)
+from recorder.contents import Series, series_of, unit_names
+from recorder.layout import LAYOUT_VERSION, TICK, TIMESTAMPS, read_note
 from recorder.recovery import needs_recovery, recover
 from recorder.summary import describe
-from recorder.tables import TableRows, read_events
+from recorder.tables import (
+    Interval,
+    LogEntry,
+    TableRows,
+    Trial,
+    read_events,
+    read_intervals,
+    read_log,
+    read_trials,
+)
 from recorder.writer import reason
 from rig.errors import RunError, UserError
 from rig.messages import Array, Description, End, Event, Fault
@@ -43,47 +44,6 @@ from rig.messages import Array, Description, End, Event, Fault
 if TYPE_CHECKING:
     import pynapple as nap
     from pynwb import NWBFile
-
-
-@dataclass(frozen=True)
-class Interval:
-    """A behaviour or stimulus: from `start_s` up to `stop_s` of animal time.
-
-    `onset_tick` and `offset_tick` are when it was found to begin and end, -1 where the recording did not
-    see that; `began_tick` where, looking back, it began. `ongoing`: the session runs and it has no end yet.
-    """
-
-    name: str
-    start_s: float
-    stop_s: float
-    onset_tick: int
-    began_tick: int
-    offset_tick: int
-    number: int
-    sham: bool = False
-    ongoing: bool = False
-
-
-@dataclass(frozen=True)
-class Trial:
-    """A trial: an episode of the task. `model` is the row of its model among the recording's."""
-
-    trial: int
-    start_s: float
-    stop_s: float
-    first_tick: int
-    model: int
-    sequence: int
-
-
-@dataclass(frozen=True)
-class LogEntry:
-    """Something that the recorder noted: "gap", "fault", "malformed", "recovery", "note" or "end"."""
-
-    tick: int
-    kind: str
-    text: str
-    sequence: int = -1
 
 
 def open_recording(path: Path | str) -> Recording:
@@ -283,41 +243,12 @@ class Recording:
 
     def intervals(self, table: str) -> tuple[Interval, ...]:
         """The rows of "behaviours" or "stimuli" in the order in which they began."""
-        rows = self._table(f"intervals/{table}")
-        name = "stimulus" if table == "stimuli" else "behaviour"
-        starts, stops = rows.column("start_time"), rows.column("stop_time")
-        ongoing = np.isnan(stops)
-        now_s = (self.last_tick + 1) * self.description.tick_s
-        columns = {
-            each: rows.column(each).tolist()
-            for each in ("onset_tick", "began_tick", "offset_tick", "number")
-        }
-        shams = rows.column("sham").tolist() if table == "stimuli" else [0] * rows.n_rows
-        return tuple(
-            Interval(
-                name=label,
-                start_s=float(starts[k]),
-                stop_s=max(float(starts[k]), now_s) if ongoing[k] else float(stops[k]),
-                **{each: values[k] for each, values in columns.items()},
-                sham=shams[k] == 1,
-                ongoing=bool(ongoing[k]),
-            )
-            for k, label in enumerate(rows.names(name))
-        )
+        return read_intervals(self._table(f"intervals/{table}"), table, self._now_s)
 
     @cached_property
     def trials(self) -> tuple[Trial, ...]:
         """The trials, in order; one that goes on stops, for now, with the last tick."""
-        rows = self._table("intervals/trials")
-        now_s = (self.last_tick + 1) * self.description.tick_s
-        columns = [
-            rows.column(name).tolist()
-            for name in ("trial", "start_time", "stop_time", "first_tick", "model", "sequence")
-        ]
-        return tuple(
-            Trial(trial, start_s, max(start_s, now_s) if stop_s != stop_s else stop_s, *rest)
-            for trial, start_s, stop_s, *rest in zip(*columns, strict=True)
-        )
+        return read_trials(self._table("intervals/trials"), self._now_s)
 
     @property
     def events(self) -> list[tuple[int, Event]]:
@@ -328,17 +259,7 @@ class Recording:
     @property
     def log(self) -> tuple[LogEntry, ...]:
         """What the recorder noted: faults, gaps, how the session ended, whether it was repaired."""
-        rows = self._table("processing/rig/log")
-        return tuple(
-            LogEntry(*row)
-            for row in zip(
-                rows.column("tick").tolist(),
-                rows.names("kind"),
-                rows.texts("text"),
-                rows.column("sequence").tolist(),
-                strict=True,
-            )
-        )
+        return read_log(self._table("processing/rig/log"))
 
     @property
     def faults(self) -> tuple[tuple[int, Fault], ...]:
@@ -406,6 +327,10 @@ class Recording:
         self.close()
 
     # --- inside ---------------------------------------------------------------------------------
+
+    @property
+    def _now_s(self) -> float:
+        return (self.last_tick + 1) * self.description.tick_s
 
     def _table(self, path: str) -> TableRows:
         self._refresh_group(path)

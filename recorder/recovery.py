@@ -19,16 +19,8 @@ import numpy as np
 
 from recorder import superblock
 from recorder.appending import TableAppender
-from recorder.layout import (
-    LIBVER,
-    TICK,
-    TIMESTAMPS,
-    SessionNote,
-    is_fill,
-    read_note,
-    series_of,
-    tables_of,
-)
+from recorder.contents import series_of, tables_of
+from recorder.layout import LIBVER, TICK, TIMESTAMPS, SessionNote, is_fill, read_note
 from recorder.spans import Spans
 from recorder.tables import read_events
 from recorder.writer import reason

@@ -9,8 +9,8 @@ from typing import Any, Self
 import msgspec
 import numpy as np
 
-from recorder.reading import Recording, Trial, open_recording
-from recorder.tables import TableRows, read_events
+from recorder.reading import Recording, open_recording
+from recorder.tables import TableRows, Trial, read_events
 from rig.errors import UserError
 from rig.messages import (
     Answer,

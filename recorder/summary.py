@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 if TYPE_CHECKING:
-    from recorder.reading import Interval, Recording
+    from recorder.reading import Recording
+    from recorder.tables import Interval
 
 _STATES = {
     "closed": "complete",

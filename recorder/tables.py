@@ -2,12 +2,55 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from math import isnan
 from typing import Any
 
 import h5py
 import numpy as np
 
 from rig.messages import Array, Event
+
+
+@dataclass(frozen=True)
+class Interval:
+    """A behaviour or stimulus: from `start_s` up to `stop_s` of animal time.
+
+    `onset_tick` and `offset_tick` are when it was found to begin and end, -1 where the recording did not
+    see that; `began_tick` where, looking back, it began. `ongoing`: the session runs and it has no end yet.
+    """
+
+    name: str
+    start_s: float
+    stop_s: float
+    onset_tick: int
+    began_tick: int
+    offset_tick: int
+    number: int
+    sham: bool = False
+    ongoing: bool = False
+
+
+@dataclass(frozen=True)
+class Trial:
+    """A trial: an episode of the task. `model` is the row of its model among the recording's."""
+
+    trial: int
+    start_s: float
+    stop_s: float
+    first_tick: int
+    model: int
+    sequence: int
+
+
+@dataclass(frozen=True)
+class LogEntry:
+    """Something that the recorder noted: "gap", "fault", "malformed", "recovery", "note" or "end"."""
+
+    tick: int
+    kind: str
+    text: str
+    sequence: int = -1
 
 
 class TableRows:
@@ -55,6 +98,55 @@ class TableRows:
             part.astype(np.uint8).tobytes().decode("utf-8", "replace")
             for part in self.ragged(name, first, last)
         ]
+
+
+def read_intervals(rows: TableRows, table: str, now_s: float) -> tuple[Interval, ...]:
+    """The rows of "behaviours" or "stimuli"; those without an end stop, for now, at `now_s`."""
+    starts, stops = rows.column("start_time"), rows.column("stop_time")
+    ongoing = np.isnan(stops)
+    columns = {
+        each: rows.column(each).tolist()
+        for each in ("onset_tick", "began_tick", "offset_tick", "number")
+    }
+    stimuli = table == "stimuli"
+    shams = rows.column("sham").tolist() if stimuli else [0] * rows.n_rows
+    return tuple(
+        Interval(
+            name=name,
+            start_s=float(starts[k]),
+            stop_s=max(float(starts[k]), now_s) if ongoing[k] else float(stops[k]),
+            **{each: values[k] for each, values in columns.items()},
+            sham=shams[k] == 1,
+            ongoing=bool(ongoing[k]),
+        )
+        for k, name in enumerate(rows.names("stimulus" if stimuli else "behaviour"))
+    )
+
+
+def read_trials(rows: TableRows, now_s: float) -> tuple[Trial, ...]:
+    """The trials; one without an end stops, for now, at `now_s`."""
+    columns = [
+        rows.column(name).tolist()
+        for name in ("trial", "start_time", "stop_time", "first_tick", "model", "sequence")
+    ]
+    return tuple(
+        Trial(trial, start_s, max(start_s, now_s) if isnan(stop_s) else stop_s, *rest)
+        for trial, start_s, stop_s, *rest in zip(*columns, strict=True)
+    )
+
+
+def read_log(rows: TableRows) -> tuple[LogEntry, ...]:
+    """The entries of the log."""
+    return tuple(
+        LogEntry(*row)
+        for row in zip(
+            rows.column("tick").tolist(),
+            rows.names("kind"),
+            rows.texts("text"),
+            rows.column("sequence").tolist(),
+            strict=True,
+        )
+    )
 
 
 def read_events(

@@ -22,7 +22,7 @@ import h5py
 import msgspec
 import numpy as np
 
-from recorder import layout, superblock
+from recorder import contents, layout, superblock
 from recorder.appending import SeriesAppender, TableAppender
 from recorder.spans import Spans
 from rig.errors import RunError, UserError
@@ -268,9 +268,10 @@ class Writer:
 
     def _open_appenders(self, description: Description, camera: bool) -> None:
         tables = {
-            table.name: TableAppender(self._file, table) for table in layout.tables_of(description)
+            table.name: TableAppender(self._file, table)
+            for table in contents.tables_of(description)
         }
-        self._series = SeriesAppender(self._file, layout.series_of(description, camera))
+        self._series = SeriesAppender(self._file, contents.series_of(description, camera))
         self._no_confidence = np.full(len(description.behaviours), np.nan, np.float32)
         self._tables = tables
         self._events = tables["events"]

@@ -1,0 +1,351 @@
+"""What a recording holds: its series, which get a row per tick, and its tables, which get one per happening.
+
+Named here once; the writer, the reader, recovery and replay all work from these lists. Everything that
+grows is numeric, because an HDF5 file that is read while it is written cannot grow text: names are codes
+into a fixed list beside them (hdmf's `EnumData`, which pynwb shows as names), free text is rows of UTF-8
+bytes.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from rig.messages import Description
+
+UNLISTED = "unlisted"
+"""Stands for a name that the session's description did not have; the log says which."""
+
+
+@dataclass(frozen=True)
+class Series:
+    """One row per tick: shape of a row, dtype, unit and what it is. `path` is its HDF5 group."""
+
+    name: str
+    folder: str
+    shape: tuple[int, ...]
+    dtype: str
+    unit: str
+    about: str
+    columns: tuple[str, ...] = ()
+    compressed: bool = False
+
+    @property
+    def path(self) -> str:
+        """The group of this series in the file."""
+        return f"{self.folder}/{self.name}"
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column of a table. `names` makes it a code into a list of names; `ragged` many values a row."""
+
+    name: str
+    dtype: str
+    about: str
+    names: tuple[str, ...] = ()
+    ragged: bool = False
+
+
+@dataclass(frozen=True)
+class Table:
+    """A row when something happens. `path` is its HDF5 group."""
+
+    name: str
+    folder: str
+    about: str
+    columns: tuple[Column, ...]
+
+    @property
+    def path(self) -> str:
+        """The group of this table in the file."""
+        return f"{self.folder}/{self.name}"
+
+
+# --- series -----------------------------------------------------------------------------------------
+
+
+def unit_names(description: Description) -> tuple[str, ...]:
+    """The units in the flat order of the activity arrays: "core/0", "core/1", …"""
+    return tuple(f"{layer.name}/{k}" for layer in description.layers for k in range(layer.n_units))
+
+
+def series_of(description: Description, camera: bool) -> tuple[Series, ...]:
+    """All series of a session, those with zero width left out."""
+    units = unit_names(description)
+    proprioception = tuple(
+        f"{name}/{k}" for name, size in description.proprioception for k in range(size)
+    )
+    positions = _joint_columns(description, description.n_qpos, 7)
+    velocities = _joint_columns(description, description.n_qvel, 6)
+    activity = [
+        Series(name, "acquisition", (len(units),), "<f4", "a.u.", about, units)
+        for name, about in (
+            ("c_natural", "Cell state of every unit as the network computed it."),
+            ("h_natural", "Hidden state of every unit as the network computed it."),
+            ("c_applied", "Cell state of every unit after interventions; feeds the next tick."),
+            ("h_applied", "Hidden state of every unit after interventions; feeds the next tick."),
+        )
+    ]
+    n_behaviours = len(description.behaviours)
+    rows = [
+        *activity,
+        _series(
+            "action",
+            (len(description.actuators),),
+            "<f8",
+            "a.u.",
+            "Action sent to the actuators, before the physics of the tick.",
+            description.actuators,
+        ),
+        _series(
+            "proprioception",
+            (len(proprioception),),
+            "<f4",
+            "a.u.",
+            "Proprioceptive and touch observation of the tick.",
+            proprioception,
+        ),
+        _series(
+            "qpos",
+            (description.n_qpos,),
+            "<f8",
+            "m or rad",
+            "Joint positions that the observation was made from.",
+            positions,
+        ),
+        _series(
+            "qvel",
+            (description.n_qvel,),
+            "<f8",
+            "m/s or rad/s",
+            "Joint velocities that the observation was made from.",
+            velocities,
+        ),
+        _series("act", (description.n_act,), "<f8", "a.u.", "Activation state of the actuators."),
+        _series(
+            "actuator_force",
+            (len(description.actuators),),
+            "<f8",
+            "N or N m",
+            "Force or torque of every actuator.",
+            description.actuators,
+        ),
+        _series(
+            "reward", (), "<f8", "a.u.", "Task reward that the physics of the tick before earned."
+        ),
+        _series(
+            "value", (), "<f8", "a.u.", "Value of the state, as the network's value head sees it."
+        ),
+        _series(
+            "body",
+            (len(description.body_state),),
+            "<f8",
+            "m, s, rad, N",
+            "Body state that detectors read.",
+            description.body_state,
+            "processing/behavior",
+        ),
+        _series(
+            "confidence",
+            (n_behaviours,),
+            "<f4",
+            "a.u.",
+            "Confidence of every behaviour's detector; NaN where the engine gave none.",
+            description.behaviours,
+            "processing/behavior",
+        ),
+        *_clock_series(description),
+    ]
+    if camera:
+        rows.append(
+            Series(
+                "camera",
+                "acquisition",
+                description.camera_shape,
+                "|u1",
+                "intensity",
+                "What the animal sees: egocentric camera, rows × columns × RGB.",
+                (),
+                True,
+            )
+        )
+    return tuple(row for row in rows if 0 not in row.shape)
+
+
+def _clock_series(description: Description) -> list[Series]:
+    place = "processing/rig"
+    return [
+        _series("tick", (), "<i8", "tick", "Tick number in the session.", (), place),
+        _series("trial", (), "<i8", "trial", "Trial number.", (), place),
+        _series("first", (), "|u1", "flag", "1 at the first tick of an episode.", (), place),
+        _series(
+            "discount",
+            (),
+            "<f8",
+            "a.u.",
+            "The task's discount that came with the reward.",
+            (),
+            place,
+        ),
+        _series(
+            "overrun", (), "|u1", "flag", "1 where the tick came late for real time.", (), place
+        ),
+        _series(
+            "latency",
+            (len(description.latencies),),
+            "<f4",
+            "ms",
+            "Where the wall time of the tick before went.",
+            description.latencies,
+            place,
+        ),
+        _series(
+            "wall_s", (), "<f8", "s", "Wall clock of the tick, by the subject process.", (), place
+        ),
+        _series(
+            "tick_sequence", (), "<i8", "count", "Sequence number of the tick's message.", (), place
+        ),
+        _series(
+            "answer_sequence",
+            (),
+            "<i8",
+            "count",
+            "Sequence number of the engine's answer to the tick; -1 without one.",
+            (),
+            place,
+        ),
+        _series(
+            "answer",
+            (),
+            "|u1",
+            "flag",
+            "0: the tick had no answer, 1: an answer without confidences, 2: a full one.",
+            (),
+            place,
+        ),
+        _series("end_trial", (), "|u1", "flag", "1 where the engine ended the trial.", (), place),
+        _series(
+            "engine_ms", (), "<f8", "ms", "Time that the engine took for its answer.", (), place
+        ),
+    ]
+
+
+def _series(
+    name: str,
+    shape: tuple[int, ...],
+    dtype: str,
+    unit: str,
+    about: str,
+    columns: tuple[str, ...] = (),
+    folder: str = "acquisition",
+) -> Series:
+    return Series(name, folder, shape, dtype, unit, about, columns)
+
+
+def _joint_columns(description: Description, width: int, root: int) -> tuple[str, ...]:
+    names = (*(f"root/{k}" for k in range(root)), *description.joints)
+    return (*names, *(f"other/{k}" for k in range(len(names), width)))[:width]
+
+
+# --- tables -----------------------------------------------------------------------------------------
+
+LOG_KINDS = ("note", "gap", "fault", "end", "recovery", "malformed")
+
+
+def tables_of(description: Description) -> tuple[Table, ...]:
+    """All tables of a session that grow."""
+    behaviours = (*description.behaviours, UNLISTED)
+    stimuli = (*description.stimuli, UNLISTED)
+    layers = (*(layer.name for layer in description.layers), UNLISTED)
+    span = (
+        Column("start_time", "<f8", "Start, s of animal time."),
+        Column("stop_time", "<f8", "Stop, s of animal time; NaN while it goes on."),
+    )
+    found = (
+        Column("number", "<i8", "Counts the occurrences of this name in the session."),
+        Column("onset_tick", "<i8", "Tick of the onset; -1 if before the recording."),
+        Column("began_tick", "<i8", "Tick at which, looking back, it began."),
+        Column("offset_tick", "<i8", "Tick of the offset; -1 if the recording ended first."),
+        Column("ended_tick", "<i8", "Tick at which, looking back, it ended; -1 as above."),
+    )
+    sham = Column("sham", "|u1", "1: drawn, timed and recorded, but not delivered.")
+    return (
+        Table(
+            "behaviours",
+            "intervals",
+            "Behaviours of the animal, as detected on line.",
+            (*span, Column("behaviour", "|u1", "Which behaviour.", behaviours), *found),
+        ),
+        Table(
+            "stimuli",
+            "intervals",
+            "Stimuli, shams among them.",
+            (*span, Column("stimulus", "|u1", "Which stimulus.", stimuli), sham, *found),
+        ),
+        Table(
+            "trials",
+            "intervals",
+            "Trials: one episode of the task each.",
+            (
+                *span,
+                Column("trial", "<i8", "Trial number."),
+                Column("first_tick", "<i8", "First tick of the episode."),
+                Column("model", "<i8", "Row of scratch/models with the episode's model."),
+                Column("sequence", "<i8", "Sequence number of the episode's message."),
+            ),
+        ),
+        Table(
+            "models",
+            "scratch",
+            "Models of the episodes as MJCF text; their files are in assets.",
+            (Column("xml", "|u1", "MJCF, UTF-8 bytes.", ragged=True),),
+        ),
+        Table(
+            "events",
+            "processing/rig",
+            "What began and ended, in the words of the engine.",
+            (
+                Column("answer_tick", "<i8", "Tick whose answer brought it."),
+                Column(
+                    "kind", "|u1", "Behaviour or stimulus.", ("behaviour", "stimulus", UNLISTED)
+                ),
+                Column("name", "|u1", "Which one.", (*description.behaviours, *stimuli)),
+                Column("phase", "|u1", "Onset or offset.", ("onset", "offset", UNLISTED)),
+                Column("tick", "<i8", "Tick at which it was found, or takes effect."),
+                Column("began_tick", "<i8", "Tick at which, looking back, it began."),
+                found[0],
+                sham,
+                Column("confidence", "<f8", "Confidence of the detector."),
+                Column("cause", "|u1", "What caused it, UTF-8 bytes.", ragged=True),
+            ),
+        ),
+        Table(
+            "interventions",
+            "processing/rig",
+            "What acted on units, tick by tick: applied = gain * natural + value.",
+            (
+                Column(
+                    "answer_tick", "<i8", "Tick whose answer ordered it; it acts on the next one."
+                ),
+                Column("stimulus", "|u1", "Which stimulus.", stimuli),
+                Column("layer", "|u1", "Which layer.", layers),
+                Column("state", "|u1", "Cell or hidden state.", ("c", "h", UNLISTED)),
+                Column("units", "<i8", "Units of the layer.", ragged=True),
+                Column("gain", "<f4", "Gain of each of them.", ragged=True),
+                Column("value", "<f4", "Value of each of them.", ragged=True),
+            ),
+        ),
+        Table(
+            "log",
+            "processing/rig",
+            "Errors and notes, of the session and of the recorder.",
+            (
+                Column("tick", "<i8", "Tick after which it was noted."),
+                Column("sequence", "<i8", "Sequence number of its message; -1 if it had none."),
+                Column("kind", "|u1", "What sort of entry.", LOG_KINDS),
+                Column(
+                    "text", "|u1", "The entry, UTF-8 bytes; JSON for fault and end.", ragged=True
+                ),
+            ),
+        ),
+    )
