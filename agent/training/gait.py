@@ -22,7 +22,7 @@ from agent.training.search import SearchSettings, SearchState, search, write_arr
 
 Array = np.ndarray
 
-STRIDE_HZ = (3.0, 5.4)
+STRIDE_HZ = (3.0, 5.7)
 N_PHASES = 64
 OSCILLATING = (
     "hip_extend", "knee", "ankle", "shoulder", "elbow", "wrist",
@@ -45,7 +45,9 @@ class GaitSettings:
     target_speed_m_s: float = 1.3
     coarse_generations: int = 200
     stock_generations: int = 80
-    population: int = 40
+    coarse_population: int = 40
+    stock_population: int = 20
+    stock_sigma: float = 0.2
     rollout_s: float = 2.4
     seed: int = 1
 
@@ -175,10 +177,10 @@ def find(
     start = np.zeros(N_PARAMETERS)
     sigma = 0.4
     plan = (
-        ("coarse", True, settings.coarse_generations),
-        ("stock", False, settings.stock_generations),
+        ("coarse", True, settings.coarse_generations, settings.coarse_population),
+        ("stock", False, settings.stock_generations, settings.stock_population),
     )
-    for name, coarse, generations in plan:
+    for name, coarse, generations, population in plan:
         bodies = Bodies(coarse=coarse, threads=threads)
 
         rng = np.random.default_rng(settings.seed)
@@ -205,11 +207,11 @@ def find(
         result = search(
             cost,
             start,
-            SearchSettings(generations, settings.population, sigma, settings.seed),
+            SearchSettings(generations, population, sigma, settings.seed),
             folder / f"gait-{name}.npz",
             progress,
         )
-        start, sigma = result.mean, 0.1
+        start, sigma = result.mean, settings.stock_sigma
     phase = np.arange(N_PHASES)[None] / N_PHASES
     control = pattern(start[None], phase, bodies.actuators, settings.style)[0]
     gait = Gait(control, float(stride_hz(start[None])[0]))

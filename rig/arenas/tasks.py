@@ -2,11 +2,13 @@
 `locomotion.examples.basic_rodent_2020` (Merel & Aldarondo et al., ICLR 2020), plus a plain corridor.
 
 Physics runs at 1 ms, the animal acts every 20 ms. The stock observables are switched off, because
-`rig.arenas.senses` and `rig.arenas.camera` read the same values several times faster.
+`rig.arenas.senses` and `rig.arenas.camera` read the same values several times faster. Maze and two-touch
+are dm_control's tasks too, but draw from their own random state and look for touches faster.
 """
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Callable
 from typing import Any
@@ -15,10 +17,12 @@ import numpy as np
 from dm_control import composer
 from dm_control.composer.variation import distributions
 from dm_control.locomotion.arenas import bowl, corridors, floors, labmaze_textures, mazes
-from dm_control.locomotion.props import target_sphere
 from dm_control.locomotion.tasks import corridors as corridor_tasks
 from dm_control.locomotion.tasks import escape, random_goal_maze, reach
 from dm_control.locomotion.walkers import rodent
+
+from rig.arenas.randomness import drawn_from
+from rig.arenas.touch import Target, TwoTapTarget, look_once
 
 CONTROL_TIMESTEP_S = 0.02
 PHYSICS_TIMESTEP_S = 0.001
@@ -67,8 +71,40 @@ def _gaps() -> composer.Task:
     )
 
 
+class Forage(random_goal_maze.ManyGoalsMaze):
+    """dm_control's maze, with its layout and textures drawn from the environment's random state."""
+
+    def initialize_episode_mjcf(self, random_state: np.random.RandomState) -> None:
+        """Draw the maze."""
+        with drawn_from(random_state):
+            super().initialize_episode_mjcf(random_state)
+
+    def after_substep(self, physics: Any, random_state: np.random.RandomState) -> None:
+        """Find touched targets."""
+        super().after_substep(physics, random_state)
+        look_once(physics, itertools.chain(*self._active_targets))
+
+
+class TwoTap(reach.TwoTouch):
+    """dm_control's two-touch, with spawn and targets drawn from the environment's random state."""
+
+    def initialize_episode(self, physics: Any, random_state: np.random.RandomState) -> None:
+        """Draw where the animal looks and where the orb is."""
+        self._random_state = random_state
+        with drawn_from(random_state):
+            super().initialize_episode(physics, random_state)
+
+    def _randomize_targets(self, physics: Any, random_state: Any = None) -> None:
+        super()._randomize_targets(physics, self._random_state)
+
+    def after_substep(self, physics: Any, random_state: np.random.RandomState) -> None:
+        """Find out whether the orb is touched."""
+        super().after_substep(physics, random_state)
+        look_once(physics, itertools.chain(*self._targets))
+
+
 def _forage() -> composer.Task:
-    return random_goal_maze.ManyGoalsMaze(
+    return Forage(
         walker=rodent.Rat(),
         maze_arena=mazes.RandomMazeWithTargets(
             x_cells=11,
@@ -90,8 +126,8 @@ def _forage() -> composer.Task:
     )
 
 
-def _forage_target(**options: Any) -> target_sphere.TargetSphere:
-    return target_sphere.TargetSphere(
+def _forage_target(**options: Any) -> Target:
+    return Target(
         radius=0.05, height_above_ground=0.125, rgb1=(0, 0, 0.4), rgb2=(0, 0, 0.7), **options
     )
 
@@ -104,12 +140,12 @@ def _escape() -> composer.Task:
     )
 
 
-def _two_tap_target(**options: Any) -> target_sphere.TargetSphereTwoTouch:
-    return target_sphere.TargetSphereTwoTouch(radius=0.025, **options)
+def _two_tap_target(**options: Any) -> TwoTapTarget:
+    return TwoTapTarget(radius=0.025, **options)
 
 
 def _two_tap() -> composer.Task:
-    return reach.TwoTouch(
+    return TwoTap(
         walker=rodent.Rat(),
         arena=floors.Floor(size=(10.0, 10.0), aesthetic="outdoor_natural"),
         target_builders=[_two_tap_target],
@@ -148,12 +184,18 @@ def make(
     """
     if task not in _BUILDERS:
         raise ValueError(f"there is no task {task!r}; the tasks are {', '.join(TASKS)}")
-    built = _BUILDERS[task]()
+    state = (
+        random_state
+        if isinstance(random_state, np.random.RandomState)
+        else np.random.RandomState(random_state)
+    )
+    with drawn_from(state):  # the maze draws its layout's seed when it is built
+        built = _BUILDERS[task]()
     for observable in built.observables.values():
         observable.enabled = False
     return composer.Environment(
         task=built,
         time_limit=time_limit_s,
-        random_state=random_state,
+        random_state=state,
         strip_singleton_obs_buffer_dim=True,
     )
