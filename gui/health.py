@@ -24,6 +24,9 @@ STATE_WORDS = {
     "dead": "DEAD",
     "off": "off",
 }
+LIVE_ROWS = (
+    *("factor", "overruns", "process_subject", "process_stimulation", "process_recorder", "disk"),
+)
 
 
 def restyle(widget: QWidget, **properties: object) -> None:
@@ -62,7 +65,11 @@ class _Elided(QLabel):
     def _fit(self) -> None:
         metrics = self.fontMetrics()
         self.setText(
-            metrics.elidedText(self._full, Qt.TextElideMode.ElideMiddle, max(self.width() - 2, 0))
+            metrics.elidedText(
+                self._full,
+                Qt.TextElideMode.ElideMiddle,
+                max(self.width() - 2 - max(self.indent(), 0), 0),
+            )
         )
 
 
@@ -103,6 +110,10 @@ class ControlBar(QFrame):
         for label in (self.elapsed, self.size_on_disk, self.free):
             inside.addWidget(label)
 
+        self.replayed = _Elided()
+        self.replayed.setMinimumHeight(34)
+        self.replayed.setIndent(6)
+
         self.clock = QLabel("–:––.–")
         self.clock.setFont(numbers_font(15))
         self.clock.setToolTip("Animal time: ticks times 20 ms")
@@ -117,6 +128,7 @@ class ControlBar(QFrame):
         row.addWidget(self.acquire)
         row.addWidget(self.record)
         row.addWidget(self.recording, 1)
+        row.addWidget(self.replayed, 1)
         row.addWidget(self.pace)
         row.addSpacing(4)
         row.addWidget(self.clock)
@@ -153,9 +165,14 @@ class ControlBar(QFrame):
         self.pace.setText(words)
 
     def show_controls(self, shown: bool) -> None:
-        """A recording cannot be acquired or recorded again: only its clock is left of the bar."""
+        """A recording cannot be acquired or recorded again: its name takes the buttons' place."""
         for widget in (self.acquire, self.record, self.recording):
             widget.setVisible(shown)
+        self.replayed.setVisible(not shown)
+
+    def show_replayed(self, words: str) -> None:
+        """What is replayed."""
+        self.replayed.set_full_text(words)
 
 
 class HealthPanel(QFrame):
@@ -164,6 +181,7 @@ class HealthPanel(QFrame):
     ROWS = (
         ("subject", "Subject"),
         ("task", "Task"),
+        ("seed", "Seed"),
         ("protocol", "Protocol"),
         ("trial", "Trial"),
         ("tick", "Tick"),
@@ -180,6 +198,7 @@ class HealthPanel(QFrame):
         self.setObjectName("panel")
         self._theme = theme
         self._values: dict[str, QLabel] = {}
+        self._names: dict[str, QLabel] = {}
         grid = QGridLayout(self)
         grid.setContentsMargins(10, 6, 10, 6)
         grid.setHorizontalSpacing(10)
@@ -193,6 +212,7 @@ class HealthPanel(QFrame):
             grid.addWidget(name, row, 0)
             grid.addWidget(value, row, 1)
             self._values[key] = value
+            self._names[key] = name
         grid.setRowStretch(len(self.ROWS), 1)
         self._values["overruns"].setToolTip("Ticks that came later than their 20 ms")
 
@@ -205,8 +225,9 @@ class HealthPanel(QFrame):
     def describe(self, description: Description) -> None:
         """What the session is."""
         self._set("subject", description.subject)
-        self._set("task", f"{description.task.replace('_', ' ')}, seed {description.seed}")
-        self._set("protocol", description.protocol_name.replace("_", " "))
+        self._set("task", description.task.replace("_", " "))
+        self._set("seed", str(description.seed))
+        self._set("protocol", description.protocol_name)
 
     def show_tick(self, tick: int, trial: int) -> None:
         """How far it has come."""
@@ -231,12 +252,11 @@ class HealthPanel(QFrame):
             colour = self._theme.alarm if report.state == "failed" else self._theme.text
             self._set("disk", f"to tick {report.last_tick} ({report.state})", colour)
 
-    def replaying(self) -> None:
-        """A recording is shown: there are no processes to speak of."""
-        for key in ("factor", "overruns", "disk"):
-            self._set(key, "–")
-        for process in ("subject", "stimulation", "recorder"):
-            self._set(f"process_{process}", "replay")
+    def show_processes(self, shown: bool) -> None:
+        """A recording has no processes and no pace; a session has."""
+        for key in LIVE_ROWS:
+            self._values[key].setVisible(shown)
+            self._names[key].setVisible(shown)
 
     def set_theme(self, theme: Theme) -> None:
         """Recolours."""

@@ -23,9 +23,9 @@ from gui.theme import THEMES, Theme
 from gui.timeline import Timeline
 from gui.transport import TransportBar
 from gui.welcome import Welcome
-from rig.messages import Description, Tick
+from rig.messages import TICK_S, Description, Event, Tick
 
-DRAW_INTERVAL_MS = 40
+DRAW_INTERVAL_MS = 45
 JUDGE_INTERVAL_MS = 200
 END_TIMEOUT_MS = 20_000
 
@@ -168,11 +168,16 @@ class MainWindow(QMainWindow):
         self._description = description
         self._watch.tick_s = description.tick_s
         self.health.describe(description)
+        self.transport.describe(description.behaviours)
         what = f"{description.protocol_name}: {description.subject} in {description.task}"
         stream = self._stream
-        where = stream.path.name if isinstance(stream, ReplayStream) else "live"
+        where = "live"
         if isinstance(stream, LiveStream):
             where = f"session {stream.session}"
+        elif isinstance(stream, ReplayStream):
+            where = stream.path.name
+            started = description.started[:16].replace("T", " ")
+            self.control.show_replayed(f"Replay of {where}   ({what}, {started})")
         self.setWindowTitle(f"{what} · {where} · rodent-rig")
 
     def _clear(self) -> None:
@@ -245,7 +250,7 @@ class MainWindow(QMainWindow):
         application = QApplication.instance()
         if isinstance(application, QApplication):
             appearance.apply(application, self.theme)
-        for part in (self.timeline, self.arena, self.eye, self.health):
+        for part in (self.timeline, self.arena, self.eye, self.health, self.transport):
             part.set_theme(self.theme)
         self._settings.setValue("theme", name)
 
@@ -339,9 +344,8 @@ class MainWindow(QMainWindow):
         if self._close_at_end:
             self.close()
 
-    def _replay_opened(self, first_tick: int, n_ticks: int) -> None:
-        self.transport.set_range(first_tick, n_ticks, 0.02)
-        self.health.replaying()
+    def _replay_opened(self, first_tick: int, n_ticks: int, events: list[Event]) -> None:
+        self.transport.set_range(first_tick, n_ticks, TICK_S, events)
         if isinstance(self._stream, ReplayStream):
             self._stream.set_playing(True)
 
@@ -365,6 +369,7 @@ class MainWindow(QMainWindow):
         }[phase]
         self.control.show_acquisition(words, lit, possible)
         self.control.show_controls(not replaying)
+        self.health.show_processes(not replaying)
         self.actions_of_menus.pause.setEnabled(phase == "live")
         if phase in ("empty", "ended", "replay"):
             self.control.show_pace("replay" if replaying else "")

@@ -43,7 +43,7 @@ class UnitStatistics:
         self._sum_of_squares = np.zeros(n_units)
 
     def add(self, columns: NDArray[np.float32]) -> None:
-        """Takes new activity in, (n_units, n_ticks); columns with a hole (NaN) count for nothing."""
+        """Takes new activity in, (n_units, n_ticks); ticks that are not finite count for nothing."""
         columns = columns[:, np.isfinite(columns).all(axis=0)].astype(np.float64)
         n_new = columns.shape[1]
         if n_new == 0:
@@ -70,12 +70,13 @@ class UnitStatistics:
 
 
 class ActivityWindow:
-    """The last `WINDOW_TICKS` ticks of every kind of activity; ticks that were lost stay empty (NaN)."""
+    """The last `WINDOW_TICKS` ticks of every kind of activity; ticks that were lost stay empty."""
 
     def __init__(self, n_units: int) -> None:
         self.n_units = n_units
         self.last_tick = -1
-        self._ring = {kind: np.full((n_units, WINDOW_TICKS), np.nan, np.float32) for kind in KINDS}
+        self._ring = {kind: np.zeros((n_units, WINDOW_TICKS), np.float32) for kind in KINDS}
+        self._filled = np.zeros(WINDOW_TICKS, bool)
         self._statistics = {kind: UnitStatistics(n_units) for kind in KINDS}
 
     def add(self, ticks: Sequence[Message]) -> None:
@@ -93,8 +94,9 @@ class ActivityWindow:
                 continue
             columns = np.stack([message.arrays[kind] for message in ticks], axis=1)
             self._statistics[kind].add(columns)
-            ring[:, skipped % WINDOW_TICKS] = np.nan
             ring[:, numbers[kept] % WINDOW_TICKS] = columns[:, kept]
+        self._filled[skipped % WINDOW_TICKS] = False
+        self._filled[numbers[kept] % WINDOW_TICKS] = True
         self.last_tick = newest
 
     def levels(self, kind: str, out: NDArray[np.uint8]) -> None:
@@ -115,8 +117,10 @@ class ActivityWindow:
             level = part * scale
             level += shift
             np.clip(level, 0.0, 254.9, out=level)
-            np.nan_to_num(level, copy=False, nan=255.0)
             out[:, place] = level
+        holes = ~np.concatenate([self._filled[split:], self._filled[:split]])
+        if holes.any():
+            out[:, holes] = 255
 
 
 class _Image(pg.ImageItem):  # type: ignore[misc]

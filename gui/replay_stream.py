@@ -9,39 +9,28 @@ from __future__ import annotations
 import threading
 import time
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING
 
 from PyQt6.QtCore import QObject, pyqtSignal
 
 from gui.stream import BATCH_INTERVAL_S, Batch, Stream
-from rig.messages import TICK_S, Message, Tick
+from rig.messages import TICK_S, Answer, Episode, Event, Message, Tick
+
+if TYPE_CHECKING:
+    from recorder.replay import ReplaySource
 
 HISTORY_TICKS = 500
 MIN_SPEED, MAX_SPEED = 0.1, 20.0
 
 
-class Source(Protocol):
-    """What a replay needs of a recording; `recorder.replay.ReplaySource` is one."""
-
-    description: Message
-    assets: Message
-    first_tick: int
-    n_ticks: int
-
-    def episode(self, trial: int) -> Message:
-        """The episode of a trial."""
-
-    def messages(self, first: int, last: int) -> list[Message]:
-        """The ticks first to last, both included, each with its answer."""
-
-
 class ReplayStream(Stream):
     """Plays a recording. All methods may be called from the Qt thread at any time and return at once.
 
-    `opened(first_tick, n_ticks)` comes once; `moved(tick)` and `playing(bool)` follow what is done.
+    `opened(first_tick, n_ticks, events)` comes once, with the events of the whole recording; `moved(tick)`,
+    `playing_changed` and `speed_changed` follow what is done.
     """
 
-    opened = pyqtSignal(int, int)
+    opened = pyqtSignal(int, int, list)
     moved = pyqtSignal(int)
     playing_changed = pyqtSignal(bool)
     speed_changed = pyqtSignal(float)
@@ -99,12 +88,10 @@ class ReplayStream(Stream):
         with ReplaySource(self.path) as source:
             self._play(source)
 
-    def _play(self, source: Source) -> None:
+    def _play(self, source: ReplaySource) -> None:
         first, last = source.first_tick, source.first_tick + source.n_ticks - 1
-        if source.n_ticks == 0:
-            self.progress.emit(f"{self.path.name} has no ticks: nothing was recorded.")
-            return
-        self.opened.emit(first, source.n_ticks)
+        self._events = source.recording.events
+        self.opened.emit(first, source.n_ticks, [event for _, event in self._events])
         self._preamble: list[Message] = [source.description, source.assets]
         self._trial = -1
         position = self._jump(source, first)
@@ -149,7 +136,7 @@ class ReplayStream(Stream):
                         exact = last + 1.0
             self._closing.wait(BATCH_INTERVAL_S)
 
-    def _go(self, source: Source, position: int, wanted: int) -> int:
+    def _go(self, source: ReplaySource, position: int, wanted: int) -> int:
         if wanted == position:
             return position
         if position < wanted <= position + HISTORY_TICKS:
@@ -158,22 +145,39 @@ class ReplayStream(Stream):
             return wanted
         return self._jump(source, wanted)
 
-    def _jump(self, source: Source, tick: int) -> int:
-        messages = source.messages(max(source.first_tick, tick - HISTORY_TICKS + 1), tick)
-        self._send(source, messages, clear=True)
+    def _jump(self, source: ReplaySource, tick: int) -> int:
+        begin = max(source.first_tick, tick - HISTORY_TICKS + 1)
+        ongoing = Message(Answer(self._ongoing(begin)), tick=begin - 1)
+        self._send(source, [ongoing, *source.messages(begin, tick)], clear=True)
         self.moved.emit(tick)
         return tick
 
-    def _send(self, source: Source, messages: list[Message], clear: bool) -> None:
+    def _send(self, source: ReplaySource, messages: list[Message], clear: bool) -> None:
         batch = Batch()
         batch.add(self._preamble)
         batch.add(messages)
+        for episode in batch.episodes:
+            assert isinstance(episode.content, Episode)
+            self._trial = episode.content.trial
         if batch.ticks:
-            content = batch.ticks[-1].content
-            assert isinstance(content, Tick)
-            if content.trial != self._trial:
-                batch.add([source.episode(content.trial)])
-                self._trial = content.trial
+            newest = batch.ticks[-1].content
+            assert isinstance(newest, Tick)
+            if newest.trial != self._trial:
+                batch.add([source.episode(newest.trial)])
+                self._trial = newest.trial
         while not self._closing.is_set() and not self._hand(batch, clear):
             self._shown.wait(0.1)
         self._preamble = []
+
+    def _ongoing(self, tick: int) -> tuple[Event, ...]:
+        """The onsets before this tick whose offset had not come yet."""
+        going: dict[tuple[str, str, int], Event] = {}
+        for found, event in self._events:
+            if found >= tick:
+                break
+            key = (event.kind, event.name, event.number)
+            if event.phase == "onset":
+                going[key] = event
+            else:
+                going.pop(key, None)
+        return tuple(going.values())

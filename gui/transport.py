@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from PyQt6.QtCore import Qt, pyqtSignal
-from PyQt6.QtWidgets import QComboBox, QFrame, QHBoxLayout, QLabel, QSlider, QToolButton, QWidget
+from collections.abc import Sequence
 
+from PyQt6.QtCore import Qt, pyqtSignal
+from PyQt6.QtWidgets import QComboBox, QFrame, QHBoxLayout, QLabel, QToolButton, QWidget
+
+from gui.overview import OverviewSlider
 from gui.recorder_watch import clock
-from gui.theme import numbers_font
+from gui.theme import Theme, numbers_font
+from rig.messages import Event
 
 SPEEDS = (0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 20.0)
 
@@ -23,17 +27,15 @@ class TransportBar(QFrame):
         super().__init__(parent)
         self.setObjectName("bar")
         self._tick_s = 0.02
-        self._first = 0
-        self.back = self._button("◀", "One tick back (←)")
+        self.back = self._button("|◂", "One tick back (←)")
         self.play = self._button("Play", "Play or pause (space)")
         self.play.setMinimumWidth(64)
-        self.forward = self._button("▶", "One tick on (→)")
+        self.forward = self._button("▸|", "One tick on (→)")
         self.back.clicked.connect(lambda: self.step_pressed.emit(-1))
         self.play.clicked.connect(self.play_pressed)
         self.forward.clicked.connect(lambda: self.step_pressed.emit(1))
-        self.slider = QSlider(Qt.Orientation.Horizontal)
-        self.slider.setFocusPolicy(Qt.FocusPolicy.NoFocus)
-        self.slider.setToolTip("Drag to any tick of the recording")
+        self.slider = OverviewSlider()
+        self.slider.setToolTip("The whole recording; click or drag to go there")
         self.slider.valueChanged.connect(self._slid)
         self.time = QLabel("–")
         self.time.setFont(numbers_font())
@@ -56,13 +58,24 @@ class TransportBar(QFrame):
         row.addSpacing(6)
         row.addWidget(self.speed)
 
-    def set_range(self, first_tick: int, n_ticks: int, tick_s: float) -> None:
-        """The recording's extent."""
-        self._first, self._tick_s = first_tick, tick_s
+    def describe(self, behaviours: Sequence[str]) -> None:
+        """The behaviours that have a row."""
+        self.slider.describe(behaviours)
+
+    def set_theme(self, theme: Theme) -> None:
+        """Recolours."""
+        self.slider.set_theme(theme)
+
+    def set_range(
+        self, first_tick: int, n_ticks: int, tick_s: float, events: Sequence[Event]
+    ) -> None:
+        """The recording's extent and what happened in it."""
+        self._tick_s = tick_s
         self.slider.blockSignals(True)
         self.slider.setRange(first_tick, first_tick + max(n_ticks - 1, 0))
         self.slider.setPageStep(round(1.0 / tick_s))
         self.slider.blockSignals(False)
+        self.slider.show_events(events)
         self.show_tick(first_tick)
 
     def show_tick(self, tick: int) -> None:
