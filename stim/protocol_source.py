@@ -160,7 +160,9 @@ def read_tree(text: str, problems: Problems) -> Node | None:
         )
         return None
     try:
-        return _Builder(problems).build(YAML(typ="safe", pure=True).parse(text.removeprefix("\ufeff")))
+        return _Builder(problems).build(
+            YAML(typ="safe", pure=True).parse(text.removeprefix("\ufeff"))
+        )
     except _TooMuch as problem:
         problems.add(problem.place, str(problem))
     except MarkedYAMLError as problem:

@@ -51,7 +51,9 @@ def speeds(*values: float) -> list[np.ndarray]:
 
 def test_onset_waits_for_the_minimum_duration_and_looks_back() -> None:
     behaviour = Behaviour("dash", "", (FAST,), min_duration_ms=60)
-    _, events = run([behaviour], speeds(0.0, 0.6, 0.6, 0.0, 0.6, 0.6, 0.6, 0.4, 0.3), first_tick=100)
+    _, events = run(
+        [behaviour], speeds(0.0, 0.6, 0.6, 0.0, 0.6, 0.6, 0.6, 0.4, 0.3), first_tick=100
+    )
     assert phases(events) == [("onset", 104, 106), ("offset", 108, 108)]
     assert [event.number for event in events] == [1, 1]
 
@@ -104,7 +106,9 @@ def test_smoothing_is_the_mean_of_the_last_ticks_and_recovers_from_nan() -> None
 
 
 def test_a_new_trial_ends_what_is_present_and_forgets_what_was_seen() -> None:
-    behaviour = Behaviour("dash", "", (FAST,), smoothing_ms=60, min_duration_ms=40, refractory_ms=900)
+    behaviour = Behaviour(
+        "dash", "", (FAST,), smoothing_ms=60, min_duration_ms=40, refractory_ms=900
+    )
     detectors = Detectors([behaviour], NAMES)
 
     def steps(*values: float, first_tick: int) -> list[tuple[str, int, int]]:
@@ -113,7 +117,12 @@ def test_a_new_trial_ends_what_is_present_and_forgets_what_was_seen() -> None:
 
     assert steps(0.9, 0.9, 0.9, 0.9, first_tick=0) == [("onset", 2, 3)]
     (event,) = detectors.begin_trial(4)
-    assert (event.phase, event.tick, event.number, event.cause) == ("offset", 4, 1, "the trial ended")
+    assert (event.phase, event.tick, event.number, event.cause) == (
+        "offset",
+        4,
+        1,
+        "the trial ended",
+    )
     # Neither the speed of the trial before nor its refractory time count, and the window fills anew.
     assert steps(0.0, 0.0, 1.5, 1.5, 1.5, first_tick=4) == [("onset", 6, 7)]
     assert detectors.begin_trial(9)[0].number == 2

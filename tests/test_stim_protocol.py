@@ -7,7 +7,7 @@ import re
 import time
 from pathlib import Path
 
-import jsonschema
+import jsonschema  # type: ignore[import-untyped]
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -16,6 +16,7 @@ from ruamel.yaml import YAML
 from rig.errors import UserError
 from stim.explain import explain
 from stim.protocol import Protocol, load, parse, subject_and_task
+from stim.protocol_keys import DETECTOR, PROTOCOL, RULE, STIMULUS
 from stim.protocol_source import MAX_BYTES
 from stim.rules import Trigger
 from stim.schema import json_schema
@@ -77,7 +78,12 @@ def test_first_light_says_what_the_issue_asks() -> None:
     assert (rule.delay_ticks, rule.duration_ticks) == (1, 25)
     assert (rule.probability, rule.sham) == (0.5, True)
     silence = rule.do
-    assert (silence.kind, silence.layer, silence.state, silence.to) == ("clamp", "policy_2", "cell", 0)
+    assert (silence.kind, silence.layer, silence.state, silence.to) == (
+        "clamp",
+        "policy_2",
+        "cell",
+        0,
+    )
     assert len(set(silence.units.indices(128, session_seed=5).tolist())) == 64
     assert protocol.trial_s == 5
     words = explain(protocol)
@@ -183,8 +189,14 @@ def test_subject_and_task_come_with_their_places(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        (BASE + "duraton_s: 3\n", "p.yaml:4:1: unknown key 'duraton_s' in a protocol; did you mean"),
-        (BASE.replace("corridor", "coridor"), "p.yaml:3:7: there is no task 'coridor'; did you mean"),
+        (
+            BASE + "duraton_s: 3\n",
+            "p.yaml:4:1: unknown key 'duraton_s' in a protocol; did you mean",
+        ),
+        (
+            BASE.replace("corridor", "coridor"),
+            "p.yaml:3:7: there is no task 'coridor'; did you mean",
+        ),
         (BASE + "trials: -1\n", "p.yaml:4:9: 'trials' is -1; it has to be from 1 to"),
         (BASE + "trials: 2.5\n", "has to be a whole number"),
         (BASE + "trial_s: .nan\n", "has to be a finite number"),
@@ -209,22 +221,40 @@ def test_subject_and_task_come_with_their_places(tmp_path: Path) -> None:
         ),
         (stimulus("clamp: policy2, units: all, to: 0, state: cell"), "did you mean 'policy_2'?"),
         (stimulus("clamp: core, units: [128], to: 0, state: cell"), "there is no unit 128 in core"),
-        (stimulus("clamp: core, units: [3, 3], to: 0, state: cell"), "unit 3 is already in the list"),
+        (
+            stimulus("clamp: core, units: [3, 3], to: 0, state: cell"),
+            "unit 3 is already in the list",
+        ),
         (stimulus("clamp: core, units: [-1], to: 0, state: cell"), "it has to be from 0 to"),
         (stimulus("clamp: core, units: [], to: 0, state: cell"), "has 0 entries"),
         (stimulus("clamp: core, units: {first: 129}, to: 0, state: cell"), "core has 128 units"),
         (stimulus("clamp: core, units: {random: 1, first: 1}, to: 0, state: cell"), "exclude each"),
-        (stimulus("clamp: core, units: {seed: 1}, to: 0, state: cell"), "needs 'first' or 'random'"),
-        (stimulus("clamp: core, units: {first: 1, seed: 1}, to: 0, state: cell"), "does not belong"),
+        (
+            stimulus("clamp: core, units: {seed: 1}, to: 0, state: cell"),
+            "needs 'first' or 'random'",
+        ),
+        (
+            stimulus("clamp: core, units: {first: 1, seed: 1}, to: 0, state: cell"),
+            "does not belong",
+        ),
         (stimulus("clamp: core, units: most, to: 0, state: cell"), "'units' cannot be 'most'"),
         (stimulus("clamp: core, units: all, state: cell"), "clamp needs the key 'to'"),
-        (stimulus("clamp: core, units: all, to: 0, with: [1], state: cell"), "'with' does not belong"),
+        (
+            stimulus("clamp: core, units: all, to: 0, with: [1], state: cell"),
+            "'with' does not belong",
+        ),
         (stimulus("clamp: core, units: all, to: .inf, state: cell"), "has to be a finite number"),
         (stimulus("units: all, to: 0, state: cell"), "a stimulus needs 'clamp' or 'overwrite'"),
-        (stimulus("clamp: core, overwrite: core, units: all, to: 0, state: cell, with: [1]"), "exclude"),
+        (
+            stimulus("clamp: core, overwrite: core, units: all, to: 0, state: cell, with: [1]"),
+            "exclude",
+        ),
         (stimulus("overwrite: core, units: all, state: cell"), "overwrite needs the key 'with'"),
         (stimulus("overwrite: core, units: [1, 2], with: [[1], [1, 2]], state: cell"), "2 values"),
-        (stimulus("overwrite: core, units: [1, 2], with: [[1]], state: cell"), "1 time courses for 2"),
+        (
+            stimulus("overwrite: core, units: [1, 2], with: [[1]], state: cell"),
+            "1 time courses for 2",
+        ),
         (stimulus("overwrite: core, units: [1, 2], with: [1, [1]], state: cell"), "not both"),
         (stimulus("overwrite: core, units: [1, 2], with: [], state: cell"), "has 0 entries"),
         (rule("on: runn.onset, do: s"), "no trigger 'runn.onset'; did you mean 'run.onset'?"),
@@ -266,9 +296,9 @@ def test_one_slip_is_one_message() -> None:
     assert "did you mean 'cell'" in error(text.replace("state: cell", "state: cel"))
     assert "did you mean 'run.onset'" in error(text.replace("run.onset ", "run.onet "))
     assert "at most 64 are possible" in error(
-        BASE + "stimuli:\n" + "".join(
-            f"  s{i}: {{clamp: core, units: all, to: 0, state: cell}}\n" for i in range(65)
-        )
+        BASE
+        + "stimuli:\n"
+        + "".join(f"  s{i}: {{clamp: core, units: all, to: 0, state: cell}}\n" for i in range(65))
     )
 
 
@@ -386,9 +416,8 @@ values = st.recursive(
         st.lists(inner, max_size=4)
         | st.dictionaries(
             st.sampled_from(
-                "protocol subject task trials trial_s seed detectors stimuli rules run s behaviour "
-                "thresholds min_up on off clamp overwrite units to with state first random do else "
-                "after_ms for_ms probability time_ms max_count".split()
+                sorted({*PROTOCOL.keys, *DETECTOR.keys, *STIMULUS.keys, *RULE.keys})
+                + ["run", "s", "min_up", "on", "off", "first", "random", "seed", "time_ms"]
             ),
             inner,
             max_size=6,
