@@ -416,8 +416,10 @@ values = st.recursive(
         st.lists(inner, max_size=4)
         | st.dictionaries(
             st.sampled_from(
-                sorted({*PROTOCOL.keys, *DETECTOR.keys, *STIMULUS.keys, *RULE.keys})
-                + ["run", "s", "min_up", "on", "off", "first", "random", "seed", "time_ms"]
+                [
+                    *sorted({*PROTOCOL.keys, *DETECTOR.keys, *STIMULUS.keys, *RULE.keys}),
+                    *("run", "s", "min_up", "off", "first", "random", "seed", "time_ms"),
+                ]
             ),
             inner,
             max_size=6,
