@@ -129,7 +129,6 @@ class Writer:
             except (OSError, RuntimeError) as problem:
                 raise self._failed(reason(problem)) from None
             self._dirty = False
-        self._check_place()
         self.ticks_on_disk = self._series.n_written
         self.last_tick_on_disk = self._last_tick - (0 if self._answered else 1)
         if self.ticks_on_disk == 0:
@@ -285,6 +284,7 @@ class Writer:
     def _write(self, keep_last: bool = False) -> None:
         if self._closed:
             raise RunError(f"The recording {self.path} is closed.")
+        self._check_place()
         try:
             if any([table.write() for table in self._tables.values()]):
                 # events first: a killed writer must not leave a tick without what was found in it
@@ -305,7 +305,7 @@ class Writer:
             self._close_early()
             raise RunError(
                 f"The file {self.path} was {'removed' if gone else 'moved away'} while it was being "
-                f"recorded; the recording ended after {self._series.n_written} ticks"
+                f"recorded; the recording ended after {self.ticks_on_disk} ticks"
                 + ("." if gone else ", which are in the moved file.")
             )
         free = free_bytes(self.path)
@@ -313,25 +313,29 @@ class Writer:
             self._close_early()
             raise RunError(
                 f"The disk of {self.path} is full ({free / 1e6:.1f} MB left); the recording ended there "
-                f"and its {self._series.n_written} ticks are whole."
+                f"and its {self.ticks_on_disk} ticks are whole."
             )
 
     def _close_early(self) -> None:
-        """Closes properly from within a flush; what cannot be written any more is left out."""
-        self.ticks_on_disk = self._series.n_written
-        self.last_tick_on_disk = self._last_tick - (0 if self._answered else 1)
-        self._spans.end_all(self.last_tick_on_disk + 1)
+        """Closes properly before a write; what cannot be written any more is left out."""
+        last_tick = self._last_tick - (0 if self._answered else 1)
+        self._spans.end_all(last_tick + 1)
+        self._closed = True
         with contextlib.suppress(OSError, RuntimeError):
             for table in self._tables.values():
                 table.write()
+            self._series.write(keep_last=not self._answered)
+            self._file.flush()
+            os.fsync(self._descriptor)
+            self.ticks_on_disk = self._series.n_written
+            self.last_tick_on_disk = last_tick if self.ticks_on_disk else -1
             self._file.close()
-        self._closed = True
 
     def _failed(self, why: str) -> RunError:
         self._closed = True
         return RunError(
-            f"Writing {self.path} failed: {why}; its first {self.ticks_on_disk} ticks are on the disk "
-            "and stay readable."
+            f"Writing {self.path} failed: {why}; at least its first {self.ticks_on_disk} ticks are "
+            "on the disk and stay readable."
         )
 
 

@@ -1,0 +1,1 @@
+"""Functions from recordings to results and figures."""
