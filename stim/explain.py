@@ -87,7 +87,7 @@ def _condition(condition: Condition) -> str:
     above = condition.on > condition.off
     return (
         f"{phrase} {condition.on:g} {unit} or {'more' if above else 'less'}".replace("  ", " ")
-        + f" (until {condition.off:g})"
+        + f" (ends at {condition.off:g})"
     )
 
 
