@@ -17,8 +17,8 @@ from rich.table import Table
 from cli.environment import display_missing
 from rig.errors import RunError, UserError
 from rig.messages import TICK_S, Status
-from rig.session_directory import SessionDirectory, SessionSpec, running_sessions
-from rig.supervisor import Summary, check_recording_path, run_session
+from rig.session_directory import SessionDirectory, SessionSpec
+from rig.supervisor import Summary, run_session
 from stim.protocol import Protocol, load, subject_and_task
 
 HEADLESS_S = 20.0
@@ -60,9 +60,11 @@ def run(
     ] = None,
 ) -> None:
     """Run a session without a window and record it."""
+    from recorder.writer import check_target
+
     plan = _load(protocol)
     recording = out or _new_recording(plan.name)
-    check_recording_path(recording, overwrite)
+    check_target(recording, overwrite)
     if duration is not None and not duration >= TICK_S:
         raise UserError(f"--duration {duration}: a session lasts at least one tick, {TICK_S} s.")
     directory = SessionDirectory.create()
@@ -118,12 +120,7 @@ def gui(
         _run_headless(spec, directory)
         return
     if file is None:
-        running = running_sessions()
-        if not running:
-            raise UserError(
-                "No session is running to attach to; name a protocol, e.g. protocols/first_light.yaml."
-            )
-        _open_window(attach=running[0].session)
+        _open_window()
         return
     _open_window(protocol=file, seed=seed)
 
@@ -158,7 +155,6 @@ def keys(folder: Annotated[Path, typer.Argument(help="A folder to make.")]) -> N
 def _load(path: Path) -> Protocol:
     """The protocol, checked against the tasks and the layers that its subject has."""
     from cli.subjects import layers_of
-
     from rig.arenas import TASKS
 
     named = subject_and_task(path)

@@ -87,7 +87,8 @@ class Animal:
     @property
     def assets(self) -> dict[str, bytes]:
         """The files that `xml` refers to, by name."""
-        return dict(self._environment.task.root_entity.mjcf_model.get_assets())
+        files = self._environment.task.root_entity.mjcf_model.get_assets()
+        return {name: files[name] for name in sorted(files)}
 
     def sense(self) -> dict[str, NDArray[np.generic]]:
         """The animal's observation now, under dm_control's names, its camera's picture included."""

@@ -49,6 +49,7 @@ class BusClient:
         self._stream.subscribe(b"")
         self._stream.connect(stream_address)
         self._command.connect(command_address)
+        self._asked = 0
         self._queue: deque[Message] = deque()
         self._last_number = dict.fromkeys(_NUMBERED, -1)
         self._last_tick = -1
@@ -80,9 +81,12 @@ class BusClient:
         """What a late joiner needs, oldest first: description, assets, the episode, recent ticks.
 
         The ticks are those of the session's history (about the last 10 s of animal time); later ones
-        come by `messages` or `poll`, none twice. Raises `RunError` when the session does not answer.
+        come by `messages` or `poll`, none twice. Raises `RunError` when the session does
+        not answer, or is still starting.
         """
-        replies, _ = self._ask(Command("join"), timeout_s)
+        replies, reply = self._ask(Command("join"), timeout_s)
+        if not reply.ok:
+            raise RunError(reply.error)
         return [message for message in replies if self._is_new(message)]
 
     def command(self, verb: str, timeout_s: float = 10.0, **args: Any) -> dict[str, Any]:
@@ -172,7 +176,8 @@ class BusClient:
         return True
 
     def _ask(self, command: Command, timeout_s: float) -> tuple[list[Message], Reply]:
-        self._command.send_multipart(encode(Message(command)))
+        self._asked += 1
+        self._command.send_multipart(encode(Message(command, sequence=self._asked)))
         deadline = time.monotonic() + timeout_s
         before: list[Message] = []
         while True:
@@ -182,6 +187,9 @@ class BusClient:
                     f"The session did not answer {command.verb!r} within {timeout_s:.0f} s."
                 )
             message = decode(self._command.recv_multipart())
-            if isinstance(message.content, Reply):
+            if not isinstance(message.content, Reply):
+                before.append(message)
+            elif message.sequence == self._asked:
                 return before, message.content
-            before.append(message)
+            else:
+                before.clear()  # the late answer to a question that was given up

@@ -38,6 +38,7 @@ class Request(NamedTuple):
 
     client: bytes
     command: Command
+    number: int
 
 
 class _Kept(NamedTuple):
@@ -150,7 +151,7 @@ class Hub:
 
     def reply(self, request: Request, reply: Reply) -> None:
         """Answers a request."""
-        self._answer(request.client, encode(Message(reply, self._session)))
+        self._answer(request.client, encode(Message(reply, self._session, sequence=request.number)))
 
     def close(self) -> None:
         """Closes the sockets after what was sent has gone out (half a second at most)."""
@@ -186,7 +187,8 @@ class Hub:
             client, *frames = socket.recv_multipart()
             token = bytes([self._command_sockets().index(socket)]) + client
             try:
-                content = decode(frames).content
+                message = decode(frames)
+                content = message.content
                 if not isinstance(content, Command):
                     raise MessageError("it is not a command")
             except MessageError as problem:
@@ -194,7 +196,7 @@ class Hub:
                 refusal = Reply(False, f"The message was refused: {problem}.")
                 self._answer(token, encode(Message(refusal, self._session)))
                 continue
-            request = Request(token, content)
+            request = Request(token, content, message.sequence)
             if content.verb == "join":
                 self._send_history(request, None, None)
             elif content.verb == "history":

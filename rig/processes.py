@@ -11,7 +11,9 @@ from pathlib import Path
 _ONE_THREAD = {
     name: "1"
     for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS")
-}
+} | {"LP_NUM_THREADS": "0"}
+"""A session has about as many processes as a laptop has cores: none of them gets threads of its own, and
+software OpenGL (llvmpipe) draws the animal's 64×64 pixels fastest in the thread that asks."""
 
 
 class ChildProcess:

@@ -17,7 +17,6 @@ from pathlib import Path
 
 import zmq
 
-from rig.errors import RunError, UserError
 from rig.hub import Hub, Request
 from rig.messages import (
     TICK_S,
@@ -285,7 +284,9 @@ class Supervisor:
                 continue
             if isinstance(content, RecorderReport):
                 self._summary.recording = content
-                if self._awaiting_recorder is not None:
+                if content.state == "failed":
+                    self._refuse_recording(content.error)
+                elif self._awaiting_recorder is not None:
                     request, socket = self._awaiting_recorder
                     self._awaiting_recorder = None
                     self._tell_subject("record", socket=socket)
@@ -319,7 +320,7 @@ class Supervisor:
                     self._start_recorder(file)
                     self._awaiting_recorder = (request, self._recorder_socket())
             case Command("stop_recording", args) if not args:
-                if self._recorder is None:
+                if self._recorder is None or not self._summary.ticks:
                     self._hub.reply(request, Reply(False, "The session is not being recorded."))
                 else:
                     self._recorder_finishing = True
@@ -380,19 +381,6 @@ def _state_of(child: ChildProcess | None) -> str:
     return "alive" if child.status is None else "dead"
 
 
-def check_recording_path(path: Path, overwrite: bool) -> None:
-    """Raises `UserError` if a recording could not be made there: better now than after the session."""
-    if path.is_dir():
-        raise UserError(f"{path} is a folder; name a file, e.g. {path / 'session.nwb'}.")
-    if path.exists() and not overwrite:
-        raise UserError(f"{path} exists already; choose another name, or add --overwrite.")
-    folder = path.parent
-    if not folder.is_dir():
-        raise UserError(f"The folder {folder} does not exist; make it first.")
-    if not os.access(folder, os.W_OK):
-        raise UserError(f"The folder {folder} cannot be written to; choose another one.")
-
-
 def run_session(
     spec: SessionSpec,
     directory: SessionDirectory,
@@ -416,6 +404,3 @@ def run_session(
     finally:
         for number, handler in previous.items():
             signal.signal(number, handler)
-
-
-__all__ = ["RunError", "Summary", "Supervisor", "check_recording_path", "run_session"]

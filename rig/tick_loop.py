@@ -302,8 +302,7 @@ class TickLoop:
             case "resume":
                 self._paused = False
             case "engine_dead":
-                self._engine_alive = False
-                self._interventions = ()
+                self._engine_alive = False  # what it decided last still acts; then all is released
             case "record":
                 self._begin_recording(str(command.args["socket"]))
             case "recorder_dead":

@@ -82,8 +82,10 @@ class RunningRig:
         deadline = time.monotonic() + timeout_s
         while True:
             try:
-                bus.command("history", first=0, last=0)
                 bus.join()
+                wait_for(
+                    lambda: any(message.topic == "tick" for message in bus.poll(0.1)), timeout_s
+                )
                 return bus
             except RunError:
                 if time.monotonic() > deadline:

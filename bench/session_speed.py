@@ -1,0 +1,81 @@
+"""How fast whole sessions run, with network, bus, recorder and protocol, beside limit and stock."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+import h5py
+import numpy as np
+
+from bench.parts import Limit, limit, stock_ms
+from rig.messages import TICK_S
+
+ROOT = Path(__file__).resolve().parents[1]
+ARENAS = ("corridor", "gaps", "forage", "escape", "two_tap")
+
+
+@dataclass(frozen=True)
+class Speed:
+    """One arena's row: milliseconds a tick or step, all from one run.
+
+    The plain corridor has no stock environment of its own: it is held against stock gaps.
+    """
+
+    task: str
+    session_ms: float
+    limit: Limit
+    stock_ms: float
+
+    @property
+    def times_limit(self) -> float:
+        """Session against the limit; 1 would be no overhead at all."""
+        return self.session_ms / self.limit.total_ms
+
+    @property
+    def times_real_time(self) -> float:
+        """How many seconds of animal time pass in a second."""
+        return TICK_S * 1e3 / self.session_ms
+
+    @property
+    def times_stock(self) -> float:
+        """How many times as many ticks a second as dm_control's environment takes steps."""
+        return self.stock_ms / self.session_ms
+
+
+def session_ms(task: str, subject: str, animal_s: float) -> float:
+    """Mean wall milliseconds a tick of a real session at --pace max, arena compilation left out."""
+    text = (ROOT / "protocols" / "first_light.yaml").read_text()
+    text = text.replace("task: corridor", f"task: {task}").replace("trial_s: 5 ", "trial_s: 0 ")
+    text = text.replace("subject: runner", f"subject: {subject}")
+    with tempfile.TemporaryDirectory() as folder:
+        protocol, out = Path(folder) / "bench.yaml", Path(folder) / "bench.nwb"
+        protocol.write_text(text)
+        command = [sys.executable, "-m", "cli", "run", str(protocol), "--out", str(out)]
+        command += ["--seed", "1", "--duration", str(animal_s), "--pace", "max"]
+        subprocess.run(command, cwd=ROOT, check=True, capture_output=True)
+        with h5py.File(out) as file:
+            wall_s = file["processing/rig/wall_s/data"][:]
+            first = file["processing/rig/first/data"][:].astype(bool)
+    steps = np.diff(wall_s)[~first[1:]]  # a trial's first tick comes after a compilation
+    return float(steps[25:].mean() * 1e3)
+
+
+def measure(subject: str, seconds: float) -> list[Speed]:
+    """Every arena's row; `seconds` is how long each part is timed."""
+    rows = []
+    for task in ARENAS:
+        stock = "gaps" if task == "corridor" else task
+        rows.append(
+            Speed(
+                task,
+                session_ms(task, subject, animal_s=max(4.0, 3 * seconds)),
+                limit(task, subject, seconds),
+                stock_ms(stock, seconds),
+            )
+        )
+        print(f"  {task} measured", file=sys.stderr)
+    return rows
