@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 import tempfile
@@ -12,6 +13,7 @@ import h5py
 import numpy as np
 
 from bench.parts import Limit, limit, stock_ms
+from rig.errors import RunError
 from rig.messages import TICK_S
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -49,14 +51,17 @@ class Speed:
 def session_ms(task: str, subject: str, animal_s: float) -> float:
     """Mean wall milliseconds a tick of a real session at --pace max, arena compilation left out."""
     text = (ROOT / "protocols" / "first_light.yaml").read_text()
-    text = text.replace("task: corridor", f"task: {task}").replace("trial_s: 5 ", "trial_s: 0 ")
+    text = text.replace("task: corridor", f"task: {task}")
     text = text.replace("subject: runner", f"subject: {subject}")
+    text = re.sub(r"(?m)^trial_s:.*$", "", text)  # one long trial
     with tempfile.TemporaryDirectory() as folder:
         protocol, out = Path(folder) / "bench.yaml", Path(folder) / "bench.nwb"
         protocol.write_text(text)
         command = [sys.executable, "-m", "cli", "run", str(protocol), "--out", str(out)]
         command += ["--seed", "1", "--duration", str(animal_s), "--pace", "max"]
-        subprocess.run(command, cwd=ROOT, check=True, capture_output=True)
+        done = subprocess.run(command, cwd=ROOT, check=False, capture_output=True, text=True)
+        if done.returncode:
+            raise RunError(f"The session in {task} failed: {done.stderr.strip().splitlines()[-1]}")
         with h5py.File(out) as file:
             wall_s = file["processing/rig/wall_s/data"][:]
             first = file["processing/rig/first/data"][:].astype(bool)

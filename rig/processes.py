@@ -45,12 +45,15 @@ class ChildProcess:
         return self._process.poll()
 
     def last_words(self) -> str:
-        """The last line of its log, which is where its one sentence is when it failed."""
+        """Why it failed: the last line of its log is its one sentence, or the error it stumbled over."""
         try:
-            lines = self._log.read_text(errors="replace").strip().splitlines()
+            log = self._log.read_text(errors="replace").strip()
         except OSError:
             return ""
-        return lines[-1] if lines else ""
+        last = log.splitlines()[-1] if log else ""
+        if "Traceback (most recent call last)" in log:
+            return f"The {self.name} process stumbled over an error of its own: {last}."
+        return last
 
     def end(self, wait_s: float = 5.0) -> None:
         """Asks it to end (SIGTERM), waits, and kills it if it does not."""

@@ -11,7 +11,6 @@ import h5py
 import numpy as np
 import pytest
 from nwbinspector import Importance, inspect_nwbfile
-from rodent_rig import FIRST_LIGHT, ROOT, RunningRig, rodent_rig, wait_for
 
 import recorder
 from recorder.replay import ReplaySource
@@ -19,6 +18,7 @@ from rig.client import BusClient
 from rig.errors import RunError
 from rig.messages import Answer, Event, Message, Tick
 from rig.session_directory import running_sessions
+from tests.rodent_rig import FIRST_LIGHT, ROOT, RunningRig, rodent_rig, wait_for
 
 STIMULUS_EACH_TIME = """
 protocol: every-half-second
