@@ -302,7 +302,7 @@ def tables_of(description: Description) -> tuple[Table, ...]:
         ),
         Table(
             "events",
-            "processing/rig",
+            "processing/record",
             "What began and ended, in the words of the engine.",
             (
                 Column("answer_tick", "<i8", "Tick whose answer brought it."),
@@ -321,7 +321,7 @@ def tables_of(description: Description) -> tuple[Table, ...]:
         ),
         Table(
             "interventions",
-            "processing/rig",
+            "processing/record",
             "What acted on units, tick by tick: applied = gain * natural + value.",
             (
                 Column(
@@ -337,7 +337,7 @@ def tables_of(description: Description) -> tuple[Table, ...]:
         ),
         Table(
             "log",
-            "processing/rig",
+            "processing/record",
             "Errors and notes, of the session and of the recorder.",
             (
                 Column("tick", "<i8", "Tick after which it was noted."),

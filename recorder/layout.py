@@ -19,6 +19,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
+from recorder.contents import tables_of
 from rig.messages import Array, Description
 
 LAYOUT_VERSION = 1
@@ -127,3 +128,14 @@ def started_at(description: Description) -> datetime:
 def versions_text(description: Description) -> str:
     """The versions of the programs, as JSON."""
     return json.dumps(description.versions, sort_keys=True)
+
+
+def drop_empty_tables(file: h5py.File, description: Description) -> None:
+    """Takes the tables without rows out of a file that grows no more.
+
+    nwbinspector (0.7) fails on an empty table. Each removal is one small write; a reader takes a missing
+    table for an empty one.
+    """
+    for table in tables_of(description):
+        if table.path in file and len(file[f"{table.path}/id"]) == 0:
+            del file[table.path]

@@ -18,10 +18,8 @@ from rig.messages import Array, Description
 
 _MODULES = {
     "processing/behavior": ("behavior", "Body state, and how sure the detectors are."),
-    "processing/rig": (
-        "rig",
-        "Clock, latencies, events and interventions of the rig, and its log.",
-    ),
+    "processing/rig": ("rig", "The rig's clock and latencies; names of units and columns."),
+    "processing/record": ("record", "Events, interventions, and the recorder's log."),
 }
 
 
@@ -57,7 +55,8 @@ def session_objects(
             nwb.add_scratch(made_table)
         else:
             modules[table.folder].add(made_table)
-    nwb.add_scratch(_assets(assets))
+    if assets:
+        nwb.add_scratch(_assets(assets))
     nwb.add_scratch(
         note_of(description, session, camera),
         name="session",

@@ -16,6 +16,7 @@ import os
 import signal
 import sys
 import time
+import traceback
 from collections.abc import Mapping
 from pathlib import Path
 from types import FrameType
@@ -215,6 +216,10 @@ def main(arguments: list[str] | None = None) -> int:
         recorder.fail(str(problem))
         print(problem, file=sys.stderr)
         status = 2 if isinstance(problem, UserError) else 1
+    except Exception as problem:
+        recorder.fail(f"The recorder failed ({type(problem).__name__}: {problem}).")
+        traceback.print_exc()
+        status = 1
     recorder.leave()
     return status
 

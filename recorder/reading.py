@@ -12,6 +12,7 @@ was killed is repaired first.
 
 from __future__ import annotations
 
+import time
 from functools import cached_property
 from pathlib import Path
 from types import TracebackType
@@ -65,10 +66,16 @@ def open_recording(path: Path | str) -> Recording:
             state = "unrecovered"
     elif superblock.is_being_written(path):
         state = "live"
-    try:
-        file = h5py.File(path, "r", swmr=state in ("live", "unrecovered"))
-    except (OSError, RuntimeError) as problem:
-        raise UserError(f"{path} cannot be read as a recording: {reason(problem)}.") from None
+    for wait_s in (0.05, 0.2, 0.0):
+        try:
+            file = h5py.File(path, "r", swmr=state in ("live", "unrecovered"))
+            break
+        except (OSError, RuntimeError) as problem:
+            # a recorder that is just closing the file keeps it to itself for a moment
+            failure = problem
+            time.sleep(wait_s)
+    else:
+        raise UserError(f"{path} cannot be read as a recording: {reason(failure)}.")
     return Recording(path, file, state)
 
 
@@ -253,13 +260,13 @@ class Recording:
     @property
     def events(self) -> list[tuple[int, Event]]:
         """Every event, with the tick whose answer brought it."""
-        self._refresh_group("processing/rig/events")
+        self._refresh_group("processing/record/events")
         return read_events(self.file)
 
     @property
     def log(self) -> tuple[LogEntry, ...]:
         """What the recorder noted: faults, gaps, how the session ended, whether it was repaired."""
-        return read_log(self._table("processing/rig/log"))
+        return read_log(self._table("processing/record/log"))
 
     @property
     def faults(self) -> tuple[tuple[int, Fault], ...]:
@@ -291,12 +298,8 @@ class Recording:
     @cached_property
     def assets(self) -> dict[str, Array]:
         """The files that the models name: uint8 arrays by file name."""
-        group = self.file["scratch/assets"]
-        names = group["file_name"].asstr()[:] if len(group["file_name"]) else []
-        ends = group["content_index"][:].astype(np.int64)
-        content = group["content"][:].astype(np.uint8)
-        parts = np.split(content, ends[:-1]) if len(ends) else []
-        return {str(name): part for name, part in zip(names, parts, strict=True)}
+        rows = TableRows(self.file.get("scratch/assets"))
+        return dict(zip(rows.plain_texts("file_name"), rows.ragged("content"), strict=True))
 
     @cached_property
     def nwb(self) -> NWBFile:
@@ -334,11 +337,11 @@ class Recording:
 
     def _table(self, path: str) -> TableRows:
         self._refresh_group(path)
-        return TableRows(self.file[path])
+        return TableRows(self.file.get(path))
 
     def _refresh_group(self, path: str) -> None:
         if self.file.swmr_mode:
-            for dataset in self.file[path].values():
+            for dataset in self.file.get(path, {}).values():
                 dataset.id.refresh()
 
     def _units_of(self, layer: str | None) -> tuple[int, int]:

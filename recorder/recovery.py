@@ -20,7 +20,15 @@ import numpy as np
 from recorder import superblock
 from recorder.appending import TableAppender
 from recorder.contents import series_of, tables_of
-from recorder.layout import LIBVER, TICK, TIMESTAMPS, SessionNote, is_fill, read_note
+from recorder.layout import (
+    LIBVER,
+    TICK,
+    TIMESTAMPS,
+    SessionNote,
+    drop_empty_tables,
+    is_fill,
+    read_note,
+)
 from recorder.spans import Spans
 from recorder.tables import read_events
 from recorder.writer import reason
@@ -132,27 +140,59 @@ def _repair(copy: Path, path: Path) -> RecoveryReport:
         last_tick = int(file[TICK][n_rows - 1]) if n_rows else -1
         first_tick = int(file[TICK][0]) if n_rows else -1
         tables = tables_of(note.description)
-        for table in tables:
-            _trim_table(file[table.path], table.path, last_tick)
-        appenders = {table.name: TableAppender(file, table) for table in tables}
-        n_ended = _end_trials(file["intervals/trials"], note, last_tick)
-        spans = _again(file, note, appenders, first_tick)
-        n_ended += spans.n_open
-        spans.end_all(last_tick + 1)
+        n_ended = 0
+        if all(table.path in file for table in tables):
+            for table in tables:
+                _trim_table(file[table.path], table.path, last_tick)
+            n_ended = _complete(file, note, first_tick, last_tick)
+        # else the recorder was killed after it had completed the tables and begun to drop empty ones
         report = RecoveryReport(path, True, n_rows, n_dropped, n_ended)
-        appenders["log"].append(
-            kind="recovery",
-            tick=last_tick,
-            sequence=-1,
-            text=(
-                "The recorder was killed and the file repaired: "
-                f"{n_rows} ticks are whole, {n_dropped} incomplete rows at the end were dropped, "
-                f"{n_ended} open intervals ended there."
-            ).encode(),
-        )
-        for name in ("behaviours", "stimuli", "log"):
-            appenders[name].write()
+        _note_recovery(file, note, report, last_tick)
+        drop_empty_tables(file, note.description)
     return report
+
+
+def _complete(file: h5py.File, note: SessionNote, first_tick: int, last_tick: int) -> int:
+    """Makes the intervals anew from the events, and ends what is open. How much was."""
+    appenders = {
+        table.name: TableAppender(file, table)
+        for table in tables_of(note.description)
+        if table.folder == "intervals"
+    }
+    n_ended = _end_trials(file["intervals/trials"], note, last_tick)
+    spans = Spans(
+        appenders["behaviours"],
+        appenders["stimuli"],
+        appenders["trials"],
+        note.description.tick_s,
+        first_tick,
+    )
+    for _, event in read_events(file):
+        spans.add(event)
+    n_ended += spans.n_open
+    spans.end_all(last_tick + 1)
+    appenders["behaviours"].write()
+    appenders["stimuli"].write()
+    return n_ended
+
+
+def _note_recovery(
+    file: h5py.File, note: SessionNote, report: RecoveryReport, last_tick: int
+) -> None:
+    for table in tables_of(note.description):
+        if table.name == "log" and table.path in file:
+            log = TableAppender(file, table)
+            log.append(
+                kind="recovery",
+                tick=last_tick,
+                sequence=-1,
+                text=(
+                    "The recorder was killed and the file repaired: "
+                    f"{report.n_ticks} ticks are whole, {report.n_dropped} incomplete rows at the end "
+                    f"were dropped, {report.n_ended} open intervals ended there."
+                ).encode(),
+            )
+            log.write()
 
 
 def _trim_series(file: h5py.File, note: SessionNote, size: int) -> tuple[int, int]:
@@ -226,19 +266,3 @@ def _end_trials(group: h5py.Group, note: SessionNote, last_tick: int) -> int:
             np.isnan(stops) | (stops > ends[-1]), np.maximum(ends, group["start_time"][:]), stops
         )
     return n_open
-
-
-def _again(
-    file: h5py.File, note: SessionNote, appenders: dict[str, TableAppender], first_tick: int
-) -> Spans:
-    """The intervals of behaviours and stimuli as the recorded events make them."""
-    spans = Spans(
-        appenders["behaviours"],
-        appenders["stimuli"],
-        appenders["trials"],
-        note.description.tick_s,
-        first_tick,
-    )
-    for _, event in read_events(file):
-        spans.add(event)
-    return spans

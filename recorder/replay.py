@@ -219,7 +219,9 @@ class ReplaySource:
         return self._message(content, tick, row["answer_sequence"], arrays)
 
     def _answer_ticks(self, table: str) -> Array:
-        return TableRows(self.recording.file[f"processing/rig/{table}"]).column("answer_tick")
+        return TableRows(self.recording.file.get(f"processing/record/{table}")).column(
+            "answer_tick"
+        )
 
     def _events(self, first: int, last: int) -> dict[int, tuple[Event, ...]]:
         start, stop = np.searchsorted(self._event_ticks, [first, last + 1]).tolist()
@@ -235,7 +237,7 @@ class ReplaySource:
         start, stop = np.searchsorted(self._intervention_ticks, [first, last + 1]).tolist()
         found: dict[int, list[tuple[Intervention, Array, Array, Array]]] = {}
         if stop > start:
-            rows = TableRows(self.recording.file["processing/rig/interventions"])
+            rows = TableRows(self.recording.file["processing/record/interventions"])
             for tick, *names, units, gain, value in zip(
                 rows.column("answer_tick", start, stop).tolist(),
                 rows.names("stimulus", start, stop),

@@ -56,29 +56,40 @@ class LogEntry:
 class TableRows:
     """A table of an open recording, read when asked; codes come back as names.
 
-    `n_rows` counts the rows that are whole in all columns when this is made.
+    `n_rows` counts the rows that are whole in all columns when this is made. A table that is not in the
+    file, because it would have been empty, has none.
     """
 
-    def __init__(self, group: h5py.Group) -> None:
-        self._group = group
-        self._ragged = {name.removesuffix("_index") for name in group if name.endswith("_index")}
+    def __init__(self, group: h5py.Group | None) -> None:
+        self._group = group or {}
+        self._ragged = {
+            name.removesuffix("_index") for name in self._group if name.endswith("_index")
+        }
         self._names = {
-            name.removesuffix("_elements"): [_text(each) for each in group[name][:]]
-            for name in group
+            name.removesuffix("_elements"): [_text(each) for each in self._group[name][:]]
+            for name in self._group
             if name.endswith("_elements")
         }
-        plain = [name for name in group if name not in self._ragged and "_elements" not in name]
-        self.n_rows = min(len(group[name]) for name in plain)
+        plain = [
+            name
+            for name in self._group
+            if name not in self._ragged and not name.endswith("_elements")
+        ]
+        self.n_rows = min((len(self._group[name]) for name in plain), default=0)
 
     def column(self, name: str, first: int = 0, last: int | None = None) -> Array:
         """The numbers of a column in rows first ≤ row < last."""
         stop = self.n_rows if last is None else min(last, self.n_rows)
-        values: Array = self._group[name][first:stop]
+        values: Array = self._group[name][first:stop] if self.n_rows else np.zeros(0, np.int64)
         return values
+
+    def plain_texts(self, name: str) -> list[str]:
+        """The texts of a column that does not grow."""
+        return [_text(each) for each in self.column(name)]
 
     def names(self, name: str, first: int = 0, last: int | None = None) -> list[str]:
         """The names that a column of codes stands for."""
-        names = self._names[name]
+        names = self._names.get(name, [])
         return [names[code] if code < len(names) else "" for code in self.column(name, first, last)]
 
     def ragged(self, name: str, first: int = 0, last: int | None = None) -> list[Array]:
@@ -110,7 +121,7 @@ def read_intervals(rows: TableRows, table: str, now_s: float) -> tuple[Interval,
     }
     stimuli = table == "stimuli"
     shams = rows.column("sham").tolist() if stimuli else [0] * rows.n_rows
-    return tuple(
+    found = (
         Interval(
             name=name,
             start_s=float(starts[k]),
@@ -121,6 +132,7 @@ def read_intervals(rows: TableRows, table: str, now_s: float) -> tuple[Interval,
         )
         for k, name in enumerate(rows.names("stimulus" if stimuli else "behaviour"))
     )
+    return tuple(sorted(found, key=lambda each: each.start_s))
 
 
 def read_trials(rows: TableRows, now_s: float) -> tuple[Trial, ...]:
@@ -153,7 +165,7 @@ def read_events(
     file: h5py.File, first: int = 0, last: int | None = None
 ) -> list[tuple[int, Event]]:
     """The events in rows first ≤ row < last of a recording, each with the tick whose answer brought it."""
-    rows = TableRows(file["processing/rig/events"])
+    rows = TableRows(file.get("processing/record/events"))
 
     def numbers(name: str) -> list[Any]:
         values: list[Any] = rows.column(name, first, last).tolist()

@@ -69,6 +69,7 @@ class Writer:
         self.error = ""
         self.ticks_on_disk = 0
         self.last_tick_on_disk = -1
+        self._description = description
         self._tick_s = description.tick_s
         self._expected: dict[str, int] = {}
         self._models: dict[str, int] = {}
@@ -84,7 +85,8 @@ class Writer:
             self._open_appenders(description, camera)
             self._file.swmr_mode = True
             self._descriptor = int(self._file.id.get_vfd_handle())
-            superblock.hold_writing_lock(self._descriptor)
+            self._lock = partial.open("rb+")
+            superblock.hold_writing_lock(self._lock.fileno())
             _give_name(partial, path, overwrite)
         except (OSError, RuntimeError) as problem:
             with contextlib.suppress(OSError):
@@ -148,7 +150,7 @@ class Writer:
         self.flush()
         self._closed = True
         try:
-            self._file.close()
+            self._close_file()
         except (OSError, RuntimeError) as problem:
             raise self._failed(reason(problem)) from None
 
@@ -329,7 +331,17 @@ class Writer:
             os.fsync(self._descriptor)
             self.ticks_on_disk = self._series.n_written
             self.last_tick_on_disk = last_tick if self.ticks_on_disk else -1
-            self._file.close()
+            self._close_file()
+
+    def _close_file(self) -> None:
+        """Ends the writing. The file is whole before and after the empty tables are dropped."""
+        self._file.close()
+        with contextlib.suppress(FileNotFoundError):
+            if os.path.samestat(os.stat(self.path), self._place):
+                with h5py.File(self.path, "r+", libver=layout.LIBVER) as file:
+                    layout.drop_empty_tables(file, self._description)
+            os.fsync(self._lock.fileno())
+        self._lock.close()
 
     def _failed(self, why: str) -> RunError:
         self._closed = True
