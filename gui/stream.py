@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import threading
 import time
+import traceback
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -36,6 +37,7 @@ BATCH_INTERVAL_S = 1 / 30
 MAX_PENDING_TICKS = 1500
 SILENCE_S = 2.0
 JOIN_TIMEOUT_S = 90.0
+ATTACH_TIMEOUT_S = 20.0
 
 
 @dataclass
@@ -129,9 +131,15 @@ class Stream(QObject):
     def _work(self) -> None:
         try:
             self._run()
-        except (RunError, UserError, OSError) as problem:
-            if not self._closing.is_set():
-                self.failed.emit(str(problem))
+        except (RunError, UserError) as problem:
+            self._fail(str(problem))
+        except Exception as problem:  # a defect of ours: said in the window, whole on the terminal
+            traceback.print_exc()
+            self._fail(f"An unexpected problem: {type(problem).__name__}: {problem}")
+
+    def _fail(self, sentence: str) -> None:
+        if not self._closing.is_set():
+            self.failed.emit(sentence)
 
     def _run(self) -> None:
         raise NotImplementedError
@@ -207,48 +215,54 @@ class LiveStream(Stream):
             self.progress.emit("Starting the animal…")
             self.session = self._start_session()
         self.progress.emit("Joining the session…")
-        client = self._attach()
-        if client is None:
-            return
-        with client:
-            if self._join(client):
+        client = self._join()
+        if client is not None:
+            with client:
                 self.joined.emit(self.session)
                 self._follow(client)
 
-    def _attach(self) -> BusClient | None:
-        deadline = time.monotonic() + 10.0
-        while not self._closing.is_set():
+    def _attach(self) -> BusClient:
+        deadline = time.monotonic() + ATTACH_TIMEOUT_S
+        while True:
             try:
                 return BusClient.attach(self.session)
             except RunError:
-                if time.monotonic() > deadline:
+                if time.monotonic() > deadline or self._closing.is_set():
                     raise
                 self._closing.wait(0.1)
-        return None
 
-    def _join(self, client: BusClient) -> bool:
-        """Waits until the session can say what it is, showing meanwhile how its processes come up."""
+    def _join(self) -> BusClient | None:
+        """Waits until the session can say what it is, showing meanwhile how its processes come up.
+
+        Every attempt is a client of its own, because a client passes nothing on twice: what one has
+        polled while waiting would be missing from its later join.
+        """
         deadline = time.monotonic() + JOIN_TIMEOUT_S
-        while not self._closing.is_set():
-            batch = Batch()
-            try:
-                batch.add(client.join(2.0))
-            except RunError:
-                self._still_there()
-            if batch.description is not None and batch.assets is not None and batch.episodes:
-                while not self._hand(batch, clear=True) and not self._closing.is_set():
-                    self._shown.wait(0.1)
-                return True
-            if time.monotonic() > deadline:
-                raise RunError(f"The session did not start within {JOIN_TIMEOUT_S:.0f} s.")
-            waiting = Batch()
-            waiting.add(client.poll(0.2))
-            waiting.ticks.clear()
-            waiting.answers.clear()
-            self._hand(waiting)
-            if waiting.end is not None:
-                return False
-        return False
+        with self._attach() as listener:
+            while not self._closing.is_set() and time.monotonic() < deadline:
+                client = self._attach()
+                batch = Batch()
+                try:
+                    batch.add(client.join(5.0))
+                except RunError:
+                    self._still_there()
+                if batch.description is not None and batch.assets is not None and batch.episodes:
+                    while not self._hand(batch, clear=True) and not self._closing.is_set():
+                        self._shown.wait(0.1)
+                    return client
+                client.close()
+                waiting = Batch()
+                waiting.add(listener.poll(0.2))
+                waiting.ticks.clear()
+                waiting.answers.clear()
+                waiting.episodes.clear()
+                if not waiting.empty:
+                    self._hand(waiting)
+                if waiting.end is not None:
+                    return None
+        if self._closing.is_set():
+            return None
+        raise RunError(f"The session did not start within {JOIN_TIMEOUT_S:.0f} s.")
 
     def _follow(self, client: BusClient) -> None:
         batch = Batch()
