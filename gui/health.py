@@ -49,12 +49,12 @@ class _Elided(QLabel):
 
     def __init__(self, text: str = "") -> None:
         super().__init__(text)
-        self._full = text
+        self.full_text = text
         self.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
 
     def set_full_text(self, text: str) -> None:
         """The text to show as much of as there is room for."""
-        self._full = text
+        self.full_text = text
         self.setToolTip(text)
         self._fit()
 
@@ -66,7 +66,7 @@ class _Elided(QLabel):
         metrics = self.fontMetrics()
         self.setText(
             metrics.elidedText(
-                self._full,
+                self.full_text,
                 Qt.TextElideMode.ElideMiddle,
                 max(self.width() - 2 - max(self.indent(), 0), 0),
             )
@@ -197,8 +197,9 @@ class HealthPanel(QFrame):
         super().__init__(parent)
         self.setObjectName("panel")
         self._theme = theme
-        self._values: dict[str, QLabel] = {}
+        self._values: dict[str, _Elided] = {}
         self._names: dict[str, QLabel] = {}
+        self._roles: dict[str, str] = {}
         grid = QGridLayout(self)
         grid.setContentsMargins(10, 6, 10, 6)
         grid.setHorizontalSpacing(10)
@@ -218,9 +219,7 @@ class HealthPanel(QFrame):
 
     def value(self, key: str) -> str:
         """The text shown for one of `ROWS`."""
-        label = self._values[key]
-        assert isinstance(label, _Elided)
-        return label._full
+        return self._values[key].full_text
 
     def describe(self, description: Description) -> None:
         """What the session is."""
@@ -238,19 +237,17 @@ class HealthPanel(QFrame):
         """The supervisor's word on everything."""
         self._set("factor", f"{status.realtime_factor:.2f} ×")
         share = 100.0 * status.overruns / max(status.ticks, 1)
-        colour = self._theme.warning if share > 1.0 else self._theme.text
-        self._set("overruns", f"{status.overruns} ({share:.1f} %)", colour)
+        role = "warning" if share > 1.0 else "text"
+        self._set("overruns", f"{status.overruns} ({share:.1f} %)", role)
         for process, state in status.processes.items():
             if f"process_{process}" in self._values:
                 words = STATE_WORDS.get(state, state)
-                colour = {"dead": self._theme.alarm, "alive": self._theme.good}.get(
-                    state, self._theme.text
-                )
-                self._set(f"process_{process}", words, colour)
+                role = {"dead": "alarm", "alive": "good"}.get(state, "text")
+                self._set(f"process_{process}", words, role)
         report = status.recorder
         if report is not None:
-            colour = self._theme.alarm if report.state == "failed" else self._theme.text
-            self._set("disk", f"to tick {report.last_tick} ({report.state})", colour)
+            role = "alarm" if report.state == "failed" else "text"
+            self._set("disk", f"{report.ticks_on_disk} ticks", role)
 
     def show_processes(self, shown: bool) -> None:
         """A recording has no processes and no pace; a session has."""
@@ -261,15 +258,20 @@ class HealthPanel(QFrame):
     def set_theme(self, theme: Theme) -> None:
         """Recolours."""
         self._theme = theme
+        for key in self._values:
+            self._colour(key)
 
-    def _set(self, key: str, text: str, colour: str = "") -> None:
+    def _set(self, key: str, text: str, role: str = "text") -> None:
         label = self._values[key]
-        assert isinstance(label, _Elided)
-        if text != label._full:
+        if text != label.full_text:
             label.set_full_text(text)
-        sheet = f"color: {colour or self._theme.text};"
-        if label.styleSheet() != sheet:
-            label.setStyleSheet(sheet)
+        if self._roles.get(key) != role:
+            self._roles[key] = role
+            self._colour(key)
+
+    def _colour(self, key: str) -> None:
+        colour = getattr(self._theme, self._roles.get(key, "text"))
+        self._values[key].setStyleSheet(f"color: {colour};")
 
 
 class Banner(QFrame):

@@ -69,7 +69,7 @@ class Layout:
         window = self._window
         screen = window.screen()
         room = screen.availableSize() if screen is not None else QSize(1280, 720)
-        window.resize(min(1720, room.width()), min(1000, room.height()))
+        window.resize(min(1920, room.width()), min(1080, room.height()))
         geometry, layout = settings.value("geometry"), settings.value("layout")
         if geometry is not None:
             window.restoreGeometry(geometry)

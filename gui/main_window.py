@@ -301,8 +301,11 @@ class MainWindow(QMainWindow):
     def _refused(self, verb: str, sentence: str) -> None:
         key = "record" if verb == self._asked else f"refused {verb}"
         self._asked = "" if verb == self._asked else self._asked
-        if verb == "stop" and self._phase in ("ended", "ending"):
+        if verb == "stop" and self._phase == "ended":
             return
+        if verb == "stop":
+            self._close_at_end = False
+            self._set_phase("live" if self._tick >= 0 else "starting")
         self.banner.tell(key, sentence)
         self._judge()
 

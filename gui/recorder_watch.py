@@ -37,13 +37,14 @@ class RecorderWatch:
         self._process = "off"
         self._changed_s = 0.0
         self._heard_s = 0.0
+        self._judged_s = 0.0
         self._newest_tick = -1
         self._ended = False
 
     @property
     def on(self) -> bool:
-        """Whether the recorder's last word was that it is recording."""
-        return self.report is not None and self.report.state == "recording"
+        """Whether a recorder lives whose last word was that it is recording."""
+        return self._alive and self.report is not None and self.report.state == "recording"
 
     def hear(self, status: Status, now_s: float) -> None:
         """Takes in a status."""
@@ -52,6 +53,10 @@ class RecorderWatch:
         if status.recorder != self.report:
             self.report = status.recorder
             self._changed_s = now_s
+
+    @property
+    def _alive(self) -> bool:
+        return self._process in ("starting", "alive") and not self._ended
 
     def see(self, tick: int) -> None:
         """Notes how far the animal has come."""
@@ -62,7 +67,13 @@ class RecorderWatch:
         self._ended = True
 
     def judge(self, now_s: float) -> Verdict:
-        """What is true now, as far as the recorder has said."""
+        """What is true now, as far as the recorder has said; to be called several times a second."""
+        deaf_s = now_s - self._judged_s
+        if deaf_s > STALE_S:
+            # The window itself stood still and heard nobody: that time says nothing of the recorder.
+            self._heard_s += deaf_s
+            self._changed_s += deaf_s
+        self._judged_s = now_s
         report = self.report
         if report is None:
             return Verdict("idle", "Not recording")
@@ -86,7 +97,7 @@ class RecorderWatch:
             return f"The recorder says {report.state!r}, which this window does not know."
         if self._ended:
             return "THE SESSION ENDED BEFORE THE RECORDING WAS CLOSED"
-        if self._process == "dead":
+        if not self._alive:
             return "THE RECORDER HAS DIED"
         silent_s = now_s - self._heard_s
         stale_s = now_s - self._changed_s

@@ -186,11 +186,14 @@ class LiveStream(Stream):
         self.session = session or ""
         self._start_session = start_session
         self._commands = ThreadPoolExecutor(1, thread_name_prefix="commands")
+        self._early: list[tuple[str, dict[str, Any]]] = []
 
     def command(self, verb: str, **args: Any) -> None:
-        """Sends a command without waiting for its answer."""
+        """Sends a command without waiting for its answer; to a session that is starting, when it can hear."""
         if self.session:
             self._commands.submit(self._command, verb, args)
+        else:
+            self._early.append((verb, args))
 
     def close(self) -> None:
         """Leaves the session; it goes on."""
@@ -214,6 +217,8 @@ class LiveStream(Stream):
                 raise RunError("There is no session to follow and nothing to start one with.")
             self.progress.emit("Starting the animal…")
             self.session = self._start_session()
+            for verb, args in self._early:
+                self._commands.submit(self._command, verb, args)
         self.progress.emit("Joining the session…")
         client = self._join()
         if client is not None:

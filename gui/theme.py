@@ -236,14 +236,4 @@ def _style_sheet(t: Theme) -> str:
     QFrame#banner {{ background: {t.alarm_dim}; border: 1px solid {t.alarm}; border-radius: 4px; }}
     QFrame#banner QLabel {{ color: {t.text}; }}
     QFrame#banner[kind="note"] {{ background: {t.raised}; border: 1px solid {t.line}; }}
-    QComboBox {{ background: {t.raised}; border: 1px solid {t.line}; border-radius: 4px;
-        padding: 3px 8px; }}
-    QComboBox QAbstractItemView {{ background: {t.panel}; border: 1px solid {t.line}; }}
-    QSlider::groove:horizontal {{ height: 4px; background: {t.line}; border-radius: 2px; }}
-    QSlider::sub-page:horizontal {{ background: {t.accent}; border-radius: 2px; }}
-    QSlider::handle:horizontal {{ background: {t.text}; width: 12px; margin: -5px 0;
-        border-radius: 6px; }}
-    QSlider::handle:horizontal:disabled {{ background: {t.muted}; }}
-    QStatusBar {{ color: {t.muted}; }}
-    QStatusBar::item {{ border: none; }}
     """

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import deque
+
 import pyqtgraph as pg
 from PyQt6.QtCore import QPointF, QRectF, Qt, pyqtSignal
 from PyQt6.QtGui import QColor, QFont
@@ -20,7 +22,7 @@ from gui.ethogram import Ethogram
 from gui.raster import KINDS, WINDOW_TICKS, Z_RANGE, Raster
 from gui.stream import Batch
 from gui.theme import Theme, activity_colours
-from rig.messages import Description
+from rig.messages import Description, Tick
 
 AXIS_WIDTH_PX = 78
 ROW_HEIGHT_PX = 19
@@ -36,6 +38,9 @@ class Timeline(QFrame):
         self.setObjectName("bar")
         self._theme = theme
         self._dirty = False
+        self._tick_s = 0.02
+        self._trial_starts: deque[int] = deque(maxlen=WINDOW_TICKS)
+        self._trial_lines: list[tuple[pg.InfiniteLine, pg.InfiniteLine]] = []
         self.frozen = False
 
         title = QLabel("Activity of the network's units")
@@ -100,6 +105,7 @@ class Timeline(QFrame):
         """Forgets what was shown; what comes next does not follow it."""
         self.raster.clear()
         self.ethogram.clear()
+        self._trial_starts.clear()
 
     def take(self, batch: Batch) -> None:
         """Takes in a batch, without drawing."""
@@ -109,6 +115,9 @@ class Timeline(QFrame):
         if batch.ticks or batch.answers:
             self.raster.add(batch.ticks)
             self.ethogram.add(batch.answers, batch.ticks)
+            for message in batch.ticks:
+                if isinstance(message.content, Tick) and message.content.first:
+                    self._trial_starts.append(message.tick)
             self._dirty = True
 
     def draw(self) -> None:
@@ -118,6 +127,7 @@ class Timeline(QFrame):
         self._dirty = False
         self.raster.draw()
         self.ethogram.draw()
+        self._draw_trials()
         self._follow_to(self.raster.last_tick + 1)
 
     def set_frozen(self, frozen: bool) -> None:
@@ -143,6 +153,9 @@ class Timeline(QFrame):
                 axis.setTextPen(pg.mkPen(QColor(theme.text)))
         self.raster.set_theme(theme)
         self.ethogram.set_theme(theme)
+        for pair in self._trial_lines:
+            for line in pair:
+                line.setPen(pg.mkPen(QColor(theme.text), width=1, style=Qt.PenStyle.DotLine))
         self._bar_image.setImage(
             activity_colours(theme, 255)[:, None, :], autoLevels=False, levels=(0, 255)
         )
@@ -174,12 +187,28 @@ class Timeline(QFrame):
         axis.setStyle(tickLength=0)
         self._bar_plot.setFixedWidth(44)
         self._bar_plot.setMouseEnabled(False, False)
-        self._bar_plot.setRange(QRectF(0, -Z_RANGE, 1, 2 * Z_RANGE), padding=0)
+        self._bar_plot.setRange(QRectF(0, -1.1 * Z_RANGE, 1, 2.2 * Z_RANGE), padding=0)
         self._bar_plot.addItem(self._bar_image)
         self._bar_plot.setToolTip(
             "Standard deviations from each unit's own mean over about the last minute"
         )
-        self._tick_s = 0.02
+
+    def _draw_trials(self) -> None:
+        """A dotted line through both plots where a trial begins."""
+        oldest = self.raster.last_tick + 1 - WINDOW_TICKS
+        starts = [tick for tick in self._trial_starts if tick > oldest]
+        while len(self._trial_lines) < len(starts):
+            pen = pg.mkPen(QColor(self._theme.text), width=1, style=Qt.PenStyle.DotLine)
+            pair = (pg.InfiniteLine(angle=90, pen=pen), pg.InfiniteLine(angle=90, pen=pen))
+            for plot, line in zip((self._raster_plot, self._ethogram_plot), pair, strict=True):
+                line.setOpacity(0.6)
+                plot.addItem(line, ignoreBounds=True)
+            self._trial_lines.append(pair)
+        for k, pair in enumerate(self._trial_lines):
+            for line in pair:
+                line.setVisible(k < len(starts))
+                if k < len(starts):
+                    line.setValue(starts[k] * self._tick_s)
 
     def _follow_to(self, tick: int) -> None:
         end_s = tick * self._tick_s
