@@ -11,7 +11,8 @@ import torch
 
 import agent
 from rig.animal import Animal
-from rig.arenas import EgocentricCamera, make
+from rig.arenas.camera import EgocentricCamera
+from rig.arenas.tasks import make
 
 WARM_UP = 25
 

@@ -21,12 +21,19 @@ def replay(
     """Show a recorded session again, on the displays of a live one."""
     if not 0.1 <= speed <= 20:
         raise UserError(f"--speed {speed}: a replay runs at 0.1 to 20 times real time.")
+    show_replay(file, speed)
+
+
+def show_replay(file: Path, speed: float = 1.0) -> None:
+    """The window on a recording; what is wrong with the file is said on the terminal instead."""
     missing = display_missing()
     if missing:
         raise UserError(missing)
     from gui.app import open_window
+    from recorder.replay import ReplaySource
 
-    status = open_window(start_session=None, attach=None, replay=file, speed=speed)
+    ReplaySource(file).close()
+    status = open_window(replay=file, speed=speed)
     if status:
         raise typer.Exit(status)
 

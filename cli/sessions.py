@@ -15,6 +15,7 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
 from cli.environment import display_missing
+from cli.recordings import show_replay
 from rig.errors import RunError, UserError
 from rig.messages import TICK_S, Status
 from rig.session_directory import SessionDirectory, SessionSpec
@@ -95,9 +96,7 @@ def gui(
         raise UserError(f"{file} does not exist; name a protocol (.yaml) or a recording (.nwb).")
     missing = display_missing()
     if file is not None and file.suffix == ".nwb":
-        if missing:
-            raise UserError(missing)
-        _open_window(replay=file)
+        show_replay(file)
         return
     if missing:
         if file is None:
@@ -120,9 +119,9 @@ def gui(
         _run_headless(spec, directory)
         return
     if file is None:
-        _open_window()
+        _open_window(None, None)
         return
-    _open_window(protocol=file, seed=seed)
+    _open_window(file, seed)
 
 
 def check(
@@ -155,7 +154,7 @@ def keys(folder: Annotated[Path, typer.Argument(help="A folder to make.")]) -> N
 def _load(path: Path) -> Protocol:
     """The protocol, checked against the tasks and the layers that its subject has."""
     from cli.subjects import layers_of
-    from rig.arenas import TASKS
+    from rig.arenas.names import TASKS
 
     named = subject_and_task(path)
     try:
@@ -208,7 +207,7 @@ def session_spec(
         trials=plan.trials,
         protocol_name=plan.name,
         protocol_path=str(path.resolve()),
-        protocol_text=path.read_text(encoding="utf-8"),
+        protocol_text=plan.text,
         behaviours=plan.behaviour_names,
         stimuli=plan.stimulus_names,
         record=str(record.resolve()) if record else "",
@@ -242,7 +241,8 @@ def _run_headless(spec: SessionSpec, directory: SessionDirectory) -> None:
             )
 
         summary = run_session(spec, directory, end_when_recording_fails=True, on_status=show)
-    _print_summary(summary, spec)
+    if summary.ticks:
+        _print_summary(summary, spec)
     if summary.failure:
         raise (UserError if summary.wrong_input else RunError)(summary.failure)
 
@@ -270,38 +270,34 @@ def _print_summary(summary: Summary, spec: SessionSpec) -> None:
         size = f"{report.ticks_on_disk} ticks, {report.file_bytes / 1e6:.1f} MB, {report.state}"
         table.add_row("recording", f"{report.file} ({size})")
         if report.ticks_on_disk:
-            picture = Path(spec.record).with_suffix(".png")
             from analysis.session_picture import session_picture
 
+            picture = Path(spec.record).with_suffix(".png")
             session_picture(Path(spec.record), picture)
             table.add_row("picture", str(picture.resolve()))
-    console = Console(soft_wrap=not sys.stdout.isatty(), highlight=False)
-    console.print(table)
+    terminal = Console(highlight=False, width=None if sys.stdout.isatty() else 240)
+    terminal.print(table)
 
 
-def _open_window(
-    *,
-    protocol: Path | None = None,
-    seed: int | None = None,
-    attach: str | None = None,
-    replay: Path | None = None,
-) -> None:
+def _open_window(protocol: Path | None, seed: int | None) -> None:
+    """The window, on a session of a protocol, or on nothing yet."""
     from gui.app import open_window
 
-    def start_session() -> str:
-        assert protocol is not None
-        from rig.session_process import start_detached
-
-        plan = _load(protocol)
-        directory = SessionDirectory.create()
-        spec = session_spec(plan, protocol, directory.session, _seed(seed, plan), Pace.realtime)
-        start_detached(spec, directory)
-        return directory.session
-
+    start_session = None
     if protocol is not None:
-        _load(protocol)  # a wrong protocol is said on the terminal, before any window
-    status = open_window(
-        start_session=start_session if protocol is not None else None, attach=attach, replay=replay
-    )
+        plan, path = (
+            _load(protocol),
+            protocol,
+        )  # a mistake in it is said on the terminal, before any window
+
+        def start_session() -> str:
+            from rig.session_process import start_detached
+
+            directory = SessionDirectory.create()
+            spec = session_spec(plan, path, directory.session, _seed(seed, plan), Pace.realtime)
+            start_detached(spec, directory)
+            return directory.session
+
+    status = open_window(start_session=start_session)
     if status:
         raise typer.Exit(status)

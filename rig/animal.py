@@ -11,7 +11,9 @@ from dm_control.rl.control import PhysicsError
 from numpy.typing import NDArray
 
 from rig import body_state
-from rig.arenas import EgocentricCamera, Senses, make
+from rig.arenas.camera import EgocentricCamera
+from rig.arenas.senses import Senses
+from rig.arenas.tasks import make
 from rig.random_streams import episode_random_state
 
 

@@ -17,6 +17,7 @@ _TOUCH = ("palm_L", "palm_R", "sole_L", "sole_R")
 NAMES: tuple[str, ...] = (
     *("torso_x", "torso_y", "torso_z"),
     *("torso_vx", "torso_vy", "torso_vz"),
+    *("body_vx", "body_vy", "body_vz"),
     *("forward_speed", "lateral_speed"),
     *("yaw", "yaw_rate", "pitch", "roll", "up"),
     *("head_x", "head_y", "head_z", "head_pitch"),
@@ -24,8 +25,11 @@ NAMES: tuple[str, ...] = (
     *(f"touch_{pad}" for pad in _TOUCH),
     "n_contacts",
 )
-"""`up` is the vertical part of the torso's own vertical axis: 1 upright, 0 on the side, -1 on the back.
-`touch_*` is the force on a paw's pad (N); `n_contacts` counts all contacts in the arena."""
+"""`torso_v*` is the velocity of the torso, which swings forth and back within a stride; `body_v*` that
+of the whole body's centre of mass, which hardly does, and `forward_speed` and `lateral_speed` are its
+parts along and across the animal's heading. `up` is the vertical part of the torso's own vertical axis: 1
+upright, 0 on the side, -1 on the back. `touch_*` is the force on a paw's pad (N); `n_contacts` counts all
+contacts in the arena."""
 
 
 class BodyState:
@@ -36,25 +40,31 @@ class BodyState:
         self._head = model.body("walker/skull").id
         self._paws = np.array([model.body(f"walker/{paw}").id for paw in _PAWS])
         self._touch = np.array([model.sensor(f"walker/{pad}").adr[0] for pad in _TOUCH])
+        of_body = int(
+            model.sensor("walker/torso").adr[0]
+        )  # subtreelinvel of the torso: the whole rat
+        self._body_velocity = slice(of_body, of_body + 3)
         joint = int(model.body_jntadr[model.body_rootid[self._torso]])
         self._root_velocity = int(model.jnt_dofadr[joint])
 
     def read(self, data: mujoco.MjData) -> NDArray[np.float64]:
         """The vector at the present state: float64, (len(NAMES),)."""
         frame = data.xmat[self._torso].reshape(3, 3)
-        velocity = data.qvel[self._root_velocity : self._root_velocity + 3]
-        yaw_rate = float(
-            data.xmat[self._torso].reshape(3, 3)[2]
-            @ data.qvel[self._root_velocity + 3 : self._root_velocity + 6]
-        )
+        root = self._root_velocity
+        body_velocity = data.sensordata[self._body_velocity]
+        yaw_rate = float(frame[2] @ data.qvel[root + 3 : root + 6])
         yaw = float(np.arctan2(frame[1, 0], frame[0, 0]))
         ahead = np.array([np.cos(yaw), np.sin(yaw)])
         head = data.xmat[self._head].reshape(3, 3)
         return np.concatenate(
             [
                 data.xpos[self._torso],
-                velocity,
-                [ahead @ velocity[:2], ahead[0] * velocity[1] - ahead[1] * velocity[0]],
+                data.qvel[root : root + 3],
+                body_velocity,
+                [
+                    ahead @ body_velocity[:2],
+                    ahead[0] * body_velocity[1] - ahead[1] * body_velocity[0],
+                ],
                 [
                     yaw,
                     yaw_rate,

@@ -21,7 +21,7 @@ import numpy as np
 from agent.interventions import Intervention, by_layer
 from agent.subject import Step, Subject
 from rig.animal import Animal, Moment, Outcome
-from rig.arenas import flatten
+from rig.arenas.senses import flatten
 from rig.links import Frames, Links
 from rig.messages import (
     TICK_S,

@@ -11,7 +11,8 @@ import pytest
 from dm_control.locomotion.examples import basic_rodent_2020
 
 from rig import arenas
-from rig.arenas import EgocentricCamera, Senses
+from rig.arenas.camera import EgocentricCamera
+from rig.arenas.senses import Senses
 
 STOCK = {
     "gaps": basic_rodent_2020.rodent_run_gaps,

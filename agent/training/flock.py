@@ -15,7 +15,8 @@ import mujoco
 import numpy as np
 
 from rig import arenas
-from rig.arenas import EgocentricCamera, Senses
+from rig.arenas.camera import EgocentricCamera
+from rig.arenas.senses import Senses
 
 Array = np.ndarray
 

@@ -21,6 +21,7 @@ from dm_control.locomotion.tasks import corridors as corridor_tasks
 from dm_control.locomotion.tasks import escape, random_goal_maze, reach
 from dm_control.locomotion.walkers import rodent
 
+from rig.arenas.names import TASKS
 from rig.arenas.randomness import drawn_from
 from rig.arenas.touch import Target, TwoTapTarget, look_once
 
@@ -164,7 +165,6 @@ _BUILDERS: dict[str, Callable[[], composer.Task]] = {
     "escape": _escape,
     "two_tap": _two_tap,
 }
-TASKS: tuple[str, ...] = tuple(_BUILDERS)
 
 
 def make(

@@ -1,0 +1,213 @@
+"""A session seen from outside: joining late, missing ticks, sending nonsense, over TCP with keys."""
+
+from __future__ import annotations
+
+import socket
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import msgspec
+import numpy as np
+import pytest
+import zmq
+
+from rig.client import BusClient
+from rig.curve import make_keys
+from rig.errors import RunError
+from rig.messages import (
+    Assets,
+    Command,
+    Description,
+    Episode,
+    Fault,
+    Message,
+    Reply,
+    Tick,
+    decode,
+    encode,
+)
+from rig.session_directory import SessionDirectory, running_sessions, runtime_folder
+from tests.rodent_rig import FIRST_LIGHT, ROOT, RunningRig, wait_for
+
+
+def _free_port() -> int:
+    """A port that is free, and the next one too."""
+    with socket.socket() as first, socket.socket() as second:
+        first.bind(("127.0.0.1", 0))
+        port = first.getsockname()[1]
+        second.bind(("127.0.0.1", port + 1))
+        return int(port)
+
+
+class Served:
+    """A real session that also listens on TCP with keys."""
+
+    def __init__(self, rig: RunningRig, keys: Path, port: int) -> None:
+        self.rig, self.keys, self.port = rig, keys, port
+
+    @property
+    def directory(self) -> SessionDirectory:
+        return SessionDirectory(runtime_folder() / running_sessions()[0].session)
+
+    def client(self) -> BusClient:
+        return BusClient.of(self.directory)
+
+
+@pytest.fixture(scope="module")
+def served() -> Iterator[Served]:
+    with pytest.MonkeyPatch.context() as patch, tempfile.TemporaryDirectory(prefix="rr-") as folder:
+        patch.setenv("XDG_RUNTIME_DIR", folder)
+        keys, port = Path(folder) / "keys", _free_port()
+        make_keys(keys)
+        address = f"tcp://127.0.0.1:{port}"
+        arguments = (
+            "run",
+            FIRST_LIGHT,
+            "--out",
+            Path(folder) / "s.nwb",
+            "--pace",
+            "realtime",
+            "--seed",
+            4,
+        )
+        with RunningRig(*arguments, "--listen", address, "--keys", keys) as rig:
+            rig.attach().close()
+            yield Served(rig, keys, port)
+
+
+def _ticks(messages: list[Message]) -> list[int]:
+    return [message.tick for message in messages if isinstance(message.content, Tick)]
+
+
+def test_who_joins_late_gets_everything_once_and_in_order(served: Served):
+    with served.client() as bus:
+        wait_for(lambda: any(tick > 60 for tick in _ticks(bus.poll(0.1))))
+    with served.client() as bus:
+        history = bus.join()
+        assert isinstance(history[0].content, Description)
+        assert isinstance(history[1].content, Assets)
+        assert isinstance(history[2].content, Episode)
+        live: list[Message] = []
+        wait_for(lambda: live.extend(bus.poll(0.1)) or len(_ticks(live)) > 20)
+        ticks = _ticks(history) + _ticks(live)
+        assert ticks == list(range(ticks[0], ticks[0] + len(ticks)))
+        answers = [m.tick for m in [*history, *live] if m.topic == "answer"]
+        assert answers == list(range(answers[0], answers[0] + len(answers)))
+        assert bus.lost == bus.rejected == 0
+
+
+def test_a_client_that_missed_ticks_gets_them_from_the_history(served: Served):
+    with served.client() as bus:
+        seen = _ticks(bus.join())
+        wait_for(lambda: seen.extend(_ticks(bus.poll(0.1))) or len(seen) > 5)
+        for _ in range(30):  # these never reach the client: as when its queue overflowed
+            bus._stream.recv_multipart()
+        wait_for(lambda: seen.extend(_ticks(bus.poll(0.1))) or len(seen) > 40)
+        assert seen == list(range(seen[0], seen[0] + len(seen)))
+        assert bus.lost == 0
+
+
+def test_ticks_carry_what_the_description_names(served: Served):
+    with served.client() as bus:
+        history = bus.join()
+        description = history[0].content
+        assert isinstance(description, Description)
+        tick = next(message for message in history if isinstance(message.content, Tick))
+        n_units = sum(layer.n_units for layer in description.layers)
+        assert n_units == 512
+        for name in ("c_natural", "h_natural", "c_applied", "h_applied"):
+            assert tick.arrays[name].shape == (n_units,)
+        assert tick.arrays["body"].shape == (len(description.body_state),)
+        assert tick.arrays["latency"].shape == (len(description.latencies),)
+        assert tick.arrays["proprioception"].shape == (
+            sum(n for _, n in description.proprioception),
+        )
+        assert tick.arrays["camera"].shape == (64, 64, 3)
+        assert tick.arrays["camera"].std() > 5  # it sees something
+        assert tick.arrays["qpos"].shape == (description.n_qpos,)
+        assert all(np.isfinite(array).all() for array in tick.arrays.values())
+
+
+def _talk(served: Served, frames: list[bytes]) -> Message:
+    context = zmq.Context()
+    dealer = context.socket(zmq.DEALER)
+    dealer.linger = 0
+    dealer.connect(served.directory.address("command"))
+    dealer.send_multipart(frames)
+    assert dealer.poll(5000)
+    reply = decode(dealer.recv_multipart())
+    dealer.close()
+    context.term()
+    return reply
+
+
+@pytest.mark.parametrize(
+    "frames",
+    [
+        [b"nonsense"],
+        [b"command", b"\xff\xff\xff"],
+        [b"command", msgspec.msgpack.encode({"version": 1})],
+        encode(Message(Fault("me", "I am not a command"))),
+        encode(Message(Command("launch"))),
+        encode(Message(Command("stop", {"now": True}))),
+        encode(Message(Command("history", {"first": "a", "last": None}))),
+        encode(Message(Command("start_recording", {"file": 3}))),
+        encode(Message(Command("record", {"socket": "../x"}))),
+        encode(Message(Command("engine_dead"))),
+    ],
+)
+def test_what_is_not_a_command_is_refused_with_a_reason(served: Served, frames: list[bytes]):
+    reply = _talk(served, [bytes(frame) for frame in frames]).content
+    assert isinstance(reply, Reply)
+    assert not reply.ok
+    assert len(reply.error) > 10
+    with served.client() as bus:  # and the animal runs on
+        bus.join()
+        wait_for(lambda: len(_ticks(bus.poll(0.2))) > 0)
+
+
+def test_pause_holds_the_animal_between_two_ticks(served: Served):
+    with served.client() as bus:
+        bus.join()
+        bus.command("pause")
+        wait_for(lambda: not _ticks(bus.poll(0.3)))
+        assert not _ticks(bus.poll(0.5))
+        bus.command("resume")
+        wait_for(lambda: len(_ticks(bus.poll(0.2))) > 0)
+        assert bus.lost == 0
+
+
+def test_over_tcp_with_keys_the_session_is_heard_and_without_it_is_not(
+    served: Served, tmp_path: Path
+):
+    stream, command = (f"tcp://127.0.0.1:{served.port + offset}" for offset in (0, 1))
+    with BusClient(stream, command, keys=served.keys) as bus:
+        assert isinstance(bus.join()[0].content, Description)
+        wait_for(lambda: len(_ticks(bus.poll(0.2))) > 0)
+    strangers = tmp_path / "strangers"
+    make_keys(strangers)
+    (strangers / "server.key").write_bytes((served.keys / "server.key").read_bytes())
+    for keys in (None, strangers):
+        with BusClient(stream, command, keys=keys) as bus:
+            with pytest.raises(RunError, match="did not answer"):
+                bus.join(timeout_s=1.0)
+            assert not bus.poll(0.5)
+
+
+def test_the_example_client_prints_units(served: Served):
+    import subprocess
+    import sys
+
+    with subprocess.Popen(
+        [sys.executable, "examples/bus_client.py"],
+        cwd=ROOT,
+        env={**__import__("os").environ, "PYTHONPATH": str(ROOT), "PYTHONUNBUFFERED": "1"},
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as client:
+        assert client.stdout is not None
+        line = client.stdout.readline()
+        client.kill()
+    assert line.startswith("tick ")
+    assert "policy_" in line or "core/" in line
