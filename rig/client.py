@@ -21,6 +21,9 @@ from rig.messages import Command, Message, MessageError, Reply, decode, encode
 from rig.session_directory import SessionDirectory, find_session, running_sessions
 
 QUEUE_TICKS = 1500
+HISTORY_MESSAGES = 10_000
+"""A command's answer may bring the whole history at once: the sockets have to have room for it."""
+
 _NUMBERED = ("tick", "answer", "episode")
 """Topics that the history keeps: what came with it is not taken a second time from the stream."""
 
@@ -46,6 +49,7 @@ class BusClient:
 
                 use_client_keys(socket, keys)
         self._stream.rcvhwm = QUEUE_TICKS
+        self._command.rcvhwm = HISTORY_MESSAGES
         self._stream.subscribe(b"")
         self._stream.connect(stream_address)
         self._command.connect(command_address)

@@ -14,13 +14,14 @@ from typing import NamedTuple
 import zmq
 from zmq.auth.thread import ThreadAuthenticator
 
-from rig.client import QUEUE_TICKS
+from rig.client import HISTORY_MESSAGES, QUEUE_TICKS
 from rig.errors import UserError
 from rig.messages import (
     Answer,
     Command,
     Content,
     Episode,
+    Event,
     Message,
     MessageError,
     Reply,
@@ -66,6 +67,7 @@ class Hub:
         self._outside: list[zmq.Socket[bytes]] = []
         self._history: deque[_Kept] = deque()
         self._ticks_kept = 0
+        self._going_on: dict[tuple[str, str, int], Event] = {}
         self._preamble: dict[str, list[bytes]] = {}
         self._sequence: dict[str, int] = {}
         self._authenticator: ThreadAuthenticator | None = None
@@ -83,8 +85,7 @@ class Hub:
     def _bind(self, kind: int, address: str) -> zmq.Socket[bytes]:
         socket: zmq.Socket[bytes] = self._context.socket(kind)
         socket.linger = 500
-        if kind == zmq.XPUB:
-            socket.sndhwm = 4 * QUEUE_TICKS
+        _make_room(socket, kind)
         socket.bind(address)
         return socket
 
@@ -102,6 +103,7 @@ class Hub:
         for kind, offset in ((zmq.XPUB, 0), (zmq.ROUTER, 1)):
             socket: zmq.Socket[bytes] = self._context.socket(kind)
             socket.linger = 500
+            _make_room(socket, kind)
             self._outside.append(socket)
             if keys is not None:
                 from rig.curve import use_server_keys
@@ -180,6 +182,23 @@ class Hub:
             self._ticks_kept -= oldest.topic == "tick"
             if oldest.topic == "episode":
                 self._preamble["episode"] = oldest.frames
+            elif oldest.topic == "answer":
+                self._forget(decode(oldest.frames))
+
+    def _forget(self, answer: Message) -> None:
+        """Keeps of an answer that leaves the history what a late joiner must know: what still goes on."""
+        assert isinstance(answer.content, Answer)
+        for event in answer.content.events:
+            key = (event.kind, event.name, event.number)
+            if event.phase == "onset":
+                self._going_on[key] = event
+            else:
+                self._going_on.pop(key, None)
+        going_on = Answer(tuple(self._going_on.values()))
+        self._preamble["answer"] = [
+            bytes(frame)
+            for frame in encode(Message(going_on, self._session, answer.tick, answer.sequence))
+        ]
 
     def _serve(self, socket: zmq.Socket[bytes]) -> list[Request]:
         requests = []
@@ -216,7 +235,7 @@ class Hub:
             if "description" not in self._preamble:
                 self.reply(request, Reply(False, "The session is still starting; ask again."))
                 return
-            for topic in ("description", "assets", "episode"):
+            for topic in ("description", "assets", "episode", "answer"):
                 if topic in self._preamble:
                     self._answer(request.client, self._preamble[topic])
         for kept in self._history:
@@ -226,6 +245,13 @@ class Hub:
 
     def _answer(self, token: bytes, frames: list[bytes] | list[bytes | memoryview]) -> None:
         self._command_sockets()[token[0]].send_multipart([token[1:], *frames])
+
+
+def _make_room(socket: zmq.Socket[bytes], kind: int) -> None:
+    if kind == zmq.XPUB:
+        socket.sndhwm = 4 * QUEUE_TICKS
+    elif kind == zmq.ROUTER:
+        socket.sndhwm = HISTORY_MESSAGES
 
 
 def parse_tcp(address: str) -> tuple[str, int]:

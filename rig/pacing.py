@@ -16,8 +16,9 @@ LATE_S = 0.001
 class Pacer:
     """Holds ticks to wall time (`realtime`) or lets them run (`max`).
 
-    A tick that comes late is an overrun; the ones after it are due from there, not made up for in a
-    burst, so that a display or an outside program never sees time run faster than real.
+    A tick that comes late is an overrun. The next is due on the same grid of 20 ms, so that a session
+    keeps to wall time; but a whole tick that was missed is not made up for in a burst: time then stood
+    still, and the grid begins anew.
     """
 
     def __init__(self, pace: str) -> None:
@@ -40,7 +41,7 @@ class Pacer:
         late = now - self._due_s
         if late > LATE_S:
             self.overruns += 1
-            self._due_s = now + TICK_S
+            self._due_s = (now if late > TICK_S else self._due_s) + TICK_S
             return True, late
         while (left := self._due_s - time.perf_counter()) > 0:
             if left > SPIN_S:

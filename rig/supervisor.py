@@ -15,6 +15,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import msgspec
 import zmq
 
 from rig.hub import Hub, Request
@@ -87,6 +88,7 @@ class Supervisor:
         self._stops = 0
         self._recorder: ChildProcess | None = None
         self._recorder_number = 0
+        self._recorder_died = False
         self._awaiting_recorder: tuple[Request, str] | None = None
         self._recorder_finishing = False
         self._first_tick_s = 0.0
@@ -221,7 +223,11 @@ class Supervisor:
                 return
             words = report.error if report and report.error else recorder.last_words()
             sentence = words or "The recorder died; what it had written is in its file."
+            if report is not None and report.state != "failed":
+                report = msgspec.structs.replace(report, state="failed", error=sentence)
+                self._summary.recording = report
             self._recorder = None
+            self._recorder_died = True
             self._tell_subject("recorder_dead")
             self._fault("recorder", sentence)
             self._refuse_recording(sentence)
@@ -264,7 +270,7 @@ class Supervisor:
 
     def _start_recorder(self, file: str) -> None:
         self._recorder_number += 1
-        self._recorder_finishing = False
+        self._recorder_finishing = self._recorder_died = False
         self._summary.recording = None
         folder = self._directory.path
         options = ["--overwrite"] * self._spec.overwrite + ["--camera"] * self._spec.record_camera
@@ -363,7 +369,7 @@ class Supervisor:
             processes={
                 "subject": _state_of(self._subject),
                 "stimulation": _state_of(self._engine),
-                "recorder": _state_of(self._recorder),
+                "recorder": "dead" if self._recorder_died else _state_of(self._recorder),
             },
             ticks=summary.ticks,
             overruns=summary.overruns,

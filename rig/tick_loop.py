@@ -71,6 +71,7 @@ class TickLoop:
         self._open_stimuli: dict[tuple[str, int], Event] = {}
         self._end_reason = ""
         self._paused = False
+        self._recording_change: Command | None = None
         self._tick = 0
         self._latency = np.zeros(len(LATENCIES), dtype=np.float32)
         self._began_s = 0.0
@@ -129,6 +130,7 @@ class TickLoop:
     def _run_tick(self, trial: int, first: bool, before: Outcome) -> tuple[Outcome, bool]:
         """One tick, k: everything between the senses of k and the answer to k."""
         self._obey_waiting_commands()
+        self._change_recording()
         overrun, late_s = self._pacer.wait()
         t0 = time.perf_counter()
         observation = self._animal.sense()
@@ -261,6 +263,17 @@ class TickLoop:
         if told:
             self._pacer.restart()
 
+    def _change_recording(self) -> None:
+        """Begins or ends a recording as was asked: between two ticks, so that each is whole in its file."""
+        command, self._recording_change = self._recording_change, None
+        if command is None:
+            return
+        if command.verb == "record":
+            self._begin_recording(str(command.args["socket"]))
+        else:
+            end = End("recording stopped", self._tick, self._pacer.overruns)
+            self._links.disconnect_recorder(last=self._links.frames(end, self._tick, {}))
+
     def _begin_recording(self, socket: str) -> None:
         """Waits for the recorder to connect, so that it has every tick from here on."""
         self._links.connect_recorder(socket)
@@ -288,6 +301,7 @@ class TickLoop:
             if command is not None:
                 self._obey(command)
             elif self._paused and pausing and not self._end_reason:
+                self._change_recording()
                 time.sleep(0.005)
                 self._pacer.restart()
             else:
@@ -303,13 +317,10 @@ class TickLoop:
                 self._paused = False
             case "engine_dead":
                 self._engine_alive = False  # what it decided last still acts; then all is released
-            case "record":
-                self._begin_recording(str(command.args["socket"]))
+            case "record" | "end_recording":
+                self._recording_change = command
             case "recorder_dead":
                 self._links.disconnect_recorder(keep_queue=False)
-            case "end_recording":
-                end = End("recording stopped", self._tick, self._pacer.overruns)
-                self._links.disconnect_recorder(last=self._links.frames(end, self._tick, {}))
 
     def _finish(self, reason: str) -> None:
         self._end_reason = self._end_reason or reason
