@@ -47,7 +47,7 @@ class MainWindow(QMainWindow):
         self._stream: Stream | None = None
         self._description: Description | None = None
         self._watch = RecorderWatch()
-        self._phase = "empty"  # empty, starting, live, ending, ended, replay
+        self._phase = "empty"
         self._paused = False
         self._asked = ""  # the recording command that has not been answered yet
         self._close_at_end = False
@@ -80,6 +80,16 @@ class MainWindow(QMainWindow):
         self._judge_timer = QTimer(self)
         self._judge_timer.timeout.connect(self._judge)
         self._judge_timer.start(JUDGE_INTERVAL_MS)
+
+    @property
+    def phase(self) -> str:
+        """What it is doing: "empty", "starting", "live", "ending", "ended" or "replay"."""
+        return self._phase
+
+    @property
+    def tick(self) -> int:
+        """The newest tick that was shown; -1 before the first."""
+        return self._tick
 
     # --- what is shown ------------------------------------------------------------------------------
 

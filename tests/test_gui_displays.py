@@ -1,0 +1,230 @@
+"""What the displays make of messages, without a session: z-scores, intervals, the recorder watched."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from gui.app import complain_without_display
+from gui.ethogram import Intervals
+from gui.raster import WINDOW_TICKS, ActivityWindow, UnitStatistics
+from gui.recorder_watch import RecorderWatch, clock, size_text
+from gui.theme import THEMES, activity_colours
+from rig.errors import UserError
+from rig.messages import Event, Message, RecorderReport, Status, Tick
+from tests.rodent_rig import ROOT
+
+KINDS = ("c_applied", "h_applied", "c_natural", "h_natural")
+
+
+def _tick(number: int, activity: np.ndarray) -> Message:
+    content = Tick(0, 0.0, 1.0, 0.0, number == 0, False, 0.0)
+    return Message(content, tick=number, arrays=dict.fromkeys(KINDS, activity.astype(np.float32)))
+
+
+def _onset(name: str, tick: int, number: int, sham: bool = False, began: int = -1) -> Event:
+    kind = "behaviour" if name == "run" else "stimulus"
+    return Event(kind, name, "onset", tick, tick if began < 0 else began, number, sham)
+
+
+def _offset(name: str, tick: int, number: int, sham: bool = False) -> Event:
+    kind = "behaviour" if name == "run" else "stimulus"
+    return Event(kind, name, "offset", tick, tick, number, sham)
+
+
+def _status(state: str, on_disk: int, process: str = "alive", session: str = "running") -> Status:
+    report = RecorderReport(
+        state, "/d/a.nwb", on_disk, on_disk - 1, 31_000 * on_disk, 50_000_000_000
+    )
+    return Status(session, {"recorder": process}, on_disk, 0, 1.0, report)
+
+
+# --- raster -----------------------------------------------------------------------------------------
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.lists(st.integers(1, 40), min_size=1, max_size=30), st.integers(0, 2**32 - 1))
+def test_statistics_do_not_depend_on_how_ticks_are_batched(sizes: list[int], seed: int):
+    values = np.random.default_rng(seed).normal(3.0, 2.0, (5, sum(sizes))).astype(np.float32)
+    statistics = UnitStatistics(5)
+    for part in np.split(values, np.cumsum(sizes)[:-1], axis=1):
+        statistics.add(part)
+    np.testing.assert_allclose(statistics.mean, values.mean(axis=1), rtol=1e-4, atol=1e-4)
+    variance = values.astype(np.float64).var(axis=1)
+    n = values.shape[1]
+    expected = np.sqrt((variance * n + np.median(variance) * 50) / (n + 50))
+    np.testing.assert_allclose(statistics.deviation(), np.maximum(expected, 1e-6), rtol=1e-4)
+
+
+def test_statistics_forget_what_is_older_than_about_a_minute():
+    statistics = UnitStatistics(2)
+    for _ in range(60):
+        statistics.add(np.full((2, 100), 100.0, np.float32))
+    for _ in range(240):
+        statistics.add(np.full((2, 100), -1.0, np.float32))
+    np.testing.assert_allclose(statistics.mean, -1.0, atol=0.1)
+
+
+def test_raster_shows_z_scores_in_their_columns_and_holes_as_holes():
+    rng = np.random.default_rng(0)
+    window = ActivityWindow(4)
+    missing = {700, 701}
+    values = {tick: rng.normal([0, 5, -5, 0], [1, 1, 1, 0.1]) for tick in range(800)}
+    values[790] = np.array([2.0, 7.0, -5.0, 0.0])
+    for tick, activity in values.items():
+        if tick not in missing:
+            window.add([_tick(tick, activity)])
+    levels = np.zeros((4, WINDOW_TICKS), np.uint8)
+    window.levels("c_applied", levels)
+
+    def column(tick: int) -> np.ndarray:
+        return levels[:, tick - (800 - WINDOW_TICKS)]
+
+    assert all((column(tick) == 255).all() for tick in missing)
+    z = (column(790).astype(float) - 127.5) / 127.5 * 3.0
+    np.testing.assert_allclose(z, [2.0, 2.0, 0.0, 0.0], atol=0.35)
+    assert (np.abs(z - [2.0, 2.0, 0.0, 0.0]) < 0.35).all()
+
+
+def test_the_first_second_of_a_raster_is_not_saturated():
+    rng = np.random.default_rng(1)
+    window = ActivityWindow(64)
+    window.add([_tick(tick, rng.normal(0, 1, 64)) for tick in range(10)])
+    levels = np.zeros((64, WINDOW_TICKS), np.uint8)
+    window.levels("h_natural", levels)
+    shown = levels[:, -10:]
+    assert (levels[:, :-10] == 255).all()
+    assert ((shown <= 1) | (shown == 254)).mean() < 0.05
+
+
+@pytest.mark.parametrize("name", sorted(THEMES))
+def test_activity_colours_are_symmetric_and_even(name: str):
+    colours = activity_colours(THEMES[name], 255).astype(float)
+    luminance = colours @ [0.2126, 0.7152, 0.0722]
+    steps = np.abs(np.diff(luminance))
+    assert (np.sign(np.diff(luminance[:120])) == np.sign(luminance[1] - luminance[0])).mean() > 0.9
+    assert abs(luminance[0] - luminance[-1]) < 25
+    assert steps.max() < 6
+
+
+# --- ethogram ---------------------------------------------------------------------------------------
+
+
+def test_intervals_pair_onsets_with_their_offsets():
+    intervals = Intervals()
+    intervals.add([_onset("run", 10, 0, began=5)], 10)
+    intervals.add([_onset("silence", 12, 0), _onset("silence", 13, 1, sham=True)], 12)
+    intervals.add([_offset("silence", 37, 0)], 37)
+    found = {(i.name, i.number): i for i in intervals.within(0, 100)}
+    assert (found["run", 0].began_tick, found["run", 0].found_tick) == (5, 10)
+    assert found["run", 0].end_tick is None
+    assert found["silence", 0].end_tick == 37
+    assert found["silence", 1].sham
+    assert not found["silence", 0].sham
+
+
+def test_an_interval_whose_onset_was_not_seen_reaches_to_the_left_edge():
+    intervals = Intervals()
+    intervals.add([_offset("run", 800, 7)], 800)
+    (only,) = intervals.within(500, 1000)
+    assert (only.began_tick, only.end_tick) == (None, 800)
+    assert intervals.within(801, 1000) == []
+
+
+# --- recorder ---------------------------------------------------------------------------------------
+
+
+def test_red_needs_reports_that_keep_coming():
+    watch = RecorderWatch()
+    assert watch.judge(0.0).state == "idle"
+    on_disk = 0
+    for step in range(20):
+        on_disk += 10
+        watch.hear(_status("recording", on_disk), step * 0.2)
+        watch.see(on_disk + 20)
+        verdict = watch.judge(step * 0.2)
+        assert (verdict.state, verdict.file, verdict.elapsed) == (
+            "recording",
+            "a.nwb",
+            clock(on_disk * 0.02),
+        )
+    for step in range(20, 30):  # the supervisor repeats the last report; the animal goes on
+        watch.hear(_status("recording", on_disk), step * 0.2)
+        watch.see(on_disk + 10 * (step - 18))
+        verdict = watch.judge(step * 0.2)
+    assert verdict.state == "alarm"
+    assert "NOTHING WRITTEN" in verdict.headline
+
+
+def test_a_paused_animal_is_no_alarm_but_silence_is():
+    watch = RecorderWatch()
+    for step in range(30):
+        watch.hear(_status("recording", 100, session="paused"), step * 0.2)
+        watch.see(100)
+        assert watch.judge(step * 0.2).state == "recording"
+    for step in range(30, 40):
+        verdict = watch.judge(step * 0.2)
+    assert verdict.state == "alarm"
+    assert "NO WORD" in verdict.headline
+
+
+def test_a_window_that_stood_still_blames_itself_first():
+    watch = RecorderWatch()
+    watch.hear(_status("recording", 100), 0.0)
+    watch.judge(0.0)
+    assert watch.judge(5.0).state == "recording"
+
+
+@pytest.mark.parametrize(
+    ("status", "state", "words"),
+    [
+        (_status("failed", 50), "alarm", "FAILED"),
+        (_status("recording", 50, process="dead"), "alarm", "DIED"),
+        (_status("recording", 50, process="off"), "alarm", "DIED"),
+        (_status("closed", 50, process="off"), "idle", "Recorded"),
+    ],
+)
+def test_the_recorders_last_words(status: Status, state: str, words: str):
+    watch = RecorderWatch()
+    watch.judge(0.0)
+    watch.hear(status, 0.1)
+    verdict = watch.judge(0.1)
+    assert verdict.state == state
+    assert words in verdict.headline
+
+
+def test_numbers_as_people_read_them():
+    assert [clock(s) for s in (0, 9.96, 61.25, 3723)] == ["0:00.0", "0:10.0", "1:01.2", "1:02:03"]
+    assert [size_text(n) for n in (0, 999, 31_000, 48_300_000_000)] == [
+        "0 B",
+        "999 B",
+        "31.0 kB",
+        "48.3 GB",
+    ]
+
+
+# --- borders ----------------------------------------------------------------------------------------
+
+
+def test_no_display_is_said_in_a_sentence(monkeypatch: pytest.MonkeyPatch):
+    for name in ("DISPLAY", "WAYLAND_DISPLAY", "QT_QPA_PLATFORM"):
+        monkeypatch.delenv(name, raising=False)
+    with pytest.raises(UserError, match="no display"):
+        complain_without_display()
+
+
+def test_the_window_loads_neither_the_network_nor_the_simulator_nor_hdf5():
+    program = (
+        "import sys, gui.app, gui.main_window\n"
+        "found = {name.split('.')[0] for name in sys.modules}\n"
+        "print(sorted(found & {'torch', 'dm_control', 'h5py', 'pynwb', 'agent', 'stim'}))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    assert done.stdout.strip() == "[]"
