@@ -69,18 +69,25 @@ def session_ms(task: str, subject: str, animal_s: float) -> float:
     return float(steps[25:].mean() * 1e3)
 
 
-def measure(subject: str, seconds: float) -> list[Speed]:
-    """Every arena's row; `seconds` is how long each part is timed."""
+def measure(subject: str, seconds: float, rounds: int) -> list[Speed]:
+    """Every arena's row: the best of several rounds, each of which times all parts once.
+
+    Whatever else the machine does only adds time; taking turns and keeping the best of each part is
+    what makes the ratios hold. `seconds` is how long a part is timed in a round.
+    """
     rows = []
     for task in ARENAS:
         stock = "gaps" if task == "corridor" else task
-        rows.append(
-            Speed(
-                task,
-                session_ms(task, subject, animal_s=max(4.0, 3 * seconds)),
-                limit(task, subject, seconds),
-                stock_ms(stock, seconds),
-            )
+        sessions, limits, stocks = [], [], []
+        for _ in range(rounds):
+            limits.append(limit(task, subject, seconds))
+            sessions.append(session_ms(task, subject, animal_s=max(4.0, 3 * seconds)))
+            stocks.append(stock_ms(stock, seconds))
+        best = Limit(
+            min(each.physics_and_hooks_ms for each in limits),
+            min(each.camera_ms for each in limits),
+            min(each.network_ms for each in limits),
         )
+        rows.append(Speed(task, min(sessions), best, min(stocks)))
         print(f"  {task} measured", file=sys.stderr)
     return rows
