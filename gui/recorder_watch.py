@@ -85,20 +85,23 @@ class RecorderWatch:
             free = f"only {free}"
         if report.state == "closed":
             return Verdict("idle", "Recorded", name, elapsed, size, free)
+        if report.state == "starting" and self._alive:
+            return Verdict("idle", "Opening the file…", name)
+        if report.state == "failed":
+            why = f"{name}: {report.error}" if report.error else name
+            return Verdict("alarm", "RECORDING FAILED", why, f"{elapsed} on disk", size, free)
         trouble = self._trouble(report, now_s)
         if trouble:
             return Verdict("alarm", trouble, name, f"{elapsed} on disk", size, free)
         return Verdict("recording", "REC", name, elapsed, size, free)
 
     def _trouble(self, report: RecorderReport, now_s: float) -> str:
-        if report.state == "failed":
-            return f"RECORDING FAILED: {report.error or 'the recorder gave no reason'}"
-        if report.state != "recording":
-            return f"The recorder says {report.state!r}, which this window does not know."
         if self._ended:
             return "THE SESSION ENDED BEFORE THE RECORDING WAS CLOSED"
         if not self._alive:
             return "THE RECORDER HAS DIED"
+        if report.state != "recording":
+            return f"The recorder says {report.state!r}, which this window does not know."
         silent_s = now_s - self._heard_s
         stale_s = now_s - self._changed_s
         behind_s = (self._newest_tick - report.last_tick) * self.tick_s

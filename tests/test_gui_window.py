@@ -216,7 +216,8 @@ def test_a_recorder_that_falls_silent_is_an_alarm(
         os.kill(pid, signal.SIGCONT)
     qtbot.waitUntil(lambda: _recording_state(window) == "recording", timeout=10000)
     os.kill(pid, signal.SIGKILL)
-    qtbot.waitUntil(lambda: "DIED" in window.control.headline.text(), timeout=10000)
+    qtbot.waitUntil(lambda: "RECORDING FAILED" in window.control.headline.text(), timeout=10000)
+    assert _recording_state(window) == "alarm"
     qtbot.waitUntil(lambda: window.banner.isVisible(), timeout=10000)
     then = window.tick
     qtbot.waitUntil(lambda: window.tick > then + 25, timeout=10000)
