@@ -8,11 +8,13 @@ import time
 
 import numpy as np
 import pytest
+from dm_control import composer
 from dm_control.locomotion.examples import basic_rodent_2020
 
-from rig import arenas
+from rig.arenas import tasks
 from rig.arenas.camera import EgocentricCamera
-from rig.arenas.senses import Senses
+from rig.arenas.senses import N_PROPRIOCEPTION, PROPRIOCEPTION, Senses, flatten
+from rig.arenas.substeps import WholeTickEnvironment
 
 STOCK = {
     "gaps": basic_rodent_2020.rodent_run_gaps,
@@ -80,14 +82,14 @@ def test_stock_camera_equals_dm_control_and_fast_is_close_to_it(stock):
 
 
 def test_flatten_has_every_sense_once_in_the_documented_order():
-    environment = arenas.make("corridor", 0)
+    environment = tasks.make("corridor", 0)
     environment.reset()
     felt = Senses(environment).observe()
-    flat = arenas.flatten(felt)
+    flat = flatten(felt)
     assert flat.dtype == np.float32
-    assert flat.shape == (arenas.N_PROPRIOCEPTION,) == (158,)
+    assert flat.shape == (N_PROPRIOCEPTION,) == (158,)
     place = 0
-    for name, size in arenas.PROPRIOCEPTION:
+    for name, size in PROPRIOCEPTION:
         np.testing.assert_array_equal(
             flat[place : place + size], np.ravel(felt[name]).astype(np.float32)
         )
@@ -98,7 +100,7 @@ def test_flatten_has_every_sense_once_in_the_documented_order():
 
 
 def test_senses_are_read_in_well_under_a_tick():
-    environment = arenas.make("corridor", 0)
+    environment = tasks.make("corridor", 0)
     environment.reset()
     senses = Senses(environment)
     times = []
@@ -110,10 +112,10 @@ def test_senses_are_read_in_well_under_a_tick():
     assert np.median(times) < 200e-6
 
 
-@pytest.mark.parametrize("task", arenas.TASKS)
+@pytest.mark.parametrize("task", tasks.TASKS)
 def test_everything_random_follows_from_the_seed_and_the_global_generator_is_left_alone(task):
     def episode(seed):
-        environment = arenas.make(task, seed)
+        environment = tasks.make(task, seed)
         environment.reset()
         rng = np.random.default_rng(1)
         for _ in range(3):
@@ -140,7 +142,7 @@ def test_everything_random_follows_from_the_seed_and_the_global_generator_is_lef
 
 
 def test_the_corridor_is_flat_and_as_long_as_the_gaps_arena():
-    environment = arenas.make("corridor", 0)
+    environment = tasks.make("corridor", 0)
     step = environment.reset()
     model, data = _pointers(environment)
     np.testing.assert_array_equal(data.qpos[:3], [5, 0, 0])
@@ -159,7 +161,7 @@ def test_the_corridor_is_flat_and_as_long_as_the_gaps_arena():
 
 
 def test_a_time_limit_ends_the_episode():
-    environment = arenas.make("corridor", 0, time_limit_s=0.1)
+    environment = tasks.make("corridor", 0, time_limit_s=0.1)
     environment.reset()
     steps = [environment.step(np.zeros(38)) for _ in range(5)]
     assert steps[-1].last()
@@ -168,8 +170,8 @@ def test_a_time_limit_ends_the_episode():
 
 def test_unknown_names_are_told():
     with pytest.raises(ValueError, match="two_tap"):
-        arenas.make("two_taps", 0)
-    environment = arenas.make("corridor", 0)
+        tasks.make("two_taps", 0)
+    environment = tasks.make("corridor", 0)
     environment.reset()
     with pytest.raises(ValueError, match="fast"):
         EgocentricCamera(*_pointers(environment), "slow")  # type: ignore[arg-type]
@@ -177,11 +179,11 @@ def test_unknown_names_are_told():
 
 def test_without_opengl_there_is_one_clear_sentence():
     program = (
-        "from rig import arenas\n"
-        "e = arenas.make('corridor', 0); e.reset()\n"
+        "from rig.arenas import camera, tasks\n"
+        "e = tasks.make('corridor', 0); e.reset()\n"
         "try:\n"
-        "    arenas.EgocentricCamera(e.physics.model.ptr, e.physics.data.ptr)\n"
-        "except arenas.CameraUnavailableError as error:\n"
+        "    camera.EgocentricCamera(e.physics.model.ptr, e.physics.data.ptr)\n"
+        "except camera.CameraUnavailableError as error:\n"
         "    print('SENTENCE', error)\n"
     )
     ran = subprocess.run(
@@ -195,10 +197,12 @@ def test_without_opengl_there_is_one_clear_sentence():
     assert "SENTENCE this machine cannot render" in ran.stdout, ran.stderr
 
 
-@pytest.mark.parametrize(("task", "stock_target"), [("forage", "Target"), ("two_tap", "TwoTapTarget")])
+@pytest.mark.parametrize(
+    ("task", "stock_target"), [("forage", "Target"), ("two_tap", "TwoTapTarget")]
+)
 def test_touches_are_found_as_dm_control_finds_them(task, stock_target):
     """Put the animal's paw into a target: ours and the stock scan agree at every substep."""
-    environment = arenas.make(task, 4)
+    environment = tasks.make(task, 4)
     environment.reset()
     physics = environment.physics
     groups = getattr(environment.task, "_active_targets", None) or environment.task._targets
@@ -221,3 +225,23 @@ def test_touches_are_found_as_dm_control_finds_them(task, stock_target):
             assert target.activated == before
             found.append((in_contact, np.any(target.activated)))
     assert any(active for _, active in found)
+
+
+@pytest.mark.parametrize(
+    ("task", "whole"),
+    [("corridor", True), ("gaps", True), ("escape", True), ("forage", False), ("two_tap", False)],
+)
+def test_a_whole_tick_at_once_is_the_same_to_the_bit(task: str, whole: bool):
+    swift = tasks.make(task, 3)
+    assert isinstance(swift, WholeTickEnvironment) is whole
+    plain = tasks.make(task, 3)
+    plain.__class__ = composer.Environment
+    for environment in (swift, plain):
+        environment.reset()
+    actions = np.random.default_rng(0).uniform(-1, 1, (15, 38))
+    for action in actions:
+        ours, theirs = swift.step(action), plain.step(action)
+        assert (ours.reward, ours.discount) == (theirs.reward, theirs.discount)
+        for field in ("qpos", "qvel", "act", "xpos", "sensordata", "subtree_linvel", "ctrl"):
+            one, other = (getattr(e.physics.data.ptr, field) for e in (swift, plain))
+            np.testing.assert_array_equal(one, other, err_msg=field)

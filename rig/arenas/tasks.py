@@ -23,6 +23,7 @@ from dm_control.locomotion.walkers import rodent
 
 from rig.arenas.names import TASKS
 from rig.arenas.randomness import drawn_from
+from rig.arenas.substeps import WholeTickEnvironment, nothing_between
 from rig.arenas.touch import Target, TwoTapTarget, look_once
 
 CONTROL_TIMESTEP_S = 0.02
@@ -193,7 +194,8 @@ def make(
         built = _BUILDERS[task]()
     for observable in built.observables.values():
         observable.enabled = False
-    return composer.Environment(
+    kind = WholeTickEnvironment if nothing_between(built) else composer.Environment
+    return kind(
         task=built,
         time_limit=time_limit_s,
         random_state=state,
