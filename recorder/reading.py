@@ -121,7 +121,7 @@ class Recording:
         datasets.append(self.file[TIMESTAMPS])
         if self.file.swmr_mode:
             for dataset in datasets:
-                dataset.id.refresh()
+                dataset.refresh()
         n_ticks = min(len(dataset) for dataset in datasets)
         old = len(self._ticks)
         new = self.file[TICK][old:n_ticks]
@@ -342,7 +342,7 @@ class Recording:
     def _refresh_group(self, path: str) -> None:
         if self.file.swmr_mode:
             for dataset in self.file.get(path, {}).values():
-                dataset.id.refresh()
+                dataset.refresh()
 
     def _units_of(self, layer: str | None) -> tuple[int, int]:
         first = 0

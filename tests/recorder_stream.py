@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import multiprocessing
 import subprocess
 import sys
 import time
@@ -11,6 +12,7 @@ from pathlib import Path
 import numpy as np
 import zmq
 
+import recorder.process
 from rig.body_state import NAMES
 from rig.messages import (
     Answer,
@@ -196,10 +198,36 @@ class Stream:
         )
 
 
+class WarmProcess:
+    """A recorder process forked from one that has its imports done, for tests that start many."""
+
+    _context = multiprocessing.get_context("forkserver")
+    _context.set_forkserver_preload(["recorder.process", "recorder.nwb_objects"])
+    stderr = None
+
+    def __init__(self, arguments: list[str]) -> None:
+        self._process = self._context.Process(target=recorder.process.main, args=(arguments,))
+        self._process.start()
+        assert self._process.pid is not None
+        self.pid = self._process.pid
+
+    def poll(self) -> int | None:
+        return self._process.exitcode
+
+    def wait(self, timeout_s: float | None = None) -> int | None:
+        self._process.join(timeout_s)
+        return self._process.exitcode
+
+    def kill(self) -> None:
+        self._process.kill()
+
+
 class Rig:
     """The sockets around a recorder process, and the process itself."""
 
-    def __init__(self, folder: Path, file: Path, *options: str, limit_bytes: int = 0) -> None:
+    def __init__(
+        self, folder: Path, file: Path, *options: str, limit_bytes: int = 0, warm: bool = False
+    ) -> None:
         self.directory = SessionDirectory(folder)
         self.file = file
         self._context = zmq.Context()
@@ -210,7 +238,12 @@ class Rig:
         self._reports = self._context.socket(zmq.PULL)
         self._reports.bind(self.directory.address("recorder_report"))
         self.reports: list[RecorderReport] = []
-        command = [sys.executable, "-m", "recorder.process", str(folder), str(file), *options]
+        arguments = [str(folder), str(file), *options]
+        self.process: subprocess.Popen[str] | WarmProcess
+        if warm:
+            self.process = WarmProcess(arguments)
+            return
+        command = [sys.executable, "-m", "recorder.process", *arguments]
         if limit_bytes:
             shell = f'ulimit -f {limit_bytes // 1024}; exec "$@"'
             command = ["bash", "-c", shell, "bash", *command]
@@ -218,9 +251,16 @@ class Rig:
 
     def send(self, message: Message, timeout_s: float = 20.0) -> None:
         frames = encode(message)
-        if not self.stream.poll(int(timeout_s * 1000), zmq.POLLOUT):
-            raise TimeoutError("the recorder takes no more messages")
-        self.stream.send_multipart(frames)
+        deadline = time.monotonic() + timeout_s
+        while True:
+            try:
+                return self.stream.send_multipart(frames, zmq.NOBLOCK)
+            except zmq.Again:
+                # not a blocking send: its peer may be gone by then, and it would wait for ever
+                left_s = deadline - time.monotonic()
+                if left_s <= 0:
+                    raise TimeoutError("the recorder takes no more messages") from None
+                self.stream.poll(min(100, int(left_s * 1000) + 1), zmq.POLLOUT)
 
     def send_all(self, messages: Iterator[Message]) -> list[Message]:
         sent = list(messages)

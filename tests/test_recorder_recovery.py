@@ -1,0 +1,291 @@
+"""Recorders that are killed at random instants: what is left, and what recovery makes of it."""
+
+from __future__ import annotations
+
+import os
+import random
+import shutil
+import signal
+import tempfile
+import time
+from pathlib import Path
+
+import h5py
+import numpy as np
+import pytest
+
+import recorder
+from recorder import superblock
+from recorder.recovery import needs_recovery
+from recorder.replay import ReplaySource
+from rig.errors import RunError, UserError
+from rig.messages import Message
+from tests.recorder_stream import Rig, Stream, description
+from tests.test_recorder_writing import assert_same, nwb_problems
+
+N_KILLS = 12
+MAX_LOSS_S = 0.5
+
+
+def _killed(file: Path, messages: list[Message], run_s: float, per_s: float) -> tuple[int, int]:
+    """Records at a pace, kills the recorder after a while.
+
+    Returns the ticks it had acknowledged, and those that had been sent `MAX_LOSS_S` before.
+    """
+    with (
+        tempfile.TemporaryDirectory(prefix="r") as folder,
+        Rig(Path(folder), file, warm=True) as rig,
+    ):
+        rig.send_all(iter(messages[:2]))
+        rig.wait_for("recording")
+        started = time.monotonic()
+        sent_at: list[float] = []
+        for message in messages[2:]:
+            if time.monotonic() - started > run_s:
+                break
+            rig.send(message)
+            if message.topic == "answer":
+                sent_at.append(time.monotonic())
+                time.sleep(max(0.0, started + len(sent_at) / per_s - sent_at[-1]))
+        killed_at = time.monotonic()
+        os.kill(rig.process.pid, signal.SIGKILL)
+        rig.process.wait()
+        rig.listen()
+        acknowledged = max(report.ticks_on_disk for report in rig.reports)
+    return acknowledged, sum(at < killed_at - MAX_LOSS_S for at in sent_at)
+
+
+@pytest.fixture(scope="module")
+def session() -> list[Message]:
+    """A session's messages, description and assets first."""
+    stream = Stream(description())
+    return [*stream.beginning(), *stream.ticks(0, 700)]
+
+
+def test_killed_recordings_are_whole_up_to_half_a_second(
+    session: list[Message], tmp_path: Path
+) -> None:
+    """Ordinary readers refuse the file, live ones read it, and after recovery nothing is missing.
+
+    Every row is bit for bit what was sent; what was acknowledged is there; of what was sent half a second
+    before the kill, everything is.
+    """
+    chance = random.Random(3)
+    for run in range(N_KILLS):
+        file = tmp_path / f"killed_{run}.nwb"
+        acknowledged, due = _killed(file, session, chance.uniform(0.0, 1.3), 400.0)
+        assert needs_recovery(file)
+        with pytest.raises(OSError, match="write"):
+            h5py.File(file, "r")
+        report = recorder.recover(file)
+        assert report.repaired
+        assert report.n_ticks >= acknowledged
+        assert report.n_ticks >= due
+        _assert_whole(file, report.n_ticks, session)
+        again = recorder.recover(file)
+        assert (again.repaired, again.n_ticks) == (False, report.n_ticks)
+        if run == N_KILLS - 1:
+            assert nwb_problems(file) == []
+        assert [path.name for path in tmp_path.iterdir()] == [file.name]
+        file.unlink()
+
+
+def _assert_whole(file: Path, n_ticks: int, session: list[Message]) -> None:
+    with recorder.open(file) as recording:
+        assert recording.state == "closed"
+        assert recording.n_ticks == n_ticks
+        assert any(entry.kind == "recovery" for entry in recording.log)
+        assert not any(each.ongoing for each in recording.intervals("behaviours"))
+        assert all(trial.stop_s <= n_ticks * 0.02 + 1e-9 for trial in recording.trials)
+    if n_ticks == 0:
+        return
+    with ReplaySource(file) as replay:
+        got = replay.messages(0, n_ticks)
+    for mine, theirs in zip(got, session[2:], strict=False):
+        assert_same(mine, theirs)
+    assert sum(message.topic == "tick" for message in got) == n_ticks
+
+
+def test_recovery_makes_the_intervals_that_a_proper_end_would_have_made(
+    session: list[Message], tmp_path: Path
+) -> None:
+    """Behaviours, stimuli and trials of a killed recording equal those of one that ended at that tick."""
+    from recorder.writer import Writer
+
+    killed, proper = tmp_path / "killed.nwb", tmp_path / "proper.nwb"
+    _killed(killed, session, 1.2, 300.0)
+    n_ticks = recorder.recover(killed).n_ticks
+    assert n_ticks > 50
+    writer = Writer(proper, description(), session[1].arrays, session="test")
+    for message in session[2:]:
+        if message.tick < n_ticks:
+            writer.add(message)
+    writer.close()
+    with recorder.open(killed) as one, recorder.open(proper) as other:
+        assert one.intervals("behaviours") == other.intervals("behaviours")
+        assert one.intervals("stimuli") == other.intervals("stimuli")
+        assert one.trials == other.trials
+        assert one.events == other.events
+
+
+@pytest.fixture(scope="module")
+def killed_once(session: list[Message], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    file = tmp_path_factory.mktemp("killed") / "killed.nwb"
+    _killed(file, session, 1.0, 400.0)
+    return file
+
+
+@pytest.fixture
+def killed(killed_once: Path, tmp_path: Path) -> Path:
+    """A recording of some ticks whose recorder was killed."""
+    return Path(shutil.copy(killed_once, tmp_path / "killed.nwb"))
+
+
+def test_opening_a_killed_recording_repairs_it(killed: Path) -> None:
+    """Nobody has to know that there is a command for it; the summary says what happened."""
+    with recorder.open(killed) as recording:
+        assert recording.state == "recovered"
+        assert recording.n_ticks > 50
+    assert "killed and the file repaired" in recorder.info(killed)
+    h5py.File(killed, "r").close()
+
+
+def test_columns_of_unequal_length_are_trimmed_to_the_shortest(killed: Path) -> None:
+    """Rows that one series lost, and rows that were counted and never written, are dropped everywhere."""
+    recorder.recover(killed)
+    with h5py.File(killed, "r+", libver=("v110", "latest")) as file:
+        n_ticks = len(file["processing/rig/tick/data"])
+        file["acquisition/qpos/data"].resize(n_ticks - 7, 0)
+        unwritten = file["acquisition/h_applied/data"]
+        unwritten.resize(n_ticks - 12, 0)
+        unwritten.resize(
+            n_ticks, 0
+        )  # 12 rows of fill value, as a write that never came leaves them
+    _flag_as_killed(killed)
+    report = recorder.recover(killed)
+    assert report.n_ticks == n_ticks - 12
+    assert report.n_dropped == 12
+    with recorder.open(killed) as recording:
+        assert len({len(recording.values(name)) for name in recording.series}) == 1
+        assert np.isfinite(recording.values("h_applied")).all()
+        assert all(tick <= recording.last_tick for tick, _ in recording.events)
+        assert all(trial.first_tick <= recording.last_tick for trial in recording.trials)
+        assert (
+            max(each.stop_s for each in recording.intervals("behaviours"))
+            <= (recording.last_tick + 1) * 0.02 + 1e-9
+        )
+
+
+def _flag_as_killed(file: Path) -> None:
+    """Sets the superblock as a killed writer leaves it: flagged, its end of file out of date."""
+    raw = bytearray(file.read_bytes())
+    raw[11] = superblock.WRITE_FLAGS
+    raw[28:36] = (len(raw) // 2).to_bytes(8, "little")
+    raw[44:48] = superblock.lookup3(bytes(raw[:44])).to_bytes(4, "little")
+    file.write_bytes(raw)
+
+
+def test_a_repair_that_is_killed_leaves_the_file_as_it_was(killed: Path) -> None:
+    """It works on a copy; what an interrupted one left behind does not hinder the next."""
+    before = killed.read_bytes()
+    leftover = killed.with_name(f".{killed.name}.recovering")
+    leftover.write_bytes(b"half a copy")
+    assert killed.read_bytes() == before
+    assert recorder.recover(killed).repaired
+    assert not leftover.exists()
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root may mount a small disk")
+def test_without_room_for_a_repair_the_file_is_untouched_and_readable(
+    killed: Path, tmp_path: Path
+) -> None:
+    """A full disk: recovery refuses with one sentence, reading works all the same."""
+    import subprocess
+
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    size = killed.stat().st_size + 200_000
+    mounted = subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", f"size={size}", "none", str(disk)], capture_output=True
+    )
+    if mounted.returncode:
+        pytest.skip("this machine does not let us mount a small disk")
+    try:
+        there = disk / "killed.nwb"
+        shutil.copy(killed, there)
+        before = there.read_bytes()
+        with pytest.raises(RunError, match="free space"):
+            recorder.recover(there)
+        with recorder.open(there) as recording:
+            assert recording.state == "unrecovered"
+            assert recording.n_ticks > 50
+            assert np.isfinite(recording.values("qpos")).all()
+        assert there.read_bytes() == before
+    finally:
+        subprocess.run(["umount", str(disk)], check=True)
+
+
+def test_a_recording_in_progress_is_not_recovered(tmp_path: Path, session: list[Message]) -> None:
+    """It looks like a killed one from its header; the recorder's lock tells them apart."""
+    file = tmp_path / "live.nwb"
+    with tempfile.TemporaryDirectory(prefix="r") as folder, Rig(Path(folder), file) as rig:
+        rig.send_all(iter(session[:60]))
+        rig.wait_for("recording", 20)
+        assert not needs_recovery(file)
+        with pytest.raises(UserError, match="being recorded"):
+            recorder.recover(file)
+        rig.send_all(iter(session[60:120]))
+        rig.wait_for("recording", 50)
+
+
+def test_foreign_and_damaged_files_are_refused_in_one_sentence(tmp_path: Path) -> None:
+    """Not there, not HDF5, HDF5 of somebody else (even one left by a killed writer), cut in half."""
+    missing, text, foreign = (tmp_path / name for name in ("missing.nwb", "text.nwb", "other.nwb"))
+    text.write_text("no HDF5 at all, but longer than a superblock is, so that there is one to read")
+    with h5py.File(foreign, "w", libver=("v110", "latest")) as file:
+        file["data"] = np.arange(1000)
+    for path in (missing, text, foreign):
+        for read in (recorder.recover, recorder.open, recorder.info):
+            with pytest.raises(UserError) as refused:
+                read(path)
+            assert len(str(refused.value).splitlines()) == 1
+    _flag_as_killed(foreign)
+    before = foreign.read_bytes()
+    with pytest.raises(UserError, match="not a recording"):
+        recorder.recover(foreign)
+    assert foreign.read_bytes() == before
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["other.nwb", "text.nwb"]
+
+
+def test_a_recording_that_was_cut_gives_back_what_is_there(killed: Path) -> None:
+    """The end of the file is missing (a copy that broke off): the rows before are exact or it says no."""
+    recorder.recover(killed)
+    with recorder.open(killed) as recording:
+        whole = recording.values("qpos")
+    data = killed.read_bytes()
+    killed.write_bytes(data[: int(len(data) * 0.97)])
+    try:
+        report = recorder.recover(killed)
+    except RunError:
+        assert killed.read_bytes() == data[: int(len(data) * 0.97)]
+    else:
+        assert report.repaired
+        with recorder.open(killed) as recording:
+            np.testing.assert_array_equal(recording.values("qpos"), whole[: report.n_ticks])
+
+
+def test_the_checksum_is_that_of_hdf5(tmp_path: Path) -> None:
+    """A superblock that HDF5 wrote has the checksum that we compute, and ours is accepted by HDF5."""
+    file = tmp_path / "x.h5"
+    h5py.File(file, "w", libver=("v110", "latest")).close()
+    block = superblock.read(file)
+    assert block is not None
+    assert (block.whole, block.open_for_writing) == (True, False)
+    assert block.end_of_file == file.stat().st_size
+    with file.open("ab") as raw:
+        raw.write(bytes(64))
+    with file.open("rb+") as raw:
+        new = superblock.repaired(raw.read(48), file.stat().st_size)
+        raw.seek(0)
+        raw.write(new)
+    h5py.File(file, "r").close()
