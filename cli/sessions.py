@@ -19,7 +19,8 @@ from cli.recordings import show_replay
 from rig.errors import RunError, UserError
 from rig.messages import TICK_S, Status
 from rig.session_directory import SessionDirectory, SessionSpec
-from rig.supervisor import Summary, run_session
+from rig.summary import Summary
+from rig.supervisor import run_session
 from stim.protocol import Protocol, load, subject_and_task
 
 HEADLESS_S = 20.0

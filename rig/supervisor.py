@@ -10,9 +10,7 @@ from __future__ import annotations
 import os
 import signal
 import time
-from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from pathlib import Path
 
 import msgspec
@@ -21,7 +19,6 @@ import zmq
 from rig.hub import Hub, Request
 from rig.messages import (
     TICK_S,
-    Answer,
     Command,
     End,
     Fault,
@@ -30,37 +27,18 @@ from rig.messages import (
     RecorderReport,
     Reply,
     Status,
-    Tick,
     decode,
     encode,
 )
 from rig.processes import ChildProcess
 from rig.session_directory import RunningSession, SessionDirectory, SessionSpec
+from rig.summary import Summary
 
 STATUS_EVERY_S = 0.2
 RECORDER_CLOSES_S = 60.0
 ENDS_S = 5.0
 STOPS_S = 20.0
 """How long the animal may take to end after it was asked; then it is ended."""
-
-
-@dataclass
-class Summary:
-    """What a session did, counted from its stream: what a headless run prints at its end."""
-
-    reason: str = "failed"
-    ticks: int = 0
-    overruns: int = 0
-    wall_s: float = 0.0
-    behaviours: Counter[str] = field(default_factory=Counter)
-    stimuli: Counter[str] = field(default_factory=Counter)
-    shams: Counter[str] = field(default_factory=Counter)
-    faults: list[str] = field(default_factory=list)
-    recording: RecorderReport | None = None
-    failure: str = ""
-    """One sentence when the session, or its recording, failed; else ""."""
-    wrong_input: bool = False
-    """Whether the failure lies with what the user asked for."""
 
 
 class Supervisor:
@@ -91,7 +69,6 @@ class Supervisor:
         self._recorder_died = False
         self._awaiting_recorder: tuple[Request, str] | None = None
         self._recorder_finishing = False
-        self._first_tick_s = 0.0
 
     def stop(self) -> None:
         """Asks the session to end; asked twice, it does not wait for the animal. For signal handlers too."""
@@ -241,30 +218,12 @@ class Supervisor:
             )
 
     def _follow(self, message: Message) -> None:
-        """Counts what passes by in the stream."""
-        content = message.content
-        if isinstance(content, Tick):
-            if not self._summary.ticks:
-                self._first_tick_s = time.perf_counter()
-            self._summary.ticks = message.tick + 1
-            self._summary.overruns += content.overrun
-            self._summary.wall_s = time.perf_counter() - self._first_tick_s
-        elif isinstance(content, Answer):
-            for event in content.events:
-                if event.phase != "onset":
-                    continue
-                if event.kind == "behaviour":
-                    self._summary.behaviours[event.name] += 1
-                elif event.kind == "stimulus":
-                    (self._summary.shams if event.sham else self._summary.stimuli)[event.name] += 1
-        elif isinstance(content, Fault):
-            if content.fatal:
-                self._fail(content.sentence)
-            else:
-                self._summary.faults.append(content.sentence)
-        elif isinstance(content, End):
-            self._ended = content
-            self._summary.reason = content.reason
+        """Takes note of what passes by in the stream."""
+        self._summary.count(message)
+        if isinstance(message.content, Fault) and message.content.fatal:
+            self._fail(message.content.sentence)
+        elif isinstance(message.content, End):
+            self._ended = message.content
 
     # --- recording ----------------------------------------------------------------------------------
 

@@ -32,7 +32,7 @@ class WholeTickEnvironment(composer.Environment):
 
     def _recompile_physics_and_update_observables(self) -> None:
         super()._recompile_physics_and_update_observables()
-        self._substeps = self._n_sub_steps
+        self._substeps: int = self._n_sub_steps  # type: ignore[has-type]
         self._n_sub_steps = 1
 
     def _substep(self, action: Any) -> None:
