@@ -5,10 +5,14 @@ from __future__ import annotations
 import os
 import signal
 import sys
+import threading
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from rig.errors import UserError
+
+NICENESS = 5
 
 
 def open_window(
@@ -52,7 +56,7 @@ def open_window(
     existing = QApplication.instance()
     application = existing if isinstance(existing, QApplication) else QApplication(["rodent-rig"])
     application.setApplicationName("rodent-rig")
-    window = MainWindow(start_session)
+    window = MainWindow(_unhurried(start_session))
     window.show()
 
     def begin() -> None:
@@ -68,6 +72,21 @@ def open_window(
     # gets to run, which the window's own timers see to.
     signal.signal(signal.SIGINT, lambda *_: window.close())
     return application.exec()
+
+
+def _unhurried(start_session: Callable[[], str] | None) -> Callable[[], str] | None:
+    """Gives way: this thread yields to the animal's; sessions it starts do not inherit that.
+
+    On Linux a priority belongs to a thread and is inherited by what the thread starts, so sessions are
+    started from a thread that was made before this one stepped back.
+    """
+    starter = ThreadPoolExecutor(1, thread_name_prefix="session starter")
+    starter.submit(os.getpid).result()
+    if sys.platform == "linux":
+        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), os.nice(0) + NICENESS)
+    if start_session is None:
+        return None
+    return lambda: starter.submit(start_session).result()
 
 
 def complain_without_display() -> None:

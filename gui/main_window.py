@@ -25,7 +25,7 @@ from gui.transport import TransportBar
 from gui.welcome import Welcome
 from rig.messages import TICK_S, Description, Event, Tick
 
-DRAW_INTERVAL_MS = 45
+DRAW_INTERVAL_MS = 48
 JUDGE_INTERVAL_MS = 200
 END_TIMEOUT_MS = 20_000
 

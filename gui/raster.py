@@ -13,7 +13,7 @@ import numpy as np
 import pyqtgraph as pg
 from numpy.typing import NDArray
 from PyQt6.QtCore import QRectF
-from PyQt6.QtGui import QColor, QPainter
+from PyQt6.QtGui import QColor
 
 from gui.theme import Theme, activity_colours
 from rig.messages import Layer, Message
@@ -123,18 +123,17 @@ class ActivityWindow:
             out[:, holes] = 255
 
 
-class _Image(pg.ImageItem):  # type: ignore[misc]
-    """An image that blends neighbouring rows when it has more rows than the screen has for it."""
+def fit_rows(levels: NDArray[np.uint8], n_rows: int) -> NDArray[np.uint8]:
+    """The image with as many rows as the screen has for it, each blended from the two nearest.
 
-    def paint(self, p: QPainter, *args: object) -> None:
-        """Draws the image."""
-        p.setRenderHint(QPainter.RenderHint.SmoothPixmapTransform, self._crowded(p))
-        super().paint(p, *args)
-
-    def _crowded(self, p: QPainter) -> bool:
-        device = p.device()
-        ratio = device.devicePixelRatioF() if device is not None else 1.0
-        return p.worldTransform().m22() * ratio < 1.0
+    Done here on the levels, because Qt would do it on the colours and for ten times the work. Columns of
+    255 (no data) stay 255, and no blend of others becomes 255.
+    """
+    source = np.linspace(0, len(levels) - 1, n_rows)
+    above = np.minimum(source.astype(np.intp), len(levels) - 2)
+    weight = np.round((source - above) * 256).astype(np.uint16)[:, None]
+    blend: NDArray[np.uint16] = levels[above] * (256 - weight) + levels[above + 1] * weight
+    return (blend >> 8).astype(np.uint8)
 
 
 class Raster:
@@ -152,8 +151,9 @@ class Raster:
         self._window = ActivityWindow(0)
         self._levels = np.zeros((0, WINDOW_TICKS), np.uint8)
         self._tick_s = 0.02
+        self._drawn_tick = -1
         self._decoration: list[pg.GraphicsObject] = []
-        self._image = _Image(axisOrder="row-major")
+        self._image = pg.ImageItem(axisOrder="row-major")
         self._image.setZValue(-10)
         plot.addItem(self._image)
         plot.invertY(True)
@@ -190,17 +190,29 @@ class Raster:
         if self._window.last_tick < 0:
             return
         self._window.levels(self.kind, self._levels)
-        self._image.setImage(self._levels, autoLevels=False, levels=(0, 255))
+        self._drawn_tick = self._window.last_tick
+        image = self._levels
+        rows_on_screen = self._rows_on_screen()
+        if 16 < rows_on_screen < len(image):
+            image = fit_rows(image, rows_on_screen)
+        self._image.setImage(image, autoLevels=False, levels=(0, 255))
         end_s = (self._window.last_tick + 1) * self._tick_s
         length_s = WINDOW_TICKS * self._tick_s
         self._image.setRect(QRectF(end_s - length_s, 0, length_s, self._window.n_units))
+
+    def _rows_on_screen(self) -> int:
+        """How many pixels all units together are high, those outside the view included."""
+        _, units_per_pixel = self.plot.getViewBox().viewPixelSize()
+        view = self.plot.getViewWidget()
+        ratio = view.devicePixelRatioF() if view is not None else 1.0
+        return int(self._window.n_units / max(units_per_pixel, 1e-9) * ratio + 0.5)
 
     def under(self, time_s: float, row: float) -> str:
         """What is drawn at this place, in words: unit, time and z-score; "" where there is nothing."""
         n_units, n_ticks = self._levels.shape
         unit = int(np.floor(row))
-        rect = self._image.mapRectToParent(self._image.boundingRect())
-        column = int(np.floor((time_s - rect.left()) / self._tick_s))
+        first_s = (self._drawn_tick + 1 - n_ticks) * self._tick_s
+        column = int(np.floor((time_s - first_s) / self._tick_s))
         if not (0 <= unit < n_units and 0 <= column < n_ticks):
             return ""
         level = int(self._levels[unit, column])

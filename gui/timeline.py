@@ -26,6 +26,7 @@ from rig.messages import Description, Tick
 
 AXIS_WIDTH_PX = 78
 ROW_HEIGHT_PX = 19
+BOTTOM_AXIS_PX = 38
 
 
 class Timeline(QFrame):
@@ -96,8 +97,7 @@ class Timeline(QFrame):
         self.raster.describe(description.layers, description.tick_s)
         self.ethogram.describe(description.behaviours, description.stimuli, description.tick_s)
         height = ROW_HEIGHT_PX * max(self.ethogram.n_rows, 1)
-        bottom = self._ethogram_plot.getAxis("bottom").height()
-        self._ethogram_plot.setFixedHeight(height + bottom + 2)
+        self._ethogram_plot.setFixedHeight(height + BOTTOM_AXIS_PX + 2)
         self._tick_s = description.tick_s
         self._follow_to(0)
 
@@ -173,10 +173,11 @@ class Timeline(QFrame):
         for plot in (self._raster_plot, self._ethogram_plot):
             axis = plot.getAxis("left")
             axis.setWidth(AXIS_WIDTH_PX)
-            axis.setStyle(tickLength=0, tickTextOffset=6)
+            axis.setStyle(tickLength=0, tickTextOffset=6, autoExpandTextSpace=False)
         self._raster_plot.hideAxis("bottom")
         self._ethogram_plot.setXLink(self._raster_plot)
-        self._ethogram_plot.getAxis("bottom").setStyle(tickLength=-4)
+        self._ethogram_plot.getAxis("bottom").setStyle(tickLength=-4, autoExpandTextSpace=False)
+        self._ethogram_plot.getAxis("bottom").setHeight(BOTTOM_AXIS_PX)
         self._ethogram_plot.setLabel("bottom", "animal time (s)")
         self._bar_plot.hideAxis("left")
         self._bar_plot.hideAxis("bottom")
