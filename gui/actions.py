@@ -45,6 +45,7 @@ class Actions:
         for dock in window.layout_of_parts.docks.values():
             view.addAction(dock.toggleViewAction())
         self._add(view, "Reset the layout", window.layout_of_parts.reset)
+        self._replay_keys: list[QShortcut] = []
         for key, slot in (
             ("Space", window.toggle_play),
             ("Left", lambda: window.step(-1)),
@@ -53,10 +54,20 @@ class Actions:
             ("Shift+Right", lambda: window.step(SECOND_TICKS)),
             ("Up", lambda: window.transport.faster(1)),
             ("Down", lambda: window.transport.faster(-1)),
-            ("R", window.toggle_record),
-            ("F", window.timeline.toggle_frozen),
         ):
-            QShortcut(QKeySequence(key), window).activated.connect(slot)
+            self._replay_keys.append(self._bind(key, slot))
+        self._bind("R", window.toggle_record)
+        self._bind("F", window.timeline.toggle_frozen)
+
+    def enable_replay_keys(self, enabled: bool) -> None:
+        """Lets the keys of a replay work, or leaves them to the button that has the focus."""
+        for shortcut in self._replay_keys:
+            shortcut.setEnabled(enabled)
+
+    def _bind(self, key: str, slot: Callable[[], object]) -> QShortcut:
+        shortcut = QShortcut(QKeySequence(key), self._window)
+        shortcut.activated.connect(slot)
+        return shortcut
 
     def _add(self, menu: QMenu, words: str, slot: Callable[[], object], key: str = "") -> QAction:
         action = QAction(words, self._window)

@@ -9,11 +9,11 @@ from PyQt6.QtWidgets import (
     QHBoxLayout,
     QLabel,
     QPushButton,
-    QSizePolicy,
     QToolButton,
     QWidget,
 )
 
+from gui.labels import ElidedLabel, restyle
 from gui.recorder_watch import Verdict, clock
 from gui.theme import Theme, numbers_font
 from rig.messages import Description, Status
@@ -27,50 +27,6 @@ STATE_WORDS = {
 LIVE_ROWS = (
     *("factor", "overruns", "process_subject", "process_stimulation", "process_recorder", "disk"),
 )
-
-
-def restyle(widget: QWidget, **properties: object) -> None:
-    """Sets properties that the style sheet looks at, and lets it look again if one has changed."""
-    changed = False
-    for name, value in properties.items():
-        if widget.property(name) != value:
-            widget.setProperty(name, value)
-            changed = True
-    if changed:
-        for part in (widget, *widget.findChildren(QLabel)):
-            style = part.style()
-            if style is not None:
-                style.unpolish(part)
-                style.polish(part)
-
-
-class _Elided(QLabel):
-    """A label that gives way: it shortens its text in the middle instead of pushing its neighbours."""
-
-    def __init__(self, text: str = "") -> None:
-        super().__init__(text)
-        self.full_text = text
-        self.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
-
-    def set_full_text(self, text: str) -> None:
-        """The text to show as much of as there is room for."""
-        self.full_text = text
-        self.setToolTip(text)
-        self._fit()
-
-    def resizeEvent(self, event: object) -> None:
-        """Fits the text to the new size."""
-        self._fit()
-
-    def _fit(self) -> None:
-        metrics = self.fontMetrics()
-        self.setText(
-            metrics.elidedText(
-                self.full_text,
-                Qt.TextElideMode.ElideMiddle,
-                max(self.width() - 2 - max(self.indent(), 0), 0),
-            )
-        )
 
 
 class ControlBar(QFrame):
@@ -98,7 +54,7 @@ class ControlBar(QFrame):
         bold = self.headline.font()
         bold.setBold(True)
         self.headline.setFont(bold)
-        self.file = _Elided()
+        self.file = ElidedLabel()
         self.elapsed, self.size_on_disk, self.free = QLabel(), QLabel(), QLabel()
         for label in (self.elapsed, self.size_on_disk):
             label.setFont(numbers_font())
@@ -110,7 +66,7 @@ class ControlBar(QFrame):
         for label in (self.elapsed, self.size_on_disk, self.free):
             inside.addWidget(label)
 
-        self.replayed = _Elided()
+        self.replayed = ElidedLabel()
         self.replayed.setMinimumHeight(34)
         self.replayed.setIndent(6)
 
@@ -197,7 +153,7 @@ class HealthPanel(QFrame):
         super().__init__(parent)
         self.setObjectName("panel")
         self._theme = theme
-        self._values: dict[str, _Elided] = {}
+        self._values: dict[str, ElidedLabel] = {}
         self._names: dict[str, QLabel] = {}
         self._roles: dict[str, str] = {}
         grid = QGridLayout(self)
@@ -208,7 +164,7 @@ class HealthPanel(QFrame):
         for row, (key, words) in enumerate(self.ROWS):
             name = QLabel(words)
             name.setObjectName("muted")
-            value = _Elided("–")
+            value = ElidedLabel("–")
             value.setAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
             grid.addWidget(name, row, 0)
             grid.addWidget(value, row, 1)

@@ -115,7 +115,6 @@ class MainWindow(QMainWindow):
     def _follow(self, stream: Stream) -> None:
         if self._stream is not None:
             self._stream.close()
-            self._stream.deleteLater()
         self._stream = stream
         self._watch = RecorderWatch()
         self._asked, self._paused, self._tick = "", False, -1
@@ -384,6 +383,7 @@ class MainWindow(QMainWindow):
         self.control.show_controls(not replaying)
         self.health.show_processes(not replaying)
         self.actions_of_menus.pause.setEnabled(phase == "live")
+        self.actions_of_menus.enable_replay_keys(replaying)
         if phase in ("empty", "ended", "replay"):
             self.control.show_pace("replay" if replaying else "")
 

@@ -119,8 +119,9 @@ class Stream(QObject):
         self._thread.start()
 
     def close(self) -> None:
-        """Ends the stream, not the session; waits for its thread."""
+        """Ends the stream, not the session; waits for its thread, and says nothing any more."""
         self._closing.set()
+        self.blockSignals(True)
         self._wake()
         if self._thread.is_alive():
             self._thread.join(3.0)
@@ -198,7 +199,7 @@ class LiveStream(Stream):
     def close(self) -> None:
         """Leaves the session; it goes on."""
         super().close()
-        self._commands.shutdown(wait=True)
+        self._commands.shutdown(wait=False)
 
     def _command(self, verb: str, args: dict[str, Any]) -> None:
         # A client of its own: starting or closing a recording takes a second, and the displays must not

@@ -12,13 +12,13 @@ from PyQt6.QtWidgets import (
     QFrame,
     QHBoxLayout,
     QLabel,
-    QSizePolicy,
     QToolButton,
     QVBoxLayout,
     QWidget,
 )
 
 from gui.ethogram import Ethogram
+from gui.labels import ElidedLabel
 from gui.raster import KINDS, WINDOW_TICKS, Z_RANGE, Raster
 from gui.stream import Batch
 from gui.theme import Theme, activity_colours
@@ -44,11 +44,15 @@ class Timeline(QFrame):
         self._trial_lines: list[tuple[pg.InfiniteLine, pg.InfiniteLine]] = []
         self.frozen = False
 
-        title = QLabel("Activity of the network's units")
+        title = QLabel("Activity")
         title.setObjectName("title")
         self.kind = QComboBox()
         for key, words in KINDS.items():
             self.kind.addItem(words, key)
+        self.kind.setFixedWidth(150)
+        view = self.kind.view()
+        if view is not None:
+            view.setMinimumWidth(270)
         self.kind.setToolTip("Which activity the raster shows")
         self.kind.currentIndexChanged.connect(self._choose_kind)
         self.freeze_button = QToolButton()
@@ -58,9 +62,7 @@ class Timeline(QFrame):
             "Hold the plots still; the animal and the recording go on (F)"
         )
         self.freeze_button.toggled.connect(self.set_frozen)
-        self.readout = QLabel("")
-        self.readout.setObjectName("muted")
-        self.readout.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
+        self.readout = ElidedLabel()
         self.readout.setAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
 
         head = QHBoxLayout()
@@ -231,4 +233,4 @@ class Timeline(QFrame):
             if box.sceneBoundingRect().contains(position):
                 place = box.mapSceneToView(position)
                 text = display.under(float(place.x()), float(place.y()))
-        self.readout.setText(text)
+        self.readout.set_full_text(text)
