@@ -27,7 +27,6 @@ class Series:
     unit: str
     about: str
     columns: tuple[str, ...] = ()
-    compressed: bool = False
 
     @property
     def path(self) -> str:
@@ -165,8 +164,6 @@ def series_of(description: Description, camera: bool) -> tuple[Series, ...]:
                 "|u1",
                 "intensity",
                 "What the animal sees: egocentric camera, rows × columns × RGB.",
-                (),
-                True,
             )
         )
     return tuple(row for row in rows if 0 not in row.shape)

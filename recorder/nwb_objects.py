@@ -117,7 +117,7 @@ def _time_series(series: Series, clock: TimeSeries | None) -> TimeSeries:
     """An empty series on the common clock, which the first one carries."""
     return TimeSeries(
         name=series.name,
-        data=_growing(series.shape, series.dtype, series.compressed),
+        data=_growing(series.shape, series.dtype),
         timestamps=clock if clock is not None else _growing((), "<f8"),
         unit=series.unit,
         description=series.about,

@@ -23,7 +23,8 @@ from types import FrameType
 
 import zmq
 
-from recorder.writer import Writer, check_target, free_bytes
+from recorder.place import check_target, free_bytes
+from recorder.writer import Writer
 from rig.errors import RunError, UserError
 from rig.messages import (
     Array,
@@ -39,7 +40,10 @@ from rig.messages import (
 from rig.parent import exit_with_parent
 from rig.session_directory import SessionDirectory
 
-FLUSH_EVERY_S = 0.35
+FLUSH_EVERY_S = 0.2
+"""How often rows are handed to the system, which keeps them when this process is killed; every second
+time they are synced to the disk, too, and acknowledged."""
+
 REPORT_EVERY_S = 0.2
 DRAIN_S = 2.0
 """How long to go on taking what is still in the pipe after SIGTERM."""
@@ -74,6 +78,7 @@ class Recorder:
         self._report("starting", "")
         flushed = reported = time.monotonic()
         stop_at = float("inf")
+        syncing = False
         while not self._ended:
             came = self._receive(0.05)
             now = time.monotonic()
@@ -82,7 +87,8 @@ class Recorder:
                 if not came or now > stop_at:
                     break
             if self._writer is not None and now - flushed > FLUSH_EVERY_S:
-                self._writer.flush()
+                syncing = not syncing
+                self._writer.flush(sync=syncing)
                 flushed = time.monotonic()
                 reported = 0.0
             if self._writer is not None and now - reported > REPORT_EVERY_S:

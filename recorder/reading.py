@@ -26,6 +26,7 @@ from numpy.typing import NDArray
 from recorder import superblock
 from recorder.contents import Series, series_of, unit_names
 from recorder.layout import LAYOUT_VERSION, TICK, TIMESTAMPS, read_note
+from recorder.place import reason
 from recorder.recovery import needs_recovery, recover
 from recorder.summary import describe
 from recorder.tables import (
@@ -38,7 +39,6 @@ from recorder.tables import (
     read_log,
     read_trials,
 )
-from recorder.writer import reason
 from rig.errors import RunError, UserError
 from rig.messages import Array, Description, End, Event, Fault
 

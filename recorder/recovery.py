@@ -29,9 +29,9 @@ from recorder.layout import (
     is_fill,
     read_note,
 )
+from recorder.place import reason
 from recorder.spans import Spans
 from recorder.tables import read_events
-from recorder.writer import reason
 from rig.errors import RunError, UserError
 
 _TAIL_ROWS = 8192

@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import shutil
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -24,8 +23,9 @@ import numpy as np
 
 from recorder import contents, layout, superblock
 from recorder.appending import SeriesAppender, TableAppender
+from recorder.place import check_target, free_bytes, give_name, reason
 from recorder.spans import Spans
-from rig.errors import RunError, UserError
+from rig.errors import RunError
 from rig.messages import (
     Answer,
     Array,
@@ -77,6 +77,7 @@ class Writer:
         self._answered = True
         self._closed = False
         self._dirty = False
+        self._unsynced = False
         check_target(path, overwrite)
         partial = path.with_name(f".{path.name}.part")
         try:
@@ -87,7 +88,7 @@ class Writer:
             self._descriptor = int(self._file.id.get_vfd_handle())
             self._lock = partial.open("rb+")
             superblock.hold_writing_lock(self._lock.fileno())
-            _give_name(partial, path, overwrite)
+            give_name(partial, path, overwrite)
         except (OSError, RuntimeError) as problem:
             with contextlib.suppress(OSError):
                 partial.unlink(missing_ok=True)
@@ -121,16 +122,26 @@ class Writer:
         """Writes into the log that something came that was no message."""
         self._wrong("malformed", sentence)
 
-    def flush(self) -> None:
-        """Puts every complete row on the disk, then counts it. Raises `RunError` when it cannot."""
+    def flush(self, sync: bool = True) -> None:
+        """Puts every complete row on the disk, then counts it. Raises `RunError` when it cannot.
+
+        Without `sync` the rows are handed to the system, which keeps them whatever happens to this
+        process, though not if the power fails; they are not counted yet.
+        """
         self._write(keep_last=not self._answered)
-        if self._dirty:
+        if self._dirty or self._unsynced:
             try:
-                self._file.flush()
-                os.fsync(self._descriptor)
+                if self._dirty:
+                    self._file.flush()
+                    self._unsynced = True
+                if sync and self._unsynced:
+                    os.fsync(self._descriptor)
+                    self._unsynced = False
             except (OSError, RuntimeError) as problem:
                 raise self._failed(reason(problem)) from None
             self._dirty = False
+        if self._unsynced:
+            return
         self.ticks_on_disk = self._series.n_written
         self.last_tick_on_disk = self._last_tick - (0 if self._answered else 1)
         if self.ticks_on_disk == 0:
@@ -349,47 +360,3 @@ class Writer:
             f"Writing {self.path} failed: {why}; at least its first {self.ticks_on_disk} ticks are "
             "on the disk and stay readable."
         )
-
-
-def check_target(path: Path, overwrite: bool) -> None:
-    """Raises `UserError` if a recording cannot go there: no folder, a file already, a folder itself."""
-    if not path.parent.is_dir():
-        raise UserError(f"There is no folder {path.parent} to record into; make it first.")
-    if path.is_dir():
-        raise UserError(f"{path} is a folder; give the recording a file name.")
-    if path.exists() and not overwrite:
-        raise UserError(
-            f"{path} exists already; choose another name, or say that it may be overwritten."
-        )
-    if path.exists() and superblock.is_being_written(path):
-        raise UserError(f"{path} is being recorded by another session; choose another name.")
-
-
-def free_bytes(path: Path) -> int:
-    """Free bytes on the disk of a file (for those who are not root)."""
-    return shutil.disk_usage(path.parent).free
-
-
-def reason(problem: Exception) -> str:
-    """What the system says of a failed write, in a few words."""
-    number = getattr(problem, "errno", None)
-    if number:
-        return os.strerror(number)
-    text = str(problem)
-    if "errno = " in text:
-        return os.strerror(int(text.split("errno = ")[1].split(",")[0]))
-    return text.splitlines()[0] if text else type(problem).__name__
-
-
-def _give_name(partial: Path, path: Path, overwrite: bool) -> None:
-    if overwrite:
-        partial.replace(path)
-        return
-    try:
-        os.link(partial, path)  # fails where a file has appeared meanwhile, unlike a rename
-    except FileExistsError:
-        raise
-    except OSError:
-        partial.rename(path)  # a file system without links
-    else:
-        partial.unlink()

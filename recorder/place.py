@@ -1,0 +1,55 @@
+"""Where a recording goes: whether it can go there, how much room is left, what the system says if not."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from pathlib import Path
+
+from recorder import superblock
+from rig.errors import UserError
+
+
+def check_target(path: Path, overwrite: bool) -> None:
+    """Raises `UserError` if a recording cannot go there: no folder, a file already, a folder itself."""
+    if not path.parent.is_dir():
+        raise UserError(f"There is no folder {path.parent} to record into; make it first.")
+    if path.is_dir():
+        raise UserError(f"{path} is a folder; give the recording a file name.")
+    if path.exists() and not overwrite:
+        raise UserError(
+            f"{path} exists already; choose another name, or say that it may be overwritten."
+        )
+    if path.exists() and superblock.is_being_written(path):
+        raise UserError(f"{path} is being recorded by another session; choose another name.")
+
+
+def free_bytes(path: Path) -> int:
+    """Free bytes on the disk of a file (for those who are not root)."""
+    return shutil.disk_usage(path.parent).free
+
+
+def reason(problem: Exception) -> str:
+    """What the system says of a failed write, in a few words."""
+    number = getattr(problem, "errno", None)
+    if number:
+        return os.strerror(number)
+    text = str(problem)
+    if "errno = " in text:
+        return os.strerror(int(text.split("errno = ")[1].split(",")[0]))
+    return text.splitlines()[0] if text else type(problem).__name__
+
+
+def give_name(partial: Path, path: Path, overwrite: bool) -> None:
+    """Gives a finished file its own name. Raises OSError, if only because another has it by now."""
+    if overwrite:
+        partial.replace(path)
+        return
+    try:
+        os.link(partial, path)  # fails where a file has appeared meanwhile, unlike a rename
+    except FileExistsError:
+        raise
+    except OSError:
+        partial.rename(path)  # a file system without links
+    else:
+        partial.unlink()
