@@ -1,4 +1,4 @@
-"""The menus and the keys."""
+"""The menus, the buttons and the keys: what each of them does."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ SECOND_TICKS = 50
 
 
 class Actions:
-    """Fills a window's menus and binds its keys.
+    """Fills a window's menus and binds its buttons and keys.
 
     Space plays and pauses, ← → step (with shift a second), ↑ ↓ change speed, R records, F freezes.
     """
@@ -45,6 +45,18 @@ class Actions:
         for dock in window.layout_of_parts.docks.values():
             view.addAction(dock.toggleViewAction())
         self._add(view, "Reset the layout", window.layout_of_parts.reset)
+        for signal, does in (
+            (window.control.acquire_pressed, window.toggle_acquire),
+            (window.control.record_pressed, window.toggle_record),
+            (window.welcome.start_pressed, window.start),
+            (window.welcome.attach_pressed, window.attach),
+            (window.welcome.open_pressed, window.choose_recording),
+            (window.transport.play_pressed, window.toggle_play),
+            (window.transport.step_pressed, window.step),
+            (window.transport.tick_chosen, window.seek),
+            (window.transport.speed_chosen, window.set_speed),
+        ):
+            signal.connect(does)
         self._replay_keys: list[QShortcut] = []
         for key, slot in (
             ("Space", window.toggle_play),

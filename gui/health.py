@@ -237,6 +237,7 @@ class Banner(QFrame):
         super().__init__(parent)
         self.setObjectName("banner")
         self._sentences: dict[str, str] = {}
+        self._notes: set[str] = set()
         self._dismissed: set[str] = set()
         self.label = QLabel("")
         self.label.setWordWrap(True)
@@ -251,11 +252,12 @@ class Banner(QFrame):
         self.hide()
 
     def tell(self, key: str, sentence: str, kind: str = "fault") -> None:
-        """Shows a sentence; another one with the same key replaces it."""
+        """Shows a sentence, a "fault" or a "note"; another one with the same key replaces it."""
         if not sentence or sentence in self._dismissed or self._sentences.get(key) == sentence:
             return
         self._sentences[key] = sentence
-        restyle(self, kind=kind)
+        if kind == "note":
+            self._notes.add(sentence)
         self._show()
 
     def over(self, key: str) -> None:
@@ -263,11 +265,19 @@ class Banner(QFrame):
         if self._sentences.pop(key, None) is not None:
             self._show()
 
+    def reset(self) -> None:
+        """Forgets everything: another session begins."""
+        self._sentences.clear()
+        self._dismissed.clear()
+        self._show()
+
     def _dismiss(self) -> None:
         self._dismissed.update(self._sentences.values())
         self._sentences.clear()
         self._show()
 
     def _show(self) -> None:
-        self.label.setText("\n".join(dict.fromkeys(list(self._sentences.values())[-3:])))
+        shown = dict.fromkeys(list(self._sentences.values())[-3:])
+        restyle(self, kind="note" if self._notes.issuperset(shown) else "fault")
+        self.label.setText("\n".join(shown))
         self.setVisible(bool(self._sentences))

@@ -8,8 +8,9 @@ from pathlib import Path
 
 from PyQt6.QtCore import QSettings, QTimer
 from PyQt6.QtGui import QCloseEvent
-from PyQt6.QtWidgets import QApplication, QFileDialog, QMainWindow, QStackedWidget
+from PyQt6.QtWidgets import QApplication, QMainWindow, QStackedWidget
 
+from gui import recordings
 from gui import theme as appearance
 from gui.actions import Actions
 from gui.arena_view import ArenaView, EyeView
@@ -68,7 +69,6 @@ class MainWindow(QMainWindow):
         self._middle.addWidget(self.timeline)
         self.layout_of_parts = Layout(self, self._middle)
         self.actions_of_menus = Actions(self)
-        self._connect()
         self.layout_of_parts.restore(self._settings)
         self.set_theme(self.theme.name)
         self._set_phase("empty")
@@ -80,6 +80,7 @@ class MainWindow(QMainWindow):
         self._judge_timer = QTimer(self)
         self._judge_timer.timeout.connect(self._judge)
         self._judge_timer.start(JUDGE_INTERVAL_MS)
+        self._judge()
 
     @property
     def phase(self) -> str:
@@ -118,8 +119,7 @@ class MainWindow(QMainWindow):
         self._stream = stream
         self._watch = RecorderWatch()
         self._asked, self._paused, self._tick = "", False, -1
-        for key in ("stream", "silent", "status", "end"):
-            self.banner.over(key)
+        self.banner.reset()
         stream.arrived.connect(self._take)
         stream.cleared.connect(self._clear)
         stream.progress.connect(self.welcome.wait)
@@ -159,8 +159,10 @@ class MainWindow(QMainWindow):
             if self._phase == "starting":
                 self._set_phase("live")
         for fault in batch.faults:
-            self.banner.tell(f"fault {fault.sentence}", f"{fault.source}: {fault.sentence}")
+            self.banner.tell(f"fault {fault.sentence}", fault.sentence)
         if batch.status is not None:
+            # Whoever joined late has missed the message; the status repeats the last fault.
+            self.banner.tell(f"fault {batch.status.fault}", batch.status.fault)
             self._watch.hear(batch.status, time.monotonic())
             self.health.show_status(batch.status)
             self._paused = batch.status.state == "paused"
@@ -200,7 +202,7 @@ class MainWindow(QMainWindow):
 
     def _judge(self) -> None:
         """Looks at the recorder's reports, whether or not any have come."""
-        if self._phase in ("empty", "replay"):
+        if self._phase == "replay":
             return
         verdict = self._watch.judge(time.monotonic())
         words = "Stop recording" if self._watch.on else "Record"
@@ -230,9 +232,13 @@ class MainWindow(QMainWindow):
             stream.command("stop_recording")
         else:
             try:
-                file = self._new_file()
+                protocol = self._description.protocol_name if self._description else ""
+                file = recordings.new_file(self._settings, protocol)
             except OSError as problem:
-                self.banner.tell("record", f"The recording cannot be made: {problem}.")
+                where = recordings.folder(self._settings)
+                self.banner.tell(
+                    "record", f"No recording can be made in {where}: {problem.strerror}."
+                )
                 return
             self._asked = "start_recording"
             stream.command("start_recording", file=str(file))
@@ -253,6 +259,16 @@ class MainWindow(QMainWindow):
         if isinstance(self._stream, ReplayStream):
             self._stream.step(ticks)
 
+    def seek(self, tick: int) -> None:
+        """Goes to a tick of a replay."""
+        if isinstance(self._stream, ReplayStream):
+            self._stream.seek(tick)
+
+    def set_speed(self, speed: float) -> None:
+        """Changes the speed of a replay."""
+        if isinstance(self._stream, ReplayStream):
+            self._stream.set_speed(speed)
+
     def set_theme(self, name: str) -> None:
         """Dark or light."""
         self.theme = THEMES[name]
@@ -263,38 +279,26 @@ class MainWindow(QMainWindow):
             part.set_theme(self.theme)
         self._settings.setValue("theme", name)
 
-    def _new_file(self) -> Path:
-        protocol = self._description.protocol_name if self._description else "session"
-        safe = "".join(c if c.isalnum() or c in "-_" else "_" for c in protocol)
-        folder = self.recordings_folder()
-        folder.mkdir(parents=True, exist_ok=True)
-        return folder / f"{safe}-{time.strftime('%Y%m%d-%H%M%S')}.nwb"
-
     def recordings_folder(self) -> Path:
         """Where new recordings go."""
-        return Path(str(self._settings.value("recordings", str(Path.cwd() / "recordings"))))
+        return recordings.folder(self._settings)
 
     def choose_folder(self) -> None:
         """Asks where new recordings go."""
-        folder = QFileDialog.getExistingDirectory(
-            self, "Folder for recordings", str(self.recordings_folder())
-        )
-        if folder:
-            self._settings.setValue("recordings", folder)
+        recordings.choose_folder(self, self._settings)
 
     def choose_recording(self) -> None:
-        """Asks for a recording and shows it; asks about a running session first."""
+        """Asks for a recording and shows it; asks what becomes of a running session."""
+        file = recordings.choose_file(self, self._settings)
+        if file is None:
+            return
         if self._phase in ("live", "starting", "ending"):
             choice = ask_about_session(self, self._watch.on)
             if choice == CANCEL:
                 return
             if choice == END and isinstance(self._stream, LiveStream):
                 self._stream.command("stop")
-        file, _ = QFileDialog.getOpenFileName(
-            self, "Open a recording", str(self.recordings_folder()), "Recordings (*.nwb)"
-        )
-        if file:
-            self.replay(Path(file))
+        self.replay(file)
 
     # --- the session's answers ------------------------------------------------------------------------
 
@@ -420,24 +424,3 @@ class MainWindow(QMainWindow):
         if self._phase == "ending":
             self._set_phase("ended")
             self.close()
-
-    # --- connections ----------------------------------------------------------------------------------
-
-    def _connect(self) -> None:
-        self.control.acquire_pressed.connect(self.toggle_acquire)
-        self.control.record_pressed.connect(self.toggle_record)
-        self.welcome.start_pressed.connect(self.start)
-        self.welcome.attach_pressed.connect(self.attach)
-        self.welcome.open_pressed.connect(self.choose_recording)
-        self.transport.play_pressed.connect(self.toggle_play)
-        self.transport.step_pressed.connect(self.step)
-        self.transport.tick_chosen.connect(self._seek)
-        self.transport.speed_chosen.connect(self._set_speed)
-
-    def _seek(self, tick: int) -> None:
-        if isinstance(self._stream, ReplayStream):
-            self._stream.seek(tick)
-
-    def _set_speed(self, speed: float) -> None:
-        if isinstance(self._stream, ReplayStream):
-            self._stream.set_speed(speed)

@@ -214,7 +214,7 @@ class Timeline(QFrame):
                     line.setValue(starts[k] * self._tick_s)
 
     def _follow_to(self, tick: int) -> None:
-        end_s = tick * self._tick_s
+        end_s = max(tick, WINDOW_TICKS) * self._tick_s  # the first ten seconds fill from the left
         self._raster_plot.setXRange(end_s - WINDOW_TICKS * self._tick_s, end_s, padding=0)
 
     def _choose_kind(self) -> None:

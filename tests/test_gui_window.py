@@ -401,3 +401,15 @@ def test_the_layout_and_the_theme_are_remembered(
     assert not second.layout_of_parts.docks["eye"].isVisible()
     second.layout_of_parts.reset()
     assert second.layout_of_parts.docks["eye"].isVisible()
+
+
+def test_a_folder_that_cannot_be_written_is_a_sentence(
+    qtbot: QtBot, open_window: Callable[..., MainWindow], start: Callable[[], str], tmp_path: Path
+):
+    (tmp_path / "recordings").write_text("a file where the folder should be")
+    window = open_window(start)
+    window.start()
+    qtbot.waitUntil(lambda: window.tick > 5, timeout=START_MS)
+    window.toggle_record()
+    assert "No recording can be made" in window.banner.label.text()
+    assert _recording_state(window) == "idle"
