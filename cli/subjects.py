@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
 
 import typer
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
 from agent.errors import SubjectError
 from rig.errors import UserError
@@ -27,24 +31,58 @@ def train(
         Path | None,
         typer.Option(help="Folder of the trained subject; beside the settings if left out."),
     ] = None,
+    stage: Annotated[
+        list[str] | None, typer.Option(help="Only this stage; may be given several times.")
+    ] = None,
+    fresh: Annotated[
+        bool, typer.Option("--fresh", help="Begin anew instead of going on from the checkpoints.")
+    ] = False,
+    threads: Annotated[int, typer.Option(min=1, help="Cores to use.")] = 2,
 ) -> None:
     """Train a subject from nothing, or go on where an interrupted training stopped."""
     from agent.training import train as run_training
 
     try:
-        run_training(settings, out)
+        folder = run_training(settings, out, resume=not fresh, stages=stage, threads=threads)
     except SubjectError as problem:
         raise UserError(str(problem)) from None
+    print(f"The subject is in {folder}.")
 
 
 def evaluate(
     subject: Annotated[str, typer.Argument(help="A subject's name or folder.")],
+    episodes: Annotated[int, typer.Option(min=1, help="Episodes of each kind.")] = 10,
+    duration: Annotated[float, typer.Option(min=1.0, help="Seconds of an episode.")] = 10.0,
     json: Annotated[bool, typer.Option("--json", help="Print the figures as JSON.")] = False,
+    store: Annotated[bool, typer.Option("--store", help="Keep them beside the subject.")] = False,
 ) -> None:
-    """Measure what a subject can do and store its scores beside it."""
-    from agent.training import evaluate as run_evaluation
+    """Measure what a subject can do: both renderings, sampled and mean actions, beside random ones."""
+    import agent
+    from agent.training import evaluate as scores
 
     try:
-        run_evaluation(subject, as_json=json)
+        animal = agent.load(subject)
     except SubjectError as problem:
         raise UserError(str(problem)) from None
+    with progress_bar("evaluating") as show:
+        found = scores.evaluate_all(animal, episodes, duration, progress=show)
+    if store:
+        scores.write(animal, found)
+    if json:
+        print(scores.to_json(found))
+    else:
+        scores.show(found)
+
+
+@contextmanager
+def progress_bar(title: str) -> Iterator[Callable[[float, str], None]]:
+    """A bar on the terminal with the time left; yields what takes the part done (0 to 1) and a text."""
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        TextColumn("{task.fields[detail]}"),
+        TimeRemainingColumn(),
+    )
+    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
+        bar = progress.add_task(title, total=1.0, detail="")
+        yield lambda done, text: progress.update(bar, completed=done, detail=text)
