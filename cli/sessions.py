@@ -62,7 +62,7 @@ def run(
     ] = None,
 ) -> None:
     """Run a session without a window and record it."""
-    from recorder.writer import check_target
+    from recorder.place import check_target
 
     plan = _load(protocol)
     recording = out or _new_recording(plan.name)

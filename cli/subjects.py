@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
-from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
 from agent.errors import SubjectError
 from rig.errors import UserError
@@ -59,30 +55,22 @@ def evaluate(
     """Measure what a subject can do: both renderings, sampled and mean actions, beside random ones."""
     import agent
     from agent.training import evaluate as scores
+    from agent.training.progress import terminal_progress
 
     try:
         animal = agent.load(subject)
     except SubjectError as problem:
         raise UserError(str(problem)) from None
-    with progress_bar("evaluating") as show:
-        found = scores.evaluate_all(animal, episodes, duration, progress=show)
+    with terminal_progress() as progress:
+        found = scores.evaluate_all(
+            animal,
+            episodes,
+            duration,
+            progress=lambda done, text: progress("evaluate", done, text),
+        )
     if store:
         scores.write(animal, found)
     if json:
         print(scores.to_json(found))
     else:
         scores.show(found)
-
-
-@contextmanager
-def progress_bar(title: str) -> Iterator[Callable[[float, str], None]]:
-    """A bar on the terminal with the time left; yields what takes the part done (0 to 1) and a text."""
-    columns = (
-        TextColumn("{task.description}"),
-        BarColumn(),
-        TextColumn("{task.fields[detail]}"),
-        TimeRemainingColumn(),
-    )
-    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
-        bar = progress.add_task(title, total=1.0, detail="")
-        yield lambda done, text: progress.update(bar, completed=done, detail=text)

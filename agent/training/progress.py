@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
+from rich.console import Console
 from rich.progress import BarColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from rich.progress import Progress as Bars
 
@@ -14,7 +15,7 @@ Progress = Callable[[str, float, str], None]
 
 @contextmanager
 def terminal_progress() -> Iterator[Progress]:
-    """A bar per stage with the time left, on the terminal."""
+    """A bar per stage with the time left, on standard error."""
     columns = (
         TextColumn("{task.fields[stage]:>9}"),
         BarColumn(20),
@@ -23,7 +24,7 @@ def terminal_progress() -> Iterator[Progress]:
         TimeRemainingColumn(),
         TextColumn("{task.fields[text]}"),
     )
-    with Bars(*columns) as bars:
+    with Bars(*columns, console=Console(stderr=True)) as bars:
         tasks = {}
 
         def report(stage: str, done: float, text: str) -> None:
