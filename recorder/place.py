@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import secrets
 import shutil
 from pathlib import Path
+from typing import BinaryIO
 
 from recorder import superblock
 from rig.errors import UserError
@@ -22,6 +25,23 @@ def check_target(path: Path, overwrite: bool) -> None:
         )
     if path.exists() and superblock.is_being_written(path):
         raise UserError(f"{path} is being recorded by another session; choose another name.")
+
+
+def reserve(path: Path, purpose: str) -> BinaryIO:
+    """A new, hidden, locked file beside a recording, to work in: ".<its name>.<number>.<purpose>".
+
+    What killed processes left of the same kind is removed; the lock tells it from one that is in use.
+    Its path is the `name` of what is returned. Raises OSError where nothing can be made there.
+    """
+    start, end = f".{path.name}.", f".{purpose}"
+    for other in path.parent.iterdir():
+        if other.name.startswith(start) and other.name.endswith(end):
+            with contextlib.suppress(OSError):
+                if not superblock.is_being_written(other):
+                    other.unlink()
+    file = path.with_name(f"{start}{secrets.token_hex(4)}{end}").open("x+b")
+    superblock.hold_writing_lock(file.fileno())
+    return file
 
 
 def free_bytes(path: Path) -> int:

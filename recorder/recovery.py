@@ -29,7 +29,7 @@ from recorder.layout import (
     is_fill,
     read_note,
 )
-from recorder.place import reason
+from recorder.place import reason, reserve
 from recorder.spans import Spans
 from recorder.tables import read_events
 from rig.errors import RunError, UserError
@@ -94,20 +94,22 @@ def recover(path: Path) -> RecoveryReport:
             f"Recovering {path} needs {size / 1e6:.0f} MB of free space beside it, where "
             f"{free / 1e6:.0f} MB are left; the file was not touched."
         )
-    copy = path.with_name(f".{path.name}.recovering")
+    copy: Path | None = None
     try:
-        shutil.copy2(path, copy)
-        report = _repair(copy, path)
-        with copy.open("rb+") as repaired:
-            os.fsync(repaired.fileno())
-        copy.replace(path)
+        with reserve(path, "recovering") as lock:
+            copy = Path(lock.name)
+            shutil.copy2(path, copy)
+            report = _repair(copy, path)
+            os.fsync(lock.fileno())
+            copy.replace(path)
     except (OSError, RuntimeError, KeyError, ValueError) as problem:
         raise RunError(
             f"{path} cannot be repaired: {reason(problem)}; the file was not touched."
         ) from None
     finally:
-        with contextlib.suppress(OSError):
-            copy.unlink(missing_ok=True)
+        if copy is not None:
+            with contextlib.suppress(OSError):
+                copy.unlink(missing_ok=True)
     return report
 
 

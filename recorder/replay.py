@@ -48,6 +48,11 @@ class ReplaySource:
         if self.recording.n_ticks == 0:
             self.recording.close()
             raise UserError(f"{path} has no ticks: the session ended before its first.")
+        # opened once: finding a data set by its name takes longer than reading a few rows of it
+        self._datasets = {
+            name: self.recording.file[f"{series.path}/data"]
+            for name, series in self.recording.series.items()
+        }
         self._event_ticks = self._answer_ticks("events")
         self._intervention_ticks = self._answer_ticks("interventions")
         self._sent = [n for n in _ARRAYS if n != "camera" or self.recording.has_camera]
@@ -109,7 +114,7 @@ class ReplaySource:
             return []
         values = {name: self._values(name, rows) for name in _SCALARS}
         arrays = {name: self._array(name, rows) for name in self._sent}
-        confidences = self._values("confidence", rows) if "confidence" in self._series else None
+        confidences = self._values("confidence", rows) if "confidence" in self._datasets else None
         scalars = {name: column.tolist() for name, column in values.items()}
         ticks = self.recording.ticks[rows].tolist()
         events = self._events(ticks[0], ticks[-1])
@@ -156,16 +161,12 @@ class ReplaySource:
 
     # --- inside ---------------------------------------------------------------------------------
 
-    @property
-    def _series(self) -> dict[str, Any]:
-        return self.recording.series
-
     def _values(self, name: str, rows: slice) -> Array:
-        values: Array = self.recording.file[f"{self._series[name].path}/data"][rows]
+        values: Array = self._datasets[name][rows]
         return values
 
     def _array(self, name: str, rows: slice) -> Array:
-        if name in self._series:
+        if name in self._datasets:
             return self._values(name, rows)
         # a series without columns is not in the file
         dtype = np.float32 if name in ("proprioception", "latency") else np.float64

@@ -21,9 +21,9 @@ import h5py
 import msgspec
 import numpy as np
 
-from recorder import contents, layout, superblock
+from recorder import contents, layout
 from recorder.appending import SeriesAppender, TableAppender
-from recorder.place import check_target, free_bytes, give_name, reason
+from recorder.place import check_target, free_bytes, give_name, reason, reserve
 from recorder.spans import Spans
 from rig.errors import RunError
 from rig.messages import (
@@ -79,20 +79,23 @@ class Writer:
         self._dirty = False
         self._unsynced = False
         check_target(path, overwrite)
-        partial = path.with_name(f".{path.name}.part")
+        try:
+            self._lock = reserve(path, "part")
+        except OSError as problem:
+            raise self._not_made(problem) from None
+        partial = Path(self._lock.name)
         try:
             layout.create(partial, description, assets, session, camera)
             self._file = h5py.File(partial, "r+", libver=layout.LIBVER)
             self._open_appenders(description, camera)
             self._file.swmr_mode = True
             self._descriptor = int(self._file.id.get_vfd_handle())
-            self._lock = partial.open("rb+")
-            superblock.hold_writing_lock(self._lock.fileno())
             give_name(partial, path, overwrite)
         except (OSError, RuntimeError) as problem:
             with contextlib.suppress(OSError):
                 partial.unlink(missing_ok=True)
-            raise RunError(f"The recording {path} cannot be made: {reason(problem)}.") from None
+            self._lock.close()
+            raise self._not_made(problem) from None
         self._place = os.stat(path)
 
     @property
@@ -353,6 +356,9 @@ class Writer:
                     layout.drop_empty_tables(file, self._description)
             os.fsync(self._lock.fileno())
         self._lock.close()
+
+    def _not_made(self, problem: Exception) -> RunError:
+        return RunError(f"The recording {self.path} cannot be made: {reason(problem)}.")
 
     def _failed(self, why: str) -> RunError:
         self._closed = True

@@ -8,6 +8,7 @@ import shutil
 import signal
 import tempfile
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import h5py
@@ -188,11 +189,20 @@ def _flag_as_killed(file: Path) -> None:
 def test_a_repair_that_is_killed_leaves_the_file_as_it_was(killed: Path) -> None:
     """It works on a copy; what an interrupted one left behind does not hinder the next."""
     before = killed.read_bytes()
-    leftover = killed.with_name(f".{killed.name}.recovering")
+    leftover = killed.with_name(f".{killed.name}.0123abcd.recovering")
     leftover.write_bytes(b"half a copy")
     assert killed.read_bytes() == before
     assert recorder.recover(killed).repaired
     assert not leftover.exists()
+
+
+def test_two_may_repair_the_same_file_at_once(killed: Path) -> None:
+    """A window and a command line open it in the same moment: neither spoils the other's copy."""
+    with ThreadPoolExecutor(3) as pool:
+        reports = list(pool.map(recorder.recover, [killed] * 3))
+    assert len({report.n_ticks for report in reports}) == 1
+    assert nwb_problems(killed) == []
+    assert [path.name for path in killed.parent.iterdir()] == [killed.name]
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root may mount a small disk")
