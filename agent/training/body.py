@@ -13,7 +13,7 @@ import mujoco
 import numpy as np
 from mujoco import rollout
 
-from rig import arenas
+from rig.arenas import tasks
 
 Array = np.ndarray
 SPEC = mujoco.mjtState.mjSTATE_FULLPHYSICS
@@ -40,14 +40,14 @@ class Bodies:
     """
 
     def __init__(self, coarse: bool, threads: int) -> None:
-        environment = arenas.make("corridor", 0)
+        environment = tasks.make("corridor", 0)
         environment.reset()
         self.model: mujoco.MjModel = copy.copy(environment.physics.model.ptr)
         if coarse:
             self.model.opt.timestep = 0.004
             self.model.opt.integrator = mujoco.mjtIntegrator.mjINT_IMPLICITFAST
             self.model.opt.iterations, self.model.opt.ls_iterations = 8, 12
-        self.substeps = round(arenas.CONTROL_TIMESTEP_S / self.model.opt.timestep)
+        self.substeps = round(tasks.CONTROL_TIMESTEP_S / self.model.opt.timestep)
         self.actuators = {
             self.model.actuator(i).name.split("/")[1]: i for i in range(self.model.nu)
         }

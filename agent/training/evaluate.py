@@ -18,8 +18,10 @@ from rich.table import Table
 
 from agent.subject import CAMERA, Subject, write_bytes
 from agent.training.expert import Expert
-from rig import arenas
-from rig.arenas.camera import Quality
+from agent.training.flock import poses_of
+from rig.arenas import tasks
+from rig.arenas.camera import EgocentricCamera, Quality
+from rig.arenas.senses import Senses
 
 Array = np.ndarray
 
@@ -91,7 +93,7 @@ def stride_hz(angle_rad: Array) -> float:
         return float("nan")
     n = 4096
     power = np.abs(np.fft.rfft((angle_rad - angle_rad.mean()) * np.hanning(len(angle_rad)), n)) ** 2
-    hz = np.fft.rfftfreq(n, arenas.CONTROL_TIMESTEP_S)
+    hz = np.fft.rfftfreq(n, tasks.CONTROL_TIMESTEP_S)
     inside = (hz >= 1) & (hz <= 15)
     return float(hz[inside][power[inside].argmax()])
 
@@ -103,15 +105,15 @@ def _episode(
     environment.reset()
     physics = environment.physics
     model, data = physics.model.ptr, physics.data.ptr
-    with physics.reset_context():
-        data.qpos[7:] += rng.normal(0, START_NOISE_RAD, model.nq - 7)
-    senses = arenas.Senses(environment)
-    camera = arenas.EgocentricCamera(model, data, quality) if quality else None
+    data.qpos[7:] += rng.normal(0, START_NOISE_RAD, model.nq - 7)
+    physics.forward()
+    senses = Senses(environment)
+    camera = EgocentricCamera(model, data, quality) if quality else None
     torso = model.body("walker/torso").id
     hip = model.joint(STRIDE_JOINT).qposadr[0]
     begin, reward, ended = data.xpos[torso].copy(), 0.0, False
     hips, uprights, offsets, speeds = [], [], [], []
-    ticks = round(duration_s / arenas.CONTROL_TIMESTEP_S)
+    ticks = round(duration_s / tasks.CONTROL_TIMESTEP_S)
     for _ in range(ticks):
         observation = senses.observe()
         if camera is not None:
@@ -127,7 +129,7 @@ def _episode(
             break
     if camera is not None:
         camera.close()
-    lasted = len(hips) * arenas.CONTROL_TIMESTEP_S
+    lasted = len(hips) * tasks.CONTROL_TIMESTEP_S
     distance = float(data.xpos[torso, 0] - begin[0])
     return Episode(
         seed=seed,
@@ -156,7 +158,7 @@ def run(
     """Score any actor; `make_actor` gives a fresh one for each seed, `quality` None is for the blind."""
     episodes = []
     for seed in seeds:
-        environment = arenas.make(task, seed)
+        environment = tasks.make(task, seed)
         episodes.append(_episode(make_actor(seed), environment, quality, seed, duration_s))
         environment.close()
     return Score(name, task, quality or "none", sampled, tuple(episodes))
@@ -174,7 +176,7 @@ def evaluate(
 
     Args:
         subject: the subject; it is reset for every episode.
-        task: one of `rig.arenas.TASKS`.
+        task: one of `rig.arenas.tasks.TASKS`.
         seeds: one episode each; a seed sets the arena, the start and the motor noise.
         duration_s: simulated seconds of an episode, unless the task ends it.
         quality: how the camera renders.
@@ -198,13 +200,8 @@ def evaluate_expert(expert: Expert, seeds: Sequence[int], duration_s: float) -> 
     """Score the expert that the subject learned from; it is told where it is."""
 
     def act(observation: Mapping[str, Array], physics: Any) -> Array:
-        data = physics.data.ptr
-        torso = physics.model.ptr.body("walker/torso").id
-        heading = np.arctan2(data.xmat[torso, 3], data.xmat[torso, 0])
-        activation = observation["walker/actuator_activation"]
-        return expert.act(
-            activation[None], np.array([heading]), np.array([data.xpos[torso, 1]])
-        )[0]
+        where = poses_of([physics.data.ptr], physics.model.ptr.body("walker/torso").id)
+        return expert.act(observation["walker/actuator_activation"][None], where)[0]
 
     return run("expert", lambda seed: act, "corridor", seeds, duration_s, None, False)
 

@@ -8,15 +8,16 @@ here is what it meets there.
 from __future__ import annotations
 
 import copy
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import mujoco
 import numpy as np
 
-from rig import arenas
+from rig.arenas import tasks
 from rig.arenas.camera import EgocentricCamera
-from rig.arenas.senses import Senses
+from rig.arenas.senses import Senses, flatten
 
 Array = np.ndarray
 
@@ -27,13 +28,33 @@ FALLEN_BELOW = 0.3
 
 @dataclass(frozen=True)
 class Poses:
-    """Where the animals are, as the expert and the score know it; each (animals,)."""
+    """Where the animals are, as the expert and the score know it; each (animals,).
+
+    `tilt` (animals, 4) is pitch and its rate, roll and its rate: parts of the vertical in the trunk's frame,
+    and rates in tenths of rad/s.
+    """
 
     x_m: Array
     offset_m: Array
     heading_rad: Array
     upright: Array
     speed_m_s: Array
+    tilt: Array
+
+
+def poses_of(animals: Sequence[mujoco.MjData], torso: int) -> Poses:
+    """Poses of the animals, `torso` being the body of the trunk in their model."""
+    matrix = np.stack([data.xmat[torso] for data in animals])
+    place = np.stack([data.xpos[torso] for data in animals])
+    spin = np.stack([data.qvel[3:6] for data in animals]) * 0.1
+    return Poses(
+        x_m=place[:, 0],
+        offset_m=place[:, 1],
+        heading_rad=np.arctan2(matrix[:, 3], matrix[:, 0]),
+        upright=matrix[:, 8],
+        speed_m_s=np.array([data.subtree_linvel[torso, 0] for data in animals]),
+        tilt=np.stack([matrix[:, 6], spin[:, 1], matrix[:, 7], spin[:, 0]], 1),
+    )
 
 
 class Flock:
@@ -44,23 +65,27 @@ class Flock:
         threads: threads that step the physics.
         soft_every: of so many animals, one sees with shadows; the others with fast rendering.
         seed: of starts and shoves.
-        task: one of `rig.arenas.TASKS`.
+        task: one of `rig.arenas.tasks.TASKS`.
     """
 
     def __init__(
         self, n: int, threads: int, soft_every: int, seed: int, task: str = "corridor"
     ) -> None:
-        environment = arenas.make(task, seed)
+        environment = tasks.make(task, seed)
         environment.reset()
         self.n = n
         self.model: mujoco.MjModel = copy.copy(environment.physics.model.ptr)
         self._start = environment.physics.data.ptr.qpos.copy()
         self._data = [mujoco.MjData(self.model) for _ in range(n)]
+        self._scratch = mujoco.MjData(self.model)
         self._senses = [Senses(self.model, data) for data in self._data]
         self._fast = EgocentricCamera(self.model, self._data[0], "fast")
         self._soft = EgocentricCamera(self.model, self._data[0], "soft")
         self._soft_every = soft_every
         self._torso = self.model.body("walker/torso").id
+        self.actuators = {
+            self.model.actuator(i).name.split("/")[1]: i for i in range(self.model.nu)
+        }
         self._act = np.asarray(self.model.actuator_actadr)
         self._pool = ThreadPoolExecutor(max(1, threads))
         self._shares = np.array_split(np.arange(n), max(1, threads))
@@ -101,7 +126,7 @@ class Flock:
         self._ticks += 1
 
     def _advance(self, share: Array) -> None:
-        substeps = round(arenas.CONTROL_TIMESTEP_S / arenas.PHYSICS_TIMESTEP_S)
+        substeps = round(tasks.CONTROL_TIMESTEP_S / tasks.PHYSICS_TIMESTEP_S)
         for index in share:
             data = self._data[index]
             # positions are up to date from the last tick, so the first substep is a half one
@@ -113,7 +138,7 @@ class Flock:
 
     def proprioception(self) -> Array:
         """What every animal feels, (animals, senses) float32."""
-        return np.stack([arenas.flatten(senses.observe()) for senses in self._senses])
+        return np.stack([flatten(own.observe()) for own in self._senses])
 
     def pictures(self) -> Array:
         """What every animal sees, (animals, 64, 64, 3) uint8."""
@@ -123,22 +148,29 @@ class Flock:
         soft = self._soft_every and index % self._soft_every == 0
         return (self._soft if soft else self._fast).render(self._data[index])
 
+    def picture_at(
+        self, index: int, x_m: float, offset_m: float, heading_rad: float, soft: bool
+    ) -> Array:
+        """What an animal would see with the posture that it has now, elsewhere in the corridor."""
+        matrix = self._data[index].xmat[self._torso]
+        turn = heading_rad - np.arctan2(matrix[3], matrix[0])
+        data = self._scratch
+        data.qpos[:] = self._data[index].qpos
+        data.qpos[0], data.qpos[1] = x_m, offset_m
+        about_z = np.array([np.cos(turn / 2), 0, 0, np.sin(turn / 2)])
+        mujoco.mju_mulQuat(data.qpos[3:7], about_z, self._data[index].qpos[3:7])
+        mujoco.mj_kinematics(self.model, data)
+        mujoco.mj_comPos(self.model, data)
+        mujoco.mj_camlight(self.model, data)
+        return (self._soft if soft else self._fast).render(data)
+
     def activation(self) -> Array:
         """Activations of the actuators, (animals, actuators)."""
         return np.stack([data.act[self._act] for data in self._data])
 
     def poses(self) -> Poses:
         """Where every animal is and how fast it goes along the corridor."""
-        matrix = np.stack([data.xmat[self._torso] for data in self._data])
-        place = np.stack([data.xpos[self._torso] for data in self._data])
-        speed = np.array([data.subtree_linvel[self._torso, 0] for data in self._data])
-        return Poses(
-            x_m=place[:, 0],
-            offset_m=place[:, 1],
-            heading_rad=np.arctan2(matrix[:, 3], matrix[:, 0]),
-            upright=matrix[:, 8],
-            speed_m_s=speed,
-        )
+        return poses_of(self._data, self._torso)
 
     def fallen(self) -> Array:
         """Animals (animals,) that lie, or whose physics has diverged."""

@@ -11,10 +11,12 @@ The search starts in coarse physics and ends in stock physics, where the same ga
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+import mujoco
 import numpy as np
 
 from agent.training.body import Bodies
@@ -47,8 +49,10 @@ class GaitSettings:
     stock_generations: int = 80
     coarse_population: int = 40
     stock_population: int = 20
-    stock_sigma: float = 0.2
-    rollout_s: float = 2.4
+    coarse_sigma: float = 0.25
+    stock_sigma: float = 0.1
+    action_noise: float = 0.1
+    rollout_s: float = 2.0
     seed: int = 1
 
 
@@ -119,15 +123,49 @@ def pattern(parameters: Array, phase: Array, actuators: Mapping[str, int], style
         offset = 0.5 * next(values)
         for side in "LR":
             control[:, :, actuators[sided(joint, side)]] = offset
-    # with both sides half a cycle apart the spine flexes twice a stride
-    spine_turn = 2 * turn if style == "trot" else turn
     for joint in SPINE:
         offset, amplitude, lag = 0.5 * next(values), 0.5 * next(values), 2 * next(values)
-        control[:, :, actuators[joint]] = offset + amplitude * np.sin(spine_turn + lag)
+        control[:, :, actuators[joint]] = offset + amplitude * np.sin(turn + lag)
     bend, lag = 0.5 * next(values), 2 * next(values)
     if style == "trot":
         control[:, :, actuators["lumbar_bend"]] = bend * np.sin(turn + lag)
     return np.clip(control, -1, 1)
+
+
+def first_guess(bodies: Bodies) -> Array:
+    """Parameters (N_PARAMETERS,) that move the paws roughly as a stepping animal does.
+
+    Each joint of the left legs is tried alone on an animal hung in the air. Then every joint gets the part
+    of the paw's wanted path (back on the ground, forward and up in the air) that it is able to give.
+    """
+    parameters = np.zeros(N_PARAMETERS)
+    place = 2
+    for joint in OSCILLATING:
+        paw = "walker/hand_L" if joint in FORELIMB else "walker/foot_L"
+        there = [_hung_paw(bodies, joint, value, paw) for value in (0.5, -0.5)]
+        forward, _, up = there[0] - there[1]
+        # the wanted path is (-sin, -cos) of the phase; as amplitude and lag of one sine
+        along, across = -forward, -0.6 * up
+        reach = 12.0 if joint in FORELIMB else 8.0
+        parameters[place + 1] = 2 * reach * np.hypot(along, across)
+        parameters[place + 2] = np.arctan2(across, along) / 2
+        place += 5 if joint in TWO_HARMONICS else 3
+    return parameters
+
+
+def _hung_paw(bodies: Bodies, joint: str, value: float, paw: str) -> Array:
+    """Where a paw comes to rest, relative to the trunk, with one joint's control at `value`."""
+    model = copy.copy(bodies.model)
+    model.opt.gravity[:] = 0
+    data = mujoco.MjData(model)
+    held = np.array([0, 0, 1, 1, 0, 0, 0.0])
+    data.ctrl[bodies.actuators[sided(joint, "L")]] = value
+    for _ in range(round(0.24 / model.opt.timestep)):
+        data.qpos[:7], data.qvel[:6] = held, 0
+        mujoco.mj_step(model, data)
+    data.qpos[:7] = held
+    mujoco.mj_kinematics(model, data)
+    return np.array(data.body(paw).xpos - data.body("walker/torso").xpos)
 
 
 def cost_of(
@@ -135,17 +173,19 @@ def cost_of(
     settings: GaitSettings,
     parameters: Array,
     start: Array,
+    noise: Array,
     speed_only: bool = False,
 ) -> Array:
     """Cost of each candidate (n, N_PARAMETERS): slow, drifting, tilting, turning and bouncing cost.
 
-    All begin in the state `start`. With `speed_only`, the forward speeds in m/s instead.
+    All begin in the state `start` and act with the same `noise` (ticks, actuators). With `speed_only`, the
+    forward speeds in m/s instead.
     """
     ticks = round(settings.rollout_s * 50)
     settled = ticks // 3
     phase = stride_hz(parameters)[:, None] * np.arange(ticks) * 0.02
     actions = pattern(parameters, phase, bodies.actuators, settings.style)
-    states, _ = bodies.run(np.tile(start, (len(parameters), 1)), actions)
+    states, _ = bodies.run(np.tile(start, (len(parameters), 1)), actions + noise)
     finite = np.isfinite(states).all((1, 2))
     motion = bodies.motion(np.where(finite[:, None, None], states, 0.0))
     speed = (motion.x_m[:, -1] - motion.x_m[:, settled]) / ((ticks - 1 - settled) * 0.02)
@@ -174,8 +214,9 @@ def find(
     report: Callable[[str, SearchState, float, float], None],
 ) -> Gait:
     """Search in coarse, then in stock physics, resuming what `folder` holds; writes `gait.npz`."""
-    start = np.zeros(N_PARAMETERS)
-    sigma = 0.4
+    bodies = Bodies(coarse=True, threads=threads)
+    start, sigma = first_guess(bodies), settings.coarse_sigma
+    shape = (round(settings.rollout_s * 50), len(bodies.actuators))
     plan = (
         ("coarse", True, settings.coarse_generations, settings.coarse_population),
         ("stock", False, settings.stock_generations, settings.stock_population),
@@ -186,22 +227,19 @@ def find(
         rng = np.random.default_rng(settings.seed)
 
         def cost(
-            candidates: Array,
-            bodies: Bodies = bodies,
-            coarse: bool = coarse,
-            rng: np.random.Generator = rng,
+            candidates: Array, bodies: Bodies = bodies, rng: np.random.Generator = rng
         ) -> Array:
-            # at stock physics another disturbed start each generation, the same for all candidates:
-            # only a gait that forgets how it began survives that
-            start = bodies.start if coarse else bodies.disturbed_start(rng)
-            return cost_of(bodies, settings, candidates, start)
+            # another disturbed start and other motor noise each generation, the same for all
+            # candidates: only a gait that forgets what happened to it survives that
+            noise = rng.normal(0, settings.action_noise, shape)
+            return cost_of(bodies, settings, candidates, bodies.disturbed_start(rng), noise)
 
         def progress(state: SearchState, bodies: Bodies = bodies, name: str = name) -> None:
             speed = np.nan
             if state.generation % 10 == 0:
-                speed = float(
-                    cost_of(bodies, settings, state.mean[None], bodies.start, speed_only=True)[0]
-                )
+                quiet = np.zeros(shape)
+                mean = state.mean[None]
+                speed = float(cost_of(bodies, settings, mean, bodies.start, quiet, True)[0])
             report(name, state, speed, float(stride_hz(state.mean[None])[0]))
 
         result = search(

@@ -28,6 +28,7 @@ from agent.training.replay import Batch, Replay, Segment
 from agent.training.vision import scatter, to_input, varied
 
 Array = np.ndarray
+CHECKPOINT_EVERY_S = 60.0
 
 
 @dataclass(frozen=True)
@@ -128,7 +129,7 @@ class Driver:
                 features = self.network.vision(to_input(pictures))
                 out = self.network.run(senses[None], features[None], self.state)
             self.state = out.state
-            label = self.expert.act(flock.activation(), poses.heading_rad, poses.offset_m)
+            label = self.expert.act(flock.activation(), poses)
             self._disturb()
             quiet &= self.push_left <= 0
             action = np.where(led[:, None], label, out.mean[0].numpy().clip(-1, 1)) + self.push
@@ -244,7 +245,7 @@ def train(
                 with torch.no_grad():
                     network.log_std.clamp_(math.log(SPREAD[0]), math.log(SPREAD[1]))
         last = index + 1 == settings.segments
-        if last or time.monotonic() - saved > 60:
+        if last or time.monotonic() - saved > CHECKPOINT_EVERY_S:
             checkpoint.save(path, network, optimiser, index + 1)
             saved = time.monotonic()
         minutes = flock.n * settings.segment_ticks * 0.02 / 60

@@ -19,7 +19,7 @@ from agent.training.flock import Flock
 from agent.training.progress import Progress, terminal_progress
 from agent.training.search import SearchState, write_arrays
 from agent.training.settings import Settings, read
-from rig import arenas
+from rig.arenas import senses
 
 Array = np.ndarray
 STAGES = ("gait", "steering", "vision", "imitation", "evaluate")
@@ -107,12 +107,14 @@ def _gait(settings: Settings, work: Path, threads: int, progress: Progress) -> N
 
 def _steering(settings: Settings, work: Path, threads: int, progress: Progress) -> None:
     wanted = settings.steering
-    total = wanted.coarse_generations + wanted.stock_generations
 
     def report(name: str, state: SearchState, yaw: Array, speed: Array) -> None:
-        done = state.generation + (wanted.coarse_generations if name == "stock" else 0)
-        turned = f", turns {np.round(yaw, 1).tolist()} rad/s" if len(yaw) else ""
-        progress("steering", done / total, f"{name} physics: cost {state.best_cost:.2f}{turned}")
+        progress(
+            "steering",
+            state.generation / wanted.generations,
+            f"{name} physics: cost {state.best_cost:.2f}, turns {np.round(yaw, 1).tolist()} rad/s "
+            f"at {np.round(speed, 2).tolist()} m/s",
+        )
 
     found = gait.load(_needed(work / "gait.npz", "gait"))
     steering.find(found, wanted, work, threads, report)
@@ -191,7 +193,7 @@ def write_subject(network: Network, settings: Settings, folder: Path) -> None:
         network,
         folder,
         settings.name,
-        arenas.PROPRIOCEPTION,
+        senses.PROPRIOCEPTION,
         training={
             "method": "gait and steering by CMA-ES, phase-locked expert, DAgger",
             "task": "corridor",

@@ -1,9 +1,9 @@
 """Find a steering law for a gait: how left and right have to differ for the animal to turn.
 
 The law is linear in the commanded yaw rate: for each limb joint a difference of offset and of amplitude
-between the sides, plus a bend and twist of spine and tail. It is found by an evolution strategy over
-several commands at once, in coarse physics first and at stock physics last. Speed is commanded by the
-amplitude of the gait and, less, by its frequency.
+between the sides, plus a bend and twist of spine and tail. Each is tried alone first, at stock physics; what turns the
+animal is combined in proportion, and an evolution strategy over several commands at once goes on from
+there. Speed is commanded by the amplitude of the gait and, less, by its frequency.
 """
 
 from __future__ import annotations
@@ -27,6 +27,8 @@ LIMB = (
 TRUNK = ("lumbar_bend", "cervical_bend", "lumbar_twist", "cervical_twist", "caudal_bend")
 N_PARAMETERS = 2 * len(LIMB) + len(TRUNK)
 YAW_SCALE_RAD_S = 3.0
+PROBE = 0.4
+"""How far each parameter is moved to see whether it turns the animal."""
 COMMANDS = ((1.0, 2.0), (1.0, -0.8), (0.6, 1.5), (1.0, 0.0))
 """(speed, yaw rate in rad/s) that a candidate law is tried on; speed 1 is the gait's own."""
 
@@ -35,9 +37,9 @@ COMMANDS = ((1.0, 2.0), (1.0, -0.8), (0.6, 1.5), (1.0, 0.0))
 class SteeringSettings:
     """Settings of the steering search."""
 
-    coarse_generations: int = 60
-    stock_generations: int = 25
-    population: int = 16
+    generations: int = 10
+    population: int = 8
+    sigma: float = 0.15
     rollout_s: float = 2.0
     seed: int = 2
 
@@ -146,6 +148,27 @@ def costs(
     return cost + 0.02 * (candidates**2).mean(1), turned.reshape(shape), ran.reshape(shape)
 
 
+def responses(bodies: Bodies, gait: Gait, settings: SteeringSettings) -> Array:
+    """Yaw rate in rad/s per unit of each parameter (N_PARAMETERS,), tried one at a time, both ways."""
+    tried = np.concatenate([np.eye(N_PARAMETERS), -np.eye(N_PARAMETERS)]) * PROBE
+    ticks = round(settings.rollout_s * 50)
+    settled = ticks // 3
+    full, turn = np.ones(ticks), np.full(ticks, YAW_SCALE_RAD_S)
+    actions = []
+    for one in tried:
+        steering = law(gait, one, bodies.actuators)
+        phase = np.arange(ticks) * steering.cycles_per_tick(np.ones(1))[0]
+        actions.append(steering.control(phase, full, turn))
+    states, _ = bodies.run(np.tile(bodies.start, (len(tried), 1)), np.stack(actions))
+    finite = np.isfinite(states).all((1, 2))
+    motion = bodies.motion(np.where(finite[:, None, None], states, 0.0))
+    yaw = (motion.yaw_rad[:, -1] - motion.yaw_rad[:, settled]) / ((ticks - 1 - settled) * 0.02)
+    stood = finite & (motion.upright.min(1) > 0.5)
+    one_way, other = np.where(stood, yaw, 0.0).reshape(2, -1)
+    both = stood.reshape(2, -1).all(0)
+    return np.where(both, (one_way - other) / (2 * PROBE), 0.0)
+
+
 def find(
     gait: Gait,
     settings: SteeringSettings,
@@ -153,36 +176,29 @@ def find(
     threads: int,
     report: Callable[[str, SearchState, Array, Array], None],
 ) -> Steering:
-    """Search in coarse, then in stock physics, resuming what `folder` holds; writes `steering.npz`.
+    """Measure what turns the animal, search on from there, resuming; writes `steering.npz`.
 
     `report` gets the stage, the search's state, and the mean law's yaw rates and speeds.
     """
-    start, sigma = np.zeros(N_PARAMETERS), 0.4
-    plan = (
-        ("coarse", True, settings.coarse_generations),
-        ("stock", False, settings.stock_generations),
+    bodies = Bodies(coarse=False, threads=threads)
+    checkpoint = folder / "steering-search.npz"
+    start = np.zeros(N_PARAMETERS)
+    if not checkpoint.exists():
+        turns = responses(bodies, gait, settings)
+        # the smallest parameters that, were all this linear, would give the commanded yaw rate
+        start = turns * YAW_SCALE_RAD_S / max(float(turns @ turns), 1e-6)
+
+    def progress(state: SearchState) -> None:
+        _, yaws, speeds = costs(bodies, gait, settings, state.mean[None])
+        report("stock", state, yaws[0], speeds[0])
+
+    found = search(
+        lambda candidates: costs(bodies, gait, settings, candidates)[0],
+        start,
+        SearchSettings(settings.generations, settings.population, settings.sigma, settings.seed),
+        checkpoint,
+        progress,
     )
-    for name, coarse, generations in plan:
-        bodies = Bodies(coarse=coarse, threads=threads)
-
-        def cost(candidates: Array, bodies: Bodies = bodies) -> Array:
-            return costs(bodies, gait, settings, candidates)[0]
-
-        def progress(state: SearchState, bodies: Bodies = bodies, name: str = name) -> None:
-            yaw = speed = np.zeros(0)
-            if state.generation % 10 == 0:
-                _, yaws, speeds = costs(bodies, gait, settings, state.mean[None])
-                yaw, speed = yaws[0], speeds[0]
-            report(name, state, yaw, speed)
-
-        result = search(
-            cost,
-            start,
-            SearchSettings(generations, settings.population, sigma, settings.seed),
-            folder / f"steering-{name}.npz",
-            progress,
-        )
-        start, sigma = result.mean, 0.15
-    steering = law(gait, start, bodies.actuators)
+    steering = law(gait, found.mean, bodies.actuators)
     steering.save(folder / "steering.npz")
     return steering
