@@ -18,7 +18,7 @@ from cli.environment import display_missing
 from cli.recordings import show_replay
 from rig.errors import RunError, UserError
 from rig.messages import TICK_S, Status
-from rig.session_directory import SessionDirectory, SessionSpec
+from rig.session_directory import SessionDirectory, SessionSpec, running_sessions
 from rig.summary import Summary
 from rig.supervisor import run_session
 from stim.protocol import Protocol, load, subject_and_task
@@ -284,7 +284,7 @@ def _open_window(protocol: Path | None, seed: int | None) -> None:
     """The window, on a session of a protocol, or on nothing yet."""
     from gui.app import open_window
 
-    start_session = None
+    start_session = attach = None
     if protocol is not None:
         plan, path = (
             _load(protocol),
@@ -299,6 +299,10 @@ def _open_window(protocol: Path | None, seed: int | None) -> None:
             start_detached(spec, directory)
             return directory.session
 
-    status = open_window(start_session=start_session)
+        # a window that crashed, or was closed on a running session, comes back to it
+        attach = next(
+            (note.session for note in running_sessions() if note.protocol == plan.name), None
+        )
+    status = open_window(start_session=start_session, attach=attach)
     if status:
         raise typer.Exit(status)

@@ -160,8 +160,8 @@ class Answer(msgspec.Struct, frozen=True, tag="answer"):
 class RecorderReport(msgspec.Struct, frozen=True, tag="recorder_report"):
     """What the recorder has on disk (flushed and synced), in its own words.
 
-    `state` is "recording", "closed" or "failed"; `ticks_on_disk` counts rows, `last_tick` is the last of
-    them; `error` is one sentence when failed.
+    `state` is "starting" (ready, nothing written yet), "recording", "closed" or "failed"; `ticks_on_disk`
+    counts rows, `last_tick` is the last of them; `error` is one sentence when failed.
     """
 
     state: str

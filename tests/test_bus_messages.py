@@ -57,12 +57,16 @@ _contents = st.one_of(
         engine_ms=_floats,
     ),
     st.builds(Fault, source=_names, sentence=_names),
-    st.builds(Command, verb=_names, args=st.dictionaries(_names, st.one_of(_whole, _names), max_size=3)),
+    st.builds(
+        Command, verb=_names, args=st.dictionaries(_names, st.one_of(_whole, _names), max_size=3)
+    ),
 )
 _arrays = st.dictionaries(
     _names,
     st.sampled_from(["<f8", "<f4", "<i8", "<i4", "|u1", "|b1", ">f4"]).flatmap(
-        lambda kind: hnp.arrays(kind, hnp.array_shapes(min_dims=0, max_dims=3, min_side=0, max_side=4))
+        lambda kind: hnp.arrays(
+            kind, hnp.array_shapes(min_dims=0, max_dims=3, min_side=0, max_side=4)
+        )
     ),
     max_size=4,
 )
@@ -107,7 +111,9 @@ def test_a_damaged_message_is_refused_or_still_a_message(data):
 
 def _tick() -> Message:
     content = Tick(0, 0.5, 1.0, 0.1, True, False, 0.25)
-    return Message(content, "s", 3, 3, {"action": np.arange(4.0), "camera": np.zeros((2, 2, 3), np.uint8)})
+    return Message(
+        content, "s", 3, 3, {"action": np.arange(4.0), "camera": np.zeros((2, 2, 3), np.uint8)}
+    )
 
 
 @pytest.mark.parametrize(
