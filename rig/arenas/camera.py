@@ -9,7 +9,7 @@ needs of it is set while the context is made and put back at once.
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Any, Literal
 
 import mujoco
 import numpy as np
@@ -29,7 +29,7 @@ class CameraUnavailableError(RuntimeError):
     """This machine cannot render: one sentence that says so and what to do."""
 
 
-def _context(model: mujoco.MjModel, quality: Quality) -> tuple[object, mujoco.MjrContext]:
+def _context(model: mujoco.MjModel, quality: Quality) -> tuple[Any, mujoco.MjrContext]:
     """A rendering context; the model is as it was when this returns."""
     visual, quality_of = model.vis.global_, model.vis.quality
     kept = (visual.offwidth, visual.offheight, quality_of.offsamples, quality_of.shadowsize)

@@ -67,7 +67,7 @@ class Senses:
             self._refresh()
 
     def _current(self) -> tuple[mujoco.MjModel, mujoco.MjData]:
-        physics = self._source.physics if self._source is not None else self._physics
+        physics: Any = self._source.physics if self._source is not None else self._physics
         return physics.model.ptr, physics.data.ptr
 
     def _refresh(self) -> None:
