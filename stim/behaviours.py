@@ -6,9 +6,9 @@ gives the threshold that begins the behaviour, then the one that ends it. An ani
 standing and begins to walk at 0.12 m/s, stops walking and begins to run at 0.40; one that slows down may
 for a moment count as both.
 
-Within a stride of a galloping rodent the trunk's forward speed swings by 1 m/s to either side of its mean,
-and its yaw rate by several rad/s. The windows span one to two strides (3-6 Hz), which leaves
-about a tenth of that; they delay what is seen by half their length, 170 to 190 ms.
+Speeds are those of the whole body's centre of mass, which hardly swing within a stride (3-6 Hz): a window
+of one stride is enough, and delays what is seen by half of it, 90 ms. The trunk's yaw rate swings by 7
+rad/s to either side of its mean, so that turns need a window of two strides, a delay of 190 ms.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ STAND = Behaviour(
         Condition("min_yaw_rate", "yaw_rate", on=-0.8, off=-1.2),
         _UPRIGHT,
     ),
-    smoothing_ms=360,
+    smoothing_ms=180,
     min_duration_ms=200,
 )
 
@@ -39,7 +39,7 @@ WALK = Behaviour(
         Condition("max_forward_speed", "forward_speed", on=0.35, off=0.40),
         _UPRIGHT,
     ),
-    smoothing_ms=360,
+    smoothing_ms=180,
     min_duration_ms=200,
 )
 
@@ -47,7 +47,7 @@ RUN = Behaviour(
     "run",
     "going forward fast",
     (Condition("min_forward_speed", "forward_speed", on=0.40, off=0.28), _UPRIGHT),
-    smoothing_ms=360,
+    smoothing_ms=180,
     min_duration_ms=100,
 )
 
