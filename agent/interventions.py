@@ -50,7 +50,9 @@ class Intervention:
                 f"{self.units.shape}, {self.gain.shape} and {self.value.shape}"
             )
         if not (np.isfinite(self.gain).all() and np.isfinite(self.value).all()):
-            raise ValueError(f"an intervention on {self.layer} has a gain or value that is not finite")
+            raise ValueError(
+                f"an intervention on {self.layer} has a gain or value that is not finite"
+            )
         if len(np.unique(self.units)) != len(self.units):
             raise ValueError(f"an intervention on {self.layer} names a unit twice")
 

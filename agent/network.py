@@ -91,6 +91,7 @@ class ResidualBlock(nn.Module):
         self.second = nn.Conv2d(channels, channels, 3, padding=1)
 
     def forward(self, x: Tensor) -> Tensor:
+        """(n, channels, h, w) to the same."""
         return x + self.second(torch.relu(self.first(torch.relu(x))))
 
 
@@ -114,6 +115,7 @@ class Vision(nn.Module):
         self.out = nn.Linear(three * 16, config.vision_features)
 
     def forward(self, pixels: Tensor) -> Tensor:
+        """Features (n, features) of pictures."""
         return nn.functional.elu(self.out(self.body(pixels)))
 
 
@@ -179,9 +181,7 @@ class Network(nn.Module):
         encoding = torch.cat([vision, self.body(senses)], -1)
         core, after = self._layer(0, encoding, state[0])
         states = [after]
-        features = nn.functional.elu(
-            self.policy(torch.cat([core.detach(), encoding, senses], -1))
-        )
+        features = nn.functional.elu(self.policy(torch.cat([core.detach(), encoding, senses], -1)))
         x = features
         for index in range(1, len(self.lstms)):
             if self.config.skip and index > 1:

@@ -1,8 +1,8 @@
 """A subject: a trained network with its body, on disk one folder, in use one object with `step`.
 
-    subjects/runner/subject.toml          name, architecture, order of the senses, training, versions, licence
-    subjects/runner/weights.safetensors   the network
-    subjects/runner/card.md, scores.json  what it can do, measured
+subjects/runner/subject.toml          name, architecture, order of the senses, training, versions, licence
+subjects/runner/weights.safetensors   the network
+subjects/runner/card.md, scores.json  what it can do, measured
 """
 
 from __future__ import annotations
@@ -149,7 +149,9 @@ class Subject:
         """Go back to a state that `state()` gave."""
         for name, own in (("c", self._network.c), ("h", self._network.h)):
             if np.shape(state[name]) != own.shape:
-                raise ValueError(f"state {name!r} has shape {np.shape(state[name])}, not {own.shape}")
+                raise ValueError(
+                    f"state {name!r} has shape {np.shape(state[name])}, not {own.shape}"
+                )
             own[:] = state[name]
 
 
@@ -246,9 +248,10 @@ def _config(said: Mapping[str, Any]) -> NetworkConfig:
         raise ValueError(
             f"architecture has {sorted(unknown)} too many and {sorted(known - set(said))} missing"
         )
-    return NetworkConfig(
-        **{key: tuple(value) if isinstance(value, list) else value for key, value in said.items()}
-    )
+    values: dict[str, Any] = {
+        key: tuple(value) if isinstance(value, list) else value for key, value in said.items()
+    }
+    return NetworkConfig(**values)
 
 
 def _load_weights(path: Path, config: NetworkConfig, expected: str) -> tuple[Network, str]:

@@ -18,10 +18,10 @@ CONFIGS = [NetworkConfig(layers, skip) for layers in (1, 2, 3) for skip in (True
 NAMES = NetworkConfig().layer_names
 
 
-def _network(config=NetworkConfig(), seed=0):
+def _network(config=None, seed=0):
     torch.manual_seed(seed)
     torch.set_num_threads(1)
-    network = Network(config)
+    network = Network(config or NetworkConfig())
     with torch.no_grad():
         network.mean.normal_()
         network.std.uniform_(0.5, 2)
@@ -31,7 +31,9 @@ def _network(config=NetworkConfig(), seed=0):
 def _inputs(ticks, batch=1, seed=0):
     generator = torch.Generator().manual_seed(seed)
     senses = torch.randn(ticks, batch, 158, generator=generator)
-    pixels = torch.randint(0, 256, (ticks, batch, 64, 64, 3), generator=generator, dtype=torch.uint8)
+    pixels = torch.randint(
+        0, 256, (ticks, batch, 64, 64, 3), generator=generator, dtype=torch.uint8
+    )
     return senses, pixels
 
 
@@ -239,9 +241,18 @@ def test_hidden_interventions_act_after_those_on_cells():
         (lambda: Intervention("core", "c", [0], [0.0], [np.inf]), "finite"),
         (lambda: Intervention("core", "c", [0, 1], [0.0], [0.0]), "one gain and one value"),
         (lambda: Intervention("core", "c", [1, 1], [0.0, 1.0], [0.0, 0.0]), "twice"),
-        (lambda: by_layer([Intervention("policy_9", "c", [0], [0.0], [0.0])], {"core": 128}), "core"),
-        (lambda: by_layer([Intervention("core", "c", [128], [0.0], [0.0])], {"core": 128}), "0 to 127"),
-        (lambda: by_layer([Intervention("core", "c", [-1], [0.0], [0.0])], {"core": 128}), "0 to 127"),
+        (
+            lambda: by_layer([Intervention("policy_9", "c", [0], [0.0], [0.0])], {"core": 128}),
+            "core",
+        ),
+        (
+            lambda: by_layer([Intervention("core", "c", [128], [0.0], [0.0])], {"core": 128}),
+            "0 to 127",
+        ),
+        (
+            lambda: by_layer([Intervention("core", "c", [-1], [0.0], [0.0])], {"core": 128}),
+            "0 to 127",
+        ),
     ],
 )
 def test_impossible_interventions_are_refused_in_one_sentence(make, words):

@@ -219,7 +219,7 @@ def test_a_damaged_subject_is_one_clear_sentence(tmp_path, damage, words):
 
 
 def test_an_unknown_name_lists_the_known_ones():
-    with pytest.raises(agent.SubjectError, match="known subjects are .*runner"):
+    with pytest.raises(agent.SubjectError, match=r"known subjects are .*runner"):
         agent.load("rummer")
 
 

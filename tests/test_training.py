@@ -28,7 +28,8 @@ skip = false
 [gait]
 coarse_generations = 2
 stock_generations = 1
-population = 4
+coarse_population = 4
+stock_population = 4
 rollout_s = 0.4
 [steering]
 generations = 2
@@ -81,7 +82,8 @@ def test_all_stages_together_make_a_subject_that_loads_and_is_scored(trained):
         assert parts[-1] == pytest.approx(1.0), stage
         assert parts == sorted(parts), stage
     rows = json.loads((folder / "scores.json").read_text())
-    corridor = {(r["rendering"], r["action"]) for r in rows if r["actor"] == "tiny" and r["task"] == "corridor"}
+    own = [row for row in rows if row["actor"] == "tiny" and row["task"] == "corridor"]
+    corridor = {(row["rendering"], row["action"]) for row in own}
     assert corridor == {(q, a) for q in ("fast", "stock") for a in ("sampled", "mean")}
     assert {r["actor"] for r in rows} == {"tiny", "expert", "random"}
     assert "| tiny | corridor | stock | mean |" in (folder / "card.md").read_text()
@@ -89,7 +91,9 @@ def test_all_stages_together_make_a_subject_that_loads_and_is_scored(trained):
 
 def test_a_finished_training_is_not_done_again(trained):
     place, folder, _ = trained
-    before = {p: p.stat().st_mtime_ns for p in (place / "work").iterdir() if "search" in p.name or "gait-" in p.name}
+    checkpoints = [*(place / "work").glob("*search*"), *(place / "work").glob("gait-*")]
+    assert len(checkpoints) == 3
+    before = {path: path.stat().st_mtime_ns for path in checkpoints}
     identity = agent.load(folder).sha256
     said = []
     train(
@@ -100,7 +104,7 @@ def test_a_finished_training_is_not_done_again(trained):
         progress=lambda *report: said.append(report),
     )
     assert not said
-    assert {p: p.stat().st_mtime_ns for p in before} == before
+    assert {path: path.stat().st_mtime_ns for path in checkpoints} == before
     assert agent.load(folder).sha256 == identity
 
 
@@ -218,14 +222,12 @@ def test_a_picture_elsewhere_is_what_an_animal_put_there_sees():
     flock = Flock(1, 1, 0, 0)
     flock.step(np.zeros((1, 38)))
     moved = flock.picture_at(0, 9.0, 0.3, 0.4, soft=False)
-    height = flock._data[0].qpos[2]
-    here = flock.poses()
+    here = flock._data[0].qpos.copy()
+    heading = float(flock.poses().heading_rad[0])
     assert not np.array_equal(moved, flock.pictures()[0])
-    same = flock.picture_at(
-        0, float(flock._data[0].qpos[0]), float(flock._data[0].qpos[1]), float(here.heading_rad[0]), soft=False
-    )
+    same = flock.picture_at(0, float(here[0]), float(here[1]), heading, soft=False)
     assert np.abs(same.astype(int) - flock.pictures()[0]).mean() < 0.2
-    assert flock._data[0].qpos[2] == height
+    np.testing.assert_array_equal(flock._data[0].qpos, here)
 
 
 def test_the_expert_reads_its_phase_off_the_activations():
@@ -280,7 +282,9 @@ def test_the_search_finds_a_minimum_over_an_interruption(tmp_path):
     with pytest.raises(Interrupted):
         search.search(cost, np.zeros(3), wanted, path, stop)
     generations = []
-    found = search.search(cost, np.zeros(3), wanted, path, lambda s: generations.append(s.generation))
+    found = search.search(
+        cost, np.zeros(3), wanted, path, lambda s: generations.append(s.generation)
+    )
     assert generations == list(range(16, 61))
     np.testing.assert_allclose(found.mean, goal, atol=0.02)
 

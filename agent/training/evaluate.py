@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -106,7 +107,8 @@ def _episode(
     physics = environment.physics
     model, data = physics.model.ptr, physics.data.ptr
     data.qpos[7:] += rng.normal(0, START_NOISE_RAD, model.nq - 7)
-    physics.forward()
+    with physics.model.disable("actuation"):  # as at any reset
+        physics.forward()
     senses = Senses(environment)
     camera = EgocentricCamera(model, data, quality) if quality else None
     torso = model.body("walker/torso").id
@@ -230,24 +232,17 @@ def evaluate_all(
     qualities: tuple[Quality, ...] = ("fast", "stock")
     for quality in qualities:
         for sampled in (True, False):
-            jobs.append(
-                (
-                    f"corridor, {quality}, {'sampled' if sampled else 'mean'}",
-                    lambda q=quality, s=sampled: evaluate(
-                        subject, "corridor", seeds, duration_s, q, s
-                    ),
-                )
-            )
-    jobs.append(
-        ("gaps", lambda: evaluate(subject, "gaps", seeds, duration_s, "fast", True))
-    )
+            text = f"corridor, {quality}, {'sampled' if sampled else 'mean'}"
+            job = partial(evaluate, subject, "corridor", seeds, duration_s, quality, sampled)
+            jobs.append((text, job))
+    jobs.append(("gaps", partial(evaluate, subject, "gaps", seeds, duration_s, "fast", True)))
     if expert is not None:
-        jobs.append(("expert", lambda: evaluate_expert(expert, few, duration_s)))
-    jobs.append(("random", lambda: evaluate_random(few, duration_s)))
+        jobs.append(("expert", partial(evaluate_expert, expert, few, duration_s)))
+    jobs.append(("random", partial(evaluate_random, few, duration_s)))
     scores = []
-    for index, (text, job) in enumerate(jobs):
+    for index, (text, scored) in enumerate(jobs):
         progress(index / len(jobs), text)
-        scores.append(job())
+        scores.append(scored())
     progress(1.0, "done")
     return scores
 
@@ -314,5 +309,3 @@ def write(subject: Subject, scores: Sequence[Score]) -> None:
     ]
     write_bytes(subject.folder / "scores.json", to_json(scores).encode())
     write_bytes(subject.folder / "card.md", "\n".join(lines).encode())
-
-

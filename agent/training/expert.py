@@ -1,4 +1,4 @@
-"""The expert that the network imitates: gait, steering and reflexes, locked to the body's own rhythm.
+"""The expert that the network imitates: gait and steering law, locked to the body's own rhythm.
 
 The expert has no clock of its own. The phase of the gait is read off the body: it is the one whose
 actuator activations, after the muscles' 40 ms lag, best explain the present ones. So a label depends on
@@ -47,18 +47,10 @@ class Guidance:
 
 
 class Expert:
-    """Labels states with the action that gait, steering and reflexes ask for.
+    """Labels states with the action that gait and steering ask for."""
 
-    Args:
-        steering: the gait and how it turns.
-        guidance: how it steers along a corridor.
-        reflex: gains (tilt signals, actuators), or None for an animal without reflexes.
-    """
-
-    def __init__(
-        self, steering: Steering, guidance: Guidance, reflex: Array | None = None
-    ) -> None:
-        self.steering, self.guidance, self.reflex = steering, guidance, reflex
+    def __init__(self, steering: Steering, guidance: Guidance) -> None:
+        self.steering, self.guidance = steering, guidance
         self._speed = np.array([guidance.speed])
         advance = float(steering.cycles_per_tick(self._speed)[0])
         # what the activations are in the steady gait when the next control is that of each phase:
@@ -93,11 +85,7 @@ class Expert:
         """Actions (n, actuators) for activations (n, actuators) of animals in these poses."""
         yaw = self.guidance.yaw_command(where.heading_rad, where.offset_m)
         phase = self.phase(activation, yaw)
-        speed = np.full(len(phase), self.guidance.speed)
-        action = self.steering.unclipped(self.steering.table, phase, speed, yaw)
-        if self.reflex is not None:
-            action = action + where.tilt @ self.reflex
-        return np.clip(action, -1, 1)
+        return self.steering.control(phase, np.full(len(phase), self.guidance.speed), yaw)
 
 
 def _sample(table: Array, phase: Array) -> Array:

@@ -28,32 +28,25 @@ FALLEN_BELOW = 0.3
 
 @dataclass(frozen=True)
 class Poses:
-    """Where the animals are, as the expert and the score know it; each (animals,).
-
-    `tilt` (animals, 4) is pitch and its rate, roll and its rate: parts of the vertical in the trunk's frame,
-    and rates in tenths of rad/s.
-    """
+    """Where the animals are, as the expert and the score know it; each (animals,)."""
 
     x_m: Array
     offset_m: Array
     heading_rad: Array
     upright: Array
     speed_m_s: Array
-    tilt: Array
 
 
 def poses_of(animals: Sequence[mujoco.MjData], torso: int) -> Poses:
     """Poses of the animals, `torso` being the body of the trunk in their model."""
     matrix = np.stack([data.xmat[torso] for data in animals])
     place = np.stack([data.xpos[torso] for data in animals])
-    spin = np.stack([data.qvel[3:6] for data in animals]) * 0.1
     return Poses(
         x_m=place[:, 0],
         offset_m=place[:, 1],
         heading_rad=np.arctan2(matrix[:, 3], matrix[:, 0]),
         upright=matrix[:, 8],
         speed_m_s=np.array([data.subtree_linvel[torso, 0] for data in animals]),
-        tilt=np.stack([matrix[:, 6], spin[:, 1], matrix[:, 7], spin[:, 0]], 1),
     )
 
 
@@ -110,7 +103,11 @@ class Flock:
         data.qpos[3:7] = np.cos(heading_rad / 2), 0, 0, np.sin(heading_rad / 2)
         if joint_noise_rad:
             data.qpos[7:] += self._rng.normal(0, joint_noise_rad, self.model.nq - 7)
+        # as dm_control's reset does: there is no meaningful action yet
+        options = self.model.opt
+        options.disableflags |= int(mujoco.mjtDisableBit.mjDSBL_ACTUATION)
         mujoco.mj_forward(self.model, data)
+        options.disableflags &= ~int(mujoco.mjtDisableBit.mjDSBL_ACTUATION)
         mujoco.mj_subtreeVel(self.model, data)
 
     def shove(self, index: int, size_m_s: float) -> None:

@@ -6,7 +6,9 @@ stance and swing need not be alike. Left and right are half a cycle apart (a tro
 bound). The stride frequency cannot leave 3-6 Hz, where rats gallop; left alone the search finds a
 quicker, un-ratlike shuffle.
 
-The search starts in coarse physics and ends in stock physics, where the same gait is a third slower.
+The search starts from a first guess that the body's own kinematics give, in coarse physics, and ends in
+stock physics, where the same gait is slower. Every generation starts disturbed and acts with motor noise:
+a gait that stands on a knife's edge is fast and useless.
 """
 
 from __future__ import annotations
@@ -34,9 +36,7 @@ TWO_HARMONICS = ("hip_extend", "knee", "ankle", "shoulder", "elbow", "scapula_ex
 FORELIMB = ("shoulder", "elbow", "wrist", "scapula_extend", "scapula_abduct")
 HELD = ("hip_supinate", "toe", "scapula_supinate", "shoulder_sup", "finger")
 SPINE = ("lumbar_extend", "cervical_extend")
-N_PARAMETERS = (
-    2 + 3 * len(OSCILLATING) + 2 * len(TWO_HARMONICS) + len(HELD) + 3 * len(SPINE) + 2
-)
+N_PARAMETERS = 2 + 3 * len(OSCILLATING) + 2 * len(TWO_HARMONICS) + len(HELD) + 3 * len(SPINE) + 2
 
 
 @dataclass(frozen=True)
@@ -64,6 +64,7 @@ class Gait:
     stride_hz: float
 
     def save(self, path: Path) -> None:
+        """Write the gait; `load` reads it."""
         write_arrays(path, control=self.control, stride_hz=np.array(self.stride_hz))
 
 
@@ -84,7 +85,8 @@ def sided(joint: str, side: str) -> str:
 def stride_hz(parameters: Array) -> Array:
     """(n, parameters) to stride frequencies (n,), always inside `STRIDE_HZ`."""
     low, high = STRIDE_HZ
-    return (low + high) / 2 + (high - low) / 2 * np.tanh(parameters[:, 0])
+    hz = (low + high) / 2 + (high - low) / 2 * np.tanh(parameters[:, 0])
+    return np.asarray(np.clip(hz, low, high))
 
 
 def pattern(parameters: Array, phase: Array, actuators: Mapping[str, int], style: str) -> Array:
@@ -115,9 +117,7 @@ def pattern(parameters: Array, phase: Array, actuators: Mapping[str, int], style
             if joint in FORELIMB:
                 angle = angle + between_girdles
             control[:, :, actuators[sided(joint, side)]] = (
-                offset
-                + amplitude * np.sin(angle + lag)
-                + amplitude2 * np.sin(2 * angle + lag2)
+                offset + amplitude * np.sin(angle + lag) + amplitude2 * np.sin(2 * angle + lag2)
             )
     for joint in HELD:
         offset = 0.5 * next(values)

@@ -104,7 +104,7 @@ class Driver:
             self.push[index] = some * self.rng.normal(0, 0.4, self.push.shape[1])
             self.push_left[index] = int(self.rng.integers(4, 26))
         for index in np.flatnonzero(self.rng.random(self.flock.n) < 0.002):
-            self.flock.shove(index, 0.25)
+            self.flock.shove(int(index), 0.25)
 
     def segment(self, expert_part: float) -> tuple[Segment, Array, int]:
         """One segment, the expert driving about `expert_part` of the animals.
@@ -155,7 +155,9 @@ class Driver:
             fallen | off | (self.age > settings.episode_ticks) | (poses.x_m > 37)
         ):
             self._restart(int(index))
-        senses, features, label_t, reward_t, awake_t = (torch.stack(x) for x in zip(*rows, strict=True))
+        senses, features, label_t, reward_t, awake_t = (
+            torch.stack(x) for x in zip(*rows, strict=True)
+        )
         segment = Segment(
             senses, features, label_t, reward_t, awake_t, fresh, begin, np.stack(seen)
         )
@@ -213,13 +215,12 @@ def train(
     done = checkpoint.load(path, network, optimiser)
     driver = Driver(flock, expert, network, settings)
     replay = Replay(settings.replay_segments, settings.warm_ticks)
-    began, saved, lived = time.monotonic(), time.monotonic(), 0
+    began = saved = time.monotonic()
     policy = value = torch.tensor(math.nan)
-    for index in range(done, settings.segments):
+    for lived, index in enumerate(range(done, settings.segments), start=1):
         expert_part = max(0.0, 1 - index / settings.expert_segments)
         segment, speeds, falls = driver.segment(expert_part)
         replay.add(segment)
-        lived += 1
         if index == 3:
             _normalise(network, replay)
         # after a resume the replay is empty: a few segments first, or one would be learned by heart
@@ -263,6 +264,8 @@ def train(
 
 def _normalise(network: Network, replay: Replay) -> None:
     """Set the network's input normalisation from what was felt so far."""
-    felt = torch.cat([segment.senses.reshape(-1, segment.senses.shape[-1]) for segment in replay.segments])
+    felt = torch.cat(
+        [segment.senses.reshape(-1, segment.senses.shape[-1]) for segment in replay.segments]
+    )
     network.mean.copy_(felt.mean(0))
     network.std.copy_(felt.std(0) + 0.02)

@@ -48,7 +48,7 @@ def write_arrays(path: Path, **arrays: Array) -> None:
     handle, temporary = tempfile.mkstemp(dir=path.parent, suffix=".partial")
     try:
         with os.fdopen(handle, "wb") as file:
-            np.savez(file, **arrays)
+            np.savez(file, **arrays)  # type: ignore[arg-type]
             file.flush()
             os.fsync(file.fileno())
         os.replace(temporary, path)
@@ -90,9 +90,7 @@ def search(
     """
     state = load_state(checkpoint)
     if state is None:
-        state = SearchState(
-            start, settings.sigma, np.eye(len(start)), 0, start, float("inf")
-        )
+        state = SearchState(start, settings.sigma, np.eye(len(start)), 0, start, float("inf"))
     while state.generation < settings.generations:
         strategy = cma.CMAEvolutionStrategy(
             state.mean,

@@ -100,7 +100,9 @@ def _gait(settings: Settings, work: Path, threads: int, progress: Progress) -> N
     def report(name: str, state: SearchState, speed: float, hz: float) -> None:
         done = state.generation + (wanted.coarse_generations if name == "stock" else 0)
         ran = f", {speed:.2f} m/s" if np.isfinite(speed) else ""
-        progress("gait", done / total, f"{name} physics: cost {state.best_cost:.2f}, {hz:.1f} Hz{ran}")
+        progress(
+            "gait", done / total, f"{name} physics: cost {state.best_cost:.2f}, {hz:.1f} Hz{ran}"
+        )
 
     gait.find(wanted, work, threads, report)
 

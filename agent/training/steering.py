@@ -1,9 +1,9 @@
 """Find a steering law for a gait: how left and right have to differ for the animal to turn.
 
 The law is linear in the commanded yaw rate: for each limb joint a difference of offset and of amplitude
-between the sides, plus a bend and twist of spine and tail. Each is tried alone first, at stock physics; what turns the
-animal is combined in proportion, and an evolution strategy over several commands at once goes on from
-there. Speed is commanded by the amplitude of the gait and, less, by its frequency.
+between the sides, plus a bend and twist of spine and tail. Each is tried alone first, at stock physics;
+what turns the animal is combined in proportion, and an evolution strategy over several commands at once
+goes on from there. Speed is commanded by the amplitude of the gait and, less, by its frequency.
 """
 
 from __future__ import annotations
@@ -84,6 +84,7 @@ class Steering:
         return self.gait.control
 
     def save(self, path: Path) -> None:
+        """Write the steering; `load` reads it."""
         write_arrays(
             path,
             control=self.gait.control,

@@ -137,6 +137,6 @@ def teach(
         loss.backward()
         optimiser.step()
         schedule.step()
-        if (batch + 1) % 100 == 0:
+        if (batch + 1) % 100 == 0 or batch + 1 == settings.batches:
             report((batch + 1) / settings.batches, *errors())
     return errors()

@@ -79,9 +79,7 @@ class Senses:
 
     def _resolve(self, model: mujoco.MjModel, data: mujoco.MjData) -> None:
         self._model, self._data = model, data
-        actuators = [
-            i for i in range(model.nu) if model.actuator(i).name.startswith(WALKER)
-        ]
+        actuators = [i for i in range(model.nu) if model.actuator(i).name.startswith(WALKER)]
         joints = [
             int(model.actuator_trnid[i, 0])
             for i in actuators
