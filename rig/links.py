@@ -77,8 +77,11 @@ class Links:
         return frames
 
     def to_engine(self, frames: Frames) -> None:
-        """Sends to the engine; never blocks, because it owes at most one answer."""
-        self._engine.send_multipart(frames, copy=False)
+        """Sends to the engine. Where it has just died there is nobody to send to: the supervisor will say so."""
+        try:
+            self._engine.send_multipart(frames, zmq.NOBLOCK, copy=False)
+        except zmq.Again:
+            pass
 
     def to_hub(self, frames: Frames) -> None:
         """Sends to the displays' hub; what it cannot take at once is not waited for."""

@@ -144,6 +144,7 @@ def _contents(path: Path) -> dict[str, np.ndarray]:
     timed += (
         "timestamps_reference_time",
         "session_id",
+        "scratch/session",  # its name and when it was
         "identifier",
         "nwb_times",
         "notes",
