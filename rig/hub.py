@@ -124,6 +124,7 @@ class Hub:
         """Takes in what has come, passes the stream on, answers joins; returns what is left to act on.
 
         The messages are those of the subject; the requests are commands other than `join` and `history`.
+        Assets are for who asks; the end is for the supervisor to tell, when all has been closed.
         """
         messages: list[Message] = []
         requests: list[Request] = []
@@ -137,7 +138,7 @@ class Hub:
                 message = decode(frames)
                 self._keep(message, frames)
                 messages.append(message)
-                if message.topic != "assets":
+                if message.topic not in ("assets", "end"):
                     self._send_out(frames)
         for socket in self._command_sockets():
             if socket in ready:

@@ -145,9 +145,13 @@ class Supervisor:
             for child in (self._engine, self._recorder):
                 if child is not None and child.status is None:
                     child.end(RECORDER_CLOSES_S if child is self._recorder else ENDS_S)
+        next_status_s = 0.0
         while self._recorder is not None and self._recorder.status is None:
             self._read_reports()
             self._hub.pump(0.02)
+            if time.monotonic() > next_status_s:
+                next_status_s = time.monotonic() + STATUS_EVERY_S
+                self._publish_status()
             if time.monotonic() > deadline:
                 self._fault(
                     "recorder", "The recorder did not close its file in time and was ended."
@@ -162,8 +166,8 @@ class Supervisor:
                 child.end()
         self._judge_recording()
         self._publish_status(ended=True)
-        if self._ended is None:
-            self._hub.publish(End("failed", self._summary.ticks, self._summary.overruns), -1)
+        end = self._ended or End("failed", self._summary.ticks, self._summary.overruns)
+        self._hub.publish(end, self._summary.ticks)
         for socket in (self._control, self._reports):
             socket.close()
         self._hub.close()
