@@ -243,7 +243,7 @@ def test_the_expert_reads_its_phase_off_the_activations():
         control = steering.control(np.array([phase]), np.ones(1), np.zeros(1))
         activation = kept * activation + (1 - kept) * control
         phase += advance
-    read = expert.phase(activation, np.zeros(1))[0]
+    read = expert.phase(activation, np.ones(1), np.zeros(1))[0]
     error = (read - phase + 0.5) % 1 - 0.5
     assert abs(error) < 0.01
 

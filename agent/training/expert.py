@@ -30,13 +30,22 @@ class Guidance:
 
     It heads for the middle: the wanted heading is `-toward_middle_rad_m` times the offset, at most
     `most_heading_rad`; the yaw rate is `turn_1_s` times the error of heading, at most `most_yaw_rad_s`.
+    An animal that stands begins with `standing_speed` (1 is the gait's own amplitude) and is asked for all
+    of `speed` once it runs at `running_from_m_s`: from a standstill the full gait makes it stumble.
     """
 
-    speed: float = 1.1
+    speed: float = 1.0
+    standing_speed: float = 0.7
+    running_from_m_s: float = 0.5
     toward_middle_rad_m: float = 1.0
     most_heading_rad: float = 0.5
     turn_1_s: float = 4.0
     most_yaw_rad_s: float = 2.5
+
+    def speed_command(self, speed_m_s: Array) -> Array:
+        """Commanded speed, 1 being the gait's own, from the speed along the corridor, both (n,)."""
+        running = np.clip(speed_m_s / self.running_from_m_s, 0.0, 1.0)
+        return self.standing_speed + (self.speed - self.standing_speed) * running
 
     def yaw_command(self, heading_rad: Array, offset_m: Array) -> Array:
         """Commanded yaw rate in rad/s from heading and offset to the left, all (n,)."""
@@ -51,8 +60,7 @@ class Expert:
 
     def __init__(self, steering: Steering, guidance: Guidance) -> None:
         self.steering, self.guidance = steering, guidance
-        self._speed = np.array([guidance.speed])
-        advance = float(steering.cycles_per_tick(self._speed)[0])
+        advance = float(steering.cycles_per_tick(np.array([guidance.speed]))[0])
         # what the activations are in the steady gait when the next control is that of each phase:
         # past controls, one tick apart, each kept by a fixed part from tick to tick
         table, phases = steering.table, np.arange(N_PHASES) / N_PHASES
@@ -62,14 +70,17 @@ class Expert:
             lagged += weight * _sample(table, phases - ticks_ago * advance)
         self._lagged = lagged
 
-    def phase(self, activation: Array, yaw_rad_s: Array) -> Array:
-        """The phases (n,) of the next control that best explain activations (n, actuators)."""
+    def phase(self, activation: Array, speed: Array, yaw_rad_s: Array) -> Array:
+        """The phases (n,) of the next control that best explain activations (n, actuators).
+
+        Commanded `speed` and `yaw_rad_s` are (n,).
+        """
         n = len(activation)
         grid = np.tile(np.arange(N_PHASES) / N_PHASES, n)
         expected = self.steering.unclipped(
             self._lagged,
             grid,
-            np.full(n * N_PHASES, self.guidance.speed),
+            np.repeat(speed, N_PHASES),
             np.repeat(yaw_rad_s, N_PHASES),
         ).clip(-1, 1)
         misfit = ((expected.reshape(n, N_PHASES, -1) - activation[:, None]) ** 2).sum(2)
@@ -84,8 +95,8 @@ class Expert:
     def act(self, activation: Array, where: Poses) -> Array:
         """Actions (n, actuators) for activations (n, actuators) of animals in these poses."""
         yaw = self.guidance.yaw_command(where.heading_rad, where.offset_m)
-        phase = self.phase(activation, yaw)
-        return self.steering.control(phase, np.full(len(phase), self.guidance.speed), yaw)
+        speed = self.guidance.speed_command(where.speed_m_s)
+        return self.steering.control(self.phase(activation, speed, yaw), speed, yaw)
 
 
 def _sample(table: Array, phase: Array) -> Array:
