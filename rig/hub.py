@@ -164,10 +164,10 @@ class Hub:
             socket.close()
         self._context.term()
 
-    def _send_out(self, frames: list[bytes] | list[bytes | memoryview]) -> None:
+    def _send_out(self, frames: list[bytes]) -> None:
         for socket in (self._stream, *self._outside[:1]):
             try:
-                socket.send_multipart(frames, zmq.NOBLOCK, copy=False)
+                socket.send_multipart(frames, zmq.NOBLOCK)
             except zmq.Again:
                 pass
 
@@ -196,10 +196,9 @@ class Hub:
             else:
                 self._going_on.pop(key, None)
         going_on = Answer(tuple(self._going_on.values()))
-        self._preamble["answer"] = [
-            bytes(frame)
-            for frame in encode(Message(going_on, self._session, answer.tick, answer.sequence))
-        ]
+        self._preamble["answer"] = encode(
+            Message(going_on, self._session, answer.tick, answer.sequence)
+        )
 
     def _serve(self, socket: zmq.Socket[bytes]) -> list[Request]:
         requests = []
@@ -244,7 +243,7 @@ class Hub:
                 self._answer(request.client, kept.frames)
         self.reply(request, Reply(True))
 
-    def _answer(self, token: bytes, frames: list[bytes] | list[bytes | memoryview]) -> None:
+    def _answer(self, token: bytes, frames: list[bytes]) -> None:
         self._command_sockets()[token[0]].send_multipart([token[1:], *frames])
 
 

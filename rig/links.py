@@ -30,7 +30,7 @@ from rig.session_directory import SessionDirectory
 QUEUE_S = 10.0
 _MESSAGES_PER_S = 2 * 50  # a tick and the engine's answer to it
 
-Frames = list[bytes | memoryview]
+Frames = list[bytes]
 
 
 class Links:
@@ -79,14 +79,14 @@ class Links:
     def to_engine(self, frames: Frames) -> None:
         """Sends to the engine. Where it has just died there is nobody to send to: the supervisor will say so."""
         try:
-            self._engine.send_multipart(frames, zmq.NOBLOCK, copy=False)
+            self._engine.send_multipart(frames, zmq.NOBLOCK)
         except zmq.Again:
             pass
 
     def to_hub(self, frames: Frames) -> None:
         """Sends to the displays' hub; what it cannot take at once is not waited for."""
         try:
-            self._hub.send_multipart(frames, zmq.NOBLOCK, copy=False)
+            self._hub.send_multipart(frames, zmq.NOBLOCK)
         except zmq.Again:
             pass
 
@@ -95,7 +95,7 @@ class Links:
         if self._recorder is None:
             return True
         try:
-            self._recorder.send_multipart(frames, zmq.NOBLOCK, copy=False)
+            self._recorder.send_multipart(frames, zmq.NOBLOCK)
         except zmq.Again:
             return False
         return True
