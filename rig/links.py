@@ -77,7 +77,7 @@ class Links:
         return frames
 
     def to_engine(self, frames: Frames) -> None:
-        """Sends to the engine. Where it has just died there is nobody to send to: the supervisor will say so."""
+        """Sends to the engine; where it has just died, to nobody: the supervisor will say so."""
         try:
             self._engine.send_multipart(frames, zmq.NOBLOCK)
         except zmq.Again:

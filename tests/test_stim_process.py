@@ -216,7 +216,7 @@ def test_a_subject_without_the_layer_is_said(start: Callable[..., Wire]) -> None
 def test_a_malformed_message_is_said(start: Callable[..., Wire]) -> None:
     wire = start()
     wire.receive()
-    wire.socket.send_multipart([b"description", b"\xc1 not msgpack"])
+    wire.socket.send_multipart([b"description", b"\xc1 not msgpack", b""])
     status, words = wire.ended()
     assert status == 1
     assert words.startswith("the header is not a message header")
