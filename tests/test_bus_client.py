@@ -20,6 +20,7 @@ from rig.client import BusClient
 from rig.curve import make_keys
 from rig.errors import RunError
 from rig.messages import (
+    Answer,
     Assets,
     Command,
     Description,
@@ -217,3 +218,20 @@ def test_the_example_client_prints_units(served: Served):
         client.kill()
     assert line.startswith("tick ")
     assert "policy_" in line or "core/" in line
+
+
+def test_who_joins_late_knows_what_goes_on(served: Served):
+    with served.client() as bus:
+        wait_for(lambda: any(tick > 700 for tick in _ticks(bus.poll(0.2))), 60)
+    with served.client() as bus:
+        history = bus.join()
+    answers = [message.content for message in history if isinstance(message.content, Answer)]
+    assert len(answers) > 450
+    going_on: set[tuple[str, str, int]] = set()
+    for answer in answers:
+        for event in answer.events:
+            key = (event.kind, event.name, event.number)
+            if event.phase == "onset":
+                going_on.add(key)
+            else:
+                going_on.remove(key)  # raises where an offset comes without its onset
