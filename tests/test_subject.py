@@ -13,7 +13,9 @@ from dm_control.locomotion.examples import basic_rodent_2020
 import agent
 from agent import subject as subjects
 from agent.training import evaluate
-from rig.arenas import senses
+from rig.arenas import senses, tasks
+from rig.arenas.camera import EgocentricCamera
+from rig.arenas.senses import Senses
 
 RUNNER = Path(__file__).resolve().parents[1] / "subjects" / "runner"
 STOCK = {
@@ -57,6 +59,34 @@ def test_the_runner_runs(runner):
     (episode,) = score.episodes
     assert not episode.fell
     assert episode.distance_m > 1.0
+
+
+def _run_from(runner, heading_rad, blind, ticks=250):
+    """Start at an odd heading; returns how far along the corridor it got, and how upright it is."""
+    environment = tasks.make("corridor", 1)
+    environment.reset()
+    model, data = environment.physics.model.ptr, environment.physics.data.ptr
+    data.qpos[3:7] = np.cos(heading_rad / 2), 0, 0, np.sin(heading_rad / 2)
+    environment.physics.forward()
+    senses, eyes = Senses(environment), EgocentricCamera(model, data)
+    first, runner_rng = eyes.render(), np.random.default_rng(1)
+    runner.reset()
+    for _ in range(ticks):
+        seen = first if blind else eyes.render()
+        observation = {**senses.observe(), "walker/egocentric_camera": seen}
+        step = runner.step(observation, noise=runner_rng.standard_normal(38))
+        environment.step(step.action)
+    eyes.close()
+    return data.qpos[0] - 5, data.xmat[model.body("walker/torso").id, 8]
+
+
+def test_it_steers_by_what_it_sees(runner):
+    """It straightens out with its eyes, and goes astray when they show a still picture."""
+    seeing, upright = _run_from(runner, 0.4, blind=False)
+    blind, _ = _run_from(runner, 0.4, blind=True)
+    assert upright > 0.7
+    assert seeing > 2.5
+    assert blind < 0.6 * seeing
 
 
 def test_its_units_are_the_papers(runner):
