@@ -10,11 +10,12 @@ import numpy as np
 import torch
 
 import agent
+from agent.subject import CAMERA
 from rig.animal import Animal
-from rig.arenas.camera import EgocentricCamera
-from rig.arenas.tasks import make
+from rig.random_streams import generator
 
 WARM_UP = 25
+SEED = 1
 
 
 @dataclass(frozen=True)
@@ -42,45 +43,42 @@ def _each_ms(do: Callable[[], object], seconds: float) -> float:
     return (now - began) / count * 1e3
 
 
-def limit(task: str, subject_name: str, seconds: float) -> Limit:
-    """Physics with the task's hooks (the subject acting), one camera frame, one network forward."""
+def limit(task: str, subject_name: str, ticks: int) -> Limit:
+    """The parts along the way that the session with seed 1 goes, as far as no stimulus changes it.
+
+    The same animal, seed and motor noise meet the same contacts and views; each part is timed for itself,
+    with nothing else running: physics with the task's hooks, one camera frame, one network forward.
+    """
     torch.set_num_threads(1)
     torch.set_grad_enabled(False)
     subject = agent.load(subject_name)
-    subject.reset()
-    animal = Animal(task, seed=1)
-    animal.begin_trial(0)
-    observation = animal.sense()
-    noise = np.zeros(38)
-    network_ms = _each_ms(lambda: subject.step(observation, (), noise), seconds)
-    subject.reset()
-    physics_s, ticks = 0.0, 0
-    trial = 0
-    began = time.perf_counter()
-    while time.perf_counter() - began < 2 * seconds or ticks < WARM_UP:
-        action = subject.step(animal.sense(), (), None).action
-        before = time.perf_counter()
-        outcome = animal.act(action)
-        physics_s += time.perf_counter() - before
-        ticks += 1
-        if outcome.over:
+    animal = Animal(task, SEED)
+    camera_s = network_s = physics_s = 0.0
+    trial, counted = -1, 0
+    over = True
+    for tick in range(ticks):
+        if over:
             trial += 1
             animal.begin_trial(trial)
             subject.reset()
-    camera_ms = _camera_ms(task, seconds)
+        observation = animal.feel()
+        noise = generator(SEED, "motor noise", tick).standard_normal(38)
+        t0 = time.perf_counter()
+        observation[CAMERA] = animal.see()
+        t1 = time.perf_counter()
+        action = subject.step(observation, (), noise).action
+        t2 = time.perf_counter()
+        over = animal.act(action).over
+        t3 = time.perf_counter()
+        if tick >= WARM_UP:
+            camera_s, network_s, physics_s = (
+                camera_s + t1 - t0,
+                network_s + t2 - t1,
+                physics_s + t3 - t2,
+            )
+            counted += 1
     animal.close()
-    return Limit(physics_s / ticks * 1e3, camera_ms, network_ms)
-
-
-def _camera_ms(task: str, seconds: float) -> float:
-    environment = make(task, 1)
-    environment.reset()
-    physics = environment.physics
-    camera = EgocentricCamera(physics.model.ptr, physics.data.ptr, "fast")
-    each_ms = _each_ms(camera.render, seconds)
-    camera.close()
-    environment.close()
-    return each_ms
+    return Limit(*(1e3 * part / counted for part in (physics_s, camera_s, network_s)))
 
 
 def stock_ms(task: str, seconds: float) -> float:

@@ -12,7 +12,7 @@ from pathlib import Path
 import h5py
 import numpy as np
 
-from bench.parts import Limit, limit, stock_ms
+from bench.parts import SEED, WARM_UP, Limit, limit, stock_ms
 from rig.errors import RunError
 from rig.messages import TICK_S
 
@@ -58,7 +58,7 @@ def session_ms(task: str, subject: str, animal_s: float) -> float:
         protocol, out = Path(folder) / "bench.yaml", Path(folder) / "bench.nwb"
         protocol.write_text(text)
         command = [sys.executable, "-m", "cli", "run", str(protocol), "--out", str(out)]
-        command += ["--seed", "1", "--duration", str(animal_s), "--pace", "max"]
+        command += ["--seed", str(SEED), "--duration", str(animal_s), "--pace", "max"]
         done = subprocess.run(command, cwd=ROOT, check=False, capture_output=True, text=True)
         if done.returncode:
             raise RunError(f"The session in {task} failed: {done.stderr.strip().splitlines()[-1]}")
@@ -66,7 +66,7 @@ def session_ms(task: str, subject: str, animal_s: float) -> float:
             wall_s = file["processing/rig/wall_s/data"][:]
             first = file["processing/rig/first/data"][:].astype(bool)
     steps = np.diff(wall_s)[~first[1:]]  # a trial's first tick comes after a compilation
-    return float(steps[25:].mean() * 1e3)
+    return float(steps[WARM_UP:].mean() * 1e3)
 
 
 def measure(subject: str, seconds: float, rounds: int) -> list[Speed]:
@@ -76,12 +76,13 @@ def measure(subject: str, seconds: float, rounds: int) -> list[Speed]:
     what makes the ratios hold. `seconds` is how long a part is timed in a round.
     """
     rows = []
+    animal_s = max(4.0, 3 * seconds)
     for task in ARENAS:
         stock = "gaps" if task == "corridor" else task
         sessions, limits, stocks = [], [], []
         for _ in range(rounds):
-            limits.append(limit(task, subject, seconds))
-            sessions.append(session_ms(task, subject, animal_s=max(4.0, 3 * seconds)))
+            limits.append(limit(task, subject, round(animal_s / TICK_S)))
+            sessions.append(session_ms(task, subject, animal_s))
             stocks.append(stock_ms(stock, seconds))
         best = Limit(
             min(each.physics_and_hooks_ms for each in limits),

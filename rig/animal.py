@@ -10,6 +10,7 @@ import numpy as np
 from dm_control.rl.control import PhysicsError
 from numpy.typing import NDArray
 
+from agent.subject import CAMERA
 from rig import body_state
 from rig.arenas.camera import EgocentricCamera
 from rig.arenas.senses import Senses
@@ -94,10 +95,18 @@ class Animal:
 
     def sense(self) -> dict[str, NDArray[np.generic]]:
         """The animal's observation now, under dm_control's names, its camera's picture included."""
-        assert self._camera is not None
-        observation = self._senses.observe()
-        observation["walker/egocentric_camera"] = self._camera.render()
+        observation = self.feel()
+        observation[CAMERA] = self.see()
         return observation
+
+    def feel(self) -> dict[str, NDArray[np.generic]]:
+        """What it feels now: the observation without the picture."""
+        return self._senses.observe()
+
+    def see(self) -> NDArray[np.uint8]:
+        """What it sees now: the picture of its camera, (64, 64, 3)."""
+        assert self._camera is not None
+        return self._camera.render()
 
     def moment(self, observation: dict[str, NDArray[np.generic]]) -> Moment:
         """The physical state that goes with an observation just made."""

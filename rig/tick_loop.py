@@ -19,7 +19,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from agent.interventions import Intervention, by_layer
-from agent.subject import Step, Subject
+from agent.subject import CAMERA, Step, Subject
 from rig.animal import Animal, Moment, Outcome
 from rig.arenas.senses import flatten
 from rig.links import Frames, Links
@@ -174,7 +174,7 @@ class TickLoop:
     def _arrays(self, moment: Moment, step: Step) -> dict[str, Array]:
         return {
             "proprioception": flatten(moment.observation),
-            "camera": moment.observation["walker/egocentric_camera"],
+            "camera": moment.observation[CAMERA],
             "action": step.action,
             "c_natural": step.c_natural,
             "h_natural": step.h_natural,

@@ -310,10 +310,11 @@ def test_a_replay_shows_the_recording_tick_by_tick(
 
     window.transport.slider.setValue(last)
     qtbot.waitUntil(lambda: window.tick == last, timeout=5000)
-    drawn = window.timeline.ethogram._drawn
-    qtbot.waitUntil(lambda: len(window.timeline.ethogram._drawn) >= len(expected), timeout=3000)
-    drawn = {i.number: i.sham for _, i in window.timeline.ethogram._drawn if i.kind == "stimulus"}
-    assert drawn == expected
+    ethogram = window.timeline.ethogram
+    qtbot.waitUntil(
+        lambda: {i.number: i.sham for _, i in ethogram._drawn if i.kind == "stimulus"} == expected,
+        timeout=5000,
+    )
     assert True in expected.values()
     assert False in expected.values()
     qtbot.waitUntil(lambda: window.arena.image is not None, timeout=20000)

@@ -204,7 +204,7 @@ def test_what_is_malformed_is_noted_and_does_not_stop_the_recording(
     file = tmp_path / "odd.nwb"
     with Rig(sockets, file) as rig:
         rig.send_all(stream.beginning())
-        rig.stream.send_multipart([b"tick", b"\xc1"])
+        rig.stream.send_multipart([b"tick", b"\xc1", b""])
         rig.send_all(stream.ticks(0, 5))
         tick = next(m for m in stream.ticks(5, 1) if m.topic == "tick")
         rig.send(Message(tick.content, tick.session, 5, 5, {**tick.arrays, "qpos": np.zeros(3)}))
