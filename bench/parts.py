@@ -33,14 +33,14 @@ class Limit:
 
 
 def _each_ms(do: Callable[[], object], seconds: float) -> float:
-    """Mean wall milliseconds of a call, over so many seconds, after a warm-up."""
+    """Median wall milliseconds of a call, over so many seconds, after a warm-up."""
     for _ in range(WARM_UP):
         do()
-    count, began = 0, time.perf_counter()
-    while (now := time.perf_counter()) - began < seconds:
+    stamps = [time.perf_counter()]
+    while stamps[-1] - stamps[0] < seconds:
         do()
-        count += 1
-    return (now - began) / count * 1e3
+        stamps.append(time.perf_counter())
+    return float(np.median(np.diff(stamps)) * 1e3)
 
 
 def limit(task: str, subject_name: str, ticks: int) -> Limit:
@@ -53,8 +53,8 @@ def limit(task: str, subject_name: str, ticks: int) -> Limit:
     torch.set_grad_enabled(False)
     subject = agent.load(subject_name)
     animal = Animal(task, SEED)
-    camera_s = network_s = physics_s = 0.0
-    trial, counted = -1, 0
+    parts_s = []
+    trial = -1
     over = True
     for tick in range(ticks):
         if over:
@@ -70,15 +70,9 @@ def limit(task: str, subject_name: str, ticks: int) -> Limit:
         t2 = time.perf_counter()
         over = animal.act(action).over
         t3 = time.perf_counter()
-        if tick >= WARM_UP:
-            camera_s, network_s, physics_s = (
-                camera_s + t1 - t0,
-                network_s + t2 - t1,
-                physics_s + t3 - t2,
-            )
-            counted += 1
+        parts_s.append((t3 - t2, t1 - t0, t2 - t1))
     animal.close()
-    return Limit(*(1e3 * part / counted for part in (physics_s, camera_s, network_s)))
+    return Limit(*(float(part) for part in 1e3 * np.median(parts_s[WARM_UP:], axis=0)))
 
 
 def stock_ms(task: str, seconds: float) -> float:

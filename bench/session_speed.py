@@ -49,7 +49,7 @@ class Speed:
 
 
 def session_ms(task: str, subject: str, animal_s: float) -> float:
-    """Mean wall milliseconds a tick of a real session at --pace max, arena compilation left out."""
+    """Median wall milliseconds a tick of a real session at --pace max, arena compilation left out."""
     text = (ROOT / "protocols" / "first_light.yaml").read_text()
     text = text.replace("task: corridor", f"task: {task}")
     text = text.replace("subject: runner", f"subject: {subject}")
@@ -66,7 +66,7 @@ def session_ms(task: str, subject: str, animal_s: float) -> float:
             wall_s = file["processing/rig/wall_s/data"][:]
             first = file["processing/rig/first/data"][:].astype(bool)
     steps = np.diff(wall_s)[~first[1:]]  # a trial's first tick comes after a compilation
-    return float(steps[WARM_UP:].mean() * 1e3)
+    return float(np.median(steps[WARM_UP:]) * 1e3)
 
 
 def measure(subject: str, seconds: float, rounds: int) -> list[Speed]:
