@@ -45,7 +45,7 @@ def main() -> None:
 
 def _table(rows: list[Speed]) -> Table:
     table = Table(
-        title="Median milliseconds a tick, best of the rounds (stock: dm_control's environment, random actions)"
+        title="Median milliseconds a tick, best of the rounds (stock: dm_control's own, random actions)"
     )
     table.add_column("arena")
     for name in ("physics+hooks", "camera", "network", "limit", "session", "stock"):
