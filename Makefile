@@ -25,7 +25,7 @@ bench: setup
 
 setup: $(READY)
 
-$(READY): pyproject.toml constraints.txt scripts/system_packages.txt
+$(READY): pyproject.toml constraints.txt cli/system_packages.txt
 	scripts/system_packages.sh
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed, this is " + sys.version.split()[0])'
 	$(PYTHON) -m venv $(VENV)

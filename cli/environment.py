@@ -9,28 +9,17 @@ import subprocess
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 
 import typer
 from rich.console import Console
 
-APT_PACKAGES = (
-    *("libegl1", "libgl1", "libegl-mesa0", "libgles2", "libosmesa6"),
-    *("libxkbcommon0", "libxkbcommon-x11-0", "libdbus-1-3"),
-    *("libxcb-cursor0", "libxcb-icccm4", "libxcb-keysyms1", "libxcb-shape0", "libxcb-xinerama0"),
-    *("libxcb-image0", "libxcb-render-util0", "libfontconfig1", "fonts-dejavu-core"),
-)
-"""Debian packages that OpenGL and Qt need; `make` installs the same, see scripts in the Makefile."""
+from gui.display import display_missing
+
+APT_PACKAGES = tuple(Path(__file__).with_name("system_packages.txt").read_text().split())
+"""Debian packages that OpenGL and Qt need; `make` installs the same."""
 
 _QT_LIBRARIES = ("xcb-cursor", "xkbcommon", "xkbcommon-x11", "dbus-1", "fontconfig", "xcb-icccm")
-
-
-def display_missing() -> str:
-    """A sentence when no window can be shown here, else ""."""
-    if os.environ.get("QT_QPA_PLATFORM") in ("offscreen", "minimal", "vnc"):
-        return ""
-    if sys.platform != "linux" or os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"):
-        return ""
-    return "There is no display here (neither DISPLAY nor WAYLAND_DISPLAY is set)."
 
 
 @dataclass(frozen=True)
@@ -86,7 +75,6 @@ def _display() -> Finding:
         "display",
         not missing,
         missing or os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY") or "present",
-        "sessions run headless: rodent-rig run PROTOCOL" if missing else "",
     )
 
 
@@ -128,7 +116,7 @@ def _runtime() -> Finding:
 def doctor() -> None:
     """Say what this machine lacks (OpenGL, Qt libraries, fonts, a display) and how to get it."""
     checks: tuple[Callable[[], Finding], ...] = (_gl, _qt, _display, _fonts, _cores, _runtime)
-    console = Console(highlight=False)
+    console = Console(highlight=False, soft_wrap=True)
     needed = False
     for look in checks:
         finding = look()

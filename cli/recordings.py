@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from cli.environment import display_missing
+from gui.display import display_missing
 from rig.errors import UserError
 
 File = Annotated[Path, typer.Argument(help="A recording (.nwb).")]

@@ -14,8 +14,8 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
-from cli.environment import display_missing
 from cli.recordings import show_replay
+from gui.display import display_missing
 from rig.errors import RunError, UserError
 from rig.messages import TICK_S, Status
 from rig.session_directory import SessionDirectory, SessionSpec, running_sessions
@@ -103,7 +103,7 @@ def gui(
         if file is None:
             raise UserError(missing)
         Console(stderr=True).print(
-            f"{missing} Running the session without a window for {HEADLESS_S:.0f} s instead.",
+            f"There is no display: running the session without a window for {HEADLESS_S:.0f} s.",
             style="yellow",
         )
         plan = _load(file)

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+from gui.display import display_missing
 from rig.errors import UserError
 
 NICENESS = 5
@@ -36,7 +37,8 @@ def open_window(
     Raises:
         UserError: there is no display, or the libraries that Qt needs are missing.
     """
-    complain_without_display()
+    if missing := display_missing():
+        raise UserError(missing)
     # Software OpenGL would take a thread per core, the animal's included: let it work in the thread that
     # asks. And it must be EGL, which works without a window. Both are read before anything is drawn.
     os.environ.setdefault("LP_NUM_THREADS", "0")
@@ -87,18 +89,3 @@ def _unhurried(start_session: Callable[[], str] | None) -> Callable[[], str] | N
     if start_session is None:
         return None
     return lambda: starter.submit(start_session).result()
-
-
-def complain_without_display() -> None:
-    """Raises `UserError` if no window can be shown here: Qt itself would abort the process."""
-    if sys.platform != "linux" or os.environ.get("QT_QPA_PLATFORM") in (
-        "offscreen",
-        "minimal",
-        "vnc",
-    ):
-        return
-    if not (os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")):
-        raise UserError(
-            "There is no display: neither DISPLAY nor WAYLAND_DISPLAY is set; "
-            "`rodent-rig run` does the same session without a window."
-        )

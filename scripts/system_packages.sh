@@ -1,5 +1,5 @@
 #!/bin/sh
-# Makes sure of the system libraries that OpenGL and Qt need (system_packages.txt, Debian names).
+# Makes sure of the system libraries that OpenGL and Qt need (cli/system_packages.txt, Debian names).
 # As root they are installed; otherwise one message names the command that does it.
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)
@@ -8,7 +8,7 @@ command -v dpkg-query >/dev/null 2>&1 || {
     exit 0
 }
 missing=""
-for package in $(cat "$here/system_packages.txt"); do
+for package in $(cat "$here/../cli/system_packages.txt"); do
     dpkg-query -W -f='${Status}' "$package" 2>/dev/null | grep -q 'ok installed' || missing="$missing $package"
 done
 [ -n "$missing" ] || exit 0

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gui.app import complain_without_display
+from gui.app import open_window
 from gui.ethogram import Intervals
 from gui.raster import WINDOW_TICKS, ActivityWindow, UnitStatistics
 from gui.recorder_watch import RecorderWatch, clock, size_text
@@ -215,7 +215,7 @@ def test_no_display_is_said_in_a_sentence(monkeypatch: pytest.MonkeyPatch):
     for name in ("DISPLAY", "WAYLAND_DISPLAY", "QT_QPA_PLATFORM"):
         monkeypatch.delenv(name, raising=False)
     with pytest.raises(UserError, match="no display"):
-        complain_without_display()
+        open_window()
 
 
 def test_the_window_loads_neither_the_network_nor_the_simulator_nor_hdf5():

@@ -14,36 +14,28 @@ import numpy as np
 from dm_control.locomotion.props import target_sphere
 
 
-class Target(target_sphere.TargetSphere):
-    """A sphere of the maze that waits to be told to look at the contacts."""
+class _Patient:
+    """A target that waits to be told to look at the contacts."""
 
     def after_substep(self, physics: Any, random_state: np.random.RandomState) -> None:
         """Nothing: the task calls `look` where there is a contact."""
 
     def look(self, physics: Any) -> None:
         """dm_control's own scan."""
-        self._update_activation(physics)
+        self._update_activation(physics)  # type: ignore[attr-defined]
 
     @property
     def geom_id(self) -> int:
         """The sphere's geom in the compiled model."""
-        return int(self._geom_id)
+        return int(self._geom_id)  # type: ignore[attr-defined]
 
 
-class TwoTapTarget(target_sphere.TargetSphereTwoTouch):
-    """The orb of two-touch, that waits in the same way."""
+class Target(_Patient, target_sphere.TargetSphere):
+    """A sphere of the maze."""
 
-    def after_substep(self, physics: Any, random_state: np.random.RandomState) -> None:
-        """Nothing: the task calls `look` where there is a contact."""
 
-    def look(self, physics: Any) -> None:
-        """dm_control's own scan."""
-        self._update_activation(physics)
-
-    @property
-    def geom_id(self) -> int:
-        """The sphere's geom in the compiled model."""
-        return int(self._geom_id)
+class TwoTapTarget(_Patient, target_sphere.TargetSphereTwoTouch):
+    """The orb of two-touch."""
 
 
 def look_once(physics: Any, targets: Iterable[Target | TwoTapTarget]) -> None:
