@@ -275,7 +275,9 @@ def table(scores: Sequence[Score]) -> Table:
 
 def show(scores: Sequence[Score]) -> None:
     """Print the table."""
-    Console().print(table(scores))
+    terminal = Console()
+    # a narrower terminal wraps the lines, which is better than figures that are cut off
+    Console(width=max(terminal.width, 110)).print(table(scores))
 
 
 def to_json(scores: Sequence[Score]) -> str:
