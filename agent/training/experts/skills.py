@@ -1,0 +1,35 @@
+"""The skills that experts are made of, each found by a search and kept as a small `.npz` file."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from agent.errors import SubjectError
+from agent.training import steering
+from agent.training.experts.locomotion import Locomotion
+
+
+@dataclass(frozen=True)
+class Skills:
+    """The folder of skills; each is read when an expert asks for it.
+
+    Files: `steering.npz` (the gait and how to turn), `righting.npz`, `tapping.npz`, `leaping.npz`.
+    """
+
+    folder: Path
+
+    def path(self, name: str) -> Path:
+        """The file of a skill.
+
+        Raises:
+            SubjectError: it is not there.
+        """
+        path = self.folder / f"{name}.npz"
+        if not path.exists():
+            raise SubjectError(f"{path} is missing: train the stage '{name}' first")
+        return path
+
+    def locomotion(self) -> Locomotion:
+        """Running and turning on command."""
+        return Locomotion(steering.load(self.path("steering")))
