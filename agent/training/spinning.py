@@ -14,8 +14,9 @@ from pathlib import Path
 import numpy as np
 
 from agent.training.body import Bodies
+from agent.training.gait import sided
 from agent.training.search import SearchSettings, SearchState, search
-from agent.training.steering import LIMB, N_PARAMETERS, TRUNK, Steering, law, sided
+from agent.training.steering import LIMB, TRUNK, Steering, law
 
 Array = np.ndarray
 
