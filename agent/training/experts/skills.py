@@ -8,13 +8,14 @@ from pathlib import Path
 from agent.errors import SubjectError
 from agent.training import steering
 from agent.training.experts.locomotion import Locomotion
+from agent.training.spinning import SPEED
 
 
 @dataclass(frozen=True)
 class Skills:
     """The folder of skills; each is read when an expert asks for it.
 
-    Files: `steering.npz` (the gait and how to turn), `righting.npz`, `tapping.npz`, `leaping.npz`.
+    Files: `steering.npz` (the gait and how to turn), `spinning.npz`, `righting.npz`, `tapping.npz`, `leaping.npz`.
     """
 
     folder: Path
@@ -33,3 +34,7 @@ class Skills:
     def locomotion(self) -> Locomotion:
         """Running and turning on command."""
         return Locomotion(steering.load(self.path("steering")))
+
+    def spinning(self) -> Locomotion:
+        """Turning on the spot, on command of a yaw rate up to `spinning.YAW_RAD_S` at `spinning.SPEED`."""
+        return Locomotion(steering.load(self.path("spinning")), SPEED)

@@ -1,0 +1,300 @@
+"""Many animals in dm_control's own environments of several tasks, lived through by one network.
+
+One tick of a herd: every animal senses, the network decides for all at once, every expert says what it would
+have done, every environment steps. Which of the two acts, with how much motor noise, and who is pushed, is
+decided here; what is learned from it elsewhere.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import torch
+from dm_control.rl.control import PhysicsError
+
+from agent.network import Network, NetworkConfig
+from agent.training.cues import as_array
+from agent.training.experts import Skills, expert_for
+from agent.training.segments import REWARD_SCALES, Segment
+from rig.arenas import tasks
+from rig.arenas.camera import EgocentricCamera
+from rig.arenas.names import TASKS
+from rig.arenas.senses import Senses, flatten
+
+Array = np.ndarray
+
+FALLEN_BELOW = 0.3
+EPISODE_TICKS = {"corridor": 1000, "gaps": 1500, "forage": 1500, "escape": 1000, "two_tap": 1500}
+RIGHTS_ITSELF = frozenset({"escape"})
+"""Tasks in which lying is a part of the task; in the others an animal that lies begins anew."""
+
+
+@dataclass(frozen=True)
+class HerdSettings:
+    """Who lives in a herd, and what happens to them.
+
+    `soft_every`: of so many animals, one sees with shadows. `action_noise`: motor noise of two thirds of the
+    animals while they imitate; the others act without. `push`: chance a tick that half the muscles are
+    pushed off course for a while; `shove`: that the whole animal is.
+    """
+
+    corridor: int = 0
+    gaps: int = 5
+    forage: int = 5
+    escape: int = 3
+    two_tap: int = 5
+    soft_every: int = 8
+    action_noise: float = 0.07
+    push: float = 0.002
+    shove: float = 0.001
+
+    @property
+    def tasks(self) -> tuple[str, ...]:
+        """The task of each animal."""
+        return tuple(task for task in TASKS for _ in range(getattr(self, task)))
+
+
+class Animal:
+    """One rodent in one environment with its eyes and its expert."""
+
+    def __init__(self, task: str, skills: Skills, soft: bool, seed: Array) -> None:
+        self.task = task
+        self._environment = tasks.make(task, np.random.RandomState(seed))
+        self._expert = expert_for(task, skills)
+        self._quality = "soft" if soft else "fast"
+        self._camera: EgocentricCamera | None = None
+        self.restart()
+
+    def restart(self) -> None:
+        """A new episode, in a newly drawn arena."""
+        if self._camera is not None:
+            self._camera.close()
+        self._environment.reset()
+        physics = self._environment.physics
+        self._data = physics.data.ptr
+        self._torso = physics.model.ptr.body("walker/torso").id
+        self._senses = Senses(self._environment)
+        self._camera = EgocentricCamera(physics.model.ptr, self._data, self._quality)  # type: ignore[arg-type]
+        self._expert.begin(self._environment)
+        self.age = 0
+        self.over = False
+
+    def sense(self) -> tuple[Array, Array, Array]:
+        """What it feels (senses,), sees (64, 64, 3), and what its expert would do (actions,)."""
+        assert self._camera is not None
+        return flatten(self._senses.observe()), self._camera.render(), self._expert.act()
+
+    def cues(self) -> Array:
+        """What its eyes should be able to tell, after `sense`."""
+        return as_array(self._expert.cues())
+
+    def step(self, action: Array) -> tuple[float, float]:
+        """20 ms; reward (scaled) and discount. `over` is set where the task ended the episode."""
+        self.age += 1
+        try:
+            step = self._environment.step(np.clip(action, -1, 1))
+        except PhysicsError:
+            self.over = True
+            return 0.0, 0.0
+        self.over = bool(step.last())
+        discount = 1.0 if step.discount is None else float(step.discount)
+        return float(step.reward) * REWARD_SCALES[self.task], discount if not self.over else 0.0
+
+    def fallen(self) -> bool:
+        """Whether the trunk's upward axis says that it lies."""
+        return bool(self._data.xmat[self._torso, 8] < FALLEN_BELOW)
+
+    def shove(self, rng: np.random.Generator, size_m_s: float) -> None:
+        """Change its velocity at once, by about so much in a random direction."""
+        self._data.qvel[:3] += rng.normal(0, size_m_s / np.sqrt(3), 3)
+        self._data.qvel[3:6] += rng.normal(0, 4 * size_m_s / np.sqrt(3), 3)
+
+
+@dataclass
+class Tally:
+    """What the animals that acted by themselves did since last asked: per task sums."""
+
+    ticks: dict[str, int] = field(default_factory=dict)
+    reward: dict[str, float] = field(default_factory=dict)
+    falls: dict[str, int] = field(default_factory=dict)
+
+    def count(self, task: str, reward: float) -> None:
+        """One tick."""
+        self.ticks[task] = self.ticks.get(task, 0) + 1
+        self.reward[task] = self.reward.get(task, 0.0) + reward
+
+
+class Herd:
+    """Animals of one process.
+
+    Args:
+        config: shape of the network; its weights come with every `live`.
+        settings: who lives here.
+        skills: folder of the experts' skills.
+        seed: everything random follows from it; give every herd another.
+    """
+
+    def __init__(
+        self, config: NetworkConfig, settings: HerdSettings, skills: Path, seed: int
+    ) -> None:
+        self._settings = settings
+        self._network = Network(config)
+        self._rng = np.random.default_rng([seed, 1])
+        names = settings.tasks
+        seeds = np.random.SeedSequence([seed, 2]).spawn(len(names))
+        self.animals = [
+            Animal(
+                task,
+                Skills(skills),
+                bool(settings.soft_every) and k % settings.soft_every == settings.soft_every - 1,
+                own.generate_state(4),
+            )
+            for k, (task, own) in enumerate(zip(names, seeds, strict=True))
+        ]
+        n = len(self.animals)
+        self._state = self._network.zero_state(n)
+        self._fresh = np.ones(n, bool)
+        self._noise = np.where(np.arange(n) % 3 == 0, 0.0, settings.action_noise)
+        self._push = np.zeros((n, config.action_size))
+        self._push_left = np.zeros(n, int)
+        # not all restart at once
+        self._limit = np.array([int(self._rng.uniform(0.2, 1) * EPISODE_TICKS[t]) for t in names])
+        self._task = np.array([TASKS.index(t) for t in names])
+        self.tally = Tally()
+
+    def __len__(self) -> int:
+        return len(self.animals)
+
+    def _disturb(self) -> None:
+        """Begin and end pushes of the muscles; shove an animal now and then."""
+        n, settings = len(self.animals), self._settings
+        self._push_left -= 1
+        self._push[self._push_left <= 0] = 0
+        for k in np.flatnonzero(self._rng.random(n) < settings.push):
+            some = self._rng.random(self._push.shape[1]) < 0.5
+            self._push[k] = some * self._rng.normal(0, 0.4, self._push.shape[1])
+            self._push_left[k] = int(self._rng.integers(4, 26))
+        for k in np.flatnonzero(self._rng.random(n) < settings.shove):
+            self.animals[k].shove(self._rng, 0.25)
+
+    def _restart(self, k: int) -> None:
+        animal = self.animals[k]
+        with contextlib.suppress(KeyError):
+            self.tally.falls[animal.task] = self.tally.falls.get(animal.task, 0) + int(
+                animal.fallen() or animal.over
+            )
+        animal.restart()
+        self._limit[k] = EPISODE_TICKS[animal.task]
+        self._push_left[k] = 0
+        self._fresh[k] = True
+        for h, c in self._state:
+            h[k] = 0
+            c[k] = 0
+
+    def live(
+        self,
+        weights: Mapping[str, Array] | None,
+        version: int,
+        ticks: int,
+        expert_part: float,
+        own_spread: bool = False,
+        keep_pictures: bool = False,
+    ) -> Segment:
+        """Live through some ticks.
+
+        Args:
+            weights: the network's state dict, or None to keep those of the last call.
+            version: their number.
+            ticks: how long.
+            expert_part: the share of animals that their experts drive.
+            own_spread: with the network's own motor noise and no disturbances (to learn by reinforcement),
+                else with the settings' noise.
+            keep_pictures: hand over the pictures too.
+        """
+        if weights is not None:
+            self._network.load_state_dict({k: torch.from_numpy(np.array(v)) for k, v in weights.items()})
+        animals, rng, n = self.animals, self._rng, len(self.animals)
+        std = self._network.action_std().detach().numpy()
+        begin = tuple((h.numpy().copy(), c.numpy().copy()) for h, c in self._state)
+        fresh = np.zeros((ticks, n), bool)
+        fresh[0] = self._fresh
+        self._fresh[:] = False
+        led = rng.random(n) < expert_part
+        size = self._network.config.action_size
+        senses = np.zeros((ticks + 1, n, self._network.config.proprioception_size), np.float32)
+        features = np.zeros((ticks + 1, n, self._network.config.vision_features), np.float32)
+        pictures = np.zeros((ticks + 1, n, 64, 64, 3), np.uint8)
+        action, mean, label = (np.zeros((ticks, n, size), np.float32) for _ in range(3))
+        reward, discount, weight = (np.zeros((ticks, n), np.float32) for _ in range(3))
+        log_prob = np.full((ticks, n), np.nan, np.float32)
+        for t in range(ticks + 1):
+            labels = np.zeros((n, size))
+            for k, animal in enumerate(animals):
+                if animal.over:
+                    senses[t, k], pictures[t, k] = senses[t - 1, k], pictures[t - 1, k]
+                else:
+                    senses[t, k], pictures[t, k], labels[k] = animal.sense()
+            with torch.no_grad():
+                seen = self._network.vision(to_input(pictures[t]))
+                features[t] = seen.numpy()
+                if t == ticks:
+                    break
+                out = self._network.run(torch.from_numpy(senses[t])[None], seen[None], self._state)
+            self._state = out.state
+            mean[t], label[t] = out.mean[0].numpy(), labels
+            noise = rng.normal(size=(n, size))
+            if own_spread:
+                action[t] = np.where(led[:, None], label[t], mean[t]) + std * noise
+                error = (action[t] - mean[t]) / std
+                density = -0.5 * (error**2) - np.log(std) - 0.5 * np.log(2 * np.pi)
+                log_prob[t] = np.where(led, np.nan, density.sum(1))
+            else:
+                self._disturb()
+                drive = np.where(led[:, None], label[t], mean[t].clip(-1, 1))
+                action[t] = drive + self._push + self._noise[:, None] * noise
+            for k, animal in enumerate(animals):
+                if animal.over:
+                    continue
+                lies = animal.fallen() and animal.task not in RIGHTS_ITSELF
+                weight[t, k] = 0.0 if lies else 1.0
+                reward[t, k], discount[t, k] = animal.step(action[t, k])
+                if not led[k]:
+                    self.tally.count(animal.task, float(reward[t, k]))
+        for k, animal in enumerate(animals):
+            lies = animal.fallen() and animal.task not in RIGHTS_ITSELF
+            if animal.over or lies or animal.age > self._limit[k]:
+                self._restart(k)
+        return Segment(
+            senses=senses[:-1], features=features[:-1],
+            pictures=pictures[:-1] if keep_pictures else None,
+            action=action, behaviour_mean=mean, behaviour_std=std, log_prob=log_prob,
+            reward=reward, discount=discount, fresh=fresh, label=label, weight=weight, state=begin,
+            task=self._task, last_senses=senses[-1], last_features=features[-1], version=version,
+        )  # fmt: skip
+
+    def look(self, ticks: int, every: int) -> tuple[Array, Array]:
+        """Pictures (n, 64, 64, 3) and cues (n, cues) of animals that their experts drive with noise."""
+        pictures, cues = [], []
+        for t in range(ticks):
+            self._disturb()
+            for k, animal in enumerate(self.animals):
+                _, picture, label = animal.sense()
+                if (t + k) % every == 0:
+                    pictures.append(picture)
+                    cues.append(animal.cues())
+                noise = 1.5 * self._settings.action_noise * self._rng.normal(size=label.shape)
+                animal.step(label + self._push[k] + noise)
+                # often somewhere new: neighbouring ticks look alike
+                lies = animal.fallen() and animal.task not in RIGHTS_ITSELF
+                if animal.over or lies or animal.age > self._limit[k] // 3:
+                    self._restart(k)
+        return np.stack(pictures), np.stack(cues)
+
+
+def to_input(pictures: Array | torch.Tensor) -> torch.Tensor:
+    """(n, 64, 64, 3) uint8 to what the ResNet reads, (n, 3, 64, 64) float32."""
+    return torch.as_tensor(pictures).permute(0, 3, 1, 2).float() / 255 - 0.5
