@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from agent.errors import SubjectError
-from rig.errors import UserError
+from rig.errors import RunError, UserError
 
 
 def layers_of(subject: str) -> dict[str, int]:
@@ -46,31 +46,71 @@ def train(
 
 
 def evaluate(
-    subject: Annotated[str, typer.Argument(help="A subject's name or folder.")],
-    episodes: Annotated[int, typer.Option(min=1, help="Episodes of each kind.")] = 10,
-    duration: Annotated[float, typer.Option(min=1.0, help="Seconds of an episode.")] = 10.0,
-    json: Annotated[bool, typer.Option("--json", help="Print the figures as JSON.")] = False,
-    store: Annotated[bool, typer.Option("--store", help="Keep them beside the subject.")] = False,
+    subject: Annotated[
+        str,
+        typer.Argument(
+            help="A subject's name or folder; with --expert a folder of skills will do."
+        ),
+    ],
+    episodes: Annotated[
+        int, typer.Option(help="Episodes of each kind; episode k uses seed k.")
+    ] = 25,
+    tasks: Annotated[
+        str | None,
+        typer.Option(help="Such as gaps,forage; those that it was trained for if left out."),
+    ] = None,
+    stock_episodes: Annotated[
+        int,
+        typer.Option(help="Episodes under stock rendering, several times as slow; 0: none."),
+    ] = 3,
+    duration: Annotated[
+        float | None,
+        typer.Option(help="Seconds of an episode; 30 (bowl 20, corridor 10) if left out."),
+    ] = None,
+    expert: Annotated[
+        bool, typer.Option("--expert", help="Only the experts, beside chance; no student.")
+    ] = False,
+    skills: Annotated[
+        Path | None,
+        typer.Option(
+            help="Folder of the experts' skills; looked for beside the subject if left out."
+        ),
+    ] = None,
+    paper: Annotated[
+        bool, typer.Option("--paper", help="Hold its activity and movement against the paper, too.")
+    ] = False,
+    json: Annotated[bool, typer.Option("--json", help="Print everything as JSON.")] = False,
+    store: Annotated[
+        bool,
+        typer.Option(
+            "--store", help="Write scores.json and card.md into its folder; with --paper."
+        ),
+    ] = False,
+    jobs: Annotated[int, typer.Option(help="Processes; the figures do not depend on it.")] = 1,
 ) -> None:
-    """Measure what a subject can do: both renderings, sampled and mean actions, beside random ones."""
-    import agent
-    from agent.training import evaluate as scores
-    from agent.training.progress import terminal_progress
+    """Measure what a subject can do: both renderings, sampled and mean actions, beside expert and chance.
 
+    Finished episodes are kept in runs/NAME/scores, so that an interrupted evaluation goes on from there.
+    """
+    from agent.training.evaluation import session
+
+    for name, value, least in (
+        ("--episodes", episodes, 1),
+        ("--stock-episodes", stock_episodes, 0),
+        ("--jobs", jobs, 1),
+        ("--duration", 1.0 if duration is None else duration, 0.1),
+    ):
+        if not value >= least:
+            raise UserError(f"{name} is at least {least}, not {value}")
+    if expert and (paper or store):
+        raise UserError("--expert measures no student, so it goes with neither --paper nor --store")
+    wanted = session.Wanted(
+        subject, tasks, episodes, stock_episodes, duration, expert, skills, paper or store, jobs
+    )
     try:
-        animal = agent.load(subject)
+        found = session.evaluate(wanted, store)
     except SubjectError as problem:
         raise UserError(str(problem)) from None
-    with terminal_progress() as progress:
-        found = scores.evaluate_all(
-            animal,
-            episodes,
-            duration,
-            progress=lambda done, text: progress("evaluate", done, text),
-        )
-    if store:
-        scores.write(animal, found)
-    if json:
-        print(scores.to_json(found))
-    else:
-        scores.show(found)
+    except session.CannotMeasureError as problem:
+        raise RunError(str(problem)) from None
+    print(found.json()) if json else found.show()

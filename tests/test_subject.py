@@ -12,7 +12,8 @@ from dm_control.locomotion.examples import basic_rodent_2020
 
 import agent
 from agent import subject as subjects
-from agent.training import evaluate
+from agent.training.evaluation import Condition, run_episode
+from agent.training.evaluation.actors import Student
 from rig.arenas import senses, tasks
 from rig.arenas.camera import EgocentricCamera
 from rig.arenas.senses import Senses
@@ -55,10 +56,10 @@ def test_it_drives_dm_controls_unmodified_environments_with_their_own_camera(run
 
 def test_the_runner_runs(runner):
     """Two and a half seconds from the start: more than a metre and not fallen."""
-    score = evaluate.evaluate(runner, "corridor", [1], 2.5, "fast", sampled=True)
-    (episode,) = score.episodes
+    student = Student(runner.folder, runner.sha256, sampled=True)
+    episode = run_episode(Condition("corridor", "student", student, "fast", True, 1, 2.5), 1)
     assert not episode.fell
-    assert episode.distance_m > 1.0
+    assert episode.figures["distance_m"] > 1.0
 
 
 def _run_from(runner, heading_rad, blind, ticks=250):

@@ -11,7 +11,7 @@ import torch
 
 import agent
 from agent.network import Network, NetworkConfig
-from agent.training import STAGES, evaluate, gait, imitation, search, settings, train
+from agent.training import STAGES, evaluation, gait, imitation, search, settings, train
 from agent.training.expert import Expert, Guidance
 from agent.training.flock import Flock
 from agent.training.replay import Replay, Segment
@@ -81,12 +81,12 @@ def test_all_stages_together_make_a_subject_that_loads_and_is_scored(trained):
         parts = [done for name, done, _ in said if name == stage]
         assert parts[-1] == pytest.approx(1.0), stage
         assert parts == sorted(parts), stage
-    rows = json.loads((folder / "scores.json").read_text())
-    own = [row for row in rows if row["actor"] == "tiny" and row["task"] == "corridor"]
+    rows = json.loads((folder / "scores.json").read_text())["scores"]
+    own = [row for row in rows if row["actor"] == "student" and row["task"] == "corridor"]
     corridor = {(row["rendering"], row["action"]) for row in own}
     assert corridor == {(q, a) for q in ("fast", "stock") for a in ("sampled", "mean")}
-    assert {r["actor"] for r in rows} == {"tiny", "expert", "random"}
-    assert "| tiny | corridor | stock | mean |" in (folder / "card.md").read_text()
+    assert {r["actor"] for r in rows} == {"student", "expert", "random"}
+    assert "student mean stock 1 ep." in (folder / "card.md").read_text()
 
 
 def test_a_finished_training_is_not_done_again(trained):
@@ -331,5 +331,5 @@ def test_the_replay_keeps_the_newest_and_counts_unsure_starts_little():
 
 def test_stride_frequency_is_the_hips():
     seconds = np.arange(450) * 0.02
-    assert evaluate.stride_hz(np.sin(2 * np.pi * 4.7 * seconds)) == pytest.approx(4.7, abs=0.05)
-    assert np.isnan(evaluate.stride_hz(np.zeros(10)))
+    assert evaluation.stride_hz(np.sin(2 * np.pi * 4.7 * seconds)) == pytest.approx(4.7, abs=0.05)
+    assert np.isnan(evaluation.stride_hz(np.zeros(10)))

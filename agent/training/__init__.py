@@ -4,7 +4,7 @@
     steering   evolution strategy over a steering law                  agent.training.steering
     vision     the ResNet learns to see the corridor                   agent.training.vision
     imitation  the network learns from the expert's labels (DAgger)    agent.training.imitation
-    evaluate   the score table                                         agent.training.evaluate
+    evaluate   the score table                                         agent.training.evaluation
 
 Every stage resumes from what it left in the work folder, `runs/<name>/`.
 """

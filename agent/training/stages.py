@@ -13,7 +13,9 @@ import torch
 from agent.errors import SubjectError
 from agent.network import Network
 from agent.subject import Subject, load, save
-from agent.training import evaluate, gait, imitation, steering, vision
+from agent.training import evaluation, gait, imitation, steering, vision
+from agent.training.evaluation import card
+from agent.training.evaluation.actors import CorridorTeacher
 from agent.training.expert import Expert
 from agent.training.flock import Flock
 from agent.training.progress import Progress, terminal_progress
@@ -215,16 +217,21 @@ def score(
     settings: Settings,
     work: Path,
     progress: Callable[[float, str], None],
-) -> list[evaluate.Score]:
+) -> list[evaluation.Score]:
     """Score the subject beside its expert, and write the table into its folder."""
-    scores = evaluate.evaluate_all(
+    tasks, wanted = evaluation.tasks_of(subject.training), settings.evaluation
+    teacher = CorridorTeacher(_needed(work / "steering.npz", "steering"), settings.expert)
+    conditions, notes = evaluation.plan(
         subject,
-        settings.evaluation.seeds,
-        settings.evaluation.duration_s,
-        _expert(settings, work),
-        progress,
+        tasks,
+        wanted.seeds,
+        wanted.seeds,
+        None,
+        wanted.duration_s,
+        {"corridor": teacher},
     )
-    evaluate.write(subject, scores)
+    scores = evaluation.run(conditions, work / "scores", report=progress)
+    card.write(subject, tasks, scores, notes)
     return scores
 
 
