@@ -1,0 +1,189 @@
+"""The expert of two-tap: finds the orb, comes to stand before it, taps it and 0.8 s later again.
+
+It looks for a green orb by turning to the left, and after a whole turn elsewhere. Near the orb, which
+is then above its view, it goes by where it last saw it. Everything in a tap is counted from the moment at
+which it began or at which the orb was first touched. An orb that is no longer green is left alone: it will move.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from agent.training import steering, tapping
+from agent.training.experts.locomotion import Locomotion
+from agent.training.experts.pose import BodyReader
+from agent.training.experts.skills import Skills
+from agent.training.spinning import SPEED as SPIN_SPEED
+from agent.training.spinning import YAW_RAD_S as SPIN_YAW_RAD_S
+
+Array = np.ndarray
+
+SEEN_TO_M = 1.9
+"""From here on the orb is less than a pixel wide."""
+IN_FRONT_RAD, IN_FRONT_NEAR_RAD = 0.5, 0.3
+NEAR_M = 0.3
+STOPPING_S = 0.05
+"""How far the animal goes on after it was told to stand, over its speed."""
+AHEAD_TOLERANCE_M, ASIDE_TOLERANCE_M = 0.025, 0.025
+STANDING_TICKS = 6
+LOOK_ROUND_TICKS, WALK_ON_TICKS = 130, 50
+TAP_TICKS = tapping.AGAIN_KNOTS[-1]
+LANDING_TICKS = 8
+
+
+class View:
+    """Whether the camera between the eyes shows a point."""
+
+    def __init__(self, body: BodyReader) -> None:
+        self._data = body.data
+        self._camera = body.model.camera("walker/egocentric").id
+        self._tangent = float(np.tan(np.radians(body.model.cam_fovy[self._camera]) / 2))
+
+    def shows(self, point: Array) -> bool:
+        """Whether the point (3,) is inside the picture and near enough to be told."""
+        away = point - self._data.cam_xpos[self._camera]
+        right, up, back = away @ self._data.cam_xmat[self._camera].reshape(3, 3)
+        inside = max(abs(right), abs(up)) < -back * self._tangent
+        return bool(inside and np.hypot(away[0], away[1]) < SEEN_TO_M)
+
+
+class TwoTapExpert:
+    """Finds, approaches and taps the orb twice.
+
+    Needs the skills `steering`, `spinning` and `tapping`.
+    """
+
+    def __init__(self, skills: Skills) -> None:
+        self._locomotion = skills.locomotion()
+        self._spinning = Locomotion(steering.load(skills.path("spinning")), SPIN_SPEED)
+        self._tap = tapping.load(skills.path("tapping"))
+
+    def begin(self, environment: Any) -> None:
+        """See `TaskExpert`."""
+        self._body = BodyReader(environment)
+        self._view = View(self._body)
+        # the task has no public name for its one orb
+        self._orb = environment.task._targets[0][0]
+        self._goal: Array | None = None  # where the orb was last seen
+        self._seen = False
+        self._mode = "find"
+        self._ticks = 0  # in this mode
+        self._standing = 0  # ticks for which it was told to stand
+        self._was_touched = False
+        self._off = (0.0, 0.0)  # where the orb was, ahead and to the left, when the tap began
+
+    def cues(self) -> Mapping[str, float]:
+        """See `TaskExpert`."""
+        if not self._seen:
+            return {"orb_seen": 0.0}
+        place, orb = self._body.place_m(), self._place_of_orb()
+        return {
+            "orb_seen": 1.0,
+            "orb_bearing": self._body.bearing_rad(orb),
+            "orb_distance": float(np.hypot(*(orb - place)[:2])),
+            "orb_height": float(orb[2] - place[2]),
+            "orb_touched": float(self._orb.activated[0]),
+        }
+
+    def act(self) -> Array:
+        """See `TaskExpert`."""
+        self._ticks += 1
+        self._look()
+        touched, touched_again = self._orb.activated
+        if touched and not self._was_touched:
+            if self._mode != "reach":  # by accident: the second touch is due all the same
+                self._off = (self._tap.ahead_m, 0.0)
+            self._enter("again")
+        self._was_touched = touched
+        if self._mode == "again":
+            if self._ticks <= TAP_TICKS:
+                return self._tap.touching_again(self._ticks - 1, *self._off)
+            self._goal = None
+            self._enter("land")
+        if self._mode == "reach":
+            if self._ticks <= tapping.LONGEST_REACH:
+                return self._tap.reaching(self._ticks - 1, *self._off)
+            self._goal = None
+            self._enter("land")
+        if self._body.upright() < 0.3:
+            return self._go(0.6, 0.0)
+        if self._mode == "land":
+            if self._ticks <= LANDING_TICKS:
+                return self._stand()
+            self._enter("find")
+        if self._goal is None or touched or touched_again:
+            return self._find()
+        return self._approach(self._goal)
+
+    def _enter(self, mode: str) -> None:
+        self._mode, self._ticks, self._standing = mode, 1, 0
+
+    def _place_of_orb(self) -> Array:
+        return self._body.model.geom_pos[self._orb.geom_id]
+
+    def _look(self) -> None:
+        orb = self._place_of_orb()
+        self._seen = self._view.shows(orb)
+        if self._seen:
+            self._goal = None if self._orb.activated[0] else orb.copy()
+        elif self._goal is not None and self._view.shows(self._goal):
+            self._goal = None  # it is not where it was
+
+    def _find(self) -> Array:
+        """Turn to the left; after a whole turn go on a little, and turn again."""
+        if self._mode != "find":
+            self._enter("find")
+        if self._ticks % (LOOK_ROUND_TICKS + WALK_ON_TICKS) < LOOK_ROUND_TICKS:
+            return self._spin(1.0)
+        return self._go(0.8, 0.0)
+
+    def _approach(self, goal: Array) -> Array:
+        bearing = self._body.bearing_rad(goal)
+        distance = float(np.hypot(*(goal - self._body.place_m())[:2]))
+        ahead, aside = distance * np.cos(bearing), distance * np.sin(bearing)
+        best = self._tap.ahead_m
+        if self._mode == "leave" and distance < NEAR_M:
+            return self._go(0.6, 0.0)
+        if self._mode == "leave":
+            self._enter("approach")
+        if self._mode == "find":
+            self._enter("approach")
+        if ahead < best - AHEAD_TOLERANCE_M and distance < 0.8 * NEAR_M:
+            self._enter("leave")
+            return self._go(0.6, 0.0)
+        if abs(bearing) > (IN_FRONT_RAD if distance > NEAR_M else IN_FRONT_NEAR_RAD):
+            return self._spin(np.sign(bearing))
+        speed = self._body.forward_speed_m_s()
+        left = ahead - best - STOPPING_S * max(speed, 0.0)
+        if self._standing and ahead - best < AHEAD_TOLERANCE_M:
+            left = min(left, 0.0)  # near enough: no shuffling
+        if left > 0:
+            self._standing = 0
+            wanted = float(np.clip(0.3 + 2.5 * (left - 0.02), 0.25, 1.0))
+            going = float(np.clip(speed / 0.5, 0, 1))
+            yaw = float(np.clip(4.0 * bearing, -2.0, 2.0))
+            return self._go(min(wanted, 0.5 + 0.5 * going), yaw)
+        if self._standing < STANDING_TICKS or abs(speed) > 0.15:
+            return self._stand()
+        self._off = (ahead, aside)
+        self._enter("reach")
+        return self._tap.reaching(0, *self._off)
+
+    def _go(self, speed: float, yaw_rad_s: float) -> Array:
+        self._standing = 0
+        return self._command(self._locomotion, speed, yaw_rad_s)
+
+    def _spin(self, side: float) -> Array:
+        self._standing = 0
+        return self._command(self._spinning, SPIN_SPEED, float(side) * SPIN_YAW_RAD_S)
+
+    def _stand(self) -> Array:
+        self._standing += 1
+        return self._command(self._locomotion, 0.0, 0.0)
+
+    def _command(self, locomotion: Locomotion, speed: float, yaw_rad_s: float) -> Array:
+        activation = self._body.activation()[None]
+        return locomotion.act(activation, np.array([speed]), np.array([yaw_rad_s]))[0]

@@ -1,0 +1,96 @@
+"""The tap's splines, and the expert of two-tap on the real task."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from agent.training import tapping
+from agent.training.body import Bodies
+from agent.training.experts.skills import Skills
+from agent.training.tapping import AGAIN_KNOTS, N_PARAMETERS, REACH_KNOTS, Tap, load, tap_of
+from rig.arenas import tasks
+
+Array = np.ndarray
+
+SKILLS = Path("runs/rodent/skills")
+
+
+def a_tap(rng: np.random.Generator) -> Tap:
+    names = [n for n in _actuators()]
+    return tap_of(rng.normal(0, 0.3, N_PARAMETERS), _actuators(), np.zeros(len(names)))
+
+
+def _actuators() -> dict[str, int]:
+    environment = tasks.make("two_tap", 0)
+    environment.reset()
+    model = environment.physics.model.ptr
+    return {model.actuator(i).name.split("/")[1]: i for i in range(model.nu)}
+
+
+def test_a_tap_goes_through_its_knots_and_is_steered() -> None:
+    tap = a_tap(np.random.default_rng(0))
+    for k, tick in enumerate(REACH_KNOTS):
+        expected = np.clip(tap.reach[k], -1, 1)
+        np.testing.assert_allclose(tap.reaching(tick, tap.ahead_m, 0.0), expected)
+    for k, tick in enumerate(AGAIN_KNOTS):
+        expected = np.clip(tap.again[k], -1, 1)
+        np.testing.assert_allclose(tap.touching_again(tick, tap.ahead_m, 0.0), expected)
+    left, right = (tap.reaching(9, tap.ahead_m, side) for side in (0.02, -0.02))
+    straight = tap.reaching(9, tap.ahead_m, 0.0)
+    inside = np.abs([left, right, straight]).max(0) < 1
+    np.testing.assert_allclose((left + right)[inside], 2 * straight[inside], atol=1e-12)
+    assert np.abs(left - right).max() > 0.01
+
+
+def test_a_tap_is_kept(tmp_path: Path) -> None:
+    tap = a_tap(np.random.default_rng(1))
+    tap.save(tmp_path / "tapping.npz")
+    again = load(tmp_path / "tapping.npz")
+    assert again.ahead_m == tap.ahead_m
+    np.testing.assert_array_equal(again.again_aside, tap.again_aside)
+    np.testing.assert_array_equal(again.reach, tap.reach)
+
+
+@pytest.mark.skipif(not (SKILLS / "tapping.npz").exists(), reason="the skills are not trained here")
+def test_the_expert_touches_the_orb() -> None:
+    from agent.training.experts.two_tap import TwoTapExpert, View
+
+    environment = tasks.make("two_tap", 1002)
+    environment.reset()
+    expert = TwoTapExpert(Skills(SKILLS))
+    expert.begin(environment)
+    seen = False
+    touched = False
+    for _ in range(800):
+        action = expert.act()
+        cues = expert.cues()
+        seen = seen or bool(cues["orb_seen"])
+        assert action.shape == (38,)
+        assert np.abs(action).max() <= 1
+        assert ("orb_bearing" in cues) == bool(cues["orb_seen"])
+        environment.step(action)
+        touched = bool(environment.task._targets[0][0].activated[0])
+        if touched:
+            break
+    assert seen
+    assert touched, "not within 16 s"
+    # what is behind the animal, or above it, is not shown
+    view = View(expert._body)
+    camera = environment.physics.data.ptr.cam("walker/egocentric")
+    looks = -camera.xmat.reshape(3, 3)[:, 2]
+    assert view.shows(camera.xpos + 0.3 * looks)
+    assert not view.shows(camera.xpos - 0.3 * looks)
+
+
+def test_the_distance_of_a_paw_is_that_of_the_simulator() -> None:
+    bodies = Bodies(coarse=True, threads=1)
+    paws = tapping.Paws(bodies)
+    qpos = bodies.split(bodies.start)[0]
+    x, y, heading = paws.trunk(qpos)
+    assert heading == pytest.approx(0.0, abs=0.05)
+    # the forepaws stand a little ahead of the trunk and beside its middle
+    ahead = np.array([x + 0.041, y, 0.009])
+    assert 0.02 < paws.distances(qpos, ahead) < 0.08
