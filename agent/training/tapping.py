@@ -12,7 +12,7 @@ several disturbed starts and several places of the orb.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 
 import mujoco
@@ -37,11 +37,12 @@ REACH_KNOTS = (0, 9, 18, 27)
 """Ticks since the tap began."""
 AGAIN_KNOTS = (0, 8, 16, 24, 32, 40, 50)
 """Ticks since the first touch; the second is due at 40."""
-DUE_TICK = 40
+LOOK_AGAIN_TICK = 16
+"""Ticks since the first touch, when the animal is down again and reckons anew where the orb is."""
 LONGEST_REACH = 34
 """Ticks after which a reach that touched nothing is given up."""
 N_KNOTS = len(REACH_KNOTS) + len(AGAIN_KNOTS)
-N_PARAMETERS = N_KNOTS * N_SIGNALS + 2 * N_SIGNALS + 2 * len(BENDS) + 1
+N_PARAMETERS = N_KNOTS * N_SIGNALS + 3 * N_SIGNALS + 3 * len(BENDS) + 2
 
 ORB_HEIGHT_M, ORB_RADIUS_M = 0.14, 0.025
 PAW_RADIUS_M = 0.004
@@ -59,7 +60,9 @@ class Tap:
         again: (AGAIN_KNOTS, actuators).
         reach_ahead, again_ahead: (actuators,) added per `AHEAD_SCALE_M` that the orb is farther ahead.
         reach_aside, again_aside: (actuators,) added per `ASIDE_SCALE_M` that it is to the left.
+        more_ahead, more_aside: as those, from `LOOK_AGAIN_TICK` on, for where it is then.
         ahead_m: how far ahead of the trunk the orb is best when the tap begins.
+        more_ahead_m: how far ahead it is best at `LOOK_AGAIN_TICK`.
     """
 
     reach: Array
@@ -68,7 +71,10 @@ class Tap:
     again_ahead: Array
     reach_aside: Array
     again_aside: Array
+    more_ahead: Array
+    more_aside: Array
     ahead_m: float
+    more_ahead_m: float
 
     def reaching(self, tick: int, ahead_m: float, aside_m: float) -> Array:
         """Control (actuators,) `tick` ticks after the tap began."""
@@ -76,24 +82,27 @@ class Tap:
         return np.clip(_spline(self.reach, REACH_KNOTS, tick) + part, -1, 1)
 
     def touching_again(self, tick: int, ahead_m: float, aside_m: float) -> Array:
-        """Control (actuators,) `tick` ticks after the first touch."""
-        part = _steer(self.again_ahead, self.again_aside, ahead_m - self.ahead_m, aside_m)
+        """Control (actuators,) `tick` ticks after the first touch.
+
+        Before `LOOK_AGAIN_TICK` the orb's place is that at which the tap began, then that at this tick.
+        """
+        if tick < LOOK_AGAIN_TICK:
+            part = _steer(self.again_ahead, self.again_aside, ahead_m - self.ahead_m, aside_m)
+        else:
+            part = _steer(self.more_ahead, self.more_aside, ahead_m - self.more_ahead_m, aside_m)
         return np.clip(_spline(self.again, AGAIN_KNOTS, tick) + part, -1, 1)
 
     def save(self, path: Path) -> None:
         """Write the tap; `load` reads it."""
-        write_arrays(
-            path, reach=self.reach, again=self.again, reach_ahead=self.reach_ahead,
-            again_ahead=self.again_ahead, reach_aside=self.reach_aside,
-            again_aside=self.again_aside, ahead_m=np.array(self.ahead_m),
-        )  # fmt: skip
+        write_arrays(path, **{f.name: np.asarray(getattr(self, f.name)) for f in fields(self)})
 
 
 def load(path: Path) -> Tap:
     """The tap that `Tap.save` wrote."""
     with np.load(path, allow_pickle=False) as saved:
-        arrays = {name: saved[name] for name in saved.files if name != "ahead_m"}
-        return Tap(**arrays, ahead_m=float(saved["ahead_m"]))
+        arrays = {n: saved[n] for n in saved.files if saved[n].ndim}
+        ahead_m, more_ahead_m = float(saved["ahead_m"]), float(saved["more_ahead_m"])
+        return Tap(**arrays, ahead_m=ahead_m, more_ahead_m=more_ahead_m)
 
 
 def _spline(knots: Array, ticks: tuple[int, ...], tick: int) -> Array:
@@ -127,18 +136,21 @@ def tap_of(parameters: Array, actuators: Mapping[str, int], stand: Array) -> Tap
 
     end = N_KNOTS * N_SIGNALS
     knots = stand + spread(parameters[:end].reshape(N_KNOTS, N_SIGNALS))
-    farther = spread(0.3 * parameters[end : end + 2 * N_SIGNALS].reshape(2, N_SIGNALS))
-    end += 2 * N_SIGNALS
-    n = len(BENDS)
+    farther = spread(0.3 * parameters[end : end + 3 * N_SIGNALS].reshape(3, N_SIGNALS))
+    end += 3 * N_SIGNALS
+    aside = 0.5 * parameters[end : end + 3 * len(BENDS)].reshape(3, len(BENDS))
     middle, half = (NEAR_M + FAR_M) / 2, (FAR_M - NEAR_M) / 2
     return Tap(
         reach=knots[: len(REACH_KNOTS)],
         again=knots[len(REACH_KNOTS) :],
         reach_ahead=farther[0],
         again_ahead=farther[1],
-        reach_aside=bent(0.5 * parameters[end : end + n]),
-        again_aside=bent(0.5 * parameters[end + n : end + 2 * n]),
+        more_ahead=farther[2],
+        reach_aside=bent(aside[0]),
+        again_aside=bent(aside[1]),
+        more_aside=bent(aside[2]),
         ahead_m=middle + half * float(np.tanh(parameters[-1])),
+        more_ahead_m=0.05 + 0.05 * float(np.tanh(parameters[-2])),
     )
 
 
@@ -158,7 +170,33 @@ class Trial:
     noise: Array
 
 
-TICKS_AGAIN = 60
+@dataclass(frozen=True)
+class Touched:
+    """Animals that have just touched the orb: s of them.
+
+    Attributes:
+        states: (s, state).
+        orbs: (s, 3) the orbs' places.
+        off_ahead_m, aside_m: (s,) as in the `Trial` that they come from.
+        noise: (s, ticks, actuators) to come.
+    """
+
+    states: Array
+    orbs: Array
+    off_ahead_m: Array
+    aside_m: Array
+    noise: Array
+
+    def some(self, chosen: Array, noise: Array) -> Touched:
+        """Those with the indices `chosen`, with other noise to come."""
+        return Touched(
+            self.states[chosen], self.orbs[chosen], self.off_ahead_m[chosen],
+            self.aside_m[chosen], noise,
+        )  # fmt: skip
+
+
+TICKS_AGAIN = 47
+"""Until the second touch comes too late; the landing after it is not tried."""
 
 
 def draw(
@@ -223,6 +261,13 @@ class Paws:
         matrix = self._data.xmat[self._torso].reshape(3, 3)
         return float(x), float(y), float(np.arctan2(matrix[1, 0], matrix[0, 0]))
 
+    def ahead_and_aside(self, qpos: Array, point: Array) -> tuple[float, float]:
+        """How far (m) a point (3,) is ahead of the trunk and to its left, in a pose (nq,)."""
+        x, y, heading = self.trunk(qpos)
+        dx, dy = point[0] - x, point[1] - y
+        ahead = dx * np.cos(heading) + dy * np.sin(heading)
+        return float(ahead), float(dy * np.cos(heading) - dx * np.sin(heading))
+
     def distances(self, qpos: Array, point: Array) -> Array:
         """(..., nq), (..., 3) to the distance (...) of the nearer paw's middle from the point."""
         flat, points = qpos.reshape(-1, qpos.shape[-1]), point.reshape(-1, 3)
@@ -234,54 +279,113 @@ class Paws:
         return found.reshape(qpos.shape[:-1])
 
 
-def try_out(bodies: Bodies, paws: Paws, taps: list[Tap], trial: Trial) -> Outcome:
-    """Each tap from each start of the trial."""
+@dataclass(frozen=True)
+class Reach:
+    """What came of the first reach; arrays are (candidates, s) and more.
+
+    Attributes:
+        nearest_m, touched, ticks, upright: see `Outcome`.
+        states: (candidates, s, state) at the touch, or at the nearest moment.
+        orbs: (candidates, s, 3).
+    """
+
+    nearest_m: Array
+    touched: Array
+    ticks: Array
+    upright: Array
+    states: Array
+    orbs: Array
+
+
+def try_reach(bodies: Bodies, paws: Paws, taps: list[Tap], trial: Trial) -> Reach:
+    """The first part of each tap, from each start of the trial."""
     n, s = len(taps), len(trial.states)
-    aside = trial.aside_m
-    reaching = np.stack(
+    actions = np.stack(
         [
             [tap.reaching(t, tap.ahead_m + off, left) for t in range(LONGEST_REACH)]
             for tap in taps
-            for off, left in zip(trial.off_ahead_m, aside, strict=True)
+            for off, left in zip(trial.off_ahead_m, trial.aside_m, strict=True)
         ]
     )
-    noise = np.tile(trial.noise, (n, 1, 1))
-    begin = np.tile(trial.states, (n, 1))
-    states, _ = bodies.run(begin, np.clip(reaching + noise[:, :LONGEST_REACH], -1, 1))
-    orb = _orbs(bodies, paws, trial, taps).reshape(n * s, 3)
-    lost = ~np.isfinite(states).all((1, 2))
-    states[lost] = begin[lost][:, None]
-    qpos = bodies.split(states)[0]
-    distance = paws.distances(qpos, np.repeat(orb[:, None], LONGEST_REACH, 1))
+    noise = np.tile(trial.noise[:, :LONGEST_REACH], (n, 1, 1))
+    states, lost = _run(bodies, np.tile(trial.states, (n, 1)), actions + noise)
+    orbs = _orbs(bodies, paws, trial, taps).reshape(n * s, 3)
+    distance = paws.distances(bodies.split(states)[0], np.repeat(orbs[:, None], LONGEST_REACH, 1))
     touching = distance < ORB_RADIUS_M + PAW_RADIUS_M
     touched = touching.any(1) & ~lost
     when = np.where(touched, touching.argmax(1), distance.argmin(1))
-    rows = np.arange(n * s)
+    upright = np.where(lost, -1.0, bodies.motion(states).upright.min(1))
+    at_touch = states[np.arange(n * s), when]
+    values = (distance.min(1), touched, when, upright, at_touch, orbs)
+    return Reach(*(v.reshape(n, s, *v.shape[1:]) for v in values))
 
-    again = np.stack(
+
+def try_again(bodies: Bodies, paws: Paws, taps: list[Tap], touched: Touched) -> dict[str, Array]:
+    """The second part: each of the n taps goes on from its own s of the (n * s) touches.
+
+    Returns what `Outcome` tells of it, by name, each (n * s,).
+    """
+    own = [tap for tap in taps for _ in range(len(touched.states) // len(taps))]
+    ways = list(zip(own, touched.off_ahead_m, touched.aside_m, strict=True))
+    actions = np.array(
         [
-            [tap.touching_again(t, tap.ahead_m + off, left) for t in range(TICKS_AGAIN)]
-            for tap in taps
-            for off, left in zip(trial.off_ahead_m, aside, strict=True)
+            [tap.touching_again(t, tap.ahead_m + off, left) for t in range(LOOK_AGAIN_TICK)]
+            for tap, off, left in ways
         ]
     )
-    after, _ = bodies.run(states[rows, when], np.clip(again + noise[:, LONGEST_REACH:], -1, 1))
-    lost |= ~np.isfinite(after).all((1, 2))
-    after[lost] = begin[lost][:, None]
-    later = paws.distances(bodies.split(after)[0], np.repeat(orb[:, None], TICKS_AGAIN, 1))
-    # tick k of `after` ends k + 1 ticks after the first touch; the debounce ends with tick 10
-    counts = later < ORB_RADIUS_M + PAW_RADIUS_M
+    noise = touched.noise
+    down, lost = _run(bodies, touched.states, actions + noise[:, :LOOK_AGAIN_TICK])
+    low = bodies.split(down[:, -1])[0]
+    places = [paws.ahead_and_aside(q, o) for q, o in zip(low, touched.orbs, strict=True)]
+    actions = np.array(
+        [
+            [tap.touching_again(t, *place) for t in range(LOOK_AGAIN_TICK, TICKS_AGAIN)]
+            for tap, place in zip(own, places, strict=True)
+        ]
+    )
+    up, also_lost = _run(bodies, down[:, -1], actions + noise[:, LOOK_AGAIN_TICK:TICKS_AGAIN])
+    lost |= also_lost
+    states = np.concatenate([down, up], 1)
+    distance = paws.distances(
+        bodies.split(states)[0], np.repeat(touched.orbs[:, None], TICKS_AGAIN, 1)
+    )
+    # tick k ends k + 1 ticks after the first touch; the debounce ends with tick 10
+    counts = distance < ORB_RADIUS_M + PAW_RADIUS_M
     counts[:, :10] = False
-    second = np.where(counts.any(1), counts.argmax(1) + 1, 0)
-    both = bodies.motion(np.concatenate([states, after], 1))
-    upright = np.where(lost, -1.0, both.upright[:, :].min(1))
-    shape = (n, s)
-    values = (
-        distance.min(1), touched, when, later[:, 9:33].min(1), later[:, 36:44].min(1), second,
-        touched & (second >= 35) & (second <= 45), upright,
-        np.where(lost, -1.0, both.upright[:, -1]), both.z_m[:, -1],
+    second = np.where(counts.any(1) & ~lost, counts.argmax(1) + 1, 0)
+    motion = bodies.motion(states)
+    return {
+        "lingered_m": distance[:, 9:33].min(1),
+        "again_m": distance[:, 36:43].min(1),
+        "second_tick": second,
+        "success": (second >= 35) & (second <= 45),
+        "upright": np.where(lost, -1.0, motion.upright.min(1)),
+        "upright_end": np.where(lost, -1.0, motion.upright[:, -1]),
+        "height_end_m": motion.z_m[:, -1],
+    }
+
+
+def try_out(bodies: Bodies, paws: Paws, taps: list[Tap], trial: Trial) -> Outcome:
+    """Each tap from each start of the trial."""
+    n, s = len(taps), len(trial.states)
+    reach = try_reach(bodies, paws, taps, trial)
+    touched = Touched(
+        reach.states.reshape(n * s, -1), reach.orbs.reshape(n * s, 3),
+        np.tile(trial.off_ahead_m, n), np.tile(trial.aside_m, n),
+        np.tile(trial.noise[:, LONGEST_REACH:], (n, 1, 1)),
     )  # fmt: skip
-    return Outcome(*(np.asarray(v).reshape(shape) for v in values))
+    more = {k: v.reshape(n, s) for k, v in try_again(bodies, paws, taps, touched).items()}
+    more["upright"] = np.minimum(more["upright"], reach.upright)
+    more["success"] = more["success"] & reach.touched
+    return Outcome(reach.nearest_m, reach.touched, reach.ticks, **more)
+
+
+def _run(bodies: Bodies, begin: Array, actions: Array) -> tuple[Array, Array]:
+    """States (n, ticks, state), and which (n,) were lost to numbers that are none."""
+    states, _ = bodies.run(begin, np.clip(actions, -1, 1))
+    lost = ~np.isfinite(states).all((1, 2))
+    states[lost] = begin[lost][:, None]
+    return states, lost
 
 
 def _orbs(bodies: Bodies, paws: Paws, trial: Trial, taps: list[Tap]) -> Array:
@@ -299,42 +403,60 @@ def _orbs(bodies: Bodies, paws: Paws, trial: Trial, taps: list[Tap]) -> Array:
 
 def cost_of(outcome: Outcome, parameters: Array) -> Array:
     """Cost (n,) of candidates (n, N_PARAMETERS)."""
-    too_soon = outcome.touched & (outcome.second_tick > 0) & (outcome.second_tick < 35)
     cost = (
         12 * np.maximum(outcome.reached_m - 0.012, 0)
         + 0.5 * ~outcome.touched
         + 0.01 * outcome.reach_ticks
-        + 12 * np.maximum(0.05 - outcome.lingered_m, 0)
-        + 0.3 * too_soon
-        + 12 * np.maximum(outcome.again_m - 0.012, 0)
-        + 0.7 * ~outcome.success
-        + 0.7 * (1 - outcome.upright_end)
-        + 0.5 * np.maximum(0.2 - outcome.upright, 0)
+        + _cost_again({f.name: getattr(outcome, f.name) for f in fields(outcome)})
     )
     # an orb that is farther ahead is longer in view
     near = 1 - np.tanh(parameters[:, -1])
     return np.asarray(cost.mean(1) + 0.1 * near + 0.01 * (parameters**2).mean(1))
 
 
+def _cost_again(of: Mapping[str, Array]) -> Array:
+    too_soon = (of["second_tick"] > 0) & (of["second_tick"] < 35)
+    return np.asarray(
+        12 * np.maximum(0.05 - of["lingered_m"], 0)
+        + 0.3 * too_soon
+        + 12 * np.maximum(of["again_m"] - 0.012, 0)
+        + 0.7 * ~of["success"]
+        + 1.0 * np.maximum(0.1 - of["upright"], 0)
+    )
+
+
 @dataclass(frozen=True)
 class TappingSettings:
-    """Settings of the search; lengths in metres."""
+    """Settings of the search; lengths in metres.
+
+    First both parts together, in coarse physics; then the second part alone, from touches that the first
+    makes, in coarse and in stock physics.
+    """
 
     coarse_generations: int = 60
+    again_generations: int = 30
     stock_generations: int = 40
-    coarse_population: int = 20
-    stock_population: int = 16
-    coarse_starts: int = 4
-    stock_starts: int = 6
-    coarse_sigma: float = 0.15
+    population: int = 14
+    starts: int = 4
+    again_starts: int = 5
+    sigma: float = 0.15
+    again_sigma: float = 0.1
     stock_sigma: float = 0.06
     action_noise: float = 0.07
-    spread_ahead_m: float = 0.025
+    spread_ahead_m: float = 0.02
     spread_aside_m: float = 0.02
+    touches: int = 120
     seed: int = 6
 
 
 Report = Callable[[str, SearchState, Outcome], None]
+
+_AGAIN = np.r_[
+    len(REACH_KNOTS) * N_SIGNALS : N_KNOTS * N_SIGNALS,
+    (N_KNOTS + 1) * N_SIGNALS : (N_KNOTS + 3) * N_SIGNALS,
+    (N_KNOTS + 3) * N_SIGNALS + len(BENDS) : N_PARAMETERS - 1,
+]
+"""The parameters of the second part."""
 
 
 def find(
@@ -352,73 +474,100 @@ def find(
         settings: how to search.
         folder: for the checkpoints and the result.
         threads: threads for physics.
-        report: gets the stage, the search's state, and what came of the mean in a fresh trial.
+        report: gets the stage ("coarse", "again" or "stock"), the search's state, and every fifth
+            generation what came of the mean in a fresh trial.
         first_guess: (N_PARAMETERS,) to begin with; otherwise zeros.
     """
     start = np.zeros(N_PARAMETERS) if first_guess is None else first_guess
     stand = steering.table.mean(0)
     plan = (
-        ("coarse", settings.coarse_generations, settings.coarse_population, settings.coarse_starts,
-         settings.coarse_sigma),
-        ("stock", settings.stock_generations, settings.stock_population, settings.stock_starts,
-         settings.stock_sigma),
-    )  # fmt: skip
-    for name, generations, population, n_starts, sigma in plan:
-        bodies = Bodies(coarse=name == "coarse", threads=threads)
-        paws = Paws(bodies)
-        rng = np.random.default_rng(settings.seed)
-        standing = arrivals(bodies, steering, 24, rng)
-        # easy at first: what has to be found is the movement
-        spread = np.array([settings.spread_ahead_m, settings.spread_aside_m])
+        ("coarse", settings.coarse_generations, settings.sigma),
+        ("again", settings.again_generations, settings.again_sigma),
+        ("stock", settings.stock_generations, settings.stock_sigma),
+    )
+    for name, generations, sigma in plan:
+        if not generations:
+            continue
+        stage = _Stage(
+            name, Bodies(coarse=name != "stock", threads=threads), steering, settings, start
+        )
 
-        def trial(
-            hard: float,
-            n: int,
-            standing: Array = standing,
-            bodies: Bodies = bodies,
-            rng: np.random.Generator = rng,
-            spread: Array = spread,
-        ) -> Trial:
-            off = tuple(hard * spread)
-            return draw(bodies, standing, n, settings.action_noise, (off[0], off[1]), rng)
-
-        hardness = [0.3 if name == "coarse" else 1.0]
-
-        def cost(
-            candidates: Array,
-            bodies: Bodies = bodies,
-            paws: Paws = paws,
-            n: int = n_starts,
-            hardness: list[float] = hardness,
-        ) -> Array:
-            taps = [tap_of(c, bodies.actuators, stand) for c in candidates]
-            return cost_of(try_out(bodies, paws, taps, trial(hardness[0], n)), candidates)
-
-        def progress(
-            state: SearchState,
-            bodies: Bodies = bodies,
-            paws: Paws = paws,
-            name: str = name,
-            hardness: list[float] = hardness,
-        ) -> None:
-            tap = tap_of(state.mean, bodies.actuators, stand)
+        def progress(state: SearchState, stage: _Stage = stage, name: str = name) -> None:
+            tap = tap_of(stage.whole(state.mean[None])[0], stage.bodies.actuators, stand)
             tap.save(folder / "tapping.npz")
             if state.generation % 5 == 0:
-                outcome = try_out(bodies, paws, [tap], trial(1.0, 16))
-                hardness[0] = max(hardness[0], min(1.0, 0.3 + 1.5 * float(outcome.success.mean())))
+                outcome = try_out(stage.bodies, stage.paws, [tap], stage.draw(20, 1.0))
+                success = float(outcome.success.mean())
+                stage.hardness = max(stage.hardness, min(1.0, 0.3 + 1.5 * success))
                 report(name, state, outcome)
 
         found = search(
-            cost,
-            start,
-            SearchSettings(generations, population, sigma, settings.seed),
+            stage.cost,
+            start[stage.searched],
+            SearchSettings(generations, settings.population, sigma, settings.seed),
             folder / f"tapping-{name}.npz",
             progress,
         )
-        start = found.mean
-    tap = tap_of(start, bodies.actuators, stand)
+        start = stage.whole(found.mean[None])[0]
+    tap = tap_of(start, Bodies(coarse=True, threads=threads).actuators, stand)
     tap.save(folder / "tapping.npz")
     return tap
+
+
+class _Stage:
+    """One search: what is searched, from which starts, and what it costs."""
+
+    def __init__(
+        self, name: str, bodies: Bodies, steering: Steering, settings: TappingSettings, base: Array
+    ) -> None:
+        self.bodies, self.paws = bodies, Paws(bodies)
+        self._settings, self._base = settings, base
+        self._stand = steering.table.mean(0)
+        self._rng = np.random.default_rng(settings.seed)
+        self._arrivals = arrivals(bodies, steering, 40, self._rng)
+        # easy at first: what has to be found is the movement
+        self.hardness = 0.3 if name == "coarse" else 1.0
+        self.searched = np.arange(N_PARAMETERS) if name == "coarse" else _AGAIN
+        self._touched = None if name == "coarse" else self._touches()
+
+    def whole(self, searched: Array) -> Array:
+        """(n, searched) to (n, N_PARAMETERS)."""
+        parameters = np.tile(self._base, (len(searched), 1))
+        parameters[:, self.searched] = searched
+        return parameters
+
+    def draw(self, n: int, hardness: float) -> Trial:
+        """A fresh trial from n starts."""
+        of = self._settings
+        spread = (hardness * of.spread_ahead_m, hardness * of.spread_aside_m)
+        return draw(self.bodies, self._arrivals, n, of.action_noise, spread, self._rng)
+
+    def cost(self, searched: Array) -> Array:
+        """Cost (n,) of candidates (n, searched), all tried from the same starts."""
+        parameters = self.whole(searched)
+        taps = [tap_of(p, self.bodies.actuators, self._stand) for p in parameters]
+        if self._touched is None:
+            trial = self.draw(self._settings.starts, self.hardness)
+            return cost_of(try_out(self.bodies, self.paws, taps, trial), parameters)
+        n, s = len(taps), self._settings.again_starts
+        shape = (s, TICKS_AGAIN, len(self.bodies.actuators))
+        noise = np.tile(self._rng.normal(0, self._settings.action_noise, shape), (n, 1, 1))
+        chosen = np.tile(self._rng.choice(len(self._touched.states), s, replace=False), n)
+        outcome = try_again(self.bodies, self.paws, taps, self._touched.some(chosen, noise))
+        cost = _cost_again(outcome).reshape(n, s).mean(1)
+        return np.asarray(cost + 0.01 * (searched**2).mean(1))
+
+    def _touches(self) -> Touched:
+        """Animals that have just touched, by the first part as it is."""
+        trial = self.draw(self._settings.touches, 1.0)
+        tap = tap_of(self._base, self.bodies.actuators, self._stand)
+        reach = try_reach(self.bodies, self.paws, [tap], trial)
+        good = np.flatnonzero(reach.touched[0])
+        nothing = trial.noise[:, :0]
+        everyone = Touched(
+            reach.states[0], reach.orbs[0], trial.off_ahead_m, trial.aside_m, nothing
+        )
+        return everyone.some(good, nothing[good])
 
 
 def arrivals(bodies: Bodies, steering: Steering, n: int, rng: np.random.Generator) -> Array:

@@ -2,7 +2,8 @@
 
 It looks for a green orb by turning to the left, and after a whole turn elsewhere. Near the orb, which
 is then above its view, it goes by where it last saw it. Everything in a tap is counted from the moment at
-which it began or at which the orb was first touched. An orb that is no longer green is left alone: it will move.
+which it began or at which the orb was first touched. An orb that is no longer green is left alone: it
+will move.
 """
 
 from __future__ import annotations
@@ -21,8 +22,8 @@ from agent.training.spinning import YAW_RAD_S as SPIN_YAW_RAD_S
 
 Array = np.ndarray
 
-SEEN_TO_M = 1.9
-"""From here on the orb is less than a pixel wide."""
+SEEN_TO_M = 2.2
+"""The orb is a pixel wide at 1.9 m; farther away it shows faintly."""
 IN_FRONT_RAD, IN_FRONT_NEAR_RAD = 0.5, 0.3
 NEAR_M = 0.3
 STOPPING_S = 0.05
@@ -73,6 +74,7 @@ class TwoTapExpert:
         self._ticks = 0  # in this mode
         self._standing = 0  # ticks for which it was told to stand
         self._was_touched = False
+        self._touched_at = np.zeros(3)
         self._off = (0.0, 0.0)  # where the orb was, ahead and to the left, when the tap began
 
     def cues(self) -> Mapping[str, float]:
@@ -96,9 +98,12 @@ class TwoTapExpert:
         if touched and not self._was_touched:
             if self._mode != "reach":  # by accident: the second touch is due all the same
                 self._off = (self._tap.ahead_m, 0.0)
+            self._touched_at = self._place_of_orb().copy()
             self._enter("again")
         self._was_touched = touched
         if self._mode == "again":
+            if self._ticks - 1 == tapping.LOOK_AGAIN_TICK:
+                self._off = self._ahead_and_aside(self._touched_at)
             if self._ticks <= TAP_TICKS:
                 return self._tap.touching_again(self._ticks - 1, *self._off)
             self._goal = None
@@ -106,7 +111,6 @@ class TwoTapExpert:
         if self._mode == "reach":
             if self._ticks <= tapping.LONGEST_REACH:
                 return self._tap.reaching(self._ticks - 1, *self._off)
-            self._goal = None
             self._enter("land")
         if self._body.upright() < 0.3:
             return self._go(0.6, 0.0)
@@ -142,8 +146,8 @@ class TwoTapExpert:
 
     def _approach(self, goal: Array) -> Array:
         bearing = self._body.bearing_rad(goal)
-        distance = float(np.hypot(*(goal - self._body.place_m())[:2]))
-        ahead, aside = distance * np.cos(bearing), distance * np.sin(bearing)
+        ahead, aside = self._ahead_and_aside(goal)
+        distance = float(np.hypot(ahead, aside))
         best = self._tap.ahead_m
         if self._mode == "leave" and distance < NEAR_M:
             return self._go(0.6, 0.0)
@@ -171,6 +175,11 @@ class TwoTapExpert:
         self._off = (ahead, aside)
         self._enter("reach")
         return self._tap.reaching(0, *self._off)
+
+    def _ahead_and_aside(self, goal: Array) -> tuple[float, float]:
+        bearing = self._body.bearing_rad(goal)
+        distance = float(np.hypot(*(goal - self._body.place_m())[:2]))
+        return distance * float(np.cos(bearing)), distance * float(np.sin(bearing))
 
     def _go(self, speed: float, yaw_rad_s: float) -> Array:
         self._standing = 0
