@@ -14,14 +14,14 @@ import numpy as np
 from agent.errors import SubjectError
 from agent.subject import Step, Subject, load
 from agent.training import steering
-from agent.training.expert import Expert, Guidance
 from agent.training.experts import Skills, TaskExpert, expert_for
 from agent.training.experts.pose import BodyReader
-from agent.training.flock import poses_of
 
 Array = np.ndarray
 
 _AGENT = Path(__file__).resolve().parents[2]
+_SKILLS = ("gait", "steering", "spinning", "righting", "climbing", "tapping", "leaping")
+"""Modules that experts move by."""
 WALK_SPEED = 1.0
 WALK_YAW_RAD_S = 3.0
 WALK_REDRAWN_S = 1.0
@@ -128,9 +128,10 @@ def _expert(task: str, skills: Path) -> TaskExpert:
 
 
 def _skilled(skills: Path, *words: str) -> str:
-    code = [*(_AGENT / "training" / "experts").glob("*.py")]
-    code += [_AGENT / "training" / "gait.py", _AGENT / "training" / "steering.py"]
-    return digest([*code, *skills.glob("*.npz")], *words)
+    training = _AGENT / "training"
+    code = [training / f"{name}.py" for name in _SKILLS]
+    there = [path for path in code if path.exists()]
+    return digest([*training.glob("experts/*.py"), *there, *skills.glob("*.npz")], *words)
 
 
 class _ExpertActor:
@@ -149,10 +150,12 @@ class CorridorTeacher:
     """The expert of the plain corridor as the training of `runner` uses it."""
 
     steering: Path
-    guidance: Guidance
+    guidance: Any
 
     def make(self) -> Actor:
         """See `Source`."""
+        from agent.training.expert import Expert
+
         return _CorridorActor(Expert(steering.load(self.steering), self.guidance))
 
     def identity(self) -> str:
@@ -162,7 +165,7 @@ class CorridorTeacher:
 
 
 class _CorridorActor:
-    def __init__(self, expert: Expert) -> None:
+    def __init__(self, expert: Any) -> None:
         self._expert = expert
 
     def begin(self, environment: Any, seed: int) -> None:
@@ -170,6 +173,8 @@ class _CorridorActor:
         self._torso = self._model.body("walker/torso").id
 
     def act(self, observation: Mapping[str, Array]) -> Array:
+        from agent.training.flock import poses_of
+
         where = poses_of([self._data], self._torso)
         return self._expert.act(observation["walker/actuator_activation"][None], where)[0]
 

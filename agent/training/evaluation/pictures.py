@@ -59,7 +59,7 @@ def _sharing(check: PaperCheck) -> bytes:
         names = [name.replace("policy_", "p") for name in told]
         axes.bar(names, list(told.values()), color=_COLOURS[2], width=0.6)
         axes.set_ylim(0, 1)
-        axes.set_title(title, fontsize=9)
+        axes.set_title(title if told else f"{title}: not measured", fontsize=9)
         axes.tick_params(labelsize=8)
         axes.spines[["top", "right"]].set_visible(False)
     return _png(figure)
