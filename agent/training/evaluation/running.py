@@ -7,6 +7,7 @@ there; anything else is measured anew.
 
 from __future__ import annotations
 
+import hashlib
 import json
 import multiprocessing
 import os
@@ -166,7 +167,9 @@ class _File:
                 "code": code_identity(),
             }
         )
-        self._path = work / ("-".join(condition.key).replace(" ", "_") + ".jsonl")
+        # the name tells what it is of, so that a quick try does not replace hours of another length
+        tag = hashlib.sha256(heading.encode()).hexdigest()[:8]
+        self._path = work / ("-".join([*condition.key, tag]).replace(" ", "_") + ".jsonl")
         try:
             lines = self._path.read_text(encoding="utf-8").split("\n")
         except (OSError, UnicodeDecodeError):

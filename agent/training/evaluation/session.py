@@ -102,9 +102,9 @@ def _experts(wanted: Wanted, work: Path | None, progress: Progress) -> Found:
     name = folder.name
     if wanted.skills is not None:
         skills: Path | None = wanted.skills
-    elif (folder / "steering.npz").exists() or (folder / "skills").is_dir():
-        # a folder of skills, or one that has such a folder: there is no student yet
-        skills = folder if (folder / "steering.npz").exists() else folder / "skills"
+    elif (folder / "skills").is_dir() or (folder / "steering.npz").exists():
+        # a folder that has skills, or a folder of skills: there is no student yet
+        skills = folder / "skills" if (folder / "skills").is_dir() else folder
         name = folder.resolve().parent.name if folder.name == "skills" else folder.name
         training = {"tasks": list(_PAPER_TASKS)}
     else:

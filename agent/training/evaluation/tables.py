@@ -11,7 +11,8 @@ from rich.table import Table
 from agent.training.evaluation.figures import FIGURES, Score
 
 JUDGED = ("student", "fast", "sampled")
-"""Actor, rendering and action that are held against the goals: as it acts in sessions."""
+"""Actor, rendering and action that are held against the goals: as it acts in sessions. Where experts are
+scored alone, they are."""
 TITLES = {
     "corridor": "corridor",
     "gaps": "gaps",
@@ -30,7 +31,9 @@ def rows(task: str, scores: Sequence[Score]) -> tuple[list[list[str]], list[list
     """
     own = [score for score in scores if score.condition.task == task]
     figures = FIGURES[task]
-    judged = next((s for s in own if s.condition.key[1:] == JUDGED), None)
+    student = [s for s in own if s.condition.actor == "student"]
+    candidates = [s for s in student if s.condition.key[1:] == JUDGED] if student else own
+    judged = next((s for s in candidates if s.condition.actor in ("student", "expert")), None)
     with_goals = any(f.at_least is not None or f.aim is not None for f in figures)
     headings = [["figure"]]
     for score in own:
