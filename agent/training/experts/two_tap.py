@@ -28,9 +28,10 @@ IN_FRONT_RAD, IN_FRONT_NEAR_RAD = 0.5, 0.3
 NEAR_M = 0.3
 STOPPING_S = 0.05
 """How far the animal goes on after it was told to stand, over its speed."""
-AHEAD_TOLERANCE_M, ASIDE_TOLERANCE_M = 0.025, 0.025
+NEARER_M, TOO_FAR_M, TOO_NEAR_M = 0.008, 0.012, 0.032
+"""It aims to stand this much nearer than the tap's own distance, and where it stands about there, taps."""
 STANDING_TICKS = 6
-LOOK_ROUND_TICKS, WALK_ON_TICKS = 130, 50
+LOOK_ROUND_TICKS, WALK_ON_TICKS = 105, 50
 TAP_TICKS = tapping.AGAIN_KNOTS[-1]
 LANDING_TICKS = 8
 
@@ -148,21 +149,21 @@ class TwoTapExpert:
         bearing = self._body.bearing_rad(goal)
         ahead, aside = self._ahead_and_aside(goal)
         distance = float(np.hypot(ahead, aside))
-        best = self._tap.ahead_m
+        best = self._tap.ahead_m - NEARER_M
         if self._mode == "leave" and distance < NEAR_M:
             return self._go(0.6, 0.0)
         if self._mode == "leave":
             self._enter("approach")
         if self._mode == "find":
             self._enter("approach")
-        if ahead < best - AHEAD_TOLERANCE_M and distance < 0.8 * NEAR_M:
+        if ahead < best - TOO_NEAR_M and distance < 0.8 * NEAR_M:
             self._enter("leave")
             return self._go(0.6, 0.0)
         if abs(bearing) > (IN_FRONT_RAD if distance > NEAR_M else IN_FRONT_NEAR_RAD):
             return self._spin(np.sign(bearing))
         speed = self._body.forward_speed_m_s()
         left = ahead - best - STOPPING_S * max(speed, 0.0)
-        if self._standing and ahead - best < AHEAD_TOLERANCE_M:
+        if self._standing and ahead - best < TOO_FAR_M:
             left = min(left, 0.0)  # near enough: no shuffling
         if left > 0:
             self._standing = 0
