@@ -6,7 +6,9 @@
     running     episodes in processes, each kept at once, so that an interrupted evaluation goes on
     figures     the figures of a task over its episodes, and the goals that they are held against
     tables      figures as tables, for terminal and card
-    paper       the check against the paper: spectra, stride, sharing across tasks
+    activity    cell states and movement, recorded for the check against the paper
+    paper       that check: spectra and stride; paper_tasks: what tasks share
+    session     all of it, as `rodent-rig evaluate` does it
     card        `scores.json` and `card.md` in the subject's folder
 
 Seeds are fixed: episode k (from 1) uses seed k, for the arena, the start and the motor noise alike.

@@ -39,6 +39,20 @@ def document(
     }
 
 
+def as_text(found: Mapping[str, Any]) -> str:
+    """A document as JSON, an episode a line: it is to be read, and compared between versions."""
+    episodes = [episode for score in found["scores"] for episode in score["each"]]
+    places = iter(range(len(episodes)))
+    scores = [
+        {**score, "each": [f"episode {next(places)}" for _ in score["each"]]}
+        for score in found["scores"]
+    ]
+    text = json.dumps({**found, "scores": scores}, indent=1)
+    for place, episode in enumerate(episodes):
+        text = text.replace(f'"episode {place}"', json.dumps(episode), 1)
+    return text
+
+
 def _goals(task: str) -> dict[str, dict[str, float | None]]:
     figures = [f for f in FIGURES[task] if f.at_least is not None or f.aim is not None]
     return {figure.key: {"at_least": figure.at_least, "aim": figure.aim} for figure in figures}
@@ -59,7 +73,7 @@ def write(
         from agent.training.evaluation.pictures import draw
 
         pictures = draw(paper, subject.folder)
-    write_bytes(subject.folder / SCORES, (json.dumps(found, indent=1) + "\n").encode())
+    write_bytes(subject.folder / SCORES, (as_text(found) + "\n").encode())
     text = "\n".join(_card(subject, tasks, scores, notes, paper, pictures))
     write_bytes(subject.folder / CARD, text.encode())
 

@@ -15,15 +15,9 @@ import numpy as np
 from agent.subject import Layer
 from agent.training.evaluation.activity import Recorded
 from agent.training.evaluation.meters import stride_hz
-from analysis.behaviour_features import BANDS_HZ, behaviour, kinematics
-from analysis.sharing import (
-    overlap_across,
-    partition,
-    representation_across,
-    used_by,
-    variance_between,
-)
-from analysis.spectra import Spectrum, population_spectrum, principal_components
+from agent.training.evaluation.paper_tasks import shared
+from agent.training.evaluation.statement import MARGIN, Statement, listed, verdict
+from analysis.spectra import Spectrum, population_spectrum
 from rig.arenas.tasks import CONTROL_TIMESTEP_S
 
 Array = np.ndarray
@@ -37,45 +31,22 @@ STRIDE_WINDOW_S = 2.0
 FAST_FROM_HZ = 5.0
 DISTINCT = 2.0
 """Timescales that differ by this factor are distinct."""
-MARGIN = 0.05
-"""By how much shares, overlaps and alignments (all from 0 to 1) have to differ."""
 
 HOW = (
     "As in the paper: Welch's method with windows of 10 s and 5 s overlap on the top ten principal "
-    "components of the "
-    "cell states (A.3); eigenpostures and Morlet kinematics (A.2); 50 k-means clusters as "
-    "behaviours, linear CKA of "
-    "mean population vectors over the behaviours that two tasks share (A.4).",
-    "Unlike the paper: fewer episodes than its 25 a task; behaviours are not named by hand on a "
-    "t-SNE map, clusters "
-    "stand for them; overlap of tasks is counted as the part of their ticks in the same clusters, "
-    "and distinctness "
-    "of a layer as the part of its variance between the tasks' means, where the paper shows "
-    "scatter plots. "
-    "Joint angles and body positions are all of the model's; the paper does not list its own.",
-    "Not checked: rotational dynamics (3.4), perturbations (3.5), architectures against each other "
-    "(5D, 6C), and "
-    "representations of features (5B), which need more than one subject or another instrument.",
+    "components of the cell states (A.3); eigenpostures and Morlet kinematics (A.2); 50 k-means clusters "
+    "of the behavioural features as behaviours, linear CKA of mean population vectors over the behaviours "
+    "that two tasks share (A.4).",
+    "Unlike the paper: fewer episodes than its 25 a task; behaviours are not named by hand on a t-SNE map, "
+    "clusters stand for them; where the paper shows scatter plots, overlap of tasks is the part of their "
+    "ticks in the same of 50 k-means cells in the plane of the first two principal components, and "
+    "distinctness of a layer is the part of its variance between the tasks' means. Joint angles and body "
+    "positions are all of the model's; the paper does not list its own. Episodes shorter than 5 s are left "
+    "out, and the first second of each.",
+    "Not checked: rotational dynamics (3.4), perturbations (3.5), architectures against each other (5D, 6C), "
+    "and which features the layers represent (5B).",
 )
-
-
-@dataclass(frozen=True)
-class Statement:
-    """One statement of the paper, and what became of it.
-
-    `verdict` is "agrees", "in direction only" (so, but by less than the rule asks), "disagrees" or "cannot
-    be told".
-    """
-
-    section: str
-    quote: str
-    rule: str
-    measured: str
-    verdict: str
-
-    def as_json(self) -> dict[str, str]:
-        """All of it."""
-        return dict(vars(self))
+"""How the check was done, where it departs from the paper, and what it leaves out."""
 
 
 @dataclass(frozen=True)
@@ -131,7 +102,7 @@ def check(recorded: Mapping[str, Sequence[Recorded]], layers: Sequence[Layer]) -
     statements = [
         *_spectral(spectra, _by_task(usable, spans), numbers),
         _stride(everything, numbers),
-        *_shared(usable, spans, numbers),
+        *shared(usable, spans, numbers),
     ]
     told_layers = {name: one for name, one in spectra.items() if one}
     told_features = {name: one for name, one in features.items() if one}
@@ -157,12 +128,6 @@ def _by_task(
         task: {n: _spectrum([one.cells[:, span] for one in episodes]) for n, span in spans.items()}
         for task, episodes in usable.items()
     }
-
-
-def _verdict(holds: bool | None, direction: bool = False) -> str:
-    if holds is None:
-        return "cannot be told"
-    return "agrees" if holds else "in direction only" if direction else "disagrees"
 
 
 def _spectral(
@@ -208,10 +173,10 @@ def _spectral(
             "3.2",
             "core and policy units operate on distinct timescales",
             "the median frequency of the core's spectrum is at most half that of every policy layer",
-            f"median {_listed(median, 'Hz')}; centroid {_listed(centroids, 'Hz')}; "
+            f"median {listed(median, 'Hz')}; centroid {listed(centroids, 'Hz')}; "
             f"the core is slower in {len(slower)} of {len(by_task)} tasks"
             + (f" ({', '.join(slower)})" if 0 < len(slower) < len(by_task) else ""),
-            _verdict(apart, _slower(median, policies)),
+            verdict(apart, _slower(median, policies)),
         ),
         Statement(
             "3.2",
@@ -220,16 +185,16 @@ def _spectral(
             "units in policy layers were more active over subsecond timescales",
             "the period at the median frequency is 1 to 10 s in the core and below 1 s in every "
             "policy layer",
-            f"period {_listed({name: 1 / one for name, one in median.items()}, 's')}",
-            _verdict(scales),
+            f"period {listed({name: 1 / one for name, one in median.items()}, 's')}",
+            verdict(scales),
         ),
         Statement(
             "A.3, figure 9",
             "policy layers have more power in high frequency bands than core layers",
             "the share of power at and above 5 Hz is greater in every policy layer than in the "
             "core, by 5 % of all power or more",
-            f"above 5 Hz {_listed({name: 100 * one for name, one in fast.items()}, '%')}",
-            _verdict(power, complete and all(fast[name] > fast["core"] for name in policies)),
+            f"above 5 Hz {listed({name: 100 * one for name, one in fast.items()}, '%')}",
+            verdict(power, complete and all(fast[name] > fast["core"] for name in policies)),
         ),
     ]
 
@@ -238,12 +203,6 @@ def _slower(median: Mapping[str, float], policies: Sequence[str]) -> bool:
     if "core" not in median or any(name not in median for name in policies):
         return False
     return all(median["core"] < median[name] for name in policies)
-
-
-def _listed(values: Mapping[str, float], unit: str = "") -> str:
-    """As "core 0.20, policy_0 4.00 Hz"; what was not measured is a dash."""
-    told = [f"{n} {one:.2f}" if np.isfinite(one) else f"{n} –" for n, one in values.items()]
-    return f"{', '.join(told)} {unit}".rstrip()
 
 
 def _stride(everything: Sequence[Recorded], numbers: dict[str, Any]) -> Statement:
@@ -275,129 +234,5 @@ def _stride(everything: Sequence[Recorded], numbers: dict[str, Any]) -> Statemen
         f"the median stride frequency while it goes faster than {RUNNING_ABOVE_M_S} m/s is 4 to 5 "
         f"Hz",
         told,
-        _verdict(4 <= middle <= 5 if found else None),
+        verdict(4 <= middle <= 5 if found else None),
     )
-
-
-def _shared(
-    usable: Mapping[str, Sequence[Recorded]], spans: Mapping[str, slice], numbers: dict[str, Any]
-) -> list[Statement]:
-    quotes = _SHARED_QUOTES
-    if len(usable) < 2:
-        why = "one task alone shares nothing: the subject was recorded in " + ", ".join(usable)
-        return [Statement(*one, why, "cannot be told") for one in quotes]
-    order = [(task, one) for task, episodes in usable.items() for one in episodes]
-    angles, places = [one.angles for _, one in order], [one.places for _, one in order]
-
-    def by_task(parts: Sequence[Array]) -> dict[str, list[Array]]:
-        sorted_out: dict[str, list[Array]] = {task: [] for task in usable}
-        for (task, _), part in zip(order, parts, strict=True):
-            sorted_out[task].append(part)
-        return sorted_out
-
-    sets = {
-        "forces": [one.forces / max(1e-9, float(np.std(one.forces))) for _, one in order],
-        **{name: kinematics(angles, places, RATE_HZ, BANDS_HZ[name]) for name in ("fast", "slow")},
-    }
-    # as in figure 4C: in the plane of the first two principal components, here cut into k-means cells
-    planes = {name: principal_components(parts, 2) for name, parts in sets.items()}
-    told = {name: overlap_across(by_task(partition(parts))) for name, parts in planes.items()}
-    mean = {name: float(np.mean(list(across.values()))) for name, (across, _) in told.items()}
-    numbers["overlap_across_tasks"] = {
-        name: {
-            "mean": round(mean[name], 4),
-            "within_a_task": _number(within),
-            "pairs": {f"{a} and {b}": round(value, 4) for (a, b), value in across.items()},
-        }
-        for name, (across, within) in told.items()
-    }
-    clusters = by_task(partition(behaviour(angles, places, RATE_HZ)))
-    tasks_of_each = used_by(clusters)
-    used = tasks_of_each[tasks_of_each > 0]
-    numbers["behaviours"] = {
-        "used": len(used),
-        "in_two_tasks_or_more": int((used > 1).sum()),
-        "in_all_tasks": int((used == len(usable)).sum()),
-    }
-    cells = {task: np.concatenate([one.cells for one in own]) for task, own in usable.items()}
-    joined = {task: np.concatenate(parts) for task, parts in clusters.items()}
-    alike, distinct = {}, {}
-    for name, span in spans.items():
-        own = {task: activity[:, span] for task, activity in cells.items()}
-        pairs = representation_across(own, joined)
-        alike[name] = float(np.mean(list(pairs.values()))) if pairs else float("nan")
-        distinct[name] = variance_between(own)
-    numbers["representation_across_tasks_cka"] = {n: _number(one) for n, one in alike.items()}
-    numbers["variance_between_tasks"] = {name: round(value, 4) for name, value in distinct.items()}
-
-    policies = list(spans)[1:]
-    relative = {name: mean[name] / within for name, (_, within) in told.items()}
-    fast, slow = relative["fast"], relative["slow"]
-    withins = ", ".join(f"{name} {within:.2f}" for name, (_, within) in told.items())
-    core_alike, least_alike = alike["core"], min(alike[name] for name in policies)
-    most_distinct = max(distinct[name] for name in policies)
-    several, everywhere = int((used > 1).sum()), int((used == len(usable)).sum())
-    results = (
-        (
-            f"overlap {_listed(mean)}; between episodes of one task {withins}; ratio "
-            f"{_listed(relative)}",
-            _verdict(fast >= slow + MARGIN if np.isfinite(fast + slow) else None, fast > slow),
-        ),
-        (
-            f"of {len(used)} behaviours {several} occur in two tasks or more, {everywhere} in all "
-            f"{len(usable)}",
-            _verdict(several >= len(used) / 2),
-        ),
-        (
-            f"CKA {_listed(alike)}",
-            _verdict(
-                least_alike >= core_alike + MARGIN
-                if np.isfinite(core_alike + least_alike)
-                else None,
-                least_alike > core_alike,
-            ),
-        ),
-        (
-            f"variance between tasks {_listed({k: 100 * v for k, v in distinct.items()}, '%')}",
-            _verdict(distinct["core"] >= most_distinct + MARGIN, distinct["core"] > most_distinct),
-        ),
-    )
-    return [
-        Statement(*one, measured, verdict)
-        for one, (measured, verdict) in zip(quotes, results, strict=True)
-    ]
-
-
-def _number(value: float) -> float | None:
-    return round(value, 4) if np.isfinite(value) else None
-
-
-_SHARED_QUOTES = (
-    (
-        "3.1, figure 4C",
-        "behaviors are more shared across tasks at short, 5-25 Hz timescales (fast kinematics), "
-        "but no longer 0.3-5 Hz timescales (slow kinematics)",
-        "overlap of tasks, averaged over their pairs and as a part of that between episodes of one task, "
-        "is greater by 0.05 or more for fast than for slow kinematics",
-    ),
-    (
-        "3.1",
-        "the network learned to adapt similar movements in a selective manner for different tasks",
-        "half of the behaviours or more occur in two tasks or more",
-    ),
-    (
-        "3.3, figure 6B",
-        "policy layers tended to possess a relatively similar encoding of behavioral features "
-        "[...] over tasks. [...] "
-        "Core layer representations across almost all behavioral categories were more variable "
-        "across tasks",
-        "mean CKA over pairs of tasks is greater by 0.05 or more in every policy layer than in the core",
-    ),
-    (
-        "3.3, figure 6A",
-        "core neuron representations were highly distinct across all tasks, while policy layers "
-        "contained more overlap",
-        "a greater part of the variance, by 5 % or more, lies between tasks in the core than in every policy "
-        "layer",
-    ),
-)

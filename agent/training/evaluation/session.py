@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
@@ -60,7 +59,7 @@ class Found:
         made = card.document(
             self.name, self.sha256, self.tasks, self.scores, self.notes, self.paper
         )
-        return json.dumps(made, indent=1)
+        return card.as_text(made)
 
     def show(self) -> None:
         """Print the tables."""
