@@ -27,7 +27,8 @@ def test_the_movement_mirrors() -> None:
     actuators = {name: i for i, name in enumerate(names)}
     rng = np.random.default_rng(0)
     parameters = 0.4 * rng.normal(size=(1, righting.N_PARAMETERS))
-    one, other = righting.movements(parameters, actuators)[0]
+    stand = np.zeros(len(names))
+    one, other = righting.movements(parameters, actuators, stand)[0]
     for joint in righting.LIMB:
         left, right = actuators[sided(joint, "L")], actuators[sided(joint, "R")]
         np.testing.assert_allclose(one[:, left], other[:, right])

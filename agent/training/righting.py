@@ -1,8 +1,11 @@
-"""Find how to get up: a movement of 0.6 s that rolls the fallen animal onto its feet.
+"""Find how to get up: a movement of 1.4 s that rolls the fallen animal onto its feet.
 
-A spline of four knots for spine and limbs, mirrored by the side that the animal lies on. The search rights
-animals that are dropped in random orientations all over the bowl, with motor noise: the movement is made
-to its end, and then the animal has to stand. Coarse physics first, stock physics in the end.
+A rat rights itself front first: it twists its spine until the forelimbs are on the ground, and then lets
+the hind body follow. The movement is a spline for spine and limbs, mirrored by the side that the animal
+lies on, that ends in the gait's mean posture. The search rights animals that are dropped in random
+orientations in the bowl, with motor noise: the movement is made to its end, and then the animal has to
+stand. What counts is trunk and pelvis: with the trunk alone, the search finds a twist of the spine that
+leaves the hind body on its back. It goes on from a movement that is found in parts.
 """
 
 from __future__ import annotations
@@ -30,9 +33,11 @@ TRUNK_EVEN = ("lumbar_extend", "cervical_extend")
 LIMB = (
     "hip_extend", "hip_abduct", "knee", "shoulder", "scapula_abduct", "elbow", "hip_supinate",
 )  # fmt: skip
-KNOTS = 4
-TICKS = 30
-"""Length of the movement, 0.6 s."""
+KNOT_TICKS = (0.0, 29 / 3, 58 / 3, 29.0, 37.0, 47.0, 57.0, 67.0)
+"""When the knots are; the last is the posture to stand in."""
+KNOTS = len(KNOT_TICKS) - 1
+TICKS = 68
+"""Length of the movement."""
 STAND_TICKS = 20
 """How long the animal has to stand afterwards in the search."""
 N_PARAMETERS = KNOTS * (len(TRUNK_ODD) + len(TRUNK_EVEN) + 2 * len(LIMB))
@@ -138,15 +143,17 @@ def up_in_body(qpos: Array) -> Array:
     return np.stack([2 * (a * c - w * b), 2 * (b * c + w * a), 1 - 2 * (a * a + b * b)], -1)
 
 
-def movements(parameters: Array, actuators: Mapping[str, int]) -> Array:
+def movements(parameters: Array, actuators: Mapping[str, int], stand: Array) -> Array:
     """The movement of each candidate (n, N_PARAMETERS), as (n, 2, TICKS, actuators) in [-1, 1].
 
-    The first of the two is for an animal whose left side is up, the second its mirror image.
+    The first of the two is for an animal whose left side is up, the second its mirror image. Both end in
+    `stand` (actuators,).
     """
     knots = parameters.reshape(len(parameters), KNOTS, -1)
-    place = np.linspace(0, KNOTS - 1, TICKS)
-    hat = np.maximum(1 - np.abs(place[:, None] - np.arange(KNOTS)), 0)
-    values = iter(np.moveaxis(np.einsum("tk,nkj->ntj", hat, knots), 2, 0))
+    hat = np.stack(
+        [np.interp(np.arange(TICKS), KNOT_TICKS, row) for row in np.eye(len(KNOT_TICKS))], 1
+    )
+    values = iter(np.moveaxis(np.einsum("tk,nkj->ntj", hat[:, :-1], knots), 2, 0))
     control = np.zeros((len(parameters), 2, TICKS, len(actuators)))
     for joint in TRUNK_ODD:
         value = next(values)
@@ -158,11 +165,11 @@ def movements(parameters: Array, actuators: Mapping[str, int]) -> Array:
         upper, lower = next(values), next(values)
         control[:, 0, :, left], control[:, 0, :, right] = upper, lower
         control[:, 1, :, left], control[:, 1, :, right] = lower, upper
-    return np.clip(control, -1, 1)
+    return np.clip(control + hat[:, -1:] * stand, -1, 1)
 
 
 def uprightness(bodies: Bodies, moves: Array, stand: Array, states: Array, noise: Array) -> Array:
-    """How upright animals are that make the movement, and stand then: (n, ticks).
+    """How upright trunk and pelvis both are of animals that make the movement, and stand: (n, ticks).
 
     Args:
         bodies: the physics.
@@ -177,7 +184,20 @@ def uprightness(bodies: Bodies, moves: Array, stand: Array, states: Array, noise
     after, _ = bodies.run(states, np.clip(actions + noise, -1, 1))
     finite = np.isfinite(after).all((1, 2))
     after = np.where(finite[:, None, None], after, 0.0)
-    return np.where(finite[:, None], up_in_body(bodies.split(after)[0])[..., 2], -1.0)
+    trunk = up_in_body(bodies.split(after)[0])[..., 2]
+    hind = _pelvis_up(bodies, after[:, ::5]).repeat(5, 1)[:, : trunk.shape[1]]
+    return np.where(finite[:, None], np.minimum(trunk, hind), -1.0)
+
+
+def _pelvis_up(bodies: Bodies, states: Array) -> Array:
+    """The upward part of the pelvis's up axis in states (n, ticks, state): (n, ticks)."""
+    data, pelvis = mujoco.MjData(bodies.model), bodies.model.body("walker/pelvis").id
+    up = np.zeros(states.shape[:2])
+    for place in np.ndindex(up.shape):
+        data.qpos[:] = bodies.split(states[place])[0]
+        mujoco.mj_kinematics(bodies.model, data)
+        up[place] = data.xmat[pelvis][8]
+    return up
 
 
 def find(
@@ -207,7 +227,7 @@ def find(
             n, starts = len(candidates), settings.starts
             states = bodies.dropped(starts, rng)
             noise = rng.normal(0, settings.action_noise, (starts, ticks, len(bodies.actuators)))
-            moves = movements(candidates, bodies.actuators).repeat(starts, 0)
+            moves = movements(candidates, bodies.actuators, stand).repeat(starts, 0)
             upright = uprightness(
                 bodies, moves, stand, np.tile(states, (n, 1)), np.tile(noise, (n, 1, 1))
             )
@@ -229,7 +249,7 @@ def find(
             progress,
         )
         mean, sigma = found.mean, settings.stock_sigma
-        write_arrays(folder / "righting.npz", control=movements(mean[None], bodies.actuators)[0])
+        write_arrays(folder / "righting.npz", control=movements(mean[None], bodies.actuators, stand)[0])
 
 
 def righted(
@@ -240,6 +260,6 @@ def righted(
     noise = rng.normal(
         0, settings.action_noise, (n, TICKS + STAND_TICKS, len(bodies.actuators))
     )
-    moves = movements(parameters[None], bodies.actuators).repeat(n, 0)
+    moves = movements(parameters[None], bodies.actuators, stand).repeat(n, 0)
     upright = uprightness(bodies, moves, stand, bodies.dropped(n, rng), noise)
     return float((upright[:, -5:].mean(1) > FALLEN).mean())

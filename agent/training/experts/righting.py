@@ -1,4 +1,4 @@
-"""Getting up: the movement of `agent.training.righting`, locked to the animal's own progress in it."""
+"""Getting up: when to make the movement of `agent.training.righting`, and how far it has come."""
 
 from __future__ import annotations
 
@@ -6,14 +6,14 @@ from pathlib import Path
 
 import numpy as np
 
-from agent.training import righting
-from agent.training.experts.locomotion import _KEPT_PER_TICK as KEPT_PER_TICK
 from agent.training.experts.pose import BodyReader
 
 Array = np.ndarray
 
-SLACK_TICKS = 3
-"""How far the animal's progress, as its muscles show it, may correct the count of ticks at each tick."""
+LYING = 0.3
+"""Uprightness below which the animal lies; running over bumps it tilts a good deal, and rights itself."""
+STAND_TICKS = 10
+"""How long it stands when the movement is over: from its end straight into the gait it stumbles."""
 RISEN = 0.9
 """So upright before a third of the movement, the animal got up in another way, and need not make it."""
 
@@ -21,10 +21,9 @@ RISEN = 0.9
 class Righting:
     """What to do while fallen, for one animal.
 
-    It remembers on which side the animal fell and about how long ago: as much as the animal can. How far the
-    movement has come is then read off the muscles: of the ticks about where it should be, the one whose
-    activations, after their 40 ms lag, are most like the present ones. So an animal that hesitates
-    is told to begin, and not to go on in the middle.
+    It remembers on which side the animal lay when the movement began, and how many ticks ago that was. To
+    read the progress off the muscles, as `Locomotion` does, was tried: where the movement holds a posture, it
+    came to a halt.
 
     Args:
         path: `righting.npz`.
@@ -32,12 +31,8 @@ class Righting:
 
     def __init__(self, path: Path) -> None:
         with np.load(path, allow_pickle=False) as saved:
-            self._control = saved["control"]
-        lagged = np.zeros_like(self._control)
-        for tick in range(1, lagged.shape[1]):
-            before, said = lagged[:, tick - 1], self._control[:, tick - 1]
-            lagged[:, tick] = KEPT_PER_TICK * before + (1 - KEPT_PER_TICK) * said
-        self._lagged = lagged
+            control = saved["control"]
+        self._control = np.concatenate([control, control[:, -1:].repeat(STAND_TICKS, 1)], 1)
         self.begin()
 
     def begin(self) -> None:
@@ -45,23 +40,22 @@ class Righting:
         self._tick, self._side = -1, 0
 
     def act(self, body: BodyReader) -> Array | None:
-        """Action (actuators,) that gets the animal up; None where it is up. Once a tick."""
-        up = body.matrix()[2]
+        """Action (actuators,) that gets the animal up; None where it is up. Once a tick.
+
+        Up is the animal whose trunk and pelvis are: the spine twists far enough for one alone.
+        """
+        trunk = body.matrix()[2]
+        pelvis = body.data.xmat[body.model.body("walker/pelvis").id].reshape(3, 3)[2]
+        up = min(trunk[2], pelvis[2])
         ticks = self._control.shape[1]
-        risen_early = self._tick < ticks // 3 and up[2] > RISEN
-        if self._tick < 0 or self._tick >= ticks - 1 or risen_early:
+        self._tick = self._tick + 1 if self._tick >= 0 else -1
+        risen_early = 0 < self._tick < ticks // 3 and up > RISEN
+        if self._tick < 0 or self._tick >= ticks or risen_early:
             self._tick = -1
-            if up[2] > righting.FALLEN:
+            if up > LYING:
                 return None
-            self._side = int(up[1] < 0)
-            self._tick = 0
-        else:
-            self._tick += 1
-            low = max(self._tick - SLACK_TICKS, 0)
-            near = self._lagged[self._side, low : self._tick + SLACK_TICKS + 1]
-            misfit = ((near - body.activation()) ** 2).sum(1)
-            self._tick = min(low + int(misfit.argmin()), ticks - 1)
-        return self._control[self._side, self._tick]
+            self._side, self._tick = int(trunk[1] < 0), 0
+        return np.asarray(self._control[self._side, self._tick])
 
     @property
     def busy(self) -> bool:
