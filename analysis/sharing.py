@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping, Sequence
 from itertools import combinations
 
@@ -23,7 +24,10 @@ def partition(parts: Sequence[Array], clusters: int = CLUSTERS, seed: int = 0) -
     some = everything
     if len(some) > FIT_TICKS:
         some = everything[rng.choice(len(everything), FIT_TICKS, replace=False)]
-    centres, _ = kmeans2(some, min(clusters, len(some)), iter=30, minit="++", rng=rng)
+    with warnings.catch_warnings():
+        # a cluster that lost all its ticks is one that nobody uses
+        warnings.filterwarnings("ignore", "One of the clusters is empty")
+        centres, _ = kmeans2(some, min(clusters, len(some)), iter=30, minit="++", rng=rng)
     return [vq(part, centres)[0] for part in parts]
 
 

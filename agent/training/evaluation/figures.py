@@ -132,15 +132,15 @@ def _relative(name: str, to: str) -> Callable[[Episodes, Mapping[str, Episodes]]
     """Ratio of means to another actor's over the episodes (seeds) that both played."""
 
     def of(own: Episodes, others: Mapping[str, Episodes]) -> Estimate:
+        if own is others.get(to):
+            return Estimate(float("nan"))  # beside itself
         theirs = {episode.seed: episode for episode in others.get(to, ())}
         both = [(e.figures[name], theirs[e.seed].figures[name]) for e in own if e.seed in theirs]
         if not both:
             return Estimate(float("nan"))
         over, under = (float(np.mean(values)) for values in zip(*both, strict=True))
-        if under > 0:
-            return Estimate(over / under)
         # nothing can be so many times nothing
-        return Estimate(float("nan"))
+        return Estimate(over / under if under > 0 else float("nan"))
 
     return of
 
