@@ -14,6 +14,8 @@ LYING = 0.3
 """Uprightness below which the animal lies; running over bumps it tilts a good deal, and rights itself."""
 STAND_TICKS = 10
 """How long it stands when the movement is over: from its end straight into the gait it stumbles."""
+PROPPED_TICK, PROPPED = 34, 0.3
+"""By then the trunk has to be this upright, ahead of the pelvis, or the movement begins anew."""
 RISEN = 0.9
 """So upright before a third of the movement, the animal got up in another way, and need not make it."""
 
@@ -50,7 +52,8 @@ class Righting:
         ticks = self._control.shape[1]
         self._tick = self._tick + 1 if self._tick >= 0 else -1
         risen_early = 0 < self._tick < ticks // 3 and up > RISEN
-        if self._tick < 0 or self._tick >= ticks or risen_early:
+        failed = self._tick == PROPPED_TICK and trunk[2] < PROPPED
+        if self._tick < 0 or self._tick >= ticks or risen_early or failed:
             self._tick = -1
             if up > LYING:
                 return None
