@@ -37,6 +37,8 @@ REACH_KNOTS = (0, 9, 18, 27)
 """Ticks since the tap began."""
 AGAIN_KNOTS = (0, 8, 16, 24, 32, 40, 50)
 """Ticks since the first touch; the second is due at 40."""
+DUE_TICK = 40
+"""Ticks from the first to the second touch: 0.8 s, of which the task allows 5 more or less."""
 LOOK_AGAIN_TICK = 16
 """Ticks since the first touch, when the animal is down again and reckons anew where the orb is."""
 LONGEST_REACH = 34
@@ -358,7 +360,7 @@ def try_again(bodies: Bodies, paws: Paws, taps: list[Tap], touched: Touched) -> 
         "lingered_m": distance[:, 9:33].min(1),
         "again_m": distance[:, 36:43].min(1),
         "second_tick": second,
-        "success": (second >= 35) & (second <= 45),
+        "success": (second >= DUE_TICK - 4) & (second <= DUE_TICK + 4),
         "upright": np.where(lost, -1.0, motion.upright.min(1)),
         "upright_end": np.where(lost, -1.0, motion.upright[:, -1]),
         "height_end_m": motion.z_m[:, -1],
@@ -421,6 +423,7 @@ def _cost_again(of: Mapping[str, Array]) -> Array:
         + 0.3 * too_soon
         + 12 * np.maximum(of["again_m"] - 0.012, 0)
         + 0.7 * ~of["success"]
+        + 0.04 * np.maximum(np.abs(of["second_tick"] - DUE_TICK) - 1, 0) * (of["second_tick"] > 0)
         + 1.0 * np.maximum(0.1 - of["upright"], 0)
     )
 

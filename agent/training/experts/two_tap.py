@@ -17,7 +17,6 @@ from agent.training import steering, tapping
 from agent.training.experts.locomotion import Locomotion
 from agent.training.experts.pose import BodyReader
 from agent.training.experts.skills import Skills
-from agent.training.spinning import SPEED as SPIN_SPEED
 from agent.training.spinning import YAW_RAD_S as SPIN_YAW_RAD_S
 
 Array = np.ndarray
@@ -31,7 +30,10 @@ STOPPING_S = 0.05
 NEARER_M, TOO_FAR_M, TOO_NEAR_M = 0.008, 0.012, 0.032
 """It aims to stand this much nearer than the tap's own distance, and where it stands about there, taps."""
 STANDING_TICKS = 6
-LOOK_ROUND_TICKS, WALK_ON_TICKS = 105, 50
+SPIN_SPEED, SPIN_FAST = 0.4, 0.6
+"""Commands of speed that turn it on the spot at 3.2 and 4.6 rad/s."""
+LOOK_ROUND_TICKS, WALK_ON_TICKS = 105, 60
+"""A turn and a third, so that looking in vain leads round a triangle and not away."""
 TAP_TICKS = tapping.AGAIN_KNOTS[-1]
 LANDING_TICKS = 8
 
@@ -142,7 +144,7 @@ class TwoTapExpert:
         if self._mode != "find":
             self._enter("find")
         if self._ticks % (LOOK_ROUND_TICKS + WALK_ON_TICKS) < LOOK_ROUND_TICKS:
-            return self._spin(1.0)
+            return self._spin(1.0, SPIN_FAST)
         return self._go(0.8, 0.0)
 
     def _approach(self, goal: Array) -> Array:
@@ -160,7 +162,7 @@ class TwoTapExpert:
             self._enter("leave")
             return self._go(0.6, 0.0)
         if abs(bearing) > (IN_FRONT_RAD if distance > NEAR_M else IN_FRONT_NEAR_RAD):
-            return self._spin(np.sign(bearing))
+            return self._spin(np.sign(bearing), SPIN_FAST if abs(bearing) > 1.0 else SPIN_SPEED)
         speed = self._body.forward_speed_m_s()
         left = ahead - best - STOPPING_S * max(speed, 0.0)
         if self._standing and ahead - best < TOO_FAR_M:
@@ -186,9 +188,9 @@ class TwoTapExpert:
         self._standing = 0
         return self._command(self._locomotion, speed, yaw_rad_s)
 
-    def _spin(self, side: float) -> Array:
+    def _spin(self, side: float, speed: float) -> Array:
         self._standing = 0
-        return self._command(self._spinning, SPIN_SPEED, float(side) * SPIN_YAW_RAD_S)
+        return self._command(self._spinning, speed, float(side) * SPIN_YAW_RAD_S)
 
     def _stand(self) -> Array:
         self._standing += 1
