@@ -15,12 +15,12 @@ from rig.arenas import tasks
 
 Array = np.ndarray
 
-SKILLS = Path("runs/rodent/skills")
+SKILLS = Path(__file__).parents[1] / "runs" / "rodent" / "skills"
 
 
 def a_tap(rng: np.random.Generator) -> Tap:
-    names = [n for n in _actuators()]
-    return tap_of(rng.normal(0, 0.3, N_PARAMETERS), _actuators(), np.zeros(len(names)))
+    actuators = _actuators()
+    return tap_of(rng.normal(0, 0.3, N_PARAMETERS), actuators, np.zeros(len(actuators)))
 
 
 def _actuators() -> dict[str, int]:
@@ -37,7 +37,8 @@ def test_a_tap_goes_through_its_knots_and_is_steered() -> None:
         np.testing.assert_allclose(tap.reaching(tick, tap.ahead_m, 0.0), expected)
     for k, tick in enumerate(AGAIN_KNOTS):
         expected = np.clip(tap.again[k], -1, 1)
-        np.testing.assert_allclose(tap.touching_again(tick, tap.ahead_m, 0.0), expected)
+        best = tap.ahead_m if tick < tapping.LOOK_AGAIN_TICK else tap.more_ahead_m
+        np.testing.assert_allclose(tap.touching_again(tick, best, 0.0), expected)
     left, right = (tap.reaching(9, tap.ahead_m, side) for side in (0.02, -0.02))
     straight = tap.reaching(9, tap.ahead_m, 0.0)
     inside = np.abs([left, right, straight]).max(0) < 1
@@ -49,7 +50,7 @@ def test_a_tap_is_kept(tmp_path: Path) -> None:
     tap = a_tap(np.random.default_rng(1))
     tap.save(tmp_path / "tapping.npz")
     again = load(tmp_path / "tapping.npz")
-    assert again.ahead_m == tap.ahead_m
+    assert (again.ahead_m, again.more_ahead_m) == (tap.ahead_m, tap.more_ahead_m)
     np.testing.assert_array_equal(again.again_aside, tap.again_aside)
     np.testing.assert_array_equal(again.reach, tap.reach)
 
