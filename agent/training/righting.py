@@ -210,7 +210,9 @@ def find(
 ) -> None:
     """Search in coarse, then in stock physics, resuming what `folder` holds; writes `righting.npz`.
 
-    `report` gets the stage, the search's state and the mean law's share that stands in the end.
+    `report` gets the stage, the search's state and the mean movement's share that stands in the end.
+    `start` (N_PARAMETERS,) should be a movement that succeeds now and then, like the `knots` of an earlier
+    `righting.npz`: from zeros the search has not been seen to find one.
     """
     mean, sigma = (np.zeros(N_PARAMETERS) if start is None else start), settings.coarse_sigma
     ticks = TICKS + STAND_TICKS
@@ -249,7 +251,11 @@ def find(
             progress,
         )
         mean, sigma = found.mean, settings.stock_sigma
-        write_arrays(folder / "righting.npz", control=movements(mean[None], bodies.actuators, stand)[0])
+        write_arrays(
+            folder / "righting.npz",
+            control=movements(mean[None], bodies.actuators, stand)[0],
+            knots=mean,
+        )
 
 
 def righted(
