@@ -36,7 +36,7 @@ def train(
     threads: Annotated[int, typer.Option(min=1, help="Cores to use.")] = 2,
 ) -> None:
     """Train a subject from nothing, or go on where an interrupted training stopped."""
-    from agent.training import train as run_training
+    from agent.training.stages import train as run_training
 
     try:
         folder = run_training(settings, out, resume=not fresh, stages=stage, threads=threads)

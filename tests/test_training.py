@@ -1,8 +1,9 @@
-"""Training: every stage from nothing in small, resumed, and bad settings told in one sentence."""
+"""Training: the stages from nothing in small, resumed, and bad settings told in one sentence."""
 
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -11,20 +12,36 @@ import torch
 
 import agent
 from agent.network import Network, NetworkConfig
-from agent.training import STAGES, evaluation, gait, imitation, search, settings, train
-from agent.training.expert import Expert, Guidance
-from agent.training.flock import Flock
-from agent.training.replay import Replay, Segment
+from agent.training import evaluation, gait, imitation, search, settings
+from agent.training.body import Bodies
+from agent.training.cues import CUES, as_array
+from agent.training.experts import Skills
+from agent.training.experts.locomotion import Locomotion
+from agent.training.experts.maze import FloorPlan
+from agent.training.herd import Herd, HerdSettings
+from agent.training.replay import Replay
+from agent.training.segments import Segment
+from agent.training.skill_stages import needed_skills
+from agent.training.stages import train
 from agent.training.steering import Steering
 from rig.arenas import tasks
 from rig.arenas.camera import EgocentricCamera
 from rig.arenas.senses import Senses, flatten
 
+ROOT = Path(__file__).resolve().parents[1]
+SHIPPED = ROOT / "subjects" / "rodent" / "skills"
 TINY = """
 name = "tiny"
 [network]
 policy_layers = 2
 skip = false
+[herd]
+corridor = 2
+gaps = 0
+forage = 0
+escape = 0
+two_tap = 0
+soft_every = 2
 [gait]
 coarse_generations = 2
 stock_generations = 1
@@ -36,24 +53,27 @@ generations = 2
 population = 4
 rollout_s = 0.3
 [vision]
-ticks = 4
-views = 2
+ticks = 20
+every = 1
 batches = 3
 batch = 8
-[flock]
-animals = 4
-soft_every = 4
 [imitation]
 segments = 6
 segment_ticks = 6
 expert_segments = 2
 updates = 2
 sequences = 4
-eyes_open_from = 0.5
+[reinforcement]
+segments = 0
 [evaluation]
-seeds = 1
+episodes = 1
+stock_episodes = 1
 duration_s = 0.4
 """
+FOUR = TINY.replace("corridor = 2", "corridor = 0").replace("= 0\nsoft", "= 1\nsoft")
+for _task in ("gaps", "forage", "escape"):
+    FOUR = FOUR.replace(f"{_task} = 0", f"{_task} = 1")
+SKILL_STAGES = needed_skills(["corridor"])
 
 
 @pytest.fixture(scope="module")
@@ -76,8 +96,10 @@ def test_all_stages_together_make_a_subject_that_loads_and_is_scored(trained):
     assert folder == place / "tiny"
     subject = agent.load(folder)
     assert subject.n_units == 3 * 128
-    assert subject.training["animal_ticks"] == 6 * 6 * 4
-    for stage in STAGES:
+    assert subject.training["imitation_ticks"] == 6 * 6 * 2
+    assert subject.training["tasks"] == ["corridor"]
+    assert {path.stem for path in (folder / "skills").iterdir()} == {"gait", "steering"}
+    for stage in (*SKILL_STAGES, "vision", "imitation", "evaluate"):
         parts = [done for name, done, _ in said if name == stage]
         assert parts[-1] == pytest.approx(1.0), stage
         assert parts == sorted(parts), stage
@@ -91,15 +113,15 @@ def test_all_stages_together_make_a_subject_that_loads_and_is_scored(trained):
 
 def test_a_finished_training_is_not_done_again(trained):
     place, folder, _ = trained
-    checkpoints = [*(place / "work").glob("*search*"), *(place / "work").glob("gait-*")]
-    assert len(checkpoints) == 3
+    checkpoints = [*(place / "work" / "skills").glob("*-*.npz"), place / "work" / "vision.npz"]
+    assert len(checkpoints) == 4
     before = {path: path.stat().st_mtime_ns for path in checkpoints}
     identity = agent.load(folder).sha256
     said = []
     train(
         place / "tiny.toml",
         work=place / "work",
-        stages=("gait", "steering", "vision", "imitation"),
+        stages=(*SKILL_STAGES, "vision", "imitation"),
         threads=1,
         progress=lambda *report: said.append(report),
     )
@@ -116,9 +138,11 @@ class Interrupted(Exception):
 def test_an_interrupted_stage_goes_on_where_it_was(trained, tmp_path, stage, monkeypatch):
     place, _, _ = trained
     work = tmp_path / "work"
-    work.mkdir()
-    for name in ("gait.npz", "steering.npz", "vision.npz"):
-        (work / name).write_bytes((place / "work" / name).read_bytes())
+    (work / "skills").mkdir(parents=True)
+    if stage != "gait":
+        for name in ("gait.npz", "steering.npz"):
+            shutil.copyfile(place / "work" / "skills" / name, work / "skills" / name)
+        shutil.copyfile(place / "work" / "vision.npz", work / "vision.npz")
     monkeypatch.setattr(imitation, "CHECKPOINT_EVERY_S", 0.0)
     seen = []
 
@@ -134,28 +158,44 @@ def test_an_interrupted_stage_goes_on_where_it_was(trained, tmp_path, stage, mon
     train(place / "tiny.toml", progress=lambda name, done, text: rest.append(done), **options)
     assert rest[0] > seen[-1]
     assert rest[-1] == 1.0
-    assert not list(work.glob("*.partial"))
+    assert not list(work.rglob("*.partial"))
 
 
 def test_a_stage_without_the_one_before_it_says_which(trained, tmp_path):
     place, _, _ = trained
+    elsewhere = {"work": tmp_path / "work", "out": tmp_path / "out", "threads": 1}
     for stage, needed in (("steering", "gait"), ("vision", "steering"), ("imitation", "vision")):
         with pytest.raises(agent.SubjectError, match=f"stage '{needed}' first"):
-            train(place / "tiny.toml", work=tmp_path, stages=[stage], threads=1)
+            train(place / "tiny.toml", stages=[stage], **elsewhere)
     with pytest.raises(agent.SubjectError, match="no stage 'dagger'"):
-        train(place / "tiny.toml", work=tmp_path, stages=["dagger"])
+        train(place / "tiny.toml", stages=["dagger"], **elsewhere)
 
 
 def test_a_damaged_checkpoint_is_one_sentence(trained, tmp_path):
     place, _, _ = trained
     work = tmp_path / "work"
-    work.mkdir()
-    for name in ("steering.npz", "vision.npz"):
-        (work / name).write_bytes((place / "work" / name).read_bytes())
+    shutil.copytree(place / "work", work)
     (work / "imitation.safetensors").write_bytes(b"not a checkpoint")
     with pytest.raises(agent.SubjectError, match="cannot be resumed") as caught:
         train(place / "tiny.toml", out=tmp_path / "o", work=work, stages=["imitation"], threads=1)
     assert "\n" not in str(caught.value)
+
+
+def test_one_network_learns_four_tasks_from_the_shipped_skills(tmp_path):
+    (tmp_path / "tiny.toml").write_text(FOUR)
+    shutil.copytree(SHIPPED, tmp_path / "tiny" / "skills")
+    said = []
+    folder = train(
+        tmp_path / "tiny.toml",
+        work=tmp_path / "work",
+        stages=("vision", "imitation"),
+        threads=1,
+        progress=lambda *report: said.append(report),
+    )
+    subject = agent.load(folder)
+    assert subject.training["tasks"] == ["gaps", "forage", "escape", "two_tap"]
+    for task in subject.training["tasks"]:
+        assert task in said[-1][2]
 
 
 @pytest.mark.parametrize(
@@ -171,7 +211,8 @@ def test_a_damaged_checkpoint_is_one_sentence(trained, tmp_path):
         ("[gait]\nstyle = 'amble'", "'trot' or 'bound'"),
         ("name = 'a/b'", "name a folder"),
         ("name = 3", "name a folder"),
-        ("[flock]\nanimals = 0", "at least 1"),
+        ("[herd]\ngaps = 0\nforage = 0\nescape = 0\ntwo_tap = 0", "at least one task"),
+        ("[fleet]\nworkers = 0", "at least 1"),
         ("[network]\nvision_channels = [1]", "list of 3"),
     ],
 )
@@ -187,47 +228,11 @@ def test_bad_settings_are_one_sentence(tmp_path, text, words):
 def test_missing_settings_and_the_committed_ones():
     with pytest.raises(agent.SubjectError, match="there is no settings file"):
         train("nowhere.toml")
-    runner = settings.read(Path(__file__).resolve().parents[1] / "subjects" / "runner.toml")
-    assert runner.network == agent.load("runner").config
+    for name in ("runner", "rodent"):
+        assert settings.read(ROOT / "subjects" / f"{name}.toml").network == agent.load(name).config
 
 
 # --- the parts --------------------------------------------------------------------------------------
-
-
-def test_the_flock_is_stepped_and_felt_and_seen_as_the_task_is():
-    environment = tasks.make("corridor", 0)
-    environment.reset()
-    senses, flock = Senses(environment), Flock(2, 1, 0, 0)
-    np.testing.assert_array_equal(flock.proprioception()[0], flatten(senses.observe()))
-    rng = np.random.default_rng(0)
-    for _ in range(8):
-        action = rng.uniform(-1, 1, 38)
-        step = environment.step(action)
-        flock.step(np.stack([action, action]))
-        np.testing.assert_array_equal(flock.proprioception()[1], flatten(senses.observe()))
-        assert reward_of(flock) == pytest.approx(step.reward)
-    model, data = environment.physics.model.ptr, environment.physics.data.ptr
-    np.testing.assert_array_equal(
-        flock.pictures()[0], EgocentricCamera(model, data, "fast").render()
-    )
-
-
-def reward_of(flock):
-    from agent.training.flock import reward
-
-    return float(reward(flock.poses().speed_m_s)[0])
-
-
-def test_a_picture_elsewhere_is_what_an_animal_put_there_sees():
-    flock = Flock(1, 1, 0, 0)
-    flock.step(np.zeros((1, 38)))
-    moved = flock.picture_at(0, 9.0, 0.3, 0.4, soft=False)
-    here = flock._data[0].qpos.copy()
-    heading = float(flock.poses().heading_rad[0])
-    assert not np.array_equal(moved, flock.pictures()[0])
-    same = flock.picture_at(0, float(here[0]), float(here[1]), heading, soft=False)
-    assert np.abs(same.astype(int) - flock.pictures()[0]).mean() < 0.2
-    np.testing.assert_array_equal(flock._data[0].qpos, here)
 
 
 def test_the_expert_reads_its_phase_off_the_activations():
@@ -236,14 +241,14 @@ def test_the_expert_reads_its_phase_off_the_activations():
     turn = 2 * np.pi * np.arange(gait.N_PHASES) / gait.N_PHASES
     table[:, 5], table[:, 9] = 0.5 * np.sin(turn), 0.4 * np.cos(turn) + 0.1
     steering = Steering(gait.Gait(table, 5.0), np.zeros(38), np.zeros(38))
-    expert = Expert(steering, Guidance(speed=1.0))
+    locomotion = Locomotion(steering)
     advance = steering.cycles_per_tick(np.ones(1))[0]
     activation, phase, kept = np.zeros((1, 38)), 0.2, (1 - 1 / 40) ** 20
     for _ in range(60):
         control = steering.control(np.array([phase]), np.ones(1), np.zeros(1))
         activation = kept * activation + (1 - kept) * control
         phase += advance
-    read = expert.phase(activation, np.ones(1), np.zeros(1))[0]
+    read = locomotion.phase(activation, np.ones(1), np.zeros(1))[0]
     error = (read - phase + 0.5) % 1 - 0.5
     assert abs(error) < 0.01
 
@@ -254,7 +259,7 @@ def test_the_stride_frequency_cannot_leave_its_bounds():
     hz = gait.stride_hz(parameters)
     assert hz.min() >= 3.0
     assert hz.max() <= 6.0
-    actuators = Flock(1, 1, 0, 0).actuators
+    actuators = Bodies(coarse=True, threads=1).actuators
     wild = np.random.default_rng(0).normal(0, 3, (2, gait.N_PARAMETERS))
     for style in ("trot", "bound"):
         control = gait.pattern(wild, np.linspace(0, 1, 9)[None].repeat(2, 0), actuators, style)
@@ -290,28 +295,34 @@ def test_the_search_finds_a_minimum_over_an_interruption(tmp_path):
 
 
 def test_lambda_returns_are_the_discounted_mean_reward():
-    rewards = torch.ones(400, 2)
-    values = torch.zeros(400, 2)
-    told = imitation.returns(rewards, values, 0.97, 1.0)
+    rewards, discounts = 0.03 * torch.ones(400, 2), 0.97 * torch.ones(400, 2)
+    told = imitation.returns(rewards, discounts, torch.zeros(400, 2), 1.0)
     assert told[0, 0] == pytest.approx(1.0, abs=1e-4)
     assert told[-1, 0] == 0
-    exact = imitation.returns(rewards, torch.ones(400, 2), 0.97, 0.5)
+    exact = imitation.returns(rewards, discounts, torch.ones(400, 2), 0.5)
     torch.testing.assert_close(exact, torch.ones(400, 2))
+    # nothing after an episode's end counts before it
+    discounts[10] = 0
+    ended = imitation.returns(rewards, discounts, torch.ones(400, 2), 1.0)
+    assert ended[10, 0] == pytest.approx(0.03)
 
 
-def _segment(value, fresh, pictures=True):
+def _segment(value, fresh):
     ticks, animals = 4, 2
-    fill = torch.full((ticks, animals, 1), float(value))
+    fill = np.full((ticks, animals, 1), float(value), np.float32)
+    begins = np.zeros((ticks, animals), bool)
+    begins[0] = fresh
+    zero = Network(NetworkConfig(policy_layers=1)).zero_state(animals)
     return Segment(
-        senses=fill.expand(-1, -1, 158),
-        features=fill.expand(-1, -1, 64),
-        label=fill.expand(-1, -1, 38),
-        reward=fill[..., 0],
-        awake=torch.ones(ticks, animals),
-        fresh=torch.tensor([fresh, fresh]),
-        state=Network(NetworkConfig(policy_layers=1)).zero_state(animals),
-        pictures=np.zeros((ticks, animals, 64, 64, 3), np.uint8) if pictures else None,
-    )
+        senses=fill.repeat(158, 2), features=fill.repeat(64, 2),
+        pictures=np.zeros((ticks, animals, 64, 64, 3), np.uint8),
+        action=fill.repeat(38, 2), behaviour_mean=fill.repeat(38, 2),
+        behaviour_std=np.ones(38, np.float32), log_prob=fill[..., 0], reward=fill[..., 0],
+        discount=np.ones((ticks, animals), np.float32), fresh=begins, label=fill.repeat(38, 2),
+        weight=np.ones((ticks, animals), np.float32),
+        state=tuple((h.numpy(), c.numpy()) for h, c in zero), task=np.zeros(animals, int),
+        last_senses=fill[0].repeat(158, 1), last_features=fill[0].repeat(64, 1), version=0,
+    )  # fmt: skip
 
 
 def test_the_replay_keeps_the_newest_and_counts_unsure_starts_little():
@@ -319,7 +330,7 @@ def test_the_replay_keeps_the_newest_and_counts_unsure_starts_little():
     for value in range(5):
         replay.add(_segment(value, fresh=value == 4))
     assert [float(s.reward[0, 0]) for s in replay.segments] == [2, 3, 4]
-    assert [s.pictures is None for s in replay.segments] == [True, True, False]
+    assert all(s.pictures is None for s in replay.segments)
     batch = replay.batch(32, 1, np.random.default_rng(0))
     assert batch.senses.shape == (4, 32, 158)
     newest = batch.reward[0] == 4
@@ -327,6 +338,79 @@ def test_the_replay_keeps_the_newest_and_counts_unsure_starts_little():
     assert (batch.weight[:2, newest] == 1).all()
     assert (batch.weight[:2, ~newest] < 1).all()
     assert (batch.weight[2:] == 1).all()
+
+
+def test_a_herd_lives_what_the_task_lives():
+    """The senses, pictures and rewards of a segment are those of the environment under its actions."""
+    wanted = HerdSettings(gaps=1, forage=0, escape=0, two_tap=0, soft_every=0, push=0.0, shove=0.0)
+    herd = Herd(NetworkConfig(policy_layers=1), wanted, SHIPPED, seed=3)
+    segment = herd.live(None, 7, 5, expert_part=0.0, keep_pictures=True)
+    again = Herd(NetworkConfig(policy_layers=1), wanted, SHIPPED, seed=3)
+    state = np.random.RandomState(np.random.SeedSequence([3, 2]).spawn(1)[0].generate_state(4))
+    environment = tasks.make("gaps", state)
+    environment.reset()
+    senses = Senses(environment)
+    camera = EgocentricCamera(environment.physics.model.ptr, environment.physics.data.ptr, "fast")
+    for t in range(5):
+        np.testing.assert_array_equal(segment.senses[t, 0], flatten(senses.observe()))
+        np.testing.assert_array_equal(segment.pictures[t, 0], camera.render())
+        step = environment.step(np.clip(segment.action[t, 0], -1, 1))
+        assert segment.reward[t, 0] == pytest.approx(step.reward)
+    assert segment.version == 7
+    assert segment.fresh[0].all()
+    assert not segment.fresh[1:].any()
+    camera.close()
+    for one in (herd, again):
+        one.close()
+
+
+def test_what_a_herd_lives_can_be_computed_again_from_its_segment():
+    """Means from the stored state, senses and features equal those of the network that acted."""
+    wanted = HerdSettings(gaps=0, forage=0, escape=0, two_tap=2)
+    herd = Herd(NetworkConfig(), wanted, SHIPPED, seed=4)
+    network = Network(NetworkConfig())
+    weights = {name: value.numpy() for name, value in network.state_dict().items()}
+    for first in (True, False):
+        segment = herd.live(weights if first else None, 1, 6, 0.5, own_spread=True)
+        assert segment.fresh[0].all() == first
+        state = tuple((torch.from_numpy(h), torch.from_numpy(c)) for h, c in segment.state)
+        with torch.no_grad():
+            out = network.run(
+                torch.from_numpy(segment.senses), torch.from_numpy(segment.features), state
+            )
+        np.testing.assert_allclose(out.mean.numpy(), segment.behaviour_mean, atol=1e-5)
+    herd.close()
+
+
+def test_cues_are_named_and_left_out_where_they_do_not_apply():
+    told = as_array({"orb_seen": 1.0, "gap_near": 0.4})
+    assert told.shape == (len(CUES),)
+    assert told[CUES.index("gap_near")] == pytest.approx(2.0)
+    assert np.isnan(told).sum() == len(CUES) - 2
+
+
+def test_the_floor_plan_is_the_mazes():
+    environment = tasks.make("forage", 5)
+    environment.reset()
+    arena = environment.task._maze_arena
+    plan = FloorPlan(arena)
+    grid = arena.maze.entity_layer
+    for row, column in np.ndindex(*grid.shape):
+        place = arena.grid_to_world_positions([(row, column)])[0]
+        assert plan.wall(place[:2]) == (grid[row, column] == "*")
+    # straight along a row of the grid there is as much room as there are free cells
+    row, column = np.argwhere(grid == "P")[0]
+    here = arena.grid_to_world_positions([(row, column)])[0][:2]
+    cells = next(n for n in range(1, 11) if grid[row, column + n] == "*")
+    free = plan.free_m(here, np.zeros(1), 0.1, 9.0)[0]
+    assert free == pytest.approx((cells - 0.5) * arena.xy_scale, abs=0.05)
+    assert not plan.sight(here, here + np.array([cells * arena.xy_scale, 0.0]))
+    assert plan.sight(here, here + np.array([(cells - 1) * arena.xy_scale, 0.0]))
+
+
+def test_missing_skills_name_the_stage(tmp_path):
+    with pytest.raises(agent.SubjectError, match="stage 'tapping' first"):
+        Skills(tmp_path).path("tapping")
 
 
 def test_stride_frequency_is_the_hips():

@@ -1,14 +1,12 @@
-"""Training: from nothing to a subject that runs.
+"""Training: from nothing to a subject that solves its tasks; `agent.training.stages.train` runs all of it.
 
-    gait       evolution strategy over a pattern generator             agent.training.gait
-    steering   evolution strategy over a steering law                  agent.training.steering
-    vision     the ResNet learns to see the corridor                   agent.training.vision
-    imitation  the network learns from the expert's labels (DAgger)    agent.training.imitation
-    evaluate   the score table                                         agent.training.evaluation
+    gait, steering, spinning      the experts' skills, by evolution strategies     agent.training.<name>
+    righting, climbing
+    tapping, leaping
+    vision                        the ResNet learns to see what the experts see    agent.training.vision
+    imitation                     the network learns the experts' labels (DAgger)  agent.training.imitation
+    reinforcement                 V-trace and V-MPO, the kickstart fading          agent.training.reinforcement
+    evaluate                      scores and card                                  agent.training.evaluation
 
 Every stage resumes from what it left in the work folder, `runs/<name>/`.
 """
-
-from agent.training.stages import STAGES, train
-
-__all__ = ["STAGES", "train"]

@@ -8,15 +8,15 @@ import torch
 from safetensors import SafetensorError
 from safetensors.torch import load as load_tensors
 from safetensors.torch import save as save_tensors
+from torch import Tensor, nn
 
 from agent.errors import SubjectError
-from agent.network import Network
 from agent.subject import write_bytes
 
 _MOMENTS = ("exp_avg", "exp_avg_sq", "step")
 
 
-def save(path: Path, network: Network, optimiser: torch.optim.Adam, done: int) -> None:
+def save(path: Path, network: nn.Module, optimiser: torch.optim.Adam, done: int) -> None:
     """Write the checkpoint; a reader sees the old one or the new one."""
     tensors = {f"network.{name}": value for name, value in network.state_dict().items()}
     for name, parameter in network.named_parameters():
@@ -27,7 +27,7 @@ def save(path: Path, network: Network, optimiser: torch.optim.Adam, done: int) -
     write_bytes(path, save_tensors({key: value.contiguous() for key, value in tensors.items()}))
 
 
-def load(path: Path, network: Network, optimiser: torch.optim.Adam) -> int:
+def load(path: Path, network: nn.Module, optimiser: torch.optim.Adam) -> int:
     """Restore what `save` wrote; returns how far it was, 0 where there is no file.
 
     Raises:
@@ -35,19 +35,37 @@ def load(path: Path, network: Network, optimiser: torch.optim.Adam) -> int:
     """
     if not path.exists():
         return 0
+    tensors = restore(path, network)
+    for name, parameter in network.named_parameters():
+        moments = {m: tensors[f"{m}.{name}"] for m in _MOMENTS if f"{m}.{name}" in tensors}
+        if len(moments) == len(_MOMENTS):
+            optimiser.state[parameter] = moments
+    return int(tensors["done"])
+
+
+def restore(path: Path, network: nn.Module) -> dict[str, Tensor]:
+    """Give the network the weights that `save` wrote; returns everything in the file.
+
+    Raises:
+        SubjectError: the file is damaged or belongs to another architecture.
+    """
     try:
         tensors = load_tensors(path.read_bytes())
         network.load_state_dict(
             {name[8:]: value for name, value in tensors.items() if name.startswith("network.")}
         )
-        done = int(tensors["done"])
+        int(tensors["done"])
     except (SafetensorError, RuntimeError, KeyError) as error:
         reason = " ".join(str(error).split())[:160]
         raise SubjectError(
             f"the checkpoint {path} cannot be resumed ({reason}); delete it, or train into another folder"
         ) from None
-    for name, parameter in network.named_parameters():
-        moments = {m: tensors[f"{m}.{name}"] for m in _MOMENTS if f"{m}.{name}" in tensors}
-        if len(moments) == len(_MOMENTS):
-            optimiser.state[parameter] = moments
-    return done
+    return dict(tensors)
+
+
+def done(path: Path) -> int:
+    """How far the training was that wrote a checkpoint, 0 where there is none or it cannot be read."""
+    try:
+        return int(load_tensors(path.read_bytes())["done"])
+    except (OSError, SafetensorError, KeyError):
+        return 0

@@ -38,7 +38,8 @@ SCALES = {"gap_near": 0.2, "gap_far": 0.2, "next_gap_near": 0.4, "next_gap_far":
 def as_array(cues: Mapping[str, float]) -> Array:
     """Cues as (len(CUES),) float32 in units of `SCALES`, NaN where left out."""
     return np.array(
-        [cues[name] / SCALES.get(name, 1.0) if name in cues else np.nan for name in CUES], np.float32
+        [cues[name] / SCALES.get(name, 1.0) if name in cues else np.nan for name in CUES],
+        np.float32,
     )
 
 

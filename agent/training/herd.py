@@ -17,7 +17,7 @@ import torch
 from dm_control.rl.control import PhysicsError
 
 from agent.network import Network, NetworkConfig
-from agent.training.cues import as_array
+from agent.training.cues import CUES, as_array
 from agent.training.experts import Skills, expert_for
 from agent.training.segments import REWARD_SCALES, Segment
 from rig.arenas import tasks
@@ -83,14 +83,30 @@ class Animal:
         self.age = 0
         self.over = False
 
-    def sense(self) -> tuple[Array, Array, Array]:
-        """What it feels (senses,), sees (64, 64, 3), and what its expert would do (actions,)."""
+    def feel(self) -> Array:
+        """What it feels, (senses,) float32."""
+        return flatten(self._senses.observe())
+
+    def see(self) -> Array:
+        """What it sees, (64, 64, 3) uint8."""
         assert self._camera is not None
-        return flatten(self._senses.observe()), self._camera.render(), self._expert.act()
+        return self._camera.render()
+
+    def label(self) -> Array:
+        """What its expert would do, (actions,); ask once a tick."""
+        return self._expert.act()
+
+    def close(self) -> None:
+        """Give the rendering context and the simulation back."""
+        if self._camera is not None:
+            self._camera.close()
+            self._camera = None
+        self._environment.close()
 
     def cues(self) -> Array:
-        """What its eyes should be able to tell, after `sense`."""
-        return as_array(self._expert.cues())
+        """What its eyes should be able to tell, after `label`."""
+        which = {f"is_{task}": float(task == self.task) for task in TASKS if task != "corridor"}
+        return as_array({**which, **self._expert.cues()})
 
     def step(self, action: Array) -> tuple[float, float]:
         """20 ms; reward (scaled) and discount. `over` is set where the task ended the episode."""
@@ -169,6 +185,11 @@ class Herd:
     def __len__(self) -> int:
         return len(self.animals)
 
+    def close(self) -> None:
+        """Give all rendering contexts and simulations back."""
+        for animal in self.animals:
+            animal.close()
+
     def _disturb(self) -> None:
         """Begin and end pushes of the muscles; shove an animal now and then."""
         n, settings = len(self.animals), self._settings
@@ -216,7 +237,9 @@ class Herd:
             keep_pictures: hand over the pictures too.
         """
         if weights is not None:
-            self._network.load_state_dict({k: torch.from_numpy(np.array(v)) for k, v in weights.items()})
+            self._network.load_state_dict(
+                {k: torch.from_numpy(np.array(v)) for k, v in weights.items()}
+            )
         animals, rng, n = self.animals, self._rng, len(self.animals)
         std = self._network.action_std().detach().numpy()
         begin = tuple((h.numpy().copy(), c.numpy().copy()) for h, c in self._state)
@@ -230,6 +253,7 @@ class Herd:
         pictures = np.zeros((ticks + 1, n, 64, 64, 3), np.uint8)
         action, mean, label = (np.zeros((ticks, n, size), np.float32) for _ in range(3))
         reward, discount, weight = (np.zeros((ticks, n), np.float32) for _ in range(3))
+        cues = np.full((ticks, n, len(CUES)), np.nan, np.float32)
         log_prob = np.full((ticks, n), np.nan, np.float32)
         for t in range(ticks + 1):
             labels = np.zeros((n, size))
@@ -237,7 +261,10 @@ class Herd:
                 if animal.over:
                     senses[t, k], pictures[t, k] = senses[t - 1, k], pictures[t - 1, k]
                 else:
-                    senses[t, k], pictures[t, k], labels[k] = animal.sense()
+                    senses[t, k], pictures[t, k] = animal.feel(), animal.see()
+                    labels[k] = animal.label()
+                    if t < ticks:
+                        cues[t, k] = animal.cues()
             with torch.no_grad():
                 seen = self._network.vision(to_input(pictures[t]))
                 features[t] = seen.numpy()
@@ -272,7 +299,8 @@ class Herd:
             senses=senses[:-1], features=features[:-1],
             pictures=pictures[:-1] if keep_pictures else None,
             action=action, behaviour_mean=mean, behaviour_std=std, log_prob=log_prob,
-            reward=reward, discount=discount, fresh=fresh, label=label, weight=weight, state=begin,
+            reward=reward, discount=discount, fresh=fresh, label=label, cues=cues, weight=weight,
+            state=begin,
             task=self._task, last_senses=senses[-1], last_features=features[-1], version=version,
         )  # fmt: skip
 
@@ -282,9 +310,9 @@ class Herd:
         for t in range(ticks):
             self._disturb()
             for k, animal in enumerate(self.animals):
-                _, picture, label = animal.sense()
+                label = animal.label()
                 if (t + k) % every == 0:
-                    pictures.append(picture)
+                    pictures.append(animal.see())
                     cues.append(animal.cues())
                 noise = 1.5 * self._settings.action_noise * self._rng.normal(size=label.shape)
                 animal.step(label + self._push[k] + noise)

@@ -1,11 +1,8 @@
-"""Imitation: the network runs the flock itself, the expert labels what it should have done (DAgger).
+"""Imitation: the network lives in the herd itself, the experts label what it should have done (DAgger).
 
-The policy learns the expert's actions; the core learns to predict the task's discounted reward; no
-gradient passes from the policy to the core (Merel & Aldarondo 2020). Sequences are learned from the
-states in which they began, by backpropagation through a segment.
-
-The animals start as the task starts them, or anywhere; some are shoved, and some have a part of their
-muscles pushed off course for a while, so that the network learns to recover from what a stimulus may do.
+The policy learns the experts' actions; the core learns to predict the tasks' discounted rewards; no gradient
+passes from the policy to the core (Merel & Aldarondo 2020). Sequences are learned from the states in which
+they began, by backpropagation through a segment.
 """
 
 from __future__ import annotations
@@ -13,32 +10,39 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from agent.network import Network, State
+from agent.network import Network
 from agent.training import checkpoint
-from agent.training.expert import Expert
-from agent.training.flock import Flock, reward
-from agent.training.replay import Batch, Replay, Segment
-from agent.training.vision import scatter, to_input, varied
+from agent.training.course import Writer
+from agent.training.fleet import Fleet, Order
+from agent.training.replay import Album, Batch, Replay
+from agent.training.segments import Segment
+from agent.training.vision import VisionSettings, teach
+from rig.arenas.names import TASKS
 
 Array = np.ndarray
 CHECKPOINT_EVERY_S = 60.0
+FIRST_SEGMENTS = 4
+"""Segments that are kept before learning begins."""
 
 
 @dataclass(frozen=True)
 class ImitationSettings:
-    """Settings of imitation; `segments` is its length, the rest is explained where it is used."""
+    """Settings of imitation; `segments` is its length, the rest is explained where it is used.
+
+    When the part `look_again` is done, the eyes are taught once more, by `album_pictures` of what the network
+    itself has seen, of which one tick in `album_every` is kept; 1 or more: never.
+    """
 
     segments: int = 500
     segment_ticks: int = 32
     expert_segments: int = 10
-    episode_ticks: int = 500
     updates: int = 14
     sequences: int = 64
     newest: int = 12
@@ -48,149 +52,57 @@ class ImitationSettings:
     last_learning_rate: float = 2e-5
     discount: float = 0.97
     trace: float = 0.9
-    action_noise: float = 0.1
-    eyes_open_from: float = 0.8
+    look_again: float = 0.4
+    album_pictures: int = 40000
+    album_every: int = 8
     seed: int = 0
 
 
 @dataclass(frozen=True)
 class Report:
-    """How imitation goes: part done, losses, and how the undisturbed animals ran by themselves."""
+    """How imitation goes: part done, losses, mean reward a tick by task, speed of learning."""
 
     done: float
     policy_loss: float
     value_loss: float
-    speed_m_s: float
-    falls_per_min: float
-    ticks_per_s: float
+    miss: dict[str, float] = field(default_factory=dict)
+    reward: dict[str, float] = field(default_factory=dict)
+    ticks_per_s: float = math.nan
 
 
-class Driver:
-    """Runs the flock, a segment at a time, partly by the expert, and records it."""
-
-    def __init__(
-        self, flock: Flock, expert: Expert, network: Network, settings: ImitationSettings
-    ) -> None:
-        self.flock, self.expert, self.network, self.settings = flock, expert, network, settings
-        self.rng = np.random.default_rng(settings.seed + 1)
-        self.state: State = network.zero_state(flock.n)
-        self.age = np.zeros(flock.n, int)
-        self.push = np.zeros((flock.n, network.config.action_size))
-        self.push_left = np.zeros(flock.n, int)
-        self.fresh = np.ones(flock.n, bool)
-        # a third of the animals act without noise, as an evaluation with the mean action does
-        self.noise = np.where(np.arange(flock.n) % 3 == 0, 0.0, settings.action_noise)
-        for index in range(flock.n):
-            self._restart(index)
-
-    def _restart(self, index: int) -> None:
-        if self.rng.random() < 0.5:
-            self.flock.reset(index)
-        else:
-            scatter(self.flock, index, self.rng)
-        self.age[index] = -int(self.rng.integers(0, 100))
-        self.push_left[index] = 0
-        self.fresh[index] = True
-        for h, c in self.state:
-            h[index] = 0
-            c[index] = 0
-
-    def _disturb(self) -> None:
-        """Begin and end pushes of the muscles; shove an animal now and then."""
-        self.push_left -= 1
-        self.push[self.push_left <= 0] = 0
-        for index in np.flatnonzero(self.rng.random(self.flock.n) < 0.004):
-            some = self.rng.random(self.push.shape[1]) < 0.5
-            self.push[index] = some * self.rng.normal(0, 0.4, self.push.shape[1])
-            self.push_left[index] = int(self.rng.integers(4, 26))
-        for index in np.flatnonzero(self.rng.random(self.flock.n) < 0.002):
-            self.flock.shove(int(index), 0.25)
-
-    def segment(self, expert_part: float) -> tuple[Segment, Array, int]:
-        """One segment, the expert driving about `expert_part` of the animals.
-
-        Returns:
-            the segment, the speeds (m/s) of animals that ran by themselves and undisturbed, and how many
-            of those fell.
-        """
-        flock, settings = self.flock, self.settings
-        begin = tuple((h.clone(), c.clone()) for h, c in self.state)
-        fresh = torch.from_numpy(self.fresh.copy())
-        self.fresh[:] = False
-        led = self.rng.random(flock.n) < expert_part
-        rows: list[tuple[Tensor, Tensor, Tensor, Tensor, Tensor]] = []
-        seen, speeds = [], []
-        quiet = ~led & (self.push_left <= 0)
-        poses = flock.poses()
-        for _ in range(settings.segment_ticks):
-            senses = torch.from_numpy(flock.proprioception())
-            pictures = flock.pictures()
-            with torch.no_grad():
-                features = self.network.vision(to_input(pictures))
-                out = self.network.run(senses[None], features[None], self.state)
-            self.state = out.state
-            label = self.expert.act(flock.activation(), poses)
-            self._disturb()
-            quiet &= self.push_left <= 0
-            action = np.where(led[:, None], label, out.mean[0].numpy().clip(-1, 1)) + self.push
-            awake = ~flock.fallen()
-            flock.step(action + self.noise[:, None] * self.rng.normal(size=action.shape))
-            poses = flock.poses()
-            rows.append(
-                (
-                    senses,
-                    features,
-                    torch.from_numpy(label.astype(np.float32)),
-                    torch.from_numpy(reward(poses.speed_m_s).astype(np.float32)),
-                    torch.from_numpy(awake.astype(np.float32)),
-                )
-            )
-            seen.append(pictures)
-            speeds.append(np.where(quiet & (self.age > 50), poses.speed_m_s, np.nan))
-            self.age += 1
-        fallen = flock.fallen()
-        falls = int((fallen & quiet).sum())
-        off = np.abs(poses.offset_m) > 0.97
-        for index in np.flatnonzero(
-            fallen | off | (self.age > settings.episode_ticks) | (poses.x_m > 37)
-        ):
-            self._restart(int(index))
-        senses, features, label_t, reward_t, awake_t = (
-            torch.stack(x) for x in zip(*rows, strict=True)
-        )
-        segment = Segment(
-            senses, features, label_t, reward_t, awake_t, fresh, begin, np.stack(seen)
-        )
-        spoken = np.concatenate(speeds)
-        return segment, spoken[np.isfinite(spoken)], falls
-
-
-def returns(rewards: Tensor, values: Tensor, discount: float, trace: float) -> Tensor:
-    """Lambda-returns (T, B), in units of the mean reward: (1 - discount) times the discounted sum."""
+def returns(rewards: Tensor, discounts: Tensor, values: Tensor, trace: float) -> Tensor:
+    """Lambda-returns (T, B) of rewards, discounts and values (T, B), all of the same ticks."""
     target = values[-1]
     targets = [target]
     for tick in range(len(rewards) - 2, -1, -1):
         ahead = (1 - trace) * values[tick + 1] + trace * target
-        target = (1 - discount) * rewards[tick] + discount * ahead
+        target = rewards[tick] + discounts[tick] * ahead
         targets.append(target)
     return torch.stack(targets[::-1])
 
 
+def missed(mean: Tensor, label: Tensor) -> Tensor:
+    """Error of actions (..., actions); a muscle asked for all it has may be asked for more."""
+    miss = mean - label
+    beyond = ((label >= 1) & (miss > 0)) | ((label <= -1) & (miss < 0))
+    return miss.masked_fill(beyond, 0.0)
+
+
 def losses(
-    network: Network, batch: Batch, settings: ImitationSettings, pixels: Tensor | None = None
+    network: Network, batch: Batch, settings: ImitationSettings
 ) -> tuple[Tensor, Tensor, Tensor]:
-    """Policy, value and spread losses of a batch; from pixels (T*B, 3, 64, 64) where given."""
-    features = batch.features
-    if pixels is not None:
-        features = network.vision(pixels).reshape(*batch.features.shape)
-    out = network.run(batch.senses, features, batch.state)
-    miss = out.mean - batch.label
-    # a muscle asked for all it has may be asked for more: the action is clipped
-    beyond = ((batch.label >= 1) & (miss > 0)) | ((batch.label <= -1) & (miss < 0))
-    miss = miss.masked_fill(beyond, 0.0)
+    """Policy, value and spread losses of a batch."""
+    out = network.run(batch.senses, batch.features, batch.state)
+    miss = missed(out.mean, batch.label)
     weight = batch.weight / batch.weight.sum()
     policy = (miss.pow(2).mean(-1) * weight).sum()
-    target = returns(batch.reward, out.value.detach(), settings.discount, settings.trace)
+    # in units of the mean reward: (1 - discount) times the discounted sum
+    target = returns(
+        (1 - settings.discount) * batch.reward,
+        settings.discount * batch.discount,
+        out.value.detach(),
+        settings.trace,
+    )
     value = ((out.value - target).pow(2) * weight).sum()
     precision = (-2 * network.log_std).exp()
     spread = (0.5 * miss.detach().pow(2) * precision + network.log_std).mean(-1)
@@ -201,71 +113,122 @@ SPREAD = (0.05, 0.12)
 """Bounds of the standard deviation of actions."""
 
 
+def rate(settings: ImitationSettings, part: float) -> float:
+    """Learning rate: along a cosine from the first to the last."""
+    first, last = settings.learning_rate, settings.last_learning_rate
+    return last + 0.5 * (first - last) * (1 + math.cos(math.pi * min(part, 1.0)))
+
+
 def train(
     network: Network,
-    flock: Flock,
-    expert: Expert,
+    fleet: Fleet[Segment],
     settings: ImitationSettings,
     path: Path,
     report: Callable[[Report], None],
+    writer: Writer | None = None,
+    eyes: VisionSettings | None = None,
 ) -> None:
-    """Imitate until `settings.segments` segments are lived, resuming the checkpoint at `path`."""
+    """Imitate until `settings.segments` segments are lived, resuming the checkpoint at `path`.
+
+    The eyes stay as they are, once taught again: what a segment's pictures looked like to them is all that is
+    learned from.
+
+    Args:
+        network: trained in place; where it begins, unless there is a checkpoint.
+        fleet: lives, with the weights that it is given here.
+        settings: of the stage.
+        path: the checkpoint, written every minute and at the end.
+        report: told after every segment.
+        writer: for TensorBoard; steps are segments.
+        eyes: how they are taught again; None: not at all.
+
+    Raises:
+        SubjectError: the checkpoint is damaged or of another architecture, or the fleet cannot go on.
+    """
     torch.manual_seed(settings.seed)
-    optimiser = torch.optim.Adam(network.parameters(), settings.learning_rate)
+    network.vision.requires_grad_(False)
+    learned = [p for p in network.parameters() if p.requires_grad]
+    optimiser = torch.optim.Adam(learned, settings.learning_rate)
     done = checkpoint.load(path, network, optimiser)
-    driver = Driver(flock, expert, network, settings)
+    rng = np.random.default_rng([settings.seed, done])
     replay = Replay(settings.replay_segments, settings.warm_ticks)
+    album = Album(settings.album_pictures, settings.album_every)
+    look_again = round(settings.look_again * settings.segments) if eyes else settings.segments
     began = saved = time.monotonic()
     policy = value = torch.tensor(math.nan)
-    for lived, index in enumerate(range(done, settings.segments), start=1):
-        expert_part = max(0.0, 1 - index / settings.expert_segments)
-        segment, speeds, falls = driver.segment(expert_part)
+    miss: dict[str, float] = {}
+    reward: dict[str, float] = {}
+    ticks = 0
+    for index in range(done, settings.segments):
+        if index == look_again and len(album):
+            assert eyes is not None
+            teach(network.vision, *album.all(), eyes, rng, lambda done, errs: None)
+            replay.segments.clear()  # features of other eyes
+            checkpoint.save(path, network, optimiser, index)
+        expert_part = max(0.0, 1 - index / max(1, settings.expert_segments))
+        fleet.publish({k: v.numpy().copy() for k, v in network.state_dict().items()})
+        order = Order(settings.segment_ticks, expert_part, keep_pictures=index < look_again)
+        segment = fleet.next(order).lived
+        album.add(segment)
         replay.add(segment)
-        if index == 3:
+        ticks += segment.reward.size
+        if index == FIRST_SEGMENTS - 1:
             _normalise(network, replay)
         # after a resume the replay is empty: a few segments first, or one would be learned by heart
-        if index >= 3 and lived >= 4:
-            part = index / settings.segments
-            rate = settings.last_learning_rate + 0.5 * (
-                settings.learning_rate - settings.last_learning_rate
-            ) * (1 + math.cos(math.pi * part))
+        if len(replay.segments) >= FIRST_SEGMENTS:
             for group in optimiser.param_groups:
-                group["lr"] = rate
-            for update in range(settings.updates):
-                pixels = None
-                batch = replay.batch(settings.sequences, settings.newest, driver.rng)
-                if part >= settings.eyes_open_from and update == 0:
-                    newest, batch = replay.newest()
-                    assert newest.pictures is not None
-                    pixels = varied(to_input(newest.pictures.reshape(-1, 64, 64, 3)))
-                policy, value, spread = losses(network, batch, settings, pixels)
+                group["lr"] = rate(settings, index / settings.segments)
+            for _ in range(settings.updates):
+                batch = replay.batch(settings.sequences, settings.newest, rng)
+                policy, value, spread = losses(network, batch, settings)
                 optimiser.zero_grad()
                 (policy + 0.5 * value + 0.02 * spread).backward()
-                torch.nn.utils.clip_grad_norm_(network.parameters(), 1.0)
+                torch.nn.utils.clip_grad_norm_(learned, 1.0)
                 optimiser.step()
                 with torch.no_grad():
                     network.log_std.clamp_(math.log(SPREAD[0]), math.log(SPREAD[1]))
+        _tally(segment, miss, reward)
         last = index + 1 == settings.segments
         if last or time.monotonic() - saved > CHECKPOINT_EVERY_S:
             checkpoint.save(path, network, optimiser, index + 1)
             saved = time.monotonic()
-        minutes = flock.n * settings.segment_ticks * 0.02 / 60
-        report(
-            Report(
-                (index + 1) / settings.segments,
-                float(policy.detach()),
-                float(value.detach()),
-                float(speeds.mean()) if len(speeds) else math.nan,
-                falls / minutes,
-                lived * flock.n * settings.segment_ticks / (time.monotonic() - began),
-            )
+        summary = Report(
+            (index + 1) / settings.segments,
+            float(policy.detach()),
+            float(value.detach()),
+            dict(miss),
+            dict(reward),
+            ticks / (time.monotonic() - began),
         )
+        report(summary)
+        if writer is not None and (last or index % 10 == 0):
+            write(writer, summary, index + 1)
+
+
+def write(writer: Writer, report: Report, step: int) -> None:
+    """Write a report's figures."""
+    writer.add_scalar("imitation/policy_loss", report.policy_loss, step)
+    writer.add_scalar("imitation/value_loss", report.value_loss, step)
+    for task, reward in report.reward.items():
+        writer.add_scalar(f"imitation_reward/{task}", reward, step)
+        writer.add_scalar(f"imitation_miss/{task}", report.miss[task], step)
+    writer.add_scalar("imitation/ticks_per_s", report.ticks_per_s, step)
+
+
+def _tally(segment: Segment, miss: dict[str, float], reward: dict[str, float]) -> None:
+    """Running means, by task, of the action's error and of the reward a tick."""
+    error = missed(torch.tensor(segment.behaviour_mean), torch.tensor(segment.label))
+    square = error.pow(2).mean(-1).numpy() * segment.weight
+    for index in np.unique(segment.task):
+        here, name = segment.task == index, TASKS[index]
+        new = float(square[:, here].sum() / max(1.0, segment.weight[:, here].sum())) ** 0.5
+        earned = float(segment.reward[:, here].mean())
+        miss[name] = 0.95 * miss.get(name, new) + 0.05 * new
+        reward[name] = 0.95 * reward.get(name, earned) + 0.05 * earned
 
 
 def _normalise(network: Network, replay: Replay) -> None:
     """Set the network's input normalisation from what was felt so far."""
-    felt = torch.cat(
-        [segment.senses.reshape(-1, segment.senses.shape[-1]) for segment in replay.segments]
-    )
-    network.mean.copy_(felt.mean(0))
-    network.std.copy_(felt.std(0) + 0.02)
+    felt = np.concatenate([s.senses.reshape(-1, s.senses.shape[-1]) for s in replay.segments])
+    network.mean.copy_(torch.from_numpy(felt.mean(0)))
+    network.std.copy_(torch.from_numpy(felt.std(0) + 0.02))

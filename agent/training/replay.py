@@ -1,49 +1,34 @@
-"""What the flock lived through, kept in segments, and handed out in batches of sequences.
+"""The newest segments, for the learner to draw sequences from.
 
-Pictures are kept for the newest segments only (12 kB each); for the older ones the features that the eyes
-made of them then are enough, because the eyes hardly change any more.
+Every sequence keeps the state in which it began, so that learning can begin there without living through the
+episode again. Pictures are kept of the newest segments only; the features that the eyes made of them then are
+enough, because the eyes hardly change any more.
 """
 
 from __future__ import annotations
 
 from collections import deque
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from agent.network import State
+from agent.training.segments import Segment
 
 Array = np.ndarray
 
 
 @dataclass(frozen=True)
-class Segment:
-    """Some ticks of all animals; arrays are (ticks, animals, ...), states (animals, units).
-
-    `awake` is 0 from where an animal lies. `fresh` marks animals whose episode began with the segment.
-    `reward` is what the action of the tick earned.
-    """
-
-    senses: Tensor
-    features: Tensor
-    label: Tensor
-    reward: Tensor
-    awake: Tensor
-    fresh: Tensor
-    state: State
-    pictures: Array | None
-
-
-@dataclass(frozen=True)
 class Batch:
-    """Sequences, (ticks, sequences, ...), with the states in which they begin."""
+    """Sequences, (ticks, sequences, ...), with the states in which they begin; see `Segment`."""
 
     senses: Tensor
     features: Tensor
     label: Tensor
     reward: Tensor
+    discount: Tensor
     weight: Tensor
     state: State
 
@@ -62,54 +47,74 @@ class Replay:
         self._warm = warm_ticks
 
     def add(self, segment: Segment) -> None:
-        """Keep a segment; the one before it loses its pictures."""
-        if self.segments:
-            last = self.segments.pop()
-            self.segments.append(Segment(**{**last.__dict__, "pictures": None}))
-        self.segments.append(segment)
+        """Keep a segment."""
+        self.segments.append(replace(segment, pictures=None))
 
     def batch(self, sequences: int, newest: int, rng: np.random.Generator) -> Batch:
         """Random sequences, half of them out of the `newest` segments."""
         last = len(self.segments)
         recent = rng.integers(max(0, last - newest), last, sequences // 2)
         which = np.concatenate([recent, rng.integers(0, last, sequences - len(recent))])
-        animals = self.segments[-1].senses.shape[1]
-        rows = [(self.segments[i], int(rng.integers(animals))) for i in which]
+        rows = [(self.segments[i], int(rng.integers(len(self.segments[i].task)))) for i in which]
+        return self.joined(rows)
 
-        def joined(name: str) -> Tensor:
-            return torch.stack([getattr(segment, name)[:, k] for segment, k in rows], 1)
+    def joined(self, rows: list[tuple[Segment, int]]) -> Batch:
+        """Sequences of these animals of these segments."""
 
-        layers = range(len(self.segments[-1].state))
+        def stacked(name: str) -> Tensor:
+            return torch.from_numpy(
+                np.stack([getattr(segment, name)[:, k] for segment, k in rows], 1)
+            )
+
+        layers = range(len(rows[0][0].state))
         state = tuple(
             (
-                torch.stack([segment.state[layer][0][k] for segment, k in rows]),
-                torch.stack([segment.state[layer][1][k] for segment, k in rows]),
+                torch.from_numpy(np.stack([segment.state[layer][0][k] for segment, k in rows])),
+                torch.from_numpy(np.stack([segment.state[layer][1][k] for segment, k in rows])),
             )
             for layer in layers
         )
-        fresh = torch.stack([segment.fresh[k] for segment, k in rows])
+        weight = stacked("weight").clone()
+        weight[: self._warm] *= torch.where(stacked("fresh")[0], 1.0, 0.2)
         return Batch(
-            senses=joined("senses"),
-            features=joined("features"),
-            label=joined("label"),
-            reward=joined("reward"),
-            weight=self._weight(joined("awake"), fresh),
+            senses=stacked("senses"),
+            features=stacked("features"),
+            label=stacked("label"),
+            reward=stacked("reward"),
+            discount=stacked("discount"),
+            weight=weight,
             state=state,
         )
 
-    def newest(self) -> tuple[Segment, Batch]:
-        """The newest segment, which still has its pictures, and the same as a batch."""
-        segment = self.segments[-1]
-        return segment, Batch(
-            senses=segment.senses,
-            features=segment.features,
-            label=segment.label,
-            reward=segment.reward,
-            weight=self._weight(segment.awake, segment.fresh),
-            state=segment.state,
-        )
 
-    def _weight(self, awake: Tensor, fresh: Tensor) -> Tensor:
-        weight = awake.clone()
-        weight[: self._warm] *= torch.where(fresh, 1.0, 0.2)
-        return weight
+class Album:
+    """Pictures with their cues, a few of every segment: what the network itself saw, to teach its eyes by.
+
+    Args:
+        capacity: pictures kept, the newest.
+        every: of so many ticks one is kept.
+    """
+
+    def __init__(self, capacity: int, every: int) -> None:
+        self._every, self._turn = every, 0
+        self._kept: deque[tuple[Array, Array]] = deque()
+        self._capacity = capacity
+
+    def __len__(self) -> int:
+        return sum(len(cues) for _, cues in self._kept)
+
+    def add(self, segment: Segment) -> None:
+        """Keep some pictures of a segment that has them."""
+        if segment.pictures is None:
+            return
+        self._turn += 1
+        chosen = slice(self._turn % self._every, None, self._every)
+        there = segment.weight[chosen] > 0
+        self._kept.append((segment.pictures[chosen][there], segment.cues[chosen][there]))
+        while len(self) > self._capacity:
+            self._kept.popleft()
+
+    def all(self) -> tuple[Array, Array]:
+        """Pictures (n, 64, 64, 3) uint8 and cues (n, cues)."""
+        pictures, cues = zip(*self._kept, strict=True)
+        return np.concatenate(pictures), np.concatenate(cues)

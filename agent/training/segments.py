@@ -29,6 +29,7 @@ class Segment:
         fresh: (T, B) bool, an episode began with this tick (the state is zero then); only at a segment's
             first tick.
         label: (T, B, actions) what the expert would have done.
+        cues: (T, B, cues) what the eyes should be able to tell (`agent.training.cues`), NaN where left out.
         weight: (T, B) 1 where the animal lives and the label is worth imitating, else 0.
         state: before the first tick.
         task: (B,) int, index into `rig.arenas.names.TASKS`.
@@ -47,6 +48,7 @@ class Segment:
     discount: Array
     fresh: Array
     label: Array
+    cues: Array
     weight: Array
     state: LayerState
     task: Array

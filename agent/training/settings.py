@@ -11,29 +11,39 @@ from typing import Any, TypeVar
 
 from agent.errors import SubjectError
 from agent.network import NetworkConfig
-from agent.training.expert import Guidance
+from agent.training.climbing import ClimbingSettings
 from agent.training.gait import GaitSettings
+from agent.training.herd import HerdSettings
 from agent.training.imitation import ImitationSettings
+from agent.training.reinforcement import Reinforcement
+from agent.training.righting import RightingSettings
+from agent.training.spinning import SpinningSettings
 from agent.training.steering import SteeringSettings
+from agent.training.tapping import TappingSettings
 from agent.training.vision import VisionSettings
 
 T = TypeVar("T")
 
 
 @dataclass(frozen=True)
-class FlockSettings:
-    """How many animals learn at once; of `soft_every`, one sees with shadows."""
+class FleetSettings:
+    """How many processes live at once, each with a herd of its own.
 
-    animals: int = 32
-    soft_every: int = 4
+    `ray`: "" for one worker in this process, "local" for Ray actors on this machine, or the address of a
+    Ray cluster, `host:port`.
+    """
+
+    workers: int = 1
+    ray: str = ""
 
 
 @dataclass(frozen=True)
 class EvaluationSettings:
-    """How the finished subject is scored."""
+    """How the finished subject is scored; `duration_s` 0 is each task's own."""
 
-    seeds: int = 10
-    duration_s: float = 10.0
+    episodes: int = 25
+    stock_episodes: int = 3
+    duration_s: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -42,23 +52,33 @@ class Settings:
 
     name: str
     network: NetworkConfig = field(default_factory=NetworkConfig)
+    herd: HerdSettings = field(default_factory=HerdSettings)
+    fleet: FleetSettings = field(default_factory=FleetSettings)
     gait: GaitSettings = field(default_factory=GaitSettings)
     steering: SteeringSettings = field(default_factory=SteeringSettings)
-    expert: Guidance = field(default_factory=Guidance)
+    spinning: SpinningSettings = field(default_factory=SpinningSettings)
+    righting: RightingSettings = field(default_factory=RightingSettings)
+    climbing: ClimbingSettings = field(default_factory=ClimbingSettings)
+    tapping: TappingSettings = field(default_factory=TappingSettings)
     vision: VisionSettings = field(default_factory=VisionSettings)
     imitation: ImitationSettings = field(default_factory=ImitationSettings)
-    flock: FlockSettings = field(default_factory=FlockSettings)
+    reinforcement: Reinforcement = field(default_factory=Reinforcement)
     evaluation: EvaluationSettings = field(default_factory=EvaluationSettings)
 
 
 _SECTIONS: dict[str, type] = {
     "network": NetworkConfig,
+    "herd": HerdSettings,
+    "fleet": FleetSettings,
     "gait": GaitSettings,
     "steering": SteeringSettings,
-    "expert": Guidance,
+    "spinning": SpinningSettings,
+    "righting": RightingSettings,
+    "climbing": ClimbingSettings,
+    "tapping": TappingSettings,
     "vision": VisionSettings,
     "imitation": ImitationSettings,
-    "flock": FlockSettings,
+    "reinforcement": Reinforcement,
     "evaluation": EvaluationSettings,
 }
 
@@ -87,8 +107,10 @@ def read(path: Path) -> Settings:
     settings = Settings(name=name, **sections)
     if settings.gait.style not in ("trot", "bound"):
         raise SubjectError(f"{path}: gait.style is 'trot' or 'bound', not {settings.gait.style!r}")
-    if settings.flock.animals < 1:
-        raise SubjectError(f"{path}: flock.animals is at least 1, not {settings.flock.animals}")
+    if not settings.herd.tasks:
+        raise SubjectError(f"{path}: [herd] has no animals; give at least one task some")
+    if settings.fleet.workers < 1:
+        raise SubjectError(f"{path}: fleet.workers is at least 1, not {settings.fleet.workers}")
     return settings
 
 

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import platform
-from collections.abc import Callable, Sequence
+import shutil
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 
@@ -11,20 +14,26 @@ import numpy as np
 import torch
 
 from agent.errors import SubjectError
-from agent.network import Network
+from agent.network import Network, NetworkConfig
 from agent.subject import Subject, load, save
-from agent.training import evaluation, gait, imitation, steering, vision
+from agent.training import checkpoint, course, evaluation, imitation, reinforcement, vision
+from agent.training.course import Writer
 from agent.training.evaluation import card
-from agent.training.evaluation.actors import CorridorTeacher
-from agent.training.expert import Expert
-from agent.training.flock import Flock
+from agent.training.experts.skills import SKILLS, Skills
+from agent.training.fleet import Fleet
+from agent.training.herd import Herd, HerdSettings
+from agent.training.imitation import ImitationSettings
 from agent.training.progress import Progress, terminal_progress
-from agent.training.search import SearchState, write_arrays
+from agent.training.reinforcement import Reinforcement
+from agent.training.search import write_arrays
+from agent.training.segments import Segment
 from agent.training.settings import Settings, read
+from agent.training.skill_stages import SEARCHES, needed_skills
 from rig.arenas import senses
+from rig.arenas.names import TASKS
 
 Array = np.ndarray
-STAGES = ("gait", "steering", "vision", "imitation", "evaluate")
+STAGES = (*SEARCHES, "vision", "imitation", "reinforcement", "evaluate")
 
 
 def train(
@@ -43,8 +52,11 @@ def train(
         settings_path: TOML, as `subjects/runner.toml`.
         out: the subject's folder; `<name>` beside the settings file unless given.
         work: where checkpoints are; `runs/<name>` under the current folder unless given.
-        resume: go on from the checkpoints; otherwise those of the chosen stages are deleted first.
-        stages: some of `STAGES`, or all; a stage needs what those before it left in `work`.
+        resume: go on from the checkpoints; otherwise those of the chosen stages are deleted first. What
+            the work folder lacks is taken from the subject's own folder where that has it (its skills, and
+            its weights to go on from with reinforcement).
+        stages: some of `STAGES`, or all that the settings' tasks need; a stage needs what those before it
+            left in `work`.
         threads: threads for physics and learning.
         progress: called with the stage, the part of it that is done (0 to 1), and a line of text;
             progress bars with the time left unless given.
@@ -57,21 +69,34 @@ def train(
     """
     path = Path(settings_path)
     settings = read(path)
-    chosen = tuple(stages) if stages else STAGES
-    for stage in chosen:
+    for stage in stages or ():
         if stage not in STAGES:
             raise SubjectError(f"there is no stage {stage!r}; the stages are {', '.join(STAGES)}")
+    unneeded = set(SEARCHES) - set(needed_skills(settings.herd.tasks))
+    chosen = tuple(stages) if stages else tuple(s for s in STAGES if s not in unneeded)
     folder = Path(out) if out else path.parent / settings.name
     place = Path(work) if work else Path("runs") / settings.name
-    if not resume:
+    skills = place / "skills"
+    skills.mkdir(parents=True, exist_ok=True)
+    if resume:
+        _adopt_skills(folder / "skills", skills)
+    else:
         for stage in chosen:
-            for old in place.glob(f"{stage}*"):
-                old.unlink()
+            for old in [*place.glob(f"{stage}*"), *skills.glob(f"{stage}*")]:
+                shutil.rmtree(old) if old.is_dir() else old.unlink()
     torch.set_num_threads(threads)
     if progress is not None:
         return _run(settings, folder, place, chosen, threads, progress)
     with terminal_progress() as shown:
         return _run(settings, folder, place, chosen, threads, shown)
+
+
+def _adopt_skills(shipped: Path, skills: Path) -> None:
+    """Begin with the skills that came with the subject where none have been found here yet."""
+    for name in SKILLS:
+        there, here = shipped / f"{name}.npz", skills / f"{name}.npz"
+        if there.exists() and not here.exists() and not list(skills.glob(f"{name}-*")):
+            shutil.copyfile(there, here)
 
 
 def _run(
@@ -82,54 +107,33 @@ def _run(
     threads: int,
     progress: Progress,
 ) -> Path:
-    if "gait" in stages:
-        _gait(settings, work, threads, progress)
-    if "steering" in stages:
-        _steering(settings, work, threads, progress)
+    for stage in stages:
+        if stage in SEARCHES:
+            SEARCHES[stage](settings, Skills(work / "skills"), threads, partial(progress, stage))
     if "vision" in stages:
-        _vision(settings, work, threads, progress)
+        _vision(settings, work, progress)
     if "imitation" in stages:
-        _imitation(settings, work, folder, threads, progress)
+        _imitation(settings, work, folder, progress)
+    if "reinforcement" in stages and settings.reinforcement.segments:
+        _reinforcement(settings, work, folder, progress)
     if "evaluate" in stages:
         score(load(folder), settings, work, lambda done, text: progress("evaluate", done, text))
     return folder
 
 
-def _gait(settings: Settings, work: Path, threads: int, progress: Progress) -> None:
-    wanted = settings.gait
-    total = wanted.coarse_generations + wanted.stock_generations
-
-    def report(name: str, state: SearchState, speed: float, hz: float) -> None:
-        done = state.generation + (wanted.coarse_generations if name == "stock" else 0)
-        ran = f", {speed:.2f} m/s" if np.isfinite(speed) else ""
-        progress(
-            "gait", done / total, f"{name} physics: cost {state.best_cost:.2f}, {hz:.1f} Hz{ran}"
-        )
-
-    gait.find(wanted, work, threads, report)
+def _herd(settings: Settings, work: Path, stage: int) -> Callable[[int], Herd]:
+    """Makes the herd of a worker's number; every stage and every worker has random draws of its own."""
+    seed = settings.imitation.seed
+    return partial(
+        make_herd, settings.network, settings.herd, (work / "skills").resolve(), seed, stage
+    )
 
 
-def _steering(settings: Settings, work: Path, threads: int, progress: Progress) -> None:
-    wanted = settings.steering
-
-    def report(name: str, state: SearchState, yaw: Array, speed: Array) -> None:
-        progress(
-            "steering",
-            state.generation / wanted.generations,
-            f"{name} physics: cost {state.best_cost:.2f}, turns {np.round(yaw, 1).tolist()} rad/s "
-            f"at {np.round(speed, 2).tolist()} m/s",
-        )
-
-    found = gait.load(_needed(work / "gait.npz", "gait"))
-    steering.find(found, wanted, work, threads, report)
-
-
-def _expert(settings: Settings, work: Path) -> Expert:
-    return Expert(steering.load(_needed(work / "steering.npz", "steering")), settings.expert)
-
-
-def _flock(settings: Settings, threads: int, seed: int) -> Flock:
-    return Flock(settings.flock.animals, threads, settings.flock.soft_every, seed)
+def make_herd(
+    network: NetworkConfig, herd: HerdSettings, skills: Path, seed: int, stage: int, worker: int
+) -> Herd:
+    """A worker's herd; importable, because Ray makes it in another process."""
+    return Herd(network, herd, skills, 10_000 * seed + 100 * stage + worker)
 
 
 def _network(settings: Settings) -> Network:
@@ -137,79 +141,127 @@ def _network(settings: Settings) -> Network:
     return Network(settings.network)
 
 
-def _vision(settings: Settings, work: Path, threads: int, progress: Progress) -> None:
+def _vision(settings: Settings, work: Path, progress: Progress) -> None:
     path = work / "vision.npz"
     if path.exists():
         return
     network, wanted = _network(settings), settings.vision
+    herd = _herd(settings, work, 0)(0)
+    parts = []
+    step = max(1, wanted.ticks // 20)
+    for tick in range(0, wanted.ticks, step):
+        parts.append(herd.look(min(step, wanted.ticks - tick), wanted.every))
+        progress("vision", 0.7 * min(1.0, (tick + step) / wanted.ticks), "looking")
+    herd.close()
+    pictures, cues = (np.concatenate(rows) for rows in zip(*parts, strict=True))
+
+    def report(done: float, errs: Mapping[str, float]) -> None:
+        told = ", ".join(f"{name} {value:.2f}" for name, value in errs.items())
+        progress("vision", 0.7 + 0.3 * done, f"errs by {told}")
+
     rng = np.random.default_rng(settings.imitation.seed)
-    flock = _flock(settings, threads, settings.imitation.seed)
-    views = vision.collect(
-        flock,
-        _expert(settings, work),
-        wanted,
-        rng,
-        lambda done: progress("vision", done / 2, "looking"),
-    )
-    vision.teach(
-        network.vision,
-        views,
-        wanted,
-        rng,
-        lambda done, rad, m: progress(
-            "vision", 0.5 + done / 2, f"errs by {rad:.3f} rad in heading, {m:.3f} m in offset"
-        ),
-    )
+    vision.teach(network.vision, pictures, cues, wanted, rng, report)
     write_arrays(path, **{k: v.numpy() for k, v in network.vision.state_dict().items()})
 
 
-def _imitation(
-    settings: Settings, work: Path, folder: Path, threads: int, progress: Progress
-) -> None:
+@contextmanager
+def _fleet(
+    settings: Settings, work: Path, stage: str, progress: Progress
+) -> Iterator[tuple[Fleet[Segment], Writer]]:
+    """The workers of a stage, and its TensorBoard log in `work/log`."""
+    # importing it takes seconds, and not every stage writes
+    from torch.utils.tensorboard import SummaryWriter
+
+    wanted = settings.fleet
+    make = _herd(settings, work, STAGES.index(stage))
+    writer = SummaryWriter(str(work / "log"))
+    try:
+        with Fleet(
+            make, wanted.workers, wanted.ray or None, lambda text: progress(stage, 0.0, text)
+        ) as fleet:
+            yield fleet, writer
+    finally:
+        writer.close()
+
+
+def _imitation(settings: Settings, work: Path, folder: Path, progress: Progress) -> None:
+    wanted, path = settings.imitation, work / "imitation.safetensors"
     network = _network(settings)
-    with np.load(_needed(work / "vision.npz", "vision"), allow_pickle=False) as eyes:
+    with np.load(needed(work / "vision.npz", "vision"), allow_pickle=False) as eyes:
         network.vision.load_state_dict({key: torch.from_numpy(eyes[key]) for key in eyes.files})
 
     def report(now: imitation.Report) -> None:
+        tasks = ", ".join(
+            f"{task} {now.reward[task]:.3f} (errs {now.miss[task]:.3f})" for task in now.miss
+        )
         progress(
             "imitation",
             now.done,
-            f"policy {now.policy_loss:.4f}, value {now.value_loss:.4f}, alone "
-            f"{now.speed_m_s:.2f} m/s, {now.falls_per_min:.1f} falls/min, {now.ticks_per_s:.0f} ticks/s",
+            f"policy {now.policy_loss:.4f}, value {now.value_loss:.4f}, reward a tick: {tasks}; "
+            f"{now.ticks_per_s:.0f} ticks/s",
         )
 
-    imitation.train(
-        network,
-        _flock(settings, threads, settings.imitation.seed + 100),
-        _expert(settings, work),
-        settings.imitation,
-        work / "imitation.safetensors",
-        report,
-    )
-    write_subject(network, settings, folder)
+    if checkpoint.done(path) < wanted.segments:
+        with _fleet(settings, work, "imitation", progress) as (fleet, writer):
+            imitation.train(network, fleet, wanted, path, report, writer, settings.vision)
+    else:
+        checkpoint.restore(path, network)
+    write_subject(network, settings, work, folder, {"imitation_ticks": _ticks(settings, wanted)})
 
 
-def write_subject(network: Network, settings: Settings, folder: Path) -> None:
-    """Write the subject's folder from a trained network."""
-    wanted = settings.imitation
-    lived = wanted.segments * wanted.segment_ticks * settings.flock.animals
+def _ticks(settings: Settings, wanted: ImitationSettings | Reinforcement) -> int:
+    """Ticks lived in a stage by all animals together."""
+    return wanted.segments * wanted.segment_ticks * len(settings.herd.tasks)
+
+
+def _reinforcement(settings: Settings, work: Path, folder: Path, progress: Progress) -> None:
+    """Go on from what imitation left in `work`."""
+    wanted, path = settings.reinforcement, work / "reinforcement.safetensors"
+    network = _network(settings)
+    checkpoint.restore(needed(work / "imitation.safetensors", "imitation"), network)
+
+    def report(now: course.Report) -> None:
+        tasks = ", ".join(f"{task} {value:.3f}" for task, value in now.reward.items())
+        progress(
+            "reinforcement", now.done, f"reward a tick: {tasks}; {now.ticks_per_s:.0f} ticks/s"
+        )
+
+    with _fleet(settings, work, "reinforcement", progress) as (fleet, writer):
+        reinforcement.train(network, fleet, wanted, path, TASKS, report, writer)
+    lived = {
+        "imitation_ticks": _ticks(settings, settings.imitation),
+        "reinforcement_ticks": _ticks(settings, wanted),
+    }
+    write_subject(network, settings, work, folder, lived)
+
+
+def write_subject(
+    network: Network, settings: Settings, work: Path, folder: Path, lived: Mapping[str, int]
+) -> None:
+    """Write the subject's folder from a trained network, with the skills of its experts."""
+    names = needed_skills(settings.herd.tasks)
     save(
         network,
         folder,
         settings.name,
         senses.PROPRIOCEPTION,
         training={
-            "method": "gait and steering by CMA-ES, phase-locked expert, DAgger",
-            "task": "corridor",
-            "animal_ticks": lived,
-            "discount": wanted.discount,
-            "value_unit": "(1 - discount) * discounted reward",
+            "method": "skills by CMA-ES, experts from them, eyes taught first, DAgger"
+            + (", V-MPO" if "reinforcement_ticks" in lived else ""),
+            "tasks": list(dict.fromkeys(settings.herd.tasks)),
+            "seed": settings.imitation.seed,
+            **lived,
+            "discount": settings.imitation.discount,
+            "value_unit": "(1 - discount) * discounted scaled reward",
         },
         versions={
             "python": platform.python_version(),
             **{name: version(name) for name in ("mujoco", "dm_control", "torch", "numpy")},
         },
     )
+    (folder / "skills").mkdir(parents=True, exist_ok=True)
+    for name in names:
+        shutil.copyfile(work / "skills" / f"{name}.npz", folder / "skills" / f"{name}.npz")
 
 
 def score(
@@ -218,24 +270,23 @@ def score(
     work: Path,
     progress: Callable[[float, str], None],
 ) -> list[evaluation.Score]:
-    """Score the subject beside its expert, and write the table into its folder."""
+    """Score the subject beside its experts, and write the table into its folder."""
     tasks, wanted = evaluation.tasks_of(subject.training), settings.evaluation
-    teacher = CorridorTeacher(_needed(work / "steering.npz", "steering"), settings.expert)
     conditions, notes = evaluation.plan(
         subject,
         tasks,
-        wanted.seeds,
-        wanted.seeds,
-        None,
-        wanted.duration_s,
-        {"corridor": teacher},
+        wanted.episodes,
+        wanted.stock_episodes,
+        work / "skills",
+        wanted.duration_s or None,
     )
     scores = evaluation.run(conditions, work / "scores", report=progress)
     card.write(subject, tasks, scores, notes)
     return scores
 
 
-def _needed(path: Path, stage: str) -> Path:
+def needed(path: Path, stage: str) -> Path:
+    """A file that an earlier stage left. Raises `SubjectError` where it did not."""
     if not path.exists():
         raise SubjectError(f"{path} is missing: train the stage '{stage}' first")
     return path

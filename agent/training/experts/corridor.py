@@ -29,10 +29,15 @@ class CorridorExpert:
 
     def cues(self) -> Mapping[str, float]:
         """See `TaskExpert`."""
-        return {"corridor_heading": self._body.heading_rad(), "corridor_offset": self._body.place_m()[1]}
+        return {
+            "corridor_heading": self._body.heading_rad(),
+            "corridor_offset": self._body.place_m()[1],
+        }
 
 
-def run_along(locomotion: Any, body: BodyReader, speed: float, heading_rad: float | None = None) -> Array:
+def run_along(
+    locomotion: Any, body: BodyReader, speed: float, heading_rad: float | None = None
+) -> Array:
     """Action (actuators,) that runs along a direction, or along the x axis and towards y = 0.
 
     A standing animal begins at half speed: from a standstill the full gait makes it stumble.

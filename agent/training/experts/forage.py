@@ -60,9 +60,7 @@ class ForageExpert:
         self._turning = 0.0
         targets = list(itertools.chain(*self._task._active_targets))
         physics = environment.physics
-        self._orbs = [
-            (target, np.array(physics.bind(target.geom).xpos)) for target in targets
-        ]
+        self._orbs = [(target, np.array(physics.bind(target.geom).xpos)) for target in targets]
 
     def _view(self) -> tuple[Array, float]:
         """Where the eyes are (2,) and where they look."""
@@ -111,7 +109,9 @@ class ForageExpert:
             return self._spinning.act(body.activation()[None], one, np.array([yaw]))[0]
         going = float(np.clip(body.forward_speed_m_s() / 0.5, 0, 1))
         speed = min(speed, 0.5 + 0.5 * going)
-        action = self._locomotion.act(body.activation()[None], np.array([speed]), np.array([yaw]))[0]
+        action = self._locomotion.act(body.activation()[None], np.array([speed]), np.array([yaw]))[
+            0
+        ]
         if self._aim is not None and self._near(self._aim.place):
             for joint, lift in LIFT.items():
                 action[body.actuators[joint]] += lift

@@ -1,4 +1,4 @@
-"""What of a maze an animal could see from where it is: free distances and lines of sight over the floor plan."""
+"""What of a maze an animal could see from where it is: free distances and lines of sight."""
 
 from __future__ import annotations
 

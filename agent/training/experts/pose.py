@@ -48,7 +48,7 @@ class BodyReader:
         return float(self.matrix()[2, 2])
 
     def forward_speed_m_s(self) -> float:
-        """Speed of the centre of mass along the heading; needs `mj_subtreeVel`, which the task's step does."""
+        """Speed of the centre of mass along the heading."""
         velocity = self.data.subtree_linvel[self.torso]
         heading = self.heading_rad()
         return float(velocity[0] * np.cos(heading) + velocity[1] * np.sin(heading))

@@ -10,12 +10,16 @@ from agent.training import steering
 from agent.training.experts.locomotion import Locomotion
 from agent.training.spinning import SPEED
 
+SKILLS = ("gait", "steering", "spinning", "righting", "climbing", "tapping", "leaping")
+"""Their names, in the order in which they are searched: each builds on those before it."""
+
 
 @dataclass(frozen=True)
 class Skills:
     """The folder of skills; each is read when an expert asks for it.
 
-    Files: `steering.npz` (the gait and how to turn), `spinning.npz`, `righting.npz`, `tapping.npz`, `leaping.npz`.
+    Files: `<name>.npz` for the names in `SKILLS`; `gait` is what the search for it found, `steering` the same
+    gait with what turns it.
     """
 
     folder: Path

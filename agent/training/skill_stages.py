@@ -1,0 +1,120 @@
+"""The searches for the experts' skills, as stages of training: what each needs, runs and reports."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+
+import numpy as np
+
+from agent.training import climbing, gait, righting, spinning, steering, tapping
+from agent.training.experts.skills import SKILLS, Skills
+from agent.training.search import SearchState, load_state
+from agent.training.settings import Settings
+
+Array = np.ndarray
+Told = Callable[[float, str], None]
+"""Gets the part done (0 to 1) and a line of text."""
+
+_NEEDS = {
+    "corridor": ("gait", "steering"),
+    "gaps": ("gait", "steering", "leaping"),
+    "forage": ("gait", "steering", "spinning"),
+    "escape": ("gait", "steering", "righting", "climbing"),
+    "two_tap": ("gait", "steering", "spinning", "tapping"),
+}
+
+
+def needed_skills(tasks: Iterable[str]) -> tuple[str, ...]:
+    """The skills that the experts of these tasks are made of, in order."""
+    wanted = {skill for task in tasks for skill in _NEEDS[task]}
+    return tuple(skill for skill in SKILLS if skill in wanted)
+
+
+def _gait(settings: Settings, skills: Skills, threads: int, told: Told) -> None:
+    wanted = settings.gait
+    total = wanted.coarse_generations + wanted.stock_generations
+
+    def report(name: str, state: SearchState, speed: float, hz: float) -> None:
+        done = state.generation + (wanted.coarse_generations if name == "stock" else 0)
+        ran = f", {speed:.2f} m/s" if np.isfinite(speed) else ""
+        told(done / total, f"{name} physics: cost {state.best_cost:.2f}, {hz:.1f} Hz{ran}")
+
+    gait.find(wanted, skills.folder, threads, report)
+
+
+def _steering(settings: Settings, skills: Skills, threads: int, told: Told) -> None:
+    wanted = settings.steering
+
+    def report(name: str, state: SearchState, yaw: Array, speed: Array) -> None:
+        told(
+            state.generation / wanted.generations,
+            f"{name} physics: cost {state.best_cost:.2f}, turns {np.round(yaw, 1).tolist()} rad/s "
+            f"at {np.round(speed, 2).tolist()} m/s",
+        )
+
+    steering.find(gait.load(skills.path("gait")), wanted, skills.folder, threads, report)
+
+
+def _spinning(settings: Settings, skills: Skills, threads: int, told: Told) -> None:
+    wanted = settings.spinning
+
+    def report(state: SearchState, yaw: float, travel: float) -> None:
+        told(
+            state.generation / wanted.generations,
+            f"cost {state.best_cost:.2f}, turns {yaw:.1f} rad/s, travels {travel:.2f} m/s",
+        )
+
+    base = steering.load(skills.path("steering"))
+    spinning.find(base, wanted, skills.folder, threads, report)
+
+
+def _two_physics(
+    state: SearchState, name: str, coarse: int, stock: int, text: str, told: Told
+) -> None:
+    done = state.generation + (coarse if name == "stock" else 0)
+    told(done / max(1, coarse + stock), f"{name} physics: cost {state.best_cost:.2f}{text}")
+
+
+def _righting(settings: Settings, skills: Skills, threads: int, told: Told) -> None:
+    wanted = settings.righting
+
+    def report(name: str, state: SearchState, stands: float) -> None:
+        up = f", {stands:.0%} stand" if np.isfinite(stands) else ""
+        _two_physics(state, name, wanted.coarse_generations, wanted.stock_generations, up, told)
+
+    stand = steering.load(skills.path("steering")).table.mean(0)
+    righting.find(wanted, stand, skills.folder, threads, report)
+
+
+def _climbing(settings: Settings, skills: Skills, threads: int, told: Told) -> None:
+    wanted = settings.climbing
+
+    def report(name: str, state: SearchState, gained_m: float, falls: float) -> None:
+        out = f", {gained_m:.2f} m out, {falls:.0%} fall" if np.isfinite(gained_m) else ""
+        _two_physics(state, name, wanted.coarse_generations, wanted.stock_generations, out, told)
+
+    flat = steering.load(skills.path("steering"))
+    searched = load_state(skills.path("gait-stock"))
+    assert searched is not None
+    climbing.find(wanted, flat, searched.mean, skills.folder, threads, report)
+
+
+def _tapping(settings: Settings, skills: Skills, threads: int, told: Told) -> None:
+    wanted = settings.tapping
+
+    def report(name: str, state: SearchState, outcome: tapping.Outcome) -> None:
+        text = f", {outcome.success.mean():.0%} tap twice"
+        _two_physics(state, name, wanted.coarse_generations, wanted.stock_generations, text, told)
+
+    tapping.find(steering.load(skills.path("steering")), wanted, skills.folder, threads, report)
+
+
+SEARCHES: dict[str, Callable[[Settings, Skills, int, Told], None]] = {
+    "gait": _gait,
+    "steering": _steering,
+    "spinning": _spinning,
+    "righting": _righting,
+    "climbing": _climbing,
+    "tapping": _tapping,
+}
+"""Searches for the skills, by stage."""
