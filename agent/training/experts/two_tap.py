@@ -32,8 +32,8 @@ NEARER_M, TOO_FAR_M, TOO_NEAR_M = 0.008, 0.012, 0.032
 STANDING_TICKS = 6
 SPIN_SPEED, SPIN_FAST = 0.4, 0.6
 """Commands of speed that turn it on the spot at 3.2 and 4.6 rad/s."""
-LOOK_ROUND_TICKS, WALK_ON_TICKS = 105, 60
-"""A turn and a third, so that looking in vain leads round a triangle and not away."""
+LOOK_ROUND_TICKS, WALK_ON_TICKS, LONGEST_WALK = 105, 50, 3
+"""It looks round for a turn and a third and walks on, each time longer, at most `LONGEST_WALK` times."""
 TAP_TICKS = tapping.AGAIN_KNOTS[-1]
 LANDING_TICKS = 8
 
@@ -143,7 +143,11 @@ class TwoTapExpert:
         """Turn to the left; after a whole turn go on a little, and turn again."""
         if self._mode != "find":
             self._enter("find")
-        if self._ticks % (LOOK_ROUND_TICKS + WALK_ON_TICKS) < LOOK_ROUND_TICKS:
+        left, walk = self._ticks, WALK_ON_TICKS
+        while left > LOOK_ROUND_TICKS + walk:
+            left -= LOOK_ROUND_TICKS + walk
+            walk = min(walk + WALK_ON_TICKS, LONGEST_WALK * WALK_ON_TICKS)
+        if left <= LOOK_ROUND_TICKS:
             return self._spin(1.0, SPIN_FAST)
         return self._go(0.8, 0.0)
 
