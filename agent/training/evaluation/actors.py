@@ -13,7 +13,6 @@ import numpy as np
 
 from agent.errors import SubjectError
 from agent.subject import Step, Subject, load
-from agent.training import steering
 from agent.training.experts import Skills, TaskExpert, expert_for
 from agent.training.experts.pose import BodyReader
 
@@ -143,40 +142,6 @@ class _ExpertActor:
 
     def act(self, observation: Mapping[str, Array]) -> Array:
         return self._expert.act()
-
-
-@dataclass(frozen=True)
-class CorridorTeacher:
-    """The expert of the plain corridor as the training of `runner` uses it."""
-
-    steering: Path
-    guidance: Any
-
-    def make(self) -> Actor:
-        """See `Source`."""
-        from agent.training.expert import Expert
-
-        return _CorridorActor(Expert(steering.load(self.steering), self.guidance))
-
-    def identity(self) -> str:
-        """See `Source`."""
-        code = [_AGENT / "training" / f"{name}.py" for name in ("expert", "gait", "steering")]
-        return digest([*code, self.steering], repr(self.guidance))
-
-
-class _CorridorActor:
-    def __init__(self, expert: Any) -> None:
-        self._expert = expert
-
-    def begin(self, environment: Any, seed: int) -> None:
-        self._model, self._data = environment.physics.model.ptr, environment.physics.data.ptr
-        self._torso = self._model.body("walker/torso").id
-
-    def act(self, observation: Mapping[str, Array]) -> Array:
-        from agent.training.flock import poses_of
-
-        where = poses_of([self._data], self._torso)
-        return self._expert.act(observation["walker/actuator_activation"][None], where)[0]
 
 
 @dataclass(frozen=True)

@@ -79,7 +79,6 @@ def plan(
     stock_episodes: int,
     skills: Path | None,
     duration_s: float | None = None,
-    teachers: Mapping[str, Source] | None = None,
 ) -> tuple[list[Condition], list[str]]:
     """All conditions of a subject's score table, and a sentence for each that cannot be measured.
 
@@ -90,7 +89,6 @@ def plan(
         stock_episodes: under stock rendering, which takes several times as long; 0 leaves it out.
         skills: folder of the skills that experts and random walk are made of; None leaves both out.
         duration_s: of every episode, instead of each task's own.
-        teachers: experts to use instead of those made of `skills`, by task.
     """
     conditions, notes = [], []
     for task in tasks:
@@ -103,7 +101,7 @@ def plan(
                     conditions.append(
                         Condition(task, "student", student, quality, sampled, count, lasts)
                     )
-    beside, missing = expert_conditions(tasks, episodes, skills, duration_s, teachers)
+    beside, missing = expert_conditions(tasks, episodes, skills, duration_s)
     notes += missing
     order = {task: index for index, task in enumerate(tasks)}
     return sorted([*conditions, *beside], key=lambda one: order[one.task]), notes
@@ -114,7 +112,6 @@ def expert_conditions(
     episodes: int,
     skills: Path | None,
     duration_s: float | None = None,
-    teachers: Mapping[str, Source] | None = None,
 ) -> tuple[list[Condition], list[str]]:
     """Experts, random walk (in the maze) and random actions; arguments and result as of `plan`."""
     conditions: list[Condition] = []
@@ -130,9 +127,7 @@ def expert_conditions(
         conditions.append(Condition(task, actor, source, None, sampled, episodes, lasts))
 
     for task in tasks:
-        if teachers and task in teachers:
-            add(task, "expert", teachers[task], False)
-        elif skills is not None:
+        if skills is not None:
             add(task, "expert", Teacher(task, skills), False)
         else:
             notes.append(f"{task}: no expert beside the student: it has no folder of skills")
