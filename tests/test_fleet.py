@@ -9,7 +9,7 @@ import socket
 import subprocess
 import sys
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 
 import numpy as np
@@ -30,6 +30,7 @@ class Told:
     total: float
     ticks: int
     own_spread: bool
+    big: np.ndarray = field(compare=False)
 
 
 class Counting:
@@ -48,7 +49,8 @@ class Counting:
             self.weights = {name: np.array(value) for name, value in weights.items()}
         time.sleep(0.02)
         total = sum(float(value.sum()) for value in self.weights.values())
-        return Told(self.index, os.getpid(), version, total, ticks, own_spread)
+        big = np.full(100_000, total)
+        return Told(self.index, os.getpid(), version, total, ticks, own_spread, big)
 
 
 def weights(value: float) -> dict[str, np.ndarray]:
@@ -100,7 +102,9 @@ def test_one_worker_lives_here_with_the_newest_weights():
             fleet.publish(weights(value))
             for _ in range(2):
                 arrival = fleet.next(Order(ticks=7, own_spread=True))
-                assert arrival.lived == Told(0, os.getpid(), version, 20 * value, 7, True)
+                assert arrival.lived == Told(
+                    0, os.getpid(), version, 20 * value, 7, True, np.zeros(0)
+                )
                 assert (arrival.worker, arrival.age) == (0, 0)
 
 
@@ -113,6 +117,9 @@ def test_two_processes_on_a_cluster_started_here(capfd):
         seen = [fleet.next(Order(ticks=5)) for _ in range(10)]
         assert {arrival.lived.process for arrival in seen} == set(processes)
         assert {arrival.lived.total for arrival in seen} == {20.0}
+        # what is kept does not hold Ray's shared memory, which would fill
+        assert all(arrival.lived.big.flags.owndata for arrival in seen)
+        assert seen[0].lived.big[-1] == 20.0
 
         # new weights: what was ordered before comes first, with the weights of then, and says so
         fleet.publish(weights(2.0))
@@ -181,6 +188,23 @@ def test_an_address_where_something_else_listens_is_told(monkeypatch):
         address = f"127.0.0.1:{listener.getsockname()[1]}"
         with pytest.raises(SubjectError, match="does not answer as a Ray cluster"):
             Fleet(Counting, 2, address)
+
+
+def test_a_cluster_that_does_not_come_up_is_tried_again_and_then_told(monkeypatch):
+    import ray  # not before the fleet has said how quiet it is
+
+    tried = []
+
+    def init(**how):
+        tried.append(how)
+        raise Exception("The current node timed out during startup.\nand so on")
+
+    monkeypatch.setattr(ray, "init", init)
+    with pytest.raises(SubjectError, match=r"local cannot be used: .* timed out during startup\.$"):
+        Fleet(Counting, 2, "local")
+    assert len(tried) == fleet_module.STARTS
+    assert not tried[0]["include_dashboard"]
+    assert os.environ["RAY_USAGE_STATS_ENABLED"] == "0"
 
 
 @pytest.mark.parametrize("address", ["", "somewhere", "ray://10.0.0.1:1", "a b:1", "h:99999999"])

@@ -13,6 +13,7 @@ that dies is replaced. Weights travel as NumPy arrays by name.
 
 from __future__ import annotations
 
+import copy
 import os
 import re
 import socket
@@ -40,6 +41,8 @@ ANSWER_S = 3.0
 """How long a Ray address may take to accept a connection,"""
 HEALTH_S = 7.0
 """and then to say that it is a Ray cluster and well."""
+STARTS = 2
+"""How often it is tried to connect to a cluster, or to start one."""
 DEATHS = 3
 """A worker that fails this often without living a segment in between ends the training."""
 _QUIET = {
@@ -171,7 +174,8 @@ class Fleet(Generic[Lived]):
             done, _ = self._ray.wait(list(self._orders), num_returns=1)
             sent = self._orders.pop(done[0])
             try:
-                lived = self._ray.get(done[0])
+                # a copy: what Ray gives are views into its shared memory, which a replay would fill
+                lived = copy.deepcopy(self._ray.get(done[0]))
             except self._ray.exceptions.RayError as error:
                 self._replace(sent.worker, error)
                 continue
@@ -186,7 +190,10 @@ class Fleet(Generic[Lived]):
         return list(self._ray.get(asked))
 
     def close(self) -> None:
-        """End the actors, and the cluster if it was started here."""
+        """End the actors, and the cluster if it was started here; a worker here is closed if it can be."""
+        close = getattr(self._here, "close", None)
+        if close is not None:
+            close()
         if self._ray is None or not self._ray.is_initialized():
             return
         for actor in self._actors.values():
@@ -271,23 +278,25 @@ def _connect(address: str, workers: int) -> tuple[Any, bool]:
 
     if ray.is_initialized():
         return ray, False
-    quiet: dict[str, Any] = {"log_to_driver": False, "logging_level": "ERROR"}
-    try:
-        if address == "local":
-            ray.init(
-                address="local",
-                num_cpus=workers,
-                num_gpus=0,
-                include_dashboard=False,
-                object_store_memory=OBJECT_STORE_BYTES,
-                **quiet,
-            )
-        else:
-            ray.init(address=address, **quiet)
-    except (OSError, RuntimeError, ValueError) as error:
-        raise SubjectError(
-            f"the Ray cluster {address} cannot be used: {_in_a_sentence(error)}"
-        ) from None
+    how: dict[str, Any] = {"address": address, "log_to_driver": False, "logging_level": "ERROR"}
+    if address == "local":
+        how |= {
+            "num_cpus": workers,
+            "num_gpus": 0,
+            "include_dashboard": False,
+            "object_store_memory": OBJECT_STORE_BYTES,
+        }
+    for attempt in range(1, STARTS + 1):
+        try:
+            ray.init(**how)
+            break
+        except Exception as error:
+            # Ray raises bare exceptions, among others where a busy machine takes 30 s to start it
+            ray.shutdown()
+            if attempt == STARTS:
+                raise SubjectError(
+                    f"the Ray cluster {address} cannot be used: {_in_a_sentence(error)}"
+                ) from None
     if address != "local":
         there = ray.cluster_resources().get("CPU", 0)
         if there < workers:

@@ -72,22 +72,22 @@ class Reinforcement:
     warm_ticks: int = 4
     replay_segments: int = 6
     first_segments: int = 3
-    updates: int = 4
+    updates: int = 3
     sequences: int = 64
     critic_part: float = 0.05
-    target_every: int = 8
-    learning_rate: float = 1e-4
-    last_learning_rate: float = 2e-5
+    target_every: int = 12
+    learning_rate: float = 3e-5
+    last_learning_rate: float = 1e-5
     multiplier_rate: float = 1e-2
     discount: float = 0.97
     trace: float = 0.95
     best_part: float = 0.5
     bound_eta: float = 0.1
-    bound_mean: float = 0.01
+    bound_mean: float = 0.002
     bound_std: float = 1e-4
     value_weight: float = 0.5
-    kickstart: float = 0.02
-    kickstart_until: float = 0.5
+    kickstart: float = 0.1
+    kickstart_until: float = 0.8
     least_std: float = 0.05
     most_std: float = 0.12
     eyes_open: bool = False
@@ -296,7 +296,7 @@ def train(
     """
     torch.manual_seed(settings.seed)
     learner = Learner(network, len(tasks), settings)
-    done = checkpoint.load(path, learner, learner.optimiser)  # type: ignore[arg-type]
+    done = checkpoint.load(path, learner, learner.optimiser)
     rng = np.random.default_rng([settings.seed, done])
     experience = Experience(settings.replay_segments, settings.warm_ticks)
     order = Order(settings.segment_ticks, own_spread=True, keep_pictures=settings.eyes_open)
@@ -317,7 +317,7 @@ def train(
                     fleet.publish(learner.weights())
         last, now = index + 1 == settings.segments, time.monotonic()
         if last or now - saved > CHECKPOINT_EVERY_S:
-            checkpoint.save(path, learner, learner.optimiser, index + 1)  # type: ignore[arg-type]
+            checkpoint.save(path, learner, learner.optimiser, index + 1)
             saved = now
         if last or now - told > LOG_EVERY_S:
             summary = course.report((index + 1) / settings.segments)
