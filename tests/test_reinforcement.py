@@ -261,7 +261,7 @@ def test_kickstarting_pulls_to_the_label_and_ends():
     # with nothing to earn, the policy moves to the label while there is a weight, and not after
     quiet = replace(lived(), reward=np.zeros((8, 6), np.float32))
     for part, expected in ((0.0, True), (0.6, False)):
-        some = learner(kickstart=5.0, critic_part=0.0, value_weight=0.0)
+        some = learner(kickstart=5.0, kickstart_until=0.5, critic_part=0.0, value_weight=0.0)
         figures = [some.update(drawn(quiet), part) for _ in range(60)]
         fell = figures[-1]["loss/kickstart"] < 0.5 * figures[0]["loss/kickstart"]
         assert fell == expected
