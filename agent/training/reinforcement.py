@@ -51,7 +51,8 @@ class Reinforcement:
         first_segments: so many are kept before learning begins.
         updates: updates of the network for each new segment.
         sequences: sequences in an update.
-        critic_part: part of the training in which at first only core and value learn.
+        critic_part: part of the training in which at first only the value's own layer learns: the policy reads
+            the core, and would be led astray by one that changes before it may follow.
         target_every: updates after which the policy to be improved, which also acts, is the newest.
         learning_rate, last_learning_rate: Adam's for the network, falling along a cosine.
         multiplier_rate: Adam's for temperatures and multipliers.
@@ -202,7 +203,7 @@ class Learner(nn.Module):
         if part >= settings.critic_part:
             loss = loss + policy.policy + policy.eta + policy.trust + weight * kickstart_loss
         self.optimiser.param_groups[0]["lr"] = settings.rate(part)
-        self._step(loss, core_only=part < settings.critic_part)
+        self._step(loss, value_only=part < settings.critic_part)
         self.updates += 1
         told = traced.target[lived.judged].var()
         return {
@@ -235,11 +236,11 @@ class Learner(nn.Module):
         flat = pictures.reshape(-1, *pictures.shape[2:]).permute(0, 3, 1, 2)
         return self.network.vision(flat.float() / 255 - 0.5).reshape(ticks, batch, -1)  # type: ignore[no-any-return]
 
-    def _step(self, loss: Tensor, core_only: bool) -> None:
+    def _step(self, loss: Tensor, value_only: bool) -> None:
         self.optimiser.zero_grad()
         loss.backward()
-        if core_only:
-            for one in self._rest:
+        if value_only:
+            for one in (*self._rest, *self.network.lstms[0].parameters()):
                 one.grad = None
         # the value's gradient would vanish beside the policy's if they were cut together
         norms = [
