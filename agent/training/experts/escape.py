@@ -1,4 +1,4 @@
-"""The expert of the bowl: get up, then run outwards, and get up again after every fall."""
+"""The expert of the bowl: get up, then follow the gentlest way out, and get up again after every fall."""
 
 from __future__ import annotations
 
@@ -7,27 +7,37 @@ from typing import Any
 
 import numpy as np
 
-from agent.training.experts.corridor import run_along
+from agent.training import climbing
+from agent.training.experts.locomotion import Locomotion
 from agent.training.experts.pose import BodyReader
 from agent.training.experts.righting import Righting
 from agent.training.experts.skills import Skills
+from agent.training.experts.terrain import WayOut
+from agent.training.spinning import SPEED, YAW_RAD_S
 
 Array = np.ndarray
 
 ANY_WAY_M = 1.0
 """Nearer to the centre than this the ground is about level: every direction leads out, and none is seen."""
+FIRST_M = 0.4
+"""So near to the centre it keeps its heading, whatever that is."""
+SPIN_RAD = 0.6
+"""Farther off its way than this it turns on the spot: on rough ground the running gait hardly turns."""
 
 
 class EscapeExpert:
-    """Rights itself, keeps its heading near the centre, and turns outwards where the slope shows the way."""
+    """Rights itself, keeps its heading near the centre, and then goes round what is steep."""
 
     def __init__(self, skills: Skills) -> None:
         self._righting = Righting(skills.path("righting"))
-        self._locomotion = skills.locomotion()
+        skill = climbing.load(skills.path("climbing"))
+        self._locomotion, self._lean = Locomotion(skill.steering), skill.lean
+        self._spinning = skills.spinning()
 
     def begin(self, environment: Any) -> None:
         """See `TaskExpert`."""
         self._body = BodyReader(environment)
+        self._way = WayOut(self._body.model)
         self._righting.begin()
 
     def act(self) -> Array:
@@ -35,21 +45,27 @@ class EscapeExpert:
         up = self._righting.act(self._body)
         if up is not None:
             return up
-        heading = self._out_rad() if self._distance_m() > ANY_WAY_M else self._body.heading_rad()
-        return run_along(self._locomotion, self._body, 1.0, heading)
+        body, error = self._body, self._bearing_rad() if self._distance_m() > FIRST_M else 0.0
+        activation = body.activation()[None]
+        if abs(error) > SPIN_RAD:
+            yaw = np.clip([3 * error], -YAW_RAD_S, YAW_RAD_S)
+            return self._spinning.act(activation, np.array([SPEED]), yaw)[0]
+        # as `run_along`: from a standstill the full gait makes it stumble
+        speed = 0.5 + 0.5 * np.clip([body.forward_speed_m_s() / 0.5], 0, 1)
+        action = self._locomotion.act(activation, speed, np.clip([3 * error], -1.6, 1.6))[0]
+        return np.clip(action + self._lean * body.matrix()[2, 0], -1, 1)
 
     def cues(self) -> Mapping[str, float]:
-        """See `TaskExpert`."""
+        """See `TaskExpert`: `out_bearing` is that of the way out."""
         distance = self._distance_m()
         if distance <= ANY_WAY_M or self._righting.busy:
             return {"out_distance": distance}
-        bearing = self._out_rad() - self._body.heading_rad()
-        bearing = float((bearing + np.pi) % (2 * np.pi) - np.pi)
-        return {"out_bearing": bearing, "out_distance": distance}
+        return {"out_bearing": self._bearing_rad(), "out_distance": distance}
 
     def _distance_m(self) -> float:
         return float(np.hypot(*self._body.place_m()[:2]))
 
-    def _out_rad(self) -> float:
+    def _bearing_rad(self) -> float:
         x, y = self._body.place_m()[:2]
-        return float(np.arctan2(y, x))
+        bearing = self._way.heading_rad(x, y) - self._body.heading_rad()
+        return float((bearing + np.pi) % (2 * np.pi) - np.pi)

@@ -23,9 +23,9 @@ RISEN = 0.9
 class Righting:
     """What to do while fallen, for one animal.
 
-    It remembers on which side the animal lay when the movement began, and how many ticks ago that was. To
-    read the progress off the muscles, as `Locomotion` does, was tried: where the movement holds a posture, it
-    came to a halt.
+    It remembers on which side the animal lay when the movement began, and how many ticks ago that was. The
+    progress is not read off the muscles, as `Locomotion` does it: where the movement holds a posture, its
+    successive ticks have like activations, which cannot tell one from the next.
 
     Args:
         path: `righting.npz`.
