@@ -411,6 +411,7 @@ MASSES = Reinforcement(
     first_segments=1,
     updates=4,
     sequences=192,
+    critic_part=0.0,
     target_every=4,
     learning_rate=3e-3,
     last_learning_rate=1e-4,

@@ -51,8 +51,8 @@ class Reinforcement:
         first_segments: so many are kept before learning begins.
         updates: updates of the network for each new segment.
         sequences: sequences in an update.
-        critic_part: part of the training in which at first only the value's own layer learns: the policy reads
-            the core, and would be led astray by one that changes before it may follow.
+        critic_part: part of the training in which at first only the value's own layer learns: the policy
+            reads the core, and would be led astray by one that changes before it may follow.
         target_every: updates after which the policy to be improved, which also acts, is the newest.
         learning_rate, last_learning_rate: Adam's for the network, falling along a cosine.
         multiplier_rate: Adam's for temperatures and multipliers.
