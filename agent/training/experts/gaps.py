@@ -8,6 +8,7 @@ from typing import Any
 import mujoco
 import numpy as np
 
+from agent.training import leaping
 from agent.training.experts.corridor import run_along
 from agent.training.experts.pose import BodyReader
 from agent.training.experts.skills import Skills
@@ -23,6 +24,7 @@ class GapsExpert:
 
     def __init__(self, skills: Skills) -> None:
         self._locomotion = skills.locomotion()
+        self._leap = leaping.load(skills.path("leaping"))
 
     def begin(self, environment: Any) -> None:
         """See `TaskExpert`."""
@@ -31,7 +33,13 @@ class GapsExpert:
 
     def act(self) -> Array:
         """See `TaskExpert`."""
-        return run_along(self._locomotion, self._body, 1.0)
+        gait = run_along(self._locomotion, self._body, 1.0)
+        x = float(self._body.place_m()[0])
+        # the gap that the animal is before or in, or has just left: leaps do not overlap
+        begun = np.flatnonzero(x - self._near >= self._leap.from_m)
+        if not len(begun):
+            return gait
+        return self._leap.act(gait[None], np.array([x - self._near[begun[-1]]]))[0]
 
     def cues(self) -> Mapping[str, float]:
         """See `TaskExpert`."""
@@ -46,7 +54,10 @@ class GapsExpert:
 
 
 def gaps_of(model: mujoco.MjModel, data: mujoco.MjData) -> tuple[Array, Array]:
-    """Where the gaps of a corridor begin and end, (n,) each, in m along the corridor, in order."""
+    """Where the gaps of a corridor begin and end, (n,) each, in m along the corridor, in order.
+
+    The arena's first "gap" has no width, and is left out.
+    """
     floors = [
         i
         for i in range(model.ngeom)
@@ -55,4 +66,6 @@ def gaps_of(model: mujoco.MjModel, data: mujoco.MjData) -> tuple[Array, Array]:
     begin = np.array([data.geom_xpos[i, 0] - model.geom_size[i, 0] for i in floors])
     end = np.array([data.geom_xpos[i, 0] + model.geom_size[i, 0] for i in floors])
     order = begin.argsort()
-    return end[order][:-1], begin[order][1:]
+    near, far = end[order][:-1], begin[order][1:]
+    wide = far - near > 0.001
+    return near[wide], far[wide]
