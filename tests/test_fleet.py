@@ -19,6 +19,8 @@ from agent.errors import SubjectError
 from agent.training import fleet as fleet_module
 from agent.training.fleet import AHEAD, Fleet, Order
 
+PROMISED_S = fleet_module.ANSWER_S + fleet_module.HEALTH_S
+
 
 @dataclass(frozen=True)
 class Told:
@@ -78,7 +80,9 @@ def cluster():
         command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
         env={**os.environ, "PYTHONPATH": here},
     )  # fmt: skip
-    limit = time.monotonic() + 40
+    patience = pytest.MonkeyPatch()
+    patience.setattr(fleet_module, "HEALTH_S", 40.0)  # the machine may be busy
+    limit = time.monotonic() + 90
     while True:
         try:
             fleet_module._probe(address)
@@ -89,6 +93,7 @@ def cluster():
                 raise
             time.sleep(0.5)
     yield address
+    patience.undo()
     head.terminate()
     try:
         head.wait(20)
@@ -180,7 +185,7 @@ def test_an_address_where_nothing_listens_is_told_at_once():
 
 
 def test_an_address_where_something_else_listens_is_told(monkeypatch):
-    assert fleet_module.ANSWER_S + fleet_module.HEALTH_S <= 10
+    assert PROMISED_S <= 10
     monkeypatch.setattr(fleet_module, "HEALTH_S", 3.0)
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
