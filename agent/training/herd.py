@@ -262,8 +262,8 @@ class Herd:
                     senses[t, k], pictures[t, k] = senses[t - 1, k], pictures[t - 1, k]
                 else:
                     senses[t, k], pictures[t, k] = animal.feel(), animal.see()
-                    labels[k] = animal.label()
-                    if t < ticks:
+                    if t < ticks:  # an expert is asked once a tick
+                        labels[k] = animal.label()
                         cues[t, k] = animal.cues()
             with torch.no_grad():
                 seen = self._network.vision(to_input(pictures[t]))

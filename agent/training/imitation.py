@@ -36,13 +36,16 @@ FIRST_SEGMENTS = 4
 class ImitationSettings:
     """Settings of imitation; `segments` is its length, the rest is explained where it is used.
 
-    When the part `look_again` is done, the eyes are taught once more, by `album_pictures` of what the network
+    The experts drive all animals at first, over `expert_segments` ever fewer, and then `expert_least` of them:
+    an animal that the network got stuck is freed now and then, and what an expert's life looks like is not
+    forgotten. When the part `look_again` is done, the eyes are taught once more, by `album_pictures` of what the network
     itself has seen, of which one tick in `album_every` is kept; 1 or more: never.
     """
 
     segments: int = 500
     segment_ticks: int = 32
     expert_segments: int = 10
+    expert_least: float = 0.2
     updates: int = 14
     sequences: int = 64
     newest: int = 12
@@ -165,7 +168,7 @@ def train(
             teach(network.vision, *album.all(), eyes, rng, lambda done, errs: None)
             replay.segments.clear()  # features of other eyes
             checkpoint.save(path, network, optimiser, index)
-        expert_part = max(0.0, 1 - index / max(1, settings.expert_segments))
+        expert_part = max(settings.expert_least, 1 - index / max(1, settings.expert_segments))
         fleet.publish({k: v.numpy().copy() for k, v in network.state_dict().items()})
         order = Order(settings.segment_ticks, expert_part, keep_pictures=index < look_again)
         segment = fleet.next(order).lived
