@@ -34,7 +34,8 @@ class GapsExpert:
     def act(self) -> Array:
         """See `TaskExpert`."""
         gait = run_along(self._locomotion, self._body, 1.0)
-        x = float(self._body.place_m()[0])
+        # the body's root, by which the leap was searched, is below the trunk: it differs when it pitches
+        x = float(self._body.data.qpos[0])
         # the gap that the animal is before or in, or has just left: leaps do not overlap
         begun = np.flatnonzero(x - self._near >= self._leap.from_m)
         if not len(begun):
