@@ -5,7 +5,7 @@
     tapping, leaping
     vision                        the ResNet learns to see what the experts see    agent.training.vision
     imitation                     the network learns the experts' labels (DAgger)  agent.training.imitation
-    reinforcement                 V-trace and V-MPO, the kickstart fading          agent.training.reinforcement
+    reinforcement                 V-trace and V-MPO, kickstart fading             agent.training.reinforcement
     evaluate                      scores and card                                  agent.training.evaluation
 
 Every stage resumes from what it left in the work folder, `runs/<name>/`.

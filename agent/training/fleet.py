@@ -22,6 +22,7 @@ import sys
 from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from types import TracebackType
 from typing import Any, Generic, Protocol, Self, TypeVar
 
@@ -52,7 +53,7 @@ _QUIET = {
     # Ray prints a paragraph when an actor dies; the fleet reports it in a sentence
     "RAY_DEDUP_LOGS_SKIP_REGEX": ".",
 }
-_ENVIRONMENT = ("MUJOCO_GL", "PYOPENGL_PLATFORM", "EGL_DEVICE_ID")
+_ENVIRONMENT = ("LP_NUM_THREADS", "MUJOCO_GL", "PYOPENGL_PLATFORM", "EGL_DEVICE_ID")
 """What an actor has to know of this process's environment."""
 
 
@@ -307,6 +308,19 @@ def _connect(address: str, workers: int) -> tuple[Any, bool]:
     return ray, True
 
 
+def _use_token() -> None:
+    """Show a cluster the token that this user has, where nothing else was said.
+
+    A cluster that Ray starts for a user who has a token asks for it; what connects to one has to be told to
+    show it. A cluster that asks for none does not mind.
+    """
+    there = (Path.home() / ".ray" / "auth_token").exists() or any(
+        name in os.environ for name in ("RAY_AUTH_TOKEN", "RAY_AUTH_TOKEN_PATH")
+    )
+    if there and "RAY_AUTH_MODE" not in os.environ:
+        os.environ["RAY_AUTH_MODE"] = "token"
+
+
 def _probe(address: str) -> None:
     """Whether a Ray cluster answers there; `ray.init` alone tries for minutes, and then ends the process.
 
@@ -327,6 +341,7 @@ def _probe(address: str) -> None:
             "start one with `ray start --head`, or set ray to 'local'"
         ) from None
     # something listens, but not everything that listens is Ray
+    _use_token()
     check = [sys.executable, "-m", "ray.scripts.scripts", "health-check", "--address", address]
     try:
         result = subprocess.run(
@@ -340,6 +355,8 @@ def _probe(address: str) -> None:
 
 
 def _in_a_sentence(error: BaseException) -> str:
-    """The first thing that an error says."""
+    """What an error says: of a traceback from another process the end, otherwise the first line."""
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    if any(line.startswith('File "') for line in lines):
+        return lines[-1][:200]
     return (lines[0] if lines else type(error).__name__)[:200]

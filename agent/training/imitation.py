@@ -36,10 +36,10 @@ FIRST_SEGMENTS = 4
 class ImitationSettings:
     """Settings of imitation; `segments` is its length, the rest is explained where it is used.
 
-    The experts drive all animals at first, over `expert_segments` ever fewer, and then `expert_least` of them:
-    an animal that the network got stuck is freed now and then, and what an expert's life looks like is not
-    forgotten. When the part `look_again` is done, the eyes are taught once more, by `album_pictures` of what the network
-    itself has seen, of which one tick in `album_every` is kept; 1 or more: never.
+    The experts drive all animals at first, over `expert_segments` ever fewer, and then `expert_least` of
+    them: an animal that the network got stuck is freed now and then, and what an expert's life looks like is
+    not forgotten. When the part `look_again` is done, the eyes are taught once more, by `album_pictures` of
+    what the network itself has seen, of which one tick in `album_every` is kept; 1 or more: never.
     """
 
     segments: int = 500

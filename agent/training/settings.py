@@ -15,6 +15,7 @@ from agent.training.climbing import ClimbingSettings
 from agent.training.gait import GaitSettings
 from agent.training.herd import HerdSettings
 from agent.training.imitation import ImitationSettings
+from agent.training.leaping import LeapingSettings
 from agent.training.reinforcement import Reinforcement
 from agent.training.righting import RightingSettings
 from agent.training.spinning import SpinningSettings
@@ -60,6 +61,7 @@ class Settings:
     righting: RightingSettings = field(default_factory=RightingSettings)
     climbing: ClimbingSettings = field(default_factory=ClimbingSettings)
     tapping: TappingSettings = field(default_factory=TappingSettings)
+    leaping: LeapingSettings = field(default_factory=LeapingSettings)
     vision: VisionSettings = field(default_factory=VisionSettings)
     imitation: ImitationSettings = field(default_factory=ImitationSettings)
     reinforcement: Reinforcement = field(default_factory=Reinforcement)
@@ -76,6 +78,7 @@ _SECTIONS: dict[str, type] = {
     "righting": RightingSettings,
     "climbing": ClimbingSettings,
     "tapping": TappingSettings,
+    "leaping": LeapingSettings,
     "vision": VisionSettings,
     "imitation": ImitationSettings,
     "reinforcement": Reinforcement,

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 
 import numpy as np
 
-from agent.training import climbing, gait, righting, spinning, steering, tapping
+from agent.training import climbing, gait, leaping, righting, spinning, steering, tapping
 from agent.training.experts.skills import SKILLS, Skills
 from agent.training.search import SearchState, load_state
 from agent.training.settings import Settings
@@ -68,19 +68,21 @@ def _spinning(settings: Settings, skills: Skills, threads: int, told: Told) -> N
     spinning.find(base, wanted, skills.folder, threads, report)
 
 
-def _two_physics(
-    state: SearchState, name: str, coarse: int, stock: int, text: str, told: Told
-) -> None:
-    done = state.generation + (coarse if name == "stock" else 0)
-    told(done / max(1, coarse + stock), f"{name} physics: cost {state.best_cost:.2f}{text}")
+def _part(state: SearchState, name: str, phases: Mapping[str, int]) -> float:
+    """The part done of a search in phases, of so many generations each, that is in the phase `name`."""
+    names = list(phases)
+    before = sum(phases[one] for one in names[: names.index(name)])
+    return (before + state.generation) / max(1, sum(phases.values()))
 
 
 def _righting(settings: Settings, skills: Skills, threads: int, told: Told) -> None:
     wanted = settings.righting
+    phases = {"coarse": wanted.coarse_generations, "stock": wanted.stock_generations}
 
     def report(name: str, state: SearchState, stands: float) -> None:
         up = f", {stands:.0%} stand" if np.isfinite(stands) else ""
-        _two_physics(state, name, wanted.coarse_generations, wanted.stock_generations, up, told)
+        text = f"{name} physics: cost {state.best_cost:.2f}{up}"
+        told(_part(state, name, phases), text)
 
     stand = steering.load(skills.path("steering")).table.mean(0)
     righting.find(wanted, stand, skills.folder, threads, report)
@@ -88,10 +90,11 @@ def _righting(settings: Settings, skills: Skills, threads: int, told: Told) -> N
 
 def _climbing(settings: Settings, skills: Skills, threads: int, told: Told) -> None:
     wanted = settings.climbing
+    phases = {"coarse": wanted.coarse_generations, "stock": wanted.stock_generations}
 
     def report(name: str, state: SearchState, gained_m: float, falls: float) -> None:
         out = f", {gained_m:.2f} m out, {falls:.0%} fall" if np.isfinite(gained_m) else ""
-        _two_physics(state, name, wanted.coarse_generations, wanted.stock_generations, out, told)
+        told(_part(state, name, phases), f"{name} physics: cost {state.best_cost:.2f}{out}")
 
     flat = steering.load(skills.path("steering"))
     searched = load_state(skills.path("gait-stock"))
@@ -101,12 +104,28 @@ def _climbing(settings: Settings, skills: Skills, threads: int, told: Told) -> N
 
 def _tapping(settings: Settings, skills: Skills, threads: int, told: Told) -> None:
     wanted = settings.tapping
+    phases = {
+        "coarse": wanted.coarse_generations,
+        "again": wanted.again_generations,
+        "stock": wanted.stock_generations,
+    }
 
     def report(name: str, state: SearchState, outcome: tapping.Outcome) -> None:
-        text = f", {outcome.success.mean():.0%} tap twice"
-        _two_physics(state, name, wanted.coarse_generations, wanted.stock_generations, text, told)
+        twice = f"{outcome.success.mean():.0%} tap twice"
+        told(_part(state, name, phases), f"{name}: cost {state.best_cost:.2f}, {twice}")
 
     tapping.find(steering.load(skills.path("steering")), wanted, skills.folder, threads, report)
+
+
+def _leaping(settings: Settings, skills: Skills, threads: int, told: Told) -> None:
+    wanted = settings.leaping
+    phases = {"fast": wanted.fast_generations, "stock": wanted.stock_generations}
+
+    def report(name: str, state: SearchState, crossed: float) -> None:
+        over = f", {crossed:.0%} of gaps crossed" if np.isfinite(crossed) else ""
+        told(_part(state, name, phases), f"{name} physics: cost {state.best_cost:.2f}{over}")
+
+    leaping.find(steering.load(skills.path("steering")), wanted, skills.folder, report)
 
 
 SEARCHES: dict[str, Callable[[Settings, Skills, int, Told], None]] = {
@@ -116,5 +135,6 @@ SEARCHES: dict[str, Callable[[Settings, Skills, int, Told], None]] = {
     "righting": _righting,
     "climbing": _climbing,
     "tapping": _tapping,
+    "leaping": _leaping,
 }
 """Searches for the skills, by stage."""

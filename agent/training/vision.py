@@ -2,8 +2,8 @@
 
 The experts drive the animals with noise; the ResNet learns to tell from what each animal sees which task it
 is in, where the next gap or the orb is, which way is free (`agent.training.cues`). The head that tells them
-is thrown away; the features stay. Imitation then starts with eyes that already know what matters, and can learn
-from stored features, which is several times as fast as from stored pictures.
+is thrown away; the features stay. Imitation then starts with eyes that already know what matters, and can
+learn from stored features, which is several times as fast as from stored pictures.
 """
 
 from __future__ import annotations
