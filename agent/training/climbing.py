@@ -37,8 +37,8 @@ Array = np.ndarray
 
 LEANING = ("hip_extend", "knee", "shoulder", "elbow", "lumbar_extend", "cervical_extend")
 N_PARAMETERS = 3 + len(OSCILLATING) + len(HELD) + len(SPINE) + len(LEANING)
-FIRST_HIP_EXTEND = 0.3
-"""Control added to the hips in the first guess: the hind body lower, and the paws farther back."""
+FIRST_HELD = {"hip_extend": 0.3, "shoulder": 0.3}
+"""Control added to hips and shoulders in the first guess: of what was tried by hand, it fell least."""
 FALLEN = 0.1
 """Uprightness of the trunk below which a candidate's run is over."""
 
@@ -80,9 +80,10 @@ def load(path: Path) -> Climbing:
 
 
 def first_guess() -> Array:
-    """Parameters (N_PARAMETERS,) of the flat floor's gait with its hips extended."""
+    """Parameters (N_PARAMETERS,) of the flat floor's gait with hips and shoulders extended."""
     parameters = np.zeros(N_PARAMETERS)
-    parameters[3 + OSCILLATING.index("hip_extend")] = FIRST_HIP_EXTEND / 0.5
+    for joint, held in FIRST_HELD.items():
+        parameters[3 + OSCILLATING.index(joint)] = held / 0.5
     return parameters
 
 

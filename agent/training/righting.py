@@ -1,4 +1,4 @@
-"""Find how to get up: a movement of 1.4 s that rolls the fallen animal onto its feet.
+"""Find how to get up: a movement of 1.6 s that rolls the fallen animal onto its feet.
 
 A rat rights itself front first: it twists its spine until the forelimbs are on the ground, and then lets
 the hind body follow. The movement is a spline for spine and limbs, mirrored by the side that the animal
@@ -33,10 +33,10 @@ TRUNK_EVEN = ("lumbar_extend", "cervical_extend")
 LIMB = (
     "hip_extend", "hip_abduct", "knee", "shoulder", "scapula_abduct", "elbow", "hip_supinate",
 )  # fmt: skip
-KNOT_TICKS = (0.0, 29 / 3, 58 / 3, 29.0, 37.0, 47.0, 57.0, 67.0)
+KNOT_TICKS = tuple(1.15 * t for t in (0.0, 29 / 3, 58 / 3, 29.0, 37.0, 47.0, 57.0, 67.0))
 """When the knots are; the last is the posture to stand in."""
 KNOTS = len(KNOT_TICKS) - 1
-TICKS = 68
+TICKS = 78
 """Length of the movement."""
 STAND_TICKS = 20
 """How long the animal has to stand afterwards in the search."""
@@ -117,18 +117,23 @@ class BowlBodies(Bodies):
         return state
 
     def dropped(
-        self, n: int, rng: np.random.Generator, radius_m: float = START_RADIUS_M, fallen: bool = True
+        self,
+        n: int,
+        rng: np.random.Generator,
+        radius_m: float = START_RADIUS_M,
+        fallen: bool = True,
     ) -> Array:
         """States (n, state): random orientations (only fallen ones) over the bowl, muscles part way on."""
         states: list[Array] = []
         while len(states) < n:
             quaternion = rng.normal(size=4)
-            if fallen and up_in_body(np.r_[0, 0, 0, quaternion / np.linalg.norm(quaternion)])[2] > 0.5:
+            if (
+                fallen
+                and up_in_body(np.r_[0, 0, 0, quaternion / np.linalg.norm(quaternion)])[2] > 0.5
+            ):
                 continue
             r, angle = radius_m * rng.random() ** 2, rng.uniform(-np.pi, np.pi)
-            state = self.free_state(
-                r * np.cos(angle), r * np.sin(angle), quaternion, 0.06, rng
-            )
+            state = self.free_state(r * np.cos(angle), r * np.sin(angle), quaternion, 0.06, rng)
             _, qvel, act = self.split(state)
             qvel[:3] += rng.normal(0, 0.2, 3)
             qvel[3:6] += rng.normal(0, 2.0, 3)
@@ -263,9 +268,7 @@ def righted(
 ) -> float:
     """Share of n fallen animals that stand after one movement."""
     rng = np.random.default_rng(99)
-    noise = rng.normal(
-        0, settings.action_noise, (n, TICKS + STAND_TICKS, len(bodies.actuators))
-    )
+    noise = rng.normal(0, settings.action_noise, (n, TICKS + STAND_TICKS, len(bodies.actuators)))
     moves = movements(parameters[None], bodies.actuators, stand).repeat(n, 0)
     upright = uprightness(bodies, moves, stand, bodies.dropped(n, rng), noise)
     return float((upright[:, -5:].mean(1) > FALLEN).mean())

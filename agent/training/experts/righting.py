@@ -14,8 +14,12 @@ LYING = 0.3
 """Uprightness below which the animal lies; running over bumps it tilts a good deal, and rights itself."""
 STAND_TICKS = 10
 """How long it stands when the movement is over: from its end straight into the gait it stumbles."""
-PROPPED_TICK, PROPPED = 34, 0.3
+PROPPED_TICK, PROPPED = 39, 0.3
 """By then the trunk has to be this upright, ahead of the pelvis, or the movement begins anew."""
+REST_TICKS = 8
+"""After a failure it relaxes to the standing posture for so long, or the next begins from a contortion."""
+CALM_RAD_S = 5.0
+"""While the trunk turns faster than this, it is still tumbling, and waits in the standing posture too."""
 RISEN = 0.9
 """So upright before a third of the movement, the animal got up in another way, and need not make it."""
 
@@ -39,7 +43,7 @@ class Righting:
 
     def begin(self) -> None:
         """A new episode: no fall is remembered."""
-        self._tick, self._side = -1, 0
+        self._tick, self._side, self._wait = -1, 0, 0
 
     def act(self, body: BodyReader) -> Array | None:
         """Action (actuators,) that gets the animal up; None where it is up. Once a tick.
@@ -51,12 +55,18 @@ class Righting:
         up = min(trunk[2], pelvis[2])
         ticks = self._control.shape[1]
         self._tick = self._tick + 1 if self._tick >= 0 else -1
+        self._wait = max(self._wait - 1, 0)
         risen_early = 0 < self._tick < ticks // 3 and up > RISEN
         failed = self._tick == PROPPED_TICK and trunk[2] < PROPPED
+        if failed or (self._tick >= ticks and up <= LYING):
+            self._wait = REST_TICKS
         if self._tick < 0 or self._tick >= ticks or risen_early or failed:
             self._tick = -1
             if up > LYING:
                 return None
+            tumbling = np.linalg.norm(body.data.cvel[body.torso][:3]) > CALM_RAD_S
+            if self._wait or tumbling:
+                return np.asarray(self._control[0, -1])
             self._side, self._tick = int(trunk[1] < 0), 0
         return np.asarray(self._control[self._side, self._tick])
 

@@ -50,7 +50,7 @@ class WayOut:
         )
         self._next = next_cell
 
-    def heading_rad(self, x_m: float, y_m: float, ahead_m: float = 0.25) -> float:
+    def heading_rad(self, x_m: float, y_m: float, ahead_m: float = 0.15) -> float:
         """Direction from a place to the point of its way that is `ahead_m` off; outwards beyond its end."""
         here = np.array([x_m, y_m])
         column, row = np.clip(np.rint((here + self._half_m) / self._cell_m), 0, self._size - 1)
