@@ -9,14 +9,18 @@ import pytest
 
 pytest.importorskip("mujoco")
 
+import mujoco
+
 from agent.training import righting
 from agent.training.experts import Skills, expert_for
+from agent.training.experts.terrain import WayOut
 from agent.training.gait import sided
 from rig.arenas import tasks
 
 SKILLS = Skills(Path(__file__).parents[1] / "runs" / "rodent" / "skills")
 needs_skills = pytest.mark.skipif(
-    not (SKILLS.folder / "righting.npz").exists(), reason="the skills have not been trained"
+    not all((SKILLS.folder / f"{n}.npz").exists() for n in ("righting", "climbing", "spinning")),
+    reason="the skills have not been trained",
 )
 
 
@@ -47,41 +51,76 @@ def test_up_in_the_body() -> None:
     np.testing.assert_allclose(up, [[0, 1, 0]], atol=1e-12)
 
 
+def test_it_goes_round_a_ridge() -> None:
+    """A steep ridge across the way, with a gap on its left: the way leads through the gap."""
+    model = mujoco.MjModel.from_xml_string(
+        """<mujoco><asset><hfield name="h" nrow="61" ncol="61" size="3 3 1 0.1"/></asset>
+        <worldbody><geom type="hfield" hfield="h"/></worldbody></mujoco>"""
+    )
+    height = np.zeros((61, 61))
+    model.hfield_data[:] = height.ravel()
+    level = WayOut(model, beyond_m=2.5)
+    assert level.heading_rad(1.0, 0.0) == pytest.approx(0.0, abs=0.05)
+    # all round the centre at 1.2-1.5 m, but for a gap to the north-east
+    axis = np.linspace(-3, 3, 61)
+    x, y = np.meshgrid(axis, axis)
+    gap = np.abs(np.arctan2(y, x) - np.pi / 4) < 0.3
+    height[(np.hypot(x, y) > 1.2) & (np.hypot(x, y) < 1.5) & ~gap] = 0.5
+    model.hfield_data[:] = height.ravel()
+    way = WayOut(model, beyond_m=2.5)
+    assert way.heading_rad(1.0, 0.0) > np.pi / 4
+    assert way.heading_rad(0.0, 1.0) < np.pi / 4
+    assert way.heading_rad(0.75, 0.75) == pytest.approx(np.pi / 4, abs=0.3)
+
+
 @needs_skills
-def test_it_gets_up_and_away() -> None:
-    """A start from which it gets up and away in 4 s. From others it takes longer, or does not."""
-    environment = tasks.make("escape", 11)
-    environment.reset()
-    expert = expert_for("escape", SKILLS)
-    expert.begin(environment)
-    matrix = environment.physics.named.data.xmat
-    up_for = 0
-    for _ in range(200):
-        action = expert.act()
-        assert action.shape == (38,)
-        assert np.abs(action).max() <= 1
-        environment.step(action)
-        up = min(matrix["walker/torso", "zz"], matrix["walker/pelvis", "zz"])
-        up_for = up_for + 1 if up > 0.6 else 0
-        if up_for > 10 and expert.cues()["out_distance"] > 0.3:
-            return
-    pytest.fail(f"up for {up_for} ticks, {expert.cues()['out_distance']:.2f} m from the centre")
+def test_it_gets_up() -> None:
+    """Of four starts it has been up for a while in two at the least, 3 s after."""
+    stood = []
+    for seed in range(40, 44):
+        environment = tasks.make("escape", seed)
+        environment.reset()
+        expert = expert_for("escape", SKILLS)
+        expert.begin(environment)
+        matrix = environment.physics.named.data.xmat
+        up_for, longest = 0, 0
+        for _ in range(150):
+            action = expert.act()
+            assert action.shape == (38,)
+            assert np.abs(action).max() <= 1
+            environment.step(action)
+            up = min(matrix["walker/torso", "zz"], matrix["walker/pelvis", "zz"])
+            up_for = up_for + 1 if up > 0.7 else 0
+            longest = max(longest, up_for)
+            if longest > 15:
+                break
+        stood.append(longest > 15)
+    assert sum(stood) >= 2, stood
 
 
 @needs_skills
 def test_the_way_out_is_a_cue_only_where_the_slope_shows_it() -> None:
-    """Standing 2 m east of the centre and looking north, the way out is a quarter turn to the right."""
+    """Standing 2 m east of the centre, the cue is the way out as seen from where it looks."""
     environment = tasks.make("escape", 5)
     environment.reset()
     expert = expert_for("escape", SKILLS)
     expert.begin(environment)
     physics = environment.physics
-    half = np.pi / 4
+    way = WayOut(physics.model.ptr)
     for x, seen in ((2.0, True), (0.2, False)):
-        with physics.reset_context():
-            physics.data.qpos[:7] = (x, 0, 1.0, np.cos(half), 0, 0, np.sin(half))
-        cues = expert.cues()
-        assert cues["out_distance"] == pytest.approx(x, abs=0.05)
-        assert ("out_bearing" in cues) == seen
+        bearings = []
+        for heading in (0.0, np.pi / 2):
+            half = heading / 2
+            with physics.reset_context():
+                physics.data.qpos[:7] = (x, 0, 1.0, np.cos(half), 0, 0, np.sin(half))
+            cues = expert.cues()
+            assert cues["out_distance"] == pytest.approx(x, abs=0.08)
+            assert ("out_bearing" in cues) == seen
+            if seen:
+                place = physics.named.data.xpos["walker/torso"]
+                assert cues["out_bearing"] == pytest.approx(
+                    (way.heading_rad(*place[:2]) - heading + np.pi) % (2 * np.pi) - np.pi, abs=0.01
+                )
+                bearings.append(cues["out_bearing"])
         if seen:
-            assert cues["out_bearing"] == pytest.approx(-np.pi / 2, abs=0.05)
+            assert abs(bearings[0]) < np.pi / 2 + 0.3  # outwards, more or less
