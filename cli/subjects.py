@@ -22,7 +22,7 @@ def layers_of(subject: str) -> dict[str, int]:
 
 
 def train(
-    settings: Annotated[Path, typer.Argument(help="Training settings, e.g. subjects/runner.toml.")],
+    settings: Annotated[Path, typer.Argument(help="Training settings, e.g. subjects/rodent.toml.")],
     out: Annotated[
         Path | None,
         typer.Option(help="Folder of the trained subject; beside the settings if left out."),

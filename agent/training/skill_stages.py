@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Mapping
 
 import numpy as np
 
+from agent.errors import SubjectError
 from agent.training import climbing, gait, leaping, righting, spinning, steering, tapping
 from agent.training.experts.skills import SKILLS, Skills
 from agent.training.search import SearchState, load_state
@@ -19,7 +20,7 @@ _NEEDS = {
     "corridor": ("gait", "steering"),
     "gaps": ("gait", "steering", "leaping"),
     "forage": ("gait", "steering", "spinning"),
-    "escape": ("gait", "steering", "righting", "climbing"),
+    "escape": ("gait", "steering", "spinning", "righting", "climbing"),
     "two_tap": ("gait", "steering", "spinning", "tapping"),
 }
 
@@ -97,8 +98,10 @@ def _climbing(settings: Settings, skills: Skills, threads: int, told: Told) -> N
         told(_part(state, name, phases), f"{name} physics: cost {state.best_cost:.2f}{out}")
 
     flat = steering.load(skills.path("steering"))
-    searched = load_state(skills.path("gait-stock"))
-    assert searched is not None
+    path = skills.folder / "gait-stock.npz"
+    searched = load_state(path)
+    if searched is None:
+        raise SubjectError(f"{path} is missing: train the stage 'gait' first, it begins there")
     climbing.find(wanted, flat, searched.mean, skills.folder, threads, report)
 
 

@@ -16,7 +16,7 @@ Array = np.ndarray
 
 ACTIVATION_TIME_CONSTANT_S = 0.04
 PHYSICS_TIMESTEP_S = 0.001
-_KEPT_PER_TICK = (1 - PHYSICS_TIMESTEP_S / ACTIVATION_TIME_CONSTANT_S) ** 20
+KEPT_PER_TICK = (1 - PHYSICS_TIMESTEP_S / ACTIVATION_TIME_CONSTANT_S) ** 20
 
 
 class Locomotion:
@@ -35,7 +35,7 @@ class Locomotion:
         table, phases = steering.table, np.arange(N_PHASES) / N_PHASES
         lagged = np.zeros_like(table)
         for ticks_ago in range(1, 40):
-            weight = (1 - _KEPT_PER_TICK) * _KEPT_PER_TICK ** (ticks_ago - 1)
+            weight = (1 - KEPT_PER_TICK) * KEPT_PER_TICK ** (ticks_ago - 1)
             lagged += weight * _sample(table, phases - ticks_ago * advance)
         self._lagged = lagged
 

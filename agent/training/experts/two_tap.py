@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from agent.training import steering, tapping
-from agent.training.experts.locomotion import Locomotion
+from agent.training.experts.locomotion import KEPT_PER_TICK, Locomotion
 from agent.training.experts.pose import BodyReader
 from agent.training.experts.skills import Skills
 from agent.training.spinning import YAW_RAD_S as SPIN_YAW_RAD_S
@@ -27,15 +27,19 @@ IN_FRONT_RAD, IN_FRONT_NEAR_RAD = 0.5, 0.3
 NEAR_M = 0.3
 STOPPING_S = 0.05
 """How far the animal goes on after it was told to stand, over its speed."""
-NEARER_M, TOO_FAR_M, TOO_NEAR_M = 0.008, 0.012, 0.032
+NEARER_M, TOO_FAR_M, TOO_NEAR_M = 0.008, 0.025, 0.04
 """It aims to stand this much nearer than the tap's own distance, and where it stands about there, taps."""
-STANDING_TICKS = 6
+STANDING_TICKS = 5
 SPIN_SPEED, SPIN_FAST = 0.4, 0.6
 """Commands of speed that turn it on the spot at 3.2 and 4.6 rad/s."""
 LOOK_ROUND_TICKS, WALK_ON_TICKS, LONGEST_WALK = 105, 50, 3
 """It looks round for a turn and a third and walks on, each time longer, at most `LONGEST_WALK` times."""
 TAP_TICKS = tapping.AGAIN_KNOTS[-1]
 LANDING_TICKS = 8
+PATIENCE_TICKS = 40
+"""How much longer than the reach itself it may take until it is given up."""
+PACE_WEIGHT = 0.02
+"""What it counts, beside the square misfit of activations, not to go on by just one tick."""
 
 
 class View:
@@ -52,6 +56,38 @@ class View:
         right, up, back = away @ self._data.cam_xmat[self._camera].reshape(3, 3)
         inside = max(abs(right), abs(up)) < -back * self._tangent
         return bool(inside and np.hypot(away[0], away[1]) < SEEN_TO_M)
+
+
+class Reach:
+    """The reach, at the pace of the body: it goes on only as far as the muscles' activations have come.
+
+    An animal that does not follow is told again what comes next, instead of what would come by a clock that
+    it knows nothing of.
+
+    Args:
+        tap: the skill.
+        off: where the orb is, ahead and to the left (m).
+        activation: (actuators,) of the animal that begins.
+    """
+
+    def __init__(self, tap: tapping.Tap, off: tuple[float, float], activation: Array) -> None:
+        last = tapping.LONGEST_REACH
+        self._control = np.stack([tap.reaching(tick, *off) for tick in range(last + 1)])
+        # what the activations are when the next control is that of each tick
+        self._expected = np.empty_like(self._control)
+        self._expected[0] = activation
+        for tick in range(last):
+            self._expected[tick + 1] = (
+                KEPT_PER_TICK * self._expected[tick] + (1 - KEPT_PER_TICK) * self._control[tick]
+            )
+        self._tick = -1
+
+    def next(self, activation: Array) -> Array:
+        """Control (actuators,) for activations (actuators,); ask once a tick."""
+        here = np.arange(max(self._tick, 0), min(self._tick + 4, len(self._control)))
+        misfit = ((self._expected[here] - activation) ** 2).sum(1)
+        self._tick = int(here[(misfit + PACE_WEIGHT * (here - self._tick - 1) ** 2).argmin()])
+        return self._control[self._tick]
 
 
 class TwoTapExpert:
@@ -112,8 +148,8 @@ class TwoTapExpert:
             self._goal = None
             self._enter("land")
         if self._mode == "reach":
-            if self._ticks <= tapping.LONGEST_REACH:
-                return self._tap.reaching(self._ticks - 1, *self._off)
+            if self._ticks <= tapping.LONGEST_REACH + PATIENCE_TICKS:
+                return self._reach.next(self._body.activation())
             self._enter("land")
         if self._body.upright() < 0.3:
             return self._go(0.6, 0.0)
@@ -181,7 +217,8 @@ class TwoTapExpert:
             return self._stand()
         self._off = (ahead, aside)
         self._enter("reach")
-        return self._tap.reaching(0, *self._off)
+        self._reach = Reach(self._tap, self._off, self._body.activation())
+        return self._reach.next(self._body.activation())
 
     def _ahead_and_aside(self, goal: Array) -> tuple[float, float]:
         bearing = self._body.bearing_rad(goal)
