@@ -43,7 +43,7 @@ N_PARAMETERS = 2 + 3 * len(OSCILLATING) + 2 * len(TWO_HARMONICS) + len(HELD) + 3
 class GaitSettings:
     """Settings of the gait search; `style` is "trot" or "bound".
 
-    `posture` is what it costs to run on the elbows with a low trunk, which the fastest gaits do: see `sagging`.
+    `posture` is what it costs to run on the elbows with a low trunk, as the fastest gaits do: see `sagging`.
     """
 
     style: str = "trot"

@@ -27,7 +27,7 @@ IN_FRONT_RAD, IN_FRONT_NEAR_RAD = 0.5, 0.3
 NEAR_M = 0.3
 STOPPING_S = 0.05
 """How far the animal goes on after it was told to stand, over its speed."""
-NEARER_M, TOO_FAR_M, TOO_NEAR_M = 0.008, 0.025, 0.04
+NEARER_M, TOO_FAR_M, TOO_NEAR_M = 0.008, 0.03, 0.055
 """It aims to stand this much nearer than the tap's own distance, and where it stands about there, taps."""
 STANDING_TICKS = 5
 SPIN_SPEED, SPIN_FAST = 0.4, 0.6
@@ -36,6 +36,11 @@ LOOK_ROUND_TICKS, WALK_ON_TICKS, LONGEST_WALK = 105, 50, 3
 """It looks round for a turn and a third and walks on, each time longer, at most `LONGEST_WALK` times."""
 TAP_TICKS = tapping.AGAIN_KNOTS[-1]
 LANDING_TICKS = 8
+REMEMBERED_TICKS = 50
+"""After which an orb that is not seen is looked for anew."""
+REACHABLE_M = 0.22
+REARING = 0.35
+"""The upward part of the trunk's forward axis from which an animal before an orb is reaching for it."""
 PATIENCE_TICKS = 40
 """How much longer than the reach itself it may take until it is given up."""
 PACE_WEIGHT = 0.02
@@ -68,9 +73,12 @@ class Reach:
         tap: the skill.
         off: where the orb is, ahead and to the left (m).
         activation: (actuators,) of the animal that begins.
+        begun: the animal is in the middle of it already: the first `next` finds where.
     """
 
-    def __init__(self, tap: tapping.Tap, off: tuple[float, float], activation: Array) -> None:
+    def __init__(
+        self, tap: tapping.Tap, off: tuple[float, float], activation: Array, begun: bool = False
+    ) -> None:
         last = tapping.LONGEST_REACH
         self._control = np.stack([tap.reaching(tick, *off) for tick in range(last + 1)])
         # what the activations are when the next control is that of each tick
@@ -81,9 +89,13 @@ class Reach:
                 KEPT_PER_TICK * self._expected[tick] + (1 - KEPT_PER_TICK) * self._control[tick]
             )
         self._tick = -1
+        self._begun = begun
 
     def next(self, activation: Array) -> Array:
         """Control (actuators,) for activations (actuators,); ask once a tick."""
+        if self._begun:
+            self._begun = False
+            self._tick = int(((self._expected - activation) ** 2).sum(1).argmin()) - 1
         here = np.arange(max(self._tick, 0), min(self._tick + 4, len(self._control)))
         misfit = ((self._expected[here] - activation) ** 2).sum(1)
         self._tick = int(here[(misfit + PACE_WEIGHT * (here - self._tick - 1) ** 2).argmin()])
@@ -109,6 +121,7 @@ class TwoTapExpert:
         self._orb = environment.task._targets[0][0]
         self._goal: Array | None = None  # where the orb was last seen
         self._seen = False
+        self._unseen = 0  # ticks since it was seen
         self._mode = "find"
         self._ticks = 0  # in this mode
         self._standing = 0  # ticks for which it was told to stand
@@ -170,8 +183,11 @@ class TwoTapExpert:
     def _look(self) -> None:
         orb = self._place_of_orb()
         self._seen = self._view.shows(orb)
+        self._unseen = 0 if self._seen else self._unseen + 1
         if self._seen:
             self._goal = None if self._orb.activated[0] else orb.copy()
+        elif self._unseen > REMEMBERED_TICKS and self._mode != "reach":
+            self._goal = None  # nor would the animal know any more
         elif self._goal is not None and self._view.shows(self._goal):
             self._goal = None  # it is not where it was
 
@@ -191,6 +207,12 @@ class TwoTapExpert:
         bearing = self._body.bearing_rad(goal)
         ahead, aside = self._ahead_and_aside(goal)
         distance = float(np.hypot(ahead, aside))
+        if distance < REACHABLE_M and ahead > 0 and self._body.matrix()[2, 0] > REARING:
+            # it has begun by itself: go along
+            self._off = (ahead, aside)
+            self._enter("reach")
+            self._reach = Reach(self._tap, self._off, self._stand(), begun=True)
+            return self._reach.next(self._body.activation())
         best = self._tap.ahead_m - NEARER_M
         if self._mode == "leave" and distance < NEAR_M:
             return self._go(0.6, 0.0)
