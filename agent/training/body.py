@@ -37,10 +37,12 @@ class Bodies:
         coarse: 4 ms implicit steps instead of the stock 1 ms Euler steps: 3.5 times as fast, and a
             gait runs about a third faster in it than it will in the end.
         threads: threads that step the copies.
+        task: whose arena.
+        seed: of the arena.
     """
 
-    def __init__(self, coarse: bool, threads: int) -> None:
-        environment = tasks.make("corridor", 0)
+    def __init__(self, coarse: bool, threads: int, task: str = "corridor", seed: int = 0) -> None:
+        environment = tasks.make(task, seed)
         environment.reset()
         self.model: mujoco.MjModel = copy.copy(environment.physics.model.ptr)
         if coarse:

@@ -10,19 +10,16 @@ leaves the hind body on its back. It goes on from a movement that is found in pa
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 import mujoco
 import numpy as np
-from mujoco import rollout
 
 from agent.training.body import SPEC, Bodies
 from agent.training.gait import sided
 from agent.training.search import SearchSettings, SearchState, search, write_arrays
-from rig.arenas import tasks
 
 Array = np.ndarray
 
@@ -68,25 +65,11 @@ class BowlBodies(Bodies):
     """
 
     def __init__(self, coarse: bool, threads: int, seed: int = 0) -> None:
-        environment = tasks.make("escape", seed)
-        environment.reset()
-        self.model: mujoco.MjModel = copy.copy(environment.physics.model.ptr)
-        if coarse:
-            self.model.opt.timestep = 0.004
-            self.model.opt.integrator = mujoco.mjtIntegrator.mjINT_IMPLICITFAST
-            self.model.opt.iterations, self.model.opt.ls_iterations = 8, 12
-        self.substeps = round(tasks.CONTROL_TIMESTEP_S / self.model.opt.timestep)
-        self.actuators = {
-            self.model.actuator(i).name.split("/")[1]: i for i in range(self.model.nu)
-        }
+        super().__init__(coarse, threads, "escape", seed)
         data = mujoco.MjData(self.model)
         data.qpos[:] = self.model.qpos0
         data.qpos[3:7] = (1, 0, 0, 0)
-        self.start = np.zeros(mujoco.mj_stateSize(self.model, SPEC))
         mujoco.mj_getState(self.model, data, self.start, SPEC)
-        self._threads = max(1, threads)
-        self._rollout = rollout.Rollout(nthread=threads if threads > 1 else 0)
-        self._data = [mujoco.MjData(self.model) for _ in range(self._threads)]
         self._scratch = data
         size = self.model.hfield_size[0]
         shape = (int(self.model.hfield_nrow[0]), int(self.model.hfield_ncol[0]))
