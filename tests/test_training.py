@@ -319,6 +319,7 @@ def _segment(value, fresh):
         action=fill.repeat(38, 2), behaviour_mean=fill.repeat(38, 2),
         behaviour_std=np.ones(38, np.float32), log_prob=fill[..., 0], reward=fill[..., 0],
         discount=np.ones((ticks, animals), np.float32), fresh=begins, label=fill.repeat(38, 2),
+        cues=np.full((ticks, animals, len(CUES)), np.nan, np.float32),
         weight=np.ones((ticks, animals), np.float32),
         state=tuple((h.numpy(), c.numpy()) for h, c in zero), task=np.zeros(animals, int),
         last_senses=fill[0].repeat(158, 1), last_features=fill[0].repeat(64, 1), version=0,
