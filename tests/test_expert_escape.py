@@ -4,12 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import mujoco
 import numpy as np
 import pytest
-
-pytest.importorskip("mujoco")
-
-import mujoco
 
 from agent.training import righting
 from agent.training.experts import Skills, expert_for
@@ -17,11 +14,7 @@ from agent.training.experts.terrain import WayOut
 from agent.training.gait import sided
 from rig.arenas import tasks
 
-SKILLS = Skills(Path(__file__).parents[1] / "runs" / "rodent" / "skills")
-needs_skills = pytest.mark.skipif(
-    not all((SKILLS.folder / f"{n}.npz").exists() for n in ("righting", "climbing", "spinning")),
-    reason="the skills have not been trained",
-)
+SKILLS = Skills(Path(__file__).parents[1] / "subjects" / "rodent" / "skills")
 
 
 def test_the_movement_mirrors() -> None:
@@ -73,7 +66,6 @@ def test_it_goes_round_a_ridge() -> None:
     assert way.heading_rad(0.75, 0.75) == pytest.approx(np.pi / 4, abs=0.3)
 
 
-@needs_skills
 def test_it_gets_up() -> None:
     """Of four starts it has been up for a while in two at the least, 3 s after."""
     stood = []
@@ -98,7 +90,6 @@ def test_it_gets_up() -> None:
     assert sum(stood) >= 2, stood
 
 
-@needs_skills
 def test_the_way_out_is_a_cue_only_where_the_slope_shows_it() -> None:
     """Standing 2 m east of the centre, the cue is the way out as seen from where it looks."""
     environment = tasks.make("escape", 5)

@@ -7,8 +7,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-pytest.importorskip("mujoco")
-
 from agent.training import leaping, steering
 from agent.training.experts import Skills, expert_for
 from agent.training.experts.gaps import gaps_of

@@ -15,7 +15,7 @@ from rig.arenas import tasks
 
 Array = np.ndarray
 
-SKILLS = Path(__file__).parents[1] / "runs" / "rodent" / "skills"
+SKILLS = Path(__file__).parents[1] / "subjects" / "rodent" / "skills"
 
 
 def a_tap(rng: np.random.Generator) -> Tap:
@@ -55,7 +55,6 @@ def test_a_tap_is_kept(tmp_path: Path) -> None:
     np.testing.assert_array_equal(again.reach, tap.reach)
 
 
-@pytest.mark.skipif(not (SKILLS / "tapping.npz").exists(), reason="the skills are not trained here")
 def test_the_expert_touches_the_orb() -> None:
     from agent.training.experts.two_tap import TwoTapExpert, View
 
