@@ -135,6 +135,9 @@ def test_two_processes_on_a_cluster_started_here(capfd):
         assert [arrival.age for arrival in late[-4:]] == [0] * 4
         assert late[-1].lived.ticks == 6
 
+        out, err = capfd.readouterr()
+        assert out + err == ""
+
         # a death: the other goes on, and the new one is given the weights, which it has never had
         os.kill(processes[0], signal.SIGKILL)
         limit = time.monotonic() + 30
@@ -149,8 +152,6 @@ def test_two_processes_on_a_cluster_started_here(capfd):
         assert fleet.deaths == 1
     assert len(said) == 1
     assert said[0].startswith("worker 0 failed and was replaced: ")
-    out, err = capfd.readouterr()
-    assert out + err == ""
 
 
 def test_a_worker_that_never_succeeds_ends_the_training_with_its_reason(cluster, monkeypatch):
