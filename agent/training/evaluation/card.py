@@ -93,7 +93,7 @@ def _card(
     said = _said(subject.folder)
     layers = ", ".join(f"{layer.name} {layer.n_units}" for layer in subject.layers)
     named = ", ".join(tables.TITLES[task] for task in tasks)
-    training = {key: _plain(value) for key, value in subject.training.items()}
+    training = {k: _plain(v) for k, v in subject.training.items() if k not in ("task", "tasks")}
     measured = ", ".join(f"{library} {version(library)}" for library in _LIBRARIES)
     trained = ", ".join(f"{key} {value}" for key, value in said.get("versions", {}).items())
     return [
