@@ -5,7 +5,7 @@ A cue that does not apply, or that cannot be seen from where the animal looks, i
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 import numpy as np
 
@@ -41,9 +41,3 @@ def as_array(cues: Mapping[str, float]) -> Array:
         [cues[name] / SCALES.get(name, 1.0) if name in cues else np.nan for name in CUES],
         np.float32,
     )
-
-
-def misses(told: Array, cues: Array, names: Sequence[str] = CUES) -> dict[str, float]:
-    """Root mean square error of each cue, in its own units, of (n, cues) told against true."""
-    errors = np.sqrt(np.nanmean((told - cues) ** 2, 0))
-    return {n: float(e) * SCALES.get(n, 1.0) for n, e in zip(names, errors, strict=True)}

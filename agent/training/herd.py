@@ -7,9 +7,8 @@ decided here; what is learned from it elsewhere.
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -130,20 +129,6 @@ class Animal:
         self._data.qvel[3:6] += rng.normal(0, 4 * size_m_s / np.sqrt(3), 3)
 
 
-@dataclass
-class Tally:
-    """What the animals that acted by themselves did since last asked: per task sums."""
-
-    ticks: dict[str, int] = field(default_factory=dict)
-    reward: dict[str, float] = field(default_factory=dict)
-    falls: dict[str, int] = field(default_factory=dict)
-
-    def count(self, task: str, reward: float) -> None:
-        """One tick."""
-        self.ticks[task] = self.ticks.get(task, 0) + 1
-        self.reward[task] = self.reward.get(task, 0.0) + reward
-
-
 class Herd:
     """Animals of one process.
 
@@ -180,7 +165,6 @@ class Herd:
         # not all restart at once
         self._limit = np.array([int(self._rng.uniform(0.2, 1) * EPISODE_TICKS[t]) for t in names])
         self._task = np.array([TASKS.index(t) for t in names])
-        self.tally = Tally()
 
     def __len__(self) -> int:
         return len(self.animals)
@@ -204,10 +188,6 @@ class Herd:
 
     def _restart(self, k: int) -> None:
         animal = self.animals[k]
-        with contextlib.suppress(KeyError):
-            self.tally.falls[animal.task] = self.tally.falls.get(animal.task, 0) + int(
-                animal.fallen() or animal.over
-            )
         animal.restart()
         self._limit[k] = EPISODE_TICKS[animal.task]
         self._push_left[k] = 0
@@ -289,8 +269,6 @@ class Herd:
                 lies = animal.fallen() and animal.task not in RIGHTS_ITSELF
                 weight[t, k] = 0.0 if lies else 1.0
                 reward[t, k], discount[t, k] = animal.step(action[t, k])
-                if not led[k]:
-                    self.tally.count(animal.task, float(reward[t, k]))
         for k, animal in enumerate(animals):
             lies = animal.fallen() and animal.task not in RIGHTS_ITSELF
             if animal.over or lies or animal.age > self._limit[k]:

@@ -1,8 +1,8 @@
 """The newest segments, for the learner to draw sequences from.
 
 Every sequence keeps the state in which it began, so that learning can begin there without living through the
-episode again. Pictures are kept of the newest segments only; the features that the eyes made of them then are
-enough, because the eyes hardly change any more.
+episode again. Pictures are not kept: the features that the eyes made of them are enough, because the eyes
+stay as they are. A few pictures go into an album, by which the eyes are taught again once.
 """
 
 from __future__ import annotations
