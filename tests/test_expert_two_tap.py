@@ -7,10 +7,18 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from agent.training import tapping
+from agent.training import tap_trials
 from agent.training.body import Bodies
 from agent.training.experts.skills import Skills
-from agent.training.tapping import AGAIN_KNOTS, N_PARAMETERS, REACH_KNOTS, Tap, load, tap_of
+from agent.training.tap import (
+    AGAIN_KNOTS,
+    LOOK_AGAIN_TICK,
+    N_PARAMETERS,
+    REACH_KNOTS,
+    Tap,
+    load,
+    tap_of,
+)
 from rig.arenas import tasks
 
 Array = np.ndarray
@@ -37,7 +45,7 @@ def test_a_tap_goes_through_its_knots_and_is_steered() -> None:
         np.testing.assert_allclose(tap.reaching(tick, tap.ahead_m, 0.0), expected)
     for k, tick in enumerate(AGAIN_KNOTS):
         expected = np.clip(tap.again[k], -1, 1)
-        best = tap.ahead_m if tick < tapping.LOOK_AGAIN_TICK else tap.more_ahead_m
+        best = tap.ahead_m if tick < LOOK_AGAIN_TICK else tap.more_ahead_m
         np.testing.assert_allclose(tap.touching_again(tick, best, 0.0), expected)
     left, right = (tap.reaching(9, tap.ahead_m, side) for side in (0.02, -0.02))
     straight = tap.reaching(9, tap.ahead_m, 0.0)
@@ -87,7 +95,7 @@ def test_the_expert_touches_the_orb() -> None:
 
 def test_the_distance_of_a_paw_is_that_of_the_simulator() -> None:
     bodies = Bodies(coarse=True, threads=1)
-    paws = tapping.Paws(bodies)
+    paws = tap_trials.Paws(bodies)
     qpos = bodies.split(bodies.start)[0]
     x, y, heading = paws.trunk(qpos)
     assert heading == pytest.approx(0.0, abs=0.05)

@@ -11,6 +11,7 @@ from agent.training import climbing, gait, leaping, righting, spinning, steering
 from agent.training.experts.skills import SKILLS, Skills
 from agent.training.search import SearchState, load_state
 from agent.training.settings import Settings
+from agent.training.tap_trials import Outcome
 
 Array = np.ndarray
 Told = Callable[[float, str], None]
@@ -113,7 +114,7 @@ def _tapping(settings: Settings, skills: Skills, threads: int, told: Told) -> No
         "stock": wanted.stock_generations,
     }
 
-    def report(name: str, state: SearchState, outcome: tapping.Outcome) -> None:
+    def report(name: str, state: SearchState, outcome: Outcome) -> None:
         twice = f"{outcome.success.mean():.0%} tap twice"
         told(_part(state, name, phases), f"{name}: cost {state.best_cost:.2f}, {twice}")
 

@@ -13,11 +13,13 @@ from typing import Any
 
 import numpy as np
 
-from agent.training import steering, tapping
+from agent.training import steering
 from agent.training.experts.locomotion import KEPT_PER_TICK, Locomotion
 from agent.training.experts.pose import BodyReader
 from agent.training.experts.skills import Skills
 from agent.training.spinning import YAW_RAD_S as SPIN_YAW_RAD_S
+from agent.training.tap import AGAIN_KNOTS, LONGEST_REACH, LOOK_AGAIN_TICK, Tap
+from agent.training.tap import load as load_tap
 
 Array = np.ndarray
 
@@ -34,7 +36,7 @@ SPIN_SPEED, SPIN_FAST = 0.4, 0.6
 """Commands of speed that turn it on the spot at 3.2 and 4.6 rad/s."""
 LOOK_ROUND_TICKS, WALK_ON_TICKS, LONGEST_WALK = 105, 50, 3
 """It looks round for a turn and a third and walks on, each time longer, at most `LONGEST_WALK` times."""
-TAP_TICKS = tapping.AGAIN_KNOTS[-1]
+TAP_TICKS = AGAIN_KNOTS[-1]
 LANDING_TICKS = 8
 REMEMBERED_TICKS = 50
 """After which an orb that is not seen is looked for anew."""
@@ -77,9 +79,9 @@ class Reach:
     """
 
     def __init__(
-        self, tap: tapping.Tap, off: tuple[float, float], activation: Array, begun: bool = False
+        self, tap: Tap, off: tuple[float, float], activation: Array, begun: bool = False
     ) -> None:
-        last = tapping.LONGEST_REACH
+        last = LONGEST_REACH
         self._control = np.stack([tap.reaching(tick, *off) for tick in range(last + 1)])
         # what the activations are when the next control is that of each tick
         self._expected = np.empty_like(self._control)
@@ -111,7 +113,7 @@ class TwoTapExpert:
     def __init__(self, skills: Skills) -> None:
         self._locomotion = skills.locomotion()
         self._spinning = Locomotion(steering.load(skills.path("spinning")), SPIN_SPEED)
-        self._tap = tapping.load(skills.path("tapping"))
+        self._tap = load_tap(skills.path("tapping"))
 
     def begin(self, environment: Any) -> None:
         """See `TaskExpert`."""
@@ -154,14 +156,14 @@ class TwoTapExpert:
             self._enter("again")
         self._was_touched = touched
         if self._mode == "again":
-            if self._ticks - 1 == tapping.LOOK_AGAIN_TICK:
+            if self._ticks - 1 == LOOK_AGAIN_TICK:
                 self._off = self._ahead_and_aside(self._touched_at)
             if self._ticks <= TAP_TICKS:
                 return self._tap.touching_again(self._ticks - 1, *self._off)
             self._goal = None
             self._enter("land")
         if self._mode == "reach":
-            if self._ticks <= tapping.LONGEST_REACH + PATIENCE_TICKS:
+            if self._ticks <= LONGEST_REACH + PATIENCE_TICKS:
                 return self._reach.next(self._body.activation())
             self._enter("land")
         if self._body.upright() < 0.3:
