@@ -94,10 +94,25 @@ class Episode(msgspec.Struct, frozen=True, tag="episode"):
     xml: str
 
 
+class Input(msgspec.Struct, frozen=True):
+    """Something from outside that reached the session at a tick: an operator's key, a client's stimulus.
+
+    `kind` is "key" (`name` is the key), "stimulate" (`name` is the client's own name of it; `args` as in
+    `docs/bus.md`) or "release" (of the stimulus of that name). With the seed and the protocol, the inputs
+    and their ticks are all that a session follows from.
+    """
+
+    kind: str
+    name: str
+    args: dict[str, Any] = {}
+
+
 class Tick(msgspec.Struct, frozen=True, tag="tick"):
     """One control step, sent when its action is known and before its physics.
 
-    `reward` and `discount` are what the physics of tick - 1 earned (0 and 1 at an episode's first tick).
+    `reward` and `discount` are what the physics of tick - 1 earned (0 and 1 at an episode's first tick),
+    `task_events` what happened in it in terms of the task (`rig.task_events`). `inputs` is what came from
+    outside since the tick before.
     `latency` (array, ms) is that of tick - 1, in the order of `Description.latencies`.
 
     Arrays: `proprioception` (f4), `camera` (u1, 64×64×3), `action` (f8), `c_natural`, `h_natural`,
@@ -112,6 +127,8 @@ class Tick(msgspec.Struct, frozen=True, tag="tick"):
     first: bool
     overrun: bool
     wall_s: float
+    task_events: tuple[str, ...] = ()
+    inputs: tuple[Input, ...] = ()
 
 
 class Intervention(msgspec.Struct, frozen=True):
@@ -128,9 +145,9 @@ class Intervention(msgspec.Struct, frozen=True):
 
 
 class Event(msgspec.Struct, frozen=True):
-    """Something that begins or ends at a tick: a behaviour, a stimulus, a sham.
+    """Something that begins or ends at a tick: a behaviour, a stimulus, a sham, a trial's condition.
 
-    kind: "behaviour" or "stimulus". phase: "onset" or "offset". `tick` is when it was found (behaviour)
+    kind: "behaviour", "stimulus" or "condition". phase: "onset" or "offset". `tick` is when it was found (behaviour)
     or takes effect (stimulus: the first tick with it at onset, the first without it at offset);
     `began_tick` is when, looking back, it began (behaviours with a minimum duration), else equal to tick.
     `number` counts the occurrences of its kind and name in the session and joins an offset to its onset.
