@@ -28,7 +28,7 @@ SKILLS = Path(__file__).parents[1] / "subjects" / "rodent" / "skills"
 
 def a_tap(rng: np.random.Generator) -> Tap:
     actuators = _actuators()
-    return tap_of(rng.normal(0, 0.3, N_PARAMETERS), actuators, np.zeros(len(actuators)))
+    return tap_of(rng.normal(0, 0.3, N_PARAMETERS), actuators)
 
 
 def _actuators() -> dict[str, int]:

@@ -108,11 +108,7 @@ def _climbing(settings: Settings, skills: Skills, threads: int, told: Told) -> N
 
 def _tapping(settings: Settings, skills: Skills, threads: int, told: Told) -> None:
     wanted = settings.tapping
-    phases = {
-        "coarse": wanted.coarse_generations,
-        "again": wanted.again_generations,
-        "stock": wanted.stock_generations,
-    }
+    phases = {"both": wanted.generations, "again": wanted.again_generations}
 
     def report(name: str, state: SearchState, outcome: Outcome) -> None:
         twice = f"{outcome.success.mean():.0%} tap twice"

@@ -24,7 +24,9 @@ LIMB = (
     "scapula_abduct", "wrist",
 )  # fmt: skip
 SPINE = ("lumbar_extend", "cervical_extend", "caudal_extend")
+"""Joints of the movement, of the limbs (both sides alike) and of the spine."""
 BENDS = ("lumbar_bend", "cervical_bend", "lumbar_twist", "cervical_twist")
+"""Joints that turn it to an orb on one side."""
 N_SIGNALS = len(LIMB) + len(SPINE)
 
 REACH_KNOTS = (0, 9, 18, 27)
@@ -39,9 +41,13 @@ LONGEST_REACH = 34
 """Ticks after which a reach that touched nothing is given up."""
 N_KNOTS = len(REACH_KNOTS) + len(AGAIN_KNOTS)
 N_PARAMETERS = N_KNOTS * N_SIGNALS + 3 * N_SIGNALS + 3 * len(BENDS) + 2
-NEAR_M, FAR_M = 0.06, 0.18
-"""Between these the search chooses how far ahead of the trunk the orb is best."""
+AHEAD_M, MORE_AHEAD_M = (0.06, 0.18), (0.0, 0.1)
+"""Between these the search chooses how far ahead of the trunk the orb is best, at first and then."""
 AHEAD_SCALE_M, ASIDE_SCALE_M = 0.03, 0.03
+AHEAD_UNIT, ASIDE_UNIT = 0.3, 0.5
+"""Control that a parameter of 1 adds per such a scale."""
+HELD = {"hip_supinate": 0.06, "scapula_supinate": 0.4, "shoulder_sup": 0.15, "finger": -0.49}
+"""Control of the joints that the tap holds still; other joints that it does not name are at 0."""
 
 
 @dataclass(frozen=True)
@@ -109,8 +115,12 @@ def _steer(ahead: Array, aside: Array, off_ahead_m: float, aside_m: float) -> Ar
     return farther * ahead + np.clip(aside_m / ASIDE_SCALE_M, -2, 2) * aside
 
 
-def tap_of(parameters: Array, actuators: Mapping[str, int], stand: Array) -> Tap:
-    """The tap that one candidate (N_PARAMETERS,) stands for, about the posture `stand` (actuators,)."""
+def tap_of(parameters: Array, actuators: Mapping[str, int]) -> Tap:
+    """The tap that one candidate (N_PARAMETERS,) stands for.
+
+    The parameters are control at the knots, then what the orb's place adds to it, in units of `AHEAD_UNIT`
+    and `ASIDE_UNIT`, then the two distances at which the orb is best.
+    """
 
     def spread(signals: Array) -> Array:
         control = np.zeros((len(signals), len(actuators)))
@@ -128,11 +138,13 @@ def tap_of(parameters: Array, actuators: Mapping[str, int], stand: Array) -> Tap
         return control
 
     end = N_KNOTS * N_SIGNALS
-    knots = stand + spread(parameters[:end].reshape(N_KNOTS, N_SIGNALS))
-    farther = spread(0.3 * parameters[end : end + 3 * N_SIGNALS].reshape(3, N_SIGNALS))
+    knots = spread(parameters[:end].reshape(N_KNOTS, N_SIGNALS))
+    for joint, held in HELD.items():
+        for side in "LR":
+            knots[:, actuators[sided(joint, side)]] = held
+    farther = spread(AHEAD_UNIT * parameters[end : end + 3 * N_SIGNALS].reshape(3, N_SIGNALS))
     end += 3 * N_SIGNALS
-    aside = 0.5 * parameters[end : end + 3 * len(BENDS)].reshape(3, len(BENDS))
-    middle, half = (NEAR_M + FAR_M) / 2, (FAR_M - NEAR_M) / 2
+    aside = ASIDE_UNIT * parameters[end : end + 3 * len(BENDS)].reshape(3, len(BENDS))
     return Tap(
         reach=knots[: len(REACH_KNOTS)],
         again=knots[len(REACH_KNOTS) :],
@@ -142,6 +154,11 @@ def tap_of(parameters: Array, actuators: Mapping[str, int], stand: Array) -> Tap
         reach_aside=bent(aside[0]),
         again_aside=bent(aside[1]),
         more_aside=bent(aside[2]),
-        ahead_m=middle + half * float(np.tanh(parameters[-1])),
-        more_ahead_m=0.05 + 0.05 * float(np.tanh(parameters[-2])),
+        ahead_m=_between(AHEAD_M, parameters[-1]),
+        more_ahead_m=_between(MORE_AHEAD_M, parameters[-2]),
     )
+
+
+def _between(bounds: tuple[float, float], parameter: float) -> float:
+    low, high = bounds
+    return (low + high) / 2 + (high - low) / 2 * float(np.tanh(parameter))

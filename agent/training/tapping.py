@@ -1,7 +1,8 @@
-"""Find the tap of `agent.training.tap`.
+"""Find the tap of `agent.training.tap`, from a first guess, at stock physics.
 
-Coarse physics find the movement, stock physics finish it. A candidate is tried with motor noise from
-several disturbed starts and several places of the orb (`agent.training.tap_trials`).
+A candidate is tried with motor noise from several disturbed starts and several places of the orb
+(`agent.training.tap_trials`): first the two parts together, then the second part alone, from touches that
+the first makes.
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ from agent.training.tap import (
     Tap,
     tap_of,
 )
+from agent.training.tap_first_guess import FIRST_GUESS
 from agent.training.tap_trials import (
     TICKS_AGAIN,
     Outcome,
@@ -51,7 +53,11 @@ def cost_of(outcome: Outcome, parameters: Array) -> Array:
     )
     # an orb that is farther ahead is longer in view
     near = 1 - np.tanh(parameters[:, -1])
-    return np.asarray(cost.mean(1) + 0.1 * near + 0.01 * (parameters**2).mean(1))
+    return np.asarray(cost.mean(1) + 0.1 * near + _far_from_guess(parameters))
+
+
+def _far_from_guess(parameters: Array) -> Array:
+    return np.asarray(0.01 * ((parameters - FIRST_GUESS) ** 2).mean(1))
 
 
 def _cost_again(of: Mapping[str, Array]) -> Array:
@@ -70,19 +76,17 @@ def _cost_again(of: Mapping[str, Array]) -> Array:
 class TappingSettings:
     """Settings of the search; lengths in metres.
 
-    First both parts together, in coarse physics; then the second part alone, from touches that the first
-    makes, in coarse and in stock physics.
+    First both parts together (`generations`, `sigma`), then the second part alone (`again_...`), from
+    `touches` tries of the first.
     """
 
-    coarse_generations: int = 60
+    generations: int = 30
     again_generations: int = 30
-    stock_generations: int = 40
     population: int = 14
-    starts: int = 4
-    again_starts: int = 5
-    sigma: float = 0.15
-    again_sigma: float = 0.1
-    stock_sigma: float = 0.06
+    starts: int = 6
+    again_starts: int = 8
+    sigma: float = 0.05
+    again_sigma: float = 0.04
     action_noise: float = 0.07
     spread_ahead_m: float = 0.02
     spread_aside_m: float = 0.02
@@ -101,61 +105,47 @@ _AGAIN = np.r_[
 
 
 def find(
-    steering: Steering,
-    settings: TappingSettings,
-    folder: Path,
-    threads: int,
-    report: Report,
-    first_guess: Array | None = None,
+    steering: Steering, settings: TappingSettings, folder: Path, threads: int, report: Report
 ) -> Tap:
-    """Search in coarse, then in stock physics, resuming what `folder` holds; writes `tapping.npz`.
+    """Search from `FIRST_GUESS`, resuming what `folder` holds; writes `tapping.npz`.
 
     Args:
         steering: how the animal comes and stands.
         settings: how to search.
         folder: for the checkpoints and the result.
         threads: threads for physics.
-        report: gets the stage ("coarse", "again" or "stock"), the search's state, and every fifth
-            generation what came of the mean in a fresh trial.
-        first_guess: (N_PARAMETERS,) to begin with; otherwise zeros.
+        report: gets the phase ("both" or "again"), the search's state, and every fifth generation what
+            came of the mean in a fresh trial.
     """
-    start = np.zeros(N_PARAMETERS) if first_guess is None else first_guess
-    stand = steering.table.mean(0)
-    plan = (
-        ("coarse", settings.coarse_generations, settings.sigma),
+    start = FIRST_GUESS
+    bodies = Bodies(coarse=False, threads=threads)
+    for name, generations, sigma in (
+        ("both", settings.generations, settings.sigma),
         ("again", settings.again_generations, settings.again_sigma),
-        ("stock", settings.stock_generations, settings.stock_sigma),
-    )
-    for name, generations, sigma in plan:
-        if not generations:
-            continue
-        stage = _Stage(
-            name, Bodies(coarse=name != "stock", threads=threads), steering, settings, start
-        )
+    ):
+        phase = _Phase(name, bodies, steering, settings, start)
 
-        def progress(state: SearchState, stage: _Stage = stage, name: str = name) -> None:
-            tap = tap_of(stage.whole(state.mean[None])[0], stage.bodies.actuators, stand)
+        def progress(state: SearchState, phase: _Phase = phase, name: str = name) -> None:
+            tap = phase.tap(phase.whole(state.mean[None])[0])
             tap.save(folder / "tapping.npz")
             if state.generation % 5 == 0:
-                outcome = try_out(stage.bodies, stage.paws, [tap], stage.draw(20, 1.0))
-                success = float(outcome.success.mean())
-                stage.hardness = max(stage.hardness, min(1.0, 0.3 + 1.5 * success))
+                outcome = try_out(bodies, phase.paws, [tap], phase.draw(20))
                 report(name, state, outcome)
 
         found = search(
-            stage.cost,
-            start[stage.searched],
+            phase.cost,
+            start[phase.searched],
             SearchSettings(generations, settings.population, sigma, settings.seed),
             folder / f"tapping-{name}.npz",
             progress,
         )
-        start = stage.whole(found.mean[None])[0]
-    tap = tap_of(start, Bodies(coarse=True, threads=threads).actuators, stand)
+        start = phase.whole(found.mean[None])[0]
+    tap = tap_of(start, bodies.actuators)
     tap.save(folder / "tapping.npz")
     return tap
 
 
-class _Stage:
+class _Phase:
     """One search: what is searched, from which starts, and what it costs."""
 
     def __init__(
@@ -163,13 +153,14 @@ class _Stage:
     ) -> None:
         self.bodies, self.paws = bodies, Paws(bodies)
         self._settings, self._base = settings, base
-        self._stand = steering.table.mean(0)
         self._rng = np.random.default_rng(settings.seed)
         self._arrivals = arrivals(bodies, steering, 40, self._rng)
-        # easy at first: what has to be found is the movement
-        self.hardness = 0.3 if name == "coarse" else 1.0
-        self.searched = np.arange(N_PARAMETERS) if name == "coarse" else _AGAIN
-        self._touched = None if name == "coarse" else self._touches()
+        self.searched = np.arange(N_PARAMETERS) if name == "both" else _AGAIN
+        self._touched = None if name == "both" else self._touches()
+
+    def tap(self, parameters: Array) -> Tap:
+        """The tap of (N_PARAMETERS,)."""
+        return tap_of(parameters, self.bodies.actuators)
 
     def whole(self, searched: Array) -> Array:
         """(n, searched) to (n, N_PARAMETERS)."""
@@ -177,32 +168,30 @@ class _Stage:
         parameters[:, self.searched] = searched
         return parameters
 
-    def draw(self, n: int, hardness: float) -> Trial:
+    def draw(self, n: int) -> Trial:
         """A fresh trial from n starts."""
         of = self._settings
-        spread = (hardness * of.spread_ahead_m, hardness * of.spread_aside_m)
+        spread = (of.spread_ahead_m, of.spread_aside_m)
         return draw(self.bodies, self._arrivals, n, of.action_noise, spread, self._rng)
 
     def cost(self, searched: Array) -> Array:
         """Cost (n,) of candidates (n, searched), all tried from the same starts."""
         parameters = self.whole(searched)
-        taps = [tap_of(p, self.bodies.actuators, self._stand) for p in parameters]
+        taps = [self.tap(p) for p in parameters]
         if self._touched is None:
-            trial = self.draw(self._settings.starts, self.hardness)
+            trial = self.draw(self._settings.starts)
             return cost_of(try_out(self.bodies, self.paws, taps, trial), parameters)
         n, s = len(taps), self._settings.again_starts
         shape = (s, TICKS_AGAIN, len(self.bodies.actuators))
         noise = np.tile(self._rng.normal(0, self._settings.action_noise, shape), (n, 1, 1))
         chosen = np.tile(self._rng.choice(len(self._touched.states), s, replace=False), n)
         outcome = try_again(self.bodies, self.paws, taps, self._touched.some(chosen, noise))
-        cost = _cost_again(outcome).reshape(n, s).mean(1)
-        return np.asarray(cost + 0.01 * (searched**2).mean(1))
+        return np.asarray(_cost_again(outcome).reshape(n, s).mean(1) + _far_from_guess(parameters))
 
     def _touches(self) -> Touched:
         """Animals that have just touched, by the first part as it is."""
-        trial = self.draw(self._settings.touches, 1.0)
-        tap = tap_of(self._base, self.bodies.actuators, self._stand)
-        reach = try_reach(self.bodies, self.paws, [tap], trial)
+        trial = self.draw(self._settings.touches)
+        reach = try_reach(self.bodies, self.paws, [self.tap(self._base)], trial)
         good = np.flatnonzero(reach.touched[0])
         nothing = trial.noise[:, :0]
         everyone = Touched(
