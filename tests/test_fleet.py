@@ -15,11 +15,12 @@ from functools import partial
 import numpy as np
 import pytest
 
+from agent import cluster as ray_cluster
 from agent.errors import SubjectError
 from agent.training import fleet as fleet_module
 from agent.training.fleet import AHEAD, Fleet, Order
 
-PROMISED_S = fleet_module.ANSWER_S + fleet_module.HEALTH_S
+PROMISED_S = ray_cluster.ANSWER_S + ray_cluster.HEALTH_S
 
 
 @dataclass(frozen=True)
@@ -81,11 +82,11 @@ def cluster():
         env={**os.environ, "PYTHONPATH": here},
     )  # fmt: skip
     patience = pytest.MonkeyPatch()
-    patience.setattr(fleet_module, "HEALTH_S", 40.0)  # the machine may be busy
+    patience.setattr(ray_cluster, "HEALTH_S", 40.0)  # the machine may be busy
     limit = time.monotonic() + 90
     while True:
         try:
-            fleet_module._probe(address)
+            ray_cluster.probe(address)
             break
         except SubjectError:
             if time.monotonic() > limit:
@@ -187,7 +188,7 @@ def test_an_address_where_nothing_listens_is_told_at_once():
 
 def test_an_address_where_something_else_listens_is_told(monkeypatch):
     assert PROMISED_S <= 10
-    monkeypatch.setattr(fleet_module, "HEALTH_S", 3.0)
+    monkeypatch.setattr(ray_cluster, "HEALTH_S", 3.0)
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
         listener.listen(4)
@@ -208,7 +209,7 @@ def test_a_cluster_that_does_not_come_up_is_tried_again_and_then_told(monkeypatc
     monkeypatch.setattr(ray, "init", init)
     with pytest.raises(SubjectError, match=r"local cannot be used: .* timed out during startup\.$"):
         Fleet(Counting, 2, "local")
-    assert len(tried) == fleet_module.STARTS
+    assert len(tried) == ray_cluster.STARTS
     assert not tried[0]["include_dashboard"]
     assert os.environ["RAY_USAGE_STATS_ENABLED"] == "0"
 

@@ -15,19 +15,15 @@ from __future__ import annotations
 
 import copy
 import os
-import re
-import socket
-import subprocess
-import sys
 from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from types import TracebackType
 from typing import Any, Generic, Protocol, Self, TypeVar
 
 import numpy as np
 
+from agent import cluster
 from agent.errors import SubjectError
 
 Weights = Mapping[str, np.ndarray]
@@ -36,25 +32,8 @@ Sent = TypeVar("Sent", covariant=True)
 
 AHEAD = 2
 """Orders that an actor holds: one that it works on, one that waits."""
-OBJECT_STORE_BYTES = 400_000_000
-"""Shared memory of a cluster started here; a segment of 16 animals with pictures is about 8 MB."""
-ANSWER_S = 3.0
-"""How long a Ray address may take to accept a connection,"""
-HEALTH_S = 7.0
-"""and then to say that it is a Ray cluster and well."""
-STARTS = 2
-"""How often it is tried to connect to a cluster, or to start one."""
 DEATHS = 3
 """A worker that fails this often without living a segment in between ends the training."""
-_QUIET = {
-    "RAY_USAGE_STATS_ENABLED": "0",
-    "RAY_USAGE_STATS_PROMPT_ENABLED": "0",
-    "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
-    # Ray prints a paragraph when an actor dies; the fleet reports it in a sentence
-    "RAY_DEDUP_LOGS_SKIP_REGEX": ".",
-}
-_ENVIRONMENT = ("LP_NUM_THREADS", "MUJOCO_GL", "PYOPENGL_PLATFORM", "EGL_DEVICE_ID")
-"""What an actor has to know of this process's environment."""
 
 
 class Worker(Protocol[Sent]):
@@ -137,7 +116,8 @@ class Fleet(Generic[Lived]):
             self._here = make_worker(0)
             self._fresh = True
             return
-        self._ray, self._started = _connect(ray, workers)
+        self._ray, self._started = cluster.connect(ray, workers)
+        self._check_room(ray)
         self._sent: Any = None
         self._actors: dict[int, Any] = {}
         self._orders: dict[Any, _Pending] = {}
@@ -215,9 +195,19 @@ class Fleet(Generic[Lived]):
     ) -> None:
         self.close()
 
+    def _check_room(self, address: str) -> None:
+        there = self._ray.cluster_resources().get("CPU", 0)
+        if there >= self.workers:
+            return
+        if self._started:
+            self._ray.shutdown()
+        raise SubjectError(
+            f"{self.workers} workers need a processor each, and the Ray cluster {address} has {there:.0f}"
+        )
+
     def _employ(self, index: int) -> None:
-        told = {name: os.environ[name] for name in _ENVIRONMENT if name in os.environ}
-        actor = self._ray.remote(num_cpus=1, max_restarts=0, runtime_env={"env_vars": told})(_Actor)
+        told = cluster.environment()
+        actor = self._ray.remote(num_cpus=1, max_restarts=0, runtime_env=told)(_Actor)
         self._actors[index] = actor.remote(self._make, index)
         self._heard[index] = -1
 
@@ -232,7 +222,7 @@ class Fleet(Generic[Lived]):
         cause = getattr(error, "cause", None)
         if isinstance(cause, SubjectError):
             raise cause from None
-        reason = _in_a_sentence(cause or error)
+        reason = cluster.in_a_sentence(cause or error)
         self._failed[index] += 1
         if self._failed[index] >= DEATHS:
             raise SubjectError(
@@ -267,96 +257,3 @@ class _Actor:
 
 def _told(order: Order) -> tuple[int, float, bool, bool]:
     return order.ticks, order.expert_part, order.own_spread, order.keep_pictures
-
-
-def _connect(address: str, workers: int) -> tuple[Any, bool]:
-    """Ray, connected, and whether this call connected it."""
-    # Ray reads these when it is imported and when it starts processes
-    os.environ.update(_QUIET)
-    if address != "local":
-        _probe(address)
-    import ray
-
-    if ray.is_initialized():
-        return ray, False
-    how: dict[str, Any] = {"address": address, "log_to_driver": False, "logging_level": "ERROR"}
-    if address == "local":
-        how |= {
-            "num_cpus": workers,
-            "num_gpus": 0,
-            "include_dashboard": False,
-            "object_store_memory": OBJECT_STORE_BYTES,
-        }
-    for attempt in range(1, STARTS + 1):
-        try:
-            ray.init(**how)
-            break
-        except Exception as error:
-            # Ray raises bare exceptions, among others where a busy machine takes 30 s to start it
-            ray.shutdown()
-            if attempt == STARTS:
-                raise SubjectError(
-                    f"the Ray cluster {address} cannot be used: {_in_a_sentence(error)}"
-                ) from None
-    if address != "local":
-        there = ray.cluster_resources().get("CPU", 0)
-        if there < workers:
-            ray.shutdown()
-            raise SubjectError(
-                f"{workers} workers need a processor each, and the Ray cluster {address} has {there:.0f}"
-            )
-    return ray, True
-
-
-def _use_token() -> None:
-    """Show a cluster the token that this user has, where nothing else was said.
-
-    A cluster that Ray starts for a user who has a token asks for it; what connects to one has to be told to
-    show it. A cluster that asks for none does not mind.
-    """
-    there = (Path.home() / ".ray" / "auth_token").exists() or any(
-        name in os.environ for name in ("RAY_AUTH_TOKEN", "RAY_AUTH_TOKEN_PATH")
-    )
-    if there and "RAY_AUTH_MODE" not in os.environ:
-        os.environ["RAY_AUTH_MODE"] = "token"
-
-
-def _probe(address: str) -> None:
-    """Whether a Ray cluster answers there; `ray.init` alone tries for minutes, and then ends the process.
-
-    Raises:
-        SubjectError: it does not answer.
-    """
-    found = re.fullmatch(r"\[?([^\[\]/\s]+)\]?:(\d{1,5})", address)
-    if not found:
-        raise SubjectError(
-            f"a Ray address is 'local' or host:port such as 10.0.0.1:6379, not {address!r}"
-        )
-    host, port = found[1], int(found[2])
-    try:
-        socket.create_connection((host, port), timeout=ANSWER_S).close()
-    except (OSError, OverflowError) as error:
-        raise SubjectError(
-            f"no Ray cluster answers at {address} ({_in_a_sentence(error)}); "
-            "start one with `ray start --head`, or set ray to 'local'"
-        ) from None
-    # something listens, but not everything that listens is Ray
-    _use_token()
-    check = [sys.executable, "-m", "ray.scripts.scripts", "health-check", "--address", address]
-    try:
-        result = subprocess.run(
-            check, capture_output=True, timeout=HEALTH_S, check=False, text=True
-        )
-    except subprocess.TimeoutExpired:
-        raise SubjectError(f"what listens at {address} does not answer as a Ray cluster") from None
-    if result.returncode:
-        said = (result.stderr.strip().splitlines() or ["it is not well"])[-1]
-        raise SubjectError(f"the Ray cluster {address} cannot be used: {said[:200]}")
-
-
-def _in_a_sentence(error: BaseException) -> str:
-    """What an error says: of a traceback from another process the end, otherwise the first line."""
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    if any(line.startswith('File "') for line in lines):
-        return lines[-1][:200]
-    return (lines[0] if lines else type(error).__name__)[:200]

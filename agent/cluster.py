@@ -1,0 +1,138 @@
+"""Ray, connected: a cluster that is started here (`local`) or one that exists already (`host:port`).
+
+    ray, started = connect("local", processors=4)
+
+What every use of Ray here shares: that an address where nothing answers is a sentence within seconds and
+not a minute of retries, that a cluster which asks for this user's token is shown it, and that Ray itself
+says nothing on the terminal.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import socket
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+from agent.errors import ClusterError
+
+OBJECT_STORE_BYTES = 400_000_000
+"""Shared memory of a cluster started here; a segment of 16 animals with pictures is about 8 MB."""
+ANSWER_S = 3.0
+"""How long a Ray address may take to accept a connection,"""
+HEALTH_S = 7.0
+"""and then to say that it is a Ray cluster and well."""
+STARTS = 2
+"""How often it is tried to connect to a cluster, or to start one."""
+_QUIET = {
+    "RAY_USAGE_STATS_ENABLED": "0",
+    "RAY_USAGE_STATS_PROMPT_ENABLED": "0",
+    "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
+    # Ray prints a paragraph when a worker dies; who uses it reports that in a sentence
+    "RAY_DEDUP_LOGS_SKIP_REGEX": ".",
+}
+_ENVIRONMENT = ("LP_NUM_THREADS", "MUJOCO_GL", "PYOPENGL_PLATFORM", "EGL_DEVICE_ID")
+"""What a worker has to know of this process's environment."""
+
+
+def connect(address: str, processors: int | None = None) -> tuple[Any, bool]:
+    """The module `ray`, connected, and whether this call connected it (then `ray.shutdown()` is its job).
+
+    Args:
+        address: 'local', or 'host:port' of a cluster on whose machines this package is installed.
+        processors: what a cluster started here offers; that of this machine if left out.
+
+    Raises:
+        ClusterError: no address, nothing that answers there as Ray, or a cluster that does not come up.
+    """
+    # Ray reads these when it is imported and when it starts processes
+    os.environ.update(_QUIET)
+    if address != "local":
+        probe(address)
+    import ray
+
+    if ray.is_initialized():
+        return ray, False
+    how: dict[str, Any] = {"address": address, "log_to_driver": False, "logging_level": "ERROR"}
+    if address == "local":
+        how |= {
+            "num_cpus": processors,
+            "num_gpus": 0,
+            "include_dashboard": False,
+            "object_store_memory": OBJECT_STORE_BYTES,
+        }
+    for attempt in range(1, STARTS + 1):
+        try:
+            ray.init(**how)
+            break
+        except Exception as error:
+            # Ray raises bare exceptions, among others where a busy machine takes 30 s to start it
+            ray.shutdown()
+            if attempt == STARTS:
+                raise ClusterError(
+                    f"the Ray cluster {address} cannot be used: {in_a_sentence(error)}"
+                ) from None
+    return ray, True
+
+
+def environment(*more: str) -> dict[str, dict[str, str]]:
+    """The `runtime_env` of a worker: what it has to know of this process's environment variables."""
+    names = (*_ENVIRONMENT, *more)
+    return {"env_vars": {name: os.environ[name] for name in names if name in os.environ}}
+
+
+def probe(address: str) -> None:
+    """Whether a Ray cluster answers there; `ray.init` alone tries for minutes, and then ends the process.
+
+    Raises:
+        ClusterError: it does not answer.
+    """
+    found = re.fullmatch(r"\[?([^\[\]/\s]+)\]?:(\d{1,5})", address)
+    if not found:
+        raise ClusterError(
+            f"a Ray address is 'local' or host:port such as 10.0.0.1:6379, not {address!r}"
+        )
+    host, port = found[1], int(found[2])
+    try:
+        socket.create_connection((host, port), timeout=ANSWER_S).close()
+    except (OSError, OverflowError) as error:
+        raise ClusterError(
+            f"no Ray cluster answers at {address} ({in_a_sentence(error)}); "
+            "start one with `ray start --head`, or set ray to 'local'"
+        ) from None
+    # something listens, but not everything that listens is Ray
+    _use_token()
+    check = [sys.executable, "-m", "ray.scripts.scripts", "health-check", "--address", address]
+    try:
+        result = subprocess.run(
+            check, capture_output=True, timeout=HEALTH_S, check=False, text=True
+        )
+    except subprocess.TimeoutExpired:
+        raise ClusterError(f"what listens at {address} does not answer as a Ray cluster") from None
+    if result.returncode:
+        said = (result.stderr.strip().splitlines() or ["it is not well"])[-1]
+        raise ClusterError(f"the Ray cluster {address} cannot be used: {said[:200]}")
+
+
+def in_a_sentence(error: BaseException) -> str:
+    """What an error says: of a traceback from another process the end, otherwise the first line."""
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    if any(line.startswith('File "') for line in lines):
+        return lines[-1][:200]
+    return (lines[0] if lines else type(error).__name__)[:200]
+
+
+def _use_token() -> None:
+    """Show a cluster the token that this user has, where nothing else was said.
+
+    A cluster that Ray starts for a user who has a token asks for it; what connects to one has to be told to
+    show it. A cluster that asks for none does not mind.
+    """
+    there = (Path.home() / ".ray" / "auth_token").exists() or any(
+        name in os.environ for name in ("RAY_AUTH_TOKEN", "RAY_AUTH_TOKEN_PATH")
+    )
+    if there and "RAY_AUTH_MODE" not in os.environ:
+        os.environ["RAY_AUTH_MODE"] = "token"
