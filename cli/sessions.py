@@ -53,6 +53,7 @@ def run(
         bool, typer.Option("--overwrite", help="Replace an existing file.")
     ] = False,
     camera: Annotated[bool, typer.Option(help="Record what the animal sees, too.")] = True,
+    picture: Annotated[bool, typer.Option(help="Draw the session beside its recording.")] = True,
     listen: Annotated[
         str, typer.Option(help="Also serve the bus at tcp://HOST:PORT (and PORT+1).")
     ] = "",
@@ -83,7 +84,7 @@ def run(
         listen=listen,
         keys=keys,
     )
-    _run_headless(spec, directory)
+    _run_headless(spec, directory, picture)
 
 
 def gui(
@@ -219,7 +220,7 @@ def session_spec(
     )
 
 
-def _run_headless(spec: SessionSpec, directory: SessionDirectory) -> None:
+def _run_headless(spec: SessionSpec, directory: SessionDirectory, picture: bool = True) -> None:
     """Runs a session here, with a line of progress, and prints what it did."""
     with Progress(
         TextColumn("{task.description}"),
@@ -243,12 +244,12 @@ def _run_headless(spec: SessionSpec, directory: SessionDirectory) -> None:
 
         summary = run_session(spec, directory, end_when_recording_fails=True, on_status=show)
     if summary.ticks:
-        _print_summary(summary, spec)
+        _print_summary(summary, spec, picture)
     if summary.failure:
         raise (UserError if summary.wrong_input else RunError)(summary.failure)
 
 
-def _print_summary(summary: Summary, spec: SessionSpec) -> None:
+def _print_summary(summary: Summary, spec: SessionSpec, picture: bool) -> None:
     def counts(found: dict[str, int]) -> str:
         return ", ".join(f"{name} {number}" for name, number in sorted(found.items())) or "none"
 
@@ -270,12 +271,12 @@ def _print_summary(summary: Summary, spec: SessionSpec) -> None:
         report = summary.recording
         size = f"{report.ticks_on_disk} ticks, {report.file_bytes / 1e6:.1f} MB, {report.state}"
         table.add_row("recording", f"{report.file} ({size})")
-        if report.ticks_on_disk:
+        if picture and report.ticks_on_disk:
             from analysis.session_picture import session_picture
 
-            picture = Path(spec.record).with_suffix(".png")
-            session_picture(Path(spec.record), picture)
-            table.add_row("picture", str(picture.resolve()))
+            drawn = Path(spec.record).with_suffix(".png")
+            session_picture(Path(spec.record), drawn)
+            table.add_row("picture", str(drawn.resolve()))
     terminal = Console(highlight=False, width=None if sys.stdout.isatty() else 240)
     terminal.print(table)
 
