@@ -11,7 +11,7 @@ from dm_control.rl.control import PhysicsError
 from numpy.typing import NDArray
 
 from agent.subject import CAMERA
-from rig import body_state
+from rig import body_state, task_events
 from rig.arenas.camera import EgocentricCamera
 from rig.arenas.senses import Senses
 from rig.arenas.tasks import make
@@ -22,13 +22,15 @@ from rig.random_streams import episode_random_state
 class Outcome:
     """What the physics of one tick led to: the task's reward and discount, and whether the trial is over.
 
-    `trouble` is a sentence when the simulation became unstable (the trial ends with it), else "".
+    `trouble` is a sentence when the simulation became unstable (the trial ends with it), else "". `events` is
+    what happened in terms of the task (`rig.arenas.names.TASK_EVENTS`).
     """
 
     reward: float
     discount: float
     over: bool
     trouble: str = ""
+    events: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -74,7 +76,8 @@ class Animal:
         self._model: mujoco.MjModel = physics.model.ptr
         self._data: mujoco.MjData = physics.data.ptr
         self._senses = Senses(self._environment)
-        self._body = body_state.BodyState(self._model)
+        self._body = body_state.BodyState(self._model, self._environment.task)
+        self._events = task_events.reader_of(self._environment)
         self._camera = EgocentricCamera(self._model, self._data, self._quality)
 
     @property
@@ -128,7 +131,7 @@ class Animal:
             return Outcome(
                 0.0, 0.0, True, f"The simulation became unstable and the trial ended: {problem}"
             )
-        return Outcome(float(step.reward), float(step.discount), step.last())
+        return Outcome(float(step.reward), float(step.discount), step.last(), events=self._events())
 
     def close(self) -> None:
         """Gives back the rendering context and the simulation."""

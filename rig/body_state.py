@@ -1,15 +1,22 @@
 """The body state that detectors read: a vector of named quantities, derived from the physics each tick.
 
-Detectors need no MuJoCo: positions, velocities and orientation of torso, head and paws travel on the bus
-with every tick (`Tick`, array `body`), in the order of `NAMES`. Units are metres, seconds and radians;
-x, y and z are world axes, forward and lateral are along the animal's heading.
+Detectors need no MuJoCo: positions, velocities and orientation of trunk, head and paws, their heights above
+the ground, and where the nearest orb is, travel on the bus with every tick (`Tick`, array `body`), in the
+order of `NAMES`. Units are metres, seconds and radians; x, y and z are world axes, forward and lateral are
+along the animal's heading.
 """
 
 from __future__ import annotations
 
+import math
+from collections.abc import Callable
+from typing import Any
+
 import mujoco
 import numpy as np
 from numpy.typing import NDArray
+
+from rig.arenas.tasks import Forage, TwoTap
 
 _PAWS = ("hand_L", "hand_R", "foot_L", "foot_R")
 _TOUCH = ("palm_L", "palm_R", "sole_L", "sole_R")
@@ -24,20 +31,41 @@ NAMES: tuple[str, ...] = (
     *(f"{paw}_{axis}" for paw in _PAWS for axis in "xyz"),
     *(f"touch_{pad}" for pad in _TOUCH),
     "n_contacts",
+    "pelvis_up",
+    *("torso_height", "head_height", *(f"{paw}_height" for paw in _PAWS)),
+    "ground_slope",
+    *("orb_distance", "orb_bearing", "orb_height", "hand_L_to_orb", "hand_R_to_orb"),
 )
 """`torso_v*` is the velocity of the torso, which swings forth and back within a stride; `body_v*` that
 of the whole body's centre of mass, which hardly does, and `forward_speed` and `lateral_speed` are its
 parts along and across the animal's heading. `up` is the vertical part of the torso's own vertical axis: 1
-upright, 0 on the side, -1 on the back. `touch_*` is the force on a paw's pad (N); `n_contacts` counts all
-contacts in the arena."""
+upright, 0 on the side, -1 on the back; `pelvis_up` that of the pelvis. `touch_*` is the force on a paw's
+pad (N); `n_contacts` counts all contacts in the arena.
+
+`*_height` is the height above the ground under that part: the terrain of the bowl, elsewhere the floor's
+level (also over a gap). `ground_slope` is how much the ground rises a metre, along the heading, from 8 cm
+behind the torso to 8 cm ahead of it; 0 where it is flat.
+
+`orb_*` is the nearest orb that was not collected (in two-tap, the one there is), from the torso:
+horizontal distance, bearing (left is positive), height above it. `hand_*_to_orb` is from the middle of a
+hand to the orb's surface, negative inside. All five are NaN where there is no orb. They are the
+simulator's truth: the animal may not see it, and in the maze a wall may be between."""
+
+_SLOPE_REACH_M = 0.08
 
 
 class BodyState:
-    """Reads `NAMES` from a compiled model's data; made anew whenever the model is."""
+    """Reads `NAMES` from a compiled model's data; made anew whenever the model is.
 
-    def __init__(self, model: mujoco.MjModel) -> None:
+    Args:
+        model: the trial's.
+        task: the trial's dm_control task, for its orbs; None where there are none to look for.
+    """
+
+    def __init__(self, model: mujoco.MjModel, task: Any = None) -> None:
         self._torso = model.body("walker/torso").id
         self._head = model.body("walker/skull").id
+        self._pelvis = model.body("walker/pelvis").id
         self._paws = np.array([model.body(f"walker/{paw}").id for paw in _PAWS])
         self._touch = np.array([model.sensor(f"walker/{pad}").adr[0] for pad in _TOUCH])
         of_body = int(
@@ -46,36 +74,108 @@ class BodyState:
         self._body_velocity = slice(of_body, of_body + 3)
         joint = int(model.body_jntadr[model.body_rootid[self._torso]])
         self._root_velocity = int(model.jnt_dofadr[joint])
+        self._ground = _terrain(model) if model.nhfield else None
+        self._orbs: list[Any] = []
+        if isinstance(task, TwoTap):
+            self._orbs = [orb for kind in task._targets for orb in kind]
+        elif isinstance(task, Forage):
+            self._orbs = [orb for kind in task._active_targets for orb in kind]
+        self._stays = isinstance(task, TwoTap)
+        self._orb_geoms = np.array([orb.geom_id for orb in self._orbs], np.int64)
+        self._orb_radius = float(model.geom_size[self._orb_geoms[0], 0]) if self._orbs else 0.0
 
     def read(self, data: mujoco.MjData) -> NDArray[np.float64]:
         """The vector at the present state: float64, (len(NAMES),)."""
-        frame = data.xmat[self._torso].reshape(3, 3)
+        # Plain Python from here on: for so few numbers it is several times faster than NumPy.
+        xx, _, _, yx, _, _, zx, zy, zz = data.xmat[self._torso].tolist()
+        x, y, z = torso = data.xpos[self._torso].tolist()
         root = self._root_velocity
-        body_velocity = data.sensordata[self._body_velocity]
-        yaw_rate = float(frame[2] @ data.qvel[root + 3 : root + 6])
-        yaw = float(np.arctan2(frame[1, 0], frame[0, 0]))
-        ahead = np.array([np.cos(yaw), np.sin(yaw)])
-        head = data.xmat[self._head].reshape(3, 3)
-        return np.concatenate(
+        velocity = data.qvel[root : root + 6].tolist()
+        body_velocity = data.sensordata[self._body_velocity].tolist()
+        vx, vy, _ = body_velocity
+        along = math.hypot(xx, yx) or 1.0
+        cos, sin = xx / along, yx / along
+        head = data.xpos[self._head].tolist()
+        paws = data.xpos[self._paws].tolist()
+        heights = [z, head[2], *(paw[2] for paw in paws)]
+        slope = 0.0
+        if (ground := self._ground) is not None:
+            under = [ground(x, y), ground(head[0], head[1]), *(ground(p[0], p[1]) for p in paws)]
+            heights = [height - below for height, below in zip(heights, under, strict=True)]
+            dx, dy = _SLOPE_REACH_M * cos, _SLOPE_REACH_M * sin
+            slope = (ground(x + dx, y + dy) - ground(x - dx, y - dy)) / (2 * _SLOPE_REACH_M)
+        return np.array(
             [
-                data.xpos[self._torso],
-                data.qvel[root : root + 3],
-                body_velocity,
-                [
-                    ahead @ body_velocity[:2],
-                    ahead[0] * body_velocity[1] - ahead[1] * body_velocity[0],
-                ],
-                [
-                    yaw,
-                    yaw_rate,
-                    np.arcsin(np.clip(frame[2, 0], -1.0, 1.0)),
-                    np.arctan2(frame[2, 1], frame[2, 2]),
-                    frame[2, 2],
-                ],
-                data.xpos[self._head],
-                [np.arcsin(np.clip(head[2, 0], -1.0, 1.0))],
-                data.xpos[self._paws].reshape(-1),
-                data.sensordata[self._touch],
-                [data.ncon],
+                *torso,
+                *velocity[:3],
+                *body_velocity,
+                cos * vx + sin * vy,
+                cos * vy - sin * vx,
+                math.atan2(yx, xx),
+                zx * velocity[3] + zy * velocity[4] + zz * velocity[5],
+                math.asin(max(-1.0, min(1.0, zx))),
+                math.atan2(zy, zz),
+                zz,
+                *head,
+                math.asin(max(-1.0, min(1.0, float(data.xmat[self._head, 6])))),
+                *paws[0],
+                *paws[1],
+                *paws[2],
+                *paws[3],
+                *data.sensordata[self._touch].tolist(),
+                data.ncon,
+                data.xmat[self._pelvis, 8],
+                *heights,
+                slope,
+                *self._orb(data, torso, cos, sin, paws),
             ]
         )
+
+    def _orb(
+        self,
+        data: mujoco.MjData,
+        torso: list[float],
+        cos: float,
+        sin: float,
+        paws: list[list[float]],
+    ) -> tuple[float, float, float, float, float]:
+        """Distance, bearing and height of the nearest orb from the torso, and both hands' distances."""
+        x, y, z = torso
+        nearest, least = None, math.inf
+        places = data.geom_xpos[self._orb_geoms].tolist() if self._orbs else ()
+        for orb, place in zip(self._orbs, places, strict=True):
+            if self._stays or not orb.activated:
+                distance = math.hypot(place[0] - x, place[1] - y)
+                if distance < least:
+                    nearest, least = place, distance
+        if nearest is None:
+            return math.nan, math.nan, math.nan, math.nan, math.nan
+        dx, dy = nearest[0] - x, nearest[1] - y
+        bearing = math.atan2(cos * dy - sin * dx, cos * dx + sin * dy)
+        left, right = (math.dist(paw, nearest) - self._orb_radius for paw in paws[:2])
+        return least, bearing, nearest[2] - z, left, right
+
+
+def _terrain(model: mujoco.MjModel) -> Callable[[float, float], float]:
+    """The height (m) of the ground at x, y: the bowl's height field, and the plane that it lies on."""
+    rows, columns = int(model.hfield_nrow[0]), int(model.hfield_ncol[0])
+    half_x, half_y, scale, _ = (float(size) for size in model.hfield_size[0])
+    geom = int(np.flatnonzero(model.geom_type == mujoco.mjtGeom.mjGEOM_HFIELD)[0])
+    base = float(model.geom_pos[geom, 2])
+    field: list[list[float]] = (
+        base + scale * np.asarray(model.hfield_data[: rows * columns]).reshape(rows, columns)
+    ).tolist()
+    per_x, per_y = (columns - 1) / (2 * half_x), (rows - 1) / (2 * half_y)
+
+    def height(x: float, y: float) -> float:
+        column, row = (x + half_x) * per_x, (y + half_y) * per_y
+        if not (0 <= column < columns - 1 and 0 <= row < rows - 1):  # beyond it, or not a number
+            return 0.0
+        j, i = int(column), int(row)
+        a, b = column - j, row - i
+        low, high = field[i], field[i + 1]
+        between = (1 - b) * ((1 - a) * low[j] + a * low[j + 1])
+        between += b * ((1 - a) * high[j] + a * high[j + 1])
+        return max(between, 0.0)
+
+    return height

@@ -1,5 +1,21 @@
-"""The names of the tasks: the plain corridor, and the paper's four."""
+"""The names of the tasks (the plain corridor, and the paper's four), and of what happens in them."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 TASKS: tuple[str, ...] = ("corridor", "gaps", "forage", "escape", "two_tap")
+
+TASK_EVENTS: Mapping[str, tuple[str, ...]] = {
+    "corridor": (),
+    "gaps": ("gap_crossed",),
+    "forage": ("orb",),
+    "escape": ("escaped",),
+    "two_tap": ("first_tap", "second_tap", "tap_too_soon", "tap_missed", "orb_moved"),
+}
+"""What a tick's `task_events` can be in each task.
+
+`gap_crossed`: trunk and all paws are beyond a gap. `orb`: one was collected. `escaped`: the trunk is beyond
+the terrain. `first_tap`; `second_tap`: in time, 0.7 to 0.9 s after the first; `tap_too_soon`: before that;
+`tap_missed`: the time for it is over. `orb_moved`: the orb of two-tap is somewhere else, to be tapped anew.
+"""

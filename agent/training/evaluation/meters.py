@@ -13,6 +13,7 @@ from typing import Any, Protocol
 import numpy as np
 from dm_control.locomotion.tasks.reach import TwoTouchState
 
+from rig.arenas.gaps import gaps_of
 from rig.arenas.tasks import CONTROL_TIMESTEP_S
 
 Array = np.ndarray
@@ -151,7 +152,8 @@ class Gaps(Corridor):
         model = self.trunk.model
         self._skull = model.body("walker/skull").id
         self._paws = [model.body(f"walker/{name}").id for name in _PAWS]
-        self.gaps = gaps_of(model)
+        near, far = gaps_of(model, self.trunk.data)
+        self.gaps = list(zip(near.tolist(), far.tolist(), strict=True))
         self._reached: dict[int, int] = {}
         self._crossed: set[int] = set()
         self._ticks = 0
@@ -188,17 +190,6 @@ class Gaps(Corridor):
                 tried.append({"width_m": round(far - near, 4), "crossed": crossed})
         found["gaps"] = tried
         return found
-
-
-def gaps_of(model: Any) -> list[tuple[float, float]]:
-    """Near and far edge (m along the corridor) of every gap between the platforms, in their order."""
-    names = [model.geom(i).name for i in range(model.ngeom)]
-    floors = [i for i, name in enumerate(names) if name.startswith(("floor_", "start_floor"))]
-    centre, half = model.geom_pos[floors, 0], model.geom_size[floors, 0]
-    order = np.argsort(centre)
-    begins, ends = (centre - half)[order], (centre + half)[order]
-    pairs = zip(ends[:-1], begins[1:], strict=True)
-    return [(float(near), float(far)) for near, far in pairs if far - near > 1e-3]
 
 
 class Forage:
