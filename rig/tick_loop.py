@@ -147,6 +147,7 @@ class TickLoop:
             first=first,
             overrun=overrun,
             wall_s=t0 - self._began_s,
+            task_events=before.events,
         )
         frames = self._links.frames(content, self._tick, self._arrays(moment, step))
         if self._engine_alive:
