@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -9,7 +10,9 @@ import pytest
 
 from agent.training import tap_trials
 from agent.training.body import Bodies
+from agent.training.experts import expert_for
 from agent.training.experts.skills import Skills
+from agent.training.steering import load as load_steering
 from agent.training.tap import (
     AGAIN_KNOTS,
     LOOK_AGAIN_TICK,
@@ -19,6 +22,7 @@ from agent.training.tap import (
     load,
     tap_of,
 )
+from agent.training.tap_first_guess import FIRST_GUESS
 from rig.arenas import tasks
 
 Array = np.ndarray
@@ -102,3 +106,43 @@ def test_the_distance_of_a_paw_is_that_of_the_simulator() -> None:
     # the forepaws stand a little ahead of the trunk and beside its middle
     ahead = np.array([x + 0.041, y, 0.009])
     assert 0.02 < paws.distances(qpos, ahead) < 0.08
+
+
+def test_the_search_begins_with_a_tap() -> None:
+    """The first guess touches an orb at its own distance, from most starts."""
+    bodies = Bodies(coarse=False, threads=1)
+    steering = load_steering(SKILLS / "steering.npz")
+    rng = np.random.default_rng(0)
+    starts = tap_trials.arrivals(bodies, steering, 6, rng)
+    trial = tap_trials.draw(bodies, starts, 6, 0.0, (0.0, 0.0), rng)
+    guess = tap_of(FIRST_GUESS, bodies.actuators)
+    reach = tap_trials.try_reach(bodies, tap_trials.Paws(bodies), [guess], trial)
+    assert reach.touched.mean() > 0.6
+    # and not where there is none
+    trial = tap_trials.draw(bodies, starts, 6, 0.0, (0.0, 0.0), rng)
+    far = replace(trial, off_ahead_m=trial.off_ahead_m + 0.2)
+    reach = tap_trials.try_reach(bodies, tap_trials.Paws(bodies), [guess], far)
+    assert not reach.touched.any()
+
+
+def test_a_fallen_animal_gets_up_before_it_goes_on() -> None:
+    """On its back, it is up for a while within 8 s."""
+    environment = tasks.make("two_tap", 3)
+    environment.reset()
+    expert = expert_for("two_tap", Skills(SKILLS))
+    expert.begin(environment)
+    physics = environment.physics
+    with physics.reset_context():
+        physics.data.qpos[2:7] = (0.1, 0, 1, 0, 0)
+    matrix = physics.named.data.xmat
+    up_for, longest = 0, 0
+    for tick in range(400):
+        environment.step(expert.act())
+        up = min(matrix["walker/torso", "zz"], matrix["walker/pelvis", "zz"])
+        if tick == 10:
+            assert up < 0.3, "it has not been turned over"
+        up_for = up_for + 1 if up > 0.7 else 0
+        longest = max(longest, up_for)
+        if longest > 15:
+            break
+    assert longest > 15

@@ -5,7 +5,7 @@ the hind body follow. The movement is a spline for spine and limbs, mirrored by 
 lies on, that ends in the gait's mean posture. The search rights animals that are dropped in random
 orientations in the bowl, with motor noise: the movement is made to its end, and then the animal has to
 stand. What counts is trunk and pelvis: with the trunk alone, the search finds a twist of the spine that
-leaves the hind body on its back. It goes on from a movement that is found in parts.
+leaves the hind body on its back. It goes on from `righting_first_guess`.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ import numpy as np
 
 from agent.training.body import SPEC, Bodies
 from agent.training.gait import sided
+from agent.training.righting_first_guess import FIRST_GUESS
 from agent.training.search import SearchSettings, SearchState, search, write_arrays
 
 Array = np.ndarray
@@ -194,15 +195,12 @@ def find(
     folder: Path,
     threads: int,
     report: Callable[[str, SearchState, float], None],
-    start: Array | None = None,
 ) -> None:
     """Search in coarse, then in stock physics, resuming what `folder` holds; writes `righting.npz`.
 
     `report` gets the stage, the search's state and the mean movement's share that stands in the end.
-    `start` (N_PARAMETERS,) should be a movement that succeeds now and then, like the `knots` of an earlier
-    `righting.npz`: from zeros the search has not been seen to find one.
     """
-    mean, sigma = (np.zeros(N_PARAMETERS) if start is None else start), settings.coarse_sigma
+    mean, sigma = FIRST_GUESS, settings.coarse_sigma
     ticks = TICKS + STAND_TICKS
     for name, generations in (
         ("coarse", settings.coarse_generations),
@@ -223,7 +221,8 @@ def find(
             )
             low = (1 - np.clip(upright, -1, 0.9)).mean(1) + (1 - upright[:, TICKS:]).mean(1)
             last = 1.0 * (upright[:, -5:].mean(1) < FALLEN)
-            return (low + last).reshape(n, starts).mean(1) + 0.01 * (candidates**2).mean(1)
+            far = ((candidates - FIRST_GUESS) ** 2).mean(1)
+            return np.asarray((low + last).reshape(n, starts).mean(1) + 0.01 * far)
 
         def progress(state: SearchState, bodies: BowlBodies = bodies, name: str = name) -> None:
             share = np.nan

@@ -20,9 +20,9 @@ Told = Callable[[float, str], None]
 _NEEDS = {
     "corridor": ("gait", "steering"),
     "gaps": ("gait", "steering", "leaping"),
-    "forage": ("gait", "steering", "spinning"),
+    "forage": ("gait", "steering", "spinning", "righting"),
     "escape": ("gait", "steering", "spinning", "righting", "climbing"),
-    "two_tap": ("gait", "steering", "spinning", "tapping"),
+    "two_tap": ("gait", "steering", "spinning", "righting", "tapping"),
 }
 
 

@@ -16,6 +16,7 @@ import numpy as np
 
 from agent.training.experts.maze import FloorPlan
 from agent.training.experts.pose import BodyReader
+from agent.training.experts.righting import Righting
 from agent.training.experts.skills import Skills
 from agent.training.spinning import SPEED, YAW_RAD_S
 
@@ -33,6 +34,8 @@ LIFT_WITHIN_M = 0.25
 SPIN_RAD = 1.6
 """Where more is to be turned, it turns on the spot."""
 FAN_RAD = np.linspace(-1.8, 1.8, 25)
+FALLEN_TICKS = 15
+"""How long it has to lie before it gets up."""
 
 
 @dataclass
@@ -49,10 +52,12 @@ class ForageExpert:
     def __init__(self, skills: Skills) -> None:
         self._locomotion = skills.locomotion()
         self._spinning = skills.spinning()
+        self._righting = Righting(skills.path("righting"), FALLEN_TICKS)
 
     def begin(self, environment: Any) -> None:
         """See `TaskExpert`."""
         self._body = BodyReader(environment)
+        self._righting.begin()
         self._task = environment.task
         self._plan = FloorPlan(self._task._maze_arena)
         self._aim: _Aim | None = None
@@ -101,6 +106,9 @@ class ForageExpert:
     def act(self) -> Array:
         """See `TaskExpert`."""
         self._look()
+        up = self._righting.act(self._body)
+        if up is not None:
+            return up
         speed, yaw = self._chase(self._aim.place) if self._aim is not None else self._explore()
         body = self._body
         if speed == 0.0:

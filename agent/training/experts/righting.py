@@ -33,17 +33,19 @@ class Righting:
 
     Args:
         path: `righting.npz`.
+        patience_ticks: how long it has to lie before it gets up; less long it may be rearing, or rolling on.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, patience_ticks: int = 0) -> None:
         with np.load(path, allow_pickle=False) as saved:
             control = saved["control"]
         self._control = np.concatenate([control, control[:, -1:].repeat(STAND_TICKS, 1)], 1)
+        self._patience = patience_ticks
         self.begin()
 
     def begin(self) -> None:
         """A new episode: no fall is remembered."""
-        self._tick, self._side, self._wait = -1, 0, 0
+        self._tick, self._side, self._wait, self._lain = -1, 0, 0, 0
 
     def act(self, body: BodyReader) -> Array | None:
         """Action (actuators,) that gets the animal up; None where it is up. Once a tick.
@@ -54,6 +56,7 @@ class Righting:
         pelvis = body.data.xmat[body.model.body("walker/pelvis").id].reshape(3, 3)[2]
         up = min(trunk[2], pelvis[2])
         ticks = self._control.shape[1]
+        self._lain = self._lain + 1 if up <= LYING else 0
         self._tick = self._tick + 1 if self._tick >= 0 else -1
         self._wait = max(self._wait - 1, 0)
         risen_early = 0 < self._tick < ticks // 3 and up > RISEN
@@ -62,7 +65,7 @@ class Righting:
             self._wait = REST_TICKS
         if self._tick < 0 or self._tick >= ticks or risen_early or failed:
             self._tick = -1
-            if up > LYING:
+            if up > LYING or self._lain <= self._patience:
                 return None
             tumbling = np.linalg.norm(body.data.cvel[body.torso][:3]) > CALM_RAD_S
             if self._wait or tumbling:

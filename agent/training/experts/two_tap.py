@@ -16,6 +16,7 @@ import numpy as np
 from agent.training import steering
 from agent.training.experts.locomotion import KEPT_PER_TICK, Locomotion
 from agent.training.experts.pose import BodyReader
+from agent.training.experts.righting import Righting
 from agent.training.experts.skills import Skills
 from agent.training.spinning import YAW_RAD_S as SPIN_YAW_RAD_S
 from agent.training.tap import AGAIN_KNOTS, LONGEST_REACH, LOOK_AGAIN_TICK, Tap
@@ -45,6 +46,8 @@ REARING = 0.35
 """The upward part of the trunk's forward axis from which an animal before an orb is reaching for it."""
 PATIENCE_TICKS = 40
 """How much longer than the reach itself it may take until it is given up."""
+FALLEN_TICKS = 15
+"""How long it has to lie, and not for a tap, before it gets up."""
 PACE_WEIGHT = 0.02
 """What it counts, beside the square misfit of activations, not to go on by just one tick."""
 
@@ -107,17 +110,19 @@ class Reach:
 class TwoTapExpert:
     """Finds, approaches and taps the orb twice.
 
-    Needs the skills `steering`, `spinning` and `tapping`.
+    Needs the skills `steering`, `spinning`, `righting` and `tapping`.
     """
 
     def __init__(self, skills: Skills) -> None:
         self._locomotion = skills.locomotion()
         self._spinning = Locomotion(steering.load(skills.path("spinning")), SPIN_SPEED)
         self._tap = load_tap(skills.path("tapping"))
+        self._righting = Righting(skills.path("righting"), FALLEN_TICKS)
 
     def begin(self, environment: Any) -> None:
         """See `TaskExpert`."""
         self._body = BodyReader(environment)
+        self._righting.begin()
         self._view = View(self._body)
         # the task has no public name for its one orb
         self._orb = environment.task._targets[0][0]
@@ -166,8 +171,10 @@ class TwoTapExpert:
             if self._ticks <= LONGEST_REACH + PATIENCE_TICKS:
                 return self._reach.next(self._body.activation())
             self._enter("land")
-        if self._body.upright() < 0.3:
-            return self._go(0.6, 0.0)
+        up = self._righting.act(self._body)
+        if up is not None:
+            self._standing = 0
+            return up
         if self._mode == "land":
             if self._ticks <= LANDING_TICKS:
                 return self._stand()
