@@ -15,7 +15,7 @@ import h5py
 import numpy as np
 from numpy.typing import NDArray
 
-from recorder.contents import Series, Table
+from recorder.contents import EMPTY_TEXT, UNLISTED, Series, Table
 from recorder.layout import TIMESTAMPS
 from rig.messages import Array
 
@@ -122,7 +122,14 @@ class TableAppender:
         self.n_written = len(self._id)
 
     def append(self, **values: Any) -> int:
-        """Adds a row and returns its number. Names become codes; bytes become ragged values."""
+        """Adds a row and returns its number. Names become codes; bytes become ragged values.
+
+        A name that is not in its column's list is kept in the column for such names, if there is one.
+        """
+        for name in self._codes:
+            beside = f"{UNLISTED}_{name}"
+            if beside in self._columns:
+                values[beside] = b"" if self.knows(name, values[name]) else values[name].encode()
         self._waiting.append({name: self._plain(name, value) for name, value in values.items()})
         return self.n_written + len(self._waiting) - 1
 
@@ -173,7 +180,7 @@ class TableAppender:
         if codes is not None:
             return codes.get(value, len(codes) - 1)
         if isinstance(value, bytes):
-            return np.frombuffer(value, np.uint8)
+            return np.frombuffer(value or EMPTY_TEXT, np.uint8)
         if isinstance(value, np.ndarray):
             return value.astype(self._columns[name].dtype, casting="same_kind")
         return value

@@ -13,7 +13,18 @@ from dataclasses import dataclass
 from rig.messages import Description
 
 UNLISTED = "unlisted"
-"""Stands for a name that the session's description did not have; the log says which."""
+"""Stands for a name that the session's description did not have, such as that of a stimulus from outside;
+the column `unlisted_…` beside it has the name itself."""
+
+EMPTY_TEXT = b"\xff"
+"""Stands for an empty text: a byte that no UTF-8 text has, because a column in which every text was empty
+would have no values at all, on which nwbinspector (0.7) fails."""
+
+OUTSIDE = "outside"
+"""What the intervals call every stimulus that came from outside; their names are in the events."""
+
+NO_CONDITION = "no condition"
+"""The condition of a trial that has none."""
 
 
 @dataclass(frozen=True)
@@ -246,13 +257,23 @@ def _joint_columns(description: Description, width: int, root: int) -> tuple[str
 
 # --- tables -----------------------------------------------------------------------------------------
 
+
+def _named(name: str, about: str, names: tuple[str, ...]) -> tuple[Column, Column]:
+    """A column of names, and the one beside it for names that the description does not list."""
+    unlisted = f"Name, UTF-8 bytes, where {name} is {UNLISTED!r}."
+    return (
+        Column(name, "|u1", about, (*names, UNLISTED)),
+        Column(f"{UNLISTED}_{name}", "|u1", unlisted, ragged=True),
+    )
+
+
 LOG_KINDS = ("note", "gap", "fault", "end", "recovery", "malformed")
 
 
 def tables_of(description: Description) -> tuple[Table, ...]:
     """All tables of a session that grow."""
     behaviours = (*description.behaviours, UNLISTED)
-    stimuli = (*description.stimuli, UNLISTED)
+    conditions = (NO_CONDITION, *description.conditions, UNLISTED)
     layers = (*(layer.name for layer in description.layers), UNLISTED)
     span = (
         Column("start_time", "<f8", "Start, s of animal time."),
@@ -277,7 +298,12 @@ def tables_of(description: Description) -> tuple[Table, ...]:
             "stimuli",
             "intervals",
             "Stimuli, shams among them.",
-            (*span, Column("stimulus", "|u1", "Which stimulus.", stimuli), sham, *found),
+            (
+                *span,
+                Column("stimulus", "|u1", "Which stimulus.", (*description.stimuli, OUTSIDE)),
+                sham,
+                *found,
+            ),
         ),
         Table(
             "trials",
@@ -289,6 +315,7 @@ def tables_of(description: Description) -> tuple[Table, ...]:
                 Column("first_tick", "<i8", "First tick of the episode."),
                 Column("model", "<i8", "Row of scratch/models with the episode's model."),
                 Column("sequence", "<i8", "Sequence number of the episode's message."),
+                Column("condition", "|u1", "Condition of the trial.", conditions),
             ),
         ),
         Table(
@@ -304,16 +331,23 @@ def tables_of(description: Description) -> tuple[Table, ...]:
             (
                 Column("answer_tick", "<i8", "Tick whose answer brought it."),
                 Column(
-                    "kind", "|u1", "Behaviour or stimulus.", ("behaviour", "stimulus", UNLISTED)
+                    "kind",
+                    "|u1",
+                    "Behaviour, stimulus, or condition of a trial.",
+                    ("behaviour", "stimulus", "condition", UNLISTED),
                 ),
-                Column("name", "|u1", "Which one.", (*description.behaviours, *stimuli)),
+                *_named(
+                    "name",
+                    "Which one.",
+                    (*description.behaviours, *description.stimuli, *description.conditions),
+                ),
                 Column("phase", "|u1", "Onset or offset.", ("onset", "offset", UNLISTED)),
                 Column("tick", "<i8", "Tick at which it was found, or takes effect."),
                 Column("began_tick", "<i8", "Tick at which, looking back, it began."),
                 found[0],
                 sham,
                 Column("confidence", "<f8", "Confidence of the detector."),
-                Column("cause", "|u1", "What caused it, UTF-8 bytes.", ragged=True),
+                Column("cause", "|u1", "What caused it, UTF-8 bytes; 255: nothing.", ragged=True),
             ),
         ),
         Table(
@@ -324,12 +358,38 @@ def tables_of(description: Description) -> tuple[Table, ...]:
                 Column(
                     "answer_tick", "<i8", "Tick whose answer ordered it; it acts on the next one."
                 ),
-                Column("stimulus", "|u1", "Which stimulus.", stimuli),
+                *_named("stimulus", "Which stimulus.", description.stimuli),
                 Column("layer", "|u1", "Which layer.", layers),
                 Column("state", "|u1", "Cell or hidden state.", ("c", "h", UNLISTED)),
                 Column("units", "<i8", "Units of the layer.", ragged=True),
                 Column("gain", "<f4", "Gain of each of them.", ragged=True),
                 Column("value", "<f4", "Value of each of them.", ragged=True),
+            ),
+        ),
+        Table(
+            "task_events",
+            "processing/record",
+            "What happened in terms of the task, such as a tap of the target.",
+            (
+                Column(
+                    "tick", "<i8", "Tick that brought it; the physics of the one before led to it."
+                ),
+                Column("time", "<f8", "The same in s of animal time."),
+                Column("trial", "<i8", "Trial number."),
+                *_named("event", "What happened.", description.task_events),
+            ),
+        ),
+        Table(
+            "inputs",
+            "processing/record",
+            "What reached the session from outside: keys of the operator, stimuli of clients.",
+            (
+                Column("tick", "<i8", "Tick that it reached; it acts on the next one."),
+                Column(
+                    "kind", "|u1", "What sort of input.", ("key", "stimulate", "release", UNLISTED)
+                ),
+                Column("name", "|u1", "The key, or the stimulus, UTF-8 bytes.", ragged=True),
+                Column("args", "|u1", "What it asks for, JSON as UTF-8 bytes.", ragged=True),
             ),
         ),
         Table(

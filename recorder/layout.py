@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from recorder.contents import tables_of
 from rig.messages import Array, Description
 
-LAYOUT_VERSION = 1
+LAYOUT_VERSION = 2
 LIBVER = ("v110", "latest")
 """Read by every HDF5 since 1.10; "latest" alone would write what only the newest library reads."""
 

@@ -24,7 +24,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from recorder import superblock
-from recorder.contents import Series, series_of, unit_names
+from recorder.contents import OUTSIDE, Series, series_of, unit_names
 from recorder.layout import LAYOUT_VERSION, TICK, TIMESTAMPS, read_note
 from recorder.place import reason
 from recorder.recovery import needs_recovery, recover
@@ -33,14 +33,17 @@ from recorder.tables import (
     Interval,
     LogEntry,
     TableRows,
+    TaskEvent,
     Trial,
     read_events,
+    read_inputs,
     read_intervals,
     read_log,
+    read_task_events,
     read_trials,
 )
 from rig.errors import RunError, UserError
-from rig.messages import Array, Description, End, Event, Fault
+from rig.messages import Array, Description, End, Event, Fault, Input
 
 if TYPE_CHECKING:
     import pynapple as nap
@@ -227,12 +230,15 @@ class Recording:
 
     @property
     def stimuli(self) -> dict[str, nap.IntervalSet]:
-        """The intervals of each stimulus, shams among them: `sham` in the metadata tells."""
-        return self._interval_sets("stimuli", self.description.stimuli)
+        """The intervals of each stimulus, shams among them: `sham` in the metadata tells.
+
+        Those of stimuli that came from outside are under "outside".
+        """
+        return self._interval_sets("stimuli", (*self.description.stimuli, OUTSIDE))
 
     @property
     def trial_set(self) -> nap.IntervalSet:
-        """The trials, with their number and first tick as metadata."""
+        """The trials, with their number, first tick and condition as metadata."""
         import pynapple as nap
 
         trials = [trial for trial in self.trials if trial.stop_s > trial.start_s]
@@ -243,8 +249,21 @@ class Recording:
             metadata={
                 "trial": np.array([trial.trial for trial in trials]),
                 "first_tick": np.array([trial.first_tick for trial in trials]),
+                "condition": np.array([trial.condition for trial in trials]),
             },
         )
+
+    @property
+    def task_event_times(self) -> dict[str, nap.Ts]:
+        """When each event of the task happened."""
+        import pynapple as nap
+
+        found = self.task_events
+        names = dict.fromkeys((*self.description.task_events, *(each.name for each in found)))
+        return {
+            name: nap.Ts(np.array([each.time_s for each in found if each.name == name]))
+            for name in names
+        }
 
     # --- what happened --------------------------------------------------------------------------
 
@@ -262,6 +281,16 @@ class Recording:
         """Every event, with the tick whose answer brought it."""
         self._refresh_group("processing/record/events")
         return read_events(self.file)
+
+    @property
+    def task_events(self) -> tuple[TaskEvent, ...]:
+        """What happened in terms of the task, in order."""
+        return read_task_events(self._table("processing/record/task_events"))
+
+    @property
+    def inputs(self) -> tuple[tuple[int, Input], ...]:
+        """What came from outside (keys, stimuli of clients), each with the tick that it reached."""
+        return read_inputs(self._table("processing/record/inputs"))
 
     @property
     def log(self) -> tuple[LogEntry, ...]:

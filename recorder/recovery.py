@@ -169,12 +169,19 @@ def _complete(file: h5py.File, note: SessionNote, first_tick: int, last_tick: in
         note.description.tick_s,
         first_tick,
     )
+    trials = file["intervals/trials/first_tick"][:]
     for _, event in read_events(file):
-        spans.add(event)
+        if event.kind == "condition":
+            row = int(np.searchsorted(trials, event.tick, "right")) - 1
+            if row >= 0 and event.phase == "onset":
+                appenders["trials"].change(row, condition=event.name)
+        else:
+            spans.add(event)
     n_ended += spans.n_open
     spans.end_all(last_tick + 1)
     appenders["behaviours"].write()
     appenders["stimuli"].write()
+    appenders["trials"].write()
     return n_ended
 
 
@@ -248,6 +255,8 @@ def _trim_table(group: h5py.Group, path: str, last_tick: int) -> None:
         n_rows = int(np.sum(ends <= len(group[name.removesuffix("_index")])))
     if "answer_tick" in plain:
         n_rows = int(np.sum(plain["answer_tick"][:n_rows] <= last_tick))
+    if path in ("processing/record/task_events", "processing/record/inputs"):
+        n_rows = int(np.sum(plain["tick"][:n_rows] <= last_tick))
     if "first_tick" in plain:
         n_rows = int(np.sum(plain["first_tick"][:n_rows] <= last_tick))
     if path in ("intervals/behaviours", "intervals/stimuli"):

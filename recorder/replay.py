@@ -10,7 +10,7 @@ import msgspec
 import numpy as np
 
 from recorder.reading import Recording, open_recording
-from recorder.tables import TableRows, Trial, read_events
+from recorder.tables import TableRows, Trial, read_events, read_inputs, read_task_events
 from rig.errors import UserError
 from rig.messages import (
     Answer,
@@ -20,6 +20,7 @@ from rig.messages import (
     Episode,
     Event,
     Fault,
+    Input,
     Intervention,
     Message,
     Tick,
@@ -53,8 +54,10 @@ class ReplaySource:
             name: self.recording.file[f"{series.path}/data"]
             for name, series in self.recording.series.items()
         }
-        self._event_ticks = self._answer_ticks("events")
-        self._intervention_ticks = self._answer_ticks("interventions")
+        self._event_ticks = self._ticks_of("events", "answer_tick")
+        self._intervention_ticks = self._ticks_of("interventions", "answer_tick")
+        self._task_event_ticks = self._ticks_of("task_events", "tick")
+        self._input_ticks = self._ticks_of("inputs", "tick")
         self._sent = [n for n in _ARRAYS if n != "camera" or self.recording.has_camera]
         self._faults: dict[int, list[Message]] = {}
         for entry in self.recording.log:
@@ -119,12 +122,16 @@ class ReplaySource:
         ticks = self.recording.ticks[rows].tolist()
         events = self._events(ticks[0], ticks[-1])
         interventions = self._interventions(ticks[0], ticks[-1])
+        task_events = self._task_events(ticks[0], ticks[-1])
+        inputs = self._inputs(ticks[0], ticks[-1])
         starts = self._starts()
         out: list[Message] = []
         for k, tick in enumerate(ticks):
             if tick in starts:
                 out.append(self._episode(starts[tick]))
             row: dict[str, Any] = {name: column[k] for name, column in scalars.items()}
+            row["task_events"] = task_events.get(tick, ())
+            row["inputs"] = inputs.get(tick, ())
             out.append(self._tick(tick, row, {name: column[k] for name, column in arrays.items()}))
             if row["answer"]:
                 confidence = None if confidences is None else confidences[k]
@@ -195,6 +202,8 @@ class ReplaySource:
             first=bool(row["first"]),
             overrun=bool(row["overrun"]),
             wall_s=row["wall_s"],
+            task_events=row["task_events"],
+            inputs=row["inputs"],
         )
         return self._message(content, tick, row["tick_sequence"], arrays)
 
@@ -219,10 +228,27 @@ class ReplaySource:
         )
         return self._message(content, tick, row["answer_sequence"], arrays)
 
-    def _answer_ticks(self, table: str) -> Array:
-        return TableRows(self.recording.file.get(f"processing/record/{table}")).column(
-            "answer_tick"
-        )
+    def _table(self, table: str) -> TableRows:
+        return TableRows(self.recording.file.get(f"processing/record/{table}"))
+
+    def _ticks_of(self, table: str, column: str) -> Array:
+        return self._table(table).column(column)
+
+    def _task_events(self, first: int, last: int) -> dict[int, tuple[str, ...]]:
+        start, stop = np.searchsorted(self._task_event_ticks, [first, last + 1]).tolist()
+        found: dict[int, tuple[str, ...]] = {}
+        if stop > start:
+            for each in read_task_events(self._table("task_events"), start, stop):
+                found[each.tick] = (*found.get(each.tick, ()), each.name)
+        return found
+
+    def _inputs(self, first: int, last: int) -> dict[int, tuple[Input, ...]]:
+        start, stop = np.searchsorted(self._input_ticks, [first, last + 1]).tolist()
+        found: dict[int, tuple[Input, ...]] = {}
+        if stop > start:
+            for tick, given in read_inputs(self._table("inputs"), start, stop):
+                found[tick] = (*found.get(tick, ()), given)
+        return found
 
     def _events(self, first: int, last: int) -> dict[int, tuple[Event, ...]]:
         start, stop = np.searchsorted(self._event_ticks, [first, last + 1]).tolist()
@@ -238,7 +264,7 @@ class ReplaySource:
         start, stop = np.searchsorted(self._intervention_ticks, [first, last + 1]).tolist()
         found: dict[int, list[tuple[Intervention, Array, Array, Array]]] = {}
         if stop > start:
-            rows = TableRows(self.recording.file["processing/record/interventions"])
+            rows = self._table("interventions")
             for tick, *names, units, gain, value in zip(
                 rows.column("answer_tick", start, stop).tolist(),
                 rows.names("stimulus", start, stop),

@@ -1,5 +1,7 @@
 """Behaviours, stimuli and trials as intervals: a row when one begins, completed when it ends.
 
+A trial's condition arrives as an event at its first tick, after its row was begun.
+
 While an interval is open its stop is NaN and its `offset_tick` -1. One that is open when the recording
 ends stops there and keeps `offset_tick` -1: its offset was not seen.
 """
@@ -10,6 +12,7 @@ from dataclasses import dataclass, field
 from math import nan
 
 from recorder.appending import TableAppender
+from recorder.contents import NO_CONDITION
 from rig.messages import Event
 
 
@@ -32,6 +35,10 @@ class Spans:
 
     def add(self, event: Event) -> None:
         """An onset opens an interval, an offset completes it; one without an onset began before."""
+        if event.kind == "condition":
+            if event.phase == "onset" and self._trial is not None:
+                self.trials.change(self._trial[0], condition=event.name)
+            return
         key = (event.kind, event.name, event.number)
         table = self._table(event.kind)
         if event.phase == "onset":
@@ -57,6 +64,7 @@ class Spans:
             first_tick=tick,
             model=model,
             sequence=sequence,
+            condition=NO_CONDITION,
         )
         self._trial = (row, tick)
 

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 import numpy as np
+
+from recorder.contents import OUTSIDE
+from rig.messages import Input
 
 if TYPE_CHECKING:
     from recorder.reading import Recording
@@ -36,14 +40,16 @@ def describe(recording: Recording) -> str:
         f"  protocol    {told.protocol_name}",
         f"  recorded    {recording.duration_s:.2f} s of animal time: {recording.n_ticks} ticks"
         + (f", {recording.first_tick} to {recording.last_tick}" if recording.n_ticks else ""),
-        f"  trials      {len(recording.trials)}",
+        f"  trials      {len(recording.trials)}" + _conditions(recording),
         f"  overruns    {overruns}"
         + (f" ({overruns / recording.n_ticks:.2%})" if overruns else ""),
         f"  reward      {np.nansum(recording.values('reward')):.2f} in all",
         f"  camera      {'recorded' if recording.has_camera else 'not recorded'}",
         "",
         "  behaviours  " + _counts(recording.intervals("behaviours"), told.behaviours),
-        "  stimuli     " + _counts(recording.intervals("stimuli"), told.stimuli),
+        "  stimuli     " + _counts(recording.intervals("stimuli"), (*told.stimuli, OUTSIDE)),
+        "  task events " + _times(each.name for each in recording.task_events),
+        "  outside     " + _times(_words(given) for _, given in recording.inputs),
     ]
     ended = recording.end
     lines += ["", f"  ended       {ended.reason if ended else 'not seen by the recorder'}"]
@@ -56,6 +62,19 @@ def describe(recording: Recording) -> str:
     versions = ", ".join(f"{name} {version}" for name, version in sorted(told.versions.items()))
     lines += ["", f"  made with   {versions}"]
     return "\n".join(lines)
+
+
+def _conditions(recording: Recording) -> str:
+    found = Counter(trial.condition for trial in recording.trials if trial.condition)
+    return f": {', '.join(f'{name} {count}' for name, count in found.items())}" if found else ""
+
+
+def _times(names: Iterable[str]) -> str:
+    return ", ".join(f"{name} {count}×" for name, count in Counter(names).items()) or "none"
+
+
+def _words(given: Input) -> str:
+    return f"key {given.name}" if given.kind == "key" else f"{given.kind} {given.name}"
 
 
 def _counts(intervals: Iterable[Interval], names: tuple[str, ...]) -> str:

@@ -7,9 +7,11 @@ from math import isnan
 from typing import Any
 
 import h5py
+import msgspec
 import numpy as np
 
-from rig.messages import Array, Event
+from recorder.contents import EMPTY_TEXT, NO_CONDITION, UNLISTED
+from rig.messages import Array, Event, Input
 
 
 @dataclass(frozen=True)
@@ -33,7 +35,10 @@ class Interval:
 
 @dataclass(frozen=True)
 class Trial:
-    """A trial: an episode of the task. `model` is the row of its model among the recording's."""
+    """A trial: an episode of the task. `model` is the row of its model among the recording's.
+
+    `condition` is that of the protocol, "" where it has none.
+    """
 
     trial: int
     start_s: float
@@ -41,6 +46,17 @@ class Trial:
     first_tick: int
     model: int
     sequence: int
+    condition: str = ""
+
+
+@dataclass(frozen=True)
+class TaskEvent:
+    """Something that happened in terms of the task: `tick` brought it, the physics before led to it."""
+
+    tick: int
+    time_s: float
+    trial: int
+    name: str
 
 
 @dataclass(frozen=True)
@@ -77,6 +93,10 @@ class TableRows:
         ]
         self.n_rows = min((len(self._group[name]) for name in plain), default=0)
 
+    def has(self, name: str) -> bool:
+        """Whether the table has this column: a recording of an earlier version may lack it."""
+        return name in self._group
+
     def column(self, name: str, first: int = 0, last: int | None = None) -> Array:
         """The numbers of a column in rows first ≤ row < last."""
         stop = self.n_rows if last is None else min(last, self.n_rows)
@@ -88,9 +108,16 @@ class TableRows:
         return [_text(each) for each in self.column(name)]
 
     def names(self, name: str, first: int = 0, last: int | None = None) -> list[str]:
-        """The names that a column of codes stands for."""
+        """The names that a column of codes stands for, those that are not listed among them."""
         names = self._names.get(name, [])
-        return [names[code] if code < len(names) else "" for code in self.column(name, first, last)]
+        found = [
+            names[code] if code < len(names) else "" for code in self.column(name, first, last)
+        ]
+        beside = f"{UNLISTED}_{name}"
+        if UNLISTED in found and beside in self._ragged:
+            texts = self.texts(beside, first, last)
+            return [text or name for name, text in zip(found, texts, strict=True)]
+        return found
 
     def ragged(self, name: str, first: int = 0, last: int | None = None) -> list[Array]:
         """The many values of each row of a ragged column."""
@@ -105,10 +132,8 @@ class TableRows:
 
     def texts(self, name: str, first: int = 0, last: int | None = None) -> list[str]:
         """The texts of a ragged column of UTF-8 bytes."""
-        return [
-            part.astype(np.uint8).tobytes().decode("utf-8", "replace")
-            for part in self.ragged(name, first, last)
-        ]
+        texts = [part.astype(np.uint8).tobytes() for part in self.ragged(name, first, last)]
+        return ["" if text == EMPTY_TEXT else text.decode("utf-8", "replace") for text in texts]
 
 
 def read_intervals(rows: TableRows, table: str, now_s: float) -> tuple[Interval, ...]:
@@ -141,9 +166,43 @@ def read_trials(rows: TableRows, now_s: float) -> tuple[Trial, ...]:
         rows.column(name).tolist()
         for name in ("trial", "start_time", "stop_time", "first_tick", "model", "sequence")
     ]
+    conditions = rows.names("condition") if rows.has("condition") else [""] * rows.n_rows
+    columns.append(["" if name == NO_CONDITION else name for name in conditions])
     return tuple(
         Trial(trial, start_s, max(start_s, now_s) if isnan(stop_s) else stop_s, *rest)
         for trial, start_s, stop_s, *rest in zip(*columns, strict=True)
+    )
+
+
+def read_task_events(
+    rows: TableRows, first: int = 0, last: int | None = None
+) -> tuple[TaskEvent, ...]:
+    """The events of the task in rows first ≤ row < last."""
+    return tuple(
+        TaskEvent(*row)
+        for row in zip(
+            rows.column("tick", first, last).tolist(),
+            rows.column("time", first, last).tolist(),
+            rows.column("trial", first, last).tolist(),
+            rows.names("event", first, last),
+            strict=True,
+        )
+    )
+
+
+def read_inputs(
+    rows: TableRows, first: int = 0, last: int | None = None
+) -> tuple[tuple[int, Input], ...]:
+    """The inputs from outside in rows first ≤ row < last, each with its tick."""
+    return tuple(
+        (tick, Input(kind, name, msgspec.json.decode(args)))
+        for tick, kind, name, args in zip(
+            rows.column("tick", first, last).tolist(),
+            rows.names("kind", first, last),
+            rows.texts("name", first, last),
+            rows.texts("args", first, last),
+            strict=True,
+        )
     )
 
 

@@ -34,6 +34,7 @@ from rig.messages import (
     Episode,
     Event,
     Fault,
+    Input,
     Message,
     Tick,
 )
@@ -203,6 +204,25 @@ class Writer:
             self._wrong(
                 "malformed", f"Tick {message.tick} came without a fitting {', '.join(wrong)}."
             )
+        for name in tick.task_events:
+            if not self._task_events.knows("event", name):
+                self._wrong("malformed", f"Tick {message.tick} brought the unknown {name!r}.")
+            self._task_events.append(
+                tick=message.tick,
+                time=message.tick * self._tick_s,
+                trial=tick.trial,
+                event=name,
+            )
+        for given in tick.inputs:
+            self._add_input(message.tick, given)
+
+    def _add_input(self, tick: int, given: Input) -> None:
+        try:
+            args = msgspec.json.encode(given.args)
+        except (TypeError, ValueError) as problem:
+            self._wrong("malformed", f"Tick {tick} brought an input that is no text: {problem}.")
+            return
+        self._inputs.append(tick=tick, kind=given.kind, name=given.name.encode(), args=args)
 
     def _add_answer(self, message: Message, answer: Answer) -> None:
         if self._answered or message.tick != self._last_tick:
@@ -236,7 +256,7 @@ class Writer:
                 self._wrong("malformed", f"Intervention {k} after tick {message.tick}: {problem}.")
 
     def _add_event(self, answer_tick: int, event: Event) -> None:
-        if not self._events.knows("name", event.name):
+        if event.kind != "stimulus" and not self._events.knows("name", event.name):
             self._wrong("malformed", f"Tick {answer_tick} brought the unknown {event.name!r}.")
         if max(abs(event.tick), abs(event.began_tick), abs(event.number)) > _MAX_COUNT:
             self._wrong("malformed", f"Tick {answer_tick} brought an impossible {event.name!r}.")
@@ -291,6 +311,8 @@ class Writer:
         self._tables = tables
         self._events = tables["events"]
         self._interventions = tables["interventions"]
+        self._task_events = tables["task_events"]
+        self._inputs = tables["inputs"]
         self._model_table = tables["models"]
         self._log_table = tables["log"]
         self._spans = Spans(

@@ -52,6 +52,8 @@ class Description(msgspec.Struct, frozen=True, tag="description"):
 
     `body_state`, `latencies` and `proprioception` name the entries of the arrays of the same name in
     every `Tick`; `joints` and `actuators` name those of `qpos` (after the 7 of the root) and `action`.
+    `task_events` are the names that a tick's events of the task can have, `conditions` those of the
+    trials, `keys` the operator's keys that the protocol listens to.
     """
 
     subject: str
@@ -78,6 +80,9 @@ class Description(msgspec.Struct, frozen=True, tag="description"):
     camera_shape: tuple[int, int, int]
     started: str
     versions: dict[str, str]
+    task_events: tuple[str, ...] = ()
+    conditions: tuple[str, ...] = ()
+    keys: tuple[str, ...] = ()
 
 
 class Assets(msgspec.Struct, frozen=True, tag="assets"):
@@ -147,8 +152,9 @@ class Intervention(msgspec.Struct, frozen=True):
 class Event(msgspec.Struct, frozen=True):
     """Something that begins or ends at a tick: a behaviour, a stimulus, a sham, a trial's condition.
 
-    kind: "behaviour", "stimulus" or "condition". phase: "onset" or "offset". `tick` is when it was found (behaviour)
-    or takes effect (stimulus: the first tick with it at onset, the first without it at offset);
+    kind: "behaviour", "stimulus" or "condition" (onset at the trial's first tick). phase: "onset" or
+    "offset". `tick` is when it was found (behaviour) or takes effect (stimulus: the first tick with it
+    at onset, the first without it at offset);
     `began_tick` is when, looking back, it began (behaviours with a minimum duration), else equal to tick.
     `number` counts the occurrences of its kind and name in the session and joins an offset to its onset.
     A sham is a stimulus that was drawn, timed and recorded, and not delivered.

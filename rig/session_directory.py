@@ -30,7 +30,8 @@ class SessionSpec(msgspec.Struct, frozen=True):
     session; `trials` does so after so many; 0 means no limit. `record` is the file to record into from
     the first tick on, or "".
     `listen` is an additional TCP address for displays on other programs or machines, or ""; `keys` the
-    folder with its CURVE keys, or "".
+    folder with its CURVE keys, or "". `conditions` are those of the protocol's trials, `keys_used` the
+    operator's keys that it listens to. `allow_outside`: whether clients may stimulate.
     """
 
     session: str
@@ -52,6 +53,9 @@ class SessionSpec(msgspec.Struct, frozen=True):
     listen: str = ""
     keys: str = ""
     camera_quality: Literal["fast", "stock"] = "fast"
+    conditions: tuple[str, ...] = ()
+    keys_used: tuple[str, ...] = ()
+    allow_outside: bool = True
 
 
 class RunningSession(msgspec.Struct, frozen=True):

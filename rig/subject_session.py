@@ -13,6 +13,7 @@ import agent
 from agent.subject import Subject
 from rig import body_state
 from rig.animal import Animal
+from rig.arenas.names import TASK_EVENTS
 from rig.arenas.senses import PROPRIOCEPTION
 from rig.errors import RunError
 from rig.links import Links
@@ -78,6 +79,9 @@ def _description(spec: SessionSpec, subject: Subject, model: mujoco.MjModel) -> 
         started=datetime.datetime.now(datetime.UTC).isoformat(),
         versions={"python": platform.python_version()}
         | {name: _version(name) for name in _PACKAGES},
+        task_events=TASK_EVENTS.get(spec.task, ()),
+        conditions=spec.conditions,
+        keys=spec.keys_used,
     )
 
 

@@ -22,6 +22,7 @@ from rig.messages import (
     Episode,
     Event,
     Fault,
+    Input,
     Intervention,
     Layer,
     Message,
@@ -35,6 +36,18 @@ from rig.session_directory import SessionDirectory
 ROOT = Path(__file__).parent.parent
 BEHAVIOURS = ("stand", "walk", "run", "turn_left", "turn_right", "fallen")
 TRIAL_TICKS = 100
+INPUTS = {
+    5: (Input("key", "k"), Input("key", "7")),
+    30: (
+        Input(
+            "stimulate",
+            "mine — µ",
+            {"layer": "core", "units": [0, 5], "value": [0.1, -2.5], "for_ms": 40, "gain": 0.0},
+        ),
+    ),
+    33: (Input("release", "mine — µ"),),
+}
+"""What comes from outside, by the tick within 80."""
 
 
 def description(n_layers: int = 4, **changes: object) -> Description:
@@ -70,6 +83,9 @@ def description(n_layers: int = 4, **changes: object) -> Description:
         "camera_shape": (64, 64, 3),
         "started": "2026-01-02T03:04:05+00:00",
         "versions": {"mujoco": "3.17.0", "rodent-rig": "0.1.0"},
+        "task_events": ("first_tap", "second_tap", "orb"),
+        "conditions": ("control", "silenced"),
+        "keys": ("k",),
     }
     return Description(**(fields | changes))  # type: ignore[arg-type]
 
@@ -135,6 +151,8 @@ class Stream:
             first=tick % TRIAL_TICKS == 0,
             overrun=bool(self._random.random() < 0.1),
             wall_s=1000.0 + tick * 0.02,
+            task_events=("first_tap", "orb") if tick % 90 == 17 else (),
+            inputs=INPUTS.get(tick % 80, ()),
         )
         return self.message(
             content,
@@ -156,7 +174,12 @@ class Stream:
 
     def _answer(self, tick: int) -> Message:
         events = []
+        if tick % TRIAL_TICKS == 0:
+            condition = self.told.conditions[tick // TRIAL_TICKS % 2]
+            trial = tick // TRIAL_TICKS + 1
+            events.append(Event("condition", condition, "onset", tick, tick, trial))
         for name, period, length, kind in (
+            ("mine — µ", 80, 3, "outside"),
             ("run", 40, 25, "behaviour"),
             ("stand", 70, 6, "behaviour"),
             ("silence", 40, 20, "stimulus"),
@@ -164,7 +187,7 @@ class Stream:
             if name in self._open and tick == self._open[name]:
                 events.append(self._event(kind, name, "offset", tick))
                 del self._open[name]
-            elif name not in self._open and tick % period == 3:
+            elif name not in self._open and tick % period == (30 if kind == "outside" else 3):
                 self._numbers[name] = self._numbers.get(name, -1) + 1
                 self._open[name] = tick + length
                 events.append(self._event(kind, name, "onset", tick))
@@ -179,11 +202,19 @@ class Stream:
                 arrays[f"{k}.units"] = np.arange(n, dtype=np.int64)
                 arrays[f"{k}.gain"] = np.zeros(n, np.float32)
                 arrays[f"{k}.value"] = self._random.standard_normal(n, np.float32)
+        if "mine — µ" in self._open:
+            place = len(interventions)
+            interventions = (*interventions, Intervention("mine — µ", "core", "c"))
+            arrays[f"{place}.units"] = np.array([0, 5], np.int64)
+            arrays[f"{place}.gain"] = np.zeros(2, np.float32)
+            arrays[f"{place}.value"] = np.array([0.1, -2.5], np.float32)
         content = Answer(tuple(events), interventions, tick % 50 == 9, float(self._random.random()))
         return self.message(content, tick, **arrays)
 
     def _event(self, kind: str, name: str, phase: str, tick: int) -> Event:
         number = self._numbers[name]
+        outside = kind == "outside"
+        kind = "stimulus" if outside else kind
         stimulus = kind == "stimulus"
         return Event(
             kind,
@@ -192,7 +223,7 @@ class Stream:
             tick=tick + 1 if stimulus else tick,
             began_tick=tick + 1 if stimulus else tick - 2,
             number=number,
-            sham=stimulus and number % 2 == 1,
+            sham=stimulus and not outside and number % 2 == 1,
             confidence=float(self._random.random()),
             cause=f"run.onset {number}" if stimulus else "",
         )

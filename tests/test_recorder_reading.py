@@ -107,7 +107,7 @@ def test_ordinary_tools_read_the_file(file: Path) -> None:
             assert "seed 7" in nwb.notes
             assert '"mujoco": "3.17.0"' in nwb.notes
             stimuli = nwb.intervals["stimuli"].to_dataframe()
-            assert set(stimuli["stimulus"]) == {"silence"}
+            assert set(stimuli["stimulus"]) == {"silence", "outside"}
             assert list(nwb.trials.to_dataframe()["trial"]) == [0, 1, 2]
             units = nwb.processing["rig"]["network_units"].to_dataframe()
             assert list(units["unit_name"])[128:130] == ["policy_0/0", "policy_0/1"]
@@ -266,12 +266,12 @@ def test_a_recording_of_a_newer_program_is_refused(file: Path, tmp_path: Path) -
 
     import h5py
 
-    from recorder.layout import SESSION
+    from recorder.layout import LAYOUT_VERSION, SESSION
 
     newer = Path(shutil.copy(file, tmp_path / "newer.nwb"))
     with h5py.File(newer, "r+") as raw:
         note = raw[SESSION][()].decode()
-        raw[SESSION][()] = note.replace('"layout":1', '"layout":99')
+        raw[SESSION][()] = note.replace(f'"layout":{LAYOUT_VERSION}', '"layout":99')
     with pytest.raises(UserError, match="newer version"):
         recorder.open(newer)
 
@@ -311,3 +311,42 @@ def test_the_picture_shows_the_recorded_animal(session: list[Message], tmp_path:
     write(path, session)  # a model without an animal: cannot be drawn
     session_picture(path, png)
     assert imread(png).shape[0] > 800
+
+
+def test_events_of_the_task_inputs_and_conditions_are_read_back(
+    file: Path, session: list[Message]
+) -> None:
+    """Each with its tick, the names of stimuli from outside too, which the description does not list."""
+    ticks = [m for m in session if isinstance(m.content, Tick)]
+    with recorder.open(file) as recording:
+        assert [(each.tick, each.name) for each in recording.task_events] == [
+            (m.tick, name) for m in ticks for name in m.content.task_events
+        ]
+        assert {each.trial for each in recording.task_events} == {0, 1}
+        np.testing.assert_allclose(recording.task_event_times["orb"].t, [0.34, 2.14, 3.94])
+        assert len(recording.task_event_times["second_tap"]) == 0
+        assert recording.inputs == tuple((m.tick, each) for m in ticks for each in m.content.inputs)
+        assert [trial.condition for trial in recording.trials] == ["control", "silenced", "control"]
+        assert recording.trial_set["condition"].tolist() == ["control", "silenced", "control"]
+        assert len(recording.stimuli["outside"]) == 3
+        named = [e for _, e in recording.events if e.name == "mine — µ"]
+        assert [e.phase for e in named] == ["onset", "offset"] * 3
+        assert recording.log[-1].kind == "end"
+        assert not [entry for entry in recording.log if entry.kind == "malformed"]
+    said = recorder.info(file)
+    for part in ("control 2, silenced 1", "first_tap 3×, orb 3×", "key k 4×", "outside 3×"):
+        assert part in said
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        from pynwb import NWBHDF5IO
+
+        with NWBHDF5IO(str(file), "r") as io:
+            nwb = io.read()
+            assert list(nwb.trials.to_dataframe()["condition"]) == [
+                "control",
+                "silenced",
+                "control",
+            ]
+            table = nwb.processing["record"]["task_events"].to_dataframe()
+            assert list(table["event"])[:2] == ["first_tap", "orb"]
+            assert bytes(nwb.processing["record"]["inputs"]["args"][0]) == b"{}"
