@@ -1,0 +1,236 @@
+"""A protocol over a recording: what would have been stimulated, and when.
+
+The same engine that runs in a session is given the same ticks, so that a recording made with the same
+protocol and seed yields the stimuli that were recorded. Over another recording it shows what the
+protocol's own detectors and triggers would find in that animal's behaviour. Only finding is tried out, not
+the effect: the animal goes on as it was recorded, whatever is triggered, and trials end where they ended.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import msgspec
+
+from recorder.reading import Recording
+from recorder.replay import ReplaySource
+from rig.errors import RunError, UserError
+from rig.messages import TICK_S, Answer, Episode, Event, Message, Tick
+from stim.engine import Engine
+from stim.protocol import Protocol
+
+TICKS_AT_ONCE = 500
+
+
+@dataclass(frozen=True)
+class Stimulated:
+    """A stimulus, or a sham in its place, from `tick` up to `end_tick` (None: on at the recording's end).
+
+    `name` and `cause` are as in the session's events; `number` counts the name's stimuli and shams.
+    """
+
+    name: str
+    number: int
+    trial: int
+    tick: int
+    end_tick: int | None
+    sham: bool
+    cause: str
+
+
+@dataclass(frozen=True)
+class Detection:
+    """What an engine found and would have done over a recording.
+
+    `events` are those of its stimuli, `recorded` those in the recording; both are in the order in which
+    answers bring them, and equal where protocol and seed are the recording's own.
+    """
+
+    path: Path
+    n_ticks: int
+    first_tick: int
+    n_trials: int
+    seed: int
+    behaviours: Counter[str]
+    stimuli: tuple[Stimulated, ...]
+    events: tuple[Event, ...]
+    recorded: tuple[Event, ...]
+    recorded_text: str
+
+
+def detect(protocol: Protocol, path: Path) -> Detection:
+    """Runs a protocol's engine over every tick of a recording.
+
+    Raises:
+        UserError: the file is no recording, has no ticks, or lacks what the protocol needs of it: a
+            quantity of the body state, a layer.
+    """
+    with ReplaySource(path) as source:
+        recording = source.recording
+        description = msgspec.structs.replace(
+            recording.description,
+            behaviours=protocol.behaviour_names,
+            stimuli=protocol.stimulus_names,
+        )
+        try:
+            engine = Engine(protocol, description)
+            tally = _Tally()
+            for message in _messages(source):
+                _step(engine, message, tally)
+        except RunError as problem:
+            raise UserError(f"{protocol.name} cannot be run over {path}: {problem}") from None
+        return Detection(
+            path=path,
+            n_ticks=recording.n_ticks,
+            first_tick=recording.first_tick,
+            n_trials=tally.trials,
+            seed=description.seed,
+            behaviours=tally.behaviours,
+            stimuli=tally.stimuli(),
+            events=tuple(tally.events),
+            recorded=_recorded(recording),
+            recorded_text=recording.description.protocol_text,
+        )
+
+
+@dataclass
+class _Tally:
+    """What the engine's answers have said so far."""
+
+    trials: int = 0
+    behaviours: Counter[str] = field(default_factory=Counter)
+    events: list[Event] = field(default_factory=list)
+    _begun: dict[tuple[str, int], tuple[int, Event]] = field(default_factory=dict)
+    _ended: dict[tuple[str, int], int] = field(default_factory=dict)
+
+    def count(self, trial: int, events: tuple[Event, ...]) -> None:
+        for event in events:
+            onset = event.phase == "onset"
+            if event.kind == "behaviour":
+                self.behaviours[event.name] += onset
+            elif event.kind == "stimulus":
+                self.events.append(event)
+                key = (event.name, event.number)
+                if onset:
+                    self._begun[key] = (trial, event)
+                else:
+                    self._ended[key] = event.tick
+
+    def stimuli(self) -> tuple[Stimulated, ...]:
+        return tuple(
+            Stimulated(
+                event.name,
+                event.number,
+                trial,
+                event.tick,
+                self._ended.get(key),
+                event.sham,
+                event.cause,
+            )
+            for key, (trial, event) in self._begun.items()
+        )
+
+
+def _messages(source: ReplaySource) -> Iterator[Message]:
+    for first in range(source.first_tick, source.last_tick + 1, TICKS_AT_ONCE):
+        yield from source.messages(first, min(first + TICKS_AT_ONCE - 1, source.last_tick))
+
+
+def _step(engine: Engine, message: Message, tally: _Tally) -> None:
+    """A message of the session, as the stimulation process takes it."""
+    match message.content:
+        case Episode(trial=trial):
+            engine.episode(trial, message.tick)
+            tally.trials += 1
+        case Tick(trial=trial):
+            answer = engine.answer(message).content
+            assert isinstance(answer, Answer)
+            tally.count(trial, answer.events)
+
+
+def _recorded(recording: Recording) -> tuple[Event, ...]:
+    return tuple(event for _, event in recording.events if event.kind == "stimulus")
+
+
+# --- in words ---------------------------------------------------------------------------------------
+
+
+def report(protocol: Protocol, found: Detection) -> str:
+    """What was found, as the text that `rodent-rig check --against` prints."""
+    seen = ", ".join(f"{name} {n}" for name, n in sorted(found.behaviours.items()) if n)
+    lines = [
+        f"{protocol.name} over {found.path}: {found.n_ticks} ticks ({found.n_ticks * TICK_S:.2f} s) "
+        f"in {_count(found.n_trials, 'trial')}, seed {found.seed}.",
+        f"Detected: {seen or 'no behaviour'}.",
+    ]
+    if found.first_tick > 0:
+        lines.append(
+            f"The recording begins at tick {found.first_tick} of its session; what was found before "
+            "is not known here."
+        )
+    if found.stimuli:
+        lines += ["", *_table(found.stimuli)]
+    lines += ["", *_of_rules(protocol, found), _beside_the_recorded(protocol, found)]
+    return "\n".join(lines)
+
+
+def _table(stimuli: tuple[Stimulated, ...]) -> list[str]:
+    width = max(len("stimulus"), *(len(each.name) for each in stimuli))
+    rows = [
+        f"{'tick':>8} {'time':>11} {'trial':>6}  {'stimulus':<{width}}  {'':<4} {'for':>10}  cause"
+    ]
+    for each in stimuli:
+        lasting = "to the end"
+        if each.end_tick is not None:
+            lasting = f"{(each.end_tick - each.tick) * TICK_S * 1000:.0f} ms"
+        rows.append(
+            f"{each.tick:>8} {each.tick * TICK_S:>9.2f} s {each.trial:>6}  {each.name:<{width}}  "
+            f"{'sham' if each.sham else '':<4} {lasting:>10}  {each.cause}"
+        )
+    return rows
+
+
+def _of_rules(protocol: Protocol, found: Detection) -> list[str]:
+    """A line for each rule, and for each other source of stimuli (clients)."""
+    by_source: dict[str, Counter[bool]] = {
+        f"rule {rule.number}": Counter() for rule in protocol.rules
+    }
+    for each in found.stimuli:
+        source = each.cause.partition(":")[0]
+        by_source.setdefault(source, Counter())[each.sham] += 1
+    if not by_source:
+        return ["There are no rules: nothing would have been stimulated."]
+    lines = []
+    for source, n in by_source.items():
+        would = _count(n[False], "stimulus", "stimuli") if n[False] else "no stimulus"
+        lines.append(
+            f"{source}: {would}" + (f", {_count(n[True], 'sham')}" if n[True] else "") + "."
+        )
+    return lines
+
+
+def _beside_the_recorded(protocol: Protocol, found: Detection) -> str:
+    """How this compares to what was done in the session that was recorded."""
+    if protocol.text != found.recorded_text:
+        delivered = sum(each.phase == "onset" and not each.sham for each in found.recorded)
+        if not delivered:
+            return "Nothing was stimulated in the session that was recorded."
+        own = _count(delivered, "stimulus", "stimuli")
+        return (
+            f"The recording was made with another protocol and has {own} of its own, the effects of "
+            "which are in the behaviour."
+        )
+    if found.events == found.recorded:
+        return "These are the stimuli that were recorded, tick for tick."
+    both = zip(found.events, found.recorded, strict=False)
+    ticks = [min(ours.tick, theirs.tick) for ours, theirs in both if ours != theirs]
+    longer = max(found.events, found.recorded, key=len)
+    tick = ticks[0] if ticks else longer[min(len(found.events), len(found.recorded))].tick
+    return f"The recording was made with this protocol, but its stimuli differ from tick {tick} on."
+
+
+def _count(n: int, one: str, many: str = "") -> str:
+    return f"{n} {one if n == 1 else many or one + 's'}"
