@@ -2,8 +2,7 @@
 
 Detectors need no MuJoCo: positions, velocities and orientation of trunk, head and paws, their heights above
 the ground, and where the nearest orb is, travel on the bus with every tick (`Tick`, array `body`), in the
-order of `NAMES`. Units are metres, seconds and radians; x, y and z are world axes, forward and lateral are
-along the animal's heading.
+order of `NAMES`, which `rig.body_quantities` explains.
 """
 
 from __future__ import annotations
@@ -17,39 +16,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rig.arenas.tasks import Forage, TwoTap
-
-_PAWS = ("hand_L", "hand_R", "foot_L", "foot_R")
-_TOUCH = ("palm_L", "palm_R", "sole_L", "sole_R")
-
-NAMES: tuple[str, ...] = (
-    *("torso_x", "torso_y", "torso_z"),
-    *("torso_vx", "torso_vy", "torso_vz"),
-    *("body_vx", "body_vy", "body_vz"),
-    *("forward_speed", "lateral_speed"),
-    *("yaw", "yaw_rate", "pitch", "roll", "up"),
-    *("head_x", "head_y", "head_z", "head_pitch"),
-    *(f"{paw}_{axis}" for paw in _PAWS for axis in "xyz"),
-    *(f"touch_{pad}" for pad in _TOUCH),
-    "n_contacts",
-    "pelvis_up",
-    *("torso_height", "head_height", *(f"{paw}_height" for paw in _PAWS)),
-    "ground_slope",
-    *("orb_distance", "orb_bearing", "orb_height", "hand_L_to_orb", "hand_R_to_orb"),
-)
-"""`torso_v*` is the velocity of the torso, which swings forth and back within a stride; `body_v*` that
-of the whole body's centre of mass, which hardly does, and `forward_speed` and `lateral_speed` are its
-parts along and across the animal's heading. `up` is the vertical part of the torso's own vertical axis: 1
-upright, 0 on the side, -1 on the back; `pelvis_up` that of the pelvis. `touch_*` is the force on a paw's
-pad (N); `n_contacts` counts all contacts in the arena.
-
-`*_height` is the height above the ground under that part: the terrain of the bowl, elsewhere the floor's
-level (also over a gap). `ground_slope` is how much the ground rises a metre, along the heading, from 8 cm
-behind the torso to 8 cm ahead of it; 0 where it is flat.
-
-`orb_*` is the nearest orb that was not collected (in two-tap, the one there is), from the torso:
-horizontal distance, bearing (left is positive), height above it. `hand_*_to_orb` is from the middle of a
-hand to the orb's surface, negative inside. All five are NaN where there is no orb. They are the
-simulator's truth: the animal may not see it, and in the maze a wall may be between."""
+from rig.body_quantities import NAMES as NAMES
+from rig.body_quantities import PADS, PAWS
 
 _SLOPE_REACH_M = 0.08
 
@@ -66,8 +34,8 @@ class BodyState:
         self._torso = model.body("walker/torso").id
         self._head = model.body("walker/skull").id
         self._pelvis = model.body("walker/pelvis").id
-        self._paws = np.array([model.body(f"walker/{paw}").id for paw in _PAWS])
-        self._touch = np.array([model.sensor(f"walker/{pad}").adr[0] for pad in _TOUCH])
+        self._paws = np.array([model.body(f"walker/{paw}").id for paw in PAWS])
+        self._touch = np.array([model.sensor(f"walker/{pad}").adr[0] for pad in PADS])
         of_body = int(
             model.sensor("walker/torso").adr[0]
         )  # subtreelinvel of the torso: the whole rat

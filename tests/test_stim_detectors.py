@@ -23,7 +23,9 @@ FAST = Condition("min_forward_speed", "forward_speed", on=0.5, off=0.3)
 
 def body(**quantities: float) -> np.ndarray:
     state = np.zeros(len(NAMES))
-    state[NAMES.index("up")] = 1.0
+    standing = {"up": 1.0, "pelvis_up": 1.0, "torso_height": 0.045, "orb_distance": math.nan}
+    for name, value in standing.items():
+        state[NAMES.index(name)] = value
     for name, value in quantities.items():
         state[NAMES.index(name)] = value
     return state
@@ -115,7 +117,8 @@ def test_a_new_trial_ends_what_is_present_and_forgets_what_was_seen() -> None:
         found = [detectors.step(t, s)[1] for t, s in enumerate(speeds(*values), first_tick)]
         return phases([event for events in found for event in events])
 
-    assert steps(0.9, 0.9, 0.9, 0.9, first_tick=0) == [("onset", 2, 3)]
+    # Two ticks of a mean over three: the middle of the first window is tick 1.
+    assert steps(0.9, 0.9, 0.9, 0.9, first_tick=0) == [("onset", 1, 3)]
     (event,) = detectors.begin_trial(4)
     assert (event.phase, event.tick, event.number, event.cause) == (
         "offset",
@@ -124,7 +127,7 @@ def test_a_new_trial_ends_what_is_present_and_forgets_what_was_seen() -> None:
         "the trial ended",
     )
     # Neither the speed of the trial before nor its refractory time count, and the window fills anew.
-    assert steps(0.0, 0.0, 1.5, 1.5, 1.5, first_tick=4) == [("onset", 6, 7)]
+    assert steps(0.0, 0.0, 1.5, 1.5, 1.5, first_tick=4) == [("onset", 5, 7)]
     assert detectors.begin_trial(9)[0].number == 2
     assert detectors.begin_trial(10) == []
 
@@ -202,7 +205,8 @@ def test_stand_run_stand_in_one_piece_at_every_stride_frequency(stride_hz: float
         ("stand", "onset"),
     ]
     run_onset, run_offset = found[2], found[3]
-    assert 100 <= run_onset.began_tick <= run_onset.tick <= 125
+    assert 97 <= run_onset.began_tick <= 103  # the speed jumps at 100; the onset looks back
+    assert 105 <= run_onset.tick <= 112
     assert 300 < run_offset.tick <= 320
 
 
@@ -221,7 +225,8 @@ def test_turning_while_running(yaw_rate: float, name: str) -> None:
     _, events = run(BEHAVIOURS, states)
     turns = [event for event in events if event.name.startswith("turn")]
     assert [(event.name, event.phase) for event in turns] == [(name, "onset"), (name, "offset")]
-    assert 100 <= turns[0].began_tick <= 125
+    assert 90 <= turns[0].began_tick <= 110
+    assert 105 <= turns[0].tick <= 130
     assert 200 <= turns[1].tick <= 225
 
 
@@ -243,7 +248,7 @@ def test_the_rodent_stands_then_lies_on_its_back() -> None:
     found = {(event.name, event.phase): event.tick for event in events}
     assert found["stand", "onset"] < 60
     assert found["stand", "offset"] in range(75, 80)
-    assert found["fallen", "onset"] in range(84, 92)
+    assert found["fallen", "onset"] in range(84, 96)
     assert ("run", "onset") not in found
 
 

@@ -30,10 +30,11 @@ from rig.messages import (
     encode,
 )
 from rig.session_directory import SessionDirectory, SessionSpec
+from stim import behaviours
 
 ROOT = Path(__file__).parent.parent
 FIRST_LIGHT = (ROOT / "protocols" / "first_light.yaml").read_text()
-BEHAVIOURS = ("stand", "walk", "run", "turn_left", "turn_right", "fallen")
+BEHAVIOURS = tuple(behaviour.name for behaviour in behaviours.BEHAVIOURS)
 LAYERS = tuple(Layer(name, 128) for name in ("core", "policy_0", "policy_1", "policy_2"))
 
 
@@ -170,7 +171,7 @@ def test_every_tick_is_answered_once_and_the_stimulus_comes_on_its_tick(
             assert (message.tick, message.session) == (tick, wire.directory.session)
             assert message.sequence == sequence + 1
             sequence = message.sequence
-            assert message.arrays["confidence"].shape == (6,)
+            assert message.arrays["confidence"].shape == (len(BEHAVIOURS),)
             assert not answer.end_trial
             costs_ms.append(answer.engine_ms)
             events.extend(answer.events)
