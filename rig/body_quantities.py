@@ -27,8 +27,8 @@ NAMES: tuple[str, ...] = (
 """`torso_v*` is the velocity of the torso, which swings forth and back within a stride; `body_v*` that
 of the whole body's centre of mass, which hardly does, and `forward_speed` and `lateral_speed` are its
 parts along and across the animal's heading. `yaw_rate` is positive to the left, `pitch` where the torso
-points upwards, `roll` where its left side is up. `up` is the vertical part of the torso's own vertical axis: 1
-upright, 0 on the side, -1 on the back; `pelvis_up` that of the pelvis. `touch_*` is the force on a paw's
+points upwards, `roll` where its left side is up. `up` is the vertical part of the torso's own vertical axis:
+1 upright, 0 on the side, -1 on the back; `pelvis_up` that of the pelvis. `touch_*` is the force on a paw's
 pad (N); `n_contacts` counts all contacts in the arena.
 
 `*_height` is the height above the ground under that part: the terrain of the bowl, elsewhere the floor's
