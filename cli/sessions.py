@@ -128,6 +128,12 @@ def gui(
 
 def check(
     protocol: Annotated[Path, typer.Argument(help="A protocol file.")],
+    against: Annotated[
+        Path | None,
+        typer.Option(
+            help="A recording (.nwb): list what would have been stimulated in it, and when."
+        ),
+    ] = None,
     schema: Annotated[
         bool, typer.Option("--schema", help="Print the JSON Schema of protocol files instead.")
     ] = False,
@@ -139,6 +145,12 @@ def check(
         from stim.schema import json_schema
 
         print(json.dumps(json_schema(), indent=2))
+        return
+    if against is not None:
+        from analysis.detection import detect, report
+
+        plan = _load(protocol)
+        print(report(plan, detect(plan, against)))
         return
     from stim.explain import explain
 
