@@ -1,8 +1,9 @@
-"""The stimulation process: `python -m stim.process DIR`, where DIR is a session's folder.
+"""The stimulation process: `python -m stim.process DIR [SOCKET]`, where DIR is a session's folder.
 
 It reads the protocol from the session's spec, connects to the subject, says that it is ready, and answers
 every tick with exactly one answer until the session ends (exit status 0). On trouble it says a sentence
-on stderr and exits with status 1; the subject then releases every stimulus and goes on.
+on stderr and exits with status 1; the subject then releases every stimulus and goes on. An engine that is
+taken in later has a socket of its own there.
 """
 
 from __future__ import annotations
@@ -37,7 +38,7 @@ from stim.protocol import parse
 LINGER_MS = 2000
 
 
-def serve(directory: SessionDirectory) -> None:
+def serve(directory: SessionDirectory, socket_name: str = "engine") -> None:
     """Answers the session's ticks until its `End`.
 
     Raises:
@@ -55,7 +56,7 @@ def serve(directory: SessionDirectory) -> None:
     with zmq.Context() as context, context.socket(zmq.DEALER) as socket:
         socket.linger = LINGER_MS
         socket.rcvhwm = socket.sndhwm = 0
-        socket.connect(directory.address("engine"))
+        socket.connect(directory.address(socket_name))
         socket.send_multipart(encode(Message(Reply(ok=True), spec.session)))
         message = decode(socket.recv_multipart())
         if not isinstance(message.content, Description):
@@ -97,15 +98,15 @@ def _answer_all(socket: zmq.Socket[bytes], engine: Engine) -> None:
 
 def main(arguments: list[str]) -> int:
     """Runs the process; returns its exit status."""
-    if len(arguments) != 1:
-        print("usage: python -m stim.process DIR (a session's folder)", file=sys.stderr)
+    if len(arguments) not in (1, 2):
+        print("usage: python -m stim.process DIR [SOCKET] (a session's folder)", file=sys.stderr)
         return 1
     exit_with_parent()
     # Ctrl-C reaches every process of a terminal; the supervisor ends the session, and until then the
     # subject needs its answers.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     try:
-        serve(SessionDirectory(Path(arguments[0])))
+        serve(SessionDirectory(Path(arguments[0])), *arguments[1:])
     except (UserError, RunError, MessageError) as problem:
         print(problem, file=sys.stderr)
         return 1
