@@ -11,7 +11,6 @@ import hashlib
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,17 +20,10 @@ from analysis.core import Rows
 from recorder.reading import Recording, open_recording
 from rig.errors import UserError
 from rig.messages import Array
-from stim.baselines import BaselineUsed, Values, Wanted
+from stim.baselines import BaselineFile, BaselineUsed, Values, Wanted
 
 MIN_PERFORMANCES = 3
 """A ranking or a template needs at least so many: of fewer, an average says little."""
-
-
-class BaselineFile(NamedTuple):
-    """Where a baseline recording is, and, if it is pinned, the SHA-256 that its file has to have."""
-
-    path: Path
-    sha256: str = ""
 
 
 def resolve(
@@ -196,7 +188,8 @@ class Baseline:
         known = self._recording.description.behaviours
         if behaviour not in known:
             raise UserError(
-                f"{self._path} has no behaviour {behaviour!r}; it has {', '.join(known)}."
+                f"{self._path} has no behaviour {behaviour!r}; it has {', '.join(known)}. A detector of "
+                "a protocol's own has to be in the protocol of its baseline, too."
             )
         found = []
         for each in self._recording.intervals("behaviours"):
