@@ -52,6 +52,10 @@ class BodyState:
         self._orb_geoms = np.array([orb.geom_id for orb in self._orbs], np.int64)
         self._orb_radius = float(model.geom_size[self._orb_geoms[0], 0]) if self._orbs else 0.0
 
+    def ground(self, x: float, y: float) -> float:
+        """The height (m) of the ground at a place."""
+        return self._ground(x, y) if self._ground is not None else 0.0
+
     def read(self, data: mujoco.MjData) -> NDArray[np.float64]:
         """The vector at the present state: float64, (len(NAMES),)."""
         # Plain Python from here on: for so few numbers it is several times faster than NumPy.
