@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Literal, TypeAlias
+from typing import Annotated, Literal, NamedTuple, TypeAlias
 
 import msgspec
 import numpy as np
@@ -84,6 +84,13 @@ class Wanted(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 Values: TypeAlias = Mapping[Wanted, NDArray[np.float32] | NDArray[np.int64]]
 """What was wanted, with shapes and dtypes as `Wanted` says."""
+
+
+class BaselineFile(NamedTuple):
+    """Where a baseline recording is, and, if it is pinned, the SHA-256 that its file has to have."""
+
+    path: Path
+    sha256: str = ""
 
 
 class BaselineUsed(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -9,11 +9,11 @@ import msgspec
 import numpy as np
 import pytest
 
-from analysis.baseline import BaselineFile, resolve
+from analysis.baseline import resolve
 from recorder.writer import Writer
 from rig.errors import UserError
 from rig.messages import Answer, Description, Message, Tick
-from stim.baselines import Span, Values, Wanted
+from stim.baselines import BaselineFile, Span, Values, Wanted
 from tests.recorder_stream import TRIAL_TICKS, Stream, description
 
 N_TICKS = 350
