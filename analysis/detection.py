@@ -19,6 +19,7 @@ from recorder.reading import Recording
 from recorder.replay import ReplaySource
 from rig.errors import RunError, UserError
 from rig.messages import TICK_S, Answer, Episode, Event, Message, Tick
+from stim.baselines import Values
 from stim.engine import Engine
 from stim.protocol import Protocol
 
@@ -61,8 +62,10 @@ class Detection:
     recorded_text: str
 
 
-def detect(protocol: Protocol, path: Path) -> Detection:
+def detect(protocol: Protocol, path: Path, values: Values | None = None) -> Detection:
     """Runs a protocol's engine over every tick of a recording.
+
+    `values` are what the protocol wants of its baselines.
 
     Raises:
         UserError: the file is no recording, has no ticks, or lacks what the protocol needs of it: a
@@ -76,7 +79,7 @@ def detect(protocol: Protocol, path: Path) -> Detection:
             stimuli=protocol.stimulus_names,
         )
         try:
-            engine = Engine(protocol, description)
+            engine = Engine(protocol, description, values)
             tally = _Tally()
             for message in _messages(source):
                 _step(engine, message, tally)

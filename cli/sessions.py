@@ -6,6 +6,7 @@ import datetime
 import enum
 import secrets
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -21,7 +22,10 @@ from rig.messages import TICK_S, Status
 from rig.session_directory import SessionDirectory, SessionSpec, running_sessions
 from rig.summary import Summary
 from rig.supervisor import run_session
-from stim.protocol import Protocol, load, subject_and_task
+from stim import baselines
+from stim.baselines import BaselineUsed, Values
+from stim.protocol import Protocol, parse, subject_and_task, with_parameters
+from stim.protocol_source import read_text
 
 HEADLESS_S = 20.0
 """Animal time of the session that `gui` runs where there is no display."""
@@ -36,6 +40,12 @@ class Pace(enum.StrEnum):
 
 Seed = Annotated[
     int | None, typer.Option(help="Everything random follows from it; drawn if left out.")
+]
+Settings = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--set", metavar="NAME=VALUE", help="Another value of one of the protocol's parameters."
+    ),
 ]
 
 
@@ -54,6 +64,7 @@ def run(
     ] = False,
     camera: Annotated[bool, typer.Option(help="Record what the animal sees, too.")] = True,
     picture: Annotated[bool, typer.Option(help="Draw the session beside its recording.")] = True,
+    settings: Settings = None,
     listen: Annotated[
         str, typer.Option(help="Also serve the bus at tcp://HOST:PORT (and PORT+1).")
     ] = "",
@@ -65,16 +76,14 @@ def run(
     """Run a session without a window and record it."""
     from recorder.place import check_target
 
-    plan = _load(protocol)
+    plan = load_protocol(protocol, settings)
     recording = out or _new_recording(plan.name)
     check_target(recording, overwrite)
     if duration is not None and not duration >= TICK_S:
         raise UserError(f"--duration {duration}: a session lasts at least one tick, {TICK_S} s.")
-    directory = SessionDirectory.create()
-    spec = session_spec(
+    spec, directory = prepare_session(
         plan,
         protocol,
-        directory.session,
         _seed(seed, plan),
         pace,
         duration_s=duration,
@@ -92,6 +101,7 @@ def gui(
         Path | None, typer.Argument(help="A protocol to run, or a recording to replay.")
     ] = None,
     seed: Seed = None,
+    settings: Settings = None,
 ) -> None:
     """Open the window on a protocol, a recording, or a session that is running already."""
     if file is not None and not file.exists():
@@ -107,12 +117,10 @@ def gui(
             f"There is no display: running the session without a window for {HEADLESS_S:.0f} s.",
             style="yellow",
         )
-        plan = _load(file)
-        directory = SessionDirectory.create()
-        spec = session_spec(
+        plan = load_protocol(file, settings)
+        spec, directory = prepare_session(
             plan,
             file,
-            directory.session,
             _seed(seed, plan),
             Pace.realtime,
             duration_s=HEADLESS_S,
@@ -123,20 +131,19 @@ def gui(
     if file is None:
         _open_window(None, None)
         return
-    _open_window(file, seed)
+    _open_window(file, seed, settings)
 
 
 def check(
-    protocol: Annotated[Path, typer.Argument(help="A protocol file.")],
-    against: Annotated[
-        Path | None,
-        typer.Option(
-            help="A recording (.nwb): list what would have been stimulated in it, and when."
-        ),
-    ] = None,
+    protocol: Annotated[Path, typer.Argument(help="A protocol file.")] = Path(),
     schema: Annotated[
         bool, typer.Option("--schema", help="Print the JSON Schema of protocol files instead.")
     ] = False,
+    against: Annotated[
+        Path | None,
+        typer.Option(help="A recording (.nwb): list what would have been stimulated in it."),
+    ] = None,
+    settings: Settings = None,
 ) -> None:
     """Validate a protocol and say in words what it will do, and when."""
     if schema:
@@ -146,15 +153,17 @@ def check(
 
         print(json.dumps(json_schema(), indent=2))
         return
+    if protocol == Path():
+        raise UserError("Name a protocol file to check, or give --schema.")
+    plan = load_protocol(protocol, settings)
     if against is not None:
         from analysis.detection import detect, report
 
-        plan = _load(protocol)
-        print(report(plan, detect(plan, against)))
+        print(report(plan, detect(plan, against, _baselines(plan)[0])))
         return
     from stim.explain import explain
 
-    print(explain(_load(protocol)))
+    print(explain(plan))
 
 
 def keys(folder: Annotated[Path, typer.Argument(help="A folder to make.")]) -> None:
@@ -165,17 +174,40 @@ def keys(folder: Annotated[Path, typer.Argument(help="A folder to make.")]) -> N
     print(f"Keys are in {folder}. Give clients client.key_secret and server.key, over a safe way.")
 
 
-def _load(path: Path) -> Protocol:
-    """The protocol, checked against the tasks and the layers that its subject has."""
+def load_protocol(path: Path, settings: Sequence[str] | None = None) -> Protocol:
+    """The protocol with these settings ("NAME=VALUE"), checked against its task and its subject's layers.
+
+    Raises:
+        UserError: with every mistake in it, one a line.
+    """
     from cli.subjects import layers_of
     from rig.arenas.names import TASKS
 
-    named = subject_and_task(path)
+    given = {}
+    for each in settings or ():
+        name, equals, value = each.partition("=")
+        if not equals or not name.strip():
+            raise UserError(f"--set {each}: write it as NAME=VALUE, such as units=64.")
+        given[name.strip()] = value
+    text = with_parameters(read_text(path), given, str(path)) if given else read_text(path)
+    named = subject_and_task(text, str(path))
     try:
         layers = layers_of(named.subject)
     except UserError as problem:
         raise UserError(f"{named.subject_at}: {problem}") from None
-    return load(path, TASKS, layers)
+    return parse(text, str(path), TASKS, layers)
+
+
+def _baselines(plan: Protocol) -> tuple[Values, tuple[BaselineUsed, ...]]:
+    """What the protocol needs of its baseline recordings, and which these are."""
+    if not plan.wanted:
+        return {}, ()
+    from agent.subject import load
+    from analysis.baseline import resolve
+
+    subject = load(plan.subject)
+    layers = {layer.name: layer.n_units for layer in subject.layers}
+    return resolve(plan.baselines, plan.wanted, subject.sha256, layers)
 
 
 def _seed(seed: int | None, plan: Protocol) -> int:
@@ -195,10 +227,9 @@ def _new_recording(protocol: str) -> Path:
     return folder / f"{protocol}-{stamp}.nwb"
 
 
-def session_spec(
+def prepare_session(
     plan: Protocol,
     path: Path,
-    session: str,
     seed: int,
     pace: Pace,
     *,
@@ -208,10 +239,17 @@ def session_spec(
     camera: bool = True,
     listen: str = "",
     keys: Path | None = None,
-) -> SessionSpec:
-    """What the processes of a session are told, from a protocol and the command line."""
-    return SessionSpec(
-        session=session,
+) -> tuple[SessionSpec, SessionDirectory]:
+    """A new session's folder, and what its processes are told, from a protocol and the command line.
+
+    What the protocol takes from its baselines is left in the folder.
+    """
+    values, used = _baselines(plan)
+    directory = SessionDirectory.create()
+    if used:
+        baselines.write(directory.baselines, values, used)
+    spec = SessionSpec(
+        session=directory.session,
         subject=plan.subject,
         task=plan.task,
         seed=seed,
@@ -229,7 +267,12 @@ def session_spec(
         record_camera=camera,
         listen=listen,
         keys=str(keys.resolve()) if keys else "",
+        conditions=plan.condition_names,
+        keys_used=plan.keys,
+        allow_outside=plan.outside_allowed,
+        baselines={each.name: each.sha256 for each in used},
     )
+    return spec, directory
 
 
 def _run_headless(spec: SessionSpec, directory: SessionDirectory, picture: bool = True) -> None:
@@ -293,22 +336,21 @@ def _print_summary(summary: Summary, spec: SessionSpec, picture: bool) -> None:
     terminal.print(table)
 
 
-def _open_window(protocol: Path | None, seed: int | None) -> None:
+def _open_window(
+    protocol: Path | None, seed: int | None, settings: Sequence[str] | None = None
+) -> None:
     """The window, on a session of a protocol, or on nothing yet."""
     from gui.app import open_window
 
     start_session = attach = None
     if protocol is not None:
-        plan, path = (
-            _load(protocol),
-            protocol,
-        )  # a mistake in it is said on the terminal, before any window
+        # a mistake in it is said on the terminal, before any window
+        plan, path = load_protocol(protocol, settings), protocol
 
         def start_session() -> str:
             from rig.session_process import start_detached
 
-            directory = SessionDirectory.create()
-            spec = session_spec(plan, path, directory.session, _seed(seed, plan), Pace.realtime)
+            spec, directory = prepare_session(plan, path, _seed(seed, plan), Pace.realtime)
             start_detached(spec, directory)
             return directory.session
 

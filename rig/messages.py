@@ -26,7 +26,7 @@ TICK_S = 0.02
 """Simulated seconds of one tick (one control step)."""
 
 MAX_BYTES = 256 * 1024 * 1024
-MAX_ARRAYS = 256
+MAX_ARRAYS = 512
 _ALIGNMENT = 8
 _DTYPES = frozenset({"<f8", "<f4", "<i8", "<i4", "<i2", "|u1", "|b1"})
 
@@ -53,7 +53,9 @@ class Description(msgspec.Struct, frozen=True, tag="description"):
     `body_state`, `latencies` and `proprioception` name the entries of the arrays of the same name in
     every `Tick`; `joints` and `actuators` name those of `qpos` (after the 7 of the root) and `action`.
     `task_events` are the names that a tick's events of the task can have, `conditions` those of the
-    trials, `keys` the operator's keys that the protocol listens to.
+    trials, `keys` the operator's keys that the protocol listens to. `numbers_used` is empty but for an
+    engine that is taken in while the session runs: the highest `Event.number` so far, by "kind name"
+    ("behaviour run"). `baselines` are the recordings that stimuli draw on: name to SHA-256.
     """
 
     subject: str
@@ -83,6 +85,8 @@ class Description(msgspec.Struct, frozen=True, tag="description"):
     task_events: tuple[str, ...] = ()
     conditions: tuple[str, ...] = ()
     keys: tuple[str, ...] = ()
+    numbers_used: dict[str, int] = {}
+    baselines: dict[str, str] = {}
 
 
 class Assets(msgspec.Struct, frozen=True, tag="assets"):
@@ -203,7 +207,8 @@ class Status(msgspec.Struct, frozen=True, tag="status"):
     """The session's health, from its supervisor, a few times a second.
 
     `state`: "starting", "running", "paused", "ended". `processes` maps "subject", "stimulation",
-    "recorder" to "starting", "alive", "dead" or "off". `recorder` is its own last report.
+    "recorder" to "starting", "alive", "stuck" (runs and does not answer), "dead" or "off". `recorder` is
+    its own last report. `refused` counts what came from outside and was refused.
     """
 
     state: str
@@ -213,6 +218,7 @@ class Status(msgspec.Struct, frozen=True, tag="status"):
     realtime_factor: float
     recorder: RecorderReport | None
     fault: str = ""
+    refused: int = 0
 
 
 class Fault(msgspec.Struct, frozen=True, tag="fault"):

@@ -31,7 +31,8 @@ class SessionSpec(msgspec.Struct, frozen=True):
     the first tick on, or "".
     `listen` is an additional TCP address for displays on other programs or machines, or ""; `keys` the
     folder with its CURVE keys, or "". `conditions` are those of the protocol's trials, `keys_used` the
-    operator's keys that it listens to. `allow_outside`: whether clients may stimulate.
+    operator's keys that it listens to. `allow_outside`: whether clients may stimulate. `baselines` are the recordings that stimuli
+    draw on, name to SHA-256; what is drawn lies in the session's folder.
     """
 
     session: str
@@ -56,6 +57,7 @@ class SessionSpec(msgspec.Struct, frozen=True):
     conditions: tuple[str, ...] = ()
     keys_used: tuple[str, ...] = ()
     allow_outside: bool = True
+    baselines: dict[str, str] = {}
 
 
 class RunningSession(msgspec.Struct, frozen=True):
@@ -120,6 +122,11 @@ class SessionDirectory:
         session's own processes.
         """
         return f"ipc://{self.path / socket}"
+
+    @property
+    def baselines(self) -> Path:
+        """The file with what stimuli need from baseline recordings (`stim.baselines`)."""
+        return self.path / "baselines"
 
     def write_spec(self, spec: SessionSpec) -> None:
         """Leaves the spec for the session's processes to read."""

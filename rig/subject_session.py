@@ -82,6 +82,7 @@ def _description(spec: SessionSpec, subject: Subject, model: mujoco.MjModel) -> 
         task_events=TASK_EVENTS.get(spec.task, ()),
         conditions=spec.conditions,
         keys=spec.keys_used,
+        baselines=spec.baselines,
     )
 
 

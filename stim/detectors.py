@@ -204,15 +204,21 @@ class Detectors:
     Args:
         behaviours: the definitions. One that begins only `after` others stands behind them.
         body_state: names of the entries of the vectors that `step` will get.
+        numbers_used: how often each has occurred already, by name; none unless given.
 
     Raises:
         RunError: a behaviour needs a quantity that the body state does not have.
     """
 
-    def __init__(self, behaviours: Sequence[Behaviour], body_state: Sequence[str]) -> None:
+    def __init__(
+        self,
+        behaviours: Sequence[Behaviour],
+        body_state: Sequence[str],
+        numbers_used: Mapping[str, int] | None = None,
+    ) -> None:
         self._detectors = [Detector(behaviour) for behaviour in behaviours]
         self._by_name = {detector.behaviour.name: detector for detector in self._detectors}
-        self._numbers = dict.fromkeys(self._by_name, 0)
+        self._numbers = dict.fromkeys(self._by_name, 0) | dict(numbers_used or {})
         self._smoothed = Smoothed(body_state)
         self._all = [
             (detector, _confidence_of(detector.behaviour, self._smoothed, body_state))

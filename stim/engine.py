@@ -13,16 +13,18 @@ and its counterfactual share every draw that they have in common.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 from rig.errors import RunError
 from rig.messages import Answer, Array, Description, Event, Intervention, Message, Tick
 from rig.random_streams import generator
+from stim.baselines import Values
 from stim.detectors import Detectors
+from stim.outside import OUTSIDE, OutsideStimuli
 from stim.protocol import Protocol
-from stim.rules import Rule, Trigger
+from stim.rules import Rule, condition_of
 from stim.stimuli import Delivery
+from stim.watch import Watch
 
 
 @dataclass
@@ -54,48 +56,70 @@ class Engine:
     Args:
         protocol: what to do.
         description: the session: its seed, layers, behaviours and body state.
+        values: what the protocol wants from baseline recordings.
 
     Raises:
-        RunError: the session's behaviours or layers are not those that the protocol was made for.
+        RunError: the session's behaviours or layers are not those that the protocol was made for, or a
+            baseline does not fit them.
     """
 
-    def __init__(self, protocol: Protocol, description: Description) -> None:
+    def __init__(
+        self, protocol: Protocol, description: Description, values: Values | None = None
+    ) -> None:
         by_name = {behaviour.name: behaviour for behaviour in protocol.behaviours}
         if set(by_name) != set(description.behaviours):
             raise RunError(
                 f"The session has the behaviours {', '.join(description.behaviours)}, its protocol "
                 f"{', '.join(by_name)}; they have to be the same."
             )
-        self._seed = description.seed
+        self._seed = seed = description.seed
+        self._protocol = protocol
         self._detectors = Detectors(
-            [by_name[name] for name in description.behaviours], description.body_state
+            [by_name[name] for name in description.behaviours],
+            description.body_state,
+            _numbers_used(description, "behaviour"),
         )
         layers = {layer.name: layer.n_units for layer in description.layers}
         for stimulus in protocol.stimuli:
             if stimulus.layer not in layers:
                 raise RunError(f"The session's subject has no layer {stimulus.layer!r}.")
         self._deliveries = {
-            stimulus.name: Delivery(stimulus, layers, description.seed)
-            for stimulus in protocol.stimuli
+            stimulus.name: Delivery(stimulus, layers, seed, values) for stimulus in protocol.stimuli
         }
         self._order = {stimulus.name: place for place, stimulus in enumerate(protocol.stimuli)}
-        self._numbers = dict.fromkeys(self._order, 0)
+        numbers = _numbers_used(description, "stimulus")
+        self._numbers = dict.fromkeys(self._order, 0) | numbers
         self._rules = [_RuleState(rule) for rule in protocol.rules]
+        self._outside = OutsideStimuli(layers, numbers.get(OUTSIDE, 0))
+        self._watch = Watch(
+            protocol.triggers,
+            protocol.conditions,
+            protocol.behaviours,
+            description.body_state,
+            layers,
+            seed,
+            values,
+        )
         self._trial = -1
-        self._first_tick = 0
+        self._condition = ""
         self._ended: list[Event] = []
 
     def episode(self, trial: int, tick: int) -> None:
         """A trial begins, and `tick` is its first: detectors start anew, stimuli still on end here."""
         self._trial = trial
-        self._first_tick = tick
         self._ended.extend(self._detectors.begin_trial(tick))
+        self._watch.begin_trial(trial)
         for state in self._rules:
             occurrence = state.occurrence
             if occurrence is not None and occurrence.number:
                 cause = occurrence.cause if occurrence.end == tick else "the trial ended"
                 self._ended.append(self._event(occurrence, "offset", tick, cause))
             state.occurrence = None
+        self._ended.extend(self._outside.begin_trial(tick))
+        self._condition = condition_of(self._protocol.blocks, self._seed, trial)
+        if self._condition:
+            number = trial + 1
+            self._ended.append(Event("condition", self._condition, "onset", tick, tick, number))
 
     def answer(self, message: Message) -> Message:
         """The answer to a tick, with its array `confidence` and those of the interventions.
@@ -110,18 +134,28 @@ class Engine:
             )
         if content.trial != self._trial:
             self.episode(content.trial, tick)
-        confidences, found = self._detectors.step(tick, message.arrays["body"])
+        confidences, found = self._detectors.step(tick, message.arrays["body"], content.task_events)
         events = [*self._ended, *found]
         self._ended = []
         for state in self._rules:
             self._begin_or_end(state, tick, events)
-        for state in self._rules:
-            cause = self._cause(state.rule.on, tick, found)
-            if cause:
-                self._trigger(state, tick, cause)
+        events.extend(self._outside.begin_or_end(tick))
+        watch = self._watch
+        watch.see(tick, content, message.arrays, found)
+        starts = self._protocol.trial_starts
+        if not watch.started and (starts is None or watch.cause(starts)):
+            watch.start_trial()
+        if watch.started:
+            for state in self._rules:
+                self._consider(state, tick)
+        for each in content.inputs:
+            self._outside.take(each, tick)
+        ends = self._protocol.trial_ends
+        end_trial = bool(ends is not None and watch.started and watch.cause(ends))
         interventions, arrays = self._interventions(tick + 1)
         arrays["confidence"] = confidences
-        return Message(Answer(tuple(events), interventions), message.session, tick, arrays=arrays)
+        answer = Answer(tuple(events), interventions, end_trial)
+        return Message(answer, message.session, tick, arrays=arrays)
 
     def _begin_or_end(self, state: _RuleState, tick: int, events: list[Event]) -> None:
         occurrence = state.occurrence
@@ -137,22 +171,29 @@ class Engine:
             events.append(self._event(occurrence, "offset", tick))
             state.occurrence = None
 
-    def _cause(self, trigger: Trigger, tick: int, found: Sequence[Event]) -> str:
-        """What about this tick pulls the trigger, in words; "" if nothing does."""
-        if trigger.event == "start":
-            return f"trial {self._trial} start" if tick == self._first_tick else ""
-        if trigger.event == "time":
-            due = tick - self._first_tick == trigger.time_ticks
-            return f"{trigger.time_ms:g} ms of trial {self._trial}" if due else ""
-        for event in found:
-            if event.name == trigger.behaviour and event.phase == trigger.event:
-                return f"{event.name}.{event.phase} {event.number}"
-        return ""
+    def _consider(self, state: _RuleState, tick: int) -> None:
+        """Ends the rule's stimulus or triggers it, as this tick says."""
+        rule, occurrence = state.rule, state.occurrence
+        if rule.conditions and self._condition not in rule.conditions:
+            return
+        if occurrence is not None:
+            if rule.until is not None and self._watch.cause(rule.until):
+                self._cut_short(state, occurrence, tick + 1)
+            return
+        cause = self._watch.cause(rule.on)
+        if cause and (rule.given is None or self._watch.holds(rule.given)):
+            self._trigger(state, tick, cause)
+
+    def _cut_short(self, state: _RuleState, occurrence: _Occurrence, end: int) -> None:
+        if occurrence.first >= end:  # it has not begun yet, and now will not
+            state.occurrence = None
+        elif occurrence.end is None or occurrence.end > end:
+            occurrence.end = end
 
     def _trigger(self, state: _RuleState, tick: int, cause: str) -> None:
         rule = state.rule
         spent = rule.max_count is not None and state.count >= rule.max_count
-        if state.occurrence is not None or spent or tick < state.not_before:
+        if spent or tick < state.not_before:
             return
         sham = False
         if rule.probability < 1:
@@ -160,7 +201,8 @@ class Engine:
             sham = bool(drawn >= rule.probability)
             if sham and not rule.sham:
                 return
-        first = tick + rule.delay_ticks
+        late_ms = self._protocol.latency.draw_ms(self._seed, rule.number, tick)
+        first = tick + rule.delay_ticks(late_ms)
         duration = rule.duration_ticks
         state.occurrence = _Occurrence(
             rule,
@@ -173,7 +215,7 @@ class Engine:
         state.not_before = tick + rule.refractory_ticks
 
     def _interventions(self, tick: int) -> tuple[tuple[Intervention, ...], dict[str, Array]]:
-        """What acts on a tick, in the order of the file's stimuli, then of its rules."""
+        """What acts on a tick: in the order of the file's stimuli, then of its rules, then the outside's."""
         acting = []
         for state in self._rules:
             each = state.occurrence
@@ -184,15 +226,21 @@ class Engine:
         acting.sort(key=lambda each: each.order)  # stable: rules stay in their order
         interventions: list[Intervention] = []
         arrays: dict[str, Array] = {}
+
+        def add(intervention: Intervention, units: Array, gain: Array, value: Array) -> None:
+            place = len(interventions)
+            interventions.append(intervention)
+            arrays[f"{place}.units"] = units
+            arrays[f"{place}.gain"] = gain
+            arrays[f"{place}.value"] = value
+
         for each in acting:
             delivery = self._deliveries[each.rule.do.name]
-            units, gain, value = delivery.arrays(tick - each.first)
-            for intervention in delivery.interventions:
-                place = len(interventions)
-                interventions.append(intervention)
-                arrays[f"{place}.units"] = units
-                arrays[f"{place}.gain"] = gain
-                arrays[f"{place}.value"] = value
+            duration = None if each.end is None else each.end - each.first
+            for one in delivery.at(tick, tick - each.first, duration):
+                add(*one)
+        for one in self._outside.at(tick):
+            add(*one)
         return tuple(interventions), arrays
 
     def _event(
@@ -208,3 +256,12 @@ class Engine:
             sham=occurrence.sham,
             cause=occurrence.cause if cause is None else cause,
         )
+
+
+def _numbers_used(description: Description, kind: str) -> dict[str, int]:
+    """How often each of a kind has occurred already: an engine may be taken in while a session runs."""
+    return {
+        name: number
+        for key, number in description.numbers_used.items()
+        if (name := key.removeprefix(f"{kind} ")) != key
+    }

@@ -32,6 +32,7 @@ from rig.messages import (
 )
 from rig.parent import exit_with_parent
 from rig.session_directory import SessionDirectory
+from stim import baselines
 from stim.engine import Engine
 from stim.protocol import parse
 
@@ -63,7 +64,8 @@ def serve(directory: SessionDirectory, socket_name: str = "engine") -> None:
             raise RunError(f"The session began with a {message.topic!r}, not with its description.")
         layers = {layer.name: layer.n_units for layer in message.content.layers}
         protocol = parse(spec.protocol_text, spec.protocol_path, layers=layers)
-        _answer_all(socket, Engine(protocol, message.content))
+        values = baselines.read(directory.baselines)[0] if protocol.wanted else {}
+        _answer_all(socket, Engine(protocol, message.content, values))
 
 
 def _answer_all(socket: zmq.Socket[bytes], engine: Engine) -> None:

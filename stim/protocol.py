@@ -17,22 +17,57 @@ their name changes their settings, one of another name is a further behaviour.
 
 Times are in ms of animal time and are rounded to ticks of 20 ms, to the nearest, halfway up. What is
 decided at a tick acts at the next one at the soonest: a delay of 0 or of 20 ms both mean the next tick.
+
+A file may give names to values (`parameters: {units: 64}`) and use them as `$units`; `with_parameters`
+writes other values into its text, which is how `--set` and sweeps change a protocol: what is recorded
+with a session is the text that it ran.
 """
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from rig.errors import UserError
+from stim.baselines import BaselineFile, Wanted
 from stim.detectors import Behaviour
-from stim.protocol_build import behaviours_of, rules_of, stimuli_of, valid_names
+from stim.outside import OUTSIDE
+from stim.protocol_build import (
+    baselines_of,
+    behaviours_of,
+    blocks_of,
+    event_of,
+    latency_of,
+    rules_of,
+    stimuli_of,
+    valid_names,
+)
 from stim.protocol_check import check
 from stim.protocol_keys import PROTOCOL
-from stim.protocol_source import Problems, read_text, read_tree
-from stim.rules import Rule
+from stim.protocol_source import (
+    Node,
+    Problems,
+    read_text,
+    read_tree,
+    shorten,
+    suggestion,
+    with_values,
+)
+from stim.rules import Block, Latency, Rule
 from stim.stimuli import Stimulus
+from stim.triggers import (
+    Condition,
+    Crossing,
+    Level,
+    OperatorKey,
+    Trigger,
+    Within,
+    events_in,
+    parts_of,
+)
 
 
 @dataclass(frozen=True)
@@ -54,6 +89,12 @@ class Protocol:
     stimuli: tuple[Stimulus, ...]
     rules: tuple[Rule, ...]
     text: str
+    trial_starts: Trigger | None = None
+    trial_ends: Trigger | None = None
+    blocks: tuple[Block, ...] = ()
+    latency: Latency = field(default_factory=Latency)
+    outside_allowed: bool = True
+    baselines: Mapping[str, BaselineFile] = field(default_factory=dict)
 
     @property
     def behaviour_names(self) -> tuple[str, ...]:
@@ -62,8 +103,50 @@ class Protocol:
 
     @property
     def stimulus_names(self) -> tuple[str, ...]:
-        """What `Description.stimuli` has to be."""
-        return tuple(stimulus.name for stimulus in self.stimuli)
+        """What `Description.stimuli` has to be: the file's stimuli, and those of other programs."""
+        own = tuple(stimulus.name for stimulus in self.stimuli)
+        return (*own, OUTSIDE) if self.outside_allowed else own
+
+    @property
+    def condition_names(self) -> tuple[str, ...]:
+        """The conditions that its trials may have."""
+        return tuple(dict.fromkeys(name for block in self.blocks for name in block.conditions))
+
+    @property
+    def triggers(self) -> tuple[Trigger, ...]:
+        """All events that it asks about, except those within conditions."""
+        given = [self.trial_starts, self.trial_ends]
+        for rule in self.rules:
+            given += [rule.on, rule.until]
+        return tuple(each for each in given if each is not None)
+
+    @property
+    def conditions(self) -> tuple[Condition, ...]:
+        """All conditions that its rules have."""
+        return tuple(rule.given for rule in self.rules if rule.given is not None)
+
+    @property
+    def _events(self) -> tuple[Trigger, ...]:
+        parts = [part for each in self.conditions for part in parts_of(each)]
+        within = tuple(part.event for part in parts if isinstance(part, Within))
+        return tuple(event for each in (*self.triggers, *within) for event in events_in(each))
+
+    @property
+    def keys(self) -> tuple[str, ...]:
+        """The operator's keys that it listens to."""
+        found = (each.key for each in self._events if isinstance(each, OperatorKey))
+        return tuple(dict.fromkeys(found))
+
+    @property
+    def wanted(self) -> tuple[Wanted, ...]:
+        """All that it needs from its baseline recordings."""
+        levels = [
+            each.activity.units.ranked
+            for each in (*self._events, *(p for c in self.conditions for p in parts_of(c)))
+            if isinstance(each, Crossing | Level) and each.activity.units.ranked is not None
+        ]
+        found = (wanted for stimulus in self.stimuli for wanted in stimulus.wanted)
+        return tuple(dict.fromkeys((*found, *levels)))
 
 
 class SubjectAndTask(NamedTuple):
@@ -105,11 +188,17 @@ def parse(
     if tree is None:
         problems.raise_if_any()
         raise AssertionError("a missing tree is always explained by a problem")
+    tree = with_values(tree, problems)
     names = valid_names(tree, tasks, layers)
     check(tree, PROTOCOL, "the protocol", names, problems)
+    folder = Path(path_for_messages).parent
     behaviours = behaviours_of(tree, names, problems)
-    stimuli = stimuli_of(tree, names, layers, problems)
-    rules = rules_of(tree, names, stimuli, problems)
+    stimuli = stimuli_of(tree, names, layers, folder, problems)
+    rules = rules_of(tree, names, layers, stimuli, problems)
+    trial_starts = event_of(tree, "trial_starts", names, layers, problems)
+    trial_ends = event_of(tree, "trial_ends", names, layers, problems)
+    blocks = blocks_of(tree, names, problems)
+    baselines = baselines_of(tree, names, folder, problems)
     problems.raise_if_any()
 
     def given(key: str, default: Any = None) -> Any:
@@ -121,7 +210,7 @@ def parse(
         description=given("description", "").strip(),
         subject=given("subject"),
         task=given("task"),
-        trials=int(given("trials", 0)),
+        trials=int(given("trials", sum(block.trials for block in blocks))),
         trial_s=float(given("trial_s", 0)),
         duration_s=float(given("duration_s", 0)),
         seed=None if given("seed") is None else int(given("seed")),
@@ -129,20 +218,27 @@ def parse(
         stimuli=stimuli,
         rules=rules,
         text=text,
+        trial_starts=trial_starts,
+        trial_ends=trial_ends,
+        blocks=blocks,
+        latency=latency_of(tree),
+        outside_allowed=given("outside_stimuli", "allowed") == "allowed",
+        baselines=baselines,
     )
 
 
-def subject_and_task(path: Path) -> SubjectAndTask:
-    """Which subject and task a file names, before either is known to exist.
+def subject_and_task(text: str, path: str) -> SubjectAndTask:
+    """Which subject and task a file's text names, before either is known to exist.
 
     Raises:
-        UserError: the file cannot be read, or does not say; then with every mistake in it.
+        UserError: the text does not say; then with every mistake in it.
     """
-    text = read_text(path)
-    tree = read_tree(text, Problems(str(path)))
+    tree = read_tree(text, Problems(path))
+    if tree is not None:
+        tree = with_values(tree, Problems(path))
     subject, task = (tree.get("subject"), tree.get("task")) if tree is not None else (None, None)
     if subject is None or task is None or subject.form != "text" or task.form != "text":
-        parse(text, str(path))
+        parse(text, path)
         raise AssertionError("a file without subject or task is always refused")
     return SubjectAndTask(
         subject.value,
@@ -150,3 +246,60 @@ def subject_and_task(path: Path) -> SubjectAndTask:
         f"{path}:{subject.line}:{subject.column}",
         f"{path}:{task.line}:{task.column}",
     )
+
+
+def parameters(text: str, path_for_messages: str) -> Mapping[str, str]:
+    """The file's parameters: names and default values, as text.
+
+    Raises:
+        UserError: the file is not a protocol at all.
+    """
+    return {name: str(node.value) for name, node in _parameters(text, path_for_messages).items()}
+
+
+def with_parameters(text: str, given: Mapping[str, str], path_for_messages: str) -> str:
+    """The file's text with other values of some of its parameters; the rest of it is left as it is.
+
+    Raises:
+        UserError: there is no such parameter, or the value cannot be one; one a line.
+    """
+    text = text.removeprefix("\ufeff")
+    nodes = _parameters(text, path_for_messages)
+    wrong = []
+    changes = []
+    for name, value in given.items():
+        if name not in nodes:
+            near = suggestion(name, nodes, "parameters")
+            wrong.append(f"{path_for_messages} has no parameter {shorten(name)}; {near}")
+        elif not value.strip() or len(value) > 200 or not value.isprintable():
+            wrong.append(f"{shorten(value)} cannot be the value of the parameter {name!r}")
+        else:
+            changes.append((nodes[name].span, _written(value.strip())))
+    if wrong:
+        raise UserError("\n".join(wrong))
+    for (start, end), value in sorted(changes, reverse=True):
+        text = text[:start] + value + text[end:]
+    return text
+
+
+def _parameters(text: str, path: str) -> Mapping[str, Node]:
+    problems = Problems(path)
+    tree = read_tree(text, problems)
+    section = tree.get("parameters") if tree is not None else None
+    if tree is None:
+        problems.raise_if_any()
+    nodes = section.value if section is not None and section.form == "mapping" else {}
+    return {name: node for name, node in nodes.items() if node.form in ("number", "text")}
+
+
+def _written(value: str) -> str:
+    """A value as YAML: a number or a plain word as it is, anything else in quotes."""
+    alone = read_tree(f"a: {value}", Problems(""))
+    node = alone.get("a") if alone is not None else None
+    if node is not None and node.form in ("number", "text") and str(node.value) == value:
+        plain = value.replace("_", "").replace("-", "").replace(".", "").replace("+", "")
+        if plain.isalnum():
+            return value
+    if node is not None and node.form == "number":
+        return value
+    return json.dumps(value)

@@ -27,7 +27,7 @@ _FORMS: Mapping[type, str] = {
 def check(node: Node, kind: Kind, label: str, names: Names, problems: Problems) -> None:
     """Notes everything about the node that is not as `kind` says; `label` is what a message calls it."""
     if isinstance(kind, Either):
-        fitting = [each for each in kind.kinds if _FORMS[type(each)] == node.form]
+        fitting = [each for each in kind.kinds if _form(each) == node.form]
         if fitting:
             check(node, fitting[0], label, names, problems)
         else:
@@ -50,8 +50,9 @@ def check(node: Node, kind: Kind, label: str, names: Names, problems: Problems) 
     elif isinstance(kind, Reference):
         valid = names.get(kind.to)
         if valid is not None and node.value not in valid:
-            near = suggestion(node.value, valid, _plural(kind.to))
-            problems.add(node, f"there is no {kind.to} {shorten(node.value)}; {near}")
+            noun = _noun(kind)
+            near = suggestion(node.value, valid, _plural(noun))
+            problems.add(node, f"there is no {noun} {shorten(node.value)}; {near}")
     elif isinstance(kind, ListOf):
         if not kind.shortest <= len(node.value) <= kind.longest:
             problems.add(
@@ -96,12 +97,26 @@ def _check_keys(node: Node, kind: Keys, names: Names, problems: Problems) -> Non
     for name, key in kind.keys.items():
         if key.required and name not in node.value:
             problems.add(node, f"{kind.noun} needs the key '{name}': {_begin_low(key.meaning)}")
-    given = [name for name in node.keys if name in kind.exactly_one]
-    if kind.exactly_one and not given:
-        either = " or ".join(f"'{name}'" for name in kind.exactly_one)
+    if kind.variants:
+        _check_variant(node, kind, problems)
+
+
+def _check_variant(node: Node, kind: Keys, problems: Problems) -> None:
+    given = [name for name in node.keys if name in kind.variants]
+    if not given:
+        either = " or ".join(f"'{name}'" for name in kind.variants)
         problems.add(node, f"{kind.noun} needs {either}")
+        return
     for extra in given[1:]:
         problems.add(node.keys[extra], f"'{given[0]}' and '{extra}' exclude each other; keep one")
+    for key in kind.variants[given[0]].needs:
+        if key not in node.value:
+            meaning = _begin_low(kind.keys[key].meaning)
+            problems.add(node, f"{given[0]} needs the key '{key}': {meaning}")
+    for key, key_node in node.keys.items():
+        owners = kind.belongs_to(key)
+        if owners and given[0] not in owners:
+            problems.add(key_node, f"'{key}' does not belong to {given[0]}")
 
 
 def _check_named(node: Node, kind: Named, names: Names, problems: Problems) -> None:
@@ -118,6 +133,10 @@ def _check_named(node: Node, kind: Named, names: Names, problems: Problems) -> N
         check(node.value[name], kind.value, f"'{shorten(name)[1:-1]}'", names, problems)
 
 
+def _form(kind: Kind) -> str:
+    return _FORMS.get(type(kind), "")
+
+
 def _may_be_empty(kind: Kind) -> bool:
     return isinstance(kind, Named) or (isinstance(kind, ListOf) and kind.shortest == 0)
 
@@ -128,17 +147,22 @@ def _described(kind: Kind) -> str:
             return "a whole number" if kind.whole else "a number"
         case OneOf(words):
             return " or ".join(f"'{word}'" for word in words)
-        case Reference(to):
-            return f"the name of a {to}"
+        case Reference():
+            return f"the name of a {_noun(kind)}"
         case ListOf():
             return "a list"
         case Keys(_, keys):
-            listed = ", ".join(f"'{name}'" for name in keys)
-            return f"a mapping with {listed}"
+            listed = [f"'{name}'" for name in (kind.variants or keys)]
+            joint = " or " if kind.variants else ", "
+            return f"a mapping with {joint.join(listed)}"
         case Named():
             return "a mapping of names"
         case _:
             return "text"
+
+
+def _noun(kind: Reference) -> str:
+    return "behaviour" if kind.to == "detected" else kind.to
 
 
 def _plural(word: str) -> str:

@@ -6,8 +6,8 @@ into a JSON Schema for editors; what needs more than one key at a time to judge 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import TypeAlias
 
 LONGEST_MS = 3_600_000.0
@@ -44,7 +44,11 @@ class OneOf:
 
 @dataclass(frozen=True)
 class Reference:
-    """The name of something: a "task", "layer", "behaviour", "trigger" or "stimulus"."""
+    """The name of something: a "task", "layer", "behaviour", "stimulus", "baseline" or "condition".
+
+    A "trigger" is `NAME.onset`, `NAME.offset` or `trial.start`; "detected" is a behaviour or a detector;
+    a "task event" is one of those that the task knows.
+    """
 
     to: str
 
@@ -68,12 +72,30 @@ class Key:
 
 
 @dataclass(frozen=True)
+class Variant:
+    """What goes with one way to write a mapping: keys that it needs, and keys that it may have."""
+
+    needs: tuple[str, ...] = ()
+    takes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
 class Keys:
-    """A mapping with these keys and no others; of those in `exactly_one`, one has to be there."""
+    """A mapping with these keys and no others.
+
+    Where there are `variants`, exactly one of the keys that name them has to be there; a key that some
+    variants need or take does not belong to the others.
+    """
 
     noun: str
     keys: Mapping[str, Key]
-    exactly_one: tuple[str, ...] = ()
+    variants: Mapping[str, Variant] = field(default_factory=dict)
+
+    def belongs_to(self, key: str) -> tuple[str, ...]:
+        """The variants that need or take a key; none where it belongs to all."""
+        return tuple(
+            name for name, each in self.variants.items() if key in (*each.needs, *each.takes)
+        )
 
 
 @dataclass(frozen=True)
@@ -89,13 +111,14 @@ class Named:
 class Either:
     """One of several kinds, told apart by their form in the file (a word, a number, a list, a mapping)."""
 
-    kinds: tuple[Kind, ...]
+    kinds: Sequence[Kind]
 
 
 Kind: TypeAlias = Number | Text | OneOf | Reference | ListOf | Keys | Named | Either
 
 _MS = Number(0, LONGEST_MS, "ms")
 _COUNT = Number(1, 1_000_000, whole=True)
+_SOME = Number(0, 1_000_000, whole=True)
 _SEED = Number(0, 2**53, whole=True)
 _VALUE = Number(-1000, 1000)
 _THRESHOLD = Number(-1000, 1000)
@@ -138,13 +161,105 @@ UNITS = Either(
         Keys(
             "units",
             {
-                "first": Key(_COUNT, "So many units, from unit 0 on."),
-                "random": Key(_COUNT, "So many units, drawn at random without repetition."),
+                "first": Key(_SOME, "So many units, from unit 0 on."),
+                "random": Key(_SOME, "So many units, drawn at random without repetition."),
                 "seed": Key(_SEED, "The seed of that draw; without it, the session's seed."),
+                "top": Key(
+                    _SOME, "So many units: those that a behaviour modulates most in a baseline."
+                ),
+                "by": Key(Text(80), "The behaviour that units are ranked by."),
+                "in": Key(Reference("baseline"), "The baseline recording that they are ranked in."),
             },
-            exactly_one=("first", "random"),
+            {
+                "first": Variant(),
+                "random": Variant(takes=("seed",)),
+                "top": Variant(needs=("by", "in")),
+            },
         ),
     )
+)
+
+ACTIVITY_KEYS: Mapping[str, Key] = {
+    "activity": Key(Reference("layer"), "The mean activity of units of this layer."),
+    "units": Key(UNITS, "Which units: all, a list, the first, random or top ones."),
+    "state": Key(OneOf(("cell", "hidden")), "Which state of them: c or h."),
+    "above": Key(_VALUE, "It has to be above this."),
+    "below": Key(_VALUE, "It has to be below this."),
+    "smoothing_ms": Key(_MS, "The window over which it is averaged, backwards in time."),
+    "values": Key(
+        OneOf(("natural", "applied")),
+        "Before or after stimuli have changed it; natural unless given.",
+    ),
+}
+_ACTIVITY = Variant(needs=("units", "state"), takes=("above", "below", "smoothing_ms", "values"))
+
+_EVENTS: list[Kind] = [Reference("trigger")]
+EVENT = Either(_EVENTS)
+"""What happens at a tick; a list means any of them."""
+EVENT_KEYS = Keys(
+    "an event",
+    {
+        "time_ms": Key(_MS, "At this time after the beginning of each trial."),
+        "task": Key(Reference("task event"), "What happens in the task, such as first_tap."),
+        "key": Key(
+            Text(1), "A key that the operator presses in the window, or that a client sends."
+        ),
+        "forecast": Key(
+            Reference("detected"), "The onset of this behaviour, foretold from the running state."
+        ),
+        "lead_ms": Key(
+            Number(20, 2000, "ms"), "How long ahead of the detector's onset it is foretold."
+        ),
+        **ACTIVITY_KEYS,
+    },
+    {
+        "time_ms": Variant(),
+        "task": Variant(),
+        "key": Variant(),
+        "forecast": Variant(needs=("lead_ms",)),
+        "activity": _ACTIVITY,
+    },
+)
+_EVENTS += [EVENT_KEYS, ListOf(EVENT, longest=20)]
+
+_CONDITIONS: list[Kind] = [Reference("detected")]
+CONDITION = Either(_CONDITIONS)
+"""What has to hold at a tick; a word is a behaviour that is present."""
+CONDITION_KEYS = Keys(
+    "a condition",
+    {
+        "all": Key(ListOf(CONDITION, longest=20), "All of these hold."),
+        "any": Key(ListOf(CONDITION, longest=20), "At least one of these holds."),
+        "not": Key(CONDITION, "This does not hold."),
+        "within_ms": Key(_MS, "So long ago, or less, in this trial, happened the event `of`."),
+        "of": Key(EVENT, "The event of `within_ms`."),
+        **ACTIVITY_KEYS,
+    },
+    {
+        "all": Variant(),
+        "any": Variant(),
+        "not": Variant(),
+        "within_ms": Variant(needs=("of",)),
+        "activity": _ACTIVITY,
+    },
+)
+_CONDITIONS.append(CONDITION_KEYS)
+
+_MEAN = Keys(
+    "a value",
+    {
+        "mean": Key(
+            Reference("baseline"), "Each unit's own mean in a baseline recording.", required=True
+        ),
+        "during": Key(Text(80), "Only while this behaviour was present."),
+        "from": Key(Text(80), "Only from this event of the task or onset of a behaviour"),
+        "until": Key(Text(80), "to the next one of this."),
+    },
+)
+
+_STATE = Key(
+    OneOf(("cell", "hidden", "both")),
+    "Which state of the unit is changed: the cell state c, the hidden state h, or both.",
 )
 
 STIMULUS = Keys(
@@ -154,52 +269,121 @@ STIMULUS = Keys(
         "overwrite": Key(
             Reference("layer"), "Makes units of this layer follow the time course `with`."
         ),
+        "bias": Key(Reference("layer"), "Adds `by` to units of this layer."),
+        "gain": Key(Reference("layer"), "Multiplies units of this layer by `by`."),
+        "noise": Key(
+            Reference("layer"), "Adds Gaussian noise of standard deviation `sd` to units."
+        ),
+        "lesion": Key(Reference("layer"), "Takes units of this layer out: c = h = 0."),
         "units": Key(
-            UNITS, "Which units of the layer: all, a list, the first or random ones.", True
+            UNITS, "Which units of the layer: all, a list, the first, random or top ones.", True
         ),
-        "to": Key(_VALUE, "The value of a clamp."),
+        "to": Key(
+            Either((_VALUE, _MEAN)), "The value of a clamp, or each unit's mean in a baseline."
+        ),
         "with": Key(
-            ListOf(Either((_VALUE, ListOf(_VALUE, longest=10_000))), longest=10_000),
-            "The time course of an overwrite: one value a tick for all units alike, or such a list for "
-            "each unit. The last value is held.",
+            Either(
+                (
+                    ListOf(Either((_VALUE, ListOf(_VALUE, longest=10_000))), longest=10_000),
+                    Keys(
+                        "a time course",
+                        {
+                            "file": Key(
+                                Text(400),
+                                "A CSV file beside the protocol: a row a tick, one column for all "
+                                "units alike or one for each.",
+                            ),
+                            "average": Key(
+                                Reference("baseline"),
+                                "Each unit's average course over a baseline's performances of a "
+                                "behaviour.",
+                            ),
+                            "around": Key(
+                                Text(80), "The behaviour at whose onsets they are aligned."
+                            ),
+                            "before_ms": Key(
+                                _MS, "How long before the onset it begins; 0 unless given."
+                            ),
+                            "after_ms": Key(
+                                Number(20, 60_000, "ms"), "How long after the onset it ends."
+                            ),
+                        },
+                        {
+                            "file": Variant(),
+                            "average": Variant(needs=("around", "after_ms"), takes=("before_ms",)),
+                        },
+                    ),
+                )
+            ),
+            "The time course of an overwrite: one value a tick for all units alike, such a list for "
+            "each unit, a file, or the average of a baseline. The last value is held.",
         ),
-        "state": Key(
-            OneOf(("cell", "hidden", "both")),
-            "Which state of the unit is changed: the cell state c, the hidden state h, or both.",
-            required=True,
+        "by": Key(_VALUE, "What a bias adds, or a gain multiplies by."),
+        "sd": Key(Number(0, 1000), "The standard deviation of noise."),
+        "seed": Key(_SEED, "The seed of noise; without it, the session's seed."),
+        "state": _STATE,
+        "ramp_ms": Key(
+            Either(
+                (
+                    _MS,
+                    Keys(
+                        "a ramp",
+                        {
+                            "up": Key(_MS, "How long it takes to its full strength."),
+                            "down": Key(_MS, "How long it takes back, before it ends."),
+                        },
+                    ),
+                )
+            ),
+            "Comes and goes gradually, from the natural to the asked value and back, instead of at once.",
+        ),
+        "pulses": Key(
+            Keys(
+                "a pulse train",
+                {
+                    "width_ms": Key(Number(20, LONGEST_MS, "ms"), "How long a pulse lasts.", True),
+                    "rate_hz": Key(Number(0.001, 25, "Hz"), "How many pulses a second.", True),
+                    "number": Key(_COUNT, "How many pulses; without, until the stimulus ends."),
+                },
+            ),
+            "On and off again and again; between pulses the units are natural.",
         ),
     },
-    exactly_one=("clamp", "overwrite"),
+    {
+        "clamp": Variant(needs=("to", "state")),
+        "overwrite": Variant(needs=("with", "state")),
+        "bias": Variant(needs=("by", "state")),
+        "gain": Variant(needs=("by", "state")),
+        "noise": Variant(needs=("sd", "state"), takes=("seed",)),
+        "lesion": Variant(),
+    },
 )
 
 RULE = Keys(
     "a rule",
     {
         "on": Key(
-            Either(
-                (
-                    Reference("trigger"),
-                    Keys(
-                        "a trigger",
-                        {
-                            "time_ms": Key(
-                                _MS,
-                                "At this time after the beginning of each trial.",
-                                required=True,
-                            )
-                        },
-                    ),
-                )
-            ),
-            "What starts it: NAME.onset or NAME.offset of a behaviour or detector, trial.start, or "
-            "{time_ms: ...} from the beginning of each trial.",
+            EVENT,
+            "What starts it: NAME.onset or NAME.offset of a behaviour or detector, trial.start, "
+            "{time_ms: ...} from the beginning of each trial, {task: ...}, {key: ...}, {forecast: ..., "
+            "lead_ms: ...}, {activity: LAYER, ..., above: ...}, or a list of these, for any of them.",
             required=True,
         ),
+        "if": Key(
+            CONDITION,
+            "What has to hold as well: a behaviour that is present, {not: ...}, {all: [...]}, {any: "
+            "[...]}, {within_ms: ..., of: EVENT} or {activity: LAYER, ..., above: ...}.",
+        ),
         "do": Key(Reference("stimulus"), "The stimulus that follows.", required=True),
+        "in": Key(
+            Either((Reference("condition"), ListOf(Reference("condition"), longest=64))),
+            "The condition, or conditions, of a trial in which this rule holds; without, in all.",
+        ),
         "after_ms": Key(
             _MS, "The delay from trigger to stimulus; the next tick (20 ms) is the soonest."
         ),
         "for_ms": Key(Number(20, LONGEST_MS, "ms"), "How long the stimulus lasts."),
+        "until": Key(EVENT, "An event that ends the stimulus, if it has not ended before."),
         "probability": Key(
             Number(0, 1), "The chance that the stimulus is delivered at each trigger."
         ),
@@ -214,11 +398,30 @@ RULE = Keys(
     },
 )
 
+BLOCK = Keys(
+    "a block",
+    {
+        "conditions": Key(
+            ListOf(Text(40), longest=64), "The conditions that its trials have.", required=True
+        ),
+        "trials": Key(_COUNT, "How many trials it has.", required=True),
+        "order": Key(
+            OneOf(("shuffled", "alternating", "random")),
+            "shuffled (unless given): each condition once in every round, in an order that is drawn "
+            "anew; alternating: in the order written; random: each trial draws its own.",
+        ),
+    },
+)
+
 PROTOCOL = Keys(
     "a protocol",
     {
         "protocol": Key(Text(80), "The protocol's name.", required=True),
         "description": Key(Text(), "What it is for."),
+        "parameters": Key(
+            Named("parameters", Either((Number(-1e9, 1e9), Text(200)))),
+            "Values that are used below as $name, and that `--set name=value` and sweeps change.",
+        ),
         "subject": Key(
             Text(400), "The subject: its name, or the path of its folder.", required=True
         ),
@@ -229,10 +432,55 @@ PROTOCOL = Keys(
         "trial_s": Key(
             Number(0.1, LONGEST_S, "s"), "How long a trial lasts; without, until the task ends it."
         ),
+        "trial_starts": Key(
+            EVENT, "The event from which on rules hold in a trial; without, from its first tick."
+        ),
+        "trial_ends": Key(EVENT, "An event that ends the trial."),
+        "blocks": Key(
+            ListOf(BLOCK, 0, 200), "Which conditions trials have, block after block, then again."
+        ),
         "duration_s": Key(
             Number(0.1, LONGEST_S, "s"), "How long the session lasts; without, until it is stopped."
         ),
         "seed": Key(_SEED, "The seed of everything random, unless the command line gives another."),
+        "loop_latency_ms": Key(
+            Either(
+                (
+                    _MS,
+                    Keys(
+                        "a latency",
+                        {
+                            "mean": Key(_MS, "Its mean.", required=True),
+                            "sd": Key(_MS, "Its standard deviation.", required=True),
+                        },
+                    ),
+                )
+            ),
+            "How late stimuli are, as in a real rig: always the same, or drawn anew each time.",
+        ),
+        "outside_stimuli": Key(
+            OneOf(("allowed", "refused")),
+            "Whether programs on the bus may stimulate units themselves; allowed unless given.",
+        ),
+        "baselines": Key(
+            Named(
+                "baselines",
+                Keys(
+                    "a baseline",
+                    {
+                        "recording": Key(
+                            Text(400),
+                            "Its file, as seen from the protocol's folder.",
+                            required=True,
+                        ),
+                        "sha256": Key(
+                            Text(64), "What the SHA-256 of the file has to be; without, any."
+                        ),
+                    },
+                ),
+            ),
+            "Recordings from which means, rankings and time courses are taken, by name.",
+        ),
         "detectors": Key(
             Named("detectors", DETECTOR),
             "Behaviours with other settings, under their own or under new names.",

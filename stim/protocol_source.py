@@ -8,6 +8,7 @@ sentence, which is easiest before anything is built from it.
 
 from __future__ import annotations
 
+import dataclasses
 import difflib
 import re
 from collections.abc import Iterable, Iterator, Mapping
@@ -21,6 +22,8 @@ from ruamel.yaml.reader import ReaderError
 
 from rig.errors import UserError
 
+PARAMETER = re.compile(r"^\$[A-Za-z][A-Za-z0-9_-]{0,39}$")
+"""A value that stands for one of the file's `parameters`."""
 MAX_BYTES = 512 * 1024
 MAX_DEPTH = 16
 MAX_NODES = 60_000
@@ -37,7 +40,8 @@ class Node:
 
     `form` is "nothing", "truth", "number", "text", "list" or "mapping", and `value` accordingly None,
     bool, int or float, str, a tuple of nodes, or a dict from key to node; `keys` are then the nodes of the
-    keys themselves.
+    keys themselves. `span` is where a scalar stands in the text, as indices of its first character and of
+    the one behind its last.
     """
 
     form: str
@@ -45,6 +49,7 @@ class Node:
     line: int
     column: int
     keys: Mapping[str, Node] = field(default_factory=dict)
+    span: tuple[int, int] = (0, 0)
 
     def get(self, key: str) -> Node | None:
         """The value of a key, None where this is not a mapping or has no such key."""
@@ -247,7 +252,10 @@ class _Builder:
             return Node("list", tuple(items), *place)
         if kind == "MappingStart":
             return self._mapping(place, events, depth)
-        return _scalar(event, place) if kind == "Scalar" else Node("nothing", None, *place)
+        if kind != "Scalar":
+            return Node("nothing", None, *place)
+        span = (event.start_mark.index, event.end_mark.index)
+        return dataclasses.replace(_scalar(event, place), span=span)
 
     def _mapping(self, place: tuple[int, int], events: Iterator[Any], depth: int) -> Node:
         values: dict[str, Node] = {}
@@ -304,6 +312,32 @@ def _syntax(problem: MarkedYAMLError) -> str:
     context = " ".join(str(problem.context or "").split())
     said = ", ".join(part[:120] for part in (context, what) if part)
     return f"this is not YAML: {said or 'it cannot be read'}"
+
+
+def with_values(tree: Node, problems: Problems) -> Node:
+    """The tree with the file's `parameters` in the places of the values `$name` that stand for them."""
+    section = tree.get("parameters")
+    values = section.value if section is not None and section.form == "mapping" else {}
+
+    def filled(node: Node) -> Node:
+        if node.form == "list":
+            return dataclasses.replace(node, value=tuple(filled(each) for each in node.value))
+        if node.form == "mapping":
+            inner = {key: filled(each) for key, each in node.value.items()}
+            return dataclasses.replace(node, value=inner)
+        if node.form != "text" or not PARAMETER.match(node.value):
+            return node
+        name = node.value[1:]
+        if name not in values:
+            near = suggestion(name, values, "parameters")
+            problems.add(node, f"there is no parameter {shorten(name)}; {near}")
+            return node
+        return dataclasses.replace(values[name], line=node.line, column=node.column)
+
+    if tree.form != "mapping":
+        return tree
+    inner = {key: each if key == "parameters" else filled(each) for key, each in tree.value.items()}
+    return dataclasses.replace(tree, value=inner)
 
 
 def _siblings(path: Path) -> list[Path]:

@@ -1,4 +1,4 @@
-"""Rules: which stimulus follows which trigger, how soon, for how long and how surely.
+"""Rules: which stimulus follows which trigger, how soon, for how long, how surely, in which trials.
 
 Times are rounded to ticks (`ticks_of`: to the nearest, halfway up). What is decided at a tick acts at the
 next one at the soonest: a delay of 0 or of 20 ms both mean the next tick.
@@ -8,33 +8,20 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from rig.random_streams import generator
 from stim.detectors import ticks_of
 from stim.stimuli import Stimulus
-
-
-@dataclass(frozen=True)
-class Trigger:
-    """What starts a stimulus.
-
-    `event` is "onset" or "offset" of `behaviour`; "start" of a trial; or "time", `time_ms` after it.
-    """
-
-    event: str
-    behaviour: str = ""
-    time_ms: float = 0.0
-
-    @property
-    def time_ticks(self) -> int:
-        """Ticks from a trial's first tick to this trigger."""
-        return ticks_of(self.time_ms)
+from stim.triggers import Condition, Trigger
 
 
 @dataclass(frozen=True)
 class Rule:
     """A stimulus that follows a trigger.
 
-    `number` counts the file's rules from 1. `for_ms` None means as long as an overwrite's course, or
+    `number` counts the file's rules from 1. `given` has to hold at the tick of the trigger. `until` ends
+    the stimulus at the tick after it. `for_ms` None means as long as the stimulus lasts by itself, or
     until the trial ends. `sham` says whether a stimulus that the draw withholds is a sham or nothing.
+    `conditions` are those of trials in which the rule holds; none means all.
     """
 
     number: int
@@ -46,11 +33,13 @@ class Rule:
     sham: bool = False
     refractory_ms: float = 0.0
     max_count: int | None = None
+    given: Condition | None = None
+    until: Trigger | None = None
+    conditions: tuple[str, ...] = ()
 
-    @property
-    def delay_ticks(self) -> int:
-        """From the tick of the trigger to the first tick of the stimulus; at least 1."""
-        return max(1, ticks_of(self.after_ms))
+    def delay_ticks(self, late_ms: float = 0.0) -> int:
+        """From the tick of the trigger to the first tick of the stimulus, so much late; at least 1."""
+        return max(1, ticks_of(self.after_ms + late_ms))
 
     @property
     def duration_ticks(self) -> int | None:
@@ -63,3 +52,51 @@ class Rule:
     def refractory_ticks(self) -> int:
         """For how many ticks from a trigger the rule ignores further ones."""
         return ticks_of(self.refractory_ms)
+
+
+@dataclass(frozen=True)
+class Latency:
+    """How late stimuli are, as those of a real rig: `mean_ms` and standard deviation `sd_ms`, never < 0."""
+
+    mean_ms: float = 0.0
+    sd_ms: float = 0.0
+
+    def draw_ms(self, seed: int, rule: int, tick: int) -> float:
+        """The latency of a rule triggered at a tick, drawn from these three alone."""
+        if not self.sd_ms:
+            return self.mean_ms
+        drawn = generator(seed, f"latency {rule}", tick).normal(self.mean_ms, self.sd_ms)
+        return max(0.0, float(drawn))
+
+
+@dataclass(frozen=True)
+class Block:
+    """So many `trials` of some `conditions`, in an `order`: "shuffled", "alternating" or "random"."""
+
+    conditions: tuple[str, ...]
+    trials: int
+    order: str = "shuffled"
+
+
+def condition_of(blocks: tuple[Block, ...], seed: int, trial: int) -> str:
+    """The condition of a trial, "" where there are no blocks; after the last block comes the first again.
+
+    It follows from the seed and the trial's number alone. In a shuffled block every round of as many
+    trials as there are conditions has each of them once, so that they are balanced against time.
+    """
+    if not blocks:
+        return ""
+    turn, left = divmod(trial, sum(block.trials for block in blocks))
+    number = 0
+    while left >= blocks[number].trials:
+        left -= blocks[number].trials
+        number += 1
+    block = blocks[number]
+    count = len(block.conditions)
+    if block.order == "alternating":
+        return block.conditions[left % count]
+    if block.order == "random":
+        return block.conditions[int(generator(seed, "condition", trial).integers(count))]
+    chapter, place = divmod(left, count)
+    order = generator(seed, f"conditions {turn} {number}", chapter).permutation(count)
+    return block.conditions[int(order[place])]

@@ -10,6 +10,8 @@ from typing import Any
 
 from stim.behaviours import BEHAVIOURS
 from stim.protocol_keys import (
+    CONDITION,
+    EVENT,
     PROTOCOL,
     Either,
     Keys,
@@ -21,6 +23,7 @@ from stim.protocol_keys import (
     Reference,
     Text,
 )
+from stim.protocol_source import PARAMETER
 
 
 def json_schema() -> dict[str, Any]:
@@ -29,21 +32,35 @@ def json_schema() -> dict[str, Any]:
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": "Rodent rig protocol",
         **_schema(PROTOCOL),
+        "$defs": {name: {"anyOf": _any_of(kind)} for name, kind in _RECURSIVE.items()},
     }
 
 
+_RECURSIVE = {"event": EVENT, "condition": CONDITION}
+"""Kinds that contain themselves."""
+
+
+def _any_of(kind: Either) -> list[dict[str, Any]]:
+    return [_schema(each) for each in kind.kinds]
+
+
 def _schema(kind: Kind) -> dict[str, Any]:
+    for name, recursive in _RECURSIVE.items():
+        if kind is recursive:
+            return {"$ref": f"#/$defs/{name}"}
     match kind:
         case Number(low, high, _, whole):
-            return {"type": "integer" if whole else "number", "minimum": low, "maximum": high}
+            number = {"type": "integer" if whole else "number", "minimum": low, "maximum": high}
+            return _or_parameter(number)
         case Text(longest):
             return {"type": "string", "minLength": 1, "maxLength": longest}
         case OneOf(words):
-            return {"enum": list(words)}
+            return _or_parameter({"enum": list(words)})
         case Reference("behaviour"):
-            return {"enum": [behaviour.name for behaviour in BEHAVIOURS]}
+            return _or_parameter({"enum": [behaviour.name for behaviour in BEHAVIOURS]})
         case Reference("trigger"):
-            return {"type": "string", "pattern": r"^(trial\.start|.+\.(onset|offset))$"}
+            pattern = r"^(trial\.start|.+\.(onset|offset))$"
+            return _or_parameter({"type": "string", "pattern": pattern})
         case Reference():
             return {"type": "string"}
         case ListOf(item, shortest, longest):
@@ -62,6 +79,10 @@ def _schema(kind: Kind) -> dict[str, Any]:
             return {"anyOf": [_schema(each) for each in kinds]}
 
 
+def _or_parameter(schema: dict[str, Any]) -> dict[str, Any]:
+    return {"anyOf": [schema, {"type": "string", "pattern": PARAMETER.pattern}]}
+
+
 def _of_keys(kind: Keys) -> dict[str, Any]:
     schema: dict[str, Any] = {
         "type": "object",
@@ -74,6 +95,25 @@ def _of_keys(kind: Keys) -> dict[str, Any]:
     required = [name for name, key in kind.keys.items() if key.required]
     if required:
         schema["required"] = required
-    if kind.exactly_one:
-        schema["oneOf"] = [{"required": [name]} for name in kind.exactly_one]
+    if kind.variants:
+        schema["oneOf"] = [_of_variant(kind, name) for name in kind.variants]
     return schema
+
+
+def _of_variant(kind: Keys, name: str) -> dict[str, Any]:
+    """One way to write a mapping: what has to be there, and what does not belong."""
+    foreign = [
+        key
+        for key in kind.keys
+        if key != name and (key in kind.variants or _owned(kind, key, name))
+    ]
+    schema: dict[str, Any] = {"required": [name, *kind.variants[name].needs]}
+    if foreign:
+        schema["not"] = {"anyOf": [{"required": [key]} for key in foreign]}
+    return schema
+
+
+def _owned(kind: Keys, key: str, name: str) -> bool:
+    """Whether a key belongs to other variants than this one."""
+    owners = kind.belongs_to(key)
+    return bool(owners) and name not in owners

@@ -18,13 +18,13 @@ from PyQt6.QtWidgets import QAbstractButton, QApplication, QMessageBox
 from pytestqt.qtbot import QtBot
 
 import recorder
-from cli.sessions import Pace, _load, session_spec
+from cli.sessions import Pace, load_protocol, prepare_session
 from gui.main_window import MainWindow
 from gui.raster import WINDOW_TICKS
 from recorder.replay import ReplaySource
 from rig.client import BusClient
 from rig.errors import RunError
-from rig.session_directory import SessionDirectory, running_sessions
+from rig.session_directory import running_sessions
 from rig.session_process import start_detached
 from tests.rodent_rig import ROOT, RunningRig, rodent_rig, wait_for
 
@@ -54,8 +54,7 @@ def start(runtime: Path, protocol: Path) -> Iterator[Callable[[], str]]:
     """Starts a session as the command line does it for the window; ends what is left of it."""
 
     def start_session() -> str:
-        directory = SessionDirectory.create()
-        spec = session_spec(_load(protocol), protocol, directory.session, 1, Pace.realtime)
+        spec, directory = prepare_session(load_protocol(protocol), protocol, 1, Pace.realtime)
         start_detached(spec, directory, 30.0)
         return directory.session
 

@@ -19,6 +19,7 @@ from rig.random_streams import generator
 from stim.engine import Engine
 from stim.protocol import Protocol, parse
 from stim.rules import Rule
+from stim.triggers import BehaviourTurn, TrialTime
 
 LAYERS = {"core": 128, "policy_0": 128, "policy_1": 128, "policy_2": 128}
 HEAD = """
@@ -391,19 +392,16 @@ def test_interventions_are_there_exactly_on_the_ticks_inside_the_events(
 
 
 def _triggers(rule: Rule, course: Course, starts: Sequence[int]) -> list[int]:
-    if rule.on.behaviour:
+    if isinstance(rule.on, BehaviourTurn):
         return [
             event.tick
             for event in course.events
-            if (event.name, event.phase) == (rule.on.behaviour, rule.on.event)
+            if (event.name, event.phase) == (rule.on.behaviour, rule.on.phase)
             and event.cause != "the trial ended"
         ]
+    after = rule.on.ticks if isinstance(rule.on, TrialTime) else 0
     ends = [*starts[1:], len(course.answers)]
-    return [
-        start + rule.on.time_ticks
-        for start, end in zip(starts, ends, strict=True)
-        if start + rule.on.time_ticks < end
-    ]
+    return [start + after for start, end in zip(starts, ends, strict=True) if start + after < end]
 
 
 def _expected(

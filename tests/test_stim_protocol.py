@@ -14,13 +14,14 @@ from hypothesis import strategies as st
 from ruamel.yaml import YAML
 
 from rig.errors import UserError
+from stim.behaviours import BEHAVIOURS
 from stim.explain import explain
 from stim.protocol import Protocol, load, parse, subject_and_task
 from stim.protocol_keys import DETECTOR, PROTOCOL, RULE, STIMULUS
 from stim.protocol_source import MAX_BYTES
-from stim.rules import Trigger
 from stim.schema import json_schema
 from stim.stimuli import Units
+from stim.triggers import BehaviourTurn, TrialTime
 
 PROTOCOLS = Path(__file__).parent.parent / "protocols"
 SHIPPED = sorted(PROTOCOLS.glob("*.yaml"))
@@ -74,11 +75,11 @@ def test_shipped_protocols_are_valid_and_explained(path: Path) -> None:
 def test_first_light_says_what_the_issue_asks() -> None:
     protocol = load(PROTOCOLS / "first_light.yaml", TASKS, LAYERS)
     (rule,) = protocol.rules
-    assert rule.on == Trigger("onset", "run")
-    assert (rule.delay_ticks, rule.duration_ticks) == (1, 25)
+    assert rule.on == BehaviourTurn("run", "onset")
+    assert (rule.delay_ticks(), rule.duration_ticks) == (1, 25)
     assert (rule.probability, rule.sham) == (0.5, True)
     silence = rule.do
-    assert (silence.kind, silence.layer, silence.state, silence.to) == (
+    assert (silence.kind, silence.layer, silence.state, silence.amount) == (
         "clamp",
         "policy_2",
         "cell",
@@ -121,7 +122,7 @@ def test_the_json_schema_refuses_what_the_validator_refuses(text: str) -> None:
 )
 def test_times_are_rounded_to_ticks_halfway_up(time_ms: int, delay: int, duration: int) -> None:
     (only,) = read(rule(f"on: run.onset, do: s, after_ms: {time_ms}")).rules
-    assert only.delay_ticks == delay
+    assert only.delay_ticks() == delay
     assert only.duration_ticks is None
     if duration:
         (only,) = read(rule(f"on: run.onset, do: s, for_ms: {time_ms}")).rules
@@ -134,10 +135,7 @@ def test_a_detector_changes_a_behaviour_or_adds_one() -> None:
         "  run: {behaviour: run, thresholds: {min_forward_speed: 0.6}, refractory_ms: 300}\n"
         "  dash: {behaviour: run, thresholds: {min_forward_speed: {on: 0.9, off: 0.5}}}\n"
     )
-    assert protocol.behaviour_names == (
-        *("stand", "walk", "run", "turn_left", "turn_right", "fallen"),
-        "dash",
-    )
+    assert protocol.behaviour_names == (*(each.name for each in BEHAVIOURS), "dash")
     run, dash = protocol.behaviours[2], protocol.behaviours[-1]
     assert run.conditions[0].on == 0.6
     assert run.conditions[0].off == pytest.approx(0.48)  # keeps its distance of 0.12 m/s
@@ -147,8 +145,8 @@ def test_a_detector_changes_a_behaviour_or_adds_one() -> None:
 
 def test_the_word_on_is_a_key_and_not_true() -> None:
     (only,) = read(rule("on: {time_ms: 2000}, do: s")).rules
-    assert only.on == Trigger("time", time_ms=2000.0)
-    assert only.on.time_ticks == 100
+    assert only.on == TrialTime(2000.0)
+    assert only.on.ticks == 100
 
 
 def test_units_are_chosen_as_written() -> None:
@@ -171,15 +169,12 @@ def test_unknown_layers_are_accepted_only_where_the_layers_are_not_known() -> No
     assert "there is no layer 'policy_9'; did you mean 'policy_" in error(text)
 
 
-def test_subject_and_task_come_with_their_places(tmp_path: Path) -> None:
-    path = tmp_path / "p.yaml"
-    path.write_text("protocol: p\nsubject: rat 7\ntask: nowhere\nrules: 7\n")
-    named = subject_and_task(path)
+def test_subject_and_task_come_with_their_places() -> None:
+    named = subject_and_task("protocol: p\nsubject: rat 7\ntask: nowhere\nrules: 7\n", "p.yaml")
     assert (named.subject, named.task) == ("rat 7", "nowhere")
-    assert named.subject_at == f"{path}:2:10"
-    path.write_text("protocol: p\nsubjet: rat 7\ntask: 7\n")
+    assert named.subject_at == "p.yaml:2:10"
     with pytest.raises(UserError) as refused:
-        subject_and_task(path)
+        subject_and_task("protocol: p\nsubjet: rat 7\ntask: 7\n", "p.yaml")
     assert len(str(refused.value).splitlines()) == 3
 
 

@@ -1,0 +1,185 @@
+"""What starts a stimulus, and what has to hold for it: events and conditions, as a protocol writes them.
+
+An event (`Trigger`) happens at a tick: an onset, a key, a crossing of a threshold. A condition holds at a
+tick or does not: a behaviour is present, something happened not long ago. `stim.watch` tells for each tick
+which have happened and which hold.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from stim.detectors import ticks_of
+from stim.stimuli import Units
+
+
+@dataclass(frozen=True)
+class Activity:
+    """The mean of one state ("c" or "h") of units of a layer, above or below a level.
+
+    `natural` activity is that before stimuli have changed it. It is averaged over `smoothing_ms`, which
+    reach backwards from the present tick.
+    """
+
+    layer: str
+    units: Units
+    state: str
+    above: float | None = None
+    below: float | None = None
+    smoothing_ms: float = 0.0
+    natural: bool = True
+
+    def holds(self, value: float) -> bool:
+        """Whether a value is within the levels; NaN never is."""
+        return (self.above is None or value > self.above) and (
+            self.below is None or value < self.below
+        )
+
+
+# --- events -------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class BehaviourTurn:
+    """The "onset" or "offset" (`phase`) of a behaviour, when it is found."""
+
+    behaviour: str
+    phase: str
+
+
+@dataclass(frozen=True)
+class TrialStart:
+    """A trial starts: its first tick, or the protocol's `trial_starts`."""
+
+
+@dataclass(frozen=True)
+class TrialTime:
+    """So long after the start of a trial."""
+
+    time_ms: float
+
+    @property
+    def ticks(self) -> int:
+        """Ticks from the trial's start."""
+        return ticks_of(self.time_ms)
+
+
+@dataclass(frozen=True)
+class TaskHappening:
+    """Something happens in the task, as `rig.task_events` names it; found at the tick after its physics."""
+
+    name: str
+
+
+@dataclass(frozen=True)
+class OperatorKey:
+    """The operator, or a client of the bus, presses a key."""
+
+    key: str
+
+
+@dataclass(frozen=True)
+class Crossing:
+    """Activity comes within its levels, having been outside at the tick before."""
+
+    activity: Activity
+
+
+@dataclass(frozen=True)
+class Foretold:
+    """The onset of a behaviour, foretold `lead_ms` ahead from the running state."""
+
+    behaviour: str
+    lead_ms: float
+
+
+@dataclass(frozen=True)
+class AnyOf:
+    """Any of several events."""
+
+    events: tuple[Trigger, ...]
+
+
+Trigger: TypeAlias = (
+    BehaviourTurn
+    | TrialStart
+    | TrialTime
+    | TaskHappening
+    | OperatorKey
+    | Crossing
+    | Foretold
+    | AnyOf
+)
+
+
+# --- conditions ---------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Present:
+    """A behaviour is present."""
+
+    behaviour: str
+
+
+@dataclass(frozen=True)
+class Level:
+    """Activity is within its levels."""
+
+    activity: Activity
+
+
+@dataclass(frozen=True)
+class Within:
+    """An event happened in this trial, now or at most so long ago."""
+
+    event: Trigger
+    within_ms: float
+
+    @property
+    def ticks(self) -> int:
+        """How many ticks ago, at most."""
+        return ticks_of(self.within_ms)
+
+
+@dataclass(frozen=True)
+class Not:
+    """A condition does not hold."""
+
+    condition: Condition
+
+
+@dataclass(frozen=True)
+class All:
+    """All of several conditions hold."""
+
+    conditions: tuple[Condition, ...]
+
+
+@dataclass(frozen=True)
+class Either:
+    """At least one of several conditions holds."""
+
+    conditions: tuple[Condition, ...]
+
+
+Condition: TypeAlias = Present | Level | Within | Not | All | Either
+
+
+def events_in(trigger: Trigger) -> tuple[Trigger, ...]:
+    """The single events that a trigger is made of."""
+    if isinstance(trigger, AnyOf):
+        return tuple(event for each in trigger.events for event in events_in(each))
+    return (trigger,)
+
+
+def parts_of(condition: Condition) -> tuple[Condition, ...]:
+    """A condition and all those within it."""
+    match condition:
+        case Not(inner):
+            return (condition, *parts_of(inner))
+        case All(inner) | Either(inner):
+            return (condition, *(part for each in inner for part in parts_of(each)))
+        case _:
+            return (condition,)
