@@ -101,12 +101,14 @@ class Engine:
             values,
         )
         self._trial = -1
+        self._first_tick = 0
         self._condition = ""
         self._ended: list[Event] = []
 
     def episode(self, trial: int, tick: int) -> None:
         """A trial begins, and `tick` is its first: detectors start anew, stimuli still on end here."""
         self._trial = trial
+        self._first_tick = tick
         self._ended.extend(self._detectors.begin_trial(tick))
         self._watch.begin_trial(trial)
         for state in self._rules:
@@ -144,7 +146,7 @@ class Engine:
         watch.see(tick, content, message.arrays, found)
         starts = self._protocol.trial_starts
         if not watch.started and (starts is None or watch.cause(starts)):
-            watch.start_trial()
+            watch.start_trial(self._first_tick if starts is None else tick)
         if watch.started:
             for state in self._rules:
                 self._consider(state, tick)

@@ -156,9 +156,9 @@ class Watch:
             if self.cause(trigger):
                 self._remembered[trigger] = tick
 
-    def start_trial(self) -> None:
-        """The trial starts at the tick just seen."""
-        self._started = self._tick
+    def start_trial(self, tick: int) -> None:
+        """The trial started at this tick: the one just seen, or one before that nobody saw."""
+        self._started = tick
 
     @property
     def started(self) -> bool:
