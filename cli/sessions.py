@@ -24,8 +24,9 @@ from rig.summary import Summary
 from rig.supervisor import run_session
 from stim import baselines
 from stim.baselines import BaselineUsed, Values
-from stim.protocol import Protocol, parse, subject_and_task, with_parameters
+from stim.protocol import Protocol, is_script, parse, subject_and_task, with_parameters
 from stim.protocol_source import read_text
+from stim.script import execute
 
 HEADLESS_S = 20.0
 """Animal time of the session that `gui` runs where there is no display."""
@@ -47,6 +48,10 @@ Settings = Annotated[
         "--set", metavar="NAME=VALUE", help="Another value of one of the protocol's parameters."
     ),
 ]
+AllowPython = Annotated[
+    bool,
+    typer.Option("--allow-python", help="Execute a protocol that is a Python file: a program."),
+]
 
 
 def run(
@@ -65,6 +70,7 @@ def run(
     camera: Annotated[bool, typer.Option(help="Record what the animal sees, too.")] = True,
     picture: Annotated[bool, typer.Option(help="Draw the session beside its recording.")] = True,
     settings: Settings = None,
+    allow_python: AllowPython = False,
     listen: Annotated[
         str, typer.Option(help="Also serve the bus at tcp://HOST:PORT (and PORT+1).")
     ] = "",
@@ -76,7 +82,7 @@ def run(
     """Run a session without a window and record it."""
     from recorder.place import check_target
 
-    plan = load_protocol(protocol, settings)
+    plan = load_protocol(protocol, settings, _python(protocol, allow_python))
     recording = out or _new_recording(plan.name)
     check_target(recording, overwrite)
     if duration is not None and not duration >= TICK_S:
@@ -102,6 +108,7 @@ def gui(
     ] = None,
     seed: Seed = None,
     settings: Settings = None,
+    allow_python: AllowPython = False,
 ) -> None:
     """Open the window on a protocol, a recording, or a session that is running already."""
     if file is not None and not file.exists():
@@ -117,7 +124,7 @@ def gui(
             f"There is no display: running the session without a window for {HEADLESS_S:.0f} s.",
             style="yellow",
         )
-        plan = load_protocol(file, settings)
+        plan = load_protocol(file, settings, _python(file, allow_python))
         spec, directory = prepare_session(
             plan,
             file,
@@ -131,7 +138,7 @@ def gui(
     if file is None:
         _open_window(None, None)
         return
-    _open_window(file, seed, settings)
+    _open_window(file, seed, settings, allow_python)
 
 
 def check(
@@ -144,6 +151,7 @@ def check(
         typer.Option(help="A recording (.nwb): list what would have been stimulated in it."),
     ] = None,
     settings: Settings = None,
+    allow_python: AllowPython = False,
 ) -> None:
     """Validate a protocol and say in words what it will do, and when."""
     if schema:
@@ -155,7 +163,7 @@ def check(
         return
     if protocol == Path():
         raise UserError("Name a protocol file to check, or give --schema.")
-    plan = load_protocol(protocol, settings)
+    plan = load_protocol(protocol, settings, allow_python)
     if against is not None:
         from analysis.detection import detect, report
 
@@ -174,8 +182,22 @@ def keys(folder: Annotated[Path, typer.Argument(help="A folder to make.")]) -> N
     print(f"Keys are in {folder}. Give clients client.key_secret and server.key, over a safe way.")
 
 
-def load_protocol(path: Path, settings: Sequence[str] | None = None) -> Protocol:
+def _python(path: Path, allowed: bool) -> bool:
+    """Whether to execute the protocol, where it is a Python file; raises `UserError` if it must not be."""
+    if is_script(str(path)) and not allowed:
+        raise UserError(
+            f"{path} is a program that could do anything you can: read it, then give --allow-python. "
+            "(`rodent-rig check` does not execute it.)"
+        )
+    return allowed
+
+
+def load_protocol(
+    path: Path, settings: Sequence[str] | None = None, allow_python: bool = False
+) -> Protocol:
     """The protocol with these settings ("NAME=VALUE"), checked against its task and its subject's layers.
+
+    A Python file is executed if that is allowed, for the detectors that it brings.
 
     Raises:
         UserError: with every mistake in it, one a line.
@@ -195,7 +217,8 @@ def load_protocol(path: Path, settings: Sequence[str] | None = None) -> Protocol
         layers = layers_of(named.subject)
     except UserError as problem:
         raise UserError(f"{named.subject_at}: {problem}") from None
-    return parse(text, str(path), TASKS, layers)
+    script = execute(text, str(path)) if allow_python and is_script(str(path)) else None
+    return parse(text, str(path), TASKS, layers, script)
 
 
 def _baselines(plan: Protocol) -> tuple[Values, tuple[BaselineUsed, ...]]:
@@ -271,6 +294,7 @@ def prepare_session(
         keys_used=plan.keys,
         allow_outside=plan.outside_allowed,
         baselines={each.name: each.sha256 for each in used},
+        allow_python=plan.is_script,
     )
     return spec, directory
 
@@ -337,7 +361,10 @@ def _print_summary(summary: Summary, spec: SessionSpec, picture: bool) -> None:
 
 
 def _open_window(
-    protocol: Path | None, seed: int | None, settings: Sequence[str] | None = None
+    protocol: Path | None,
+    seed: int | None,
+    settings: Sequence[str] | None = None,
+    allow_python: bool = False,
 ) -> None:
     """The window, on a session of a protocol, or on nothing yet."""
     from gui.app import open_window
@@ -345,7 +372,8 @@ def _open_window(
     start_session = attach = None
     if protocol is not None:
         # a mistake in it is said on the terminal, before any window
-        plan, path = load_protocol(protocol, settings), protocol
+        path = protocol
+        plan = load_protocol(path, settings, _python(path, allow_python))
 
         def start_session() -> str:
             from rig.session_process import start_detached

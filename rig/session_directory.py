@@ -31,8 +31,9 @@ class SessionSpec(msgspec.Struct, frozen=True):
     the first tick on, or "".
     `listen` is an additional TCP address for displays on other programs or machines, or ""; `keys` the
     folder with its CURVE keys, or "". `conditions` are those of the protocol's trials, `keys_used` the
-    operator's keys that it listens to. `allow_outside`: whether clients may stimulate. `baselines` are the recordings that stimuli
-    draw on, name to SHA-256; what is drawn lies in the session's folder.
+    operator's keys that it listens to. `allow_outside`: whether clients may stimulate. `baselines` are
+    the recordings that stimuli draw on, name to SHA-256; what is drawn lies in the session's folder.
+    `allow_python`: whether a protocol's Python may be executed.
     """
 
     session: str
@@ -58,6 +59,7 @@ class SessionSpec(msgspec.Struct, frozen=True):
     keys_used: tuple[str, ...] = ()
     allow_outside: bool = True
     baselines: dict[str, str] = {}
+    allow_python: bool = False
 
 
 class RunningSession(msgspec.Struct, frozen=True):

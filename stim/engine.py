@@ -20,9 +20,10 @@ from rig.messages import Answer, Array, Description, Event, Intervention, Messag
 from rig.random_streams import generator
 from stim.baselines import Values
 from stim.detectors import Detectors
-from stim.outside import OUTSIDE, OutsideStimuli
+from stim.outside import OUTSIDE, RequestedStimuli
 from stim.protocol import Protocol
 from stim.rules import Rule, condition_of
+from stim.script import SCRIPT, Script, ScriptFile
 from stim.stimuli import Delivery
 from stim.watch import Watch
 
@@ -57,6 +58,7 @@ class Engine:
         protocol: what to do.
         description: the session: its seed, layers, behaviours and body state.
         values: what the protocol wants from baseline recordings.
+        script: the protocol's Python, executed, where it has some.
 
     Raises:
         RunError: the session's behaviours or layers are not those that the protocol was made for, or a
@@ -64,7 +66,11 @@ class Engine:
     """
 
     def __init__(
-        self, protocol: Protocol, description: Description, values: Values | None = None
+        self,
+        protocol: Protocol,
+        description: Description,
+        values: Values | None = None,
+        script: ScriptFile | None = None,
     ) -> None:
         by_name = {behaviour.name: behaviour for behaviour in protocol.behaviours}
         if set(by_name) != set(description.behaviours):
@@ -90,7 +96,9 @@ class Engine:
         numbers = _numbers_used(description, "stimulus")
         self._numbers = dict.fromkeys(self._order, 0) | numbers
         self._rules = [_RuleState(rule) for rule in protocol.rules]
-        self._outside = OutsideStimuli(layers, numbers.get(OUTSIDE, 0))
+        self._outside = RequestedStimuli(layers, numbers.get(OUTSIDE, 0))
+        self._script = None if script is None else Script(script, description)
+        self._scripted = RequestedStimuli(layers, numbers.get(SCRIPT, 0), SCRIPT)
         self._watch = Watch(
             protocol.triggers,
             protocol.conditions,
@@ -117,7 +125,8 @@ class Engine:
                 cause = occurrence.cause if occurrence.end == tick else "the trial ended"
                 self._ended.append(self._event(occurrence, "offset", tick, cause))
             state.occurrence = None
-        self._ended.extend(self._outside.begin_trial(tick))
+        for requested in (self._scripted, self._outside):
+            self._ended.extend(requested.begin_trial(tick))
         self._condition = condition_of(self._protocol.blocks, self._seed, trial)
         if self._condition:
             number = trial + 1
@@ -141,7 +150,8 @@ class Engine:
         self._ended = []
         for state in self._rules:
             self._begin_or_end(state, tick, events)
-        events.extend(self._outside.begin_or_end(tick))
+        for requested in (self._scripted, self._outside):
+            events.extend(requested.begin_or_end(tick))
         watch = self._watch
         watch.see(tick, content, message.arrays, found)
         starts = self._protocol.trial_starts
@@ -154,6 +164,13 @@ class Engine:
             self._outside.take(each, tick)
         ends = self._protocol.trial_ends
         end_trial = bool(ends is not None and watch.started and watch.cause(ends))
+        if self._script is not None:
+            requests, wants_end = self._script.step(
+                tick, content, message.arrays, found, watch.present, self._condition
+            )
+            for each in requests:
+                self._scripted.take(each, tick)
+            end_trial = end_trial or wants_end
         interventions, arrays = self._interventions(tick + 1)
         arrays["confidence"] = confidences
         answer = Answer(tuple(events), interventions, end_trial)
@@ -217,7 +234,7 @@ class Engine:
         state.not_before = tick + rule.refractory_ticks
 
     def _interventions(self, tick: int) -> tuple[tuple[Intervention, ...], dict[str, Array]]:
-        """What acts on a tick: in the order of the file's stimuli, then of its rules, then the outside's."""
+        """What acts on a tick: by the order of the file's stimuli, then of its rules, then on request."""
         acting = []
         for state in self._rules:
             each = state.occurrence
@@ -241,7 +258,7 @@ class Engine:
             duration = None if each.end is None else each.end - each.first
             for one in delivery.at(tick, tick - each.first, duration):
                 add(*one)
-        for one in self._outside.at(tick):
+        for one in (*self._scripted.at(tick), *self._outside.at(tick)):
             add(*one)
         return tuple(interventions), arrays
 

@@ -7,6 +7,7 @@ from stim.detectors import TICK_MS, Behaviour, Condition, ticks_of
 from stim.outside import OUTSIDE
 from stim.protocol import Protocol
 from stim.rules import Block, Rule
+from stim.script import SCRIPT
 from stim.stimuli import Pulses, Stimulus, Units
 from stim.triggers import (
     Activity,
@@ -68,8 +69,10 @@ def explain(protocol: Protocol) -> str:
         idle = [stimulus.name for stimulus in protocol.stimuli if stimulus.name not in used]
         if idle:
             parts.append(f"No rule uses {', '.join(idle)}.")
-    else:
+    elif not protocol.is_script:
         parts.append("There are no rules: nothing is done to the animal.")
+    if protocol.is_script:
+        parts.append(f"Its Python decides on further stimuli, recorded as {SCRIPT}.")
     if protocol.outside_allowed:
         parts.append(f"Stimuli that other programs ask for on the bus are recorded as {OUTSIDE}.")
     else:

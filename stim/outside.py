@@ -1,8 +1,9 @@
-"""Stimuli that come from outside: a client of the bus closes the loop itself.
+"""Stimuli on request: a client of the bus, or a protocol's Python, closes the loop itself.
 
 The session passes a client's request on with the tick that it reached it in (`Input` of kind "stimulate"
 or "release"). It acts from the next tick on, after the protocol's own stimuli, and is recorded like them
-under the name "outside", with the client's own name for it as its cause. As the requests are recorded with
+under the name "outside", with the client's own name for it as its cause; a protocol's Python (`stim.script`)
+stimulates in the same way. As the requests are recorded with
 their ticks, a session with them can be run again.
 """
 
@@ -38,20 +39,23 @@ class _Request:
     number: int = 0
 
     def event(self, phase: str, tick: int, cause: str = "") -> Event:
-        what = cause or f"asked for from outside as {self.name!r}"
-        return Event("stimulus", OUTSIDE, phase, tick, tick, self.number, cause=what)
+        what = cause or f"asked for as {self.name!r}"
+        stimulus = self.interventions[0].stimulus
+        return Event("stimulus", stimulus, phase, tick, tick, self.number, cause=what)
 
 
-class OutsideStimuli:
-    """The requests of clients that are acting or about to.
+class RequestedStimuli:
+    """The requests that are acting or about to.
 
     Args:
         layers: layer name to number of units.
         count: how many there have been already.
+        stimulus: what they are recorded as.
     """
 
-    def __init__(self, layers: Mapping[str, int], count: int = 0) -> None:
+    def __init__(self, layers: Mapping[str, int], count: int = 0, stimulus: str = OUTSIDE) -> None:
         self._layers = layers
+        self._stimulus = stimulus
         self._requests: list[_Request] = []
         self._count = count
 
@@ -124,5 +128,5 @@ class OutsideStimuli:
             if not isinstance(for_ms, int | float) or not math.isfinite(for_ms):
                 return None
             end = first + max(1, ticks_of(for_ms))
-        interventions = tuple(Intervention(OUTSIDE, layer, each) for each in STATES[state])
+        interventions = tuple(Intervention(self._stimulus, layer, each) for each in STATES[state])
         return _Request(name, interventions, units, gain, value, first, end)

@@ -34,7 +34,8 @@ from rig.parent import exit_with_parent
 from rig.session_directory import SessionDirectory
 from stim import baselines
 from stim.engine import Engine
-from stim.protocol import parse
+from stim.protocol import is_script, parse
+from stim.script import execute
 
 LINGER_MS = 2000
 
@@ -53,7 +54,12 @@ def serve(directory: SessionDirectory, socket_name: str = "engine") -> None:
             f"The session's folder {directory.path} has no readable spec: {problem}."
         ) from None
     # Before saying "ready", so that a protocol with mistakes never gets as far as a session.
-    parse(spec.protocol_text, spec.protocol_path)
+    script = None
+    if is_script(spec.protocol_path):
+        if not spec.allow_python:
+            raise UserError(f"{spec.protocol_path} is a program; it runs only with --allow-python.")
+        script = execute(spec.protocol_text, spec.protocol_path)
+    parse(spec.protocol_text, spec.protocol_path, script=script)
     with zmq.Context() as context, context.socket(zmq.DEALER) as socket:
         socket.linger = LINGER_MS
         socket.rcvhwm = socket.sndhwm = 0
@@ -63,9 +69,9 @@ def serve(directory: SessionDirectory, socket_name: str = "engine") -> None:
         if not isinstance(message.content, Description):
             raise RunError(f"The session began with a {message.topic!r}, not with its description.")
         layers = {layer.name: layer.n_units for layer in message.content.layers}
-        protocol = parse(spec.protocol_text, spec.protocol_path, layers=layers)
+        protocol = parse(spec.protocol_text, spec.protocol_path, layers=layers, script=script)
         values = baselines.read(directory.baselines)[0] if protocol.wanted else {}
-        _answer_all(socket, Engine(protocol, message.content, values))
+        _answer_all(socket, Engine(protocol, message.content, values, script))
 
 
 def _answer_all(socket: zmq.Socket[bytes], engine: Engine) -> None:

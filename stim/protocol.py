@@ -36,6 +36,7 @@ from stim.baselines import BaselineFile, Wanted
 from stim.detectors import Behaviour
 from stim.outside import OUTSIDE
 from stim.protocol_build import (
+    CONDITION_NAME,
     baselines_of,
     behaviours_of,
     blocks_of,
@@ -57,6 +58,7 @@ from stim.protocol_source import (
     with_values,
 )
 from stim.rules import Block, Latency, Rule
+from stim.script import SCRIPT, ScriptFile, header_of
 from stim.stimuli import Stimulus
 from stim.triggers import (
     Condition,
@@ -95,6 +97,7 @@ class Protocol:
     latency: Latency = field(default_factory=Latency)
     outside_allowed: bool = True
     baselines: Mapping[str, BaselineFile] = field(default_factory=dict)
+    is_script: bool = False
 
     @property
     def behaviour_names(self) -> tuple[str, ...]:
@@ -103,9 +106,10 @@ class Protocol:
 
     @property
     def stimulus_names(self) -> tuple[str, ...]:
-        """What `Description.stimuli` has to be: the file's stimuli, and those of other programs."""
+        """What `Description.stimuli` has to be: the file's, its Python's, and those of other programs."""
         own = tuple(stimulus.name for stimulus in self.stimuli)
-        return (*own, OUTSIDE) if self.outside_allowed else own
+        python = (SCRIPT,) if self.is_script else ()
+        return (*own, *python, OUTSIDE) if self.outside_allowed else (*own, *python)
 
     @property
     def condition_names(self) -> tuple[str, ...]:
@@ -178,10 +182,16 @@ def parse(
     path_for_messages: str,
     tasks: Sequence[str] | None = None,
     layers: Mapping[str, int] | None = None,
+    script: ScriptFile | None = None,
 ) -> Protocol:
-    """The protocol in a text; as `load`."""
-    problems = Problems(path_for_messages)
-    tree = read_tree(text, problems)
+    """The protocol in a text; as `load`.
+
+    In the text of a Python file it is the `PROTOCOL` that is read; `script` is that file executed, where
+    that is allowed, for the detectors that it brings.
+    """
+    written, first_line = _yaml_of(text, path_for_messages)
+    problems = Problems(path_for_messages, first_line)
+    tree = read_tree(written, problems)
     if tree is not None and tree.form != "mapping":
         problems.add(tree, f"a protocol begins with `protocol: its-name`, not with {tree.shown()}")
         tree = None
@@ -193,6 +203,8 @@ def parse(
     check(tree, PROTOCOL, "the protocol", names, problems)
     folder = Path(path_for_messages).parent
     behaviours = behaviours_of(tree, names, problems)
+    if script is not None:
+        behaviours = (*behaviours, *_own_detectors(script, behaviours))
     stimuli = stimuli_of(tree, names, layers, folder, problems)
     rules = rules_of(tree, names, layers, stimuli, problems)
     trial_starts = event_of(tree, "trial_starts", names, layers, problems)
@@ -224,6 +236,7 @@ def parse(
         latency=latency_of(tree),
         outside_allowed=given("outside_stimuli", "allowed") == "allowed",
         baselines=baselines,
+        is_script=is_script(path_for_messages),
     )
 
 
@@ -233,7 +246,7 @@ def subject_and_task(text: str, path: str) -> SubjectAndTask:
     Raises:
         UserError: the text does not say; then with every mistake in it.
     """
-    tree = read_tree(text, Problems(path))
+    tree = read_tree(_yaml_of(text, path)[0], Problems(path))
     if tree is not None:
         tree = with_values(tree, Problems(path))
     subject, task = (tree.get("subject"), tree.get("task")) if tree is not None else (None, None)
@@ -264,6 +277,14 @@ def with_parameters(text: str, given: Mapping[str, str], path_for_messages: str)
         UserError: there is no such parameter, or the value cannot be one; one a line.
     """
     text = text.removeprefix("\ufeff")
+    if is_script(path_for_messages):
+        written = _yaml_of(text, path_for_messages)[0]
+        if text.count(written) != 1:
+            raise UserError(
+                f"{path_for_messages} has escapes in its PROTOCOL; --set cannot change it."
+            )
+        before, after = text.split(written)
+        return before + with_parameters(written, given, "PROTOCOL") + after
     nodes = _parameters(text, path_for_messages)
     wrong = []
     changes = []
@@ -284,7 +305,7 @@ def with_parameters(text: str, given: Mapping[str, str], path_for_messages: str)
 
 def _parameters(text: str, path: str) -> Mapping[str, Node]:
     problems = Problems(path)
-    tree = read_tree(text, problems)
+    tree = read_tree(_yaml_of(text, path)[0], problems)
     section = tree.get("parameters") if tree is not None else None
     if tree is None:
         problems.raise_if_any()
@@ -303,3 +324,25 @@ def _written(value: str) -> str:
     if node is not None and node.form == "number":
         return value
     return json.dumps(value)
+
+
+def is_script(path: str) -> bool:
+    """Whether a protocol is a Python file."""
+    return path.endswith(".py")
+
+
+def _yaml_of(text: str, path: str) -> tuple[str, int]:
+    """What of a file's text is YAML, and the line in which that begins."""
+    return header_of(text, path) if is_script(path) else (text, 1)
+
+
+def _own_detectors(script: ScriptFile, others: Sequence[Behaviour]) -> tuple[Behaviour, ...]:
+    names = {behaviour.name for behaviour in others}
+    for behaviour in script.behaviours:
+        if behaviour.name in names or not CONDITION_NAME.fullmatch(behaviour.name):
+            raise UserError(
+                f"{script.path}:1:1: a detector cannot be named {shorten(behaviour.name)}: "
+                f"{'there is one' if behaviour.name in names else 'use letters, digits, - and _'}"
+            )
+        names.add(behaviour.name)
+    return script.behaviours

@@ -33,6 +33,7 @@ from stim.protocol_keys import (
 )
 from stim.protocol_source import Node, Problems, shorten, suggestion
 from stim.rules import Block, Latency, Rule
+from stim.script import SCRIPT
 from stim.stimuli import STATES, Course, Pulses, Stimulus, Units
 from stim.triggers import (
     Activity,
@@ -168,10 +169,11 @@ def stimuli_of(
     """The stimuli that are sound in themselves; notes what is not. Files are looked for in `folder`."""
     stimuli = []
     for name, node in _section(tree, "stimuli").items():
-        if name == OUTSIDE:
+        if name in (OUTSIDE, SCRIPT):
+            whose = "of other programs" if name == OUTSIDE else "of a protocol's Python"
             problems.add(
                 _key(tree, "stimuli", name),
-                f"{OUTSIDE!r} is what stimuli of other programs are called; choose another name",
+                f"{name!r} is what stimuli {whose} are called; choose another name",
             )
         if _is_sound(node, STIMULUS, names):
             stimuli.append(_stimulus(name, node, layers, folder, problems))

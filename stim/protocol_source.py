@@ -70,16 +70,20 @@ Place: TypeAlias = Node | tuple[int, int]
 
 
 class Problems:
-    """What is wrong with a file: every line `path:line:column: sentence`, all of them at once."""
+    """What is wrong with a file: every line `path:line:column: sentence`, all of them at once.
 
-    def __init__(self, path: str) -> None:
+    `first_line` is where in the file the text begins whose lines are counted from 1.
+    """
+
+    def __init__(self, path: str, first_line: int = 1) -> None:
         self._path = path
+        self._offset = first_line - 1
         self._found: list[tuple[int, int, str]] = []
 
     def add(self, place: Place, sentence: str) -> None:
         """Notes a problem at a node or a (line, column)."""
         line, column = (place.line, place.column) if isinstance(place, Node) else place
-        self._found.append((line, column, sentence))
+        self._found.append((line + self._offset, column, sentence))
 
     def __len__(self) -> int:
         return len(self._found)

@@ -161,6 +161,11 @@ class Watch:
         self._started = tick
 
     @property
+    def present(self) -> tuple[str, ...]:
+        """The behaviours that go on at the tick just seen."""
+        return tuple(name for name, present in self._present.items() if present)
+
+    @property
     def started(self) -> bool:
         """Whether the trial has started."""
         return self._started >= 0
