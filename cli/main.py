@@ -13,7 +13,7 @@ os.environ.setdefault("MUJOCO_GL", "egl")
 
 import typer
 
-from cli import environment, recordings, sessions, subjects
+from cli import environment, figures, recordings, sessions, subjects
 from rig.errors import RunError, UserError
 
 app = typer.Typer(
@@ -30,6 +30,7 @@ app.command("check")(sessions.check)
 app.command("replay")(recordings.replay)
 app.command("info")(recordings.info)
 app.command("recover")(recordings.recover)
+app.command("figure")(figures.figure)
 app.command("train")(subjects.train)
 app.command("evaluate")(subjects.evaluate)
 app.command("keys")(sessions.keys)

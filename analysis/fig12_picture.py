@@ -1,0 +1,236 @@
+"""Figure 12, drawn."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import matplotlib
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+
+from analysis.fig12_groups import Held, Played, elicited, success
+from analysis.fig12_paper import PAPER_UNITS
+from analysis.perturbations import OUTCOMES, SUCCESS, TRACE_S
+from analysis.proportions import Share, share
+from analysis.verdicts import Verdict
+
+_INK, _MUTED, _BAND = "#222222", "#666666", "#bbbbbb"
+# Okabe and Ito's colours, which people with colour vision deficiencies tell apart; markers as well
+_COLOURS = ("#0072b2", "#e69f00", "#009e73", "#cc79a7", "#d55e00", "#56b4e9")
+_MARKERS = ("o", "s", "^", "D", "v", "P")
+_NAMES = {
+    SUCCESS: "second tap in time",
+    "tap_too_soon": "too soon",
+    "tap_missed": "no second tap",
+}
+
+
+def picture(held: Held, played: Played, verdicts: Sequence[Verdict], out: Path) -> None:
+    """Draws what there is: A and B from what was held, C and D from what was played."""
+    # text stays text in vector formats, so that it can be edited
+    editable = {"pdf.fonttype": 42, "svg.fonttype": "none", "font.size": 8, "axes.linewidth": 0.6}
+    with matplotlib.rc_context(editable):
+        _draw(held, played, verdicts, out)
+
+
+def _draw(held: Held, played: Played, verdicts: Sequence[Verdict], out: Path) -> None:
+    rows = [name for name, there in (("held", held.by), ("played", played.by)) if there]
+    figure = Figure(
+        figsize=(7.2, 3.1 * len(rows)), dpi=200, facecolor="white", layout="constrained"
+    )
+    FigureCanvasAgg(figure)
+    layers = sorted({*held.layers, *played.layers})
+    look = {
+        layer: (_COLOURS[k % len(_COLOURS)], _MARKERS[k % len(_MARKERS)])
+        for k, layer in enumerate(layers)
+    }
+    grid = figure.subplots(len(rows), 2, squeeze=False, width_ratios=(3, 2))
+    for place, name in zip(grid, rows, strict=True):
+        if name == "held":
+            _draw_success(place[0], held, look)
+            _draw_outcomes(place[1], held)
+        else:
+            _draw_elicited(place[0], played, look)
+            _draw_turning(place[1], played, look)
+        letters = "AB" if name == "held" else "CD"
+        for axes, letter in zip(place, letters, strict=True):
+            axes.set_title(f"{letter}  {axes.get_title()}", loc="left", fontsize=9, color=_INK)
+            axes.spines[["top", "right"]].set_visible(False)
+            axes.tick_params(width=0.6, length=2.5)
+        said = [v for v in verdicts if v.panel[0] in letters]
+        place[0].text(
+            0.0,
+            -0.24,
+            "\n".join(f"paper: {v.paper} - {v.verdict}" for v in said),
+            transform=place[0].transAxes,
+            fontsize=5.5,
+            color=_MUTED,
+            verticalalignment="top",
+        )
+    figure.savefig(out)
+
+
+def _errors(shares: Sequence[Share]) -> list[list[float]]:
+    return [[x.value - x.low for x in shares], [x.high - x.value for x in shares]]
+
+
+def _draw_success(axes: Axes, held: Held, look: dict[str, tuple[str, str]]) -> None:
+    control = share(*success(held.control))
+    if control.n:
+        axes.axhspan(control.low, control.high, color=_BAND, alpha=0.45, linewidth=0)
+        axes.axhline(control.value, color=_MUTED, linewidth=0.8)
+        axes.annotate(
+            f"unperturbed, n = {control.n}",
+            (1.0, control.high),
+            xycoords=("axes fraction", "data"),
+            horizontalalignment="right",
+            verticalalignment="bottom",
+            fontsize=6,
+            color=_MUTED,
+        )
+    levels = held.levels
+    place = {n: float(k) for k, n in enumerate([0, *levels])}
+    for j, layer in enumerate(held.layers):
+        own = [n for n in levels if (layer, n) in held.by]
+        shares = [share(*success(held.by[layer, n])) for n in own]
+        shift = 0.08 * (j - (len(held.layers) - 1) / 2)
+        x = [place[n] + shift for n in own]
+        colour, marker = look[layer]
+        axes.errorbar(
+            x,
+            [each.value for each in shares],
+            _errors(shares),
+            color=colour,
+            marker=marker,
+            markersize=4,
+            linewidth=1.2,
+            elinewidth=0.8,
+            capsize=1.5,
+            label=layer,
+        )
+    axes.set_xticks(list(place.values()), [str(n) for n in place])
+    axes.set_xlim(-0.4, len(levels) + 0.4)
+    axes.set_ylim(-0.02, 1.02)
+    axes.set_xlabel("units held")
+    axes.set_ylabel("second tap in time, share of first taps")
+    axes.set_title("success of two-tap")
+    axes.legend(frameon=False, fontsize=7)
+
+
+def _draw_outcomes(axes: Axes, held: Held) -> None:
+    level = min(held.levels, key=lambda n: abs(n - PAPER_UNITS))
+    groups = {"nothing held": held.control} | {
+        layer: held.by[layer, level] for layer in held.layers if (layer, level) in held.by
+    }
+    groups = {name: attempts for name, attempts in groups.items() if attempts}
+    names = [f"{name}\nn = {len(attempts)}" for name, attempts in groups.items()]
+    bottom = np.zeros(len(groups))
+    fills = (("#009e73", ""), ("#f0e442", "///"), ("#999999", "..."))
+    for outcome, (colour, hatch) in zip(OUTCOMES, fills, strict=True):
+        part = np.array(
+            [
+                sum(each.outcome == outcome for each in attempts) / len(attempts)
+                for attempts in groups.values()
+            ]
+        )
+        axes.barh(
+            names,
+            part,
+            0.65,
+            left=bottom,
+            color=colour,
+            hatch=hatch,
+            edgecolor="white",
+            linewidth=0.5,
+            label=_NAMES[outcome],
+        )
+        bottom += part
+    axes.invert_yaxis()
+    axes.set_xlim(0, 1)
+    axes.tick_params(axis="y", labelsize=6)
+    axes.set_xlabel("share of first taps")
+    axes.set_title(f"how attempts end, {level} units held")
+    axes.legend(frameon=False, fontsize=6, loc="upper center", bbox_to_anchor=(0.5, -0.2), ncols=3)
+
+
+def _draw_elicited(axes: Axes, played: Played, look: dict[str, tuple[str, str]]) -> None:
+    keys = sorted(played.by)
+    several = len({n for _, n in keys}) > 1
+    for k, key in enumerate(keys):
+        colour, marker = look[key[0]]
+        for at, stimulations, filled in (
+            (k - 0.13, played.by[key], True),
+            (k + 0.13, played.shams.get(key) or played.all_shams, False),
+        ):
+            found = share(*elicited(stimulations))
+            if not found.n:
+                continue
+            axes.errorbar(
+                [at],
+                [found.value],
+                _errors([found]),
+                color=colour if filled else _MUTED,
+                marker=marker,
+                markersize=5,
+                markerfacecolor=colour if filled else "white",
+                elinewidth=1.0,
+                capsize=2,
+                linestyle="none",
+            )
+            axes.annotate(
+                f"{found.hits}/{found.n}",
+                (at, found.high),
+                textcoords="offset points",
+                xytext=(0, 2),
+                horizontalalignment="center",
+                fontsize=5.5,
+                color=_MUTED,
+            )
+    axes.plot([], [], "o", color=_INK, markersize=4, label="stimulated")
+    axes.plot(
+        [],
+        [],
+        "o",
+        color=_MUTED,
+        markerfacecolor="white",
+        markersize=4,
+        label="sham",
+    )
+    labels = [f"{layer}\n{n} units" if several else layer for layer, n in keys]
+    axes.set_xticks(range(len(keys)), labels)
+    axes.set_xlim(-0.5, len(keys) - 0.5)
+    axes.set_ylim(-0.02, 1.08)
+    axes.set_ylabel("spin elicited, share of stimulations")
+    units = "" if several else f", {keys[0][1]} units"
+    axes.set_title(f"activation{units}")
+    axes.legend(frameon=False, fontsize=6)
+
+
+def _draw_turning(axes: Axes, played: Played, look: dict[str, tuple[str, str]]) -> None:
+    groups = [
+        *((layer, played.by[key], look[layer][0], "-") for layer, key in played.most_units.items()),
+        ("sham", played.all_shams, _MUTED, "--"),
+    ]
+    for name, stimulations, colour, style in groups:
+        traces = np.array([each.turned for each in stimulations])
+        if not len(traces):
+            continue
+        there = np.isfinite(traces).sum(0)
+        n = int(np.argmin(there > 1)) if (there <= 1).any() else len(there)
+        if not n:
+            continue
+        degrees = np.degrees(traces[:, :n])
+        seconds = np.arange(1, n + 1) * TRACE_S / traces.shape[1]
+        mean = np.nanmean(degrees, axis=0)
+        error = np.nanstd(degrees, axis=0, ddof=1) / np.sqrt(there[:n])
+        axes.fill_between(seconds, mean - error, mean + error, color=colour, alpha=0.2, linewidth=0)
+        axes.plot(seconds, mean, style, color=colour, linewidth=1.2, label=name)
+    axes.axhline(0, color=_BAND, linewidth=0.6, zorder=0)
+    axes.set_xlim(0, TRACE_S)
+    axes.set_xlabel("time since the onset (s)")
+    axes.set_ylabel("turned to the left (°), mean ± s.e.")
+    axes.set_title("turning")
+    axes.legend(frameon=False, fontsize=6)

@@ -1,0 +1,25 @@
+"""The figures that `rodent-rig figure` draws, by name."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from analysis import fig12
+from analysis.fig12 import Drawn
+
+
+@dataclass(frozen=True)
+class Drawing:
+    """A figure: what it shows, and the function that draws it from recordings into a file."""
+
+    about: str
+    draw: Callable[[Iterable[Path], Path], Drawn]
+
+
+FIGURES: Mapping[str, Drawing] = {
+    "fig12": Drawing(
+        "two-tap with units held, and movements played to units (the paper's figure 12)", fig12.draw
+    ),
+}

@@ -1,0 +1,267 @@
+"""What stimulated sessions show: attempts at two-tap and how they ended, stimulations and what they elicited.
+
+Everything is read from recordings: which units were stimulated from the table of interventions, what
+the task saw from its events, what the animal did from its behaviours.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+import recorder
+from recorder.reading import Recording
+from recorder.tables import Interval, TableRows
+from rig.errors import UserError
+
+SUCCESS = "second_tap"
+OUTCOMES = (SUCCESS, "tap_too_soon", "tap_missed")
+"""How an attempt ends: with a second tap in time, one before its time, or none in time."""
+GRACE_S = 0.2
+"""A behaviour that begins so soon after a stimulation was elicited by it."""
+TRACE_S = 1.2
+"""How long after its onset a stimulation's turning is followed."""
+
+
+@dataclass(frozen=True)
+class Attempt:
+    """A first tap and how it ended; with the layer and the number of units that were held meanwhile.
+
+    Nothing was held in shams and without stimulus: `layer` is then "", `n_units` 0.
+    """
+
+    seed: int
+    layer: str
+    n_units: int
+    outcome: str
+
+
+@dataclass(frozen=True)
+class Stimulation:
+    """A stimulation or sham, whether the behaviour began in it, and how far the animal turned.
+
+    `turned` is in radians since the onset, left positive, (ticks,); NaN behind the end of the trial. A
+    sham has the layer and the number of units that its session stimulates otherwise ("" and 0 if none).
+    """
+
+    seed: int
+    layer: str
+    n_units: int
+    sham: bool
+    elicited: bool
+    turned: NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Session:
+    """What one recording contributes; `kind` is that of its stimuli: "held", "played" or "" for none."""
+
+    protocol: str
+    subject: str
+    kind: str
+    attempts: tuple[Attempt, ...]
+    undecided: int
+    stimulations: tuple[Stimulation, ...]
+    during_behaviour: int
+
+
+@dataclass(frozen=True)
+class Sessions:
+    """What many recordings contribute, and a sentence for each that was left out."""
+
+    sessions: tuple[Session, ...]
+    left_out: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class _Acted:
+    layer: str = ""
+    n_units: int = 0
+    varies: bool = False
+
+
+def read_sessions(files: Iterable[Path], behaviour: str) -> Sessions:
+    """Reads recordings, each once; those that did not end, or are of no use, are left out and told.
+
+    Args:
+        files: the recordings.
+        behaviour: what stimulations may elicit: behaviours whose names begin so, such as "spin".
+
+    Raises:
+        UserError: a file is no recording, or the recordings are of different subjects.
+    """
+    sessions, left_out = [], []
+    seen: dict[str, Path] = {}
+    subjects: dict[str, Path] = {}
+    for file in files:
+        with recorder.open(file) as recording:
+            if recording.session in seen:
+                left_out.append(f"{file}: the same session as {seen[recording.session]}")
+                continue
+            seen[recording.session] = file
+            end = recording.end
+            if recording.state == "live" or end is None or end.reason == "failed":
+                left_out.append(f"{file}: its session did not come to its end")
+                continue
+            subjects.setdefault(recording.description.subject_sha256, file)
+            if len(subjects) > 1:
+                one, other = subjects.values()
+                raise UserError(
+                    f"{one} and {other} are recordings of different subjects; draw a figure for each."
+                )
+            sessions.append(read_session(recording, behaviour))
+    return Sessions(tuple(sessions), tuple(left_out))
+
+
+def read_session(recording: Recording, behaviour: str) -> Session:
+    """What a recording contributes; see `read_sessions`."""
+    told = recording.description
+    stimuli = recording.intervals("stimuli")
+    acted = _acted(recording, stimuli)
+    attempts, undecided = _attempts(recording, stimuli, acted)
+    stimulations, during = _stimulations(recording, stimuli, acted, behaviour)
+    kinds = {"played" if each.varies else "held" for each in acted.values() if each.n_units}
+    return Session(
+        told.protocol_name,
+        told.subject_sha256,
+        "played" if "played" in kinds else "held" if kinds else "",
+        tuple(attempts),
+        undecided,
+        tuple(stimulations),
+        during,
+    )
+
+
+def _acted(recording: Recording, stimuli: Iterable[Interval]) -> dict[tuple[str, int], _Acted]:
+    """What each delivered stimulus did, by name and number: from the interventions of its ticks."""
+    rows = TableRows(recording.file.get("processing/record/interventions"))
+    ticks = rows.column("answer_tick") + 1
+    names, layers = np.array(rows.names("stimulus")), rows.names("layer")
+    units, values = rows.ragged("units"), rows.ragged("value")
+    found = {}
+    for stimulus in stimuli:
+        if stimulus.sham:
+            continue
+        stop = stimulus.offset_tick if stimulus.offset_tick >= 0 else recording.last_tick + 1
+        own = np.flatnonzero(
+            (names == stimulus.name) & (ticks >= stimulus.onset_tick) & (ticks < stop)
+            if len(names)
+            else []
+        )
+        of_layer: defaultdict[str, set[int]] = defaultdict(set)
+        for k in own:
+            of_layer[layers[k]].update(units[k].tolist())
+        first = values[own[0]] if len(own) else np.zeros(0)
+        found[stimulus.name, stimulus.number] = _Acted(
+            "+".join(sorted(of_layer)),
+            sum(len(each) for each in of_layer.values()),
+            any(len(values[k]) == len(first) and (values[k] != first).any() for k in own),
+        )
+    return found
+
+
+def _attempts(
+    recording: Recording, stimuli: tuple[Interval, ...], acted: dict[tuple[str, int], _Acted]
+) -> tuple[list[Attempt], int]:
+    """The attempts that were decided, and how many were not when the trial or the session ended."""
+    seed = recording.description.seed
+    found, undecided = [], 0
+    first: tuple[int, int] | None = None
+    for event in recording.task_events:
+        if event.name == "first_tap":
+            undecided += first is not None
+            first = (event.tick, event.trial)
+        elif event.name in OUTCOMES and first is not None:
+            if event.trial != first[1]:
+                undecided, first = undecided + 1, None
+                continue
+            held = [
+                acted[each.name, each.number]
+                for each in stimuli
+                if not each.sham
+                and each.onset_tick <= event.tick
+                and (each.offset_tick < 0 or each.offset_tick > first[0])
+            ]
+            most = max(held, key=lambda each: each.n_units, default=_Acted())
+            layer = most.layer if most.n_units else ""
+            found.append(Attempt(seed, layer, most.n_units, event.name))
+            first = None
+    return found, undecided + (first is not None)
+
+
+def _stimulations(
+    recording: Recording,
+    stimuli: tuple[Interval, ...],
+    acted: dict[tuple[str, int], _Acted],
+    behaviour: str,
+) -> tuple[list[Stimulation], int]:
+    """The stimulations and shams, and how many came when the behaviour was there already."""
+    told = recording.description
+    spans = [each for each in recording.intervals("behaviours") if each.name.startswith(behaviour)]
+    usual = {each for each in acted.values() if each.n_units}
+    of_session = (
+        next(iter(usual)) if len({(each.layer, each.n_units) for each in usual}) == 1 else None
+    )
+    grace = round(GRACE_S / told.tick_s)
+    turning = _yaw_rate(recording) if stimuli else np.zeros(0)
+    found, during = [], 0
+    for each in stimuli:
+        onset = each.onset_tick
+        if any(
+            span.onset_tick <= onset and (span.offset_tick < 0 or span.offset_tick > onset)
+            for span in spans
+        ):
+            during += 1
+            continue
+        stop = each.offset_tick if each.offset_tick >= 0 else recording.last_tick + 1
+        elicited = any(
+            span.onset_tick > onset and onset <= span.began_tick <= stop + grace for span in spans
+        )
+        did = (of_session or _Acted()) if each.sham else acted[each.name, each.number]
+        found.append(
+            Stimulation(
+                told.seed,
+                did.layer,
+                did.n_units,
+                each.sham or not did.n_units,
+                elicited,
+                _turned(recording, turning, onset),
+            )
+        )
+    return found, during
+
+
+def _yaw_rate(recording: Recording) -> NDArray[np.float64]:
+    """The yaw rate of every recorded tick, in rad/s."""
+    column = recording.description.body_state.index("yaw_rate")
+    values: NDArray[np.float64] = recording.file[f"{recording.series['body'].path}/data"][
+        : recording.n_ticks, column
+    ]
+    return values
+
+
+def _turned(recording: Recording, yaw_rate: NDArray[np.float64], onset: int) -> NDArray[np.float64]:
+    """How far the animal turned in the ticks from an onset on: (ticks,), NaN behind the trial's end."""
+    tick_s = recording.description.tick_s
+    n = round(TRACE_S / tick_s)
+    trial = recording.trial_of(onset)
+    last = onset + n - 1
+    if trial is not None:
+        last = min(last, round(trial.stop_s / tick_s) - 1)
+    rates = yaw_rate[recording.rows(onset, last)]
+    turned = np.full(n, np.nan)
+    turned[: len(rates)] = np.cumsum(rates) * tick_s
+    return turned
+
+
+def of_kind(sessions: Iterable[Session], kind: str) -> Iterator[Session]:
+    """The sessions of protocols whose stimuli are of a kind, those without any stimulus among them."""
+    found = list(sessions)
+    protocols = {each.protocol for each in found if each.kind == kind}
+    others = {each.protocol for each in found if each.kind not in (kind, "")}
+    return (each for each in found if each.protocol in protocols - others)

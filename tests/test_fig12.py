@@ -1,0 +1,322 @@
+"""Figure 12 from recordings whose proportions are known, and the intervals that it draws."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy.stats import binomtest
+
+from analysis import fig12
+from analysis.fig12_groups import Held
+from analysis.fig12_paper import of_held
+from analysis.perturbations import Attempt, read_sessions
+from analysis.proportions import Events, design_effect, resampled, share, wilson
+from analysis.verdicts import Verdict
+from cli.figures import figure
+from recorder.writer import Writer
+from rig.errors import UserError
+from rig.messages import Answer, End, Episode, Event, Intervention, Layer, Message, Tick
+from tests.recorder_stream import Stream, description
+from tests.rodent_rig import rodent_rig
+
+TRIAL = 80
+TAP, DECIDED, PLAYED = 10, 50, 10
+"""Within its trial: the ticks of a first tap, of what became of it, and of a stimulation."""
+LAYERS = ("core", "policy_2")
+SEEDS = range(5)
+TURNED = {"core": 0.0, "policy_2": 3.0}
+"""Yaw rate, rad/s, that a stimulation of a layer leads to."""
+
+
+@dataclass
+class Trial:
+    """What happens in a trial: units that are held or played to, or a sham; an outcome; a spin."""
+
+    layer: str = ""
+    n_units: int = 0
+    sham: bool = False
+    outcome: str = ""
+    spin: bool = False
+    spun_before: bool = False
+    events: list[tuple[int, Event]] = field(default_factory=list)
+
+
+def told(seed: int, protocol: str, **changes: object):
+    fields: dict[str, object] = {
+        "seed": seed,
+        "task": "two_tap",
+        "protocol_name": protocol,
+        "layers": tuple(Layer(name, 64) for name in LAYERS),
+        "proprioception": (("walker/touch", 4),),
+        "joints": (),
+        "actuators": ("one",),
+        "n_qpos": 7,
+        "n_qvel": 6,
+        "behaviours": ("run", "spin_left"),
+        "stimuli": ("stimulus",),
+        "task_events": ("first_tap", "second_tap", "tap_too_soon", "tap_missed"),
+        "conditions": (),
+    }
+    return description(**(fields | changes))  # type: ignore[arg-type]
+
+
+def write(
+    file: Path, seed: int, trials: Sequence[Trial], played: bool, end: str = "trials"
+) -> Path:
+    """Records a session in which these trials happened."""
+    known = told(seed, "activation" if played else "inactivation")
+    writer = Writer(file, known, {}, session=file.stem, camera=False)
+    for message in messages(known, trials, played, end):
+        writer.add(message)
+    writer.close()
+    return file
+
+
+def messages(known, trials: Sequence[Trial], played: bool, end: str) -> Iterator[Message]:
+    stream = Stream(known)
+    yaw_rate = known.body_state.index("yaw_rate")
+    start, stop = (PLAYED, PLAYED + 30) if played else (TAP + 1, TAP + 46)
+    stimuli = spins = 0
+    for number, trial in enumerate(trials):
+        yield stream.message(Episode(number, "<mujoco/>"), number * TRIAL)
+        stimulated = bool(trial.layer) or trial.sham
+        spin = 5 if trial.spun_before else start + 15
+        for k in range(TRIAL):
+            tick = number * TRIAL + k
+            made = stream._tick(tick, number)
+            happened = {TAP: "first_tap", DECIDED: trial.outcome} if trial.outcome else {}
+            body = made.arrays["body"].copy()
+            body[yaw_rate] = TURNED.get(trial.layer, 0.0) if start <= k < stop else 0.0
+            content = Tick(
+                number, 0.0, 1.0, 0.0, k == 0, False, tick * 0.02,
+                task_events=(happened[k],) if k in happened else (),
+            )  # fmt: skip
+            yield Message(content, made.session, tick, made.sequence, {**made.arrays, "body": body})
+            events = []
+            for phase, at in (("onset", start), ("offset", stop)):
+                if stimulated and k == at - 1:
+                    events.append(
+                        Event(
+                            "stimulus", "stimulus", phase, tick + 1, tick + 1, stimuli, trial.sham
+                        )
+                    )
+            for phase, at in (("onset", spin), ("offset", spin + 40)):
+                if (trial.spin or trial.spun_before) and k == at:
+                    events.append(Event("behaviour", "spin_left", phase, tick, tick - 5, spins))
+            acting, arrays = (), {"confidence": np.zeros(2, np.float32)}
+            if trial.layer and trial.n_units and start <= k + 1 < stop:
+                acting = (Intervention("stimulus", trial.layer, "c"),)
+                value = np.full(trial.n_units, k / 100 if played else 0.5, np.float32)
+                arrays |= {
+                    "0.units": np.arange(trial.n_units, dtype=np.int64),
+                    "0.gain": np.zeros(trial.n_units, np.float32),
+                    "0.value": value,
+                }
+            yield stream.message(Answer(tuple(events), acting), tick, **arrays)
+        stimuli += stimulated
+        spins += trial.spin or trial.spun_before
+    yield stream.message(End(end, len(trials) * TRIAL, 0), len(trials) * TRIAL)
+
+
+def outcomes(successes: int, n: int, other: str = "tap_missed") -> list[str]:
+    return ["second_tap"] * successes + [other] * (n - successes)
+
+
+@pytest.fixture(scope="module")
+def sweep(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Five seeds: core held, 3 of 4 succeed; policy_2 held, 1 of 4 and 0 of 4; nothing held, 4 of 5.
+
+    Movements played to policy_2 make it spin 3 times of 4, those played to core and shams never.
+    """
+    folder = tmp_path_factory.mktemp("fig12")
+    for seed in SEEDS:
+        trials = [
+            *(Trial("core", 8, outcome=each) for each in outcomes(3, 4)),
+            *(Trial("core", 64, outcome=each) for each in outcomes(3, 4)),
+            *(Trial("policy_2", 8, outcome=each) for each in outcomes(1, 4)),
+            *(Trial("policy_2", 64, outcome=each) for each in outcomes(0, 4, "tap_too_soon")),
+            *(Trial(sham=True, outcome=each) for each in outcomes(2, 3)),
+            Trial("core", 0, outcome="second_tap"),
+            Trial(outcome="second_tap"),
+        ]
+        write(folder / f"held-{seed}.nwb", seed, trials, played=False)
+        trials = [
+            *(Trial("core", 64) for _ in range(4)),
+            *(Trial("policy_2", 64, spin=k > 0) for k in range(4)),
+            *(Trial(sham=True) for _ in range(4)),
+            Trial("core", 64, spun_before=True),
+            Trial(sham=True, spun_before=True),
+        ]
+        write(folder / f"played-{seed}.nwb", seed, trials, played=True)
+    return folder
+
+
+def test_the_shares_are_those_that_happened(sweep: Path, tmp_path: Path) -> None:
+    out = tmp_path / "fig12.pdf"
+    drawn = fig12.draw(sorted(sweep.glob("*.nwb")), out)
+    assert out.read_bytes().startswith(b"%PDF")
+    with (tmp_path / "fig12.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    found = {
+        (row["measure"], row["layer"], int(row["units"]), row["stimulus"]): (
+            int(row["hits"]),
+            int(row["of"]),
+            int(row["seeds"]),
+        )
+        for row in rows
+    }
+    expected = {
+        ("second_tap", "", 0, "none"): (20, 25, 5),
+        ("second_tap", "core", 8, "held"): (15, 20, 5),
+        ("second_tap", "core", 64, "held"): (15, 20, 5),
+        ("second_tap", "policy_2", 8, "held"): (5, 20, 5),
+        ("second_tap", "policy_2", 64, "held"): (0, 20, 5),
+        ("tap_too_soon", "policy_2", 64, "held"): (20, 20, 5),
+        ("tap_missed", "core", 8, "held"): (5, 20, 5),
+        ("spin elicited", "core", 64, "played"): (0, 20, 5),
+        ("spin elicited", "policy_2", 64, "played"): (15, 20, 5),
+        ("spin elicited", "", 0, "sham"): (0, 20, 5),
+    }
+    assert {key: found[key] for key in expected} == expected
+    for row in rows:
+        low, value, high = (float(row[name]) for name in ("low95", "share", "high95"))
+        assert 0 <= low <= value <= high <= 1
+        assert high - low > 0.1  # 25 events do not make certainty
+    assert {verdict.verdict for verdict in drawn.verdicts} == {"agrees"}
+    assert [verdict.panel for verdict in drawn.verdicts] == ["A", "A", "A, B", "C", "C", "C, D"]
+    assert any(note.startswith("10 stimulations and shams") for note in drawn.notes)
+
+
+def test_the_turning_after_a_stimulation(sweep: Path) -> None:
+    (session,) = read_sessions([sweep / "played-0.nwb"], "spin").sessions
+    assert len(session.stimulations) == 12
+    for each in session.stimulations:
+        # 30 ticks at 3 rad/s
+        expected = (0.06, 1.8, 1.8) if each.layer == "policy_2" else 0.0
+        np.testing.assert_allclose(each.turned[[0, 29, 59]], expected, atol=1e-9)
+
+
+def test_shams_belong_to_what_their_session_stimulates(sweep: Path, tmp_path: Path) -> None:
+    trials = [Trial("core", 8), Trial("core", 8), Trial(sham=True)]
+    write(tmp_path / "one.nwb", 0, trials, played=True)
+    (session,) = read_sessions([tmp_path / "one.nwb"], "spin").sessions
+    assert [(each.layer, each.n_units, each.sham) for each in session.stimulations] == [
+        ("core", 8, False),
+        ("core", 8, False),
+        ("core", 8, True),
+    ]
+
+
+def test_what_the_paper_does_not_say_disagrees() -> None:
+    """Core held, nothing succeeds; policy_2 held, all does: the other way round than in the paper."""
+
+    def attempts(layer: str, n_units: int, successes: int, seeds: Sequence[int]) -> list[Attempt]:
+        ended = outcomes(successes, 4)
+        return [Attempt(seed, layer, n_units, each) for seed in seeds for each in ended]
+
+    def verdicts(seeds: Sequence[int]) -> list[Verdict]:
+        by = {
+            ("core", 64): attempts("core", 64, 0, seeds),
+            ("policy_2", 64): attempts("policy_2", 64, 4, seeds),
+        }
+        return of_held(Held(attempts("", 0, 2, seeds), by))
+
+    assert [each.verdict for each in verdicts(SEEDS)] == ["disagrees", "cannot tell", "disagrees"]
+    # of four seeds there are too few events to say anything
+    assert {each.verdict for each in verdicts(range(4))} == {"cannot tell"}
+    assert all("too few" in each.measured for each in verdicts(range(4)))
+
+
+def test_what_does_not_belong_is_left_out_and_said(tmp_path: Path) -> None:
+    held = [Trial("core", 64, outcome="second_tap")]
+    undecided = [Trial("core", 64, outcome="first_tap")]
+    good = write(tmp_path / "good.nwb", 1, [*held, *undecided], played=False)
+    failed = write(tmp_path / "failed.nwb", 2, held, played=False, end="failed")
+    again = tmp_path / "again.nwb"
+    again.write_bytes(good.read_bytes())
+    drawn = fig12.draw([good, failed, again], tmp_path / "fig.png")
+    assert [note.split(":")[0] for note in drawn.notes[:2]] == ["left out", "left out"]
+    assert "did not come to its end" in drawn.notes[0]
+    assert "the same session" in drawn.notes[1]
+    assert drawn.notes[2].startswith("2 first taps were left out")
+
+
+def test_the_command(sweep: Path, tmp_path: Path) -> None:
+    done = rodent_rig("figure", "fig12", sweep, "--out", tmp_path / "fig12.png")
+    assert done.returncode == 0, done.stderr
+    assert (tmp_path / "fig12.png").read_bytes().startswith(b"\x89PNG")
+    assert (tmp_path / "fig12-paper.csv").exists()
+    assert done.stdout.count("agrees") == 6
+    refused = rodent_rig("figure", "fig21", sweep, "--out", tmp_path / "a.png")
+    assert refused.returncode == 2
+    assert refused.stderr == "There is no figure 'fig21'; did you mean 'fig12'?\n"
+
+
+def test_what_is_no_recording_and_no_place_is_refused(sweep: Path, tmp_path: Path) -> None:
+    (empty := tmp_path / "empty").mkdir()
+    (other := tmp_path / "other.nwb").write_text("no recording")
+    for files, out, sentence in (
+        (empty, "a.png", r"no recording \(.nwb\) in the folder"),
+        (tmp_path / "gone.nwb", "a.png", "does not exist"),
+        (other, "a.png", "is not a recording"),
+        (sweep, "a.jpg", "is written as .png, .pdf, .svg"),
+        (sweep, "no/a.png", "is not there, or not writable"),
+    ):
+        with pytest.raises(UserError, match=sentence):
+            figure("fig12", [files], tmp_path / out)
+
+
+def test_recordings_of_two_subjects_are_refused(tmp_path: Path) -> None:
+    files = []
+    for name in "ab":
+        writer = Writer(
+            tmp_path / f"{name}.nwb", told(1, "p", subject_sha256=name * 64), {},
+            session=name, camera=False,
+        )  # fmt: skip
+        writer.add(Stream(told(1, "p")).message(End("trials", 0, 0), 0))
+        writer.close()
+        files.append(tmp_path / f"{name}.nwb")
+    with pytest.raises(UserError, match="different subjects"):
+        fig12.draw(files, tmp_path / "fig.png")
+    with pytest.raises(UserError, match="Nothing to draw"):
+        fig12.draw(files[:1], tmp_path / "fig.png")
+
+
+@given(st.integers(1, 2000).flatmap(lambda n: st.tuples(st.integers(0, n), st.just(n))))
+def test_the_interval_is_wilsons(counts: tuple[int, int]) -> None:
+    hits, n = counts
+    expected = binomtest(hits, n).proportion_ci(method="wilson")
+    assert wilson(hits / n, n) == pytest.approx((expected.low, expected.high), abs=1e-9)
+
+
+@given(st.lists(st.tuples(st.booleans(), st.integers(0, 6)), min_size=1, max_size=200))
+def test_clusters_only_widen_the_interval(events: list[tuple[bool, int]]) -> None:
+    hits, clusters = [hit for hit, _ in events], [cluster for _, cluster in events]
+    clustered, alone = share(hits, clusters), wilson(sum(hits) / len(hits), len(hits))
+    assert clustered.low <= alone[0] + 1e-12
+    assert clustered.high >= alone[1] - 1e-12
+    assert clustered.low - 1e-12 <= clustered.value <= clustered.high + 1e-12
+
+
+def test_events_that_all_hang_on_their_seed_count_once_a_seed() -> None:
+    hits, clusters = [True] * 40 + [False] * 40, [k // 10 for k in range(80)]
+    # 8 seeds of which 4 hit: 10 events of each say no more than one would, but for n - 1
+    assert design_effect(hits, clusters) == pytest.approx(10 * 8 / 7)
+
+
+def test_a_difference_within_seeds_is_found_where_seeds_differ_much() -> None:
+    seeds = [k for k in range(10) for _ in range(10)]
+    one: Events = ([k < 5 or j < 3 for k in range(10) for j in range(10)], seeds)
+    other: Events = ([k < 5 for k in range(10) for _ in range(10)], seeds)
+    found = resampled([one, other], lambda shares: shares[:, 0] - shares[:, 1])
+    assert found.value == pytest.approx(0.15)
+    assert 0 < found.low < 0.15 < found.high
+    # without the pairs, seeds would hide it
+    assert share(*one).low < share(*other).high
