@@ -167,7 +167,7 @@ def check(
     if against is not None:
         from analysis.detection import detect, report
 
-        print(report(plan, detect(plan, against, _baselines(plan)[0])))
+        print(report(plan, detect(plan, against, baselines_of(plan)[0])))
         return
     from stim.explain import explain
 
@@ -221,7 +221,7 @@ def load_protocol(
     return parse(text, str(path), TASKS, layers, script)
 
 
-def _baselines(plan: Protocol) -> tuple[Values, tuple[BaselineUsed, ...]]:
+def baselines_of(plan: Protocol) -> tuple[Values, tuple[BaselineUsed, ...]]:
     """What the protocol needs of its baseline recordings, and which these are."""
     if not plan.wanted:
         return {}, ()
@@ -267,7 +267,7 @@ def prepare_session(
 
     What the protocol takes from its baselines is left in the folder.
     """
-    values, used = _baselines(plan)
+    values, used = baselines_of(plan)
     directory = SessionDirectory.create()
     if used:
         baselines.write(directory.baselines, values, used)
