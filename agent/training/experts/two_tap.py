@@ -26,25 +26,32 @@ Array = np.ndarray
 
 SEEN_TO_M = 2.2
 """The orb is a pixel wide at 1.9 m; farther away it shows faintly."""
-IN_FRONT_RAD, IN_FRONT_NEAR_RAD = 0.5, 0.3
+IN_FRONT_RAD, BESIDE_M = 0.5, 0.03
+"""Where the orb is farther to the side, by angle and, nearer than `NEAR_M`, by both, it turns on the spot."""
+SPIN_PER_RAD = 1.2
+"""Part of the fastest turn, per angle to be turned."""
 NEAR_M = 0.3
 STOPPING_S = 0.05
 """How far the animal goes on after it was told to stand, over its speed."""
 NEARER_M, TOO_FAR_M, TOO_NEAR_M = 0.008, 0.03, 0.055
 """It aims to stand this much nearer than the tap's own distance, and where it stands about there, taps."""
-STANDING_TICKS = 5
+STANDING_TICKS = 10
+SLOW_M_S, TURNING_RAD_S = 0.15, 1.0
+"""An animal that moves no faster stands."""
 SPIN_SPEED, SPIN_FAST = 0.4, 0.6
 """Commands of speed that turn it on the spot at 3.2 and 4.6 rad/s."""
+FASTEST = 0.7
+"""Faster it runs hardly faster, and falls now and then."""
 LOOK_ROUND_TICKS, WALK_ON_TICKS, LONGEST_WALK = 105, 50, 3
 """It looks round for a turn and a third and walks on, each time longer, at most `LONGEST_WALK` times."""
 TAP_TICKS = AGAIN_KNOTS[-1]
 LANDING_TICKS = 8
-REMEMBERED_TICKS = 50
+REMEMBERED_TICKS = 75
 """After which an orb that is not seen is looked for anew."""
-REACHABLE_M = 0.22
-REARING = 0.35
+REACHABLE_M = 0.15
+REARING = 0.6
 """The upward part of the trunk's forward axis from which an animal before an orb is reaching for it."""
-PATIENCE_TICKS = 40
+PATIENCE_TICKS = 10
 """How much longer than the reach itself it may take until it is given up."""
 FALLEN_TICKS = 15
 """How long it has to lie, and not for a tap, before it gets up."""
@@ -192,10 +199,13 @@ class TwoTapExpert:
     def _look(self) -> None:
         orb = self._place_of_orb()
         self._seen = self._view.shows(orb)
-        self._unseen = 0 if self._seen else self._unseen + 1
+        if self._mode != "reach":  # when it looks up, and feels where it is
+            self._unseen += 1
+        if self._seen:
+            self._unseen = 0
         if self._seen:
             self._goal = None if self._orb.activated[0] else orb.copy()
-        elif self._unseen > REMEMBERED_TICKS and self._mode != "reach":
+        elif self._unseen > REMEMBERED_TICKS:
             self._goal = None  # nor would the animal know any more
         elif self._goal is not None and self._view.shows(self._goal):
             self._goal = None  # it is not where it was
@@ -210,13 +220,13 @@ class TwoTapExpert:
             walk = min(walk + WALK_ON_TICKS, LONGEST_WALK * WALK_ON_TICKS)
         if left <= LOOK_ROUND_TICKS:
             return self._spin(1.0, SPIN_FAST)
-        return self._go(0.8, 0.0)
+        return self._go(FASTEST, 0.0)
 
     def _approach(self, goal: Array) -> Array:
         bearing = self._body.bearing_rad(goal)
         ahead, aside = self._ahead_and_aside(goal)
         distance = float(np.hypot(ahead, aside))
-        if distance < REACHABLE_M and ahead > 0 and self._body.matrix()[2, 0] > REARING:
+        if distance < REACHABLE_M and ahead > 0 and self._rearing():
             # it has begun by itself: go along
             self._off = (ahead, aside)
             self._enter("reach")
@@ -232,19 +242,20 @@ class TwoTapExpert:
         if ahead < best - TOO_NEAR_M and distance < 0.8 * NEAR_M:
             self._enter("leave")
             return self._go(0.6, 0.0)
-        if abs(bearing) > (IN_FRONT_RAD if distance > NEAR_M else IN_FRONT_NEAR_RAD):
-            return self._spin(np.sign(bearing), SPIN_FAST if abs(bearing) > 1.0 else SPIN_SPEED)
+        if abs(bearing) > IN_FRONT_RAD and (distance > NEAR_M or abs(aside) > BESIDE_M):
+            side = float(np.clip(SPIN_PER_RAD * bearing, -1, 1))
+            return self._spin(side, SPIN_FAST if abs(bearing) > 1.0 else SPIN_SPEED)
         speed = self._body.forward_speed_m_s()
         left = ahead - best - STOPPING_S * max(speed, 0.0)
         if self._standing and ahead - best < TOO_FAR_M:
             left = min(left, 0.0)  # near enough: no shuffling
         if left > 0:
             self._standing = 0
-            wanted = float(np.clip(0.3 + 2.5 * (left - 0.02), 0.25, 1.0))
+            wanted = float(np.clip(0.3 + 2.5 * (left - 0.02), 0.25, FASTEST))
             going = float(np.clip(speed / 0.5, 0, 1))
-            yaw = float(np.clip(4.0 * bearing, -2.0, 2.0))
+            yaw = float(np.clip(5.0 * bearing, -3.0, 3.0))
             return self._go(min(wanted, 0.5 + 0.5 * going), yaw)
-        if self._standing < STANDING_TICKS or abs(speed) > 0.15:
+        if self._standing < STANDING_TICKS or abs(speed) > SLOW_M_S or self._turns():
             return self._stand()
         self._off = (ahead, aside)
         self._enter("reach")
@@ -255,6 +266,14 @@ class TwoTapExpert:
         bearing = self._body.bearing_rad(goal)
         distance = float(np.hypot(*(goal - self._body.place_m())[:2]))
         return distance * float(np.cos(bearing)), distance * float(np.sin(bearing))
+
+    def _turns(self) -> bool:
+        return abs(float(self._body.data.cvel[self._body.torso][2])) > TURNING_RAD_S
+
+    def _rearing(self) -> bool:
+        # one that stops from a run is raised in front too, but still moves
+        slow = abs(self._body.forward_speed_m_s()) < SLOW_M_S
+        return slow and float(self._body.matrix()[2, 0]) > REARING
 
     def _go(self, speed: float, yaw_rad_s: float) -> Array:
         self._standing = 0
