@@ -14,6 +14,9 @@ import numpy as np
 
 Array = np.ndarray
 
+LARGEST = np.float32(1e6)
+"""No applied value is larger: a gain on a state that feeds back upon itself would else grow to infinity."""
+
 
 @dataclass(frozen=True)
 class Intervention:
@@ -86,7 +89,8 @@ def apply(interventions: Sequence[Intervention], c: Array, h: Array, output_gate
     """Change one layer's state in place, after its LSTM update.
 
     First `c`; then h = o * tanh(c) for the units whose `c` was touched; then `h`. Units that no
-    intervention names keep their values to the bit.
+    intervention names keep their values to the bit. Applied values beyond `LARGEST` are held there, so
+    that nothing infinite comes to be.
 
     Args:
         interventions: those on this layer, in order.
@@ -96,11 +100,16 @@ def apply(interventions: Sequence[Intervention], c: Array, h: Array, output_gate
     touched: list[Array] = []
     for one in interventions:
         if one.state == "c":
-            c[one.units] = one.gain * c[one.units] + one.value
+            c[one.units] = _applied(one, c)
             touched.append(one.units)
     if touched:
         units = np.unique(np.concatenate(touched))
         h[units] = output_gate[units] * np.tanh(c[units])
     for one in interventions:
         if one.state == "h":
-            h[one.units] = one.gain * h[one.units] + one.value
+            h[one.units] = _applied(one, h)
+
+
+def _applied(one: Intervention, natural: Array) -> Array:
+    with np.errstate(over="ignore"):
+        return np.clip(one.gain * natural[one.units] + one.value, -LARGEST, LARGEST)

@@ -184,6 +184,26 @@ def test_applied_values_are_what_was_asked_and_other_units_are_untouched(one):
         np.testing.assert_array_equal(ran.c_applied[span], natural_c)
 
 
+huge = st.floats(allow_nan=False, allow_infinity=False, width=32)
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.sampled_from(NAMES), st.sampled_from(["c", "h"]), huge, huge, finite)
+def test_nothing_infinite_comes_of_the_largest_gains_and_values_tick_after_tick(
+    layer, state, gain, value, other
+):
+    every = np.arange(128)
+    some = [
+        Intervention(layer, state, every, np.full(128, gain), np.full(128, value)),
+        Intervention(layer, state, every, np.full(128, gain), np.full(128, other)),
+    ]
+    for action, estimate, activity in _run(STEP, dict.fromkeys(range(6), some), ticks=6):
+        assert np.isfinite(action).all()
+        assert np.isfinite(estimate)
+        for name in ("c_natural", "h_natural", "c_applied", "h_applied"):
+            assert np.isfinite(getattr(activity, name)).all()
+
+
 @settings(max_examples=20, deadline=None)
 @given(st.sampled_from(NAMES), st.sampled_from(["c", "h"]), finite)
 def test_a_clamp_holds_exactly_and_is_what_the_recurrence_and_the_layers_above_read(
