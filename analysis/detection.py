@@ -22,6 +22,7 @@ from rig.messages import TICK_S, Answer, Episode, Event, Message, Tick
 from stim.baselines import Values
 from stim.engine import Engine
 from stim.protocol import Protocol
+from stim.script import ScriptFile
 
 TICKS_AT_ONCE = 500
 
@@ -62,10 +63,19 @@ class Detection:
     recorded_text: str
 
 
-def detect(protocol: Protocol, path: Path, values: Values | None = None) -> Detection:
+def detect(
+    protocol: Protocol,
+    path: Path,
+    values: Values | None = None,
+    script: ScriptFile | None = None,
+) -> Detection:
     """Runs a protocol's engine over every tick of a recording.
 
-    `values` are what the protocol wants of its baselines.
+    Args:
+        protocol: what to run.
+        path: the recording.
+        values: what the protocol wants of its baselines (`analysis.baseline.resolve`).
+        script: the protocol's Python, executed, where it has some.
 
     Raises:
         UserError: the file is no recording, has no ticks, or lacks what the protocol needs of it: a
@@ -79,7 +89,7 @@ def detect(protocol: Protocol, path: Path, values: Values | None = None) -> Dete
             stimuli=protocol.stimulus_names,
         )
         try:
-            engine = Engine(protocol, description, values)
+            engine = Engine(protocol, description, values, script)
             tally = _Tally()
             for message in _messages(source):
                 _step(engine, message, tally)

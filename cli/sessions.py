@@ -167,7 +167,10 @@ def check(
     if against is not None:
         from analysis.detection import detect, report
 
-        print(report(plan, detect(plan, against, baselines_of(plan)[0])))
+        script = None
+        if is_script(str(protocol)) and _python(protocol, allow_python):
+            script = execute(plan.text, str(protocol))
+        print(report(plan, detect(plan, against, baselines_of(plan)[0], script)))
         return
     from stim.explain import explain
 
@@ -187,7 +190,7 @@ def _python(path: Path, allowed: bool) -> bool:
     if is_script(str(path)) and not allowed:
         raise UserError(
             f"{path} is a program that could do anything you can: read it, then give --allow-python. "
-            "(`rodent-rig check` does not execute it.)"
+            "(`rodent-rig check` without --against does not execute it.)"
         )
     return allowed
 

@@ -124,6 +124,40 @@ def test_another_protocol_finds_its_own(folder: Path) -> None:
     assert "The recording was made with another protocol and has" in text
 
 
+SCRIPT = """
+from stim.script import Stimulate
+
+PROTOCOL = '''
+protocol: at-every-other-run
+subject: runner
+task: corridor
+'''
+
+def protocol(session):
+    runs = 0
+    tick = yield
+    while True:
+        runs += tick.began("run")
+        odd = tick.began("run") and runs % 2
+        tick = yield [Stimulate("odd", "core", range(8), for_ms=40)] if odd else []
+"""
+
+
+def test_a_protocol_in_python_is_run_when_asked_for(folder: Path) -> None:
+    (folder / "script.py").write_text(SCRIPT)
+    command = ("check", folder / "script.py", "--against", folder / "own.nwb")
+    refused = rodent_rig(*command)
+    assert refused.returncode == 2
+    assert "--allow-python" in refused.stderr
+    done = rodent_rig(*command, "--allow-python")
+    assert done.returncode == 0, done.stderr
+    with recorder.open(folder / "own.nwb") as recording:
+        runs = [e.onset_tick for e in recording.intervals("behaviours") if e.name == "run"]
+        due = [run + 1 for run in runs[::2] if run < recording.last_tick]
+    listed = [line.split() for line in done.stdout.splitlines() if "asked for as 'odd'" in line]
+    assert [int(words[0]) for words in listed if words[0].isdigit()] == due
+
+
 def test_a_recording_that_began_late_has_no_start_of_its_first_trial(
     folder: Path, tmp_path: Path
 ) -> None:
