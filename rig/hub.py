@@ -32,14 +32,21 @@ from rig.messages import (
 from rig.session_directory import SessionDirectory
 
 HISTORY_TICKS = 500
+MOST_COMMAND_BYTES = 4 * 1024 * 1024
+"""Who sends a longer command is disconnected."""
 
 
 class Request(NamedTuple):
-    """A client's command, with the way back to it."""
+    """A client's command, with the way back to it.
+
+    `trusted`: it came by the session's own folder, which only its user can reach, or with an authorised
+    key; whoever merely reaches a TCP port of this machine may listen, and change nothing.
+    """
 
     client: bytes
     command: Command
     number: int
+    trusted: bool
 
 
 class _Kept(NamedTuple):
@@ -64,6 +71,7 @@ class Hub:
         self._incoming = self._bind(zmq.PULL, directory.address("hub"))
         self._stream = self._bind(zmq.XPUB, directory.address("stream"))
         self._commands = self._bind(zmq.ROUTER, directory.address("command"))
+        self._keys = keys
         self._outside: list[zmq.Socket[bytes]] = []
         self._history: deque[_Kept] = deque()
         self._ticks_kept = 0
@@ -71,7 +79,7 @@ class Hub:
         self._preamble: dict[str, list[bytes]] = {}
         self._sequence: dict[str, int] = {}
         self._authenticator: ThreadAuthenticator | None = None
-        self.rejected = 0
+        self.refused = 0
         self._poller = zmq.Poller()
         if listen:
             try:
@@ -142,7 +150,7 @@ class Hub:
                     self._send_out(frames)
         for socket in self._command_sockets():
             if socket in ready:
-                requests += self._serve(socket)
+                requests += self._serve(socket, limit)
         return messages, requests
 
     def publish(self, content: Content, tick: int) -> None:
@@ -155,6 +163,11 @@ class Hub:
     def reply(self, request: Request, reply: Reply) -> None:
         """Answers a request."""
         self._answer(request.client, encode(Message(reply, self._session, sequence=request.number)))
+
+    def refuse(self, request: Request, sentence: str) -> None:
+        """Answers a request that is malformed, unknown or not allowed; counted in `refused`."""
+        self.refused += 1
+        self.reply(request, Reply(False, sentence))
 
     def close(self) -> None:
         """Closes the sockets after what was sent has gone out (half a second at most)."""
@@ -200,9 +213,12 @@ class Hub:
             Message(going_on, self._session, answer.tick, answer.sequence)
         )
 
-    def _serve(self, socket: zmq.Socket[bytes]) -> list[Request]:
+    def _serve(self, socket: zmq.Socket[bytes], limit: int) -> list[Request]:
         requests = []
-        while socket.poll(0):
+        trusted = socket is self._commands or self._keys is not None
+        for _ in range(limit):
+            if not socket.poll(0):
+                break
             client, *frames = socket.recv_multipart()
             token = bytes([self._command_sockets().index(socket)]) + client
             try:
@@ -211,18 +227,17 @@ class Hub:
                 if not isinstance(content, Command):
                     raise MessageError("it is not a command")
             except MessageError as problem:
-                self.rejected += 1
+                self.refused += 1
                 refusal = Reply(False, f"The message was refused: {problem}.")
                 self._answer(token, encode(Message(refusal, self._session)))
                 continue
-            request = Request(token, content, message.sequence)
+            request = Request(token, content, message.sequence, trusted)
             if content.verb == "join":
                 self._send_history(request, None, None)
             elif content.verb == "history":
                 first, last = content.args.get("first"), content.args.get("last")
                 if not isinstance(first, int) or not isinstance(last, int):
-                    self.rejected += 1
-                    self.reply(request, Reply(False, "history needs the ticks `first` and `last`."))
+                    self.refuse(request, "history needs the ticks `first` and `last`.")
                     continue
                 self._send_history(request, first, last)
             else:
@@ -252,6 +267,7 @@ def _make_room(socket: zmq.Socket[bytes], kind: int) -> None:
         socket.sndhwm = 4 * QUEUE_TICKS
     elif kind == zmq.ROUTER:
         socket.sndhwm = HISTORY_MESSAGES
+        socket.maxmsgsize = MOST_COMMAND_BYTES
 
 
 def parse_tcp(address: str) -> tuple[str, int]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping
 
+import msgspec
 import zmq
 
 from rig.messages import (
@@ -44,12 +45,8 @@ class Links:
         self._hub.connect(directory.address("hub"))
         self._control = self._socket(zmq.PULL)
         self._control.bind(directory.address("control"))
-        self._engine = self._socket(zmq.DEALER)
-        self._engine.sndhwm = self._engine.rcvhwm = (
-            0  # an answer is owed for each tick: it cannot pile up
-        )
-        self._engine.bind(directory.address("engine"))
         self._directory = directory
+        self._engine = self._engine_socket("engine")
         self._recorder: zmq.Socket[bytes] | None = None
         self._preamble: dict[str, Frames] = {}
         self._wake = zmq.Poller()
@@ -59,6 +56,12 @@ class Links:
     def _socket(self, kind: int) -> zmq.Socket[bytes]:
         socket: zmq.Socket[bytes] = self._context.socket(kind)
         socket.linger = 2000
+        return socket
+
+    def _engine_socket(self, name: str) -> zmq.Socket[bytes]:
+        socket = self._socket(zmq.DEALER)
+        socket.sndhwm = socket.rcvhwm = 0  # an answer is owed for each tick: it cannot pile up
+        socket.bind(self._directory.address(name))
         return socket
 
     @property
@@ -131,14 +134,28 @@ class Links:
     def wait_for_engine(self, timeout_s: float) -> bool:
         """Whether the engine has said that it is ready, within the time."""
         deadline = time.monotonic() + timeout_s
-        while (left := deadline - time.monotonic()) > 0:
-            if self._engine.poll(int(left * 1000)):
-                try:
-                    if isinstance(decode(self._engine.recv_multipart()).content, Reply):
-                        return True
-                except MessageError:
-                    continue
+        while self._engine.poll(int(max(0.0, deadline - time.monotonic()) * 1000)):
+            try:
+                if isinstance(decode(self._engine.recv_multipart()).content, Reply):
+                    return True
+            except MessageError:
+                continue
         return False
+
+    def expect_engine(self, name: str) -> None:
+        """Opens a socket for another engine; nothing of the one before is heard any more."""
+        self._wake.unregister(self._engine)
+        self._engine.close(linger=0)
+        self._engine = self._engine_socket(name)
+        self._wake.register(self._engine, zmq.POLLIN)
+
+    def introduce(self, numbers_used: Mapping[str, int]) -> None:
+        """Tells an engine that comes while the session runs what it is, and which trial runs."""
+        message = decode(self._preamble["description"])
+        assert isinstance(message.content, Description)
+        told = msgspec.structs.replace(message.content, numbers_used=dict(numbers_used))
+        self.to_engine(encode(Message(told, self._session, message.tick, message.sequence)))
+        self.to_engine(self._preamble["episode"])
 
     def listen(self, timeout_s: float) -> tuple[Message | None, Command | None]:
         """The engine's next answer or the supervisor's next command, whichever is there first.

@@ -65,6 +65,11 @@ class ChildProcess:
                 self._process.kill()
                 self._process.wait()
 
+    def kill(self) -> None:
+        """Ends it at once, also one that does not listen; returns when it is gone."""
+        self._process.kill()
+        self._process.wait()
+
     def wait(self, wait_s: float) -> bool:
         """Whether it ended by itself within the time."""
         deadline = time.monotonic() + wait_s

@@ -19,7 +19,9 @@ import zmq
 from rig.hub import Hub, Request
 from rig.messages import (
     TICK_S,
+    Answer,
     Command,
+    Description,
     End,
     Fault,
     Message,
@@ -30,6 +32,7 @@ from rig.messages import (
     decode,
     encode,
 )
+from rig.outside import VERBS, NotAcceptedError, Outside
 from rig.processes import ChildProcess
 from rig.session_directory import RunningSession, SessionDirectory, SessionSpec
 from rig.summary import Summary
@@ -64,6 +67,10 @@ class Supervisor:
         self._paused = False
         self._stop_reason = ""
         self._stops = 0
+        self._outside: Outside | None = None  # once the subject has said what layers it has
+        self._engine_number = 0
+        self._engine_alive = False
+        self._engine_stuck = False
         self._recorder: ChildProcess | None = None
         self._recorder_number = 0
         self._recorder_died = False
@@ -94,8 +101,7 @@ class Supervisor:
         try:
             self._directory.write_spec(self._spec)
             self._subject = ChildProcess("subject", "rig.subject_process", [str(folder)], folder)
-            self._engine = ChildProcess("stimulation", "stim.process", [str(folder)], folder)
-            self._engine_alive = True
+            self._start_engine()
             if self._spec.record:
                 self._start_recorder(self._spec.record)
             self._directory.announce(
@@ -190,6 +196,7 @@ class Supervisor:
                 self._stop_reason = "failed"
                 self._subject.end()
                 return
+            self._engine_stuck = False
             self._tell_subject("engine_dead")
             self._fault(
                 "stimulation",
@@ -224,10 +231,68 @@ class Supervisor:
     def _follow(self, message: Message) -> None:
         """Takes note of what passes by in the stream."""
         self._summary.count(message)
-        if isinstance(message.content, Fault) and message.content.fatal:
-            self._fail(message.content.sentence)
-        elif isinstance(message.content, End):
-            self._ended = message.content
+        content = message.content
+        if self._outside is not None:
+            self._outside.follow(message)
+        if isinstance(content, Description):
+            self._outside = Outside({layer.name: layer.n_units for layer in content.layers})
+        elif isinstance(content, Answer) and content.engine_ms > 0:  # the engine's own
+            self._engine_stuck = False
+        elif isinstance(content, Fault) and content.fatal:
+            self._fail(content.sentence)
+        elif isinstance(content, Fault) and content.source == "stimulation":
+            self._engine_stuck = self._engine_alive  # the subject waits for it
+        elif isinstance(content, End):
+            self._ended = content
+
+    # --- the engine, and what comes from outside ------------------------------------------------------
+
+    def _start_engine(self) -> None:
+        """Starts an engine, at a socket of its own: nothing that an earlier one left is taken for its."""
+        self._engine_number += 1
+        name, socket = "stimulation", "engine"
+        if self._engine_number > 1:
+            name, socket = f"{name}-{self._engine_number}", f"{socket}-{self._engine_number}"
+            self._tell_subject("new_engine", socket=socket)
+        folder = self._directory.path
+        self._engine = ChildProcess(name, "stim.process", [str(folder), socket], folder)
+        self._engine_alive = True
+
+    def _restart_engine(self, request: Request) -> None:
+        if not self._summary.ticks:
+            self._hub.reply(request, Reply(False, "The animal is not running yet; ask again."))
+        elif self._engine_alive and not self._engine_stuck:
+            self._hub.reply(request, Reply(False, "The stimulation engine runs and answers."))
+        else:
+            self._drop_engine()
+            self._start_engine()
+            self._hub.reply(request, Reply(True))
+
+    def _drop_engine(self) -> None:
+        """Ends an engine that is stuck; the subject then releases every stimulus and goes on."""
+        self._engine.kill()
+        self._check_processes()
+
+    def _take_outside(self, request: Request) -> None:
+        """Checks what a client asks for and passes it to the subject, or refuses it."""
+        verb = request.command.verb
+        if verb != "key" and not self._spec.allow_outside:
+            self._hub.refuse(request, "This session does not take stimuli from outside.")
+        elif self._outside is None or not self._summary.ticks:
+            self._hub.reply(request, Reply(False, "The animal is not running yet; ask again."))
+        elif verb == "stimulate" and not self._engine_alive:
+            self._hub.reply(
+                request,
+                Reply(False, "There is no stimulation engine; take a new one (restart_engine)."),
+            )
+        else:
+            try:
+                given = self._outside.accept(verb, request.command.args)
+            except NotAcceptedError as problem:
+                self._hub.refuse(request, f"{verb} was refused: {problem}.")
+                return
+            self._tell_subject("input", kind=given.kind, name=given.name, args=given.args)
+            self._hub.reply(request, Reply(True, fields={"after_tick": self._summary.ticks - 1}))
 
     # --- recording ----------------------------------------------------------------------------------
 
@@ -270,6 +335,12 @@ class Supervisor:
 
     def _obey(self, request: Request) -> None:
         """Carries out a client's command or refuses it with a reason; it never reaches the subject raw."""
+        if not request.trusted:
+            self._hub.refuse(
+                request,
+                "Over TCP without keys a session can be heard and not commanded; see --keys.",
+            )
+            return
         match request.command:
             case Command("stop", args) if not args:
                 self.stop()
@@ -295,13 +366,19 @@ class Supervisor:
                     self._recorder_finishing = True
                     self._tell_subject("end_recording")
                     self._hub.reply(request, Reply(True))
+            case Command("restart_engine", args) if not args:
+                self._restart_engine(request)
+            case Command("drop_engine", args) if not args:
+                if self._engine_stuck:
+                    self._drop_engine()
+                    self._hub.reply(request, Reply(True))
+                else:
+                    self._hub.reply(request, Reply(False, "No stimulation engine is stuck."))
+            case Command(verb, _) if verb in VERBS:
+                self._take_outside(request)
             case Command(verb, _):
-                self._hub.rejected += 1
-                self._hub.reply(
-                    request,
-                    Reply(
-                        False, f"{verb!r} with these arguments is not a command; see docs/bus.md."
-                    ),
+                self._hub.refuse(
+                    request, f"{verb!r} with these arguments is not a command; see docs/bus.md."
                 )
 
     def _tell_subject(self, verb: str, **args: object) -> None:
@@ -318,10 +395,12 @@ class Supervisor:
     def _fault(self, source: str, sentence: str) -> None:
         self._summary.faults.append(sentence)
         self._hub.publish(Fault(source, sentence), self._summary.ticks - 1)
+        self._tell_subject("fault", source=source, sentence=sentence)  # for the recording
 
     def _publish_status(self, ended: bool = False) -> None:
         summary = self._summary
         state = "running" if summary.ticks else "starting"
+        engine = "stuck" if self._engine_stuck else _state_of(self._engine)
         if self._paused:
             state = "paused"
         if ended:
@@ -331,7 +410,7 @@ class Supervisor:
             state=state,
             processes={
                 "subject": _state_of(self._subject),
-                "stimulation": _state_of(self._engine),
+                "stimulation": engine,
                 "recorder": "dead" if self._recorder_died else _state_of(self._recorder),
             },
             ticks=summary.ticks,
@@ -339,6 +418,7 @@ class Supervisor:
             realtime_factor=animal_s / summary.wall_s if summary.wall_s > 0 else 0.0,
             recorder=summary.recording,
             fault=summary.faults[-1] if summary.faults else summary.failure,
+            refused=self._hub.refused,
         )
         self._hub.publish(status, summary.ticks - 1)
         self._on_status(status)

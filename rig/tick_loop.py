@@ -17,6 +17,7 @@ import time
 from collections.abc import Mapping
 
 import numpy as np
+from msgspec.structs import replace
 
 from agent.interventions import Intervention, by_layer
 from agent.subject import CAMERA, Step, Subject
@@ -33,6 +34,7 @@ from rig.messages import (
     Episode,
     Event,
     Fault,
+    Input,
     Message,
     MessageError,
     Tick,
@@ -49,6 +51,9 @@ LATENCIES: tuple[str, ...] = (
 
 STALL_S = 0.5
 """A recorder's queue that stays full this long is a stalled recorder: a fault that is shown."""
+
+ENGINE_SILENT_S = 1.0
+"""An engine that owes its answer for so long is stuck: a fault that is shown."""
 
 CHECK_S = 0.1
 
@@ -68,7 +73,11 @@ class TickLoop:
         self._pacer = Pacer(spec.pace)
         self._engine_alive = True
         self._interventions: tuple[Intervention, ...] = ()
-        self._open_stimuli: dict[tuple[str, int], Event] = {}
+        self._engine_expected = False
+        self._going_on: dict[tuple[str, str, int], Event] = {}
+        self._numbers_used: dict[str, int] = {}
+        self._inputs: list[Input] = []
+        self._unrecorded: list[Fault] = []
         self._end_reason = ""
         self._paused = False
         self._recording_change: Command | None = None
@@ -131,6 +140,8 @@ class TickLoop:
         """One tick, k: everything between the senses of k and the answer to k."""
         self._obey_waiting_commands()
         self._change_recording()
+        self._welcome_engine()
+        self._record_faults()
         overrun, late_s = self._pacer.wait()
         t0 = time.perf_counter()
         observation = self._animal.sense()
@@ -148,7 +159,9 @@ class TickLoop:
             overrun=overrun,
             wall_s=t0 - self._began_s,
             task_events=before.events,
+            inputs=tuple(self._inputs),
         )
+        self._inputs = []
         frames = self._links.frames(content, self._tick, self._arrays(moment, step))
         if self._engine_alive:
             self._links.to_engine(frames)
@@ -161,7 +174,7 @@ class TickLoop:
         answer = message.content
         assert isinstance(answer, Answer)
         self._interventions = self._accepted(answer, message.arrays)
-        self._note_stimuli(answer)
+        answer = self._noted(answer)
         self._tell(self._links.frames(answer, self._tick, message.arrays))
         stamps_s = (t1 - t0, t2 - t1, t3 - t2, t4 - t3, t5 - t4)
         whole_s = time.perf_counter() - t0
@@ -190,8 +203,9 @@ class TickLoop:
         }
 
     def _answer_to(self, tick: int) -> Message:
-        """The engine's answer to this tick; an empty one, that closes every stimulus, if it is dead."""
-        while self._engine_alive:
+        """The engine's answer to this tick; one that ends all that goes on, if there is no engine."""
+        since_s, told = time.perf_counter(), False
+        while self._engine_alive and not (told and self._end_reason):
             try:
                 answer, command = self._links.listen(CHECK_S)
             except MessageError as problem:
@@ -201,9 +215,18 @@ class TickLoop:
                 self._obey(command)
             if answer is not None and answer.tick == tick:
                 return answer
+            if not told and time.perf_counter() - since_s > ENGINE_SILENT_S:
+                told = True
+                self._report(
+                    Fault(
+                        "stimulation",
+                        f"The stimulation engine has not answered tick {tick} for "
+                        f"{ENGINE_SILENT_S:g} s; the animal waits for it. Take another engine to go on.",
+                    )
+                )
         events = tuple(
             Event(
-                "stimulus",
+                event.kind,
                 event.name,
                 "offset",
                 tick + 1,
@@ -212,7 +235,7 @@ class TickLoop:
                 sham=event.sham,
                 cause="the stimulation engine died",
             )
-            for event in self._open_stimuli.values()
+            for event in self._going_on.values()
         )
         return Message(Answer(events), tick=tick)
 
@@ -235,18 +258,54 @@ class TickLoop:
             return ()
         return interventions
 
-    def _note_stimuli(self, answer: Answer) -> None:
+    def _noted(self, answer: Answer) -> Answer:
+        """Keeps what goes on, to end it when the engine dies, and the numbers, for the next engine.
+
+        An engine that came in the middle of a trial tells its condition a second time: that is left out.
+        """
+        events = []
         for event in answer.events:
-            if event.kind == "stimulus":
-                key = (event.name, event.number)
-                if event.phase == "onset":
-                    self._open_stimuli[key] = event
-                else:
-                    self._open_stimuli.pop(key, None)
+            name = f"{event.kind} {event.name}"
+            used = self._numbers_used.get(name, 0)
+            if event.kind == "condition" and event.number <= used:
+                continue
+            events.append(event)
+            self._numbers_used[name] = max(event.number, used)
+            if event.kind == "condition":
+                continue
+            key = (event.kind, event.name, event.number)
+            if event.phase == "onset":
+                self._going_on[key] = event
+            else:
+                self._going_on.pop(key, None)
+        return (
+            answer if len(events) == len(answer.events) else replace(answer, events=tuple(events))
+        )
+
+    def _welcome_engine(self) -> None:
+        """Between two ticks: an engine that was expected and is ready is asked from here on."""
+        if self._engine_expected and self._links.wait_for_engine(0.0):
+            self._engine_expected = False
+            self._links.introduce(self._numbers_used)
+            self._engine_alive = True
+            self._report(
+                Fault(
+                    "subject", f"A new stimulation engine has taken over from tick {self._tick} on."
+                )
+            )
+
+    def _record_faults(self) -> None:
+        """What the supervisor has told everyone is written into the recording, too."""
+        faults, self._unrecorded = self._unrecorded, []
+        for fault in faults:
+            self._to_recorder(self._links.frames(fault, self._tick, {}))
 
     def _tell(self, frames: Frames) -> None:
         """To hub and recorder; the recorder's queue is waited for, for as long as it takes."""
         self._links.to_hub(frames)
+        self._to_recorder(frames)
+
+    def _to_recorder(self, frames: Frames) -> None:
         since_s = time.perf_counter()
         told = False
         while not self._links.to_recorder(frames):
@@ -316,8 +375,16 @@ class TickLoop:
                 self._paused = True
             case "resume":
                 self._paused = False
+            case "input":
+                self._inputs.append(Input(**command.args))
+            case "fault":
+                self._unrecorded.append(Fault(**command.args))
             case "engine_dead":
-                self._engine_alive = False  # what it decided last still acts; then all is released
+                # what it decided last still acts; then all is released
+                self._engine_alive = self._engine_expected = False
+            case "new_engine":
+                self._links.expect_engine(str(command.args["socket"]))
+                self._engine_expected = True
             case "record" | "end_recording":
                 self._recording_change = command
             case "recorder_dead":

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -97,6 +98,15 @@ class RunningRig:
         """Waits for its end: exit status, standard output, standard error."""
         out, err = self.process.communicate(timeout=timeout_s)
         return self.process.returncode, out, err
+
+
+def free_port() -> int:
+    """A port that is free, and the next one too."""
+    with socket.socket() as first, socket.socket() as second:
+        first.bind(("127.0.0.1", 0))
+        port = first.getsockname()[1]
+        second.bind(("127.0.0.1", port + 1))
+        return int(port)
 
 
 def wait_for(condition: Callable[[], bool], timeout_s: float = 20) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import socket
 import subprocess
 import sys
 import tempfile
@@ -34,16 +33,7 @@ from rig.messages import (
     encode,
 )
 from rig.session_directory import SessionDirectory, running_sessions, runtime_folder
-from tests.rodent_rig import FIRST_LIGHT, ROOT, RunningRig, wait_for
-
-
-def _free_port() -> int:
-    """A port that is free, and the next one too."""
-    with socket.socket() as first, socket.socket() as second:
-        first.bind(("127.0.0.1", 0))
-        port = first.getsockname()[1]
-        second.bind(("127.0.0.1", port + 1))
-        return int(port)
+from tests.rodent_rig import FIRST_LIGHT, ROOT, RunningRig, free_port, wait_for
 
 
 class Served:
@@ -64,7 +54,7 @@ class Served:
 def served() -> Iterator[Served]:
     with pytest.MonkeyPatch.context() as patch, tempfile.TemporaryDirectory(prefix="rr-") as folder:
         patch.setenv("XDG_RUNTIME_DIR", folder)
-        keys, port = Path(folder) / "keys", _free_port()
+        keys, port = Path(folder) / "keys", free_port()
         make_keys(keys)
         address = f"tcp://127.0.0.1:{port}"
         arguments = (

@@ -1,0 +1,232 @@
+"""Inputs from outside: what is accepted acts on the next tick and is recorded, the rest is refused."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from recorder.replay import ReplaySource
+from rig.client import BusClient
+from rig.errors import RunError
+from rig.messages import Answer, Event, Input, Message, Tick
+from rig.outside import LARGEST, MOST_STIMULI, MOST_WAITING, NotAcceptedError, Outside, read_input
+from tests.rodent_rig import ROOT, RunningRig, free_port, wait_for
+
+LAYERS = {"core": 128, "policy_0": 64}
+PORT = free_port()
+OBSERVE = ROOT / "protocols" / "observe.yaml"
+PUSH = {"name": "push", "layer": "core", "units": [0, 7], "value": 0.5, "for_ms": 100}
+
+
+# --- what is accepted -------------------------------------------------------------------------------
+
+
+def test_every_field_is_given_in_what_is_accepted() -> None:
+    assert read_input("key", {"key": "k"}, LAYERS) == Input("key", "k")
+    assert read_input("stimulate", {**PUSH, "gain": [1, 0.5]}, LAYERS) == Input(
+        "stimulate",
+        "push",
+        {
+            "layer": "core",
+            "units": [0, 7],
+            "state": "cell",
+            "gain": [1.0, 0.5],
+            "value": 0.5,
+            "for_ms": 100.0,
+        },
+    )
+
+
+@pytest.mark.parametrize(
+    ("wrong", "said"),
+    [
+        ({"layer": "policy_9"}, "core, policy_0"),
+        ({"layer": ["core"]}, "core, policy_0"),
+        ({"units": [128]}, "0 to 127"),
+        ({"units": [-1]}, "0 to 127"),
+        ({"units": [1.0]}, "whole numbers"),
+        ({"units": [True]}, "whole numbers"),
+        ({"units": [3, 3]}, "twice"),
+        ({"units": []}, "list"),
+        ({"units": "all"}, "list"),
+        ({"units": list(range(129))}, "129 units"),
+        ({"value": math.nan}, "value"),
+        ({"value": [0.1, math.inf]}, "value"),
+        ({"value": [0.1]}, "1 numbers for 2 units"),
+        ({"gain": 1e9}, "gain"),
+        ({"gain": "1"}, "number"),
+        ({"gain": False}, "number"),
+        ({"state": "c"}, "cell, hidden, both"),
+        ({"for_ms": 0}, "for_ms"),
+        ({"for_ms": math.inf}, "for_ms"),
+        ({"name": ""}, "name"),
+        ({"name": "a\nb"}, "name"),
+        ({"name": "x" * 65}, "64"),
+        ({"sham": True}, "sham"),
+    ],
+)
+def test_what_is_wrong_is_refused_with_what_and_where(wrong: dict[str, Any], said: str) -> None:
+    with pytest.raises(NotAcceptedError, match=said):
+        read_input("stimulate", {**PUSH, **wrong}, LAYERS)
+
+
+_ANYTHING = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text() | st.binary(),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(), inner, max_size=3),
+    max_leaves=6,
+)
+_FIELD = st.sampled_from(["name", "layer", "units", "state", "gain", "value", "for_ms", "key"])
+_SENSIBLE = st.sampled_from([[0], [5, 2], "core", "cell", "x", 0.5, 20, None, [1.0, math.nan]])
+
+
+@settings(max_examples=300, deadline=None)
+@given(
+    st.sampled_from(["key", "stimulate", "release"]),
+    st.dictionaries(_FIELD, _SENSIBLE | _ANYTHING, max_size=7),
+)
+def test_whatever_comes_is_refused_or_harmless(verb: str, args: dict[str, Any]) -> None:
+    """Nothing raises anything else; what passes has finite numbers and units that exist."""
+    try:
+        accepted = read_input(verb, args, LAYERS)
+    except NotAcceptedError as problem:
+        said = str(problem)
+    else:
+        said = ""
+    assert len(said) < 300
+    if said:
+        return
+    assert accepted.kind == verb
+    assert accepted.name
+    if verb == "stimulate":
+        units = accepted.args["units"]
+        assert set(units) <= set(range(LAYERS[accepted.args["layer"]]))
+        for name in ("gain", "value"):
+            numbers = np.broadcast_to(accepted.args[name], len(units))
+            assert (np.abs(numbers) <= LARGEST).all()
+
+
+def _tick(tick: int, *inputs: Input) -> Message:
+    return Message(Tick(0, 0.0, 1.0, 0.0, False, False, 0.0, (), inputs), tick=tick)
+
+
+def _answer(tick: int, *events: Event) -> Message:
+    return Message(Answer(events), tick=tick)
+
+
+def test_no_more_than_so_many_wait_or_go_on() -> None:
+    """Room comes back when a tick takes what waits, when a stimulus ends, and when one never begins."""
+    outside = Outside(LAYERS)
+    asked = [outside.accept("stimulate", PUSH) for _ in range(MOST_STIMULI)]
+    with pytest.raises(NotAcceptedError, match="go on already"):
+        outside.accept("stimulate", PUSH)
+    outside.follow(_tick(5, *asked))
+    outside.follow(_answer(5))
+    with pytest.raises(NotAcceptedError, match="go on already"):
+        outside.accept("stimulate", PUSH)
+    onsets = [Event("stimulus", "outside", "onset", 6, 6, k) for k in range(1, 15)]
+    outside.follow(_tick(6))
+    outside.follow(_answer(6, *onsets))  # 14 began, 2 never will
+    more = [outside.accept("stimulate", PUSH) for _ in range(2)]
+    with pytest.raises(NotAcceptedError, match="go on already"):
+        outside.accept("stimulate", PUSH)
+    outside.follow(_answer(7, Event("stimulus", "outside", "offset", 7, 7, 3)))
+    more.append(outside.accept("stimulate", PUSH))
+    keys = [outside.accept("key", {"key": "k"}) for _ in range(MOST_WAITING - 3)]
+    with pytest.raises(NotAcceptedError, match="wait for the next tick"):
+        outside.accept("key", {"key": "k"})
+    outside.follow(_tick(8, *more, *keys))
+    outside.accept("key", {"key": "k"})
+    with pytest.raises(NotAcceptedError, match="ever called"):
+        outside.accept("release", {"name": "pull"})
+    outside.accept("release", {"name": "push"})
+
+
+# --- through the bus of a real session --------------------------------------------------------------
+
+
+@pytest.fixture
+def observed(runtime: Path, tmp_path: Path) -> Iterator[tuple[RunningRig, BusClient, Path]]:
+    """A session that does nothing of its own, recorded and open at a port; and a client of it."""
+    out = tmp_path / "outside.nwb"
+    listen = f"tcp://127.0.0.1:{PORT}"
+    arguments = ("run", OBSERVE, "--out", out, "--pace", "realtime", "--seed", 3)
+    with RunningRig(*arguments, "--listen", listen) as rig, rig.attach() as bus:
+        yield rig, bus, out
+
+
+def _refused_over_tcp() -> int:
+    """Without keys the port of a session lets one listen, and nothing else. How much was refused."""
+    with BusClient(f"tcp://127.0.0.1:{PORT}", f"tcp://127.0.0.1:{PORT + 1}") as stranger:
+        assert stranger.join()
+        commands: dict[str, dict[str, Any]] = {
+            "stimulate": PUSH,
+            "key": {"key": "k"},
+            "pause": {},
+            "stop": {},
+        }
+        for verb, args in commands.items():
+            with pytest.raises(RunError, match="without keys"):
+                stranger.command(verb, **args)
+        return len(commands)
+
+
+def test_a_stimulus_from_outside_acts_from_the_next_tick_and_is_recorded(
+    observed: tuple[RunningRig, BusClient, Path],
+) -> None:
+    rig, bus, out = observed
+    refused = _refused_over_tcp()
+    with pytest.raises(RunError, match="policy_2"):
+        bus.command("stimulate", **{**PUSH, "layer": "hippocampus"})
+    with pytest.raises(RunError, match="ever called"):
+        bus.command("release", name="push")
+    after = bus.command("stimulate", **PUSH)["after_tick"]
+    bus.command("stimulate", name="bias µ", layer="policy_1", units=[3], gain=1, value=[0.25])
+    bus.command("key", key="k")
+    wait_for(lambda: any(m.tick > after + 20 for m in bus.poll(0.05)))
+    bus.command("release", name="bias µ")
+    wait_for(lambda: any(m.tick > after + 40 for m in bus.poll(0.05)))
+    wait_for(
+        lambda: any(m.topic == "status" and m.content.refused == refused + 2 for m in bus.poll(0.1))
+    )
+    bus.command("stop")
+    status, _, trouble = rig.end()
+    assert status == 0, trouble
+
+    with ReplaySource(out) as replay:
+        inputs = replay.recording.inputs
+        messages = replay.messages(0, replay.last_tick)
+        events = [event for _, event in replay.recording.events if event.kind == "stimulus"]
+    assert [(each.kind, each.name) for _, each in inputs] == [
+        ("stimulate", "push"),
+        ("stimulate", "bias µ"),
+        ("key", "k"),
+        ("release", "bias µ"),
+    ]
+    at = {(each.kind, each.name): tick for tick, each in inputs}
+    assert at["stimulate", "push"] > after
+    pushed = range(at["stimulate", "push"] + 1, at["stimulate", "push"] + 6)
+    biased = range(at["stimulate", "bias µ"] + 1, at["release", "bias µ"] + 1)
+    assert {(event.name, event.phase, event.tick) for event in events} == {
+        ("outside", "onset", pushed.start),
+        ("outside", "offset", pushed.stop),
+        ("outside", "onset", biased.start),
+        ("outside", "offset", biased.stop),
+    }
+    assert any("bias µ" in event.cause for event in events)
+    for message in messages:
+        if not isinstance(message.content, Tick):
+            continue
+        c, c0 = message.arrays["c_applied"], message.arrays["c_natural"]
+        expected = c0.copy()
+        if message.tick in pushed:
+            expected[[0, 7]] = 0.5
+        if message.tick in biased:
+            expected[256 + 3] = c0[256 + 3] + np.float32(0.25)
+        np.testing.assert_array_equal(c, expected, err_msg=str(message.tick))
