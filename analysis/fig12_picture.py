@@ -38,37 +38,39 @@ def picture(held: Held, played: Played, verdicts: Sequence[Verdict], out: Path) 
 
 def _draw(held: Held, played: Played, verdicts: Sequence[Verdict], out: Path) -> None:
     rows = [name for name, there in (("held", held.by), ("played", played.by)) if there]
-    figure = Figure(
-        figsize=(7.2, 3.1 * len(rows)), dpi=200, facecolor="white", layout="constrained"
-    )
+    figure = Figure(figsize=(7.2, 3.6 * len(rows)), dpi=200, facecolor="white")
     FigureCanvasAgg(figure)
     layers = sorted({*held.layers, *played.layers})
     look = {
         layer: (_COLOURS[k % len(_COLOURS)], _MARKERS[k % len(_MARKERS)])
         for k, layer in enumerate(layers)
     }
-    grid = figure.subplots(len(rows), 2, squeeze=False, width_ratios=(3, 2))
-    for place, name in zip(grid, rows, strict=True):
+    for strip, name in zip(figure.subfigures(len(rows), 1, squeeze=False)[:, 0], rows, strict=True):
+        grid = strip.add_gridspec(
+            1, 2, width_ratios=(3, 2), left=0.1, right=0.985, top=0.91, bottom=0.32, wspace=0.36
+        )
+        left, right = (strip.add_subplot(each) for each in grid)
         if name == "held":
-            _draw_success(place[0], held, look)
-            _draw_outcomes(place[1], held)
+            _draw_success(left, held, look)
+            _draw_outcomes(right, held)
         else:
-            _draw_elicited(place[0], played, look)
-            _draw_turning(place[1], played, look)
+            _draw_elicited(left, played, look)
+            _draw_turning(right, played, look)
         letters = "AB" if name == "held" else "CD"
-        for axes, letter in zip(place, letters, strict=True):
-            axes.set_title(f"{letter}  {axes.get_title()}", loc="left", fontsize=9, color=_INK)
+        for axes, letter in zip((left, right), letters, strict=True):
+            axes.set_title(
+                f"{letter}  {axes.get_title('left')}", loc="left", fontsize=9, color=_INK
+            )
             axes.spines[["top", "right"]].set_visible(False)
             axes.tick_params(width=0.6, length=2.5)
-        said = [v for v in verdicts if v.panel[0] in letters]
-        place[0].text(
-            0.0,
-            -0.24,
-            "\n".join(f"paper: {v.paper} - {v.verdict}" for v in said),
-            transform=place[0].transAxes,
-            fontsize=5.5,
+        said = [f"{v.verdict}: “{v.paper}”" for v in verdicts if v.panel[0] in letters]
+        heading = "What the paper says, and whether these recordings agree:"
+        strip.text(
+            *(0.02, 0.015),
+            "\n".join([heading, *said]),
+            fontsize=6,
             color=_MUTED,
-            verticalalignment="top",
+            verticalalignment="bottom",
         )
     figure.savefig(out)
 
@@ -84,9 +86,8 @@ def _draw_success(axes: Axes, held: Held, look: dict[str, tuple[str, str]]) -> N
         axes.axhline(control.value, color=_MUTED, linewidth=0.8)
         axes.annotate(
             f"unperturbed, n = {control.n}",
-            (1.0, control.high),
+            (0.01, control.value),
             xycoords=("axes fraction", "data"),
-            horizontalalignment="right",
             verticalalignment="bottom",
             fontsize=6,
             color=_MUTED,
@@ -113,11 +114,12 @@ def _draw_success(axes: Axes, held: Held, look: dict[str, tuple[str, str]]) -> N
         )
     axes.set_xticks(list(place.values()), [str(n) for n in place])
     axes.set_xlim(-0.4, len(levels) + 0.4)
-    axes.set_ylim(-0.02, 1.02)
+    axes.set_ylim(-0.02, 1.18)
+    axes.set_yticks(np.linspace(0, 1, 6))
     axes.set_xlabel("units held")
-    axes.set_ylabel("second tap in time, share of first taps")
-    axes.set_title("success of two-tap")
-    axes.legend(frameon=False, fontsize=7)
+    axes.set_ylabel("second tap in time,\nshare of first taps")
+    axes.set_title("success of two-tap", loc="left")
+    axes.legend(frameon=False, fontsize=6, loc="upper right", ncols=2)
 
 
 def _draw_outcomes(axes: Axes, held: Held) -> None:
@@ -152,8 +154,8 @@ def _draw_outcomes(axes: Axes, held: Held) -> None:
     axes.set_xlim(0, 1)
     axes.tick_params(axis="y", labelsize=6)
     axes.set_xlabel("share of first taps")
-    axes.set_title(f"how attempts end, {level} units held")
-    axes.legend(frameon=False, fontsize=6, loc="upper center", bbox_to_anchor=(0.5, -0.2), ncols=3)
+    axes.set_title(f"how attempts end, {level} units held", loc="left")
+    axes.legend(frameon=False, fontsize=6, loc="upper center", bbox_to_anchor=(0.4, -0.17), ncols=3)
 
 
 def _draw_elicited(axes: Axes, played: Played, look: dict[str, tuple[str, str]]) -> None:
@@ -202,11 +204,12 @@ def _draw_elicited(axes: Axes, played: Played, look: dict[str, tuple[str, str]])
     labels = [f"{layer}\n{n} units" if several else layer for layer, n in keys]
     axes.set_xticks(range(len(keys)), labels)
     axes.set_xlim(-0.5, len(keys) - 0.5)
-    axes.set_ylim(-0.02, 1.08)
-    axes.set_ylabel("spin elicited, share of stimulations")
+    axes.set_ylim(-0.02, 1.18)
+    axes.set_yticks(np.linspace(0, 1, 6))
+    axes.set_ylabel("spin elicited,\nshare of stimulations")
     units = "" if several else f", {keys[0][1]} units"
-    axes.set_title(f"activation{units}")
-    axes.legend(frameon=False, fontsize=6)
+    axes.set_title(f"activation{units}", loc="left")
+    axes.legend(frameon=False, fontsize=6, loc="upper right", ncols=2)
 
 
 def _draw_turning(axes: Axes, played: Played, look: dict[str, tuple[str, str]]) -> None:
@@ -231,6 +234,6 @@ def _draw_turning(axes: Axes, played: Played, look: dict[str, tuple[str, str]]) 
     axes.axhline(0, color=_BAND, linewidth=0.6, zorder=0)
     axes.set_xlim(0, TRACE_S)
     axes.set_xlabel("time since the onset (s)")
-    axes.set_ylabel("turned to the left (°), mean ± s.e.")
-    axes.set_title("turning")
+    axes.set_ylabel("turned to the left (°),\nmean ± s.e.")
+    axes.set_title("turning", loc="left")
     axes.legend(frameon=False, fontsize=6)

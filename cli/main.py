@@ -13,7 +13,7 @@ os.environ.setdefault("MUJOCO_GL", "egl")
 
 import typer
 
-from cli import environment, figures, recordings, sessions, subjects
+from cli import environment, figures, recordings, sessions, subjects, sweeps
 from rig.errors import RunError, UserError
 
 app = typer.Typer(
@@ -27,6 +27,7 @@ app = typer.Typer(
 app.command("gui")(sessions.gui)
 app.command("run")(sessions.run)
 app.command("check")(sessions.check)
+app.command("sweep")(sweeps.sweep)
 app.command("replay")(recordings.replay)
 app.command("info")(recordings.info)
 app.command("recover")(recordings.recover)

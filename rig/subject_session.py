@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import datetime
-import platform
-from importlib.metadata import PackageNotFoundError, version
 
 import mujoco
 import torch
@@ -20,9 +18,9 @@ from rig.links import Links
 from rig.messages import TICK_S, Description, Layer
 from rig.session_directory import SessionSpec
 from rig.tick_loop import LATENCIES, TickLoop
+from rig.versions import versions
 
 ENGINE_TIMEOUT_S = 30.0
-_PACKAGES = ("rodent-rig", "mujoco", "dm_control", "torch", "numpy", "pyzmq", "msgspec", "h5py")
 
 
 def run(spec: SessionSpec, links: Links) -> None:
@@ -77,17 +75,9 @@ def _description(spec: SessionSpec, subject: Subject, model: mujoco.MjModel) -> 
         n_act=model.na,
         camera_shape=(64, 64, 3),
         started=datetime.datetime.now(datetime.UTC).isoformat(),
-        versions={"python": platform.python_version()}
-        | {name: _version(name) for name in _PACKAGES},
+        versions=versions(),
         task_events=TASK_EVENTS.get(spec.task, ()),
         conditions=spec.conditions,
         keys=spec.keys_used,
         baselines=spec.baselines,
     )
-
-
-def _version(package: str) -> str:
-    try:
-        return version(package)
-    except PackageNotFoundError:
-        return "not installed"

@@ -1,0 +1,329 @@
+"""`rodent-rig sweep`: one protocol over many settings and seeds.
+
+`python -m cli.sweeps ...` is `rodent-rig ...` that ends with the process that started it; a sweep runs its
+sessions so.
+"""
+
+from __future__ import annotations
+
+import datetime
+import difflib
+import functools
+import os
+import sys
+import time
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.markup import escape
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
+from rich.table import Table
+
+from agent.errors import ClusterError
+from cli.sessions import baselines_of, load_protocol
+from rig.errors import RunError, UserError
+from rig.jobs import Places, Processes, RayTasks
+from rig.messages import TICK_S
+from rig.sweep import Asked, Run, RunLine, SweepNote, folder_of, runs_of
+from rig.sweep import sweep as run_sweep
+from rig.versions import versions
+from stim.protocol import Protocol, parameters
+from stim.protocol_source import read_text
+
+UNFINISHED = ("stopped", "failed")
+"""Reasons to end that leave a session short of what its protocol asks for."""
+
+
+def sweep(
+    protocol: Annotated[Path, typer.Argument(help="A protocol file.")],
+    seeds: Annotated[int, typer.Option(help="How many: 0, 1, 2, … of every combination.")],
+    set_: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--set",
+            metavar="NAME=A,B,…",
+            help="Values of a parameter of the protocol; may be given for several.",
+        ),
+    ] = None,
+    out: Annotated[
+        Path | None,
+        typer.Option(help="The sweep's folder; sweeps/NAME-OF-THE-FILE if left out."),
+    ] = None,
+    ray: Annotated[
+        str | None,
+        typer.Option(help="Run through Ray: 'local', or HOST:PORT of a cluster that exists."),
+    ] = None,
+    jobs: Annotated[
+        int | None,
+        typer.Option(help="Sessions at once; half the cores, or all processors of a cluster."),
+    ] = None,
+    duration: Annotated[
+        float | None, typer.Option(help="Animal time of each session, instead of the protocol's.")
+    ] = None,
+    camera: Annotated[bool, typer.Option(help="Record what the animal sees, too.")] = False,
+    overwrite: Annotated[
+        bool, typer.Option("--overwrite", help="Begin anew in a folder of another sweep.")
+    ] = False,
+) -> None:
+    """Run a protocol with every combination of settings and every seed, each as a session of its own.
+
+    Called again, it goes on: sessions whose recordings are complete are not run again.
+    """
+    for name, value, least in (
+        ("--seeds", seeds, 1),
+        ("--jobs", 1 if jobs is None else jobs, 1),
+        ("--duration", TICK_S if duration is None else duration, TICK_S),
+    ):
+        if not value >= least:
+            raise UserError(f"{name} is at least {least}, not {value}.")
+    chosen = _settings(protocol, set_ or [])
+    runs = runs_of(chosen, range(seeds))
+    plans = {_key(run): load_protocol(protocol, _words(run)) for run in runs if run.seed == 0}
+    folder = out or Path("sweeps") / protocol.stem
+    note = SweepNote(
+        protocol=os.path.relpath(protocol, folder),
+        protocol_text=read_text(protocol),
+        duration_s=duration or 0.0,
+        camera=camera,
+        subjects={plan.subject: _sha256(plan.subject) for plan in plans.values()},
+        baselines=_baselines(plans.values()),
+        versions=versions(),
+        asked=[
+            Asked(
+                chosen,
+                list(range(seeds)),
+                datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+            )
+        ],
+    )
+    endless = next((plan for plan in plans.values() if not (plan.trials or plan.duration_s)), None)
+    if endless is not None and duration is None:
+        raise UserError(
+            f"{protocol} says neither `trials:` nor `duration_s:`, so that its sessions would never end; "
+            "give --duration."
+        )
+
+    def lacks(run: Run) -> str:
+        plan = plans[_key(run)]
+        return _lacks(folder / run.file, run, plan, duration, note.subjects[plan.subject])
+
+    def arguments(run: Run, file: Path) -> list[str]:
+        words = ["-m", "cli.sweeps", "run", str(protocol), "--seed", str(run.seed)]
+        for word in _words(run):
+            words += ["--set", word]
+        if duration is not None:
+            words += ["--duration", str(duration)]
+        words += ["--camera" if camera else "--no-camera", "--no-picture"]
+        return [*words, "--out", str(file), "--overwrite"]
+
+    with _places(ray, jobs) as places, folder_of(folder, note, overwrite):
+        report = _Report(runs)
+        try:
+            with report:
+                lines = run_sweep(folder, runs, arguments, lacks, places, report.tell)
+        except KeyboardInterrupt:
+            raise RunError(
+                f"Interrupted with {report.done} of {len(runs)} sessions done; the same command goes on."
+            ) from None
+    report.print(folder)
+    failed = sum(line.status == "failed" for line in lines)
+    if failed:
+        raise RunError(
+            f"{failed} of {len(lines)} sessions failed; the same command tries them again."
+        )
+
+
+def _settings(protocol: Path, given: Sequence[str]) -> dict[str, list[str]]:
+    """The values of each parameter that is set, checked against those that the protocol has."""
+    there = parameters(read_text(protocol), str(protocol))
+    chosen: dict[str, list[str]] = {}
+    for each in given:
+        name, equals, rest = each.partition("=")
+        name, values = name.strip(), [value.strip() for value in rest.split(",")]
+        if not equals or not name:
+            raise UserError(f"--set {each}: write it as NAME=VALUE,VALUE,…, such as units=0,8,16.")
+        if name not in there:
+            raise UserError(
+                f"--set {each}: {protocol} has no parameter {name!r}; {_those(name, there)}"
+            )
+        if name in chosen:
+            raise UserError(f"--set {name} is given twice; write all of its values into one.")
+        if not all(values):
+            raise UserError(f"--set {each}: a value of {name} is missing.")
+        twice = next((value for value in values if values.count(value) > 1), None)
+        if twice is not None:
+            raise UserError(f"--set {each}: the value {twice} is there twice.")
+        chosen[name] = values
+    return chosen
+
+
+def _those(name: str, there: Mapping[str, str]) -> str:
+    if not there:
+        return "it has none (a section `parameters:`, whose names are used as $name)."
+    near = difflib.get_close_matches(name, there, 1)
+    return f"did you mean {near[0]!r}?" if near else f"it has {', '.join(there)}."
+
+
+def _baselines(plans: Iterable[Protocol]) -> dict[str, str]:
+    """The SHA-256 of the baseline recordings, by path; what sessions need of them is known to be there."""
+    # settings such as the number of units ask the same of a baseline
+    asking = {plan.wanted: plan for plan in plans}.values()
+    return {used.path: used.sha256 for plan in asking for used in baselines_of(plan)[1]}
+
+
+def _words(run: Run) -> list[str]:
+    """A run's settings as the command line has them."""
+    return [f"{name}={value}" for name, value in run.settings.items()]
+
+
+def _key(run: Run) -> tuple[str, ...]:
+    return tuple(run.settings.values())
+
+
+@functools.cache
+def _sha256(subject: str) -> str:
+    import agent
+
+    return agent.load(subject).sha256
+
+
+def _lacks(file: Path, run: Run, plan: Protocol, duration_s: float | None, sha256: str) -> str:
+    """Why a recording is not the whole of a run's session; "" if it is."""
+    import recorder
+
+    if not file.exists():
+        return "there is no recording"
+    try:
+        with recorder.open(file) as recording:
+            told, end = recording.description, recording.end
+            if recording.state == "live":
+                return "it is being recorded by another program"
+            if told.protocol_text != plan.text:
+                return "the protocol is another than when the recording was made"
+            if told.seed != run.seed:
+                return f"the recording was made with the seed {told.seed}"
+            if told.subject_sha256 != sha256:
+                return f"the subject {plan.subject} is another than when the recording was made"
+            if told.duration_s != (plan.duration_s if duration_s is None else duration_s):
+                return f"the recording was made for a duration of {told.duration_s:g} s"
+            if end is None:
+                return "its recording was not closed"
+            if end.reason in UNFINISHED:
+                return f"its session ended early: {end.reason}"
+            fault = next(
+                (each for _, each in recording.faults if each.source == "stimulation"), None
+            )
+            return fault.sentence if fault is not None else ""
+    except (UserError, RunError) as problem:
+        return str(problem)
+
+
+def _places(ray: str | None, jobs: int | None) -> AbstractContextManager[Places]:
+    """Where sessions run. A session is several processes that mostly wait for each other."""
+    if ray is None:
+        return Processes(jobs or max(1, (os.cpu_count() or 1) // 2))
+    if ray == "local":
+        jobs = jobs or max(1, (os.cpu_count() or 1) // 2)
+    try:
+        return RayTasks(ray, jobs)
+    except ClusterError as problem:
+        raise UserError(f"--ray {ray}: {problem}.") from None
+
+
+class _Report:
+    """Tells of a sweep while it runs (a bar on a terminal, else a line for each session) and at its end."""
+
+    def __init__(self, runs: Sequence[Run]) -> None:
+        self.done = 0
+        self._ran: list[RunLine] = []
+        self._there = 0
+        self._began_s = 0.0
+        self._console = Console(stderr=True, highlight=False)
+        self._bar = Progress(
+            TextColumn("sessions"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TextColumn("{task.fields[detail]}"),
+            TimeElapsedColumn(),
+            TextColumn("left"),
+            TimeRemainingColumn(),
+            console=self._console,
+            transient=True,
+            disable=not self._console.is_terminal,
+        )
+        self._total = len(runs)
+        self._task = self._bar.add_task("", total=len(runs), detail="")
+
+    def __enter__(self) -> None:
+        self._began_s = time.monotonic()
+        self._bar.start()
+
+    def __exit__(self, *_: object) -> None:
+        self._bar.stop()
+
+    def tell(self, line: RunLine, there: bool) -> None:
+        """A session is done, or was found to be."""
+        self.done += 1
+        if there:
+            # those take no time: the time left is that of the others
+            self._there += 1
+            self._bar.update(self._task, total=self._total - self._there, detail=self._detail())
+            return
+        self._ran.append(line)
+        self._bar.update(self._task, advance=1, detail=self._detail())
+        if not self._console.is_terminal or line.status == "failed":
+            how = f"failed: {line.sentence}" if line.status == "failed" else f"{line.seconds:.1f} s"
+            print(
+                f"{self.done} of {self._total}  {named(line)}: {how}; {self._left()}",
+                file=sys.stderr,
+            )
+
+    def print(self, folder: Path) -> None:
+        """The table at the end."""
+        failed = [line for line in self._ran if line.status == "failed"]
+        table = Table(show_header=False, box=None, pad_edge=False)
+        table.add_column(style="bold")
+        table.add_column(overflow="fold")
+        table.add_row("ran", str(len(self._ran) - len(failed)))
+        table.add_row("were there", str(self._there))
+        table.add_row("failed", f"[red]{len(failed)}[/red]" if failed else "0")
+        for line in failed:
+            table.add_row("", f"[yellow]{named(line)}[/yellow]: {escape(line.sentence)}")
+        table.add_row("folder", escape(str(folder)))
+        Console(highlight=False, width=None if sys.stdout.isatty() else 240).print(table)
+
+    def _detail(self) -> str:
+        failed = sum(line.status == "failed" for line in self._ran)
+        there = f"{self._there} were there" if self._there else ""
+        return ", ".join(part for part in (there, f"{failed} failed" if failed else "") if part)
+
+    def _left(self) -> str:
+        waiting = self._total - self.done
+        if not waiting:
+            return "the last one"
+        left_s = (time.monotonic() - self._began_s) / len(self._ran) * waiting
+        return f"{datetime.timedelta(seconds=round(left_s))} left"
+
+
+def named(line: RunLine) -> str:
+    """A run's settings and seed in a line."""
+    return str(Run(line.settings, line.seed, line.file))
+
+
+if __name__ == "__main__":
+    from cli.main import main
+    from rig.parent import exit_with_parent
+
+    exit_with_parent()
+    main()
