@@ -90,7 +90,12 @@ def score(take: Take, found: Sequence[Find], scores: dict[str, Score]) -> None:
                         into.began_error.append(each.began - begin)
                         into.delay.append(each.found - begin)
                     break
-        into.false += len(own) - len(used)
+        unclear = [
+            k
+            for k, each in enumerate(own)
+            if any(begin - 12 <= each.began < end for begin, end in take.unclear)
+        ]
+        into.false += len(set(range(len(own))) - used - set(unclear))
 
 
 def main() -> None:

@@ -8,7 +8,8 @@ What counts as the truth never comes from the detectors' thresholds on the same 
   the speed before to that of the command's steady part, by a centred mean that no online detector can have;
 - contacts: in the air is an animal that touches nothing; a paw is at the orb while their geoms touch;
 - task events: the task's own;
-- righting: the middle eight tenths of the rise from lying to upright, of animals that got up.
+- righting: the middle eight tenths of each rise of trunk and pelvis from lying, whether or not the animal
+  then stays up.
 
 A take judges only the behaviours that its truth names (`Take.truth`).
 """
@@ -56,6 +57,24 @@ def centred(values: Array, ticks: int) -> Array:
     half = ticks // 2
     padded = np.pad(values, half, mode="edge")
     return np.convolve(padded, np.ones(2 * half + 1) / (2 * half + 1), "valid")
+
+
+def climbs_of(values: Array, back: float) -> Intervals:
+    """From each low of (ticks,) values to the next high, where falls of less than `back` do not count."""
+    result: Intervals = []
+    low = high = 0
+    rising = False
+    for tick, value in enumerate(values.tolist()):
+        if not rising and value < values[low]:
+            low = tick
+        if rising and value > values[high]:
+            high = tick
+        if not rising and value > values[low] + back:
+            rising, high = True, tick
+        elif rising and value < values[high] - back:
+            result.append((low, high))
+            rising, low = False, tick
+    return [*result, (low, high)] if rising else result
 
 
 def ease(tick: float, begin: float, ticks: float) -> float:
@@ -234,7 +253,7 @@ def _steps(values: Array, begins: list[int]) -> tuple[list[int], list[float]]:
 def speeds(seed: int) -> Iterator[Take]:
     """Standing, walking and running on command, in a random order."""
     animal = _Commanded("corridor", seed)
-    plan = [0.0, 0.15, 0.0, 0.9, 0.15, 0.7, 0.0]
+    plan = [0.0, 0.2, 0.0, 0.9, 0.2, 0.0, 0.9, 0.0]
     begins, tick = [], 0
     for speed in plan:
         begins.append(tick)
@@ -245,8 +264,13 @@ def speeds(seed: int) -> Iterator[Take]:
     crossings, steady = _steps(centred(take.quantity("forward_speed"), 10), begins)
     truth: dict[str, Intervals] = {"stand": [], "walk": [], "run": []}
     for k, value in enumerate(steady):
-        name = "stand" if value < 0.06 else "walk" if 0.14 < value < 0.33 else "run"
-        truth[name].append((crossings[k], crossings[k + 1]))
+        name = "stand" if plan[k] == 0.0 else "walk" if plan[k] < 0.5 else "run"
+        interval = crossings[k], crossings[k + 1]
+        speed = centred(take.quantity("forward_speed"), 20)[interval[0] + 10 : interval[1] - 10]
+        if np.abs(speed - value).max() < max(0.15, 0.4 * value):
+            truth[name].append(interval)
+        else:  # it did not do as it was told
+            take.unclear.append(interval)
     take.known["steady"] = np.array(steady)
     yield _judged(take, **truth, rear=[], jump=[], fallen=[], spin_left=[], spin_right=[])
 
@@ -292,31 +316,25 @@ def jumps(seed: int) -> Iterator[Take]:
 
 
 def stumbles(seed: int) -> Iterator[Take]:
-    """A running animal that is pushed to a side now and then, hard enough to be thrown off balance."""
-    animal = _Commanded("two_tap", seed)
-    stage = animal.stage
-    truth: Intervals = []
-    animal.go(100, 0.7)
-    stage.clear()
-    tick = 0
-    for _ in range(4):
-        animal.go(90, 0.7)
-        tick += 90
-        side = stage.reader.matrix()[:, 1] * animal.rng.choice([-1.0, 1.0])
-        stage.data.xfrc_applied[stage.reader.torso, 3:] = (
-            stage.reader.matrix()[:, 0] * animal.rng.choice([-1.0, 1.0]) * PUSH_NM
-        )
-        stage.data.xfrc_applied[stage.reader.torso, :3] = side * 0.0
-        animal.go(3, 0.7)
+    """A running animal that is pushed out of balance: to a side, or onto its nose."""
+    for axis, torque_nm in ((0, (0.27, 0.35)), (1, (0.27, 0.33))):
+        animal = _Commanded("two_tap", seed)
+        stage = animal.stage
+        animal.go(150, 0.7)
+        stage.clear()
+        animal.go(int(animal.rng.integers(40, 60)), 0.7)
+        begin = len(stage.take("").body)
+        side = animal.rng.choice([-1.0, 1.0]) if axis == 0 else 1.0
+        push = side * animal.rng.uniform(*torque_nm) * stage.reader.matrix()[:, axis]
+        stage.data.xfrc_applied[stage.reader.torso, 3:] = push
+        animal.go(PUSH_TICKS, 0.7)
         stage.data.xfrc_applied[:] = 0
-        tick += 3
-        truth.append((tick - 2, tick + 8))
-    animal.go(60, 0.7)
-    yield _judged(stage.take("push: stumble"), stumble=truth)
+        animal.go(40, 0.7)
+        yield _judged(stage.take("push: stumble"), stumble=[(begin, begin + 20)], rear=[], lean=[])
 
 
-PUSH_NM = 0.12
-"""Torque along the trunk, for three ticks."""
+PUSH_TICKS = 3
+"""How long a torque pushes the trunk."""
 
 
 def risings(seed: int) -> Iterator[Take]:
@@ -339,17 +357,14 @@ def risings(seed: int) -> Iterator[Take]:
     mean_up = centred((up + pelvis_up) / 2, 6)
     lying = joined(runs(low, 10), 10)
     rises: Intervals = []
-    for begin, end in lying:
-        # up to where it stands, if it gets there within a second
-        stands = np.flatnonzero(mean_up[end - 1 : end + 50] > 0.85)
-        if not len(stands):
-            continue
-        last = end - 1 + int(stands[0])
-        least = mean_up[max(begin, end - 60) : end].min()
-        part = (mean_up[:last] - least) / (mean_up[last] - least)
-        first = int(np.flatnonzero(part < 0.1)[-1]) + 1
-        over = int(np.flatnonzero(part < 0.9)[-1]) + 1
-        rises.append((first, over))
+    for low_tick, high_tick in climbs_of(mean_up, 0.3):
+        whole = mean_up[high_tick] - mean_up[low_tick]
+        part = (mean_up[low_tick:high_tick] - mean_up[low_tick]) / whole
+        begin = low_tick + int(np.flatnonzero(part < 0.1)[-1]) + 1
+        end = low_tick + int(np.flatnonzero(part < 0.9)[-1]) + 1
+        lay = any(a <= begin and low_tick < b for a, b in lying)
+        if whole > 0.7 and lay:
+            rises.append((begin, end))
     yield _judged(take, fallen=lying, righting=rises)
 
 
@@ -369,7 +384,8 @@ def taps(seed: int, ticks: int = 1500) -> Iterator[Take]:
     bearing = centred(take.quantity("orb_bearing"), 10)
     near = joined(runs((centred(closing, 10) > 0.08) & (np.abs(bearing) < 0.75), 8), 5)
     head, hands = take.quantity("head_height"), take.known["hands_ground"]
-    raised = (centred(head, 4) > 0.08) & (centred(hands, 4) < 0.5)
+    # the head is at 4.5 cm as it stands and at about 15 when it rears
+    raised = (centred(head, 4) > 0.1) & (centred(hands, 4) < 0.5)
     told = {name: [(t, t + 5) for t, each in enumerate(take.events) if name in each]
             for name in ("first_tap", "second_tap")}  # fmt: skip
     yield _judged(

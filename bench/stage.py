@@ -31,6 +31,8 @@ class Take:
     known: dict[str, Array] = field(default_factory=dict)
     truth: dict[str, list[tuple[int, int]]] = field(default_factory=dict)
     """Behaviour to intervals of ticks, end excluded. A behaviour that is not a key is not judged."""
+    unclear: list[tuple[int, int]] = field(default_factory=list)
+    """Intervals in which nobody can say; what begins in them is not judged."""
 
     def quantity(self, name: str) -> Array:
         """(ticks,) one entry of the body state."""

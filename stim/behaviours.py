@@ -4,7 +4,7 @@ Quantities are those of the body state (`rig.body_quantities`) and those derived
 (`stim.quantities`); lengths are in m, speeds in m/s, angles in rad, `yaw_rate` in rad/s (left is
 positive), `up` is 1 upright, 0 on the side and -1 on the back. Each condition gives the threshold that
 begins the behaviour, then the one that ends it. An animal that speeds up stops standing and begins to walk
-at 0.12 m/s, stops walking and begins to run at 0.40; one that slows down may for a moment count as both.
+at 0.08 m/s, and begins to run at 0.40; one that slows down may for a moment count as both.
 
 Behaviours do not exclude each other: an animal may run, turn and approach an orb at once, and one that
 spins also turns.
@@ -25,8 +25,8 @@ STAND = Behaviour(
     "stand",
     "on its feet, and neither going anywhere nor turning",
     (
-        Condition("max_forward_speed", "forward_speed", on=0.08, off=0.12),
-        Condition("min_forward_speed", "forward_speed", on=-0.08, off=-0.12),
+        Condition("max_forward_speed", "forward_speed", on=0.05, off=0.09),
+        Condition("min_forward_speed", "forward_speed", on=-0.05, off=-0.09),
         Condition("max_yaw_rate", "yaw_rate", on=0.8, off=1.2),
         Condition("min_yaw_rate", "yaw_rate", on=-0.8, off=-1.2),
         _UPRIGHT,
@@ -39,8 +39,8 @@ WALK = Behaviour(
     "walk",
     "going forward slowly",
     (
-        Condition("min_forward_speed", "forward_speed", on=0.12, off=0.08),
-        Condition("max_forward_speed", "forward_speed", on=0.35, off=0.40),
+        Condition("min_forward_speed", "forward_speed", on=0.08, off=0.04),
+        Condition("max_forward_speed", "forward_speed", on=0.35, off=0.42),
         _UPRIGHT,
     ),
     smoothing_ms=180,
@@ -86,7 +86,7 @@ SPIN_LEFT = Behaviour(
         _UPRIGHT,
     ),
     smoothing_ms=400,
-    min_duration_ms=200,
+    min_duration_ms=100,
 )
 
 SPIN_RIGHT = Behaviour(
@@ -98,23 +98,23 @@ SPIN_RIGHT = Behaviour(
         _UPRIGHT,
     ),
     smoothing_ms=400,
-    min_duration_ms=200,
+    min_duration_ms=100,
 )
 
 TURN_LEFT = Behaviour(
     "turn_left",
     "turning to its left",
-    (Condition("min_yaw_rate", "yaw_rate", on=1.2, off=0.6), _UPRIGHT),
+    (Condition("min_yaw_rate", "yaw_rate", on=1.2, off=0.4), _UPRIGHT),
     smoothing_ms=400,
-    min_duration_ms=200,
+    min_duration_ms=100,
 )
 
 TURN_RIGHT = Behaviour(
     "turn_right",
     "turning to its right",
-    (Condition("max_yaw_rate", "yaw_rate", on=-1.2, off=-0.6), _UPRIGHT),
+    (Condition("max_yaw_rate", "yaw_rate", on=-1.2, off=-0.4), _UPRIGHT),
     smoothing_ms=400,
-    min_duration_ms=200,
+    min_duration_ms=100,
 )
 
 CLIMB = Behaviour(
@@ -126,7 +126,7 @@ CLIMB = Behaviour(
         _UPRIGHT,
     ),
     smoothing_ms=300,
-    min_duration_ms=200,
+    min_duration_ms=100,
 )
 
 LEAN = Behaviour(
@@ -138,13 +138,13 @@ LEAN = Behaviour(
         Condition("min_least_up", "least_up", on=0.5, off=0.3),
     ),
     smoothing_ms=100,
-    min_duration_ms=200,
+    min_duration_ms=300,
 )
 
 STUMBLE = Behaviour(
     "stumble",
     "while going or just after it, tipping over to a side or onto the nose",
-    (Condition("min_tipped", "tipped", on=0.6, off=0.35),),
+    (Condition("min_tipped", "tipped", on=0.4, off=0.25),),
     min_duration_ms=40,
     after=After(("walk", "run"), within_ms=200),
 )
@@ -164,10 +164,10 @@ RIGHTING = Behaviour(
     "righting",
     "was fallen, and is turning upright",
     (
-        Condition("min_mean_up_rate", "mean_up_rate", on=0.8, off=0.1),
-        Condition("min_mean_up", "mean_up", on=-0.6, off=-0.9),
+        Condition("min_mean_up_rate", "mean_up_rate", on=0.6, off=-0.4),
+        Condition("max_mean_up", "mean_up", on=0.8, off=0.95),
     ),
-    smoothing_ms=300,
+    smoothing_ms=400,
     min_duration_ms=60,
     after=After(("fallen",), within_ms=300),
 )
@@ -187,14 +187,14 @@ APPROACH = Behaviour(
 TAP_LEFT = Behaviour(
     "tap_left",
     "the left forepaw at the orb",
-    (Condition("max_hand_L_to_orb", "hand_L_to_orb", on=0.005, off=0.015),),
+    (Condition("max_hand_L_to_orb", "hand_L_to_orb", on=0.008, off=0.016),),
     min_duration_ms=20,
 )
 
 TAP_RIGHT = Behaviour(
     "tap_right",
     "the right forepaw at the orb",
-    (Condition("max_hand_R_to_orb", "hand_R_to_orb", on=0.005, off=0.015),),
+    (Condition("max_hand_R_to_orb", "hand_R_to_orb", on=0.008, off=0.016),),
     min_duration_ms=20,
 )
 
