@@ -192,7 +192,8 @@ def _stimulus(stimulus: Stimulus) -> str:
             text = _overwrite(stimulus, state)
     if stimulus.ramp_up_ms or stimulus.ramp_down_ms:
         up, down = ticks_of(stimulus.ramp_up_ms), ticks_of(stimulus.ramp_down_ms)
-        text += f", coming within {_time(up)} and going within {_time(down)}"
+        comes, goes = (f"within {_time(ticks)}" if ticks else "at once" for ticks in (up, down))
+        text += f", coming {comes} and going {goes}"
     if stimulus.pulses is not None:
         text += f", in {_pulses(stimulus.pulses)}"
     return text + "."
@@ -323,13 +324,12 @@ def _rule(rule: Rule, protocol: Protocol) -> str:
     if rule.until is not None:
         span += f", or until the tick {_when(rule.until)}"
     text = f"{when}, {rule.do.name} is on {_time(first)} later, {span}"
-    if rule.probability < 1:
-        otherwise = (
-            "otherwise a sham takes its place: the same times, recorded as such, nothing delivered"
-            if rule.sham
-            else "otherwise nothing happens"
-        )
-        text += f", with probability {rule.probability:g}; {otherwise}"
+    sham = "a sham takes its place: the same times, recorded as such, nothing delivered"
+    if rule.probability == 0:
+        text += f"; never, though: {sham if rule.sham else 'nothing happens'}"
+    elif rule.probability < 1:
+        otherwise = sham if rule.sham else "nothing happens"
+        text += f", with probability {rule.probability:g}; otherwise {otherwise}"
     text += "."
     if rule.refractory_ticks:
         text += f" Not triggered again for {_time(rule.refractory_ticks)}."

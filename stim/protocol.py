@@ -198,7 +198,7 @@ def parse(
     if tree is None:
         problems.raise_if_any()
         raise AssertionError("a missing tree is always explained by a problem")
-    tree = with_values(tree, problems)
+    tree = with_values(tree)
     names = valid_names(tree, tasks, layers)
     check(tree, PROTOCOL, "the protocol", names, problems)
     folder = Path(path_for_messages).parent
@@ -248,7 +248,7 @@ def subject_and_task(text: str, path: str) -> SubjectAndTask:
     """
     tree = read_tree(_yaml_of(text, path)[0], Problems(path))
     if tree is not None:
-        tree = with_values(tree, Problems(path))
+        tree = with_values(tree)
     subject, task = (tree.get("subject"), tree.get("task")) if tree is not None else (None, None)
     if subject is None or task is None or subject.form != "text" or task.form != "text":
         parse(text, path)
@@ -323,7 +323,7 @@ def _written(value: str) -> str:
             return value
     if node is not None and node.form == "number":
         return value
-    return json.dumps(value)
+    return json.dumps(value, ensure_ascii=False)
 
 
 def is_script(path: str) -> bool:

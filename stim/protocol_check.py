@@ -26,6 +26,9 @@ _FORMS: Mapping[type, str] = {
 
 def check(node: Node, kind: Kind, label: str, names: Names, problems: Problems) -> None:
     """Notes everything about the node that is not as `kind` says; `label` is what a message calls it."""
+    if node.form == "unknown":
+        problems.add(node, str(node.value))
+        return
     if isinstance(kind, Either):
         fitting = [each for each in kind.kinds if _form(each) == node.form]
         if fitting:

@@ -63,7 +63,7 @@ class Node:
             return f"{self.value:g}" if isinstance(self.value, float) else f"{self.value}"
         if self.form == "truth":
             return "true" if self.value else "false"
-        return {"nothing": "nothing", "list": "a list", "mapping": "a mapping"}[self.form]
+        return {"unknown": "an unknown value", "nothing": "nothing", "list": "a list", "mapping": "a mapping"}[self.form]
 
 
 Place: TypeAlias = Node | tuple[int, int]
@@ -318,8 +318,11 @@ def _syntax(problem: MarkedYAMLError) -> str:
     return f"this is not YAML: {said or 'it cannot be read'}"
 
 
-def with_values(tree: Node, problems: Problems) -> Node:
-    """The tree with the file's `parameters` in the places of the values `$name` that stand for them."""
+def with_values(tree: Node) -> Node:
+    """The tree with the file's `parameters` in the places of the values `$name` that stand for them.
+
+    Where there is no such parameter, the node's form becomes "unknown" and its value the complaint.
+    """
     section = tree.get("parameters")
     values = section.value if section is not None and section.form == "mapping" else {}
 
@@ -334,8 +337,8 @@ def with_values(tree: Node, problems: Problems) -> Node:
         name = node.value[1:]
         if name not in values:
             near = suggestion(name, values, "parameters")
-            problems.add(node, f"there is no parameter {shorten(name)}; {near}")
-            return node
+            complaint = f"there is no parameter {shorten(name)}; {near}"
+            return dataclasses.replace(node, form="unknown", value=complaint)
         return dataclasses.replace(values[name], line=node.line, column=node.column)
 
     if tree.form != "mapping":
