@@ -14,6 +14,7 @@ os.environ.setdefault("MUJOCO_GL", "egl")
 import typer
 
 from cli import environment, figures, recordings, sessions, subjects, sweeps
+from cli.lsl import lsl
 from rig.errors import RunError, UserError
 
 app = typer.Typer(
@@ -34,6 +35,7 @@ app.command("recover")(recordings.recover)
 app.command("figure")(figures.figure)
 app.command("train")(subjects.train)
 app.command("evaluate")(subjects.evaluate)
+app.command("lsl")(lsl)
 app.command("keys")(sessions.keys)
 app.command("doctor")(environment.doctor)
 
