@@ -11,6 +11,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from rig.messages import Description
+from rig.outside import OUTSIDE
 
 UNLISTED = "unlisted"
 """Stands for a name that the session's description did not have, such as that of a stimulus from outside;
@@ -19,9 +20,6 @@ the column `unlisted_…` beside it has the name itself."""
 EMPTY_TEXT = b"\xff"
 """Stands for an empty text: a byte that no UTF-8 text has, because a column in which every text was empty
 would have no values at all, on which nwbinspector (0.7) fails."""
-
-OUTSIDE = "outside"
-"""What the intervals call every stimulus that came from outside; their names are in the events."""
 
 NO_CONDITION = "no condition"
 """The condition of a trial that has none."""
@@ -258,6 +256,11 @@ def _joint_columns(description: Description, width: int, root: int) -> tuple[str
 # --- tables -----------------------------------------------------------------------------------------
 
 
+def stimuli_of(description: Description) -> tuple[str, ...]:
+    """The stimuli that an interval can be of; one that is not listed came from outside."""
+    return (*(name for name in description.stimuli if name != OUTSIDE), OUTSIDE)
+
+
 def _named(name: str, about: str, names: tuple[str, ...]) -> tuple[Column, Column]:
     """A column of names, and the one beside it for names that the description does not list."""
     unlisted = f"Name, UTF-8 bytes, where {name} is {UNLISTED!r}."
@@ -300,7 +303,7 @@ def tables_of(description: Description) -> tuple[Table, ...]:
             "Stimuli, shams among them.",
             (
                 *span,
-                Column("stimulus", "|u1", "Which stimulus.", (*description.stimuli, OUTSIDE)),
+                Column("stimulus", "|u1", "Which stimulus.", stimuli_of(description)),
                 sham,
                 *found,
             ),

@@ -24,7 +24,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from recorder import superblock
-from recorder.contents import OUTSIDE, Series, series_of, unit_names
+from recorder.contents import Series, series_of, stimuli_of, unit_names
 from recorder.layout import LAYOUT_VERSION, TICK, TIMESTAMPS, read_note
 from recorder.place import reason
 from recorder.recovery import needs_recovery, recover
@@ -234,7 +234,7 @@ class Recording:
 
         Those of stimuli that came from outside are under "outside".
         """
-        return self._interval_sets("stimuli", (*self.description.stimuli, OUTSIDE))
+        return self._interval_sets("stimuli", stimuli_of(self.description))
 
     @property
     def trial_set(self) -> nap.IntervalSet:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from recorder.contents import OUTSIDE
+from recorder.contents import stimuli_of
 from rig.messages import Input
 
 if TYPE_CHECKING:
@@ -47,7 +47,7 @@ def describe(recording: Recording) -> str:
         f"  camera      {'recorded' if recording.has_camera else 'not recorded'}",
         "",
         "  behaviours  " + _counts(recording.intervals("behaviours"), told.behaviours),
-        "  stimuli     " + _counts(recording.intervals("stimuli"), (*told.stimuli, OUTSIDE)),
+        "  stimuli     " + _counts(recording.intervals("stimuli"), stimuli_of(told)),
         "  task events " + _times(each.name for each in recording.task_events),
         "  outside     " + _times(_words(given) for _, given in recording.inputs),
     ]

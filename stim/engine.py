@@ -17,10 +17,11 @@ from dataclasses import dataclass
 
 from rig.errors import RunError
 from rig.messages import Answer, Array, Description, Event, Intervention, Message, Tick
+from rig.outside import OUTSIDE
 from rig.random_streams import generator
 from stim.baselines import Values
 from stim.detectors import Detectors
-from stim.outside import OUTSIDE, RequestedStimuli
+from stim.outside import RequestedStimuli
 from stim.protocol import Protocol
 from stim.rules import Rule, condition_of
 from stim.script import SCRIPT, Script, ScriptFile

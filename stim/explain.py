@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from rig.outside import OUTSIDE
 from stim.baselines import Wanted
 from stim.detectors import TICK_MS, Behaviour, Condition, ticks_of
-from stim.outside import OUTSIDE
 from stim.protocol import Protocol
 from stim.rules import Block, Rule
 from stim.script import SCRIPT

@@ -17,14 +17,9 @@ from typing import Any
 import numpy as np
 
 from rig.messages import Array, Event, Input, Intervention
+from rig.outside import LARGEST, MOST_STIMULI, OUTSIDE
 from stim.detectors import ticks_of
 from stim.stimuli import STATES
-
-OUTSIDE = "outside"
-"""The stimulus that all requests from outside are recorded as."""
-MOST = 16
-"""So many at once, at most; further requests are dropped."""
-_LARGEST = 1000.0
 
 
 @dataclass
@@ -66,7 +61,7 @@ class RequestedStimuli:
                 if request.name == given.name and (request.end is None or request.end > tick + 1):
                     request.end = tick + 1
             self._requests = [each for each in self._requests if each.end != each.first]
-        elif given.kind == "stimulate" and len(self._requests) < MOST:
+        elif given.kind == "stimulate" and len(self._requests) < MOST_STIMULI:
             asked = self._read(given.name, given.args, tick + 1)
             if asked is not None:
                 self._requests.append(asked)
@@ -120,7 +115,7 @@ class RequestedStimuli:
             return None
         inside = len(units) and units.min() >= 0 and units.max() < n_units
         if not inside or not all(
-            np.isfinite(each).all() and (np.abs(each) <= _LARGEST).all() for each in (gain, value)
+            np.isfinite(each).all() and (np.abs(each) <= LARGEST).all() for each in (gain, value)
         ):
             return None
         end = None

@@ -32,9 +32,9 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from rig.errors import UserError
+from rig.outside import OUTSIDE
 from stim.baselines import BaselineFile, Wanted
 from stim.detectors import Behaviour
-from stim.outside import OUTSIDE
 from stim.protocol_build import (
     CONDITION_NAME,
     baselines_of,

@@ -14,11 +14,11 @@ from pathlib import Path
 from typing import Any, Literal
 
 from rig.arenas.names import TASK_EVENTS
+from rig.outside import OUTSIDE
 from stim.baselines import BaselineFile, Span, Wanted
 from stim.behaviours import BEHAVIOURS
 from stim.course_file import course_file
 from stim.detectors import TICK_MS, Behaviour, with_thresholds
-from stim.outside import OUTSIDE
 from stim.protocol_check import Names, check
 from stim.protocol_keys import (
     BLOCK,
