@@ -346,6 +346,10 @@ def _print_summary(summary: Summary, spec: SessionSpec, picture: bool) -> None:
     table.add_row("behaviours seen", counts(summary.behaviours))
     table.add_row("stimuli delivered", counts(summary.stimuli))
     table.add_row("shams", counts(summary.shams))
+    if summary.task_events:
+        table.add_row("events of the task", counts(summary.task_events))
+    if summary.inputs:
+        table.add_row("from outside", counts(summary.inputs))
     table.add_row("seed", str(spec.seed))
     for fault in summary.faults:
         table.add_row("fault", f"[yellow]{fault}[/yellow]")

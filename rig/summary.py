@@ -20,6 +20,9 @@ class Summary:
     behaviours: Counter[str] = field(default_factory=Counter)
     stimuli: Counter[str] = field(default_factory=Counter)
     shams: Counter[str] = field(default_factory=Counter)
+    task_events: Counter[str] = field(default_factory=Counter)
+    inputs: Counter[str] = field(default_factory=Counter)
+    """What came from outside, by kind."""
     faults: list[str] = field(default_factory=list)
     recording: RecorderReport | None = None
     failure: str = ""
@@ -37,6 +40,8 @@ class Summary:
                 self._first_tick_s = time.perf_counter()
             self.ticks = message.tick + 1
             self.overruns += content.overrun
+            self.task_events.update(content.task_events)
+            self.inputs.update(given.kind for given in content.inputs)
             self.wall_s = time.perf_counter() - self._first_tick_s
         elif isinstance(content, Answer):
             for event in content.events:
