@@ -21,7 +21,7 @@ _NEEDS = {
     "corridor": ("gait", "steering"),
     "gaps": ("gait", "steering", "leaping"),
     "forage": ("gait", "steering", "spinning", "righting"),
-    "escape": ("gait", "steering", "spinning", "righting", "climbing"),
+    "escape": ("gait", "steering", "righting", "climbing"),
     "two_tap": ("gait", "steering", "spinning", "righting", "tapping"),
 }
 

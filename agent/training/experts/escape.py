@@ -13,7 +13,6 @@ from agent.training.experts.pose import BodyReader
 from agent.training.experts.righting import Righting
 from agent.training.experts.skills import Skills
 from agent.training.experts.terrain import WayOut
-from agent.training.spinning import SPEED, YAW_RAD_S
 
 Array = np.ndarray
 
@@ -21,8 +20,8 @@ ANY_WAY_M = 1.0
 """Nearer to the centre than this the ground is about level: every direction leads out, and none is seen."""
 FIRST_M = 0.4
 """So near to the centre it keeps its heading, whatever that is."""
-SPIN_RAD = 0.6
-"""Farther off its way than this it turns on the spot: on rough ground the running gait hardly turns."""
+FASTEST_YAW_RAD_S = 3.0
+"""Commanded at most. It does not turn on the spot: to change between two gaits costs more than a wide turn."""
 
 
 class EscapeExpert:
@@ -32,7 +31,6 @@ class EscapeExpert:
         self._righting = Righting(skills.path("righting"))
         skill = climbing.load(skills.path("climbing"))
         self._locomotion, self._lean = Locomotion(skill.steering), skill.lean
-        self._spinning = skills.spinning()
 
     def begin(self, environment: Any) -> None:
         """See `TaskExpert`."""
@@ -47,12 +45,11 @@ class EscapeExpert:
             return up
         body, error = self._body, self._bearing_rad() if self._distance_m() > FIRST_M else 0.0
         activation = body.activation()[None]
-        if abs(error) > SPIN_RAD:
-            yaw = np.clip([3 * error], -YAW_RAD_S, YAW_RAD_S)
-            return self._spinning.act(activation, np.array([SPEED]), yaw)[0]
         # as `run_along`: from a standstill the full gait makes it stumble
         speed = 0.5 + 0.5 * np.clip([body.forward_speed_m_s() / 0.5], 0, 1)
-        action = self._locomotion.act(activation, speed, np.clip([3 * error], -1.6, 1.6))[0]
+        action = self._locomotion.act(
+            activation, speed, np.clip([3 * error], -FASTEST_YAW_RAD_S, FASTEST_YAW_RAD_S)
+        )[0]
         return np.clip(action + self._lean * body.matrix()[2, 0], -1, 1)
 
     def cues(self) -> Mapping[str, float]:
