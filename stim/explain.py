@@ -152,9 +152,17 @@ def _watched(protocol: Protocol) -> set[str]:
 
 
 def _behaviour(behaviour: Behaviour) -> str:
-    begins = " and ".join(_condition(each) for each in behaviour.conditions)
     ticks = max(1, ticks_of(behaviour.min_duration_ms))
-    text = f"{behaviour.name} ({behaviour.meaning}): begins with {begins}, for {_time(ticks)}"
+    if behaviour.events:
+        begins = f"with the task event {' or '.join(behaviour.events)}"
+    elif behaviour.conditions:
+        begins = f"with {' and '.join(_condition(each) for each in behaviour.conditions)}"
+    else:
+        begins = "where its detector is sure of it (0.75 of 1, ends at 0.25)"
+    text = f"{behaviour.name} ({behaviour.meaning}): begins {begins}, for {_time(ticks)}"
+    if behaviour.after is not None:
+        others = " or ".join(behaviour.after.behaviours)
+        text += f", during {others} or within {_time(ticks_of(behaviour.after.within_ms))} of it"
     if behaviour.smoothing_ms:
         text += f", averaged over the last {_time(max(1, ticks_of(behaviour.smoothing_ms)))}"
     if behaviour.refractory_ms:

@@ -202,7 +202,7 @@ def parse(
     names = valid_names(tree, tasks, layers)
     check(tree, PROTOCOL, "the protocol", names, problems)
     folder = Path(path_for_messages).parent
-    behaviours = behaviours_of(tree, names, problems)
+    behaviours = behaviours_of(tree, names, folder, problems)
     if script is not None:
         behaviours = (*behaviours, *_own_detectors(script, behaviours))
     stimuli = stimuli_of(tree, names, layers, folder, problems)

@@ -15,6 +15,7 @@ from typing import Any, Literal
 
 from rig.arenas.names import TASK_EVENTS
 from rig.outside import OUTSIDE
+from stim import protocol_detectors
 from stim.baselines import BaselineFile, Span, Wanted
 from stim.behaviours import BEHAVIOURS
 from stim.course_file import course_file
@@ -108,7 +109,9 @@ def _is_sound(node: Node, kind: Any, names: Names) -> bool:
     return not len(own)
 
 
-def behaviours_of(tree: Node, names: Names, problems: Problems) -> tuple[Behaviour, ...]:
+def behaviours_of(
+    tree: Node, names: Names, folder: Path, problems: Problems
+) -> tuple[Behaviour, ...]:
     """All behaviours of the rig and of the file's detectors; notes what is wrong with the latter."""
     behaviours = {behaviour.name: behaviour for behaviour in BEHAVIOURS}
     for name, node in _section(tree, "detectors").items():
@@ -116,7 +119,19 @@ def behaviours_of(tree: Node, names: Names, problems: Problems) -> tuple[Behavio
             problems.add(_key(tree, "detectors", name), "a detector cannot be named 'trial'")
         if not _is_sound(node, DETECTOR, names):
             continue
-        of = node.value["behaviour"]
+        of = node.get("behaviour")
+        if of is None:
+            if name in behaviours:
+                key = _key(tree, "detectors", name)
+                problems.add(key, f"{name!r} is the name of a behaviour: choose another name")
+                continue
+            if "when" in node.value:
+                found = protocol_detectors.defined(name, node, problems)
+            else:
+                found = protocol_detectors.classified(name, node, folder, problems)
+            if found is not None:
+                behaviours[name] = found
+            continue
         if name in behaviours and name != of.value:
             problems.add(
                 of,

@@ -123,10 +123,42 @@ _SEED = Number(0, 2**53, whole=True)
 _VALUE = Number(-1000, 1000)
 _THRESHOLD = Number(-1000, 1000)
 
+_QUANTITY = Keys(
+    "a quantity",
+    {
+        "above": Key(_THRESHOLD, "It begins where the quantity is this or more."),
+        "below": Key(_THRESHOLD, "It begins where the quantity is this or less."),
+        "until": Key(
+            _THRESHOLD, "It ends where the quantity has gone back to this.", required=True
+        ),
+    },
+    variants={"above": Variant(), "below": Variant()},
+)
+
 DETECTOR = Keys(
     "a detector",
     {
-        "behaviour": Key(Reference("behaviour"), "The behaviour that it detects.", required=True),
+        "behaviour": Key(Reference("behaviour"), "The behaviour of the rig that it detects."),
+        "when": Key(
+            Named("quantities", _QUANTITY),
+            "A behaviour of one's own: all of these quantities of the body state (stim/quantities.py) "
+            "have to be above or below a threshold.",
+        ),
+        "learned": Key(
+            Text(400),
+            "The file of a classifier that `rodent-rig learn` made, as seen from the protocol's folder.",
+        ),
+        "class": Key(Text(80), "Which of the classifier's classes; needed where it has several."),
+        "after": Key(
+            Keys(
+                "a condition",
+                {
+                    "behaviour": Key(Reference("behaviour"), "The other behaviour.", required=True),
+                    "within_ms": Key(_MS, "How long after its end at most.", required=True),
+                },
+            ),
+            "It can only begin during or soon after another behaviour.",
+        ),
         "thresholds": Key(
             Named(
                 "thresholds",
@@ -151,6 +183,11 @@ DETECTOR = Keys(
         ),
         "min_duration_ms": Key(_MS, "How long it has to last before it counts as begun."),
         "refractory_ms": Key(_MS, "How long after its end it cannot begin again."),
+    },
+    variants={
+        "behaviour": Variant(takes=("thresholds", "smoothing_ms")),
+        "when": Variant(takes=("after", "smoothing_ms")),
+        "learned": Variant(takes=("class",)),
     },
 )
 

@@ -1,0 +1,292 @@
+"""Fit a learned detector to recordings: from labelled intervals of a behaviour, or from clusters.
+
+What is fit is a logistic regression on windows of the body state (means and standard deviations of
+`QUANTITIES`; scikit-learn). With labels, its two classes are the behaviour and the rest. Without, the windows
+are first clustered (k-means or a Gaussian mixture), and the regression learns to tell the clusters.
+`stim.learned` evaluates it online.
+
+How good it is, is measured on what it was not fit to: the recordings' ticks are cut into pieces of 5 s,
+dealt out to `FOLDS` hands, and each hand is judged by a classifier of the others.
+"""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from recorder.reading import Recording, open_recording
+from rig.errors import UserError
+from rig.messages import TICK_S
+from stim.learned import REST, Classifier, features_of
+from stim.quantities import read_quantity
+
+QUANTITIES: tuple[str, ...] = (
+    *("forward_speed", "lateral_speed", "body_vz", "yaw_rate"),
+    *("pitch", "side_tilt", "up", "pelvis_up", "head_pitch"),
+    *("torso_height", "head_height"),
+    *("hand_L_height", "hand_R_height", "foot_L_height", "foot_R_height"),
+    "ground_slope",
+)
+"""What a classifier sees unless told otherwise: nothing that depends on where the animal is or heads."""
+FOLDS, PIECE_TICKS = 5, 250
+FEWEST_TICKS = 10
+"""Of each class, or there is nothing to learn from."""
+
+Array = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Labelled:
+    """A trial's body states (ticks, entries), the entries' names, and labels (ticks,) where there are any."""
+
+    body: Array
+    names: tuple[str, ...]
+    labels: NDArray[np.bool_] | None = None
+
+
+@dataclass(frozen=True)
+class Fit:
+    """A classifier, and how well each class is told on pieces that it was not fit to: F1 by class, per tick.
+
+    `ticks` counts the windows of each class.
+    """
+
+    classifier: Classifier
+    ticks: Mapping[str, int]
+    precision: Mapping[str, float]
+    recall: Mapping[str, float]
+
+    def f1(self, name: str) -> float:
+        """The harmonic mean of a class's precision and recall."""
+        both = self.precision[name] + self.recall[name]
+        return 2 * self.precision[name] * self.recall[name] / both if both else 0.0
+
+    def __str__(self) -> str:
+        lines = [
+            f"{name}: {self.ticks[name]} ticks, precision {self.precision[name]:.2f}, "
+            f"recall {self.recall[name]:.2f}, F1 {self.f1(name):.2f} on what it was not fit to"
+            for name in self.classifier.classes
+        ]
+        return "\n".join(lines)
+
+
+def fit(
+    recordings: Sequence[Path],
+    out: Path,
+    behaviour: str = "",
+    clusters: int = 0,
+    intervals: Path | None = None,
+    method: Literal["kmeans", "gmm"] = "kmeans",
+    window_ms: float = 200.0,
+    seed: int = 0,
+) -> Fit:
+    """Fits a classifier to recordings and writes it to `out` (`.npz`), for `learned:` in a protocol.
+
+    Args:
+        recordings: `.nwb` files.
+        out: the file to write.
+        behaviour: what is labelled: in `intervals` if given, else the recordings' own intervals of this name.
+        clusters: instead of labels, so many clusters.
+        intervals: a CSV file with the columns `recording` (the file's name), `start_s` and `stop_s`, of
+            animal time.
+        method: how to cluster.
+        window_ms: the window that the classifier sees.
+        seed: of clustering.
+
+    Raises:
+        UserError: the recordings or labels do not allow it.
+    """
+    if bool(behaviour) == bool(clusters):
+        raise UserError("Give either a behaviour to learn or a number of clusters.")
+    labelled = _read_intervals(intervals) if intervals is not None else None
+    sequences: list[Labelled] = []
+    for path in recordings:
+        with open_recording(path) as recording:
+            sequences += _sequences(recording, behaviour, labelled)
+    if behaviour:
+        found = fit_labels(sequences, behaviour, window_ms)
+    else:
+        found = fit_clusters(sequences, clusters, method, window_ms, seed)
+    found.classifier.save(out)
+    return found
+
+
+def fit_labels(sequences: Sequence[Labelled], behaviour: str, window_ms: float = 200.0) -> Fit:
+    """A classifier of a labelled behaviour against the rest.
+
+    Raises:
+        UserError: there is too little of the one or the other.
+    """
+    window = _window(window_ms)
+    features, labels = [], []
+    for each in sequences:
+        if each.labels is None or len(each.body) < window:
+            continue
+        features.append(_features(each, window))
+        labels.append(each.labels[window - 1 :].astype(int))
+    return _fit(_joined(features, window_ms), np.concatenate(labels), (REST, behaviour), window)
+
+
+def fit_clusters(
+    sequences: Sequence[Labelled],
+    clusters: int,
+    method: Literal["kmeans", "gmm"] = "kmeans",
+    window_ms: float = 200.0,
+    seed: int = 0,
+) -> Fit:
+    """A classifier of clusters of windows, named cluster_0 (the largest), cluster_1 …
+
+    Raises:
+        UserError: there are fewer windows than that many clusters need.
+    """
+    from sklearn.cluster import KMeans
+    from sklearn.mixture import GaussianMixture
+
+    if clusters < 2:
+        raise UserError("There have to be two clusters or more.")
+    window = _window(window_ms)
+    parts = [_features(each, window) for each in sequences if len(each.body) >= window]
+    features = _joined(parts, window_ms)
+    if len(features) < FEWEST_TICKS * clusters:
+        raise UserError(f"{len(features)} ticks are too few for {clusters} clusters.")
+    mean, scale = _scaling(features)
+    scaled = (features - mean) / scale
+    model: Any
+    if method == "kmeans":
+        model = KMeans(clusters, random_state=seed, n_init=4)
+    else:
+        model = GaussianMixture(clusters, covariance_type="diag", random_state=seed)
+    found = model.fit_predict(scaled)
+    order = np.argsort(-np.bincount(found, minlength=clusters), kind="stable")
+    rank = np.empty(clusters, int)
+    rank[order] = np.arange(clusters)
+    names = tuple(f"cluster_{k}" for k in range(clusters))
+    return _fit(features, rank[found], names, window)
+
+
+def _window(window_ms: float) -> int:
+    return max(1, round(window_ms / 1000 / TICK_S))
+
+
+def _joined(parts: Sequence[Array], window_ms: float) -> Array:
+    if not parts:
+        raise UserError(f"There is no trial in the recordings that is as long as {window_ms:g} ms.")
+    return np.concatenate(parts)
+
+
+def _features(sequence: Labelled, window: int) -> Array:
+    """(ticks - window + 1, 2 quantities) of all windows of a sequence, as a session would see them."""
+    read = [read_quantity(name, sequence.names) for name in QUANTITIES]
+    values = np.array([[each(state) for each in read] for state in sequence.body.tolist()])
+    values = np.nan_to_num(values)
+    windows = np.lib.stride_tricks.sliding_window_view(values, window, axis=0)
+    return features_of(np.swapaxes(windows, 1, 2))
+
+
+def _scaling(features: Array) -> tuple[Array, Array]:
+    scale = features.std(0)
+    return features.mean(0), np.where(scale > 1e-9, scale, 1.0)
+
+
+def _fit(features: Array, labels: Array, classes: tuple[str, ...], window: int) -> Fit:
+    counts = np.bincount(labels, minlength=len(classes))
+    for name, count in zip(classes, counts, strict=True):
+        if count < FEWEST_TICKS:
+            raise UserError(
+                f"There are {count} ticks of {name!r} to learn from; {FEWEST_TICKS} are the least."
+            )
+    whole = _classifier(features, labels, classes, window)
+    pieces = np.arange(len(labels)) // PIECE_TICKS % FOLDS
+    told = np.zeros(len(labels), int)
+    for piece in np.unique(pieces):
+        inside = pieces == piece
+        if inside.all():
+            raise UserError(
+                f"{len(labels)} ticks are too few to judge a classifier by; {2 * PIECE_TICKS} are enough."
+            )
+        present = np.unique(labels[~inside])
+        own = _classifier(features[~inside], labels[~inside], classes, window)
+        told[inside] = present[own.probabilities(features[inside])[:, present].argmax(1)]
+    precision, recall = {}, {}
+    for k, name in enumerate(classes):
+        hits = float(((told == k) & (labels == k)).sum())
+        precision[name] = hits / max(1, int((told == k).sum()))
+        recall[name] = hits / max(1, int((labels == k).sum()))
+    ticks = dict(zip(classes, counts.tolist(), strict=True))
+    return Fit(whole, ticks, precision, recall)
+
+
+def _classifier(
+    features: Array, labels: Array, classes: tuple[str, ...], window: int
+) -> Classifier:
+    from sklearn.linear_model import LogisticRegression
+
+    mean, scale = _scaling(features)
+    weights = np.zeros((len(classes), features.shape[1]))
+    bias = np.full(len(classes), -100.0)  # what was never seen is not expected
+    present = np.unique(labels)
+    if len(present) == 1:
+        bias[present] = 0.0
+    else:
+        model = LogisticRegression(class_weight="balanced", max_iter=1000, C=1.0)
+        model.fit((features - mean) / scale, labels)
+        if len(present) == 2:  # scikit-learn keeps one function for two classes
+            weights[present[1]], bias[present[1]] = model.coef_[0], model.intercept_[0]
+            bias[present[0]] = 0.0
+        else:
+            weights[present], bias[present] = model.coef_, model.intercept_
+    return Classifier(classes, QUANTITIES, window, mean, scale, weights, bias)
+
+
+def _sequences(
+    recording: Recording,
+    behaviour: str,
+    labelled: Mapping[str, Sequence[tuple[float, float]]] | None,
+) -> list[Labelled]:
+    """The trials of a recording, labelled where there is a behaviour."""
+    names = recording.description.body_state
+    spans: Sequence[tuple[float, float]] = ()
+    if labelled is not None:
+        spans = labelled.get(recording.path.name, ())
+    elif behaviour:
+        if behaviour not in recording.description.behaviours:
+            listed = ", ".join(recording.description.behaviours)
+            raise UserError(f"{recording.path} has no behaviour {behaviour!r}; it has {listed}.")
+        rows = recording.intervals("behaviours")
+        spans = [(row.start_s, row.stop_s) for row in rows if row.name == behaviour]
+    result = []
+    for trial in recording.trials:
+        last = round(trial.stop_s / TICK_S) - 1
+        body = recording.values("body", trial.first_tick, last)
+        times = recording.times_s(trial.first_tick, last)
+        labels = np.zeros(len(body), bool)
+        for start_s, stop_s in spans:
+            labels |= (times >= start_s - 1e-9) & (times < stop_s - 1e-9)
+        result.append(Labelled(body, names, labels if behaviour else None))
+    return result
+
+
+def _read_intervals(path: Path) -> Mapping[str, Sequence[tuple[float, float]]]:
+    """Labels from a CSV file: the intervals (s) of each recording, by its file's name."""
+    found: dict[str, list[tuple[float, float]]] = {}
+    try:
+        with path.open(newline="", encoding="utf-8-sig") as file:
+            rows = csv.DictReader(file)
+            for number, row in enumerate(rows, 2):
+                try:
+                    span = float(row["start_s"]), float(row["stop_s"])
+                    found.setdefault(row["recording"], []).append(span)
+                except (KeyError, TypeError, ValueError):
+                    raise UserError(
+                        f"{path}:{number}: a row needs recording, start_s and stop_s, the times as "
+                        "numbers."
+                    ) from None
+    except (OSError, UnicodeDecodeError, csv.Error) as problem:
+        raise UserError(f"The labels {path} cannot be read: {problem}.") from None
+    return found
