@@ -21,7 +21,7 @@ ANY_WAY_M = 1.0
 FIRST_M = 0.4
 """So near to the centre it keeps its heading, whatever that is."""
 FASTEST_YAW_RAD_S = 3.0
-"""Commanded at most. It does not turn on the spot: to change between two gaits costs more than a wide turn."""
+"""Commanded at most. It does not turn on the spot: changing between two gaits costs more than a wide turn."""
 
 
 class EscapeExpert:
