@@ -15,12 +15,15 @@ if TYPE_CHECKING:
     from gui.main_window import MainWindow
 
 SECOND_TICKS = 50
+OPERATOR_KEYS = "0123456789ABCDEGHIJKLMNOPQSTUVWXYZ"
+"""Letters and digits that are no shortcut of the window."""
 
 
 class Actions:
     """Fills a window's menus and binds its buttons and keys.
 
-    Space plays and pauses, ← → step (with shift a second), ↑ ↓ change speed, R records, F freezes.
+    Space plays and pauses, ← → step (with shift a second), ↑ ↓ change speed, R records, F freezes. Other
+    letters and digits are keys of the operator.
     """
 
     def __init__(self, window: MainWindow) -> None:
@@ -51,6 +54,8 @@ class Actions:
             (window.welcome.start_pressed, window.start),
             (window.welcome.attach_pressed, window.attach),
             (window.welcome.open_pressed, window.choose_recording),
+            (window.keys.pressed, window.press_key),
+            (window.health.engine_asked, window.take_new_engine),
             (window.transport.play_pressed, window.toggle_play),
             (window.transport.step_pressed, window.step),
             (window.transport.tick_chosen, window.seek),
@@ -70,6 +75,8 @@ class Actions:
             self._replay_keys.append(self._bind(key, slot))
         self._bind("R", window.toggle_record)
         self._bind("F", window.timeline.toggle_frozen)
+        for key in OPERATOR_KEYS:
+            self._bind(key, partial(window.press_key, key.lower())).setAutoRepeat(False)
 
     def enable_replay_keys(self, enabled: bool) -> None:
         """Lets the keys of a replay work, or leaves them to the button that has the focus."""

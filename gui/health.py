@@ -22,6 +22,7 @@ STATE_WORDS = {
     "alive": "running",
     "starting": "starting",
     "dead": "DEAD",
+    "stuck": "NOT ANSWERING",
     "off": "off",
 }
 LIVE_ROWS = (
@@ -132,7 +133,12 @@ class ControlBar(QFrame):
 
 
 class HealthPanel(QFrame):
-    """The numbers: ticks, pace, overruns, and the state of every process."""
+    """The numbers: ticks, pace, overruns, and the state of every process.
+
+    Where the stimulation engine is dead or does not answer, a button asks for another one.
+    """
+
+    engine_asked = pyqtSignal()
 
     ROWS = (
         ("subject", "Subject"),
@@ -170,7 +176,12 @@ class HealthPanel(QFrame):
             grid.addWidget(value, row, 1)
             self._values[key] = value
             self._names[key] = name
-        grid.setRowStretch(len(self.ROWS), 1)
+        self.new_engine = QPushButton("Take a new stimulation engine")
+        self.new_engine.setToolTip("The session goes on; stimuli are possible again")
+        self.new_engine.clicked.connect(self.engine_asked)
+        self.new_engine.hide()
+        grid.addWidget(self.new_engine, len(self.ROWS), 0, 1, 2)
+        grid.setRowStretch(len(self.ROWS) + 1, 1)
         self._values["overruns"].setToolTip("Ticks that came later than their 20 ms")
 
     def value(self, key: str) -> str:
@@ -198,8 +209,10 @@ class HealthPanel(QFrame):
         for process, state in status.processes.items():
             if f"process_{process}" in self._values:
                 words = STATE_WORDS.get(state, state)
-                role = {"dead": "alarm", "alive": "good"}.get(state, "text")
+                role = {"dead": "alarm", "stuck": "alarm", "alive": "good"}.get(state, "text")
                 self._set(f"process_{process}", words, role)
+        lost = status.processes.get("stimulation") in ("dead", "stuck")
+        self.new_engine.setVisible(lost and status.state in ("running", "paused"))
         report = status.recorder
         if report is not None:
             role = "alarm" if report.state == "failed" else "text"
@@ -207,6 +220,8 @@ class HealthPanel(QFrame):
 
     def show_processes(self, shown: bool) -> None:
         """A recording has no processes and no pace; a session has."""
+        if not shown:
+            self.new_engine.hide()
         for key in LIVE_ROWS:
             self._values[key].setVisible(shown)
             self._names[key].setVisible(shown)

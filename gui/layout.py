@@ -32,6 +32,7 @@ class Layout:
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(GAP)
         column.addWidget(middle, 1)
+        column.addWidget(window.keys)
         column.addWidget(window.transport)
         window.setCentralWidget(centre)
 

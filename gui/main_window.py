@@ -17,6 +17,7 @@ from gui.arena_view import ArenaView, EyeView
 from gui.dialogs import CANCEL, END, ask_about_session, confirm_stop
 from gui.health import Banner, ControlBar, HealthPanel
 from gui.layout import Layout
+from gui.operator_keys import OperatorKeys
 from gui.recorder_watch import RecorderWatch
 from gui.replay_stream import ReplayStream
 from gui.stream import Batch, LiveStream, Stream
@@ -61,6 +62,7 @@ class MainWindow(QMainWindow):
         self.timeline = Timeline(self.theme)
         self.welcome = Welcome()
         self.transport = TransportBar()
+        self.keys = OperatorKeys()
         self.arena = ArenaView(self.theme)
         self.eye = EyeView(self.theme)
         self.health = HealthPanel(self.theme)
@@ -180,6 +182,7 @@ class MainWindow(QMainWindow):
         self._watch.tick_s = description.tick_s
         self.health.describe(description)
         self.transport.describe(description.behaviours)
+        self.keys.describe(description.keys)
         what = f"{description.protocol_name}: {description.subject} in {description.task}"
         stream = self._stream
         where = "live"
@@ -248,6 +251,18 @@ class MainWindow(QMainWindow):
         """Pauses or resumes a live session."""
         if isinstance(self._stream, LiveStream) and self._phase == "live":
             self._stream.command("resume" if self._paused else "pause")
+
+    def press_key(self, key: str) -> None:
+        """An operator's key, for the session's protocol and for its record."""
+        listened = self._description.keys if self._description is not None else ()
+        key = next((each for each in listened if each.lower() == key.lower()), key)
+        if isinstance(self._stream, LiveStream) and self._phase == "live":
+            self._stream.command("key", key=key)
+
+    def take_new_engine(self) -> None:
+        """Asks the session to go on with another stimulation engine."""
+        if isinstance(self._stream, LiveStream) and self._phase == "live":
+            self._stream.command("restart_engine")
 
     def toggle_play(self) -> None:
         """Plays or pauses a replay."""
@@ -374,6 +389,7 @@ class MainWindow(QMainWindow):
         self._phase = phase
         replaying = phase == "replay"
         self.transport.setVisible(replaying)
+        self.keys.show_live(phase == "live")
         can_start = self._start_session is not None
         words, lit, possible = {
             "empty": ("Acquire", False, can_start),

@@ -75,7 +75,7 @@ class RunningRig:
                 found[words[words.index(b"-m") + 1].decode()] = int(entry.name)
         return found
 
-    def attach(self, timeout_s: float = 60) -> BusClient:
+    def attach(self, timeout_s: float = 180) -> BusClient:
         """A client of the session, joined, once the animal runs."""
         wait_for(lambda: bool(running_sessions()) or self.process.poll() is not None, timeout_s)
         assert self.process.poll() is None, self.process.communicate()

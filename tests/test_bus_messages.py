@@ -14,6 +14,7 @@ from rig.messages import (
     Command,
     Event,
     Fault,
+    Input,
     Intervention,
     Message,
     MessageError,
@@ -27,7 +28,7 @@ _floats = st.floats(allow_nan=False)
 _whole = st.integers(0, 2**40)
 _events = st.builds(
     Event,
-    kind=st.sampled_from(["behaviour", "stimulus"]),
+    kind=st.sampled_from(["behaviour", "stimulus", "condition"]),
     name=_names,
     phase=st.sampled_from(["onset", "offset"]),
     tick=_whole,
@@ -36,6 +37,12 @@ _events = st.builds(
     sham=st.booleans(),
     confidence=_floats,
     cause=_names,
+)
+_inputs = st.builds(
+    Input,
+    kind=st.sampled_from(["key", "stimulate", "release"]),
+    name=_names,
+    args=st.dictionaries(_names, st.one_of(_floats, _names, st.lists(_whole)), max_size=3),
 )
 _interventions = st.builds(Intervention, stimulus=_names, layer=_names, state=st.sampled_from("ch"))
 _contents = st.one_of(
@@ -48,6 +55,8 @@ _contents = st.one_of(
         first=st.booleans(),
         overrun=st.booleans(),
         wall_s=_floats,
+        task_events=st.lists(_names, max_size=2).map(tuple),
+        inputs=st.lists(_inputs, max_size=2).map(tuple),
     ),
     st.builds(
         Answer,

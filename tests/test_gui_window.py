@@ -21,6 +21,7 @@ import recorder
 from cli.sessions import Pace, load_protocol, prepare_session
 from gui.main_window import MainWindow
 from gui.raster import WINDOW_TICKS
+from gui.stream import Batch
 from recorder.replay import ReplaySource
 from rig.client import BusClient
 from rig.errors import RunError
@@ -39,7 +40,7 @@ rules:
   - {on: {time_ms: 300}, do: push, after_ms: 20, for_ms: 200}
   - {on: {time_ms: 1000}, do: push, after_ms: 20, for_ms: 200, probability: 0.0, else: sham}
 """
-START_MS = 60_000
+START_MS = 180_000
 
 
 @pytest.fixture
@@ -124,13 +125,13 @@ def _click(qtbot: QtBot, button: QAbstractButton) -> None:
     qtbot.mouseClick(button, Qt.MouseButton.LeftButton)
 
 
-def _recorder_pid(session: str) -> int:
+def _pid(session: str, module: str) -> int:
     found = [
         int(entry.name)
         for entry in Path("/proc").iterdir()
         if entry.name.isdecimal()
         and (entry / "cmdline").exists()
-        and b"recorder.process" in (entry / "cmdline").read_bytes()
+        and module.encode() in (entry / "cmdline").read_bytes()
         and session.encode() in (entry / "cmdline").read_bytes()
     ]
     (pid,) = found
@@ -205,7 +206,7 @@ def test_a_recorder_that_falls_silent_is_an_alarm(
     qtbot.waitUntil(lambda: window.tick > 10, timeout=START_MS)
     window.toggle_record()
     qtbot.waitUntil(lambda: _recording_state(window) == "recording", timeout=20000)
-    pid = _recorder_pid(running_sessions()[0].session)
+    pid = _pid(running_sessions()[0].session, "recorder.process")
     os.kill(pid, signal.SIGSTOP)
     try:
         qtbot.waitUntil(lambda: _recording_state(window) == "alarm", timeout=8000)
@@ -262,6 +263,57 @@ def test_the_window_offers_what_is_running(
     assert session in window.welcome.detail.text()
     window.welcome.attach_pressed.emit(session)
     qtbot.waitUntil(lambda: window.phase == "live", timeout=START_MS)
+
+
+def test_keys_reach_the_protocol_and_a_dead_engine_is_replaced(
+    qtbot: QtBot,
+    open_window: Callable[..., MainWindow],
+    start: Callable[[], str],
+    protocol: Path,
+):
+    protocol.write_text(PROTOCOL + "  - {on: {key: k}, do: push, for_ms: 60}\n")
+    window = open_window(start)
+    window.start()
+    qtbot.waitUntil(lambda: window.phase == "live", timeout=START_MS)
+    inputs: list[tuple[str, str]] = []
+    causes: list[str] = []
+
+    def note(batch: Batch) -> None:
+        inputs.extend((i.kind, i.name) for m in batch.ticks for i in m.content.inputs)
+        causes.extend(event.cause for m in batch.answers for event in m.content.events)
+
+    assert window._stream is not None
+    window._stream.arrived.connect(note)
+    assert list(window.keys.buttons) == ["k"]
+    window.keys.buttons["k"].click()
+    qtbot.waitUntil(lambda: ("key", "k") in inputs, timeout=10000)
+    qtbot.waitUntil(lambda: any("key" in cause for cause in causes), timeout=5000)
+    qtbot.keyClick(window, Qt.Key.Key_7)  # nobody listens to it: a note
+    qtbot.waitUntil(lambda: ("key", "7") in inputs, timeout=10000)
+    before = len(inputs)
+    qtbot.keyClick(window, Qt.Key.Key_F)  # a shortcut, and no key of the operator
+    assert window.timeline.frozen
+    qtbot.keyClick(window, Qt.Key.Key_F)
+
+    with BusClient.attach() as bus:
+        bus.command("stimulate", name="mine", layer="core", units=[1], value=0.5, for_ms=200)
+    ethogram = window.timeline.ethogram
+    qtbot.waitUntil(
+        lambda: any(each.name == "outside" for _, each in ethogram._drawn), timeout=10000
+    )
+    assert [name for kind, name in inputs[before:] if kind == "key"] == []
+
+    assert not window.health.new_engine.isVisible()
+    os.kill(_pid(running_sessions()[0].session, "stim.process"), signal.SIGKILL)
+    qtbot.waitUntil(window.health.new_engine.isVisible, timeout=3000)
+    assert window.health.value("process_stimulation") == "DEAD"
+    assert "engine died" in window.banner.label.text()
+    window.health.new_engine.click()
+    qtbot.waitUntil(
+        lambda: window.health.value("process_stimulation") == "running", timeout=START_MS
+    )
+    assert not window.health.new_engine.isVisible()
+    qtbot.waitUntil(lambda: "taken over" in window.banner.label.text(), timeout=START_MS)
 
 
 def test_a_session_that_cannot_start_says_why(qtbot: QtBot, open_window: Callable[..., MainWindow]):
