@@ -20,6 +20,7 @@ from stim.baselines import BaselineFile, Span, Wanted
 from stim.behaviours import BEHAVIOURS
 from stim.course_file import course_file
 from stim.detectors import TICK_MS, Behaviour, with_thresholds
+from stim.forecast import can_be_forecast
 from stim.protocol_check import Names, check
 from stim.protocol_keys import (
     BLOCK,
@@ -428,7 +429,13 @@ def _event(node: Node, layers: Mapping[str, int] | None, problems: Problems) -> 
         case "key":
             return OperatorKey(_word(node, "key"))
         case "forecast":
-            return Foretold(_word(node, "forecast"), _number(node, "lead_ms", 20.0))
+            name = _word(node, "forecast")
+            if name in (each.name for each in BEHAVIOURS if not can_be_forecast(each)):
+                problems.add(
+                    node.value["forecast"],
+                    f"{name!r} follows from what happens in the task and cannot be foretold",
+                )
+            return Foretold(name, _number(node, "lead_ms", 20.0))
         case _:
             return Crossing(_activity(node, layers, problems))
 

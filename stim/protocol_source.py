@@ -63,7 +63,8 @@ class Node:
             return f"{self.value:g}" if isinstance(self.value, float) else f"{self.value}"
         if self.form == "truth":
             return "true" if self.value else "false"
-        return {"unknown": "an unknown value", "nothing": "nothing", "list": "a list", "mapping": "a mapping"}[self.form]
+        shown = {"nothing": "nothing", "list": "a list", "mapping": "a mapping"}
+        return shown.get(self.form, "an unknown value")
 
 
 Place: TypeAlias = Node | tuple[int, int]

@@ -9,12 +9,12 @@ from __future__ import annotations
 import math
 from collections import deque
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
 
 from rig.errors import RunError
 from rig.messages import Array, Event, Tick
 from stim.baselines import Values
 from stim.detectors import Behaviour, ticks_of
+from stim.forecast import Forecast
 from stim.triggers import (
     Activity,
     All,
@@ -109,11 +109,14 @@ class Watch:
                 raise RunError(f"The session's subject has no layer {activity.layer!r}.")
         self._gauges = {each: _Gauge(each, slices, seed, values) for each in activities}
         by_name = {behaviour.name: behaviour for behaviour in behaviours}
-        self._forecasts = {
-            each: _forecast(by_name[each.behaviour], each.lead_ms, body_state)
-            for each in dict.fromkeys(events)
-            if isinstance(each, Foretold)
-        }
+        try:
+            self._forecasts = {
+                each: Forecast(by_name[each.behaviour], each.lead_ms, body_state)
+                for each in dict.fromkeys(events)
+                if isinstance(each, Foretold)
+            }
+        except ValueError as problem:
+            raise RunError(f"The protocol waits for a forecast, but {problem}.") from None
         self._foretold: set[Foretold] = set()
         self._found: dict[tuple[str, str], Event] = {}
         self._present: dict[str, bool] = dict.fromkeys(by_name, False)
@@ -210,9 +213,3 @@ class Watch:
                 return all(self.holds(each) for each in inner)
             case Either(inner):
                 return any(self.holds(each) for each in inner)
-
-
-def _forecast(behaviour: Behaviour, lead_ms: float, body_state: Sequence[str]) -> Any:
-    from stim.forecast import Forecast
-
-    return Forecast(behaviour, lead_ms, body_state)

@@ -209,9 +209,8 @@ def test_parameters_are_values_that_can_be_changed() -> None:
     assert subject_and_task(text, "p.yaml").subject == "runner"
     with pytest.raises(UserError, match=r"p.yaml has no parameter 'unit'; did you mean 'units'\?"):
         with_parameters(text, {"unit": "8"}, "p.yaml")
-    assert (
-        "there is no parameter 'unit'; did you mean 'units'?"
-        in error(text.replace("$units", "$unit"))
+    assert "there is no parameter 'unit'; did you mean 'units'?" in error(
+        text.replace("$units", "$unit")
     )
     assert ":7:37: there are not 900 units" in error(text.replace("64", "900"))
 
@@ -276,6 +275,7 @@ def test_whatever_a_parameter_is_set_to_stays_that_one_value(value: str) -> None
         (rule("on: {key: s, lead_ms: 40}, do: s"), "'lead_ms' does not belong to key"),
         (rule("on: {forecast: rear}, do: s"), "forecast needs the key 'lead_ms'"),
         (rule("on: {forecast: reer, lead_ms: 40}, do: s"), "did you mean 'rear'?"),
+        (rule("on: {forecast: first_tap, lead_ms: 40}, do: s"), "cannot be foretold"),
         (rule("on: {task: first_tap}, do: s"), "there is no task event 'first_tap'"),
         (
             rule("on: {activity: core, units: all, state: cell}, do: s"),

@@ -141,6 +141,16 @@ def test_a_threshold_on_activity_acts_when_it_is_crossed_and_not_while_it_is_hel
     assert play(read(f"rules:\n  - {between}\n"), ticks).onsets("a")[0] == 6
 
 
+def test_a_forecast_comes_before_the_onset_that_it_foretells() -> None:
+    protocol = read("rules:\n  - {on: {forecast: walk, lead_ms: 100}, do: a, for_ms: 20}\n")
+    speeding_up = [Seen(speed=min(0.3, 0.005 * max(0, k - 20))) for k in range(120)]
+    played = play(protocol, speeding_up)
+    (onset,) = played.onsets("walk")
+    (acted,) = played.onsets("a")
+    assert 3 <= onset - acted <= 7  # 5 ticks of lead, one of them spent on acting
+    assert played.stimuli[0].cause == "rule 1: walk.onset foretold 100 ms"
+
+
 def test_conditions_are_judged_at_the_tick_of_the_trigger() -> None:
     protocol = read(
         "rules:\n"
