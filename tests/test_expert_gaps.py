@@ -8,44 +8,70 @@ import numpy as np
 import pytest
 
 from agent.training import leaping, steering
+from agent.training.body import Bodies
 from agent.training.experts import Skills, expert_for
-from agent.training.experts.gaps import gaps_of
+from agent.training.experts.gaps import LeapFollower, gaps_of
+from agent.training.experts.locomotion import KEPT_PER_TICK
 from agent.training.gait import N_PHASES, Gait
 from rig.arenas import tasks
 
 ACTUATORS = 38
+TICKS = leaping.LEAP_TICKS + leaping.SETTLING_TICKS
 
 
-def _leap(control: float, share: float) -> leaping.Leap:
-    return leaping.Leap(np.full((3, ACTUATORS), control), np.full((3, ACTUATORS), share), -0.1, 0.1)
+def _leap() -> leaping.Leap:
+    """One that is nowhere twice the same, and ends in a stand of zeros."""
+    up = np.linspace(0.5, 1.0, leaping.LEAP_TICKS)
+    side = np.where(np.arange(leaping.LEAP_TICKS) % 6 < 3, 1.0, -1.0)
+    control = np.zeros((TICKS, ACTUATORS))
+    control[: leaping.LEAP_TICKS, ::2] = up[:, None]
+    control[: leaping.LEAP_TICKS, 1::2] = (up * side)[:, None]
+    return leaping.Leap(control)
 
 
 @pytest.fixture
 def skills(tmp_path: Path) -> Skills:
-    """A gait that stands, and a leap that is all 0.5."""
+    """A gait that stands, and a leap."""
     gait = Gait(np.zeros((N_PHASES, ACTUATORS)), 5.0)
     steering.Steering(gait, np.zeros(ACTUATORS), np.zeros(ACTUATORS)).save(
         tmp_path / "steering.npz"
     )
-    _leap(0.5, 0.0).save(tmp_path / "leaping.npz")
+    _leap().save(tmp_path / "leaping.npz")
     return Skills(tmp_path)
 
 
-def test_a_leap_replaces_the_gait_only_near_the_gap() -> None:
-    gait = np.full((4, ACTUATORS), 0.4)
-    actions = _leap(0.3, 0.5).act(gait, np.array([-0.11, -0.1, 0.0, 0.11]))
-    np.testing.assert_allclose(actions[:, 0], [0.4, 0.5, 0.5, 0.4])
-    assert _leap(3.0, 0.0).act(gait, np.zeros(4)).max() == 1.0
-
-
-def test_a_leap_goes_from_knot_to_knot_and_survives_its_file(tmp_path: Path) -> None:
-    control = np.outer([0.0, 1.0, 0.0], np.ones(ACTUATORS))
-    leap = leaping.Leap(control, np.zeros((3, ACTUATORS)), -0.1, 0.1)
+def test_a_leap_is_added_to_the_stand_and_survives_its_file(tmp_path: Path) -> None:
+    actuators = Bodies(coarse=True, threads=1).actuators
+    stand = np.full(ACTUATORS, 0.1)
+    values = np.zeros((leaping.N_KNOTS, len(leaping.SIGNALS)))
+    np.testing.assert_array_equal(leaping.leap_of(values.ravel(), stand, actuators).control, 0.1)
+    values[2, list(leaping.SIGNALS).index("knee")] = 0.6
+    leap = leaping.leap_of(values.ravel(), stand, actuators)
     leap.save(tmp_path / "leap.npz")
-    actions = leaping.load(tmp_path / "leap.npz").act(
-        np.zeros((3, ACTUATORS)), np.array([-0.05, 0.0, 0.025])
-    )
-    np.testing.assert_allclose(actions[:, 7], [0.5, 1.0, 0.75])
+    control = leaping.load(tmp_path / "leap.npz").control
+    middle = 2 * leaping.TICKS_PER_KNOT
+    for name in ("knee_L", "knee_R"):
+        assert control[middle, actuators[name]] == pytest.approx(0.7)
+        assert control[middle + leaping.TICKS_PER_KNOT, actuators[name]] == pytest.approx(0.1)
+    assert np.delete(control, [actuators["knee_L"], actuators["knee_R"]], 1).max() == 0.1
+
+
+def test_a_leap_goes_on_as_the_body_goes_through_it() -> None:
+    """One that does as it is told goes through it tick by tick; one that stands begins again and again."""
+    leap, rng = _leap(), np.random.default_rng(0)
+    follower = LeapFollower(leap)
+    follower.begin()
+    activation, told = np.zeros(ACTUATORS), []
+    while follower.leaping:
+        told.append(follower.act(activation))
+        noisy = told[-1] + rng.normal(0, 0.07, ACTUATORS)
+        activation = KEPT_PER_TICK * activation + (1 - KEPT_PER_TICK) * noisy
+        assert len(told) < TICKS
+    np.testing.assert_array_equal(told[: leaping.LEAP_TICKS], leap.control[: leaping.LEAP_TICKS])
+
+    follower.begin()
+    for _ in range(TICKS):
+        np.testing.assert_array_equal(follower.act(np.zeros(ACTUATORS)), leap.control[0])
 
 
 def test_the_gaps_are_where_the_ground_is_not(skills: Skills) -> None:
@@ -68,24 +94,28 @@ def test_the_gaps_are_where_the_ground_is_not(skills: Skills) -> None:
     expert = expert_for("gaps", skills)
     expert.begin(environment)
     qpos = data.qpos
-    before = expert.act()
+    np.testing.assert_array_equal(expert.act(), 0.0)
     assert set(expert.cues()) == {"corridor_heading", "corridor_offset"}
-    qpos[0] += near[0] - 0.05 - data.xpos[model.body("walker/torso").id, 0]
+    qpos[0] += near[0] - 0.1 - qpos[0]
     environment.physics.forward()
-    assert not np.allclose(before, 0.5)
-    np.testing.assert_allclose(expert.act(), 0.5)
+    trunk = data.xpos[model.body("walker/torso").id, 0]
+    np.testing.assert_array_equal(expert.act(), _leap().control[0])
     cues = expert.cues()
-    assert cues["gap_near"] == pytest.approx(0.05, abs=1e-6)
-    assert cues["gap_far"] == pytest.approx(far[0] - near[0] + 0.05, abs=1e-6)
+    assert cues["gap_near"] == pytest.approx(near[0] - trunk, abs=1e-6)
+    assert cues["gap_far"] == pytest.approx(far[0] - trunk, abs=1e-6)
 
 
-def test_a_wider_gap_swallows_a_standing_animal(skills: Skills) -> None:
-    """One that leaps nowhere does not cross, and one put behind the gap has crossed."""
-    platforms = leaping.Platforms(steering.load(skills.path("steering")), fast=True)
-    start = platforms.bodies.start[None]
-    stay, noise = _leap(0.0, 1.0), np.zeros((15, 2, ACTUATORS))
+def test_only_an_animal_behind_the_gap_has_crossed(skills: Skills) -> None:
+    """One that goes on standing before the gap has not crossed, and one put behind it has."""
+    base = steering.load(skills.path("steering"))
+    platforms = leaping.Platforms(base, fast=True)
+    stand = leaping.Leap(np.zeros((15, ACTUATORS)))
     result = platforms.cross(
-        [stay], np.repeat(start, 2, 0), np.array([0.05, -0.5]), np.array([0.2, 0.2]), noise
+        [stand],
+        np.repeat(platforms.bodies.start[None], 2, 0),
+        np.array([0.3, -0.5]),
+        np.array([0.2, 0.2]),
+        np.zeros((2, 15, ACTUATORS)),
     )
     assert result.crossed.tolist() == [[False, True]]
     assert result.cost[0, 1] < result.cost[0, 0]

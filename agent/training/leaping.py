@@ -1,14 +1,12 @@
-"""Find a leap: what the body has to do near a gap for the running animal to get across.
+"""Find a leap: how the animal gets from a stand before a gap to a stand behind it.
 
-The leap is a table of control signals over *place*, how far the trunk is past the near edge of the gap, and
-not over time. So it needs no clock and no memory, it waits when the animal is slow, and it labels any
-state. Left and right do the same; a part of the gait, one for the hindlimbs and one for the forelimbs,
-may go on underneath.
+The leap is a table of control signals over time, the same left and right, that begins in the stand at the
+near edge. Leaps out of the run were tried before: forelimbs and chest got across, but the hindlimbs came to
+the edge in any phase of their stride, and fell in. Every leap from a stand is the same leap.
 
-The first guess was made by hand, from what the runner's gait lacks: it runs on its toes and *elbows*, which
-drop into the first gap. So the forelimbs straighten to lift the chest before the edge, and reach for the far
-side, while the hindlimbs run on. The search goes on from there on real gaps, each candidate from several
-states of a noisy run, at any phase of the gait, with motor noise.
+The first guess was made by hand: crouch, pitch up by the lumbar spine, push, fold the hindlimbs and carry
+them forward. The search goes on from there on gaps that widen as they are crossed, from stands with
+motor noise, at places about as far from the edge as the animal can come to a stand.
 """
 
 from __future__ import annotations
@@ -22,35 +20,35 @@ import mujoco
 import numpy as np
 from mujoco import rollout
 
-from agent.training.body import Bodies
-from agent.training.experts.locomotion import Locomotion
+from agent.training.body import SPEC, Bodies
 from agent.training.gait import sided
 from agent.training.search import SearchSettings, SearchState, search, write_arrays
 from agent.training.steering import Steering
 
 Array = np.ndarray
 
-HINDLIMB = ("hip_extend", "knee", "ankle", "hip_abduct")
-FORELIMB = ("shoulder", "elbow", "wrist", "scapula_abduct")
-SPINE = ("lumbar_extend", "cervical_extend")
-SIGNALS = (*HINDLIMB, *FORELIMB, *SPINE, "hind_gait", "fore_gait")
-N_KNOTS = 9
-N_PARAMETERS = N_KNOTS * len(SIGNALS)
-FROM_M, TO_M = -0.16, 0.20
-"""Where the leap begins and ends: places of the trunk past the near edge of the gap."""
-CROSSED_M = 0.12
-"""A gap is behind the animal when its trunk, on its feet, is this far past the far edge."""
-LOST_BELOW_M = -0.07
-"""Height of the trunk's joint below which the animal has fallen in; it runs at -0.02."""
-FAST_TIMESTEP_S = 0.002
-
-FIRST_GUESS: Mapping[str, tuple[float, ...]] = {
-    "shoulder": (0.5, 0.5, 0.5, -0.5, -0.6, -0.6, -0.2, 0, 0),
-    "elbow": (1, 1.8, 1.8, 0.5, 0.6, 1, 1, 0.3, 0),
-    "wrist": (0, -0.8, -0.8, 0, 0, -0.5, -0.5, 0, 0),
-    "cervical_extend": (0.5, 0.5, 0.5, 0.5, 0.5, 0.3, 0, 0, 0),
-    "fore_gait": (0, -1, -1, -1, -1, -1, -1, -0.5, 0),
+SIGNALS: Mapping[str, tuple[float, ...]] = {
+    "hip_extend": (-0.2, -0.3, 0.1, 0.8, 1, -0.4, -1, -0.5, 0, 0),
+    "knee": (-0.3, -0.5, 0, 0.8, 1, -0.6, -0.3, 0.4, 0.2, 0),
+    "ankle": (-0.3, -0.5, 0, 0.8, 1, -0.5, -0.3, 0.2, 0, 0),
+    "lumbar_extend": (0, 0, 0.4, 0.7, 0.5, -0.1, -0.5, -0.3, 0, 0),
+    "shoulder": (0, 0.2, 0.3, -0.4, -0.8, -0.6, -0.3, 0, 0, 0),
+    "elbow": (0, -0.2, 0.6, 0.4, 0.1, 0.4, 0.5, 0.3, 0, 0),
+    "cervical_extend": (0,) * 10,
 }
+"""What moves, and the leap made by hand: knots that are added to the stand."""
+N_KNOTS, TICKS_PER_KNOT = 10, 3
+N_PARAMETERS = N_KNOTS * len(SIGNALS)
+LEAP_TICKS = (N_KNOTS - 1) * TICKS_PER_KNOT
+SETTLING_TICKS = 14
+"""How long the animal stands after a leap before a trial is judged."""
+BEFORE_M = (0.075, 0.11)
+"""How far before the near edge the trunk's joint may be as a leap begins; the forepaws are 6 cm ahead."""
+PAWS, PAW_IN_M = ("hand", "foot"), -0.006
+"""A paw whose joint is below this height is in the gap."""
+FAST_TIMESTEP_S = 0.002
+WIDER_M, WIDER_WHEN = 0.005, 0.45
+"""Gaps become this much wider after every generation that crossed this share of them."""
 
 
 @dataclass(frozen=True)
@@ -59,106 +57,66 @@ class LeapingSettings:
 
     fast_generations: int = 200
     stock_generations: int = 40
-    population: int = 20
+    population: int = 14
     cases: int = 3
     fast_sigma: float = 0.25
-    stock_sigma: float = 0.08
+    stock_sigma: float = 0.1
     action_noise: float = 0.07
-    rollout_s: float = 0.72
-    narrowest_m: float = 0.05
-    widest_m: float = 0.17
-    seed: int = 5
+    narrowest_m: float = 0.04
+    wide_at_first_m: float = 0.05
+    widest_m: float = 0.2
+    seed: int = 3
 
 
 @dataclass(frozen=True)
 class Leap:
-    """Control by place.
-
-    Attributes:
-        control: (knots, actuators) added to the gait.
-        gait_share: (knots, actuators) how much of the gait goes on, in [0, 1].
-        from_m: place of the first knot; they are evenly spaced.
-        to_m: place of the last.
-    """
+    """Control signals (ticks, actuators) from one stand to the next."""
 
     control: Array
-    gait_share: Array
-    from_m: float
-    to_m: float
-
-    def act(self, gait: Array, place_m: Array) -> Array:
-        """Actions (n, actuators) in [-1, 1].
-
-        Args:
-            gait: (n, actuators) what running would do.
-            place_m: (n,) the trunk's place past the near edge; outside the leap, the gait is left.
-        """
-        knots = len(self.control)
-        position = (place_m - self.from_m) / (self.to_m - self.from_m) * (knots - 1)
-        low = np.clip(position.astype(int), 0, knots - 2)
-        part = np.clip(position - low, 0, 1)[:, None]
-        added = self.control[low] * (1 - part) + self.control[low + 1] * part
-        share = self.gait_share[low] * (1 - part) + self.gait_share[low + 1] * part
-        inside = ((position >= 0) & (position <= knots - 1))[:, None]
-        return np.clip(np.where(inside, share * gait + added, gait), -1, 1)
 
     def save(self, path: Path) -> None:
         """Write the leap; `load` reads it."""
-        write_arrays(
-            path,
-            control=self.control,
-            gait_share=self.gait_share,
-            reach=np.array([self.from_m, self.to_m]),
-        )
+        write_arrays(path, control=self.control)
 
 
 @dataclass(frozen=True)
 class Crossings:
-    """How candidates did: arrays are (candidates, cases)."""
+    """How candidates did: arrays are (candidates, cases); the last paw's place is past the far edge."""
 
     cost: Array
     crossed: Array
-    past_far_edge_m: Array
+    last_paw_m: Array
 
 
 def load(path: Path) -> Leap:
     """The leap that `Leap.save` wrote."""
     with np.load(path, allow_pickle=False) as saved:
-        from_m, to_m = saved["reach"]
-        return Leap(saved["control"], saved["gait_share"], float(from_m), float(to_m))
+        return Leap(saved["control"])
 
 
 def first_guess() -> Array:
     """Parameters (N_PARAMETERS,) of the leap made by hand."""
-    values = np.zeros((N_KNOTS, len(SIGNALS)))
-    for name, knots in FIRST_GUESS.items():
-        values[:, SIGNALS.index(name)] = knots
-    return values.ravel()
+    return np.array(list(SIGNALS.values())).T.ravel()
 
 
-def leap_of(parameters: Array, gait_mean: Array, actuators: Mapping[str, int]) -> Leap:
-    """The leap that one candidate (N_PARAMETERS,) stands for, about the mean of the gait (actuators,)."""
+def leap_of(parameters: Array, stand: Array, actuators: Mapping[str, int]) -> Leap:
+    """The leap that one candidate (N_PARAMETERS,) stands for, about a stand (actuators,)."""
     values = parameters.reshape(N_KNOTS, len(SIGNALS))
-    girdle = ("scapula", "shoulder", "elbow", "wrist", "finger")
-    fore = np.zeros(len(actuators), bool)
-    for name, index in actuators.items():
-        fore[index] = name.startswith(girdle)
-    share = np.clip(1 + np.where(fore, values[:, -1:], values[:, -2:-1]), 0, 1)
-    control = (1 - share) * gait_mean
-    for k, joint in enumerate(HINDLIMB + FORELIMB):
-        for side in "LR":
-            control[:, actuators[sided(joint, side)]] += values[:, k]
-    for k, joint in enumerate(SPINE):
-        control[:, actuators[joint]] += values[:, len(HINDLIMB) + len(FORELIMB) + k]
-    return Leap(control, share, FROM_M, TO_M)
+    time = np.arange(LEAP_TICKS + SETTLING_TICKS) / TICKS_PER_KNOT
+    control = np.tile(stand, (len(time), 1))
+    for joint, knots in zip(SIGNALS, values.T, strict=True):
+        added = np.interp(time, np.arange(N_KNOTS), knots, right=0)
+        for name in (joint,) if joint in actuators else (sided(joint, side) for side in "LR"):
+            control[:, actuators[name]] += added
+    return Leap(np.clip(control, -1, 1))
 
 
 class Platforms:
-    """Running animals before one gap each: the plain corridor, its second floor moved away.
+    """Standing animals before one gap each: the plain corridor, its second floor moved away.
 
     Args:
-        base: the gait and how to turn.
-        fast: 2 ms steps and no self-collisions, in which the gait runs as in stock physics.
+        base: the gait, whose mean is the stand.
+        fast: 2 ms steps and no self-collisions.
     """
 
     def __init__(self, base: Steering, fast: bool) -> None:
@@ -176,10 +134,11 @@ class Platforms:
         self._start = next(i for i, n in enumerate(names) if n.split("/")[-1] == "start_floor")
         self._floor = next(i for i, n in enumerate(names) if n.split("/")[-1] == "floor_0")
         self.edge_m = float(model.geom_pos[self._start, 0] + model.geom_size[self._start, 0])
-        self.locomotion = Locomotion(base)
-        self.gait_mean = base.table.mean(0)
+        self.stand = base.table.mean(0)
         self._rollout = rollout.Rollout(nthread=0)
         self._data = mujoco.MjData(model)
+        self._seen = mujoco.MjData(model)
+        self._paws = [model.body(f"walker/{paw}_{side}").id for paw in PAWS for side in "LR"]
         self._models: dict[float, mujoco.MjModel] = {}
 
     def with_gap(self, width_m: float) -> mujoco.MjModel:
@@ -191,35 +150,30 @@ class Platforms:
             self._models[width_m] = model
         return self._models[width_m]
 
-    def gait(self, states: Array) -> Array:
-        """What the runner would do in `states` (n, state): (n, actuators)."""
-        qpos, qvel, act = self.bodies.split(states)
-        w, a, b, c = qpos[:, 3:7].T
-        yaw = np.arctan2(2 * (w * c + a * b), 1 - 2 * (b * b + c * c))
-        error = (np.clip(-qpos[:, 1], -0.5, 0.5) - yaw + np.pi) % (2 * np.pi) - np.pi
-        forward = qvel[:, 0] * np.cos(yaw) + qvel[:, 1] * np.sin(yaw)
-        command = np.minimum(1.0, 0.5 + 0.5 * np.clip(forward / 0.5, 0, 1))
-        return self.locomotion.act(act, command, np.clip(3 * error, -1.6, 1.6))
-
-    def step(self, states: Array, actions: Array, models: list[mujoco.MjModel]) -> Array:
-        """States (n, state) after a tick of actions (n, actuators), each in its own model."""
-        control = np.repeat(actions[:, None], self.bodies.substeps, axis=1)
+    def run(self, states: Array, actions: Array, widths_m: Array) -> Array:
+        """States (n, ticks, state) after actions (n, ticks, actuators), before gaps of widths (n,)."""
+        substeps = self.bodies.substeps
+        control = np.repeat(np.clip(actions, -1, 1), substeps, axis=1)
+        models = [self.with_gap(float(width)) for width in widths_m]
         after, _ = self._rollout.rollout(models, [self._data], states, control)
-        return np.nan_to_num(after[:, -1]).copy()
+        return np.nan_to_num(after[:, substeps - 1 :: substeps]).copy()
 
-    def running(self, n: int, rng: np.random.Generator, noise: float) -> Array:
-        """States of `n` noisy animals, upright, at many phases of a run: (many, state)."""
+    def standing(self, n: int, rng: np.random.Generator, noise: float) -> Array:
+        """States (n, state) of animals that have stood for half a second, with motor noise."""
         states = np.tile(self.bodies.start, (n, 1))
         qpos = self.bodies.split(states)[0]
         qpos[:, 7:] += rng.normal(0, 0.04, (n, qpos.shape[1] - 7))
-        model, kept = [self.with_gap(0.0)] * n, []
-        for tick in range(75):
-            actions = self.gait(states) + rng.normal(0, noise, (n, self.bodies.model.nu))
-            states = self.step(states, np.clip(actions, -1, 1), model)
-            if tick >= 40 and tick % 2 == 0:
-                qpos = self.bodies.split(states)[0]
-                kept.append(states[1 - 2 * (qpos[:, 4] ** 2 + qpos[:, 5] ** 2) > 0.8])
-        return np.concatenate(kept)
+        actions = self.stand + rng.normal(0, noise, (n, 25, len(self.stand)))
+        return self.run(states, actions, np.zeros(n))[:, -1]
+
+    def paws(self, states: Array) -> Array:
+        """(..., 4, 2) place past the near edge and height of the four paws, in states (..., state)."""
+        found = np.zeros((*states.shape[:-1], 4, 2))
+        for index in np.ndindex(*states.shape[:-1]):
+            mujoco.mj_setState(self.bodies.model, self._seen, states[index], SPEC)
+            mujoco.mj_kinematics(self.bodies.model, self._seen)
+            found[index] = self._seen.xpos[self._paws][:, [0, 2]] - [self.edge_m, 0]
+        return found
 
     def cross(
         self, leaps: list[Leap], starts: Array, before_m: Array, widths_m: Array, noise: Array
@@ -228,44 +182,38 @@ class Platforms:
 
         Args:
             leaps: candidates.
-            starts: (cases, state) running animals.
+            starts: (cases, state) standing animals.
             before_m: (cases,) how far before the near edge they are put.
             widths_m: (cases,) of the gap.
-            noise: (ticks, cases, actuators) added to the actions.
+            noise: (cases, ticks, actuators) added to the actions.
         """
-        n, k, ticks = len(leaps), len(starts), len(noise)
-        states, widths = np.tile(starts, (n, 1)), np.tile(widths_m, n)
-        self.bodies.split(states)[0][:, 0] = self.edge_m - np.tile(before_m, n)
-        models = [self.with_gap(float(w)) for w in widths]
-        alive, tilt = np.ones(n * k, bool), np.zeros(n * k)
-        farthest = np.full(n * k, -0.2)
-        for tick in range(ticks):
-            gait = self.gait(states)
-            place = self.bodies.split(states)[0][:, 0] - self.edge_m
-            actions = np.concatenate(
-                [
-                    leap.act(gait[i * k : (i + 1) * k], place[i * k : (i + 1) * k])
-                    for i, leap in enumerate(leaps)
-                ]
-            )
-            noisy = np.clip(actions + np.tile(noise[tick], (n, 1)), -1, 1)
-            states = self.step(states, noisy, models)
-            qpos = self.bodies.split(states)[0]
-            upright = 1 - 2 * (qpos[:, 4] ** 2 + qpos[:, 5] ** 2)
-            tilt += (1 - upright) / ticks
-            alive &= (qpos[:, 2] > LOST_BELOW_M) & (upright > 0.3)
-            farthest = np.where(alive, np.maximum(farthest, qpos[:, 0] - self.edge_m), farthest)
-        past = qpos[:, 0] - self.edge_m - widths
-        crossed = alive & (past > CROSSED_M)
-        speed = np.clip((past + widths) / (0.02 * ticks), 0, 1.1)
+        shape = (len(leaps), len(starts))
+        states = np.tile(starts, (shape[0], 1))
+        qpos = self.bodies.split(states)[0]
+        qpos[:, 0], qpos[:, 1] = self.edge_m - np.tile(before_m, shape[0]), 0
+        actions = np.repeat(np.stack([leap.control for leap in leaps]), shape[1], axis=0)
+        widths = np.tile(widths_m, shape[0])
+        states = self.run(states, actions + np.tile(noise, (shape[0], 1, 1)), widths)
+        qpos = self.bodies.split(states)[0]
+        upright = 1 - 2 * (qpos[..., 4] ** 2 + qpos[..., 5] ** 2)
+        paws = self.paws(states[:, 5::3])
+        deep = np.clip(-0.004 - paws[..., 1], 0, 0.04).mean((1, 2)) / 0.04
+        places, heights = paws[:, -1, :, 0], paws[:, -1, :, 1]
+        behind = ((places > widths[:, None]) & (heights > PAW_IN_M)).all(1)
+        crossed = behind & (upright[:, -1] > 0.8)
+        begun = -float(before_m.max())
+        # how far each paw got, without those in the gap, counts before anything else succeeds
         cost = (
-            -2 * np.clip(farthest / (widths + 0.25), 0, 1.2)
-            - crossed * (2 + 0.8 * speed)
-            + tilt
-            + 6 * np.clip(-0.03 - qpos[:, 2], 0, 0.1)
-            + np.abs(qpos[:, 3] * qpos[:, 6])
+            -3 * np.clip((places - begun) / (widths + 0.02 - begun)[:, None], 0, 1).mean(1)
+            + 3 * deep
+            + 1.5 * (1 - upright[:, -8:]).mean(1)
+            + 0.5 * (1 - upright).mean(1)
+            - 1.5 * crossed
+            - np.clip((qpos[:, -1, 0] - self.edge_m - widths) / 0.1, -1, 1)
+            + 4 * np.clip(0.5 - upright.min(1), 0, 1)
         )
-        return Crossings(cost.reshape(n, k), crossed.reshape(n, k), past.reshape(n, k))
+        last = places.min(1) - widths
+        return Crossings(cost.reshape(shape), crossed.reshape(shape), last.reshape(shape))
 
 
 def find(
@@ -276,47 +224,42 @@ def find(
 ) -> Leap:
     """Search at fast, then at stock physics, resuming what `folder` holds; writes `leaping.npz`.
 
-    `report` gets the stage, the search's state, and now and then the share of gaps that the mean crosses.
+    Gaps begin narrow again after a resume. `report` gets the stage, the search's state, and the share of the
+    gaps of the last generation that were crossed.
     """
     start, sigma, generations = first_guess(), settings.fast_sigma, settings.fast_generations
-    ticks = round(settings.rollout_s / 0.02)
+    widest_m, share = settings.wide_at_first_m, 0.0
     for name, fast in (("fast", True), ("stock", False)):
         platforms = Platforms(base, fast)
-        actuators, mean = platforms.bodies.actuators, platforms.gait_mean
+        actuators, stand = platforms.bodies.actuators, platforms.stand
         rng = np.random.default_rng(settings.seed)
-        bank = platforms.running(24, rng, settings.action_noise)
+        bank = platforms.standing(12, rng, settings.action_noise)
         if not fast:
             sigma, generations = settings.stock_sigma, settings.stock_generations
+        shape = (settings.cases, LEAP_TICKS + SETTLING_TICKS, len(stand))
 
-        def attempt(
+        def cost(
             candidates: Array,
-            k: int,
             platforms: Platforms = platforms,
             rng: np.random.Generator = rng,
             bank: Array = bank,
-        ) -> Crossings:
-            # the same cases for all candidates, one of each part of the widths
-            parts = np.linspace(settings.narrowest_m, settings.widest_m, k + 1)
-            return platforms.cross(
-                [leap_of(c, mean, actuators) for c in candidates],  # noqa: B023 - used at once
-                bank[rng.integers(0, len(bank), k)],
-                rng.uniform(0.2, 0.28, k),
-                rng.uniform(parts[:-1], parts[1:]),
-                rng.normal(0, settings.action_noise, (ticks, k, len(mean))),  # noqa: B023
+            shape: tuple[int, ...] = shape,
+        ) -> Array:
+            nonlocal widest_m, share
+            found = platforms.cross(
+                [leap_of(c, platforms.stand, platforms.bodies.actuators) for c in candidates],
+                bank[rng.integers(0, len(bank), shape[0])],
+                rng.uniform(*BEFORE_M, shape[0]),
+                np.linspace(settings.narrowest_m, widest_m, shape[0]),
+                rng.normal(0, settings.action_noise, shape),
             )
-
-        def cost(candidates: Array, attempt: Callable[[Array, int], Crossings] = attempt) -> Array:
+            share = float(found.crossed.mean())
+            if share > WIDER_WHEN:
+                widest_m = min(widest_m + WIDER_M, settings.widest_m)
             away = ((candidates - first_guess()) ** 2).mean(1)
-            return np.asarray(attempt(candidates, settings.cases).cost.mean(1) + 0.02 * away)
+            return np.asarray(found.cost.mean(1) + 0.02 * away)
 
-        def progress(
-            state: SearchState,
-            name: str = name,
-            attempt: Callable[[Array, int], Crossings] = attempt,
-        ) -> None:
-            share = np.nan
-            if state.generation % 10 == 0:
-                share = float(attempt(state.mean[None], 12).crossed.mean())
+        def progress(state: SearchState, name: str = name) -> None:
             report(name, state, share)
 
         result = search(
@@ -327,6 +270,6 @@ def find(
             progress,
         )
         start = result.mean
-    found = leap_of(start, mean, actuators)
+    found = leap_of(start, stand, actuators)
     found.save(folder / "leaping.npz")
     return found

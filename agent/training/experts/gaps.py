@@ -1,4 +1,4 @@
-"""The expert of the gaps: run along the corridor, leap over every gap."""
+"""The expert of the gaps: run along the corridor, come to a stand before every gap, leap, run on."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import numpy as np
 
 from agent.training import leaping
 from agent.training.experts.corridor import run_along
+from agent.training.experts.locomotion import KEPT_PER_TICK
 from agent.training.experts.pose import BodyReader
 from agent.training.experts.skills import Skills
 
@@ -17,6 +18,55 @@ Array = np.ndarray
 
 SEEN_WITHIN_M = 0.8
 """A gap further off is less than a pixel high to eyes 7 cm above the ground."""
+
+
+SLOWS_WITHIN_M, STANDS_WITHIN_M = 0.27, 0.115
+"""How far before a gap, from the trunk's joint, the animal begins to slow down, and stands."""
+SQUARE_WITHIN_M = 0.4
+WALK, STANDING_M_S = 0.25, 0.1
+"""Commanded speed of the last steps, and the speed below which the animal stands."""
+LANDED_TICKS = 5
+"""How long the animal stands after a leap."""
+RETURNS_BEFORE = 9
+"""Until this tick of a leap an animal whose body is still that of the stand has not begun it."""
+
+
+class LeapFollower:
+    """Which tick of a leap the body is in, read off its activations.
+
+    A leap goes on as the body goes through it: the next tick is the one, of those about the expected one,
+    whose activations, after the muscles' lag, best explain the present ones. An animal that was told to leap
+    and stands is told to begin again. So labels do not run away from whoever is slow to follow them.
+    """
+
+    def __init__(self, leap: leaping.Leap) -> None:
+        self.control = leap.control
+        lagged = np.empty_like(self.control)
+        activation = self.control[-1]  # a leap ends in the stand that it begins in
+        for tick, control in enumerate(self.control):
+            lagged[tick] = activation
+            activation = KEPT_PER_TICK * activation + (1 - KEPT_PER_TICK) * control
+        self._lagged = lagged
+        self._expected = -1
+
+    @property
+    def leaping(self) -> bool:
+        """Whether a leap is going on."""
+        return self._expected >= 0
+
+    def begin(self) -> None:
+        """Begin a leap."""
+        self._expected = 0
+
+    def act(self, activation: Array) -> Array:
+        """The next action (actuators,) for activations (actuators,)."""
+        near = {max(self._expected + step, 0) for step in (-1, 0, 1)}
+        if self._expected < RETURNS_BEFORE:
+            near.add(0)
+        misfit = {k: float(((self._lagged[k] - activation) ** 2).sum()) for k in near}
+        now = min(misfit, key=lambda k: misfit[k])
+        self._expected = now + 1 if now < leaping.LEAP_TICKS + LANDED_TICKS else -1
+        return self.control[now]
 
 
 class GapsExpert:
@@ -30,17 +80,27 @@ class GapsExpert:
         """See `TaskExpert`."""
         self._body = BodyReader(environment)
         self._near, self._far = gaps_of(self._body.model, self._body.data)
+        self._follower = LeapFollower(self._leap)
 
     def act(self) -> Array:
         """See `TaskExpert`."""
-        gait = run_along(self._locomotion, self._body, 1.0)
+        follower, activation = self._follower, self._body.activation()
         # the body's root, by which the leap was searched, is below the trunk: it differs when it pitches
-        x = float(self._body.data.qpos[0])
-        # the gap that the animal is before or in, or has just left: leaps do not overlap
-        begun = np.flatnonzero(x - self._near >= self._leap.from_m)
-        if not len(begun):
-            return gait
-        return self._leap.act(gait[None], np.array([x - self._near[begun[-1]]]))[0]
+        before = self._near - float(self._body.data.qpos[0])
+        before = float(before[before > 0].min(initial=np.inf))
+        if not follower.leaping and before < STANDS_WITHIN_M:
+            if (
+                float(np.hypot(*self._body.data.subtree_linvel[self._body.torso][:2]))
+                > STANDING_M_S
+            ):
+                return run_along(self._locomotion, self._body, 0.0)
+            follower.begin()
+        if follower.leaping:
+            return follower.act(activation)
+        slowing = (before - STANDS_WITHIN_M) / (SLOWS_WITHIN_M - STANDS_WITHIN_M)
+        # the last steps are square to the gap, wherever the middle is
+        heading = 0.0 if before < SQUARE_WITHIN_M else None
+        return run_along(self._locomotion, self._body, float(np.clip(slowing, WALK, 1)), heading)
 
     def cues(self) -> Mapping[str, float]:
         """See `TaskExpert`."""
