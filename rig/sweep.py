@@ -92,13 +92,17 @@ def runs_of(settings: Mapping[str, Sequence[str]], seeds: Sequence[int]) -> list
 
 def _file(settings: Mapping[str, str], seed: int) -> str:
     """A file name that says what was set; what does not fit into a name is told apart by a hash."""
-    parts = [
-        f"{key}-{value}"
-        if _PLAIN.fullmatch(value)
-        else f"{key}-{sha256(value.encode()).hexdigest()[:8]}"
-        for key, value in settings.items()
-    ]
-    return f"{RECORDINGS}/{'_'.join([*parts, f'seed-{seed}'])}.nwb"
+    parts = [f"{_plain(key)}-{_plain(value)}" for key, value in settings.items()]
+    name = "_".join([*parts, f"seed-{seed}"])
+    return f"{RECORDINGS}/{name if len(name) < 200 else _hash(name)}.nwb"
+
+
+def _plain(text: str) -> str:
+    return text if _PLAIN.fullmatch(text) else _hash(text)
+
+
+def _hash(text: str) -> str:
+    return sha256(text.encode()).hexdigest()[:12]
 
 
 # --- the folder -------------------------------------------------------------------------------------
