@@ -13,7 +13,7 @@ os.environ.setdefault("MUJOCO_GL", "egl")
 
 import typer
 
-from cli import environment, figures, recordings, sessions, subjects, sweeps
+from cli import detectors, environment, figures, recordings, sessions, subjects, sweeps
 from cli.lsl import lsl
 from rig.errors import RunError, UserError
 
@@ -33,6 +33,7 @@ app.command("replay")(recordings.replay)
 app.command("info")(recordings.info)
 app.command("recover")(recordings.recover)
 app.command("figure")(figures.figure)
+app.command("learn")(detectors.learn)
 app.command("train")(subjects.train)
 app.command("evaluate")(subjects.evaluate)
 app.command("lsl")(lsl)

@@ -1,0 +1,44 @@
+"""`rodent-rig learn`: a detector fit to recordings, for use by name in protocols."""
+
+from __future__ import annotations
+
+import enum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+
+class Method(enum.StrEnum):
+    """How to cluster."""
+
+    kmeans = "kmeans"
+    gmm = "gmm"
+
+
+def learn(
+    files: Annotated[list[Path], typer.Argument(help="Recordings to learn from (.nwb).")],
+    out: Annotated[Path, typer.Option(help="The detector to write (.npz).")],
+    behaviour: Annotated[
+        str, typer.Option(help="The behaviour to find: one of the recordings, or of --intervals.")
+    ] = "",
+    intervals: Annotated[
+        Path | None,
+        typer.Option(help="Where it was, as CSV: recording, start_s, stop_s (animal time)."),
+    ] = None,
+    clusters: Annotated[
+        int, typer.Option(help="Instead: so many kinds of movement, found without labels.")
+    ] = 0,
+    method: Annotated[Method, typer.Option(help="How to cluster.")] = Method.kmeans,
+    window_ms: Annotated[float, typer.Option(help="The window that the detector sees.")] = 200.0,
+    seed: Annotated[int, typer.Option(help="Of clustering.")] = 0,
+) -> None:
+    """Fit a detector to recordings, and say how well it does on parts of them that it has not seen."""
+    from analysis.learned import fit
+
+    found = fit(files, out, behaviour, clusters, intervals, method.value, window_ms, seed)
+    console = Console(highlight=False)
+    console.print(str(found))
+    name = behaviour or found.classifier.classes[0]
+    console.print(f"In a protocol: detectors: {{my_{name}: {{learned: {out}, class: {name}}}}}")
