@@ -37,10 +37,12 @@ STAND = Behaviour(
 
 WALK = Behaviour(
     "walk",
-    "going forward slowly",
+    "going forward slowly, and not round on the spot",
     (
         Condition("min_forward_speed", "forward_speed", on=0.08, off=0.04),
         Condition("max_forward_speed", "forward_speed", on=0.35, off=0.42),
+        Condition("max_yaw_rate", "yaw_rate", on=1.5, off=2.5),
+        Condition("min_yaw_rate", "yaw_rate", on=-1.5, off=-2.5),
         _UPRIGHT,
     ),
     smoothing_ms=180,
