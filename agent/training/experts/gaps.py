@@ -25,7 +25,9 @@ SLOWS_WITHIN_M, STANDS_WITHIN_M = 0.27, 0.115
 SQUARE_WITHIN_M = 0.4
 WALK, STANDING_M_S = 0.25, 0.1
 """Commanded speed of the last steps, and the speed below which the animal stands."""
-LANDED_TICKS = 5
+REARED_BELOW = 0.75
+"""An animal less upright than this stands until it has come down: running on, it would rear up and fall."""
+LANDED_TICKS = 12
 """How long the animal stands after a leap."""
 RETURNS_BEFORE = 9
 """Until this tick of a leap an animal whose body is still that of the stand has not begun it."""
@@ -97,6 +99,8 @@ class GapsExpert:
             follower.begin()
         if follower.leaping:
             return follower.act(activation)
+        if self._body.upright() < REARED_BELOW:
+            return run_along(self._locomotion, self._body, 0.0)
         slowing = (before - STANDS_WITHIN_M) / (SLOWS_WITHIN_M - STANDS_WITHIN_M)
         # the last steps are square to the gap, wherever the middle is
         heading = 0.0 if before < SQUARE_WITHIN_M else None
