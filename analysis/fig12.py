@@ -46,15 +46,15 @@ def draw(files: Iterable[Path], out: Path) -> Drawn:
         out: the picture; `NAME.csv` gets every share, `NAME-paper.csv` the paper beside them.
 
     Raises:
-        UserError: a file is no recording, the recordings are of several subjects, or nothing in them is
-            of use here.
+        UserError: the recordings are of several subjects, or nothing in them is of use here.
     """
     read = read_sessions(files, BEHAVIOUR)
     held, played = held_in(read.sessions), played_in(read.sessions)
     if not held.by and not played.by:
+        why = f" ({read.left_out[0].rstrip('.')})" if read.left_out else ""
         raise UserError(
             "Nothing to draw: in none of the recordings were units held between a first and a second tap, "
-            "or a time course played to them; run `rodent-rig sweep protocols/inactivation_two_tap.yaml`."
+            f"or a time course played to them{why}; see docs/sweeps.md."
         )
     verdicts = (*(of_held(held) if held.by else ()), *(of_played(played) if played.by else ()))
     picture(held, played, verdicts, out)

@@ -64,7 +64,11 @@ def _draw(held: Held, played: Played, verdicts: Sequence[Verdict], out: Path) ->
             axes.spines[["top", "right"]].set_visible(False)
             axes.tick_params(width=0.6, length=2.5)
         said = [f"{v.verdict}: “{v.paper}”" for v in verdicts if v.panel[0] in letters]
-        heading = "What the paper says, and whether these recordings agree:"
+        heading = (
+            "What the paper says, and whether these recordings agree:"
+            if said
+            else "Too little is here to hold against what the paper says."
+        )
         strip.text(
             *(0.02, 0.015),
             "\n".join([heading, *said]),

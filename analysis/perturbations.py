@@ -86,20 +86,25 @@ class _Acted:
 
 
 def read_sessions(files: Iterable[Path], behaviour: str) -> Sessions:
-    """Reads recordings, each once; those that did not end, or are of no use, are left out and told.
+    """Reads recordings, each once; what is none, or did not come to its end, is left out and told.
 
     Args:
         files: the recordings.
         behaviour: what stimulations may elicit: behaviours whose names begin so, such as "spin".
 
     Raises:
-        UserError: a file is no recording, or the recordings are of different subjects.
+        UserError: the recordings are of different subjects.
     """
     sessions, left_out = [], []
     seen: dict[str, Path] = {}
     subjects: dict[str, Path] = {}
     for file in files:
-        with recorder.open(file) as recording:
+        try:
+            recording = recorder.open(file)
+        except UserError as problem:
+            left_out.append(str(problem))
+            continue
+        with recording:
             if recording.session in seen:
                 left_out.append(f"{file}: the same session as {seen[recording.session]}")
                 continue

@@ -241,11 +241,13 @@ def test_what_does_not_belong_is_left_out_and_said(tmp_path: Path) -> None:
     failed = write(tmp_path / "failed.nwb", 2, held, played=False, end="failed")
     again = tmp_path / "again.nwb"
     again.write_bytes(good.read_bytes())
-    drawn = fig12.draw([good, failed, again], tmp_path / "fig.png")
-    assert [note.split(":")[0] for note in drawn.notes[:2]] == ["left out", "left out"]
+    (spoilt := tmp_path / "spoilt.nwb").write_text("no recording")
+    drawn = fig12.draw([good, failed, again, spoilt], tmp_path / "fig.png")
+    assert all(note.startswith("left out: ") for note in drawn.notes[:3])
     assert "did not come to its end" in drawn.notes[0]
     assert "the same session" in drawn.notes[1]
-    assert drawn.notes[2].startswith("2 first taps were left out")
+    assert "is not a recording" in drawn.notes[2]
+    assert drawn.notes[3].startswith("2 first taps were left out")
 
 
 def test_the_command(sweep: Path, tmp_path: Path) -> None:
