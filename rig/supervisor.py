@@ -19,7 +19,6 @@ import zmq
 from rig.hub import Hub, Request
 from rig.messages import (
     TICK_S,
-    Answer,
     Command,
     Description,
     End,
@@ -35,6 +34,7 @@ from rig.messages import (
 from rig.outside import VERBS, NotAcceptedError, Outside
 from rig.processes import ChildProcess
 from rig.session_directory import RunningSession, SessionDirectory, SessionSpec
+from rig.session_engine import SessionEngine
 from rig.summary import Summary
 
 STATUS_EVERY_S = 0.2
@@ -68,9 +68,6 @@ class Supervisor:
         self._stop_reason = ""
         self._stops = 0
         self._outside: Outside | None = None  # once the subject has said what layers it has
-        self._engine_number = 0
-        self._engine_alive = False
-        self._engine_stuck = False
         self._recorder: ChildProcess | None = None
         self._recorder_number = 0
         self._recorder_died = False
@@ -101,7 +98,7 @@ class Supervisor:
         try:
             self._directory.write_spec(self._spec)
             self._subject = ChildProcess("subject", "rig.subject_process", [str(folder)], folder)
-            self._start_engine()
+            self._engine = SessionEngine(folder)
             if self._spec.record:
                 self._start_recorder(self._spec.record)
             self._directory.announce(
@@ -148,7 +145,7 @@ class Supervisor:
         """After the subject: lets the others finish what they have, then makes sure of them."""
         deadline = time.monotonic() + RECORDER_CLOSES_S
         if self._ended is None:
-            for child in (self._engine, self._recorder):
+            for child in (self._engine.process, self._recorder):
                 if child is not None and child.status is None:
                     child.end(RECORDER_CLOSES_S if child is self._recorder else ENDS_S)
         next_status_s = 0.0
@@ -165,9 +162,9 @@ class Supervisor:
                 break
         time.sleep(0.05)
         self._read_reports()
-        if self._engine.status is None:
-            self._engine.wait(ENDS_S if self._ended else 0.0)
-        for child in (self._subject, self._engine, self._recorder):
+        if self._engine.process.status is None:
+            self._engine.process.wait(ENDS_S if self._ended else 0.0)
+        for child in (self._subject, self._engine.process, self._recorder):
             if child is not None:
                 child.end()
         self._judge_recording()
@@ -189,14 +186,13 @@ class Supervisor:
             self._summary.failure = words or "The recorder ended without closing its file."
 
     def _check_processes(self) -> None:
-        if self._engine_alive and self._engine.status is not None and self._ended is None:
-            self._engine_alive = False
+        if self._ended is None and self._engine.has_died():
             if self._summary.ticks == 0:
-                self._fail(f"The stimulation engine could not start: {self._engine.last_words()}")
+                words = self._engine.process.last_words()
+                self._fail(f"The stimulation engine could not start: {words}")
                 self._stop_reason = "failed"
                 self._subject.end()
                 return
-            self._engine_stuck = False
             self._tell_subject("engine_dead")
             self._fault(
                 "stimulation",
@@ -232,45 +228,31 @@ class Supervisor:
         """Takes note of what passes by in the stream."""
         self._summary.count(message)
         content = message.content
+        self._engine.follow(message)
         if self._outside is not None:
             self._outside.follow(message)
         if isinstance(content, Description):
             self._outside = Outside({layer.name: layer.n_units for layer in content.layers})
-        elif isinstance(content, Answer) and content.engine_ms > 0:  # the engine's own
-            self._engine_stuck = False
         elif isinstance(content, Fault) and content.fatal:
             self._fail(content.sentence)
-        elif isinstance(content, Fault) and content.source == "stimulation":
-            self._engine_stuck = self._engine_alive  # the subject waits for it
         elif isinstance(content, End):
             self._ended = content
 
     # --- the engine, and what comes from outside ------------------------------------------------------
 
-    def _start_engine(self) -> None:
-        """Starts an engine, at a socket of its own: nothing that an earlier one left is taken for its."""
-        self._engine_number += 1
-        name, socket = "stimulation", "engine"
-        if self._engine_number > 1:
-            name, socket = f"{name}-{self._engine_number}", f"{socket}-{self._engine_number}"
-            self._tell_subject("new_engine", socket=socket)
-        folder = self._directory.path
-        self._engine = ChildProcess(name, "stim.process", [str(folder), socket], folder)
-        self._engine_alive = True
-
     def _restart_engine(self, request: Request) -> None:
         if not self._summary.ticks:
             self._hub.reply(request, Reply(False, "The animal is not running yet; ask again."))
-        elif self._engine_alive and not self._engine_stuck:
+        elif self._engine.alive and not self._engine.stuck:
             self._hub.reply(request, Reply(False, "The stimulation engine runs and answers."))
         else:
             self._drop_engine()
-            self._start_engine()
+            self._tell_subject("new_engine", socket=self._engine.start_another())
             self._hub.reply(request, Reply(True))
 
     def _drop_engine(self) -> None:
         """Ends an engine that is stuck; the subject then releases every stimulus and goes on."""
-        self._engine.kill()
+        self._engine.process.kill()
         self._check_processes()
 
     def _take_outside(self, request: Request) -> None:
@@ -280,7 +262,7 @@ class Supervisor:
             self._hub.refuse(request, "This session does not take stimuli from outside.")
         elif self._outside is None or not self._summary.ticks:
             self._hub.reply(request, Reply(False, "The animal is not running yet; ask again."))
-        elif verb == "stimulate" and not self._engine_alive:
+        elif verb == "stimulate" and not self._engine.alive:
             self._hub.reply(
                 request,
                 Reply(False, "There is no stimulation engine; take a new one (restart_engine)."),
@@ -369,7 +351,7 @@ class Supervisor:
             case Command("restart_engine", args) if not args:
                 self._restart_engine(request)
             case Command("drop_engine", args) if not args:
-                if self._engine_stuck:
+                if self._engine.stuck:
                     self._drop_engine()
                     self._hub.reply(request, Reply(True))
                 else:
@@ -400,7 +382,6 @@ class Supervisor:
     def _publish_status(self, ended: bool = False) -> None:
         summary = self._summary
         state = "running" if summary.ticks else "starting"
-        engine = "stuck" if self._engine_stuck else _state_of(self._engine)
         if self._paused:
             state = "paused"
         if ended:
@@ -410,7 +391,7 @@ class Supervisor:
             state=state,
             processes={
                 "subject": _state_of(self._subject),
-                "stimulation": engine,
+                "stimulation": self._engine.state,
                 "recorder": "dead" if self._recorder_died else _state_of(self._recorder),
             },
             ticks=summary.ticks,
