@@ -55,12 +55,12 @@ WIDER_M, WIDER_WHEN = 0.005, 0.45
 class LeapingSettings:
     """Settings of the search: `fast` is at 2 ms without self-collisions, `stock` as in the arena."""
 
-    fast_generations: int = 200
-    stock_generations: int = 40
+    fast_generations: int = 60
+    stock_generations: int = 60
     population: int = 14
     cases: int = 3
     fast_sigma: float = 0.25
-    stock_sigma: float = 0.1
+    stock_sigma: float = 0.15
     action_noise: float = 0.07
     narrowest_m: float = 0.04
     wide_at_first_m: float = 0.05

@@ -20,9 +20,9 @@ SEEN_WITHIN_M = 0.8
 """A gap further off is less than a pixel high to eyes 7 cm above the ground."""
 
 
-SLOWS_WITHIN_M, STANDS_WITHIN_M = 0.27, 0.115
+SLOWS_WITHIN_M, STANDS_WITHIN_M = 0.32, 0.115
 """How far before a gap, from the trunk's joint, the animal begins to slow down, and stands."""
-SQUARE_WITHIN_M = 0.4
+SQUARE_WITHIN_M = 0.45
 WALK, STANDING_M_S = 0.25, 0.1
 """Commanded speed of the last steps, and the speed below which the animal stands."""
 REARED_BELOW = 0.75
@@ -88,8 +88,8 @@ class GapsExpert:
         """See `TaskExpert`."""
         follower, activation = self._follower, self._body.activation()
         # the body's root, by which the leap was searched, is below the trunk: it differs when it pitches
-        before = self._near - float(self._body.data.qpos[0])
-        before = float(before[before > 0].min(initial=np.inf))
+        edges = self._near - float(self._body.data.qpos[0])
+        before = float(edges[edges > 0].min(initial=np.inf))
         if not follower.leaping and before < STANDS_WITHIN_M:
             if (
                 float(np.hypot(*self._body.data.subtree_linvel[self._body.torso][:2]))
