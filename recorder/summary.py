@@ -6,14 +6,15 @@ from collections import Counter
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
+import msgspec
 import numpy as np
 
 from recorder.contents import stimuli_of
-from rig.messages import Input
+from rig.messages import Fault, Input
 
 if TYPE_CHECKING:
     from recorder.reading import Recording
-    from recorder.tables import Interval
+    from recorder.tables import Interval, LogEntry
 
 _STATES = {
     "closed": "complete",
@@ -55,13 +56,22 @@ def describe(recording: Recording) -> str:
     lines += ["", f"  ended       {ended.reason if ended else 'not seen by the recorder'}"]
     troubles = [entry for entry in recording.log if entry.kind != "end"]
     lines += [
-        f"  {entry.kind:<10}  tick {entry.tick}: {entry.text}" for entry in troubles[:_MAX_LOG]
+        f"  {entry.kind:<10}  tick {entry.tick}: {_sentence(entry)}"
+        for entry in troubles[:_MAX_LOG]
     ]
     if len(troubles) > _MAX_LOG:
         lines.append(f"  … and {len(troubles) - _MAX_LOG} more entries in its log")
     versions = ", ".join(f"{name} {version}" for name, version in sorted(told.versions.items()))
     lines += ["", f"  made with   {versions}"]
     return "\n".join(lines)
+
+
+def _sentence(entry: LogEntry) -> str:
+    return (
+        msgspec.json.decode(entry.text, type=Fault).sentence
+        if entry.kind == "fault"
+        else entry.text
+    )
 
 
 def _conditions(recording: Recording) -> str:
