@@ -1,6 +1,6 @@
 # make run    sets everything up and opens the application on the default subject
 # make test   sets everything up and runs the checks and tests
-# make bench  measures speed against limits and peers, and prints the table
+# make bench  measures speed against limits and peers, and how well behaviours are found, as tables
 
 PYTHON ?= python3
 VENV := .venv
@@ -22,6 +22,7 @@ lint: setup
 
 bench: setup
 	$(BIN)/python -m bench
+	$(BIN)/python -m bench.detection
 
 setup: $(READY)
 

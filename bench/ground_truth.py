@@ -311,7 +311,7 @@ def jumps(seed: int) -> Iterator[Take]:
     animal.go(60, 0.0)
     take = animal.stage.take("push: jump")
     flying = runs(take.known["n_ground"] == 0, 4)
-    yield _judged(take, jump=[each for each in flying if any(0 <= each[0] - k < 6 for k in kicks)],
+    yield _judged(take, jump=[each for each in flying if any(-3 <= each[0] - k < 6 for k in kicks)],
                   rear=[])  # fmt: skip
 
 

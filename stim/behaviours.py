@@ -62,6 +62,7 @@ JUMP = Behaviour(
     "in the air, all paws well off the ground",
     (
         Condition("min_paws_height", "paws_height", on=0.03, off=0.015),
+        Condition("min_torso_height", "torso_height", on=0.055, off=0.04),
         Condition("min_up", "up", on=0.4, off=0.2),
     ),
     min_duration_ms=40,
