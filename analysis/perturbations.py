@@ -24,6 +24,8 @@ OUTCOMES = (SUCCESS, "tap_too_soon", "tap_missed")
 """How an attempt ends: with a second tap in time, one before its time, or none in time."""
 GRACE_S = 0.2
 """A behaviour that begins so soon after a stimulation was elicited by it."""
+BLUR_S = 0.1
+"""Where a behaviour began is known only so well, because detectors look back through a window."""
 TRACE_S = 1.2
 """How long after its onset a stimulation's turning is followed."""
 
@@ -212,20 +214,21 @@ def _stimulations(
     of_session = (
         next(iter(usual)) if len({(each.layer, each.n_units) for each in usual}) == 1 else None
     )
-    grace = round(GRACE_S / told.tick_s)
+    grace, blur = round(GRACE_S / told.tick_s), round(BLUR_S / told.tick_s)
     turning = _yaw_rate(recording) if stimuli else np.zeros(0)
     found, during = [], 0
     for each in stimuli:
         onset = each.onset_tick
         if any(
-            span.onset_tick <= onset and (span.offset_tick < 0 or span.offset_tick > onset)
+            span.began_tick < onset - blur and (span.offset_tick < 0 or span.offset_tick > onset)
             for span in spans
         ):
             during += 1
             continue
         stop = each.offset_tick if each.offset_tick >= 0 else recording.last_tick + 1
         elicited = any(
-            span.onset_tick > onset and onset <= span.began_tick <= stop + grace for span in spans
+            span.onset_tick > onset and onset - blur <= span.began_tick <= stop + grace
+            for span in spans
         )
         did = (of_session or _Acted()) if each.sham else acted[each.name, each.number]
         found.append(
