@@ -40,7 +40,9 @@ def _draw(held: Held, played: Played, verdicts: Sequence[Verdict], out: Path) ->
     rows = [name for name, there in (("held", held.by), ("played", played.by)) if there]
     figure = Figure(figsize=(7.2, 3.6 * len(rows)), dpi=200, facecolor="white")
     FigureCanvasAgg(figure)
-    layers = sorted({*held.layers, *played.layers})
+    # a layer looks the same in every figure, whichever others are there
+    known = ("core", "policy_0", "policy_1", "policy_2")
+    layers = [*known, *sorted({*held.layers, *played.layers} - set(known))]
     look = {
         layer: (_COLOURS[k % len(_COLOURS)], _MARKERS[k % len(_MARKERS)])
         for k, layer in enumerate(layers)
