@@ -160,6 +160,10 @@ def _talk(served: Served, frames: list[bytes]) -> Message:
         encode(Message(Command("start_recording", {"file": 3}))),
         encode(Message(Command("record", {"socket": "../x"}))),
         encode(Message(Command("engine_dead"))),
+        encode(Message(Command("new_engine", {"socket": "../x"}))),
+        encode(Message(Command("input", {"kind": "key", "name": "k", "args": {}}))),
+        encode(Message(Command("stimulate", {"name": "x", "layer": "core", "units": [128]}))),
+        encode(Message(Command("key", {"key": ["k"]}))),
     ],
 )
 def test_what_is_not_a_command_is_refused_with_a_reason(served: Served, frames: list[bytes]):
@@ -192,6 +196,14 @@ def test_over_tcp_with_keys_the_session_is_heard_and_without_it_is_not(
     with BusClient(stream, command, keys=served.keys) as bus:
         assert isinstance(bus.join()[0].content, Description)
         wait_for(lambda: len(_ticks(bus.poll(0.2))) > 0)
+        bus.command("stimulate", name="mine", layer="core", units=[0], for_ms=20)
+        wait_for(
+            lambda: any(
+                message.content.inputs
+                for message in bus.poll(0.1)
+                if isinstance(message.content, Tick)
+            )
+        )
     strangers = tmp_path / "strangers"
     make_keys(strangers)
     (strangers / "server.key").write_bytes((served.keys / "server.key").read_bytes())

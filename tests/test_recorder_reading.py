@@ -17,7 +17,7 @@ import recorder
 from recorder.replay import ReplaySource
 from recorder.writer import Writer
 from rig.errors import UserError
-from rig.messages import Answer, Event, Intervention, Message, Tick
+from rig.messages import Answer, Event, Input, Intervention, Message, Tick
 from tests.recorder_stream import BEHAVIOURS, Stream, description
 from tests.test_recorder_writing import assert_same
 
@@ -166,6 +166,8 @@ def test_replay_gives_any_part_in_the_words_of_the_session(
 
 
 _FLOAT = st.floats(allow_nan=False, width=64)
+_NAME = st.text(min_size=1, max_size=5)
+_GIVEN = st.one_of(st.sampled_from(["silence", "drive"]), _NAME)  # a client names its own
 _COUNT = st.integers(-(1 << 50), 1 << 50)
 _EVENT = st.builds(
     Event,
@@ -183,12 +185,12 @@ _STIMULUS = st.builds(
     msgspec.structs.replace,
     _EVENT,
     kind=st.just("stimulus"),
-    name=st.sampled_from(["silence", "drive"]),
+    name=_GIVEN,
 )
 _CHANGE = st.tuples(
     st.builds(
         Intervention,
-        stimulus=st.sampled_from(["silence", "drive"]),
+        stimulus=_GIVEN,
         layer=st.sampled_from(["core", "policy_0"]),
         state=st.sampled_from(["c", "h"]),
     ),
@@ -201,13 +203,27 @@ _ANSWER = st.tuples(
     _FLOAT,
     st.booleans(),
 )
+_ARG = st.one_of(st.floats(allow_nan=False, allow_infinity=False), st.integers(0, 9), _NAME)
+_INPUT = st.builds(
+    Input,
+    st.sampled_from(["key", "stimulate", "release"]),
+    _NAME,
+    st.dictionaries(_NAME, st.one_of(_ARG, st.lists(_ARG, max_size=3)), max_size=3),
+)
+_FROM_WITHOUT = st.tuples(
+    st.lists(st.one_of(st.sampled_from(["orb", "first_tap"]), _NAME), max_size=2).map(tuple),
+    st.lists(_INPUT, max_size=2).map(tuple),
+)
 _TICK = st.tuples(_FLOAT, _FLOAT, _FLOAT, st.booleans(), st.booleans(), _FLOAT, st.floats(width=32))
 
 
 @settings(
     max_examples=8, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
-@given(rows=st.lists(st.tuples(_TICK, _ANSWER), min_size=1, max_size=6), first=st.integers(0, 1000))
+@given(
+    rows=st.lists(st.tuples(_TICK, _FROM_WITHOUT, _ANSWER), min_size=1, max_size=6),
+    first=st.integers(0, 1000),
+)
 def test_whatever_is_sent_comes_back(
     session: list[Message],
     tmp_path: Path,
@@ -218,11 +234,10 @@ def test_whatever_is_sent_comes_back(
     stream = Stream(description(2))
     sent = [*stream.beginning(), stream.message(session[2].content, first)]
     pattern = next(m for m in Stream(description(2)).ticks(first, 1) if m.topic == "tick")
-    for k, ((reward, discount, value, is_first, overrun, wall_s, filler), answer) in enumerate(
-        rows
-    ):
+    for k, (numbers, came, answer) in enumerate(rows):
+        reward, discount, value, is_first, overrun, wall_s, filler = numbers
         arrays = {n: np.full_like(a, filler) for n, a in pattern.arrays.items() if n != "camera"}
-        content = Tick(0, reward, discount, value, is_first, overrun, wall_s)
+        content = Tick(0, reward, discount, value, is_first, overrun, wall_s, *came)
         sent.append(Message(content, "test", first + k, 7 + k, arrays))
         events, changes, end_trial, engine_ms, has_confidence = answer
         more = {}
