@@ -15,8 +15,10 @@ from hypothesis import strategies as st
 from recorder.replay import ReplaySource
 from rig.client import BusClient
 from rig.errors import RunError
-from rig.messages import Answer, Event, Input, Message, Tick
+from rig.messages import Answer, Description, Episode, Event, Input, Message, Tick
 from rig.outside import LARGEST, MOST_STIMULI, MOST_WAITING, NotAcceptedError, Outside, read_input
+from stim.engine import Engine
+from stim.protocol import parse
 from tests.rodent_rig import ROOT, RunningRig, free_port, wait_for
 
 LAYERS = {"core": 128, "policy_0": 64}
@@ -200,7 +202,7 @@ def test_a_stimulus_from_outside_acts_from_the_next_tick_and_is_recorded(
     assert status == 0, trouble
 
     with ReplaySource(out) as replay:
-        inputs = replay.recording.inputs
+        inputs, description = replay.recording.inputs, replay.recording.description
         messages = replay.messages(0, replay.last_tick)
         events = [event for _, event in replay.recording.events if event.kind == "stimulus"]
     assert [(each.kind, each.name) for _, each in inputs] == [
@@ -230,3 +232,25 @@ def test_a_stimulus_from_outside_acts_from_the_next_tick_and_is_recorded(
         if message.tick in biased:
             expected[256 + 3] = c0[256 + 3] + np.float32(0.25)
         np.testing.assert_array_equal(c, expected, err_msg=str(message.tick))
+    _assert_follows_from_ticks_and_inputs(messages, description)
+
+
+def _assert_follows_from_ticks_and_inputs(
+    messages: list[Message], description: Description
+) -> None:
+    """An engine that gets the recorded ticks, with their inputs, gives the recorded answers again."""
+    layers = {layer.name: layer.n_units for layer in description.layers}
+    protocol = parse(description.protocol_text, str(OBSERVE), layers=layers)
+    engine = Engine(protocol, description)
+    for message in messages:
+        if isinstance(message.content, Episode):
+            engine.episode(message.content.trial, message.tick)
+        elif isinstance(message.content, Tick):
+            again = engine.answer(message)
+        elif isinstance(message.content, Answer):
+            assert isinstance(again.content, Answer)
+            assert again.content.events == message.content.events
+            assert again.content.interventions == message.content.interventions
+            assert set(again.arrays) == set(message.arrays)
+            for name, array in again.arrays.items():
+                np.testing.assert_array_equal(array, message.arrays[name])
