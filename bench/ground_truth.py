@@ -6,7 +6,8 @@ What counts as the truth never comes from the detectors' thresholds on the same 
   is half-way out to the one at which it is half-way back;
 - commands (stand, walk, run, turn, spin): from the moment at which the body has gone half of the way from
   the speed before to that of the command's steady part, by a centred mean that no online detector can have;
-- contacts: in the air is an animal that touches nothing; a paw is at the orb while their geoms touch;
+- contacts: in the air is an animal that touches nothing; a paw is at the orb while their geoms touch,
+  with pauses of up to 0.1 s;
 - task events: the task's own;
 - righting: the middle eight tenths of each rise of trunk and pelvis from lying, whether or not the animal
   then stays up.
@@ -392,8 +393,8 @@ def taps(seed: int, ticks: int = 1500) -> Iterator[Take]:
         take,
         approach=near,
         rear=joined(runs(raised, 5), 3),
-        tap_left=joined(runs(take.known["orb_left"] > 0), 2),
-        tap_right=joined(runs(take.known["orb_right"] > 0), 2),
+        tap_left=joined(runs(take.known["orb_left"] > 0), 5),
+        tap_right=joined(runs(take.known["orb_right"] > 0), 5),
         fallen=[],
         **told,
     )

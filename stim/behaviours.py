@@ -63,7 +63,7 @@ JUMP = Behaviour(
     (
         Condition("min_paws_height", "paws_height", on=0.03, off=0.015),
         Condition("min_torso_height", "torso_height", on=0.055, off=0.04),
-        Condition("min_up", "up", on=0.4, off=0.2),
+        Condition("min_least_up", "least_up", on=0.4, off=0.2),
     ),
     min_duration_ms=40,
 )
@@ -75,6 +75,7 @@ REAR = Behaviour(
         Condition("min_pitch", "pitch", on=0.5, off=0.3),
         Condition("min_forepaws_height", "forepaws_height", on=0.05, off=0.03),
         Condition("max_hindpaws_height", "hindpaws_height", on=0.03, off=0.05),
+        Condition("min_pelvis_up", "pelvis_up", on=0.2, off=0.0),
     ),
     smoothing_ms=60,
     min_duration_ms=60,
@@ -182,6 +183,8 @@ APPROACH = Behaviour(
         Condition("max_orb_distance_rate", "orb_distance_rate", on=-0.12, off=-0.04),
         Condition("max_orb_bearing", "orb_bearing", on=0.6, off=0.9),
         Condition("min_orb_bearing", "orb_bearing", on=-0.6, off=-0.9),
+        Condition("max_yaw_rate", "yaw_rate", on=1.8, off=2.5),
+        Condition("min_yaw_rate", "yaw_rate", on=-1.8, off=-2.5),
     ),
     smoothing_ms=180,
     min_duration_ms=100,
@@ -190,14 +193,14 @@ APPROACH = Behaviour(
 TAP_LEFT = Behaviour(
     "tap_left",
     "the left forepaw at the orb",
-    (Condition("max_hand_L_to_orb", "hand_L_to_orb", on=0.008, off=0.016),),
+    (Condition("max_hand_L_to_orb", "hand_L_to_orb", on=0.006, off=0.016),),
     min_duration_ms=20,
 )
 
 TAP_RIGHT = Behaviour(
     "tap_right",
     "the right forepaw at the orb",
-    (Condition("max_hand_R_to_orb", "hand_R_to_orb", on=0.008, off=0.016),),
+    (Condition("max_hand_R_to_orb", "hand_R_to_orb", on=0.006, off=0.016),),
     min_duration_ms=20,
 )
 
