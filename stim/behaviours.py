@@ -183,8 +183,6 @@ APPROACH = Behaviour(
         Condition("max_orb_distance_rate", "orb_distance_rate", on=-0.12, off=-0.04),
         Condition("max_orb_bearing", "orb_bearing", on=0.6, off=0.9),
         Condition("min_orb_bearing", "orb_bearing", on=-0.6, off=-0.9),
-        Condition("max_yaw_rate", "yaw_rate", on=1.8, off=2.5),
-        Condition("min_yaw_rate", "yaw_rate", on=-1.8, off=-2.5),
     ),
     smoothing_ms=180,
     min_duration_ms=100,
