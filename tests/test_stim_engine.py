@@ -458,10 +458,13 @@ def test_behaviours_are_answered_in_the_order_of_the_description() -> None:
     description = _replace(describe(protocol), behaviours=tuple(reversed(protocol.behaviour_names)))
     engine = Engine(protocol, description)
     message = engine.answer(tick_message(0, 0.9, first=True))
-    run_place = description.behaviours.index("run")
-    assert message.arrays["confidence"].tolist() == [
-        1.0 if place == run_place else 0.0 for place in range(6)
-    ]
+    confidence = dict(
+        zip(description.behaviours, message.arrays["confidence"].tolist(), strict=True)
+    )
+    assert confidence["run"] == 1.0
+    assert confidence["stand"] == confidence["walk"] == 0.0
+    forward = Engine(protocol, describe(protocol)).answer(tick_message(0, 0.9, first=True))
+    assert list(confidence.values()) == forward.arrays["confidence"].tolist()[::-1]
 
 
 def test_nothing_but_ticks_is_answered() -> None:
