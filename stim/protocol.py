@@ -35,19 +35,11 @@ from rig.errors import UserError
 from rig.outside import OUTSIDE
 from stim.baselines import BaselineFile, Wanted
 from stim.detectors import Behaviour
-from stim.protocol_build import (
-    CONDITION_NAME,
-    baselines_of,
-    behaviours_of,
-    blocks_of,
-    event_of,
-    latency_of,
-    rules_of,
-    stimuli_of,
-    valid_names,
-)
-from stim.protocol_check import check
+from stim.protocol_check import NAME, check
+from stim.protocol_detectors import behaviours_of
 from stim.protocol_keys import PROTOCOL
+from stim.protocol_names import valid_names
+from stim.protocol_rules import event_of, rules_of
 from stim.protocol_source import (
     Node,
     Problems,
@@ -57,6 +49,8 @@ from stim.protocol_source import (
     suggestion,
     with_values,
 )
+from stim.protocol_stimuli import stimuli_of
+from stim.protocol_trials import baselines_of, blocks_of, latency_of
 from stim.rules import Block, Latency, Rule
 from stim.script import SCRIPT, ScriptFile, header_of
 from stim.stimuli import Stimulus
@@ -339,7 +333,7 @@ def _yaml_of(text: str, path: str) -> tuple[str, int]:
 def _own_detectors(script: ScriptFile, others: Sequence[Behaviour]) -> tuple[Behaviour, ...]:
     names = {behaviour.name for behaviour in others}
     for behaviour in script.behaviours:
-        if behaviour.name in names or not CONDITION_NAME.fullmatch(behaviour.name):
+        if behaviour.name in names or not NAME.fullmatch(behaviour.name):
             raise UserError(
                 f"{script.path}:1:1: a detector cannot be named {shorten(behaviour.name)}: "
                 f"{'there is one' if behaviour.name in names else 'use letters, digits, - and _'}"

@@ -6,13 +6,14 @@ import math
 import re
 from collections.abc import Mapping, Sequence
 
-from stim.protocol_keys import Either, Keys, Kind, ListOf, Named, Number, OneOf, Reference, Text
+from stim.protocol_kinds import Either, Keys, Kind, ListOf, Named, Number, OneOf, Reference, Text
 from stim.protocol_source import Node, Problems, shorten, suggestion
 
 Names = Mapping[str, Sequence[str] | None]
 """The valid names of each sort of `Reference`; None where they are not known and any will do."""
 
-_SIMPLE = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,39}")
+NAME = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,39}")
+"""A name of the user's own choice."""
 _FORMS: Mapping[type, str] = {
     Number: "number",
     Text: "text",
@@ -128,7 +129,7 @@ def _check_named(node: Node, kind: Named, names: Names, problems: Problems) -> N
             node, f"there are {len(node.value)} {kind.noun}; at most {kind.longest} are possible"
         )
     for name, key_node in list(node.keys.items())[: kind.longest]:
-        if not _SIMPLE.fullmatch(name):
+        if not NAME.fullmatch(name):
             problems.add(
                 key_node,
                 f"{shorten(name)} cannot be a name; use a letter, then letters, digits, - and _ (40 at most)",

@@ -1,17 +1,91 @@
-"""Detectors of the user's own in a protocol file: by conditions on quantities, or by a learned classifier."""
+"""From the checked tree of a protocol file to its behaviours: the rig's, as the file sets them, and its own.
+
+Its own are defined by conditions on quantities, or by a learned classifier. A detector that has mistakes of
+its own is left out; they are noted already.
+"""
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 
 from rig.errors import UserError
 from stim import learned
-from stim.detectors import After, Behaviour, custom_behaviour
+from stim.behaviours import BEHAVIOURS
+from stim.detectors import After, Behaviour, custom_behaviour, with_thresholds
+from stim.protocol_check import Names
+from stim.protocol_keys import DETECTOR
+from stim.protocol_nodes import is_sound, key_of, number_of, section_of
 from stim.protocol_source import Node, Problems, shorten, suggestion
 from stim.quantities import is_quantity, quantity_names
 
 
-def defined(name: str, node: Node, problems: Problems) -> Behaviour | None:
+def behaviours_of(
+    tree: Node, names: Names, folder: Path, problems: Problems
+) -> tuple[Behaviour, ...]:
+    """All behaviours of the rig and of the file's detectors; notes what is wrong with the latter."""
+    behaviours = {behaviour.name: behaviour for behaviour in BEHAVIOURS}
+    for name, node in section_of(tree, "detectors").items():
+        if name == "trial":
+            problems.add(key_of(tree, "detectors", name), "a detector cannot be named 'trial'")
+        if not is_sound(node, DETECTOR, names):
+            continue
+        of = node.get("behaviour")
+        if of is None:
+            if name in behaviours:
+                key = key_of(tree, "detectors", name)
+                problems.add(key, f"{name!r} is the name of a behaviour: choose another name")
+                continue
+            if "when" in node.value:
+                found = _defined(name, node, problems)
+            else:
+                found = _classified(name, node, folder, problems)
+            if found is not None:
+                behaviours[name] = found
+            continue
+        if name in behaviours and name != of.value:
+            problems.add(
+                of,
+                f"{name!r} is the name of a behaviour: a detector of {of.value!r} needs another name",
+            )
+            continue
+        own = behaviours[of.value]
+        behaviour = dataclasses.replace(
+            own,
+            name=name,
+            smoothing_ms=number_of(node, "smoothing_ms", own.smoothing_ms),
+            min_duration_ms=number_of(node, "min_duration_ms", own.min_duration_ms),
+            refractory_ms=number_of(node, "refractory_ms", own.refractory_ms),
+        )
+        thresholds = node.get("thresholds")
+        if thresholds is not None and thresholds.form == "mapping":
+            behaviour = with_thresholds(behaviour, _thresholds(behaviour, thresholds, problems))
+        behaviours[name] = behaviour
+    return tuple(behaviours.values())
+
+
+def _thresholds(
+    behaviour: Behaviour, node: Node, problems: Problems
+) -> dict[str, tuple[float, float | None]]:
+    own = {condition.name: condition for condition in behaviour.conditions}
+    found: dict[str, tuple[float, float | None]] = {}
+    for name, value in node.value.items():
+        if name not in own:
+            near = suggestion(name, own, f"thresholds of {behaviour.name!r}")
+            problems.add(node.keys[name], f"there is no threshold {shorten(name)}; {near}")
+        elif value.form == "number":
+            found[name] = (float(value.value), None)
+        else:
+            on, off = float(value.value["on"].value), float(value.value["off"].value)
+            if on == off or (on > off) != (own[name].on > own[name].off):
+                side = "above" if own[name].on > own[name].off else "below"
+                problems.add(value, f"'on' of {name!r} has to be {side} its 'off'")
+            else:
+                found[name] = (on, off)
+    return found
+
+
+def _defined(name: str, node: Node, problems: Problems) -> Behaviour | None:
     """The behaviour of a detector with `when`; notes what is wrong. See `custom_behaviour` for the file."""
     conditions: dict[str, tuple[float, float]] = {}
     when = node.value["when"]
@@ -40,16 +114,16 @@ def defined(name: str, node: Node, problems: Problems) -> Behaviour | None:
     return custom_behaviour(
         name,
         conditions,
-        smoothing_ms=number(node, "smoothing_ms", own.smoothing_ms),
-        min_duration_ms=number(node, "min_duration_ms", own.min_duration_ms),
-        refractory_ms=number(node, "refractory_ms", own.refractory_ms),
+        smoothing_ms=number_of(node, "smoothing_ms", own.smoothing_ms),
+        min_duration_ms=number_of(node, "min_duration_ms", own.min_duration_ms),
+        refractory_ms=number_of(node, "refractory_ms", own.refractory_ms),
         after=None
         if after is None
         else After((str(after.value["behaviour"].value),), float(after.value["within_ms"].value)),
     )
 
 
-def classified(name: str, node: Node, folder: Path, problems: Problems) -> Behaviour | None:
+def _classified(name: str, node: Node, folder: Path, problems: Problems) -> Behaviour | None:
     """The behaviour of a detector with `learned`, a file as seen from `folder`; notes what is wrong."""
     file, of = node.value["learned"], node.get("class")
     try:
@@ -57,15 +131,9 @@ def classified(name: str, node: Node, folder: Path, problems: Problems) -> Behav
             name,
             learned.load(folder / str(file.value)),
             "" if of is None else str(of.value),
-            min_duration_ms=number(node, "min_duration_ms", 60.0),
-            refractory_ms=number(node, "refractory_ms", 0.0),
+            min_duration_ms=number_of(node, "min_duration_ms", 60.0),
+            refractory_ms=number_of(node, "refractory_ms", 0.0),
         )
     except UserError as problem:
         problems.add(file if of is None else of, str(problem).rstrip("."))
         return None
-
-
-def number(node: Node, key: str, default: float) -> float:
-    """A number that a mapping may have."""
-    given = node.get(key)
-    return default if given is None else float(given.value)

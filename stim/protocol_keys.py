@@ -1,120 +1,34 @@
 """The keys of a protocol file: what each one means and what may stand there.
 
 This is the one description of the file's shape. `protocol` checks files against it and `schema` turns it
-into a JSON Schema for editors; what needs more than one key at a time to judge is in `protocol`.
+into a JSON Schema for editors; what needs more than one key at a time to judge is where it is built
+(`protocol_detectors`, `protocol_stimuli`, `protocol_rules`, `protocol_trials`).
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import TypeAlias
+from collections.abc import Mapping
+
+from stim.protocol_kinds import (
+    Either,
+    Key,
+    Keys,
+    Kind,
+    ListOf,
+    Named,
+    Number,
+    OneOf,
+    Reference,
+    Text,
+    Variant,
+)
 
 LONGEST_MS = 3_600_000.0
 LONGEST_S = 1_000_000.0
 MAX_RULES = 40
-"""Each rule has at most one stimulus on at a time, of at most two interventions of three arrays: the
-arrays of an answer then stay below the 256 that a message may have."""
+"""Each rule has at most one stimulus on at a time, of at most two interventions of three arrays: with those
+on request, the arrays of an answer then stay below the 512 that a message may have."""
 
-
-@dataclass(frozen=True)
-class Number:
-    """A number from `low` to `high`, inclusive; `whole` if it has no fraction."""
-
-    low: float
-    high: float
-    unit: str = ""
-    whole: bool = False
-
-
-@dataclass(frozen=True)
-class Text:
-    """Any text up to a length; with `simple`, a name: a letter, then letters, digits, - and _."""
-
-    longest: int = 4000
-    simple: bool = False
-
-
-@dataclass(frozen=True)
-class OneOf:
-    """One of certain words."""
-
-    words: tuple[str, ...]
-
-
-@dataclass(frozen=True)
-class Reference:
-    """The name of something: a "task", "layer", "behaviour", "stimulus", "baseline" or "condition".
-
-    A "trigger" is `NAME.onset`, `NAME.offset` or `trial.start`; "detected" is a behaviour or a detector;
-    a "task event" is one of those that the task knows.
-    """
-
-    to: str
-
-
-@dataclass(frozen=True)
-class ListOf:
-    """A list of `shortest` to `longest` items, all of a kind."""
-
-    item: Kind
-    shortest: int = 1
-    longest: int = 50_000
-
-
-@dataclass(frozen=True)
-class Key:
-    """One key of a mapping: what may stand there, and what it means in a sentence."""
-
-    kind: Kind
-    meaning: str
-    required: bool = False
-
-
-@dataclass(frozen=True)
-class Variant:
-    """What goes with one way to write a mapping: keys that it needs, and keys that it may have."""
-
-    needs: tuple[str, ...] = ()
-    takes: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True)
-class Keys:
-    """A mapping with these keys and no others.
-
-    Where there are `variants`, exactly one of the keys that name them has to be there; a key that some
-    variants need or take does not belong to the others.
-    """
-
-    noun: str
-    keys: Mapping[str, Key]
-    variants: Mapping[str, Variant] = field(default_factory=dict)
-
-    def belongs_to(self, key: str) -> tuple[str, ...]:
-        """The variants that need or take a key; none where it belongs to all."""
-        return tuple(
-            name for name, each in self.variants.items() if key in (*each.needs, *each.takes)
-        )
-
-
-@dataclass(frozen=True)
-class Named:
-    """A mapping from names of the user's own choice to values of one kind."""
-
-    noun: str
-    value: Kind
-    longest: int = 64
-
-
-@dataclass(frozen=True)
-class Either:
-    """One of several kinds, told apart by their form in the file (a word, a number, a list, a mapping)."""
-
-    kinds: Sequence[Kind]
-
-
-Kind: TypeAlias = Number | Text | OneOf | Reference | ListOf | Keys | Named | Either
 
 _MS = Number(0, LONGEST_MS, "ms")
 _COUNT = Number(1, 1_000_000, whole=True)

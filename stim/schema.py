@@ -9,20 +9,8 @@ from __future__ import annotations
 from typing import Any
 
 from stim.behaviours import BEHAVIOURS
-from stim.protocol_keys import (
-    CONDITION,
-    EVENT,
-    PROTOCOL,
-    Either,
-    Keys,
-    Kind,
-    ListOf,
-    Named,
-    Number,
-    OneOf,
-    Reference,
-    Text,
-)
+from stim.protocol_keys import CONDITION, EVENT, PROTOCOL
+from stim.protocol_kinds import Either, Keys, Kind, ListOf, Named, Number, OneOf, Reference, Text
 from stim.protocol_source import PARAMETER
 
 
