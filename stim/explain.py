@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 from rig.outside import OUTSIDE
 from stim.baselines import Wanted
 from stim.detectors import TICK_MS, Behaviour, Condition, ticks_of
@@ -51,7 +53,8 @@ def explain(protocol: Protocol) -> str:
     parts.append(_watching(protocol))
     if protocol.baselines:
         lines = [
-            f"  {name}: {file.path}" + (f", SHA-256 {file.sha256}" if file.sha256 else "")
+            f"  {name}: {os.path.normpath(file.path)}"
+            + (f", SHA-256 {file.sha256}" if file.sha256 else "")
             for name, file in protocol.baselines.items()
         ]
         parts.append("\n".join(["Baseline recordings:", *lines]))
@@ -180,7 +183,7 @@ def _condition(condition: Condition) -> str:
 
 
 def _stimulus(stimulus: Stimulus) -> str:
-    which = f"{_units(stimulus.units)} of {stimulus.layer}"
+    which = _units(stimulus.units, stimulus.layer)
     state = f"the {_STATES[stimulus.state]} of {which}"
     match stimulus.kind:
         case "clamp" if stimulus.means:
@@ -239,7 +242,18 @@ def _pulses(pulses: Pulses) -> str:
     return f"{count} of {_time(pulses.width_ticks)}, one every {_time(period)} ({true_hz:.3g} Hz{rounded})"
 
 
-def _units(units: Units) -> str:
+def _units(units: Units, layer: str) -> str:
+    """A choice of units of a layer: "the first 16 units of core"."""
+    if units.ranked is not None:
+        ranked = units.ranked
+        return (
+            f"the {units.count} units of {layer} that {ranked.span.during} modulates most in "
+            f"{ranked.baseline}"
+        )
+    return f"{_chosen(units)} of {layer}"
+
+
+def _chosen(units: Units) -> str:
     if units.choice == "all":
         return "all units"
     if units.choice == "first":
@@ -247,11 +261,6 @@ def _units(units: Units) -> str:
     if units.choice == "random":
         seed = "the session's seed" if units.seed is None else f"seed {units.seed}"
         return f"{units.count} units drawn at random ({seed})"
-    if units.ranked is not None:
-        ranked = units.ranked
-        return (
-            f"the {units.count} units that {ranked.span.during} modulates most in {ranked.baseline}"
-        )
     listed = ", ".join(str(unit) for unit in units.listed[:12])
     more = f" and {len(units.listed) - 12} more" if len(units.listed) > 12 else ""
     return f"unit{'s' * (len(units.listed) > 1)} {listed}{more}"
@@ -301,7 +310,7 @@ def _activity(activity: Activity) -> str:
     which = "natural" if activity.natural else "applied"
     smoothed = max(1, ticks_of(activity.smoothing_ms))
     over = f", averaged over {_time(smoothed)}" if smoothed > 1 else ""
-    return f"the mean {which} {state} state of {_units(activity.units)} of {activity.layer}{over}"
+    return f"the mean {which} {state} state of {_units(activity.units, activity.layer)}{over}"
 
 
 def _level(activity: Activity) -> str:
