@@ -12,6 +12,8 @@ if TYPE_CHECKING:
 
 VERSION = 1
 GAP = 6
+LEAST_HEALTH, LEAST_EYE = 240, 170
+"""Widths (px) below which the session's numbers could not be read, or the animal's picture not be seen."""
 _LEFT = Qt.DockWidgetArea.LeftDockWidgetArea
 
 
@@ -53,6 +55,8 @@ class Layout:
                 ("health", "Session", window.health),
             )
         }
+        window.health.setMinimumWidth(LEAST_HEALTH)
+        window.eye.setMinimumWidth(LEAST_EYE)
         window.setCorner(Qt.Corner.BottomLeftCorner, _LEFT)
         window.setCorner(Qt.Corner.TopLeftCorner, _LEFT)
         self._place()
