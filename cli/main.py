@@ -13,7 +13,7 @@ os.environ.setdefault("MUJOCO_GL", "egl")
 
 import typer
 
-from cli import detectors, environment, figures, recordings, sessions, subjects, sweeps
+from cli import detectors, environment, figures, recordings, reruns, sessions, subjects, sweeps
 from cli.lsl import lsl
 from rig.errors import RunError, UserError
 
@@ -32,6 +32,8 @@ app.command("sweep")(sweeps.sweep)
 app.command("replay")(recordings.replay)
 app.command("info")(recordings.info)
 app.command("recover")(recordings.recover)
+app.command("rerun")(reruns.rerun)
+app.command("branch")(reruns.branch)
 app.command("figure")(figures.figure)
 app.command("learn")(detectors.learn)
 app.command("train")(subjects.train)

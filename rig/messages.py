@@ -47,6 +47,21 @@ class Layer(msgspec.Struct, frozen=True):
     n_units: int
 
 
+class Branching(msgspec.Struct, frozen=True):
+    """Where a session left another one: before `tick` it ran under that one's protocol.
+
+    `recording_sha256` is the file of the session that was left, `session` its name; protocol and baselines
+    are those of the ticks before.
+    """
+
+    tick: int
+    protocol_name: str
+    protocol_text: str
+    session: str
+    recording_sha256: str
+    baselines: dict[str, str] = {}
+
+
 class Description(msgspec.Struct, frozen=True, tag="description"):
     """What a session is; sent first, and to whoever joins later.
 
@@ -55,7 +70,8 @@ class Description(msgspec.Struct, frozen=True, tag="description"):
     `task_events` are the names that a tick's events of the task can have, `conditions` those of the
     trials, `keys` the operator's keys that the protocol listens to. `numbers_used` is empty but for an
     engine that is taken in while the session runs: the highest `Event.number` so far, by "kind name"
-    ("behaviour run"). `baselines` are the recordings that stimuli draw on: name to SHA-256.
+    ("behaviour run"). `baselines` are the recordings that stimuli draw on: name to SHA-256. `branched` is
+    empty but for a branch of a recorded session, which began under other protocols, in this order.
     """
 
     subject: str
@@ -87,6 +103,7 @@ class Description(msgspec.Struct, frozen=True, tag="description"):
     keys: tuple[str, ...] = ()
     numbers_used: dict[str, int] = {}
     baselines: dict[str, str] = {}
+    branched: tuple[Branching, ...] = ()
 
 
 class Assets(msgspec.Struct, frozen=True, tag="assets"):

@@ -18,6 +18,7 @@ from typing import Literal
 import msgspec
 
 from rig.errors import RunError
+from rig.messages import Branching
 
 MAX_SOCKET_PATH = 100
 """Bytes; Unix allows 107 in a socket's path."""
@@ -33,7 +34,7 @@ class SessionSpec(msgspec.Struct, frozen=True):
     folder with its CURVE keys, or "". `conditions` are those of the protocol's trials, `keys_used` the
     operator's keys that it listens to. `allow_outside`: whether clients may stimulate. `baselines` are
     the recordings that stimuli draw on, name to SHA-256; what is drawn lies in the session's folder.
-    `allow_python`: whether a protocol's Python may be executed.
+    `allow_python`: whether a protocol's Python may be executed. `branched`: as in the session's description.
     """
 
     session: str
@@ -60,6 +61,7 @@ class SessionSpec(msgspec.Struct, frozen=True):
     allow_outside: bool = True
     baselines: dict[str, str] = {}
     allow_python: bool = False
+    branched: tuple[Branching, ...] = ()
 
 
 class RunningSession(msgspec.Struct, frozen=True):

@@ -16,6 +16,7 @@ from rig.arenas.senses import PROPRIOCEPTION
 from rig.errors import RunError
 from rig.links import Links
 from rig.messages import TICK_S, Description, Layer
+from rig.rerun import InProcessLinks
 from rig.session_directory import SessionSpec
 from rig.tick_loop import LATENCIES, TickLoop
 from rig.versions import versions
@@ -23,7 +24,7 @@ from rig.versions import versions
 ENGINE_TIMEOUT_S = 30.0
 
 
-def run(spec: SessionSpec, links: Links) -> None:
+def run(spec: SessionSpec, links: Links | InProcessLinks) -> None:
     """Runs the session to its end.
 
     Raises `SubjectError` or `CameraUnavailableError` where the animal cannot be made, `RunError` where the
@@ -80,4 +81,5 @@ def _description(spec: SessionSpec, subject: Subject, model: mujoco.MjModel) -> 
         conditions=spec.conditions,
         keys=spec.keys_used,
         baselines=spec.baselines,
+        branched=spec.branched,
     )

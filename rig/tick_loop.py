@@ -41,6 +41,7 @@ from rig.messages import (
 )
 from rig.pacing import Pacer
 from rig.random_streams import generator
+from rig.rerun import InProcessLinks
 from rig.session_directory import SessionSpec
 
 LATENCIES: tuple[str, ...] = (
@@ -64,7 +65,9 @@ class TickLoop:
     The animal is given at the beginning of trial 0.
     """
 
-    def __init__(self, spec: SessionSpec, subject: Subject, animal: Animal, links: Links) -> None:
+    def __init__(
+        self, spec: SessionSpec, subject: Subject, animal: Animal, links: Links | InProcessLinks
+    ) -> None:
         self._spec = spec
         self._subject = subject
         self._animal = animal

@@ -113,6 +113,49 @@ class Engine:
         self._first_tick = 0
         self._condition = ""
         self._ended: list[Event] = []
+        self._leaving: list[_RuleState] = []
+
+    def go_on_from(
+        self,
+        before: Engine,
+        tick: int,
+        script: ScriptFile | None,
+        description: Description,
+        keep_script: bool,
+    ) -> None:
+        """Takes a session over from another protocol's engine: `tick` is the first that this one answers.
+
+        Both have seen every tick so far; what this one decided meanwhile never was. Rules that both have go
+        on where they are; what other rules have begun acts on `tick` for the last time. Requests from
+        outside go on.
+
+        Args:
+            before: the other engine.
+            tick: the next one.
+            script: the Python that begins here, if any.
+            description: the session's, for it.
+            keep_script: both have the same Python, which goes on.
+        """
+        self._numbers |= before._numbers
+        others = list(before._rules)
+        for state in self._rules:
+            same = next((each for each in others if each.rule == state.rule), None)
+            if same is None:
+                state.occurrence, state.not_before, state.count = None, -1, 0
+            else:
+                others.remove(same)
+                state.occurrence, state.not_before = same.occurrence, same.not_before
+                state.count = same.count
+        self._leaving = [*others, *before._leaving]
+        for state in self._leaving:
+            if state.occurrence is not None:
+                self._cut_short(state, state.occurrence, tick + 1)
+        self._outside, self._scripted = before._outside, before._scripted
+        if keep_script:
+            self._script = before._script
+        else:
+            self._scripted.release_all(tick)
+            self._script = None if script is None else Script(script, description)
 
     def episode(self, trial: int, tick: int) -> None:
         """A trial begins, and `tick` is its first: detectors start anew, stimuli still on end here."""
@@ -120,7 +163,7 @@ class Engine:
         self._first_tick = tick
         self._ended.extend(self._detectors.begin_trial(tick))
         self._watch.begin_trial(trial)
-        for state in self._rules:
+        for state in (*self._rules, *self._leaving):
             occurrence = state.occurrence
             if occurrence is not None and occurrence.number:
                 cause = occurrence.cause if occurrence.end == tick else "the trial ended"
@@ -149,7 +192,7 @@ class Engine:
         confidences, found = self._detectors.step(tick, message.arrays["body"], content.task_events)
         events = [*self._ended, *found]
         self._ended = []
-        for state in self._rules:
+        for state in (*self._rules, *self._leaving):
             self._begin_or_end(state, tick, events)
         for requested in (self._scripted, self._outside):
             events.extend(requested.begin_or_end(tick))

@@ -66,6 +66,11 @@ class RequestedStimuli:
             if asked is not None:
                 self._requests.append(asked)
 
+    def release_all(self, tick: int) -> None:
+        """As if all of them had been released at a tick."""
+        for name in {request.name for request in self._requests}:
+            self.take(Input("release", name), tick)
+
     def begin_or_end(self, tick: int) -> list[Event]:
         """The onsets and offsets of a tick."""
         events = []

@@ -1,0 +1,282 @@
+"""What a recorded session is run again with: everything that `rerun` and `branch` take from its file."""
+
+from __future__ import annotations
+
+import secrets
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import msgspec
+import numpy as np
+
+import agent
+import recorder
+from agent.errors import SubjectError
+from analysis.baseline import resolve, sha256_of
+from recorder.reading import Recording
+from rig.errors import UserError
+from rig.messages import Branching, Description, End, Input, Message
+from rig.rerun import InProcessLinks, run_in_process
+from rig.session_directory import SessionSpec
+from stim.protocol import Protocol, parse
+from stim.relay import Relay, Stage, check_same_detectors, joined
+from stim.script import execute, header_of
+
+
+@dataclass(frozen=True)
+class RecordedSession:
+    """A recorded session: `inputs` came from outside, each at its tick; `last_tick` is its last.
+
+    `engineless_tick` is the first tick that no engine answered, because it had died; None usually. What came
+    from outside before `first_tick`, where the recording begins, is not known.
+    """
+
+    path: Path
+    sha256: str
+    session: str
+    description: Description
+    inputs: tuple[tuple[int, Input], ...]
+    first_tick: int
+    last_tick: int
+    engineless_tick: int | None
+    end: End
+
+
+def read(path: Path) -> RecordedSession:
+    """A recording that is to be run again, together with its subject, which is there and unchanged.
+
+    Raises:
+        UserError: it is none, goes on, has no end or no ticks; or its subject is missing, or another one.
+    """
+    with recorder.open(path) as recording:
+        session = _read(path, recording)
+    told = session.description
+    try:
+        subject = agent.load(told.subject)
+    except SubjectError as problem:
+        raise UserError(f"{path} is of the subject {told.subject!r}: {problem}") from None
+    if subject.sha256 != told.subject_sha256:
+        raise UserError(
+            f"{path} was recorded from the subject {told.subject!r} with the weights "
+            f"{told.subject_sha256[:12]}…; the one that is here has {subject.sha256[:12]}… and would do "
+            "something else: put the old one back, or name its folder in RODENT_RIG_SUBJECTS."
+        )
+    return session
+
+
+def _read(path: Path, recording: Recording) -> RecordedSession:
+    if recording.state == "live":
+        raise UserError(f"{path} is still being recorded; wait for its end.")
+    if recording.n_ticks == 0:
+        raise UserError(f"{path} has no ticks; there is nothing to run again.")
+    if recording.end is None:
+        raise UserError(
+            f"{path} does not have the session's end (its recorder was killed, or stopped early); only a "
+            "whole recording is run again."
+        )
+    missing = np.flatnonzero(recording.values("answer") == 1)
+    return RecordedSession(
+        path,
+        sha256_of(path),
+        recording.session,
+        recording.description,
+        recording.inputs,
+        recording.first_tick,
+        recording.last_tick,
+        int(recording.ticks[missing[0]]) if len(missing) else None,
+        recording.end,
+    )
+
+
+def stages_of(session: RecordedSession, files: Path | None, allow_python: bool) -> list[Stage]:
+    """The protocols that the session ran under: one, or several of a branch.
+
+    Args:
+        session: the recorded session.
+        files: the folder from which its protocol names files; searched for if None.
+        allow_python: whether a protocol's Python may be executed.
+
+    Raises:
+        UserError: a protocol's Python is not allowed, or a file that it names is missing or was changed.
+    """
+    told = session.description
+    texts = [(each.protocol_name, each.protocol_text, each.baselines) for each in told.branched]
+    texts.append((told.protocol_name, told.protocol_text, told.baselines))
+    firsts = [0, *(each.tick for each in told.branched)]
+    stages = [
+        _stage(session, *text, first, files, allow_python)
+        for text, first in zip(texts, firsts, strict=True)
+    ]
+    if joined(stages, "behaviour_names") != told.behaviours:
+        raise UserError(
+            f"{session.path} was recorded by a version that detects other behaviours "
+            f"({', '.join(told.behaviours)}); run it again with that version "
+            f"({told.versions.get('rodent-rig', 'unknown')})."
+        )
+    return stages
+
+
+def _stage(
+    session: RecordedSession,
+    name: str,
+    text: str,
+    baselines: Mapping[str, str],
+    first_tick: int,
+    files: Path | None,
+    allow_python: bool,
+) -> Stage:
+    told = session.description
+    if _is_python(text) and not allow_python:
+        raise UserError(
+            f"{session.path} ran under the Python protocol {name}, a program that could do anything you "
+            "can: read it (the field `protocol` of the file), then give --allow-python."
+        )
+    layers = {layer.name: layer.n_units for layer in told.layers}
+    problem: UserError | None = None
+    for folder in _folders(session.path, files):
+        path = folder / f"{name}{'.py' if _is_python(text) else '.yaml'}"
+        try:
+            script = execute(text, str(path)) if _is_python(text) else None
+            protocol = parse(text, str(path), None, layers, script)
+            _check_baselines(session.path, protocol, baselines)
+            values = (
+                resolve(protocol.baselines, protocol.wanted, told.subject_sha256, layers)[0]
+                if protocol.wanted
+                else {}
+            )
+        except UserError as reason:
+            problem = problem or reason
+            continue
+        return Stage(protocol, values, script, first_tick)
+    assert problem is not None
+    raise UserError(
+        f"The protocol {name} of {session.path} cannot be run again: {problem} "
+        "(--files FOLDER says from where it names files.)"
+    )
+
+
+def _check_baselines(path: Path, protocol: Protocol, recorded: Mapping[str, str]) -> None:
+    for name, sha256 in recorded.items():
+        file = protocol.baselines.get(name)
+        if file is None or not file.path.exists():
+            where = f" at {file.path}" if file else ""
+            raise UserError(f"its baseline {name!r} (SHA-256 {sha256[:12]}…) is not there{where}.")
+        if (found := sha256_of(file.path)) != sha256:
+            raise UserError(
+                f"its baseline {name!r}, {file.path}, has been changed: its SHA-256 was {sha256[:12]}…, "
+                f"now it is {found[:12]}…."
+            )
+
+
+def _folders(recording: Path, files: Path | None) -> Iterable[Path]:
+    """Where the files may be that a protocol names, as seen from its own folder."""
+    if files is not None:
+        return (files,)
+    here = Path()
+    return dict.fromkeys((recording.parent, here, here / "protocols"))
+
+
+def _is_python(text: str) -> bool:
+    try:
+        header_of(text, "protocol.py")
+    except UserError:
+        return False
+    return True
+
+
+def branched(
+    session: RecordedSession,
+    stages: Sequence[Stage],
+    after: Stage,
+    baselines: Mapping[str, str],
+) -> tuple[list[Stage], Description]:
+    """The stages of a branch, and what its session is.
+
+    Args:
+        session: the one that is left.
+        stages: what it ran under.
+        after: what the branch goes on with, from its `first_tick` on.
+        baselines: of `after`, by hash.
+
+    Raises:
+        UserError: the protocol is for another subject or task, or detects otherwise.
+    """
+    told, protocol = session.description, after.protocol
+    for what, own, theirs in (
+        ("subject", protocol.subject, told.subject),
+        ("task", protocol.task, told.task),
+    ):
+        if own != theirs:
+            raise UserError(
+                f"The protocol {protocol.name} is for the {what} {own!r}, {session.path} is of "
+                f"{theirs!r}; a branch goes on with the same {what}."
+            )
+    kept = [stages[0], *(stage for stage in stages[1:] if stage.first_tick < after.first_tick)]
+    check_same_detectors(kept[-1].protocol, protocol)
+    n_before = len(kept) - 1
+    left = told.branched[n_before] if n_before < len(told.branched) else told
+    here = Branching(
+        after.first_tick,
+        left.protocol_name,
+        left.protocol_text,
+        session.session,
+        session.sha256,
+        left.baselines,
+    )
+    description = msgspec.structs.replace(
+        told,
+        protocol_name=protocol.name,
+        protocol_text=protocol.text,
+        baselines=dict(baselines),
+        branched=(*told.branched[:n_before], here),
+    )
+    return [*kept, after], description
+
+
+def run_again(
+    session: RecordedSession,
+    stages: Sequence[Stage],
+    told: Description,
+    last_tick: int,
+    hear: Callable[[Message, InProcessLinks], None],
+) -> None:
+    """Runs a session again from its start up to a tick, in this process.
+
+    Args:
+        session: whose inputs from outside come again.
+        stages: what it runs under.
+        told: what the session is: that of the recording, or of its branch.
+        last_tick: its last tick.
+        hear: is given every message, and the links, which it may stop.
+    """
+    name = f"{time.strftime('%m%d-%H%M%S-')}{secrets.token_hex(2)}"
+    spec = SessionSpec(
+        session=name,
+        subject=told.subject,
+        task=told.task,
+        seed=told.seed,
+        pace="max",
+        duration_s=told.duration_s,
+        trial_s=told.trial_s,
+        trials=0,
+        protocol_name=told.protocol_name,
+        protocol_path="",
+        protocol_text=told.protocol_text,
+        behaviours=joined(stages, "behaviour_names"),
+        stimuli=joined(stages, "stimulus_names"),
+        conditions=joined(stages, "condition_names"),
+        keys_used=joined(stages, "keys"),
+        baselines=told.baselines,
+        branched=told.branched,
+    )
+    links = InProcessLinks(
+        name,
+        lambda description: Relay(stages, description),
+        session.inputs,
+        last_tick + 1,
+        session.end.reason if last_tick == session.last_tick else "stopped",
+        lambda message: hear(message, links),
+    )
+    run_in_process(spec, links)

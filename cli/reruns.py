@@ -1,0 +1,216 @@
+"""Commands that simulate a recorded session again: `rerun`, and `branch`, which leaves it for another."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from rig.errors import UserError
+from rig.messages import TICK_S, Message, Tick
+
+if TYPE_CHECKING:
+    from recorder.replay import ReplaySource
+
+EVERY_LEAD_S = 1.0
+EVERY_LAST_S = 2.0
+"""Of the pairs that `--every` makes, so much is recorded before the event and after it."""
+TICKS_AT_ONCE = 100
+
+File = Annotated[Path, typer.Argument(help="A recording (.nwb).")]
+Files = Annotated[
+    Path | None,
+    typer.Option(
+        help="The folder that the recording's protocol stood in, if it names files (baselines, courses)."
+    ),
+]
+AllowPython = Annotated[
+    bool,
+    typer.Option("--allow-python", help="Execute a protocol that is a Python file: a program."),
+]
+
+
+def rerun(file: File, files: Files = None, allow_python: AllowPython = False) -> None:
+    """Simulate a recorded session again and compare it with its recording, bit by bit.
+
+    Exit status 0: identical. 1: it differs, and where is said. 2: it cannot be run again.
+    """
+    from cli.branches import progress_bar
+    from cli.recorded_session import read, run_again, stages_of
+    from recorder.replay import ReplaySource
+    from rig.comparison import Comparison
+    from rig.rerun import InProcessLinks
+
+    session = read(file)
+    stages = stages_of(session, files, allow_python)
+    last = session.last_tick
+    if session.engineless_tick is not None:
+        last = session.engineless_tick - 1
+        print(
+            f"From tick {last + 1} on the session's stimulation engine was dead, which cannot be repeated; "
+            "the ticks before are compared."
+        )
+    with ReplaySource(file) as source, progress_bar() as bar:
+        task = bar.add_task("running again", total=last + 1)
+        comparison = Comparison(_recorded(source, session.first_tick, last), session.first_tick)
+
+        def hear(message: Message, links: InProcessLinks) -> None:
+            comparison.hear(message)
+            if comparison.difference is not None:
+                links.stop()
+            elif isinstance(message.content, Tick) and message.tick % 10 == 0:
+                bar.update(task, completed=message.tick)
+
+        run_again(session, stages, session.description, last, hear)
+    if session.first_tick > 0:
+        print(
+            f"The recording begins at tick {session.first_tick}; whatever came from outside before is "
+            "not in it, so it was not repeated."
+        )
+    for line in _made_otherwise(session.description.versions):
+        print(line)
+    difference = comparison.difference
+    if difference is None and comparison.complete:
+        n = comparison.n_identical
+        print(f"{file.name}: identical for {n} ticks ({n * TICK_S:.2f} s of animal time).")
+        return
+    if difference is None:
+        print(f"{file.name}: the re-run ended after {comparison.n_identical} identical ticks.")
+    else:
+        print(
+            f"{file.name}: identical for {comparison.n_identical} ticks, then the first difference is at "
+            f"{difference}."
+        )
+    raise typer.Exit(1)
+
+
+def branch(
+    file: File,
+    protocol: Annotated[Path, typer.Option(help="The protocol that the branch goes on with.")],
+    at: Annotated[float | None, typer.Option(help="Seconds of animal time to branch at.")] = None,
+    at_tick: Annotated[int | None, typer.Option(help="The same as a tick.")] = None,
+    every: Annotated[
+        str | None,
+        typer.Option(
+            metavar="KIND:NAME",
+            help="A branch for each onset of a behaviour (behaviour:rear) or event of the task "
+            "(task:first_tap) in the recording, at the tick at which it was found.",
+        ),
+    ] = None,
+    out: Annotated[
+        Path | None,
+        typer.Option(help="The recording to write (.nwb); with --every the folder for them."),
+    ] = None,
+    lead: Annotated[
+        float | None,
+        typer.Option(
+            help="Record from so many seconds before the branching on; all of the session if left out "
+            f"(with --every {EVERY_LEAD_S:g})."
+        ),
+    ] = None,
+    last: Annotated[
+        float | None,
+        typer.Option(
+            help="End so many seconds after the branching; where the recording ends if left out (with "
+            f"--every {EVERY_LAST_S:g})."
+        ),
+    ] = None,
+    camera: Annotated[bool, typer.Option(help="Record what the animal sees, too.")] = False,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace existing files.")] = False,
+    files: Files = None,
+    allow_python: AllowPython = False,
+) -> None:
+    """Run a recorded session again up to a tick, then go on under another protocol.
+
+    Animal, network, task and every random draw are those of the recording: with its own protocol it is the
+    same session again; with a stimulus it is the same up to there, and what differs is what the stimulus did.
+    """
+    from cli.branches import Branch, is_there, make, onsets
+    from cli.recorded_session import branched, read, stages_of
+    from cli.sessions import baselines_of, load_protocol
+    from recorder.place import check_target
+    from stim.protocol import is_script
+    from stim.relay import Stage
+    from stim.script import execute
+
+    if [at, at_tick, every].count(None) != 2:
+        raise UserError(
+            "Say where to branch with one of --at SECONDS, --at-tick TICK, --every KIND:NAME."
+        )
+    if is_script(str(protocol)) and not allow_python:
+        raise UserError(f"{protocol} is a program: read it, then give --allow-python.")
+    after = load_protocol(protocol, None, allow_python)
+    script = execute(after.text, str(protocol)) if after.is_script else None
+    session = read(file)
+    stages = stages_of(session, files, allow_python)
+    if session.engineless_tick is not None:
+        raise UserError(
+            f"In {file} the stimulation engine died before tick {session.engineless_tick}, which cannot "
+            "be repeated; branch a session in which it did not."
+        )
+    values, used = baselines_of(after)
+    baselines = {each.name: each.sha256 for each in used}
+    if every is not None:
+        ticks = onsets(file, every)
+        lead = EVERY_LEAD_S if lead is None else lead
+        last = EVERY_LAST_S if last is None else last
+        folder = out or file.with_name(f"{file.stem}-{after.name}")
+        targets = {tick: folder / f"{file.stem}-{tick:07d}.nwb" for tick in ticks}
+    else:
+        ticks = [at_tick if at_tick is not None else _tick_of(at)]
+        if out is None:
+            raise UserError("--out G.nwb says what to record the branch into.")
+        targets = {ticks[0]: out}
+    for option, value in (("--lead", lead), ("--last", last)):
+        if value is not None and not 0 <= value < math.inf:
+            raise UserError(f"{option} {value}: give seconds, 0 or more.")
+    for tick in ticks:
+        if not max(0, session.first_tick) <= tick <= session.last_tick:
+            raise UserError(
+                f"Tick {tick} ({tick * TICK_S:.2f} s) is not in {file}, which has the ticks "
+                f"{session.first_tick} to {session.last_tick}."
+            )
+    plans = []
+    for tick in ticks:
+        own, told = branched(session, stages, Stage(after, values, script, tick), baselines)
+        target = targets[tick]
+        if every is not None and not overwrite and is_there(target, told):
+            continue
+        begin = 0 if lead is None else max(0, tick - round(lead / TICK_S))
+        end = session.last_tick if last is None else tick + round(last / TICK_S)
+        plans.append(Branch(target, own, told, begin, min(end, session.last_tick)))
+    if every is not None:
+        folder.mkdir(parents=True, exist_ok=True)
+    for plan in plans:
+        check_target(plan.target, overwrite)
+    make(session, plans, overwrite, camera)
+    for plan in plans:
+        print(plan.target)
+    if every is not None:
+        ready = len(ticks) - len(plans)
+        beside = f", {ready} were there already" if ready else ""
+        print(f"{len(plans)} branches of {file.name} made{beside}.")
+
+
+def _tick_of(at_s: float | None) -> int:
+    if at_s is None or not math.isfinite(at_s):
+        raise UserError(f"--at {at_s}: give seconds of animal time.")
+    return round(at_s / TICK_S)
+
+
+def _made_otherwise(recorded: Mapping[str, str]) -> Iterator[str]:
+    """A line for each version, or part of the machine, that is not that of the recording."""
+    from rig.versions import versions
+
+    now = versions()
+    for name, was in recorded.items():
+        if now.get(name, "") != was:
+            yield f"Made with {name} {was}, run again with {now.get(name, 'none')}."
+
+
+def _recorded(source: ReplaySource, first: int, last: int) -> Iterator[Message]:
+    for begin in range(first, last + 1, TICKS_AT_ONCE):
+        yield from source.messages(begin, min(begin + TICKS_AT_ONCE - 1, last))
