@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from functools import cached_property
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -34,6 +36,30 @@ _SCALARS = (
     *("trial", "reward", "discount", "value", "first", "overrun", "wall_s", "tick_sequence"),
     *("answer", "answer_sequence", "end_trial", "engine_ms"),
 )
+
+
+class GoingOn:
+    """What has begun and not ended, followed through the events of a session; a condition until the next."""
+
+    def __init__(self) -> None:
+        self._events: dict[tuple[str, str, int], Event] = {}
+
+    def add(self, events: Iterable[Event]) -> None:
+        """Takes in events in their order."""
+        for event in events:
+            key = (event.kind, event.name, event.number)
+            if event.kind == "condition":
+                for each in [key for key in self._events if key[0] == "condition"]:
+                    del self._events[each]
+            if event.phase == "onset":
+                self._events[key] = event
+            else:
+                self._events.pop(key, None)
+
+    @property
+    def events(self) -> tuple[Event, ...]:
+        """The onsets of what goes on, in their order."""
+        return tuple(self._events.values())
 
 
 class ReplaySource:
@@ -151,6 +177,12 @@ class ReplaySource:
         trial = self.recording.trial_of(max(before_tick - n, self.first_tick))
         return [self._episode(trial), *messages] if trial else messages
 
+    def going_on(self, tick: int) -> tuple[Event, ...]:
+        """The onsets before this tick whose offset had not come yet."""
+        found = GoingOn()
+        found.add(event for answered, event in self._all_events if answered < tick)
+        return found.events
+
     def close(self) -> None:
         """Closes the recording."""
         self.recording.close()
@@ -165,6 +197,10 @@ class ReplaySource:
         trace: TracebackType | None,
     ) -> None:
         self.close()
+
+    @cached_property
+    def _all_events(self) -> list[tuple[int, Event]]:
+        return self.recording.events
 
     # --- inside ---------------------------------------------------------------------------------
 

@@ -56,7 +56,6 @@ class BusClient:
         self._asked = 0
         self._queue: deque[Message] = deque()
         self._last_number = dict.fromkeys(_NUMBERED, -1)
-        self._last_tick = -1
         self.lost = 0
         self.rejected = 0
 
@@ -154,20 +153,25 @@ class BusClient:
             except MessageError:
                 self.rejected += 1
                 continue
-            if message.topic == "tick" and -1 < self._last_tick < message.tick - 1:
-                self._fill(self._last_tick + 1, message.tick - 1)
+            last = self._last_number["tick"]
+            if message.topic == "tick" and -1 < last < message.sequence - 1:
+                self._fill(message.tick, message.sequence - 1 - last)
             if self._is_new(message):
                 self._queue.append(message)
 
-    def _fill(self, first: int, last: int) -> None:
+    def _fill(self, tick: int, n_missed: int) -> None:
+        """Asks for the ticks that were missed before this one.
+
+        By sequence numbers, not by ticks: those of a replay may go back, or on by many.
+        """
+        args = {"first": tick - n_missed, "last": tick - 1}
         try:
-            missing, _ = self._ask(Command("history", {"first": first, "last": last}), 2.0)
+            missing, _ = self._ask(Command("history", args), 2.0)
         except RunError:
             missing = []
-        for message in missing:
-            if self._is_new(message):
-                self._queue.append(message)
-        self.lost += last - first + 1 - sum(message.topic == "tick" for message in missing)
+        found = [message for message in missing if self._is_new(message)]
+        self._queue.extend(found)
+        self.lost += n_missed - sum(message.topic == "tick" for message in found)
 
     def _is_new(self, message: Message) -> bool:
         if message.topic not in self._last_number:
@@ -175,8 +179,6 @@ class BusClient:
         if message.sequence <= self._last_number[message.topic]:
             return False
         self._last_number[message.topic] = message.sequence
-        if message.topic == "tick":
-            self._last_tick = message.tick
         return True
 
     def _ask(self, command: Command, timeout_s: float) -> tuple[list[Message], Reply]:

@@ -1,13 +1,12 @@
 """The hub: where displays and outside programs meet a session.
 
 It lives in the supervisor. What the subject sends comes in once; it goes out to every subscriber without
-ever holding the subject up, and the last ten seconds are kept for those who join late or missed some.
+ever holding the subject up, and who joins late or missed some is sent the last ten seconds (`rig.history`).
 """
 
 from __future__ import annotations
 
 import ipaddress
-from collections import deque
 from pathlib import Path
 from typing import NamedTuple
 
@@ -16,22 +15,18 @@ from zmq.auth.thread import ThreadAuthenticator
 
 from rig.client import HISTORY_MESSAGES, QUEUE_TICKS
 from rig.errors import UserError
+from rig.history import History, RecentHistory
 from rig.messages import (
-    Answer,
     Command,
     Content,
-    Episode,
-    Event,
     Message,
     MessageError,
     Reply,
-    Tick,
     decode,
     encode,
 )
 from rig.session_directory import SessionDirectory
 
-HISTORY_TICKS = 500
 MOST_COMMAND_BYTES = 4 * 1024 * 1024
 """Who sends a longer command is disconnected."""
 
@@ -49,19 +44,19 @@ class Request(NamedTuple):
     trusted: bool
 
 
-class _Kept(NamedTuple):
-    tick: int
-    topic: str
-    frames: list[bytes]
-
-
 class Hub:
     """The session's stream and command sockets, and its recent history."""
 
     def __init__(
-        self, directory: SessionDirectory, listen: str = "", keys: Path | None = None
+        self,
+        directory: SessionDirectory,
+        listen: str = "",
+        keys: Path | None = None,
+        history: History | None = None,
     ) -> None:
         """Binds the session's sockets, and a TCP address besides if one is asked for.
+
+        Joins are answered from `history`, without one from what has passed by.
 
         Raises `UserError` when the address is malformed, in use, or would be open to other machines
         without keys.
@@ -73,10 +68,8 @@ class Hub:
         self._commands = self._bind(zmq.ROUTER, directory.address("command"))
         self._keys = keys
         self._outside: list[zmq.Socket[bytes]] = []
-        self._history: deque[_Kept] = deque()
-        self._ticks_kept = 0
-        self._going_on: dict[tuple[str, str, int], Event] = {}
-        self._preamble: dict[str, list[bytes]] = {}
+        self._recent = RecentHistory(self._session)
+        self._history = history or self._recent
         self._sequence: dict[str, int] = {}
         self._authenticator: ThreadAuthenticator | None = None
         self.refused = 0
@@ -144,7 +137,7 @@ class Hub:
                 except zmq.Again:
                     break
                 message = decode(frames)
-                self._keep(message, frames)
+                self._recent.keep(message, frames)
                 messages.append(message)
                 if message.topic not in ("assets", "end"):
                     self._send_out(frames)
@@ -159,6 +152,10 @@ class Hub:
         number = self._sequence.get(topic, 0)
         self._sequence[topic] = number + 1
         self._send_out(encode(Message(content, self._session, tick, number)))
+
+    def send(self, message: Message) -> None:
+        """Sends a message that is numbered already to all subscribers."""
+        self._send_out(encode(message))
 
     def reply(self, request: Request, reply: Reply) -> None:
         """Answers a request."""
@@ -184,35 +181,6 @@ class Hub:
             except zmq.Again:
                 pass
 
-    def _keep(self, message: Message, frames: list[bytes]) -> None:
-        content = message.content
-        if message.topic in ("description", "assets"):
-            self._preamble[message.topic] = frames
-        elif isinstance(content, Episode | Tick | Answer):
-            self._history.append(_Kept(message.tick, message.topic, frames))
-            self._ticks_kept += isinstance(content, Tick)
-        while self._ticks_kept > HISTORY_TICKS:
-            oldest = self._history.popleft()
-            self._ticks_kept -= oldest.topic == "tick"
-            if oldest.topic == "episode":
-                self._preamble["episode"] = oldest.frames
-            elif oldest.topic == "answer":
-                self._forget(decode(oldest.frames))
-
-    def _forget(self, answer: Message) -> None:
-        """Keeps of an answer that leaves the history what a late joiner must know: what still goes on."""
-        assert isinstance(answer.content, Answer)
-        for event in answer.content.events:
-            key = (event.kind, event.name, event.number)
-            if event.phase == "onset":
-                self._going_on[key] = event
-            else:
-                self._going_on.pop(key, None)
-        going_on = Answer(tuple(self._going_on.values()))
-        self._preamble["answer"] = encode(
-            Message(going_on, self._session, answer.tick, answer.sequence)
-        )
-
     def _serve(self, socket: zmq.Socket[bytes], limit: int) -> list[Request]:
         requests = []
         trusted = socket is self._commands or self._keys is not None
@@ -233,29 +201,23 @@ class Hub:
                 continue
             request = Request(token, content, message.sequence, trusted)
             if content.verb == "join":
-                self._send_history(request, None, None)
+                self._send_history(request, self._history.join())
             elif content.verb == "history":
                 first, last = content.args.get("first"), content.args.get("last")
                 if not isinstance(first, int) or not isinstance(last, int):
                     self.refuse(request, "history needs the ticks `first` and `last`.")
                     continue
-                self._send_history(request, first, last)
+                self._send_history(request, self._history.between(first, last))
             else:
                 requests.append(request)
         return requests
 
-    def _send_history(self, request: Request, first: int | None, last: int | None) -> None:
-        joining = first is None or last is None
-        if joining:
-            if "description" not in self._preamble:
-                self.reply(request, Reply(False, "The session is still starting; ask again."))
-                return
-            for topic in ("description", "assets", "episode", "answer"):
-                if topic in self._preamble:
-                    self._answer(request.client, self._preamble[topic])
-        for kept in self._history:
-            if first is None or last is None or first <= kept.tick <= last:
-                self._answer(request.client, kept.frames)
+    def _send_history(self, request: Request, kept: list[list[bytes]] | None) -> None:
+        if kept is None:
+            self.reply(request, Reply(False, "The session is still starting; ask again."))
+            return
+        for frames in kept:
+            self._answer(request.client, frames)
         self.reply(request, Reply(True))
 
     def _answer(self, token: bytes, frames: list[bytes]) -> None:
