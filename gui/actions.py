@@ -22,8 +22,9 @@ OPERATOR_KEYS = "0123456789ABCDEGHIJKLMNOPQSTUVWXYZ"
 class Actions:
     """Fills a window's menus and binds its buttons and keys.
 
-    Space plays and pauses, ← → step (with shift a second), ↑ ↓ change speed, R records, F freezes. Other
-    letters and digits are keys of the operator.
+    Space plays and pauses, ← → step (with shift a second; with Ctrl to the next behaviour, stimulus or
+    trial), ↑ ↓ change speed, [ ] bound a loop, escape ends it, R records, F freezes. Other letters and
+    digits are keys of the operator.
     """
 
     def __init__(self, window: MainWindow) -> None:
@@ -60,6 +61,7 @@ class Actions:
             (window.transport.step_pressed, window.step),
             (window.transport.tick_chosen, window.seek),
             (window.transport.speed_chosen, window.set_speed),
+            (window.transport.loop_chosen, window.set_loop),
         ):
             signal.connect(does)
         self._replay_keys: list[QShortcut] = []
@@ -69,6 +71,11 @@ class Actions:
             ("Right", lambda: window.step(1)),
             ("Shift+Left", lambda: window.step(-SECOND_TICKS)),
             ("Shift+Right", lambda: window.step(SECOND_TICKS)),
+            ("Ctrl+Left", lambda: window.transport.jump(-1)),
+            ("Ctrl+Right", lambda: window.transport.jump(1)),
+            ("[", lambda: window.transport.mark_loop(0)),
+            ("]", lambda: window.transport.mark_loop(1)),
+            ("Escape", lambda: window.set_loop(None)),
             ("Up", lambda: window.transport.faster(1)),
             ("Down", lambda: window.transport.faster(-1)),
         ):

@@ -112,6 +112,7 @@ class MainWindow(QMainWindow):
         stream.moved.connect(self.transport.show_tick)
         stream.playing_changed.connect(self.transport.show_playing)
         stream.speed_changed.connect(self.transport.show_speed)
+        stream.loop_changed.connect(self.transport.show_loop)
         self.transport.show_speed(speed)
         self._follow(stream)
 
@@ -284,6 +285,11 @@ class MainWindow(QMainWindow):
         if isinstance(self._stream, ReplayStream):
             self._stream.set_speed(speed)
 
+    def set_loop(self, loop: tuple[int, int] | None) -> None:
+        """Plays these ticks of a replay over and over; None: no longer."""
+        if isinstance(self._stream, ReplayStream):
+            self._stream.set_loop(loop)
+
     def set_theme(self, name: str) -> None:
         """Dark or light."""
         self.theme = THEMES[name]
@@ -375,8 +381,10 @@ class MainWindow(QMainWindow):
         if self._close_at_end:
             self.close()
 
-    def _replay_opened(self, first_tick: int, n_ticks: int, events: list[Event]) -> None:
-        self.transport.set_range(first_tick, n_ticks, TICK_S, events)
+    def _replay_opened(
+        self, first_tick: int, n_ticks: int, events: list[Event], trial_starts: list[int]
+    ) -> None:
+        self.transport.set_range(first_tick, n_ticks, TICK_S, events, trial_starts)
         if isinstance(self._stream, ReplayStream):
             self._stream.set_playing(True)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from PyQt6.QtCore import QRectF, QSize, Qt
+from PyQt6.QtCore import QRectF, QSize, Qt, pyqtSignal
 from PyQt6.QtGui import QColor, QMouseEvent, QPainter, QPaintEvent, QPixmap, QResizeEvent
 from PyQt6.QtWidgets import QSlider, QWidget
 
@@ -17,7 +17,12 @@ EDGE_PX = 5
 
 
 class OverviewSlider(QSlider):
-    """A slider that goes where it is clicked and shows on its track what happened when."""
+    """A slider that goes where it is clicked and shows on its track what happened when.
+
+    `loop_marked` comes when an interval was marked on it: dragged over with shift held.
+    """
+
+    loop_marked = pyqtSignal(int, int)
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(Qt.Orientation.Horizontal, parent)
@@ -25,6 +30,8 @@ class OverviewSlider(QSlider):
         self._behaviours: tuple[str, ...] = ()
         self._intervals: list[Interval] = []
         self._track: QPixmap | None = None
+        self._loop: tuple[int, int] | None = None
+        self._marking: int | None = None
         self.setFixedHeight(HEIGHT_PX)
         self.setFocusPolicy(Qt.FocusPolicy.NoFocus)
         self.setCursor(Qt.CursorShape.PointingHandCursor)
@@ -46,6 +53,11 @@ class OverviewSlider(QSlider):
         self._intervals = pairs.within(self.minimum(), self.maximum() + 1)
         self._redraw()
 
+    def show_loop(self, loop: tuple[int, int] | None) -> None:
+        """The interval that is played over and over; None if there is none."""
+        self._loop = loop
+        self.update()
+
     def set_theme(self, theme: Theme) -> None:
         """Recolours."""
         self._theme = theme
@@ -61,6 +73,15 @@ class OverviewSlider(QSlider):
         ahead = QColor(self._theme.panel)
         ahead.setAlpha(120)
         painter.fillRect(QRectF(x, 0, self.width() - EDGE_PX - x, self.height()), ahead)
+        if self._loop is not None:
+            left, right = self._x_of(self._loop[0]), self._x_of(self._loop[1] + 1)
+            inside = QColor(self._theme.text)
+            inside.setAlpha(48)
+            width = max(right - left, 3.0)
+            painter.fillRect(QRectF(left, 0, width, self.height()), inside)
+            painter.setPen(QColor(self._theme.text))
+            painter.setBrush(Qt.BrushStyle.NoBrush)
+            painter.drawRect(QRectF(left, 0.5, width, self.height() - 1))
         painter.fillRect(QRectF(x - 1, 0, 2, self.height()), QColor(self._theme.text))
         painter.setBrush(QColor(self._theme.text))
         painter.setPen(Qt.PenStyle.NoPen)
@@ -71,18 +92,31 @@ class OverviewSlider(QSlider):
         self._track = None
 
     def mousePressEvent(self, event: QMouseEvent | None) -> None:
-        """Goes there."""
-        if event is not None and event.button() == Qt.MouseButton.LeftButton:
-            self.setSliderDown(True)
-            self.setValue(self._value_at(event.position().x()))
+        """Goes there; with shift, begins to mark a loop."""
+        if event is None or event.button() != Qt.MouseButton.LeftButton:
+            return
+        tick = self._value_at(event.position().x())
+        if event.modifiers() & Qt.KeyboardModifier.ShiftModifier:
+            self._marking = tick
+            return
+        self.setSliderDown(True)
+        self.setValue(tick)
 
     def mouseMoveEvent(self, event: QMouseEvent | None) -> None:
-        """Goes along."""
-        if event is not None and self.isSliderDown():
-            self.setValue(self._value_at(event.position().x()))
+        """Goes along, or marks on."""
+        if event is None:
+            return
+        tick = self._value_at(event.position().x())
+        if self._marking is not None:
+            self.show_loop((min(self._marking, tick), max(self._marking, tick)))
+        elif self.isSliderDown():
+            self.setValue(tick)
 
     def mouseReleaseEvent(self, event: QMouseEvent | None) -> None:
-        """Stays there."""
+        """Stays there; what was marked is a loop."""
+        if self._marking is not None and self._loop is not None:
+            self.loop_marked.emit(*self._loop)
+        self._marking = None
         self.setSliderDown(False)
 
     def _x_of(self, tick: float) -> float:

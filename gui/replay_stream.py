@@ -14,26 +14,28 @@ from typing import TYPE_CHECKING
 from PyQt6.QtCore import QObject, pyqtSignal
 
 from gui.stream import BATCH_INTERVAL_S, Batch, Stream
-from rig.messages import TICK_S, Answer, Episode, Event, Message, Tick
+from rig.messages import Answer, Episode, Message, Tick
+from rig.playback import MAX_SPEED, MIN_SPEED, Playback, Stretch
 
 if TYPE_CHECKING:
     from recorder.replay import ReplaySource
 
 HISTORY_TICKS = 500
-MIN_SPEED, MAX_SPEED = 0.1, 20.0
 
 
 class ReplayStream(Stream):
     """Plays a recording. All methods may be called from the Qt thread at any time and return at once.
 
-    `opened(first_tick, n_ticks, events)` comes once, with the events of the whole recording; `moved(tick)`,
-    `playing_changed` and `speed_changed` follow what is done.
+    `opened(first_tick, n_ticks, events, trial_starts)` comes once, with the events of the whole recording;
+    `moved(tick)`, `playing_changed`, `speed_changed` and `loop_changed` (first and last tick, or None)
+    follow what is done.
     """
 
-    opened = pyqtSignal(int, int, list)
+    opened = pyqtSignal(int, int, list, list)
     moved = pyqtSignal(int)
     playing_changed = pyqtSignal(bool)
     speed_changed = pyqtSignal(float)
+    loop_changed = pyqtSignal(object)
 
     is_replay = True
 
@@ -45,6 +47,7 @@ class ReplayStream(Stream):
         self._change = threading.Condition()
         self._target: int | None = None
         self._steps = 0
+        self._loop: list[tuple[int, int] | None] = []  # what was asked for and not done yet
 
     def set_playing(self, playing: bool) -> None:
         """Plays or pauses; playing from the last tick starts over."""
@@ -76,6 +79,12 @@ class ReplayStream(Stream):
             self._steps = 0
             self._change.notify()
 
+    def set_loop(self, loop: tuple[int, int] | None) -> None:
+        """Plays these ticks over and over, both included; None: no longer."""
+        with self._change:
+            self._loop = [loop]
+            self._change.notify()
+
     def _wake(self) -> None:
         with self._change:
             self._change.notify()
@@ -89,68 +98,85 @@ class ReplayStream(Stream):
             self._play(source)
 
     def _play(self, source: ReplaySource) -> None:
-        first, last = source.first_tick, source.first_tick + source.n_ticks - 1
-        self._events = source.recording.events
-        self.opened.emit(first, source.n_ticks, [event for _, event in self._events])
+        starts = [trial.first_tick for trial in source.recording.trials]
+        events = [event for _, event in source.recording.events]
+        self.opened.emit(source.first_tick, source.n_ticks, events, starts)
         self._preamble: list[Message] = [source.description, source.assets]
         self._trial = -1
-        position = self._jump(source, first)
-        exact, then = float(position), time.monotonic()
+        playback = Playback(source.first_tick, source.last_tick, self.speed)
+        self._jump(source, playback.position)
+        then, loop = time.monotonic(), playback.loop
         while not self._closing.is_set():
             with self._change:
-                if not self.playing and self._target is None and not self._steps:
-                    self._change.wait_for(
-                        lambda: (
-                            self.playing
-                            or self._target is not None
-                            or self._steps != 0
-                            or self._closing.is_set()
-                        )
-                    )
+                if not self.playing:
+                    self._change.wait_for(lambda: self.playing or self._asked())
                     then = time.monotonic()
-                target, steps = self._target, self._steps
-                self._target, self._steps = None, 0
-                playing, speed = self.playing, self.speed
+                target, steps, loops = self._target, self._steps, self._loop
+                self._target, self._steps, self._loop = None, 0, []
+                playing, playback.speed = self.playing, self.speed
+            stretches = self._obey(playback, target, steps, loops)
+            if playing and not playback.playing:
+                stretches.append(playback.play())
+            elif not playing:
+                playback.pause()
             now = time.monotonic()
-            if target is not None or steps:
-                wanted = (position if target is None else target) + steps
-                wanted = min(max(wanted, first), last)
-                position = self._go(source, position, wanted)
-                exact, then = float(position), now
-            elif playing:
-                if position >= last:
-                    if exact >= last + 1:
-                        self.set_playing(False)
-                        exact = float(last)
-                        continue
-                    if exact == last:
-                        position = self._jump(source, first)
-                        exact, then = float(position), time.monotonic()
-                        continue
-                # A late batch does not make the replay leap: at most a quarter of a second at a time.
-                exact += min(now - then, 0.25) * speed / TICK_S
-                then = now
-                if int(exact) > position:
-                    position = self._go(source, position, min(int(exact), last))
-                    if position == last:
-                        exact = last + 1.0
-            self._closing.wait(BATCH_INTERVAL_S)
+            stretches += playback.advance(now - then)
+            then = now
+            self._go(source, [stretch for stretch in stretches if stretch is not None])
+            if playing and not playback.playing:
+                self.set_playing(False)
+            if playback.loop != loop:
+                loop = playback.loop
+                self.loop_changed.emit(loop)
+            with self._change:
+                self._change.wait_for(self._asked, BATCH_INTERVAL_S)
 
-    def _go(self, source: ReplaySource, position: int, wanted: int) -> int:
-        if wanted == position:
-            return position
-        if position < wanted <= position + HISTORY_TICKS:
-            self._send(source, source.messages(position + 1, wanted), clear=False)
-            self.moved.emit(wanted)
-            return wanted
-        return self._jump(source, wanted)
+    def _asked(self) -> bool:
+        """Whether something is to be done besides playing."""
+        return (
+            self._target is not None
+            or self._steps != 0
+            or bool(self._loop)
+            or self._closing.is_set()
+        )
 
-    def _jump(self, source: ReplaySource, tick: int) -> int:
+    def _obey(
+        self,
+        playback: Playback,
+        target: int | None,
+        steps: int,
+        loops: list[tuple[int, int] | None],
+    ) -> list[Stretch | None]:
+        found: list[Stretch | None] = []
+        for loop in loops:
+            if loop is None:
+                playback.repeat_nothing()
+                continue
+            try:
+                found.append(playback.repeat(*loop))
+            except ValueError:
+                pass  # one tick alone is no loop
+        if target is not None:
+            found.append(playback.seek(target + steps))
+        elif steps:
+            found.append(playback.step(steps))
+        return found
+
+    def _go(self, source: ReplaySource, stretches: list[Stretch]) -> None:
+        if not stretches:
+            return
+        position = stretches[-1].last
+        if any(stretch.jumped for stretch in stretches):
+            self._jump(source, position)
+        else:
+            self._send(source, source.messages(stretches[0].first, position), clear=False)
+            self.moved.emit(position)
+
+    def _jump(self, source: ReplaySource, tick: int) -> None:
         begin = max(source.first_tick, tick - HISTORY_TICKS + 1)
-        ongoing = Message(Answer(self._ongoing(begin)), tick=begin - 1)
+        ongoing = Message(Answer(source.going_on(begin)), tick=begin - 1)
         self._send(source, [ongoing, *source.messages(begin, tick)], clear=True)
         self.moved.emit(tick)
-        return tick
 
     def _send(self, source: ReplaySource, messages: list[Message], clear: bool) -> None:
         batch = Batch()
@@ -168,16 +194,3 @@ class ReplayStream(Stream):
         while not self._closing.is_set() and not self._hand(batch, clear):
             self._shown.wait(0.1)
         self._preamble = []
-
-    def _ongoing(self, tick: int) -> tuple[Event, ...]:
-        """The onsets before this tick whose offset had not come yet."""
-        going: dict[tuple[str, str, int], Event] = {}
-        for found, event in self._events:
-            if found >= tick:
-                break
-            key = (event.kind, event.name, event.number)
-            if event.phase == "onset":
-                going[key] = event
-            else:
-                going.pop(key, None)
-        return tuple(going.values())

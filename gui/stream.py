@@ -14,6 +14,7 @@ import traceback
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import Any
 
 from PyQt6.QtCore import QObject, pyqtSignal
@@ -38,6 +39,7 @@ MAX_PENDING_TICKS = 1500
 SILENCE_S = 2.0
 JOIN_TIMEOUT_S = 90.0
 ATTACH_TIMEOUT_S = 20.0
+REJOIN_EVERY_S = 0.2
 
 
 @dataclass
@@ -188,6 +190,8 @@ class LiveStream(Stream):
         self._start_session = start_session
         self._commands = ThreadPoolExecutor(1, thread_name_prefix="commands")
         self._early: list[tuple[str, dict[str, Any]]] = []
+        self._newest = -1
+        self._episode: object = None
 
     def command(self, verb: str, **args: Any) -> None:
         """Sends a command without waiting for its answer; to a session that is starting, when it can hear."""
@@ -223,9 +227,11 @@ class LiveStream(Stream):
         self.progress.emit("Joining the session…")
         client = self._join()
         if client is not None:
+            self.joined.emit(self.session)
+        while client is not None:
             with client:
-                self.joined.emit(self.session)
-                self._follow(client)
+                jumped = self._follow(client)
+            client = self._rejoin() if jumped else None
 
     def _attach(self) -> BusClient:
         deadline = time.monotonic() + ATTACH_TIMEOUT_S
@@ -255,6 +261,7 @@ class LiveStream(Stream):
                 if batch.description is not None and batch.assets is not None and batch.episodes:
                     while not self._hand(batch, clear=True) and not self._closing.is_set():
                         self._shown.wait(0.1)
+                    self._shown_last(batch)
                     return client
                 client.close()
                 waiting = Batch()
@@ -270,7 +277,28 @@ class LiveStream(Stream):
             return None
         raise RunError(f"The session did not start within {JOIN_TIMEOUT_S:.0f} s.")
 
-    def _follow(self, client: BusClient) -> None:
+    def _rejoin(self) -> BusClient:
+        """Joins a replay anew after it has jumped, so that the displays look as if it had come to there."""
+        self._closing.wait(REJOIN_EVERY_S)
+        client = self._attach()
+        batch = Batch()
+        batch.add(client.join())
+        # the arena's model takes half a second to compile: not for a trial that is shown already
+        batch.description = batch.assets = None
+        batch.episodes = [each for each in batch.episodes if each.content != self._episode]
+        self._shown_last(batch)
+        while not self._closing.is_set() and not self._hand(batch, clear=True):
+            self._shown.wait(0.1)
+        return client
+
+    def _shown_last(self, batch: Batch) -> None:
+        if batch.episodes:
+            self._episode = batch.episodes[-1].content
+        if batch.ticks:
+            self._newest = batch.ticks[-1].tick
+
+    def _follow(self, client: BusClient) -> bool:
+        """Follows until it ends or the stream is closed; True when ticks have gone back (a replay)."""
         batch = Batch()
         heard = told = time.monotonic()
         handed = 0.0
@@ -280,6 +308,9 @@ class LiveStream(Stream):
             if messages:
                 heard = told = now
                 batch.add(messages)
+                ticks = [self._newest, *(message.tick for message in batch.ticks)]
+                if any(later <= earlier for earlier, later in pairwise(ticks)):
+                    return True
             elif now - told > 1.0 and now - heard > SILENCE_S:
                 told = now
                 self.silent.emit(now - heard)
@@ -287,11 +318,13 @@ class LiveStream(Stream):
             if now - handed >= BATCH_INTERVAL_S and not batch.empty and self._hand(batch):
                 handed = now
                 if batch.end is not None:
-                    return
+                    return False
+                self._shown_last(batch)
                 batch = Batch()
             elif not batch.empty:
                 # More may come before the interval is over; sleep instead of spinning on the socket.
                 self._closing.wait(max(0.002, BATCH_INTERVAL_S - (now - handed)))
+        return False
 
     def _still_there(self) -> None:
         if self.session not in {note.session for note in running_sessions()}:

@@ -1,4 +1,4 @@
-"""The transport bar of a replay: play, step, speed, and a slider over the whole recording."""
+"""The transport bar of a replay: play, step, jump, loop, speed, and a slider over the whole recording."""
 
 from __future__ import annotations
 
@@ -8,10 +8,12 @@ from PyQt6.QtCore import Qt, pyqtSignal
 from PyQt6.QtWidgets import QComboBox, QFrame, QHBoxLayout, QLabel, QToolButton, QWidget
 
 from gui.overview import OverviewSlider
+from gui.places import Place, around, neighbour, places
 from gui.recorder_watch import clock
 from gui.theme import Theme, numbers_font
 from rig.messages import Event
 
+AGAIN_TICKS = 50
 SPEEDS = (0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 20.0)
 
 
@@ -22,11 +24,16 @@ class TransportBar(QFrame):
     step_pressed = pyqtSignal(int)
     speed_chosen = pyqtSignal(float)
     tick_chosen = pyqtSignal(int)
+    loop_chosen = pyqtSignal(object)
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.setObjectName("bar")
         self._tick_s = 0.02
+        self._tick = 0
+        self._playing = False
+        self._places: dict[str, tuple[Place, ...]] = {}
+        self._loop: tuple[int, int] | None = None
         self.back = self._button("|◂", "One tick back (←)")
         self.play = self._button("Play", "Play or pause (space)")
         self.play.setMinimumWidth(64)
@@ -34,8 +41,27 @@ class TransportBar(QFrame):
         self.back.clicked.connect(lambda: self.step_pressed.emit(-1))
         self.play.clicked.connect(self.play_pressed)
         self.forward.clicked.connect(lambda: self.step_pressed.emit(1))
+        self.previous = self._button("◂◂", "To the one before (Ctrl ←)")
+        self.next = self._button("▸▸", "To the next one (Ctrl →)")
+        self.previous.clicked.connect(lambda: self.jump(-1))
+        self.next.clicked.connect(lambda: self.jump(1))
+        self.choice = QComboBox()
+        self.choice.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+        self.choice.setToolTip("What to go to, and what to loop over")
+        self.choice.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToContents)
+        self.choice.currentIndexChanged.connect(lambda _: self._enable())
+        self.loop = self._button(
+            "Loop",
+            "Over and over: the chosen thing that goes on here, or two seconds. Esc ends it. "
+            "[ and ] set its beginning and end; so does dragging with shift on the recording",
+        )
+        self.loop.setCheckable(True)
+        self.loop.clicked.connect(self.toggle_loop)
         self.slider = OverviewSlider()
-        self.slider.setToolTip("The whole recording; click or drag to go there")
+        self.slider.setToolTip(
+            "The whole recording; click or drag to go there, drag with shift for a loop"
+        )
+        self.slider.loop_marked.connect(lambda first, last: self._choose_loop((first, last)))
         self.slider.valueChanged.connect(self._slid)
         self.time = QLabel("–")
         self.time.setFont(numbers_font())
@@ -52,6 +78,11 @@ class TransportBar(QFrame):
         for widget in (self.back, self.play, self.forward):
             row.addWidget(widget)
         row.addSpacing(6)
+        row.addWidget(self.previous)
+        row.addWidget(self.choice)
+        row.addWidget(self.next)
+        row.addWidget(self.loop)
+        row.addSpacing(6)
         row.addWidget(self.slider, 1)
         row.addSpacing(6)
         row.addWidget(self.time)
@@ -67,10 +98,25 @@ class TransportBar(QFrame):
         self.slider.set_theme(theme)
 
     def set_range(
-        self, first_tick: int, n_ticks: int, tick_s: float, events: Sequence[Event]
+        self,
+        first_tick: int,
+        n_ticks: int,
+        tick_s: float,
+        events: Sequence[Event],
+        trial_starts: Sequence[int],
     ) -> None:
         """The recording's extent and what happened in it."""
         self._tick_s = tick_s
+        self._places = places(events, trial_starts, first_tick + max(n_ticks - 1, 0))
+        chosen = self.choice.currentText()
+        self.choice.blockSignals(True)
+        self.choice.clear()
+        for name in self._places:
+            self.choice.addItem(name.replace("_", " "), name)
+        self.choice.setCurrentIndex(max(self.choice.findText(chosen), 0))
+        self.choice.blockSignals(False)
+        self.show_loop(None)
+        self._enable()
         self.slider.blockSignals(True)
         self.slider.setRange(first_tick, first_tick + max(n_ticks - 1, 0))
         self.slider.setPageStep(round(1.0 / tick_s))
@@ -80,6 +126,7 @@ class TransportBar(QFrame):
 
     def show_tick(self, tick: int) -> None:
         """Where the replay is."""
+        self._tick = tick
         if not self.slider.isSliderDown():
             self.slider.blockSignals(True)
             self.slider.setValue(tick)
@@ -89,7 +136,43 @@ class TransportBar(QFrame):
 
     def show_playing(self, playing: bool) -> None:
         """Whether it moves."""
+        self._playing = playing
         self.play.setText("Pause" if playing else "Play")
+
+    def show_loop(self, loop: tuple[int, int] | None) -> None:
+        """What it plays over and over; None: nothing."""
+        self._loop = loop
+        self.loop.setChecked(loop is not None)
+        self.slider.show_loop(loop)
+
+    def jump(self, step: int) -> None:
+        """Asks for the next (1) or the previous (-1) of what is chosen."""
+        # while it plays, what has just begun is not yet left behind
+        tick = self._tick - (AGAIN_TICKS if self._playing and step < 0 else 0)
+        place = neighbour(self._chosen(), tick, step)
+        if place is not None:
+            self.tick_chosen.emit(place.tick)
+
+    def toggle_loop(self) -> None:
+        """Asks to play over and over what is chosen and goes on here; or to play on."""
+        if self._loop is not None:
+            self._choose_loop(None)
+            return
+        place = around(self._chosen(), self._tick)
+        if place is not None and place.last_tick > place.tick:
+            self._choose_loop((place.tick, place.last_tick))
+        else:
+            half = round(1.0 / self._tick_s)
+            self._choose_loop((self._tick - half, self._tick + half))
+
+    def mark_loop(self, end: int) -> None:
+        """Lets the loop begin (0) or end (1) here; where there was none, it has the recording's other end."""
+        whole = (self.slider.minimum(), self.slider.maximum())
+        ends = list(self._loop or whole)
+        ends[end] = self._tick
+        if ends[0] >= ends[1]:
+            ends[1 - end] = whole[1 - end]
+        self._choose_loop((ends[0], ends[1]))
 
     def show_speed(self, speed: float) -> None:
         """How fast."""
@@ -103,6 +186,17 @@ class TransportBar(QFrame):
         """Changes the speed by so many places in `SPEEDS`."""
         index = min(max(self.speed.currentIndex() + steps, 0), len(SPEEDS) - 1)
         self.speed.setCurrentIndex(index)
+
+    def _choose_loop(self, loop: tuple[int, int] | None) -> None:
+        self.show_loop(self._loop)  # until it is done
+        self.loop_chosen.emit(loop)
+
+    def _chosen(self) -> tuple[Place, ...]:
+        return self._places.get(str(self.choice.currentData()), ())
+
+    def _enable(self) -> None:
+        for button in (self.previous, self.next):
+            button.setEnabled(bool(self._chosen()))
 
     def _slid(self, tick: int) -> None:
         self.tick_chosen.emit(tick)
