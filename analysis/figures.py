@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from analysis import fig12
+from analysis import effect, fig12
 from analysis.fig12 import Drawn
 
 
@@ -21,5 +21,9 @@ class Drawing:
 FIGURES: Mapping[str, Drawing] = {
     "fig12": Drawing(
         "two-tap with units held, and movements played to units (the paper's figure 12)", fig12.draw
+    ),
+    "effect": Drawing(
+        "what a stimulus caused, per unit and per joint over time, from a session and its branches",
+        effect.draw,
     ),
 }

@@ -55,7 +55,8 @@ def figure(
         said = (each.panel, f"“{each.paper}”", each.rule, each.measured)
         table.add_row(*map(escape, said), f"[{styles[each.verdict]}]{each.verdict}[/]")
     out_console = Console(highlight=False, width=None if sys.stdout.isatty() else 200)
-    out_console.print(table)
+    if drawn.verdicts:
+        out_console.print(table)
     for note in drawn.notes:
         out_console.print(escape(note))
     out_console.print(escape(f"written: {', '.join(str(file) for file in drawn.files)}"))

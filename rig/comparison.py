@@ -140,7 +140,8 @@ def _how_much(one: Array, other: Array) -> str:
     apart = ~((plain == again) | (np.isnan(plain) & np.isnan(again)))
     if not apart.any():
         return "other bits of the same values"
-    largest = np.abs(plain - again)[apart].max()
+    with np.errstate(invalid="ignore", over="ignore"):
+        largest = np.abs(plain - again)[apart].max()
     return f"{int(apart.sum())} of {one.size} values, by at most {largest:.3g}"
 
 

@@ -136,7 +136,7 @@ class Engine:
             description: the session's, for it.
             keep_script: both have the same Python, which goes on.
         """
-        self._numbers |= before._numbers
+        self._numbers = dict.fromkeys(self._order, 0) | before._numbers
         others = list(before._rules)
         for state in self._rules:
             same = next((each for each in others if each.rule == state.rule), None)

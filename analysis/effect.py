@@ -1,0 +1,263 @@
+"""The figure `effect`: what a stimulus caused, from counterfactual pairs, per unit and per joint over time.
+
+The effect on a signal is the branch's value minus the session's, tick by tick from the branching on; over
+pairs it has a mean and a spread. Beside them stands what the same precision would have taken without
+pairs: comparing as many stimulated trials with as many others has the variance of both between trials,
+where a pair has only that of its difference.
+"""
+
+from __future__ import annotations
+
+import csv
+import warnings
+from collections.abc import Iterable
+from pathlib import Path
+
+import matplotlib
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+from numpy.typing import NDArray
+
+from analysis.fig12 import Drawn
+from analysis.pairs import Floats, Pairs, read_pairs
+
+LEAST_PAIRS = 2
+SHOWN_JOINTS = 6
+_INK, _MUTED = "#222222", "#666666"
+# Okabe and Ito's colours, which people with colour vision deficiencies tell apart
+_COLOURS = ("#0072b2", "#e69f00", "#009e73", "#cc79a7", "#d55e00", "#56b4e9")
+
+
+def draw(files: Iterable[Path], out: Path) -> Drawn:
+    """Draws the figure into `out`, and its numbers into a CSV beside it.
+
+    Args:
+        files: sessions and their branches (`rodent-rig branch`).
+        out: the picture; `NAME.csv` gets mean and spread of every signal at every tick.
+
+    Raises:
+        UserError: there is no pair.
+    """
+    pairs = read_pairs(files)
+    numbers = out.with_suffix(".csv")
+    _write(numbers, pairs)
+    editable = {"pdf.fonttype": 42, "svg.fonttype": "none", "font.size": 8, "axes.linewidth": 0.6}
+    with matplotlib.rc_context(editable):
+        _draw(pairs, out)
+    return Drawn((out, numbers), (), tuple(_notes(pairs)))
+
+
+# --- numbers ----------------------------------------------------------------------------------------
+
+
+def mean_of(values: Floats) -> Floats:
+    """The mean over pairs, NaN where there are none."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Mean of empty slice")
+        mean: Floats = np.nanmean(values, axis=0)
+    return mean
+
+
+def spread_of(values: Floats) -> Floats:
+    """The standard deviation over pairs, NaN where there are fewer than two."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Degrees of freedom")
+        spread: Floats = np.nanstd(values, axis=0, ddof=1)
+    return spread
+
+
+def trials_per_pair(with_it: Floats, without: Floats) -> Floats:
+    """How many trials of each sort, stimulated and not, are as precise as one pair.
+
+    The mean difference of n stimulated and n other trials has the variance (v₁ + v₀) / n, that of n pairs
+    v(difference) / n. Their ratio, NaN where pairs do not differ at all.
+    """
+    both = ~np.isnan(with_it) & ~np.isnan(without)
+    one, other = np.where(both, with_it, np.nan), np.where(both, without, np.nan)
+    between = spread_of(one) ** 2 + spread_of(other) ** 2
+    within = spread_of(one - other) ** 2
+    ratio: Floats = np.divide(between, within, out=np.full(within.shape, np.nan), where=within > 0)
+    return ratio
+
+
+def _write(path: Path, pairs: Pairs) -> None:
+    effect = pairs.effect
+    n = (~np.isnan(effect)).sum(axis=0)
+    columns = (
+        mean_of(effect),
+        spread_of(effect),
+        spread_of(pairs.without),
+        trials_per_pair(pairs.with_it, pairs.without),
+    )
+    with path.open("w", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(
+            [
+                *("kind", "name", "offset_ticks", "offset_s", "pairs", "mean", "sd"),
+                *("standard_error", "sd_of_trials", "trials_per_pair"),
+            ]
+        )
+        for k, signal in enumerate(pairs.signals):
+            for t, offset in enumerate(pairs.offsets.tolist()):
+                mean, sd, of_trials, ratio = (float(each[t, k]) for each in columns)
+                count = int(n[t, k])
+                error = sd / np.sqrt(count) if count > 1 else np.nan
+                writer.writerow(
+                    [
+                        *(signal.kind, signal.name, offset, f"{offset * pairs.tick_s:.2f}", count),
+                        *(f"{x:.6g}" for x in (mean, sd, error, of_trials, ratio)),
+                    ]
+                )
+
+
+def _notes(pairs: Pairs) -> Iterable[str]:
+    yield (
+        f"{pairs.n} pairs from {pairs.sessions} session{'s' * (pairs.sessions != 1)}, branched into "
+        f"{', '.join(pairs.protocols)}; effect = branch minus session."
+    )
+    if pairs.unstimulated:
+        yield f"In {pairs.unstimulated} of them the branch had no stimulus (a sham, or no trigger)."
+    if pairs.n < LEAST_PAIRS:
+        yield "One pair has no spread: make more of them (`rodent-rig branch --every`)."
+    else:
+        ratio = trials_per_pair(pairs.with_it, pairs.without)
+        for name in ("forward_speed", "height"):
+            found = [k for k, each in enumerate(pairs.signals) if each.name == name]
+            if found:
+                yield from _precision(pairs, ratio, name, found[0])
+    yield from pairs.left_out
+
+
+def _precision(pairs: Pairs, ratio: Floats, name: str, place: int) -> Iterable[str]:
+    for after_s in (0.1, 0.5):
+        at = int(np.searchsorted(pairs.offsets, round(after_s / pairs.tick_s)))
+        effect = pairs.effect[:, at, place]
+        n = int((~np.isnan(effect)).sum())
+        if n < LEAST_PAIRS or not np.isfinite(ratio[at, place]):
+            continue
+        mean, error = float(np.nanmean(effect)), float(np.nanstd(effect, ddof=1)) / np.sqrt(n)
+        trials = int(np.ceil(n * ratio[at, place]))
+        yield (
+            f"{name} {after_s:g} s after: {mean:+.4g} ± {error:.2g} (standard error, {n} pairs); without "
+            f"pairs the same precision takes {trials} trials with the stimulus and {trials} without."
+        )
+
+
+# --- the picture ------------------------------------------------------------------------------------
+
+
+def _draw(pairs: Pairs, out: Path) -> None:
+    figure = Figure(figsize=(7.2, 7.6), dpi=200, facecolor="white")
+    FigureCanvasAgg(figure)
+    grid = figure.add_gridspec(
+        3, 2, height_ratios=(1.1, 2, 1.3), left=0.11, right=0.94, top=0.93, bottom=0.07
+    )
+    grid.update(hspace=0.34, wspace=0.38)
+    times_s: Floats = (pairs.offsets * pairs.tick_s).astype(np.float64)
+    figure.suptitle(
+        f"{', '.join(pairs.protocols)}: {pairs.n} counterfactual pairs", color=_INK, fontsize=9
+    )
+    layers = _layers(pairs)
+    _sizes(figure.add_subplot(grid[0, 0]), pairs, times_s, layers)
+    _sizes(figure.add_subplot(grid[0, 1]), pairs, times_s, {"joints": pairs.of_kind("joint")})
+    _map(figure.add_subplot(grid[1, 0]), pairs, times_s, layers, "change of c")
+    _map(
+        figure.add_subplot(grid[1, 1]),
+        pairs,
+        times_s,
+        {"joints": pairs.of_kind("joint")},
+        "change (rad or m)",
+    )
+    _largest(figure.add_subplot(grid[2, :]), pairs, times_s)
+    figure.savefig(out, facecolor="white")
+
+
+def _layers(pairs: Pairs) -> dict[str, NDArray[np.int64]]:
+    found: dict[str, list[int]] = {}
+    for k in pairs.of_kind("unit").tolist():
+        found.setdefault(pairs.signals[k].name.partition("/")[0], []).append(k)
+    return {name: np.array(places) for name, places in found.items()}
+
+
+def _plain(axes: Axes) -> None:
+    for side in ("top", "right"):
+        axes.spines[side].set_visible(False)
+    axes.tick_params(length=2, colors=_MUTED)
+    axes.axvline(0, color=_MUTED, linewidth=0.6, linestyle=":")
+
+
+def _sizes(
+    axes: Axes,
+    pairs: Pairs,
+    times_s: Floats,
+    groups: dict[str, NDArray[np.int64]],
+) -> None:
+    """The size of the effect over a group of signals (root mean square), median and quartiles of pairs."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Mean of empty slice")
+        warnings.filterwarnings("ignore", "All-NaN slice")
+        for k, (name, places) in enumerate(groups.items()):
+            size = np.sqrt(np.nanmean(pairs.effect[:, :, places] ** 2, axis=2))
+            low, middle, high = np.nanquantile(size, (0.25, 0.5, 0.75), axis=0)
+            colour = _COLOURS[k % len(_COLOURS)]
+            axes.plot(times_s, middle, color=colour, linewidth=1.2, label=name)
+            axes.fill_between(times_s, low, high, color=colour, alpha=0.2, linewidth=0)
+    _plain(axes)
+    axes.set_ylabel("size of the effect (rms)", color=_INK)
+    axes.legend(frameon=False, fontsize=6)
+
+
+def _map(
+    axes: Axes,
+    pairs: Pairs,
+    times_s: Floats,
+    groups: dict[str, NDArray[np.int64]],
+    what: str,
+) -> None:
+    places = np.concatenate(list(groups.values()))
+    mean = mean_of(pairs.effect[:, :, places]).T
+    largest = float(np.nanquantile(np.abs(mean), 0.99)) or 1.0
+    image = axes.imshow(
+        mean,
+        aspect="auto",
+        interpolation="nearest",
+        cmap="RdBu_r",
+        vmin=-largest,
+        vmax=largest,
+        extent=(times_s[0], times_s[-1] + pairs.tick_s, len(places), 0),
+    )
+    edges = np.cumsum([0, *(len(each) for each in groups.values())])
+    axes.set_yticks((edges[:-1] + edges[1:]) / 2, list(groups), rotation=90, va="center")
+    for edge in edges[1:-1]:
+        axes.axhline(edge, color=_INK, linewidth=0.5)
+    axes.axvline(0, color=_MUTED, linewidth=0.6, linestyle=":")
+    axes.tick_params(length=2, colors=_MUTED)
+    bar = axes.figure.colorbar(image, ax=axes, pad=0.03)
+    bar.set_label(f"{what}, mean of pairs", fontsize=7)
+    bar.ax.tick_params(labelsize=6)
+
+
+def _largest(axes: Axes, pairs: Pairs, times_s: Floats) -> None:
+    """The joints that change most on average, each with mean and standard deviation over pairs."""
+    places = pairs.of_kind("joint")
+    mean, spread = mean_of(pairs.effect[:, :, places]), spread_of(pairs.effect[:, :, places])
+    largest = np.max(np.nan_to_num(np.abs(mean)), axis=0)
+    for k, place in enumerate(np.argsort(-largest)[:SHOWN_JOINTS].tolist()):
+        colour = _COLOURS[k % len(_COLOURS)]
+        name = pairs.signals[places[place]].name
+        axes.plot(times_s, mean[:, place], color=colour, linewidth=1.2, label=name)
+        axes.fill_between(
+            times_s,
+            mean[:, place] - spread[:, place],
+            mean[:, place] + spread[:, place],
+            color=colour,
+            alpha=0.12,
+            linewidth=0,
+        )
+    _plain(axes)
+    axes.axhline(0, color=_MUTED, linewidth=0.5)
+    axes.set_xlabel("time after the branching (s)", color=_INK)
+    axes.set_ylabel("change of angle (rad)\nmean ± sd of pairs", color=_INK)
+    axes.legend(frameon=False, fontsize=6, ncols=3)
