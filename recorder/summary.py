@@ -40,8 +40,8 @@ def describe(recording: Recording) -> str:
         f"  task        {told.task}, seed {told.seed}, pace {told.pace}",
         f"  protocol    {told.protocol_name}",
         *(
-            f"  branched    at tick {left.tick} ({left.tick * told.tick_s:.2f} s) from session "
-            f"{left.session} ({left.recording_sha256[:12]}…), under {left.protocol_name} until then"
+            f"  branched    at tick {left.tick} ({left.tick * told.tick_s:.2f} s) from "
+            f"{left.session}; {left.protocol_name} until then"
             for left in told.branched
         ),
         f"  recorded    {recording.duration_s:.2f} s of animal time: {recording.n_ticks} ticks"
