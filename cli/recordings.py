@@ -1,7 +1,8 @@
-"""Commands that read recordings: `replay`, `info`, `recover`."""
+"""Commands that read recordings: `replay`, `info`, `spikes`, `recover`."""
 
 from __future__ import annotations
 
+import enum
 import signal
 from pathlib import Path
 from typing import Annotated
@@ -96,6 +97,47 @@ def info(file: File) -> None:
     from recorder.reading import info as describe
 
     Console(highlight=False).print(describe(file))
+
+
+class Drive(enum.StrEnum):
+    """What of a unit's activity drives its spikes."""
+
+    magnitude = "magnitude"
+    scaled = "scaled"
+
+
+def spikes(
+    file: File,
+    out: Annotated[Path, typer.Option(help="The NWB file to write, with `Units`.")],
+    rates: Annotated[
+        str, typer.Option(help="LOWEST,HIGHEST rate of a unit in Hz.", metavar="LOWEST,HIGHEST")
+    ] = "0.5,50",
+    refractory_ms: Annotated[float, typer.Option(help="Absolute refractory period.")] = 2.0,
+    drive: Annotated[
+        Drive, typer.Option(help="|h| as it is, or h scaled to each unit's own range.")
+    ] = Drive.magnitude,
+    natural: Annotated[
+        bool, typer.Option("--natural", help="From the activity before interventions.")
+    ] = False,
+    seed: Annotated[int | None, typer.Option(help="Instead of the session's.")] = None,
+    overwrite: Annotated[
+        bool, typer.Option("--overwrite", help="Replace an existing file.")
+    ] = False,
+) -> None:
+    """Write spike trains of the units, as a virtual probe would see them (an emulation)."""
+    from analysis.derived_file import check_out
+    from analysis.probe import Probe, write_spikes
+
+    check_out(out, (".nwb",), "--out", overwrite)
+    if seed is not None and not 0 <= seed < 2**63:
+        raise UserError(f"--seed {seed}: a seed is a whole number from 0 to 2^63 - 1.")
+    try:
+        lowest, highest = (float(each) for each in rates.split(","))
+    except ValueError:
+        raise UserError(f"--rates {rates}: write two rates in Hz, such as 0.5,50.") from None
+    probe = Probe(lowest, highest, refractory_ms, drive.value)
+    number = write_spikes(file, out, probe, applied=not natural, seed=seed, overwrite=overwrite)
+    print(f"{out}: {number} spikes, emulated from the units' activity.")
 
 
 def recover(file: File) -> None:

@@ -27,7 +27,7 @@ def session_objects(
     description: Description, assets: Mapping[str, Array], session: str, camera: bool
 ) -> NWBFile:
     """The file of a session as pynwb objects, every series and table in it and empty."""
-    nwb = _file(description, session)
+    nwb = session_file(description, session)
     modules = {
         folder: ProcessingModule(name=name, description=about)
         for folder, (name, about) in _MODULES.items()
@@ -65,7 +65,8 @@ def session_objects(
     return nwb
 
 
-def _file(description: Description, session: str) -> NWBFile:
+def session_file(description: Description, session: str) -> NWBFile:
+    """An NWB file that says who and what a session was, and has no data yet."""
     return NWBFile(
         session_description=(
             f"Virtual rodent {description.subject!r} in task {description.task!r} under protocol "

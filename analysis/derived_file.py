@@ -1,0 +1,115 @@
+"""A new NWB file made from a recording: who and what it was, its trials, behaviours and stimuli."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import warnings
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from recorder.contents import NO_CONDITION
+from recorder.place import check_target, reason
+from recorder.reading import Recording
+from rig.errors import RunError, UserError
+
+if TYPE_CHECKING:
+    from pynwb import NWBFile
+
+
+def span(recording: Recording, from_s: float | None, to_s: float | None) -> tuple[int, int]:
+    """First and last recorded tick of a stretch of animal time, `to_s` excluded; None: all there is.
+
+    Raises `UserError` where nothing of it was recorded.
+    """
+    tick_s = recording.description.tick_s
+    first = recording.first_tick if from_s is None else round(from_s / tick_s)
+    last = recording.last_tick if to_s is None else round(to_s / tick_s) - 1
+    rows = recording.rows(first, last)
+    if rows.stop <= rows.start:
+        raise UserError(
+            f"{recording.path} has {recording.first_tick * tick_s:.2f} s to "
+            f"{(recording.last_tick + 1) * tick_s:.2f} s of animal time, and nothing from "
+            f"{first * tick_s:.2f} s to {(last + 1) * tick_s:.2f} s."
+        )
+    return int(recording.ticks[rows.start]), int(recording.ticks[rows.stop - 1])
+
+
+def derived_file(recording: Recording, what: str, first_tick: int, last_tick: int) -> NWBFile:
+    """The file, in memory, with the intervals that touch these ticks; times stay those of the session.
+
+    Args:
+        what: what was made of the recording, a sentence for the file's notes.
+    """
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        from pynwb.epoch import TimeIntervals
+
+        from recorder.nwb_objects import session_file
+
+    described, tick_s = recording.description, recording.description.tick_s
+    nwb = session_file(described, recording.session)
+    nwb.fields.pop("keywords", None)  # neo (0.14) does not read a file that has them
+    nwb.fields["data_collection"] = f"{what} From the recording {recording.path.name}."
+    start_s, stop_s = first_tick * tick_s, (last_tick + 1) * tick_s
+    trials = [t for t in recording.trials if t.start_s < stop_s and t.stop_s > start_s]
+    if trials:
+        nwb.add_trial_column("trial", "Trial number.")
+        nwb.add_trial_column("condition", "Condition of the trial.")
+    for trial in trials:
+        nwb.add_trial(
+            start_time=trial.start_s,
+            stop_time=trial.stop_s,
+            trial=trial.trial,
+            condition=trial.condition or NO_CONDITION,
+        )
+    for name, about in (("behaviours", "Behaviours, as detected."), ("stimuli", "Stimuli.")):
+        found = [
+            each
+            for each in recording.intervals(name)
+            if each.start_s < stop_s and each.stop_s > start_s
+        ]
+        if not found:
+            continue
+        table = TimeIntervals(name=name, description=about)
+        table.add_column("label", "Which one.")
+        table.add_column("number", "Counts the occurrences of this name in the session.")
+        table.add_column("sham", "Drawn, timed and recorded, but not delivered.")
+        for each in found:
+            table.add_row(
+                start_time=each.start_s,
+                stop_time=each.stop_s,
+                label=each.name,
+                number=each.number,
+                sham=each.sham,
+            )
+        nwb.add_time_intervals(table)
+    return nwb
+
+
+def write_file(nwb: NWBFile, out: Path, overwrite: bool = False) -> None:
+    """Writes the file; it appears under its name when it is whole.
+
+    Raises `UserError` where it cannot go there, `RunError` where the disk says no.
+    """
+    from pynwb import NWBHDF5IO
+
+    check_target(out, overwrite)
+    partial = out.with_name(f".{out.name}.{secrets.token_hex(4)}.part")
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            with NWBHDF5IO(str(partial), "w") as io:
+                io.write(nwb)
+        os.replace(partial, out)
+    except OSError as problem:
+        raise RunError(f"{out} could not be written: {reason(problem)}.") from None
+    finally:
+        partial.unlink(missing_ok=True)
+
+
+def check_out(out: Path, endings: tuple[str, ...], option: str, overwrite: bool) -> None:
+    """Raises `UserError` if a file of another ending is asked for, or it cannot go there."""
+    if out.suffix.lower() not in endings:
+        raise UserError(f"{option} {out}: it is written as {' or '.join(endings)}.")
+    check_target(out, overwrite)
