@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+import signal
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -250,6 +251,10 @@ def run_again(
         told: what the session is: that of the recording, or of its branch.
         last_tick: its last tick.
         hear: is given every message, and the links, which it may stop.
+
+    Raises:
+        KeyboardInterrupt: it was interrupted (SIGINT, SIGTERM), between two messages.
+        UserError, RunError: as `run_in_process`.
     """
     name = f"{time.strftime('%m%d-%H%M%S-')}{secrets.token_hex(2)}"
     spec = SessionSpec(
@@ -271,12 +276,27 @@ def run_again(
         baselines=told.baselines,
         branched=told.branched,
     )
+    interrupted: list[int] = []
+
+    def heard(message: Message) -> None:
+        if interrupted:
+            raise KeyboardInterrupt
+        hear(message, links)
+
     links = InProcessLinks(
         name,
         lambda description: Relay(stages, description),
         session.inputs,
         last_tick + 1,
         session.end.reason if last_tick == session.last_tick else "stopped",
-        lambda message: hear(message, links),
+        heard,
     )
-    run_in_process(spec, links)
+    previous = {
+        number: signal.signal(number, lambda number, _: interrupted.append(number))
+        for number in (signal.SIGINT, signal.SIGTERM)
+    }
+    try:
+        run_in_process(spec, links)
+    finally:
+        for number, handler in previous.items():
+            signal.signal(number, handler)

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from rig.messages import Answer, Array, Episode, Message, Tick
+from rig.messages import Answer, Array, Episode, Event, Message, Tick
 
 _BY_CAUSE = (
     *("qpos", "qvel", "act", "actuator_force", "body", "proprioception", "camera"),
@@ -153,12 +153,21 @@ def _fields(one: object, other: object, names: tuple[str, ...]) -> Iterator[tupl
 
 
 def _events(one: Answer, other: Answer) -> Iterator[tuple[str, str]]:
-    if one.events != other.events:
-        missing = [each for each in one.events if each not in other.events]
-        new = [each for each in other.events if each not in one.events]
-        words = [f"{e.kind} {e.name} {e.phase} only recorded" for e in missing]
-        words += [f"{e.kind} {e.name} {e.phase} only in the re-run" for e in new]
-        yield "events", ", ".join(words) or "in another order"
+    if one.events == other.events:
+        return
+    missing = [each for each in one.events if each not in other.events]
+    new = [each for each in other.events if each not in one.events]
+    words = [f"{_event(each)} only recorded" for each in missing]
+    words += [f"{_event(each)} only in the re-run" for each in new]
+    yield "events", ", ".join(words) or "in another order"
+
+
+def _event(event: Event) -> str:
+    sham = ", sham" if event.sham else ""
+    return (
+        f"{event.phase} of the {event.kind} {event.name} (number {event.number}, tick {event.tick}, began "
+        f"{event.began_tick}{sham}, confidence {event.confidence:.17g}, {event.cause or 'no cause'})"
+    )
 
 
 def _short(value: object) -> str:
