@@ -23,6 +23,9 @@ def span(recording: Recording, from_s: float | None, to_s: float | None) -> tupl
     Raises `UserError` where nothing of it was recorded.
     """
     tick_s = recording.description.tick_s
+    for given in (from_s, to_s):
+        if given is not None and not abs(given) < 1e9:
+            raise UserError(f"{given} is no number of seconds; give animal time such as 12.5.")
     first = recording.first_tick if from_s is None else round(from_s / tick_s)
     last = recording.last_tick if to_s is None else round(to_s / tick_s) - 1
     rows = recording.rows(first, last)

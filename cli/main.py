@@ -13,7 +13,17 @@ os.environ.setdefault("MUJOCO_GL", "egl")
 
 import typer
 
-from cli import detectors, environment, figures, recordings, reruns, sessions, subjects, sweeps
+from cli import (
+    detectors,
+    environment,
+    exports,
+    figures,
+    recordings,
+    reruns,
+    sessions,
+    subjects,
+    sweeps,
+)
 from cli.lsl import lsl
 from rig.errors import RunError, UserError
 
@@ -31,6 +41,7 @@ app.command("check")(sessions.check)
 app.command("sweep")(sweeps.sweep)
 app.command("replay")(recordings.replay)
 app.command("info")(recordings.info)
+app.command("export")(exports.export)
 app.command("spikes")(recordings.spikes)
 app.command("recover")(recordings.recover)
 app.command("rerun")(reruns.rerun)

@@ -1,0 +1,218 @@
+"""What a recording has, for other programs: its intervals as a table, chosen signals as an NWB file."""
+
+from __future__ import annotations
+
+import csv
+import os
+import secrets
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+
+import numpy as np
+
+import recorder
+from analysis.derived_file import derived_file, span, write_file
+from recorder.contents import Series
+from recorder.place import check_target, reason
+from recorder.reading import Recording
+from rig.errors import RunError, UserError
+
+
+@dataclass(frozen=True)
+class Row:
+    """Something that happened, a row of the table; times in seconds of animal time.
+
+    `kind` is "behaviour", "stimulus", "trial", "task_event" or "input". What has no duration stops when it
+    starts. Ticks are -1 where there is none: `tick` when it was found or took effect, `began_tick` when,
+    looking back, it began. `condition` is that of the trial.
+    """
+
+    kind: str
+    name: str
+    start_s: float
+    stop_s: float
+    tick: int
+    began_tick: int
+    number: int
+    sham: bool
+    trial: int
+    condition: str
+
+
+def interval_rows(
+    recording: Recording, from_s: float | None = None, to_s: float | None = None
+) -> list[Row]:
+    """Behaviours, stimuli, trials, events of the task and inputs that touch this stretch, by their start.
+
+    Raises `UserError` where nothing was recorded there.
+    """
+    tick_s = recording.description.tick_s
+    first, last = span(recording, from_s, to_s)
+
+    def row(
+        kind: str,
+        name: str,
+        start_s: float,
+        stop_s: float,
+        tick: int,
+        began_tick: int = -1,
+        number: int = -1,
+        sham: bool = False,
+    ) -> Row:
+        trial = recording.trial_of(max(tick, began_tick, recording.first_tick))
+        place = (trial.trial, trial.condition) if trial else (-1, "")
+        return Row(kind, name, start_s, stop_s, tick, began_tick, number, sham, *place)
+
+    rows = [
+        row(
+            kind,
+            each.name,
+            each.start_s,
+            each.stop_s,
+            each.onset_tick,
+            each.began_tick,
+            each.number,
+            each.sham,
+        )
+        for kind, table in (("behaviour", "behaviours"), ("stimulus", "stimuli"))
+        for each in recording.intervals(table)
+    ]
+    rows += [
+        row("trial", str(each.trial), each.start_s, each.stop_s, each.first_tick, number=each.trial)
+        for each in recording.trials
+    ]
+    rows += [
+        row("task_event", each.name, each.time_s, each.time_s, each.tick)
+        for each in recording.task_events
+    ]
+    rows += [
+        row("input", f"{given.kind} {given.name}", tick * tick_s, tick * tick_s, tick)
+        for tick, given in recording.inputs
+    ]
+    begin_s, end_s = first * tick_s, (last + 1) * tick_s
+    return sorted(
+        (each for each in rows if each.start_s < end_s and each.stop_s >= begin_s),
+        key=lambda each: (each.start_s, each.kind, each.name),
+    )
+
+
+def export_intervals(
+    recording_path: Path,
+    out: Path,
+    from_s: float | None = None,
+    to_s: float | None = None,
+    overwrite: bool = False,
+) -> int:
+    """Writes `interval_rows` as CSV, or as Parquet if `out` ends so; returns the number of rows.
+
+    Raises:
+        UserError: for what is no recording, a stretch outside it, or a file that cannot go there.
+    """
+    with recorder.open(recording_path) as recording:
+        rows = interval_rows(recording, from_s, to_s)
+    check_target(out, overwrite)
+    partial = out.with_name(f".{out.name}.{secrets.token_hex(4)}.part")
+    try:
+        if out.suffix.lower() == ".parquet":
+            _write_parquet(rows, partial)
+        else:
+            with partial.open("w", newline="", encoding="utf-8") as file:
+                writer = csv.DictWriter(file, [field.name for field in fields(Row)])
+                writer.writeheader()
+                writer.writerows(asdict(row) for row in rows)
+        os.replace(partial, out)
+    except OSError as problem:
+        raise RunError(f"{out} could not be written: {reason(problem)}.") from None
+    finally:
+        partial.unlink(missing_ok=True)
+    return len(rows)
+
+
+def chosen_signals(
+    recording: Recording, names: tuple[str, ...]
+) -> dict[str, tuple[Series, list[int]]]:
+    """What each name stands for: a series, and which of its columns.
+
+    A name is that of a series ("body"), or of a column or a group of columns of one ("body/head_z",
+    "h_applied/policy_2").
+
+    Raises:
+        UserError: for a name that stands for nothing, with what there is.
+    """
+    found = {}
+    for name in names:
+        series_name, _, column = name.partition("/")
+        series = recording.series.get(series_name)
+        if series is None:
+            raise UserError(
+                f"{recording.path} has no series {series_name!r}; it has "
+                f"{', '.join(sorted(recording.series))}."
+            )
+        wanted = [
+            k
+            for k, each in enumerate(series.columns)
+            if each == column or each.startswith(f"{column}/")
+        ]
+        if column and not wanted:
+            raise UserError(
+                f"{series_name} has no column {column!r}; its columns are "
+                f"{', '.join(series.columns[:8]) or 'without names'}"
+                f"{', …' if len(series.columns) > 8 else ''}."
+            )
+        found[name] = (series, wanted)
+    return found
+
+
+def export_signals(
+    recording_path: Path,
+    names: tuple[str, ...],
+    out: Path,
+    from_s: float | None = None,
+    to_s: float | None = None,
+    overwrite: bool = False,
+) -> int:
+    """Writes chosen signals (`chosen_signals`) as an NWB file of their own; returns the number of ticks.
+
+    With the session's trials, behaviours and stimuli; times stay those of the session.
+
+    Raises:
+        UserError: as `chosen_signals`, or as `export_intervals`.
+    """
+    from pynwb import TimeSeries
+
+    with recorder.open(recording_path) as recording:
+        chosen = chosen_signals(recording, names)
+        first, last = span(recording, from_s, to_s)
+        nwb = derived_file(recording, "Chosen signals.", first, last)
+        times_s = recording.times_s(first, last)
+        for name, (series, columns) in chosen.items():
+            data = recording.values(series.name, first, last)
+            shown = [series.columns[k] for k in columns] if columns else list(series.columns)
+            nwb.add_acquisition(
+                TimeSeries(
+                    name=name.replace("/", "_"),
+                    data=data[:, columns] if columns else data,
+                    unit=series.unit,
+                    timestamps=times_s,
+                    description=series.about,
+                    comments=f"columns: {', '.join(shown)}" if shown else "no comments",
+                )
+            )
+        write_file(nwb, out, overwrite)
+        return len(np.asarray(times_s))
+
+
+def _write_parquet(rows: list[Row], file: Path) -> None:
+    try:
+        import pyarrow as pa
+        import pyarrow.parquet as pq
+    except ImportError:
+        raise UserError(
+            "Parquet needs pyarrow (`pip install pyarrow`); .csv works without it."
+        ) from None
+    kinds = {"str": pa.string(), "float": pa.float64(), "int": pa.int64(), "bool": pa.bool_()}
+    columns = {
+        field.name: pa.array([getattr(row, field.name) for row in rows], kinds[str(field.type)])
+        for field in fields(Row)
+    }
+    pq.write_table(pa.table(columns), file)

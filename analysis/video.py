@@ -1,0 +1,255 @@
+"""A recording as a film: the animal from a camera that follows it, and below it what its units did."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+import recorder
+from analysis.derived_file import span
+from recorder.place import check_target
+from recorder.reading import Recording
+from recorder.tables import Trial
+from rig.errors import RunError, UserError
+
+FRAMES_PER_S = 25
+WIDTH, ANIMAL_HEIGHT, RASTER_HEIGHT, ROW_HEIGHT = 720, 480, 192, 8
+WINDOW_TICKS = 500
+"""The raster shows the last ten seconds."""
+
+FOLLOW_S = 0.25
+"""Time constant with which the camera follows the animal."""
+
+_Z_RANGE = 3.0
+_SKY = np.array([16, 18, 21], np.uint8)
+# Okabe and Ito's colours, which people with colour vision deficiencies tell apart
+_COLOURS = ("#56b4e9", "#e69f00", "#009e73", "#f0e442", "#cc79a7", "#0072b2", "#d55e00")
+_STIMULUS, _SHAM = "#f0a6ca", "#6b4a5a"
+
+Picture = NDArray[np.uint8]
+
+
+def export_video(
+    recording_path: Path,
+    out: Path,
+    from_s: float | None = None,
+    to_s: float | None = None,
+    speed: float = 1.0,
+    overwrite: bool = False,
+    on_frame: Callable[[int, int], None] = lambda done, of: None,
+) -> int:
+    """Writes an MP4 (H.264) and returns its number of frames.
+
+    Above the animal, below it the activity of all units as z-scores over the stretch, layer by layer, and
+    under that a row for each behaviour and stimulus; shams are dark. Ticks in which the film has no
+    picture, because it runs faster than 25 a second, are left out of the animal, not of the raster.
+
+    Args:
+        from_s, to_s: the stretch of animal time; all of it if left out.
+        speed: times real time, 0.1 to 20.
+        on_frame: called with the frames done, and those there will be.
+
+    Raises:
+        UserError: for what is no recording, a stretch outside it, a speed out of range, or a file that
+            cannot go there.
+        RunError: there is no OpenGL here, or the film could not be written.
+    """
+    if not 0.1 <= speed <= 20:
+        raise UserError(f"--speed {speed:g}: a film runs at 0.1 to 20 times real time.")
+    check_target(out, overwrite)
+    import imageio_ffmpeg
+
+    partial = out.with_name(f".{out.name}.{secrets.token_hex(4)}.mp4")
+    with recorder.open(recording_path) as recording:
+        first, last = span(recording, from_s, to_s)
+        step = speed / FRAMES_PER_S / recording.description.tick_s
+        shown = [first + int(k * step) for k in range(int((last - first) / step) + 1)]
+        below = _Below(recording, first, last)
+        height = ANIMAL_HEIGHT + below.height
+        writer = imageio_ffmpeg.write_frames(
+            str(partial),
+            (WIDTH, height + height % 2),
+            fps=FRAMES_PER_S,
+            codec="libx264",
+            quality=7,
+            macro_block_size=2,
+            ffmpeg_log_level="error",
+        )
+        try:
+            writer.send(None)
+            for k, (tick, animal) in enumerate(_animals(recording, shown)):
+                picture = np.zeros((height + height % 2, WIDTH, 3), np.uint8)
+                picture[:ANIMAL_HEIGHT] = animal
+                picture[ANIMAL_HEIGHT:height] = below.draw(tick)
+                writer.send(np.ascontiguousarray(picture))
+                on_frame(k + 1, len(shown))
+            writer.close()
+            os.replace(partial, out)
+        except OSError as problem:
+            raise RunError(f"{out} could not be written: {problem}.") from None
+        finally:
+            writer.close()
+            partial.unlink(missing_ok=True)
+    return len(shown)
+
+
+# --- the animal -------------------------------------------------------------------------------------
+
+
+def _animals(recording: Recording, ticks: list[int]) -> Iterator[tuple[int, Picture]]:
+    """The animal at each of these ticks; at one that is not there, as at the one before."""
+    scene: _Scene | None = None
+    trial: Trial | None = None
+    picture: Picture = np.tile(_SKY, (ANIMAL_HEIGHT, WIDTH, 1))
+    try:
+        for tick in ticks:
+            now = recording.trial_of(tick)
+            qpos = recording.values("qpos", tick, tick)
+            if now is not None and len(qpos):
+                if scene is None or trial is None or now.trial != trial.trial:
+                    if scene is not None:
+                        scene.close()
+                    scene, trial = _Scene(recording, now), now
+                picture = scene.draw(qpos[0], tick * recording.description.tick_s)
+            yield tick, picture
+    finally:
+        if scene is not None:
+            scene.close()
+
+
+class _Scene:
+    """The compiled model of a trial, and a camera in it."""
+
+    def __init__(self, recording: Recording, trial: Trial) -> None:
+        if sys.platform == "linux":
+            os.environ.setdefault("MUJOCO_GL", "egl")
+        files = {name: content.tobytes() for name, content in recording.assets.items()}
+        try:
+            import mujoco
+
+            self._mujoco = mujoco
+            self._model = mujoco.MjModel.from_xml_string(recording.model_xml(trial), files)
+            self._data = mujoco.MjData(self._model)
+            screen = self._model.vis.global_
+            screen.offwidth, screen.offheight = WIDTH, ANIMAL_HEIGHT
+            self._renderer: Any = mujoco.Renderer(self._model, ANIMAL_HEIGHT, WIDTH)
+        except Exception as problem:  # MuJoCo raises many kinds where there is no GL
+            reason = str(problem).splitlines()[0] if str(problem) else type(problem).__name__
+            raise RunError(
+                f"The animal cannot be drawn on this machine ({reason}); `rodent-rig doctor` says what "
+                "to install."
+            ) from None
+        self._options = mujoco.MjvOption()
+        self._options.geomgroup[1:3] = 0  # collision shapes under the skin
+        self._options.sitegroup[:] = 0
+        kind = mujoco.mjtObj.mjOBJ_BODY
+        self._animal = max(1, mujoco.mj_name2id(self._model, kind, "walker/torso"))
+        self._target: NDArray[np.float64] | None = None
+        self._then_s = 0.0
+
+    def draw(self, qpos: NDArray[np.float64], now_s: float) -> Picture:
+        """The animal in this posture; the camera comes after it smoothly."""
+        mujoco = self._mujoco
+        self._data.qpos[:] = qpos
+        mujoco.mj_kinematics(self._model, self._data)
+        mujoco.mj_comPos(self._model, self._data)
+        mujoco.mj_camlight(self._model, self._data)
+        place = np.array(self._data.xpos[self._animal])
+        if self._target is None:
+            self._target = place
+        else:
+            self._target += (place - self._target) * -np.expm1((self._then_s - now_s) / FOLLOW_S)
+        self._then_s = now_s
+        camera = mujoco.MjvCamera()
+        camera.type = mujoco.mjtCamera.mjCAMERA_FREE
+        camera.azimuth, camera.elevation, camera.distance = 128.0, -22.0, 0.62
+        camera.lookat[:] = self._target
+        self._renderer.update_scene(self._data, camera, self._options)
+        picture: Picture = self._renderer.render()
+        return picture
+
+    def close(self) -> None:
+        """Frees the GL context."""
+        self._renderer.close()
+
+
+# --- what is below it -------------------------------------------------------------------------------
+
+
+class _Below:
+    """Raster, rows of behaviours and stimuli, and the time: drawn once, then shown through a window."""
+
+    def __init__(self, recording: Recording, first: int, last: int) -> None:
+        from matplotlib import colormaps
+
+        described = recording.description
+        self._tick_s = described.tick_s
+        self._origin = first - WINDOW_TICKS + 1
+        self._names = (*described.behaviours, *described.stimuli)
+        self.height = RASTER_HEIGHT + ROW_HEIGHT * len(self._names) + 14
+        n_columns = last - self._origin + 1
+        self._strip = np.tile(_SKY, (self.height - 14, n_columns, 1))
+        rows = recording.rows(self._origin, last)
+        ticks = recording.ticks[rows]
+        for start in range(0, len(ticks), 2000):  # an hour of all units at once would be too much
+            part = ticks[start : start + 2000]
+            activity = recording.values("c_applied", int(part[0]), int(part[-1])).astype(np.float64)
+            if start == 0:
+                mean, spread = activity.mean(axis=0), activity.std(axis=0)
+                spread = np.where(spread > 1e-9, spread, np.inf)
+            scores = _fewer_rows(((activity - mean) / spread).T, RASTER_HEIGHT)
+            levels = np.clip(scores / (2 * _Z_RANGE) + 0.5, 0.0, 1.0)
+            colours = colormaps["berlin"](levels)[..., :3] * 255
+            self._strip[:RASTER_HEIGHT, part - self._origin] = colours.astype(np.uint8)
+        for kind in ("behaviours", "stimuli"):
+            for each in recording.intervals(kind):
+                self._draw_interval(each.name, kind, each.start_s, each.stop_s, each.sham)
+
+    def _draw_interval(
+        self, name: str, kind: str, start_s: float, stop_s: float, sham: bool
+    ) -> None:
+        if name not in self._names:
+            return
+        row = self._names.index(name)
+        colour = _COLOURS[row % len(_COLOURS)]
+        if kind == "stimuli":
+            colour = _SHAM if sham else _STIMULUS
+        begin, end = (round(time_s / self._tick_s) - self._origin for time_s in (start_s, stop_s))
+        top = RASTER_HEIGHT + row * ROW_HEIGHT + 1
+        rgb = [int(colour[k : k + 2], 16) for k in (1, 3, 5)]
+        self._strip[top : top + ROW_HEIGHT - 1, max(begin, 0) : max(end, 0)] = rgb
+
+    def draw(self, tick: int) -> Picture:
+        """The ten seconds up to this tick."""
+        from PIL import Image, ImageDraw
+
+        end = tick - self._origin + 1
+        window = self._strip[:, end - WINDOW_TICKS : end]
+        columns = np.arange(WIDTH) * WINDOW_TICKS // WIDTH
+        whole = np.tile(_SKY, (self.height, WIDTH, 1))
+        whole[: len(window)] = window[:, columns]
+        image = Image.fromarray(whole)
+        pen = ImageDraw.Draw(image)
+        behaving = [
+            name.replace("_", " ")
+            for row, name in enumerate(self._names)
+            if (window[RASTER_HEIGHT + row * ROW_HEIGHT + 2, -1] != _SKY).any()
+        ]
+        words = f"{tick * self._tick_s:7.2f} s   {', '.join(behaving)}"
+        pen.text((6, self.height - 13), words, fill=(221, 225, 230))
+        return np.asarray(image)
+
+
+def _fewer_rows(values: NDArray[np.float64], n_rows: int) -> NDArray[np.float64]:
+    """Each row the mean of those that fall into it; rows are repeated where there are fewer."""
+    edges = np.linspace(0, len(values), n_rows + 1)
+    starts = edges[:-1].astype(int)
+    stops = np.maximum(np.ceil(edges[1:]).astype(int), starts + 1)
+    return np.stack([values[a:b].mean(axis=0) for a, b in zip(starts, stops, strict=True)])

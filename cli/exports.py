@@ -1,0 +1,78 @@
+"""The command `export`: a recording as a film, a table of what happened, or an NWB file of chosen signals."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.progress import Progress
+
+from cli.recordings import File
+from rig.errors import UserError
+
+
+def export(
+    file: File,
+    video: Annotated[
+        Path | None, typer.Option(help="The animal with its raster below (.mp4).")
+    ] = None,
+    intervals: Annotated[
+        Path | None,
+        typer.Option(help="Behaviours, stimuli, trials, events of the task (.csv or .parquet)."),
+    ] = None,
+    signals: Annotated[
+        str,
+        typer.Option(help="Series for --out, such as body,h_applied/policy_2.", metavar="A,B"),
+    ] = "",
+    out: Annotated[
+        Path | None, typer.Option(help="The NWB file with the chosen signals (.nwb).")
+    ] = None,
+    from_s: Annotated[
+        float | None, typer.Option("--from", help="Begin here, s of animal time.")
+    ] = None,
+    to_s: Annotated[float | None, typer.Option("--to", help="End here, s of animal time.")] = None,
+    speed: Annotated[float, typer.Option(help="Of the film: 0.1 to 20 times real time.")] = 1.0,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace existing files.")] = False,
+) -> None:
+    """Write a recording as a film, as a table, or as an NWB file of chosen signals."""
+    from analysis.derived_file import check_out
+
+    names = tuple(name.strip() for name in signals.split(",") if name.strip())
+    if bool(names) != (out is not None):
+        raise UserError("--signals A,B and --out F.nwb go together: what, and where to.")
+    if video is None and intervals is None and out is None:
+        raise UserError("Say what to export: --video, --intervals, or --signals with --out.")
+    for target, endings, option in (
+        (video, (".mp4",), "--video"),
+        (intervals, (".csv", ".parquet"), "--intervals"),
+        (out, (".nwb",), "--out"),
+    ):
+        if target is not None:
+            check_out(target, endings, option, overwrite)
+    if intervals is not None:
+        from analysis.export import export_intervals
+
+        rows = export_intervals(file, intervals, from_s, to_s, overwrite)
+        print(f"{intervals}: {rows} rows")
+    if out is not None:
+        from analysis.export import export_signals
+
+        ticks = export_signals(file, names, out, from_s, to_s, overwrite)
+        print(f"{out}: {', '.join(names)}, {ticks} ticks")
+    if video is not None:
+        from analysis.video import export_video
+
+        with Progress(console=Console(stderr=True), transient=True) as progress:
+            bar = progress.add_task("drawing", total=None)
+            frames = export_video(
+                file,
+                video,
+                from_s,
+                to_s,
+                speed,
+                overwrite,
+                on_frame=lambda done, of: progress.update(bar, completed=done, total=of),
+            )
+        print(f"{video}: {frames} frames")
