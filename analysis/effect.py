@@ -25,6 +25,9 @@ from analysis.pairs import Floats, Pairs, read_pairs
 
 LEAST_PAIRS = 2
 SHOWN_JOINTS = 6
+SHOWN_QUANTITY = "forward_speed"
+TOLD_S = (0.04, 0.1, 0.5)
+"""The moments after the branching of which the notes tell."""
 _INK, _MUTED = "#222222", "#666666"
 # Okabe and Ito's colours, which people with colour vision deficiencies tell apart
 _COLOURS = ("#0072b2", "#e69f00", "#009e73", "#cc79a7", "#d55e00", "#56b4e9")
@@ -123,25 +126,42 @@ def _notes(pairs: Pairs) -> Iterable[str]:
         yield "One pair has no spread: make more of them (`rodent-rig branch --every`)."
     else:
         ratio = trials_per_pair(pairs.with_it, pairs.without)
-        for name in ("forward_speed", "height"):
-            found = [k for k, each in enumerate(pairs.signals) if each.name == name]
+        found = [k for k, each in enumerate(pairs.signals) if each.name == SHOWN_QUANTITY]
+        for after_s in TOLD_S:
+            at = int(np.searchsorted(pairs.offsets, round(after_s / pairs.tick_s)))
             if found:
-                yield from _precision(pairs, ratio, name, found[0])
+                yield from _precision(pairs, ratio, after_s, at, found[0])
+            yield from _worth(pairs, ratio, after_s, at)
     yield from pairs.left_out
 
 
-def _precision(pairs: Pairs, ratio: Floats, name: str, place: int) -> Iterable[str]:
-    for after_s in (0.1, 0.5):
-        at = int(np.searchsorted(pairs.offsets, round(after_s / pairs.tick_s)))
-        effect = pairs.effect[:, at, place]
-        n = int((~np.isnan(effect)).sum())
-        if n < LEAST_PAIRS or not np.isfinite(ratio[at, place]):
-            continue
-        mean, error = float(np.nanmean(effect)), float(np.nanstd(effect, ddof=1)) / np.sqrt(n)
-        trials = int(np.ceil(n * ratio[at, place]))
+def _precision(pairs: Pairs, ratio: Floats, after_s: float, at: int, place: int) -> Iterable[str]:
+    """The effect on one quantity, and what the same precision takes without pairs."""
+    effect = pairs.effect[:, at, place]
+    n = int((~np.isnan(effect)).sum())
+    if n < LEAST_PAIRS or not np.isfinite(ratio[at, place]):
+        return
+    mean, error = float(np.nanmean(effect)), float(np.nanstd(effect, ddof=1)) / np.sqrt(n)
+    trials = int(np.ceil(n * ratio[at, place]))
+    yield (
+        f"{pairs.signals[place].name} {after_s:g} s after: {mean:+.4g} ± {error:.2g} (standard error, {n} "
+        f"pairs); without pairs the same precision takes {trials} trials with the stimulus and {trials} "
+        "without."
+    )
+
+
+def _worth(pairs: Pairs, ratio: Floats, after_s: float, at: int) -> Iterable[str]:
+    """What a pair is worth, over all units and all joints."""
+    words = []
+    for kind in ("unit", "joint"):
+        found = ratio[at, pairs.of_kind(kind)]
+        found = found[np.isfinite(found)]
+        if len(found):
+            low, middle, high = np.quantile(found, (0.25, 0.5, 0.75))
+            words.append(f"{middle:.1f} for {kind}s (quartiles {low:.1f} and {high:.1f})")
+    if words:
         yield (
-            f"{name} {after_s:g} s after: {mean:+.4g} ± {error:.2g} (standard error, {n} pairs); without "
-            f"pairs the same precision takes {trials} trials with the stimulus and {trials} without."
+            f"{after_s:g} s after, a pair is worth so many trials of each sort: {', '.join(words)}."
         )
 
 

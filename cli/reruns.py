@@ -164,6 +164,10 @@ def branch(
         if out is None:
             raise UserError("--out G.nwb says what to record the branch into.")
         targets = {ticks[0]: out}
+    if any(target.resolve() == file.resolve() for target in targets.values()):
+        raise UserError(
+            f"--out {out} is the recording that is to be branched; choose another name."
+        )
     for option, value in (("--lead", lead), ("--last", last)):
         if value is not None and not 0 <= value < math.inf:
             raise UserError(f"{option} {value}: give seconds, 0 or more.")
