@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from cli.sessions import AllowPython, Settings
 from rig.errors import UserError
 from rig.messages import TICK_S, Message, Tick
 
@@ -26,10 +27,6 @@ Files = Annotated[
     typer.Option(
         help="The folder that the recording's protocol stood in, if it names files (baselines, courses)."
     ),
-]
-AllowPython = Annotated[
-    bool,
-    typer.Option("--allow-python", help="Execute a protocol that is a Python file: a program."),
 ]
 
 
@@ -120,6 +117,7 @@ def branch(
     ] = None,
     camera: Annotated[bool, typer.Option(help="Record what the animal sees, too.")] = False,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace existing files.")] = False,
+    settings: Settings = None,
     files: Files = None,
     allow_python: AllowPython = False,
 ) -> None:
@@ -142,7 +140,7 @@ def branch(
         )
     if is_script(str(protocol)) and not allow_python:
         raise UserError(f"{protocol} is a program: read it, then give --allow-python.")
-    after = load_protocol(protocol, None, allow_python)
+    after = load_protocol(protocol, settings, allow_python)
     script = execute(after.text, str(protocol)) if after.is_script else None
     session = read(file)
     stages = stages_of(session, files, allow_python)
