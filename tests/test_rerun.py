@@ -1,0 +1,389 @@
+"""Sessions lived through again: identical to the bit, or said where not; and branches, which leave them."""
+
+from __future__ import annotations
+
+import csv
+import re
+import shutil
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import h5py
+import msgspec
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import recorder
+from cli.main import app
+from recorder.layout import SESSION, SessionNote
+from recorder.reading import Recording
+from recorder.writer import Writer
+from rig.comparison import Comparison, differences
+from rig.errors import UserError
+from rig.messages import Answer, Event, Message, Tick
+from stim.engine import Engine
+from stim.protocol import parse
+from stim.relay import Relay, Stage
+from tests.recorder_stream import description as describe_stream
+from tests.rodent_rig import FIRST_LIGHT, ROOT, RunningRig, rodent_rig, wait_for
+from tests.test_stim_engine import LAYERS, describe, tick_message
+
+PROTOCOL = """
+protocol: rerun-me
+subject: runner
+task: corridor
+trial_s: 1
+stimuli:
+  hold: {clamp: policy_2, units: {random: 32}, to: 0.1, state: cell}
+  push: {bias: policy_1, units: all, by: 0.5, state: hidden}
+rules:
+  - {on: {time_ms: 200}, do: hold, for_ms: 100, probability: 0.5, else: sham}
+  - {on: {key: s}, do: push, for_ms: 200}
+"""
+MORE = """  - {on: %s.onset, do: more, for_ms: 200}
+"""
+CLOCKS = ("latency", "wall_s", "engine_ms", "overrun", "tick_sequence", "answer_sequence")
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """`f.nwb`: an operator pressed a key, a client stimulated, and then somebody stopped it."""
+    folder = tmp_path_factory.mktemp("rerun")
+    (folder / "p.yaml").write_text(PROTOCOL)
+    runtime = Path(folder / "rt")
+    runtime.mkdir()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("XDG_RUNTIME_DIR", str(runtime))
+        options = ("--seed", 3, "--pace", "realtime", "--out", folder / "f.nwb", "--no-picture")
+        with RunningRig("run", folder / "p.yaml", *options) as rig, rig.attach() as bus:
+            last = [0]
+
+            def passed(tick: int) -> bool:
+                last.extend(message.tick for message in bus.poll(0.05))
+                return max(last) >= tick
+
+            bus.command("key", key="s")
+            args = {"layer": "core", "state": "cell", "units": [1, 2], "value": 0.5, "for_ms": 100}
+            bus.command("stimulate", name="mine", **args)
+            now = max(last)
+            wait_for(lambda: passed(max(now + 20, 75)), 120)
+            bus.command("stop")
+            assert rig.end()[0] == 0
+    return folder
+
+
+def same_until(one: Recording, other: Recording, first: int, last: int) -> None:
+    for name in other.series:
+        if name not in CLOCKS:
+            a, b = one.values(name, first, last), other.values(name, first, last)
+            assert len(a) == last - first + 1
+            assert a.tobytes() == b.tobytes(), name
+
+
+def test_a_session_is_itself_again(folder: Path) -> None:
+    with recorder.open(folder / "f.nwb") as session:
+        kinds = [given.kind for _, given in session.inputs]
+        assert sorted(kinds) == ["key", "stimulate"]
+        assert session.end is not None
+        assert session.end.reason == "stopped"
+        n = session.n_ticks
+    done = rodent_rig("rerun", folder / "f.nwb")
+    assert done.returncode == 0, done.stderr
+    assert f"identical for {n} ticks" in done.stdout
+    assert "Made with" not in done.stdout
+
+
+def altered(folder: Path, name: str, **told: object) -> Path:
+    """A copy of the recording whose description says something else."""
+    path = folder / name
+    shutil.copy(folder / "f.nwb", path)
+    with h5py.File(path, "r+") as file:
+        note = msgspec.json.decode(file[SESSION][()], type=SessionNote)
+        description = msgspec.structs.replace(note.description, **told)
+        changed = msgspec.structs.replace(note, description=description)
+        file[SESSION][()] = msgspec.json.encode(changed).decode()
+    return path
+
+
+def test_the_first_difference_is_told(folder: Path) -> None:
+    with recorder.open(folder / "f.nwb") as session:
+        versions = session.description.versions
+    path = altered(folder, "altered.nwb", versions=versions | {"mujoco": "0.1"})
+    with h5py.File(path, "r+") as file:
+        file["acquisition/qpos/data"][20, 10] += 1e-9
+        file["acquisition/qvel/data"][25, 10] += 1
+    done = rodent_rig("rerun", path)
+    assert done.returncode == 1, done.stderr
+    assert "identical for 20 ticks" in done.stdout
+    assert "tick 20: qpos: 1 of" in done.stdout
+    assert "1e-09" in done.stdout
+    assert "Made with mujoco 0.1" in done.stdout
+
+
+def test_a_branch_into_its_own_protocol_is_the_same_session(folder: Path) -> None:
+    with recorder.open(folder / "f.nwb") as session:
+        (push,) = [each for each in session.intervals("stimuli") if each.name == "push"]
+    out = folder / "same.nwb"
+    options = ("--at-tick", push.onset_tick + 3, "--protocol", folder / "p.yaml", "--camera")
+    done = rodent_rig("branch", folder / "f.nwb", *options, "--out", out)
+    assert done.returncode == 0, done.stderr
+    with recorder.open(folder / "f.nwb") as session, recorder.open(out) as branch:
+        assert branch.description.branched[0].tick == push.onset_tick + 3
+        assert branch.end is not None
+        assert session.end is not None
+        assert (branch.end.reason, branch.end.ticks) == (session.end.reason, session.end.ticks)
+        same_until(session, branch, 0, session.last_tick)
+        assert branch.events == session.events
+        assert branch.inputs == session.inputs
+
+
+@pytest.fixture(scope="module")
+def pairs(folder: Path) -> tuple[Path, Path, int]:
+    """A folder of branches, one for each onset of a behaviour that occurred; their protocol; how many."""
+    with recorder.open(folder / "f.nwb") as session:
+        onsets = [each.name for each in session.intervals("behaviours") if each.onset_tick > 0]
+    name = min(onsets, key=onsets.count)
+    text = PROTOCOL.replace("rules:", "  more: {lesion: policy_2, units: all}\nrules:")
+    (folder / "more.yaml").write_text(text + MORE % name)
+    out = folder / "pairs"
+    arguments = ("branch", folder / "f.nwb", "--every", f"behaviour:{name}", "--out", out)
+    options = ("--protocol", folder / "more.yaml", "--lead", 0.1, "--last", 0.3)
+    done = rodent_rig(*arguments, *options)
+    assert done.returncode == 0, done.stderr
+    made = {path: path.stat().st_mtime_ns for path in out.iterdir()}
+    app([str(each) for each in (*arguments, *options)], standalone_mode=False)
+    assert made == {path: path.stat().st_mtime_ns for path in out.iterdir()}
+    return out, folder / "more.yaml", onsets.count(name)
+
+
+def test_pairs_are_the_same_up_to_the_event_and_differ_by_the_stimulus(
+    folder: Path, pairs: tuple[Path, Path, int]
+) -> None:
+    files = sorted(pairs[0].iterdir())
+    assert len(files) == pairs[2]
+    for path in files:
+        with recorder.open(folder / "f.nwb") as session, recorder.open(path) as branch:
+            tick = branch.description.branched[0].tick
+            same_until(session, branch, branch.first_tick, tick)
+            assert branch.first_tick == max(0, tick - 5)
+            if session.values("first", tick + 1, tick + 1).any() or tick == session.last_tick:
+                continue
+            (more,) = [
+                each
+                for each in branch.intervals("stimuli")
+                if (each.name, each.number) == ("more", 1)
+            ]
+            assert more.onset_tick == tick + 1
+            natural, applied = (
+                each.values("c_natural", tick + 1, tick + 1) for each in (session, branch)
+            )
+            assert natural.tobytes() == applied.tobytes()
+            assert not branch.values("c_applied", tick + 1, tick + 1)[0, 384:].any()
+            assert session.values("c_applied", tick + 1, tick + 1)[0, 384:].any()
+
+
+def test_the_effect_is_branch_minus_session(
+    folder: Path, pairs: tuple[Path, Path, int], capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = folder / "effect.png"
+    words = ("figure", "effect", folder / "f.nwb", pairs[0], "--out", out)
+    app([str(each) for each in words], standalone_mode=False)
+    assert f"{pairs[2]} pairs from 1 session" in capsys.readouterr().out
+    assert out.stat().st_size > 10_000
+    with out.with_suffix(".csv").open() as file:
+        rows = [row for row in csv.DictReader(file) if row["name"] == "policy_1/7"]
+    before = [row for row in rows if int(row["offset_ticks"]) <= 0 and int(row["pairs"])]
+    assert before
+    assert all(float(row["mean"]) == 0 for row in before)
+    differences = []
+    for path in pairs[0].iterdir():
+        with recorder.open(folder / "f.nwb") as session, recorder.open(path) as branch:
+            tick = branch.description.branched[0].tick + 4
+            one, other = (each.values("c_applied", tick, tick) for each in (session, branch))
+            trials = session.values("trial", tick - 4, tick)
+            if len(one) and len(other) and trials[0] == trials[-1]:
+                differences.append(float(other[0, 263]) - float(one[0, 263]))
+    (row,) = [row for row in rows if row["offset_ticks"] == "4"]
+    assert int(row["pairs"]) == len(differences)
+    if differences:
+        assert float(row["mean"]) == pytest.approx(np.mean(differences), rel=1e-4)
+
+
+def test_what_cannot_be_run_again(folder: Path, tmp_path: Path) -> None:
+    def refused(says: str, *arguments: object) -> None:
+        with pytest.raises(UserError, match=re.escape(says)):
+            app([str(each) for each in arguments], standalone_mode=False)
+
+    session = folder / "f.nwb"
+    empty = tmp_path / "empty.nwb"
+    Writer(empty, describe_stream(), {}).close()
+    refused("no ticks", "rerun", empty)
+    refused("README.md", "rerun", ROOT / "README.md")
+    refused("something else", "rerun", altered(folder, "other.nwb", subject_sha256="0" * 64))
+    refused("no-such", "rerun", altered(folder, "gone.nwb", subject="no-such"))
+    refused("its baseline 'b'", "rerun", altered(folder, "base.nwb", baselines={"b": "0" * 64}))
+    python = 'PROTOCOL = """\nprotocol: p\n"""\ndef protocol(session): yield\n'
+    refused("--allow-python", "rerun", altered(folder, "python.nwb", protocol_text=python))
+    own = ("branch", session, "--protocol", folder / "p.yaml", "--out", tmp_path / "g.nwb")
+    refused("is not in", *own, "--at", 1000)
+    refused("is not in", *own, "--at-tick", -1)
+    refused("--at", *own)
+    refused("--at", *own, "--at", 0.5, "--at-tick", 25)
+    refused("--out", *own[:4], "--at", 0.5)
+    refused("knows no behaviour 'fly'", *own, "--every", "behaviour:fly")
+    refused("behaviour:NAME", *own, "--every", "fly")
+    at = ("--out", tmp_path / "g.nwb", "--at", 0.5)
+    refused("detects 'run' in another way", *own[:3], FIRST_LIGHT, *at)
+    forage = folder / "forage.yaml"
+    forage.write_text(PROTOCOL.replace("corridor", "forage"))
+    refused("is for the task 'forage'", *own[:3], forage, *at)
+    assert not (tmp_path / "g.nwb").exists()
+
+
+# --- without a session ------------------------------------------------------------------------------
+
+TEXTS = (
+    """
+protocol: p
+subject: runner
+task: corridor
+detectors:
+  run: {behaviour: run, smoothing_ms: 0, min_duration_ms: 20}
+stimuli:
+  a: {clamp: policy_2, units: [5, 3], to: 0.25, state: cell}
+  b: {noise: core, units: all, sd: 1, state: hidden}
+rules:
+  - {on: run.onset, do: a, after_ms: 40, for_ms: 120, probability: 0.6, else: sham}
+  - {on: run.offset, do: b, for_ms: 60, refractory_ms: 200, max_count: 3}
+""",
+    """
+protocol: q
+subject: runner
+task: corridor
+detectors:
+  run: {behaviour: run, smoothing_ms: 0, min_duration_ms: 20}
+stimuli:
+  a: {clamp: policy_2, units: [5, 3], to: 0.5, state: cell}
+  b: {noise: core, units: all, sd: 1, state: hidden}
+  more: {lesion: policy_0, units: all}
+rules:
+  - {on: run.onset, do: a, for_ms: 200}
+  - {on: run.offset, do: b, for_ms: 60, refractory_ms: 200, max_count: 3}
+  - {on: {time_ms: 200}, do: more, for_ms: 100}
+""",
+)
+PROTOCOLS = tuple(parse(text, "p.yaml", ("corridor",), LAYERS) for text in TEXTS)
+
+
+def answers(
+    stages: Sequence[Stage], speeds: Sequence[float], trials: Sequence[int]
+) -> list[Message]:
+    names = {name: None for stage in stages for name in stage.protocol.stimulus_names}
+    described = describe(stages[0].protocol)
+    described = msgspec.structs.replace(described, stimuli=tuple(names))
+    engine: Engine | Relay = Relay(stages, described)
+    if len(stages) == 1:
+        engine = Engine(stages[0].protocol, describe(stages[0].protocol))
+    out = []
+    for tick, speed in enumerate(speeds):
+        if tick == 0 or tick in trials:
+            engine.episode(sum(each <= tick for each in trials if each > 0), tick)
+        trial = sum(each <= tick for each in trials if each > 0)
+        out.append(engine.answer(tick_message(tick, speed, trial)))
+    return out
+
+
+courses = st.lists(st.sampled_from([0.0, 0.0, 0.1, 0.6, 0.6, 0.9]), min_size=5, max_size=80)
+starts = st.sets(st.integers(0, 80), max_size=3)
+
+
+@settings(max_examples=60, deadline=None)
+@given(courses, starts, st.integers(0, 80))
+def test_a_protocol_that_takes_over_from_itself_changes_nothing(
+    speeds: list[float], trials: set[int], at: int
+) -> None:
+    plain = answers([Stage(PROTOCOLS[0], {}, None, 0)], speeds, sorted(trials))
+    relayed = answers(
+        [Stage(PROTOCOLS[0], {}, None, 0), Stage(PROTOCOLS[0], {}, None, at)],
+        speeds,
+        sorted(trials),
+    )
+    for one, other in zip(plain, relayed, strict=True):
+        assert list(differences(one, other)) == []
+
+
+@settings(max_examples=60, deadline=None)
+@given(courses, starts, st.integers(0, 80))
+def test_another_protocol_leaves_nothing_of_the_one_before(
+    speeds: list[float], trials: set[int], at: int
+) -> None:
+    plain = answers([Stage(PROTOCOLS[0], {}, None, 0)], speeds, sorted(trials))
+    stages = [Stage(PROTOCOLS[0], {}, None, 0), Stage(PROTOCOLS[1], {}, None, at)]
+    found = answers(stages, speeds, sorted(trials))
+    going_on: dict[tuple[str, int], Event] = {}
+    acting: set[str] = set()
+    for tick, (one, other) in enumerate(zip(plain, found, strict=True)):
+        if tick < at:
+            assert list(differences(one, other)) == []
+        content = other.content
+        assert isinstance(content, Answer)
+        for event in content.events:
+            if event.kind != "stimulus":
+                continue
+            key = (event.name, event.number)
+            if event.phase == "onset":
+                assert key not in going_on
+                going_on[key] = event
+            else:
+                assert going_on.pop(key)
+        # what the answer before ordered is what is announced as going on, but for a trial that began
+        if tick not in trials:
+            assert acting == {name for (name, _), event in going_on.items() if not event.sham}
+        acting = {each.stimulus for each in content.interventions}
+        if tick >= at:
+            held = [k for k, each in enumerate(content.interventions) if each.stimulus == "a"]
+            assert all((other.arrays[f"{k}.value"] == 0.5).all() for k in held)
+
+
+def ticks_of(values: Sequence[float]) -> list[Message]:
+    return [
+        Message(
+            Tick(0, 0.0, 1.0, 0.0, k == 0, False, wall_s=k / 7),
+            "s",
+            k,
+            k,
+            {"qpos": np.array([value, 1.0]), "latency": np.array([value], np.float32)},
+        )
+        for k, value in enumerate(values)
+    ]
+
+
+numbers = st.lists(st.floats(width=32), min_size=1, max_size=10)
+
+
+@settings(deadline=None)
+@given(numbers, st.data())
+def test_a_comparison_finds_the_first_differing_bit_and_no_clock(
+    values: list[float], data: st.DataObject
+) -> None:
+    recorded = ticks_of(values)
+    comparison = Comparison(recorded, 0)
+    for message in recorded:
+        content = msgspec.structs.replace(message.content, wall_s=0.0, overrun=True)
+        later = {**message.arrays, "latency": np.ones(1, np.float32)}
+        comparison.hear(replace(message, content=content, arrays=later))
+    assert comparison.complete
+    assert comparison.difference is None
+    place = data.draw(st.integers(0, len(values) - 1))
+    changed = list(recorded)
+    bits = np.array([values[place], 1.0]).view(np.uint64) ^ np.array([1, 0], np.uint64)
+    changed[place] = replace(recorded[place], arrays={"qpos": bits.view(np.float64)})
+    comparison = Comparison(recorded, 0)
+    for message in changed:
+        comparison.hear(message)
+    assert comparison.difference is not None
+    assert comparison.difference.tick == place
+    assert [name for name, _ in comparison.difference.series] == ["qpos"]
