@@ -23,6 +23,7 @@ lint: setup
 bench: setup
 	$(BIN)/python -m bench
 	$(BIN)/python -m bench.detection
+	$(BIN)/python -m bench.reading
 
 setup: $(READY)
 
