@@ -20,14 +20,14 @@ from recorder.tables import Trial
 from rig.errors import RunError, UserError
 
 FRAMES_PER_S = 25
-WIDTH, ANIMAL_HEIGHT, RASTER_HEIGHT, ROW_HEIGHT = 720, 480, 192, 8
+WIDTH, ANIMAL_HEIGHT, RASTER_HEIGHT, ROW_HEIGHT = 720, 480, 256, 8
 WINDOW_TICKS = 500
 """The raster shows the last ten seconds."""
 
 FOLLOW_S = 0.25
 """Time constant with which the camera follows the animal."""
 
-_Z_RANGE = 3.0
+_Z_RANGE = 2.0
 _SKY = np.array([16, 18, 21], np.uint8)
 # Okabe and Ito's colours, which people with colour vision deficiencies tell apart
 _COLOURS = ("#56b4e9", "#e69f00", "#009e73", "#f0e442", "#cc79a7", "#0072b2", "#d55e00")

@@ -96,9 +96,10 @@ def test_spikes_are_the_same_where_activity_is(file: Path, tmp_path: Path) -> No
 def test_the_file_is_read_by_ordinary_tools(
     file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """pynwb, pynapple and neo see the same spikes; the file says that they are emulated."""
+    """pynwb, pynapple, neo and elephant see the same spikes; the file says that they are emulated."""
     import neo
     import pynapple as nap
+    from elephant.statistics import mean_firing_rate
     from pynwb import NWBHDF5IO
 
     out = tmp_path / "spikes.nwb"
@@ -129,6 +130,8 @@ def test_the_file_is_read_by_ordinary_tools(
         block = neo_io.read_all_blocks()[0]
         found = [train for segment in block.segments for train in segment.spiketrains]
         assert sum(len(train) for train in found) == sum(map(len, trains))
+        rate = float(mean_firing_rate(found[100]).rescale("Hz"))
+        assert rate == pytest.approx(len(found[100]) / float(found[100].t_stop), rel=1e-6)
 
 
 @pytest.mark.parametrize(
