@@ -26,6 +26,7 @@ with a session is the text that it ran.
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -315,7 +316,7 @@ def _written(value: str) -> str:
         plain = value.replace("_", "").replace("-", "").replace(".", "").replace("+", "")
         if plain.isalnum():
             return value
-    if node is not None and node.form == "number":
+    if node is not None and node.form == "number" and math.isfinite(node.value):
         return value
     return json.dumps(value, ensure_ascii=False)
 
