@@ -79,7 +79,6 @@ def session_file(description: Description, session: str) -> NWBFile:
             "A simulated animal: a neural network drives a simulated rat's body. Times are animal time: "
             f"tick × {description.tick_s} s, 0 at tick 0."
         ),
-        keywords=["virtual rodent", "simulation", "closed loop"],
         protocol=description.protocol_text or None,
         stimulus_notes=f"Stimuli of the protocol: {', '.join(description.stimuli) or 'none'}.",
         notes=(

@@ -93,7 +93,8 @@ def test_intervals_have_names_times_and_metadata(file: Path) -> None:
 
 
 def test_ordinary_tools_read_the_file(file: Path) -> None:
-    """pynwb sees the tables with names in them, pynapple's own loader the series and intervals."""
+    """pynwb sees the tables with names in them, pynapple's and neo's own loaders the series."""
+    import neo  # type: ignore[import-untyped]
     import pynapple as nap
     from pynwb import NWBHDF5IO
 
@@ -119,6 +120,13 @@ def test_ordinary_tools_read_the_file(file: Path) -> None:
         loaded = nap.load_file(str(file))
         assert loaded["c_applied"].shape == (N_TICKS, 512)
         assert len(loaded["stimuli"]) == len(stimuli)
+        (block,) = neo.io.NWBIO(str(file), "r").read_all_blocks()
+        shapes = {
+            tuple(signal.shape)
+            for segment in block.segments
+            for signal in segment.irregularlysampledsignals
+        }
+        assert (N_TICKS, 512) in shapes
 
 
 def test_a_tick_is_found_fast_in_a_long_recording(session: list[Message], tmp_path: Path) -> None:
