@@ -14,7 +14,7 @@ run: setup
 	$(BIN)/rodent-rig gui $(PROTOCOL)
 
 test: setup lint
-	QT_QPA_PLATFORM=offscreen MUJOCO_GL=egl $(BIN)/python -m pytest -q
+	QT_QPA_PLATFORM=offscreen MUJOCO_GL=egl $(BIN)/python -m pytest -q -n 2 --dist loadfile
 
 lint: setup
 	$(BIN)/ruff check .

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import os
 import shutil
 import tempfile
@@ -10,6 +11,10 @@ from pathlib import Path
 
 import pytest
 
+# short: the paths of sockets are limited; one for each process that runs tests
+_RUNTIME = tempfile.mkdtemp(prefix="rr-")
+atexit.register(shutil.rmtree, _RUNTIME, ignore_errors=True)
+os.environ["XDG_RUNTIME_DIR"] = _RUNTIME
 os.environ.setdefault("MUJOCO_GL", "egl")
 os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
 
@@ -17,7 +22,7 @@ os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
 @pytest.fixture
 def runtime(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """An empty XDG_RUNTIME_DIR; at the end nothing may be left of any session in it."""
-    folder = Path(tempfile.mkdtemp(prefix="rr-"))  # short: the paths of sockets are limited
+    folder = Path(tempfile.mkdtemp(prefix="rr-"))
     monkeypatch.setenv("XDG_RUNTIME_DIR", str(folder))
     yield folder
     shutil.rmtree(folder, ignore_errors=True)
