@@ -163,7 +163,7 @@ def test_a_session_from_acquire_to_end(
     qtbot.waitUntil(lambda: window.arena.image is not None, timeout=20000)
     rows = [name for _, name in window.timeline.ethogram._rows]
     assert "run" in rows
-    assert rows[-1] == "push"
+    assert rows[-2:] == ["push", "outside"]
     qtbot.waitUntil(
         lambda: any(i.name == "push" for _, i in window.timeline.ethogram._drawn), timeout=10000
     )
