@@ -55,6 +55,8 @@ STALL_S = 0.5
 
 ENGINE_SILENT_S = 1.0
 """An engine that owes its answer for so long is stuck: a fault that is shown."""
+ENGINE_PREPARES_S = 5.0
+"""Its first answer may take so long: it reads the protocol for the session's subject before."""
 
 CHECK_S = 0.1
 
@@ -75,6 +77,7 @@ class TickLoop:
         self._layer_sizes = {layer.name: layer.n_units for layer in subject.layers}
         self._pacer = Pacer(spec.pace)
         self._engine_alive = True
+        self._engine_prepares = True
         self._interventions: tuple[Intervention, ...] = ()
         self._engine_expected = False
         self._going_on: dict[tuple[str, str, int], Event] = {}
@@ -208,6 +211,7 @@ class TickLoop:
     def _answer_to(self, tick: int) -> Message:
         """The engine's answer to this tick; one that ends all that goes on, if there is no engine."""
         since_s, told = time.perf_counter(), False
+        patience_s = ENGINE_PREPARES_S if self._engine_prepares else ENGINE_SILENT_S
         while self._engine_alive and not (told and self._end_reason):
             try:
                 answer, command = self._links.listen(CHECK_S)
@@ -217,14 +221,15 @@ class TickLoop:
             if command is not None:
                 self._obey(command)
             if answer is not None and answer.tick == tick:
+                self._engine_prepares = False
                 return answer
-            if not told and time.perf_counter() - since_s > ENGINE_SILENT_S:
+            if not told and time.perf_counter() - since_s > patience_s:
                 told = True
                 self._report(
                     Fault(
                         "stimulation",
                         f"The stimulation engine has not answered tick {tick} for "
-                        f"{ENGINE_SILENT_S:g} s; the animal waits for it. Take another engine to go on.",
+                        f"{patience_s:g} s; the animal waits for it. Take another engine to go on.",
                     )
                 )
         events = tuple(
@@ -290,7 +295,7 @@ class TickLoop:
         if self._engine_expected and self._links.wait_for_engine(0.0):
             self._engine_expected = False
             self._links.introduce(self._numbers_used)
-            self._engine_alive = True
+            self._engine_alive = self._engine_prepares = True
             self._report(
                 Fault(
                     "subject", f"A new stimulation engine has taken over from tick {self._tick} on."
