@@ -17,8 +17,8 @@ from cli.recorded_session import RecordedSession, run_again
 from recorder.place import give_name
 from recorder.writer import Writer
 from rig.errors import UserError
+from rig.in_process_links import InProcessLinks
 from rig.messages import Answer, Assets, Description, End, Episode, Fault, Message, Tick
-from rig.rerun import InProcessLinks
 from stim.relay import Stage
 
 FLUSH_TICKS = 100

@@ -18,8 +18,9 @@ from agent.errors import SubjectError
 from analysis.baseline import resolve, sha256_of
 from recorder.reading import Recording
 from rig.errors import UserError
+from rig.in_process_links import InProcessLinks
 from rig.messages import Branching, Description, End, Input, Message
-from rig.rerun import InProcessLinks, run_in_process
+from rig.rerun import run_in_process
 from rig.session_directory import SessionSpec
 from stim.protocol import Protocol, parse
 from stim.relay import Relay, Stage, check_same_detectors, joined

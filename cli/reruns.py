@@ -39,7 +39,7 @@ def rerun(file: File, files: Files = None, allow_python: AllowPython = False) ->
     from cli.recorded_session import read, run_again, stages_of
     from recorder.replay import ReplaySource
     from rig.comparison import Comparison
-    from rig.rerun import InProcessLinks
+    from rig.in_process_links import InProcessLinks
 
     session = read(file)
     stages = stages_of(session, files, allow_python)

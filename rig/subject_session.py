@@ -14,9 +14,9 @@ from rig.animal import Animal
 from rig.arenas.names import TASK_EVENTS
 from rig.arenas.senses import PROPRIOCEPTION
 from rig.errors import RunError
+from rig.in_process_links import InProcessLinks
 from rig.links import Links
 from rig.messages import TICK_S, Description, Layer
-from rig.rerun import InProcessLinks
 from rig.session_directory import SessionSpec
 from rig.tick_loop import LATENCIES, TickLoop
 from rig.versions import versions

@@ -23,6 +23,7 @@ from agent.interventions import Intervention, by_layer
 from agent.subject import CAMERA, Step, Subject
 from rig.animal import Animal, Moment, Outcome
 from rig.arenas.senses import flatten
+from rig.in_process_links import InProcessLinks
 from rig.links import Frames, Links
 from rig.messages import (
     TICK_S,
@@ -41,7 +42,6 @@ from rig.messages import (
 )
 from rig.pacing import Pacer
 from rig.random_streams import generator
-from rig.rerun import InProcessLinks
 from rig.session_directory import SessionSpec
 
 LATENCIES: tuple[str, ...] = (
