@@ -78,7 +78,7 @@ def _draw(held: Held, played: Played, verdicts: Sequence[Verdict], out: Path) ->
             color=_MUTED,
             verticalalignment="bottom",
         )
-    figure.savefig(out)
+    figure.savefig(out, bbox_inches="tight", pad_inches=0.1)
 
 
 def _errors(shares: Sequence[Share]) -> list[list[float]]:
