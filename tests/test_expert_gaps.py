@@ -10,10 +10,11 @@ import pytest
 from agent.training import leaping, steering
 from agent.training.body import Bodies
 from agent.training.experts import Skills, expert_for
-from agent.training.experts.gaps import LeapFollower, gaps_of
+from agent.training.experts.gaps import LeapFollower
 from agent.training.experts.locomotion import KEPT_PER_TICK
 from agent.training.gait import N_PHASES, Gait
 from rig.arenas import tasks
+from rig.arenas.gaps import gaps_of
 
 ACTUATORS = 38
 TICKS = leaping.LEAP_TICKS + leaping.SETTLING_TICKS

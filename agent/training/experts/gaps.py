@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-import mujoco
 import numpy as np
 
 from agent.training import leaping
@@ -13,6 +12,7 @@ from agent.training.experts.corridor import run_along
 from agent.training.experts.locomotion import KEPT_PER_TICK
 from agent.training.experts.pose import BodyReader
 from agent.training.experts.skills import Skills
+from rig.arenas.gaps import gaps_of
 
 Array = np.ndarray
 
@@ -116,21 +116,3 @@ class GapsExpert:
                 cues[f"{prefix}gap_near"] = float(self._near[gap] - x)
                 cues[f"{prefix}gap_far"] = float(self._far[gap] - x)
         return cues
-
-
-def gaps_of(model: mujoco.MjModel, data: mujoco.MjData) -> tuple[Array, Array]:
-    """Where the gaps of a corridor begin and end, (n,) each, in m along the corridor, in order.
-
-    The arena's first "gap" has no width, and is left out.
-    """
-    floors = [
-        i
-        for i in range(model.ngeom)
-        if model.geom(i).name.split("/")[-1].startswith(("start_floor", "floor_"))
-    ]
-    begin = np.array([data.geom_xpos[i, 0] - model.geom_size[i, 0] for i in floors])
-    end = np.array([data.geom_xpos[i, 0] + model.geom_size[i, 0] for i in floors])
-    order = begin.argsort()
-    near, far = end[order][:-1], begin[order][1:]
-    wide = far - near > 0.001
-    return near[wide], far[wide]
