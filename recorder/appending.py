@@ -30,12 +30,23 @@ def extend(dataset: h5py.Dataset, first: int, rows: Array) -> None:
 
 
 class SeriesAppender:
-    """The rows of all series; row k of each belongs to the same tick."""
+    """The rows of all series; row k of each belongs to the same tick.
 
-    def __init__(self, file: h5py.File, series: tuple[Series, ...]) -> None:
-        self._shapes = {row.name: row.shape for row in series}
+    Of a series with several samples a tick, so many rows do; `tick_s` is for their time stamps.
+    """
+
+    def __init__(self, file: h5py.File, series: tuple[Series, ...], tick_s: float) -> None:
+        self._shapes = {row.name: row.tick_shape for row in series}
         self._blocks: dict[str, Array] = {
-            row.name: np.zeros((BLOCK_ROWS, *row.shape), row.dtype) for row in series
+            row.name: np.zeros((BLOCK_ROWS, *row.tick_shape), row.dtype) for row in series
+        }
+        self._sample_times = {
+            row.name: (
+                file[f"{row.path}/timestamps"],
+                np.arange(row.samples) * tick_s / row.samples,
+            )
+            for row in series
+            if row.samples > 1
         }
         # the tick numbers last: they say how many rows there are
         order = sorted(self._blocks, key=lambda name: name == "tick")
@@ -89,7 +100,7 @@ class SeriesAppender:
         for name, dataset in self._datasets.items():
             if name == "tick":
                 extend(self._timestamps, self.n_written, self._times[:n])
-            extend(dataset, self.n_written, self._blocks[name][:n])
+            self._extend(name, dataset, n)
         if n < self._n_waiting:
             for block in self._blocks.values():
                 block[0] = block[n]
@@ -97,6 +108,16 @@ class SeriesAppender:
         self.n_written += n
         self._n_waiting -= n
         return True
+
+    def _extend(self, name: str, dataset: h5py.Dataset, n: int) -> None:
+        rows = self._blocks[name][:n]
+        if name not in self._sample_times:
+            extend(dataset, self.n_written, rows)
+            return
+        timestamps, offsets_s = self._sample_times[name]
+        first = self.n_written * len(offsets_s)
+        extend(dataset, first, rows.reshape(-1, *rows.shape[2:]))
+        extend(timestamps, first, (self._times[:n, None] + offsets_s).reshape(-1))
 
 
 class TableAppender:

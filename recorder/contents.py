@@ -27,7 +27,11 @@ NO_CONDITION = "no condition"
 
 @dataclass(frozen=True)
 class Series:
-    """One row per tick: shape of a row, dtype, unit and what it is. `path` is its HDF5 group."""
+    """One row per tick: shape of a row, dtype, unit and what it is. `path` is its HDF5 group.
+
+    One with more `samples` than one has so many rows per tick, each with a time stamp of its own.
+    `volts_per_count` is that of a signal in counts; 0 for what is no voltage.
+    """
 
     name: str
     folder: str
@@ -36,11 +40,18 @@ class Series:
     unit: str
     about: str
     columns: tuple[str, ...] = ()
+    samples: int = 1
+    volts_per_count: float = 0.0
 
     @property
     def path(self) -> str:
         """The group of this series in the file."""
         return f"{self.folder}/{self.name}"
+
+    @property
+    def tick_shape(self) -> tuple[int, ...]:
+        """The shape of what comes with a tick."""
+        return self.shape if self.samples == 1 else (self.samples, *self.shape)
 
 
 @dataclass(frozen=True)
@@ -163,6 +174,19 @@ def series_of(description: Description, camera: bool) -> tuple[Series, ...]:
             "processing/behavior",
         ),
         *_clock_series(description),
+        *(
+            Series(
+                signal.name,
+                "acquisition",
+                (signal.n_channels,),
+                "<i2",
+                "volts",
+                f"{signal.n_channels} channels at {signal.n_samples / description.tick_s:g} Hz, in counts.",
+                samples=signal.n_samples,
+                volts_per_count=signal.volts_per_count,
+            )
+            for signal in description.signals
+        ),
     ]
     if camera:
         rows.append(

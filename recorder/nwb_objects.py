@@ -9,6 +9,7 @@ import numpy as np
 from hdmf.backends.hdf5 import H5DataIO
 from hdmf.common import DynamicTable, ElementIdentifiers, EnumData, VectorData, VectorIndex
 from pynwb import NWBFile, ProcessingModule, TimeSeries
+from pynwb.ecephys import ElectricalSeries
 from pynwb.epoch import TimeIntervals
 from pynwb.file import Subject
 
@@ -36,7 +37,7 @@ def session_objects(
         nwb.add_processing_module(module)
     clock: TimeSeries | None = None
     for series in series_of(description, camera):
-        made = _time_series(series, clock)
+        made = _voltages(nwb, series) if series.volts_per_count else _time_series(series, clock)
         clock = clock or made
         if series.folder == "acquisition":
             nwb.add_acquisition(made)
@@ -125,6 +126,29 @@ def _time_series(series: Series, clock: TimeSeries | None) -> TimeSeries:
         if series.columns
         else "One value.",
         continuity="continuous",
+    )
+
+
+def _voltages(nwb: NWBFile, series: Series) -> ElectricalSeries:
+    """An empty series of a probe's channels, its electrodes entered into the file."""
+    device = nwb.create_device(
+        name=series.name, description="A source beside the animal's network."
+    )
+    group = nwb.create_electrode_group(
+        name=series.name, description=series.about, location="none", device=device
+    )
+    first = 0 if nwb.electrodes is None else len(nwb.electrodes)
+    for _ in range(series.shape[0]):
+        nwb.add_electrode(location="none", group=group)
+    return ElectricalSeries(
+        name=series.name,
+        data=_growing(series.shape, series.dtype, rows=series.samples),
+        timestamps=_growing((), "<f8", rows=16 * series.samples),
+        electrodes=nwb.create_electrode_table_region(
+            list(range(first, first + series.shape[0])), "The channels, in order."
+        ),
+        conversion=series.volts_per_count,
+        description=series.about,
     )
 
 

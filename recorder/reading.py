@@ -82,6 +82,13 @@ def open_recording(path: Path | str) -> Recording:
     return Recording(path, file, state)
 
 
+def rows_of(dataset: h5py.Dataset, series: Series, rows: slice) -> Array:
+    """What a series has for each of these ticks: (ticks, *series.tick_shape)."""
+    samples = series.samples
+    values: Array = dataset[rows.start * samples : rows.stop * samples]
+    return values if samples == 1 else values.reshape(-1, *series.tick_shape)
+
+
 def info(path: Path | str) -> str:
     """What a recorded session was, on one screen of plain text."""
     with open_recording(path) as recording:
@@ -120,12 +127,14 @@ class Recording:
 
     def refresh(self) -> int:
         """Takes notice of what was recorded since; the number of ticks now."""
-        datasets = [self.file[f"{series.path}/data"] for series in self.series.values()]
-        datasets.append(self.file[TIMESTAMPS])
+        datasets = [
+            (self.file[f"{series.path}/data"], series.samples) for series in self.series.values()
+        ]
+        datasets.append((self.file[TIMESTAMPS], 1))
         if self.file.swmr_mode:
-            for dataset in datasets:
+            for dataset, _ in datasets:
                 dataset.refresh()
-        n_ticks = min(len(dataset) for dataset in datasets)
+        n_ticks = min(len(dataset) // samples for dataset, samples in datasets)
         old = len(self._ticks)
         new = self.file[TICK][old:n_ticks]
         self._ticks = np.concatenate([self._ticks, new])
@@ -169,17 +178,15 @@ class Recording:
     ) -> Array:
         """A series as an array, one row per tick, both ticks included.
 
-        Names: those of `series`, such as "qpos", "action", "c_applied", "body". Raises `UserError` for
-        another.
+        What has several samples a tick comes as (ticks, samples, channels). Names: those of `series`,
+        such as "qpos", "action", "c_applied", "body". Raises `UserError` for another.
         """
         if name not in self.series:
             raise UserError(
                 f"{self.path} has no series {name!r}; it has {', '.join(sorted(self.series))}."
             )
-        values: Array = self.file[f"{self.series[name].path}/data"][
-            self.rows(first_tick, last_tick)
-        ]
-        return values
+        series = self.series[name]
+        return rows_of(self.file[f"{series.path}/data"], series, self.rows(first_tick, last_tick))
 
     def times_s(
         self, first_tick: int | None = None, last_tick: int | None = None
@@ -217,11 +224,18 @@ class Recording:
         self, name: str, start_s: float | None = None, stop_s: float | None = None
     ) -> nap.TsdFrame | nap.Tsd:
         """Any series as a pynapple TsdFrame with its columns named (a Tsd where it has no columns)."""
+        import pynapple as nap
+
         if name not in self.series:
             self.values(name)  # says what there is
         rows = self._rows_between(start_s, stop_s)
-        data = self.file[f"{self.series[name].path}/data"][rows]
-        return self._frame(data, rows, self.series[name].columns)
+        series = self.series[name]
+        data = rows_of(self.file[f"{series.path}/data"], series, rows)
+        if series.samples == 1:
+            return self._frame(data, rows, series.columns)
+        samples = slice(rows.start * series.samples, rows.stop * series.samples)
+        times = self.file[f"{series.path}/timestamps"][samples]
+        return nap.TsdFrame(t=times, d=data.reshape(-1, *series.shape))
 
     @property
     def behaviours(self) -> dict[str, nap.IntervalSet]:

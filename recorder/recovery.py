@@ -18,7 +18,7 @@ import h5py
 import numpy as np
 
 from recorder import superblock
-from recorder.appending import TableAppender
+from recorder.appending import BLOCK_ROWS, TableAppender
 from recorder.contents import series_of, tables_of
 from recorder.layout import (
     LIBVER,
@@ -206,21 +206,24 @@ def _note_recovery(
 
 def _trim_series(file: h5py.File, note: SessionNote, size: int) -> tuple[int, int]:
     """Cuts all series to the rows that every one of them has. How many those are, and how many went."""
-    datasets = [file[TIMESTAMPS]]
-    datasets += [file[f"{series.path}/data"] for series in series_of(note.description, note.camera)]
-    longest = max(len(dataset) for dataset in datasets)
-    n_rows = min(_whole_rows(dataset, size) for dataset in datasets)
-    for dataset in datasets:
-        dataset.resize(n_rows, 0)
+    datasets = [(file[TIMESTAMPS], 1)]
+    for series in series_of(note.description, note.camera):
+        datasets.append((file[f"{series.path}/data"], series.samples))
+        if series.samples > 1:
+            datasets.append((file[f"{series.path}/timestamps"], series.samples))
+    longest = max(-(-len(dataset) // samples) for dataset, samples in datasets)
+    n_rows = min(_whole_rows(dataset, size, samples) // samples for dataset, samples in datasets)
+    for dataset, samples in datasets:
+        dataset.resize(n_rows * samples, 0)
     return n_rows, longest - n_rows
 
 
-def _whole_rows(dataset: h5py.Dataset, size: int) -> int:
+def _whole_rows(dataset: h5py.Dataset, size: int, samples: int) -> int:
     """Rows from the start that are in the file and were written."""
     n_rows = min([len(dataset), *_chunks_behind(dataset, size)])
     if dataset.dtype == np.uint8 and dataset.ndim > 1:
         return n_rows  # an image may be all white, which is what fills it
-    first = max(0, n_rows - _TAIL_ROWS)
+    first = max(0, n_rows - max(_TAIL_ROWS, BLOCK_ROWS * samples))
     tail = dataset[first:n_rows]
     unwritten = is_fill(tail).reshape(len(tail), int(np.prod(tail.shape[1:]))).all(axis=1)
     return first + int(np.argmax(unwritten)) if unwritten.any() else n_rows

@@ -11,7 +11,7 @@ from typing import Any, Self
 import msgspec
 import numpy as np
 
-from recorder.reading import Recording, open_recording
+from recorder.reading import Recording, open_recording, rows_of
 from recorder.tables import TableRows, Trial, read_events, read_inputs, read_task_events
 from rig.errors import UserError
 from rig.messages import (
@@ -85,6 +85,7 @@ class ReplaySource:
         self._task_event_ticks = self._ticks_of("task_events", "tick")
         self._input_ticks = self._ticks_of("inputs", "tick")
         self._sent = [n for n in _ARRAYS if n != "camera" or self.recording.has_camera]
+        self._sent += [signal.name for signal in self.recording.description.signals]
         self._faults: dict[int, list[Message]] = {}
         for entry in self.recording.log:
             if entry.kind == "fault":
@@ -205,8 +206,7 @@ class ReplaySource:
     # --- inside ---------------------------------------------------------------------------------
 
     def _values(self, name: str, rows: slice) -> Array:
-        values: Array = self._datasets[name][rows]
-        return values
+        return rows_of(self._datasets[name], self.recording.series[name], rows)
 
     def _array(self, name: str, rows: slice) -> Array:
         if name in self._datasets:

@@ -306,7 +306,9 @@ class Writer:
             table.name: TableAppender(self._file, table)
             for table in contents.tables_of(description)
         }
-        self._series = SeriesAppender(self._file, contents.series_of(description, camera))
+        self._series = SeriesAppender(
+            self._file, contents.series_of(description, camera), description.tick_s
+        )
         self._no_confidence = np.full(len(description.behaviours), np.nan, np.float32)
         self._tables = tables
         self._events = tables["events"]

@@ -47,6 +47,18 @@ class Layer(msgspec.Struct, frozen=True):
     n_units: int
 
 
+class Signal(msgspec.Struct, frozen=True):
+    """A signal sampled faster than ticks, such as a probe's: an array of this name in every `Tick`.
+
+    The array is (n_samples, n_channels), i2: the samples of that tick, in counts of `volts_per_count`.
+    """
+
+    name: str
+    n_channels: int
+    n_samples: int
+    volts_per_count: float
+
+
 class Branching(msgspec.Struct, frozen=True):
     """Where a session left another one: before `tick` it ran under that one's protocol.
 
@@ -72,6 +84,7 @@ class Description(msgspec.Struct, frozen=True, tag="description"):
     engine that is taken in while the session runs: the highest `Event.number` so far, by "kind name"
     ("behaviour run"). `baselines` are the recordings that stimuli draw on: name to SHA-256. `branched` is
     empty but for a branch of a recorded session, which began under other protocols, in this order.
+    `signals` come beside those of the animal, from another source.
     """
 
     subject: str
@@ -104,6 +117,7 @@ class Description(msgspec.Struct, frozen=True, tag="description"):
     numbers_used: dict[str, int] = {}
     baselines: dict[str, str] = {}
     branched: tuple[Branching, ...] = ()
+    signals: tuple[Signal, ...] = ()
 
 
 class Assets(msgspec.Struct, frozen=True, tag="assets"):
@@ -143,7 +157,7 @@ class Tick(msgspec.Struct, frozen=True, tag="tick"):
 
     Arrays: `proprioception` (f4), `camera` (u1, 64×64×3), `action` (f8), `c_natural`, `h_natural`,
     `c_applied`, `h_applied` (f4, one per unit), `qpos`, `qvel`, `act`, `actuator_force` (f8),
-    `body` (f8, in the order of `Description.body_state`), `latency` (f4).
+    `body` (f8, in the order of `Description.body_state`), `latency` (f4), those of `Description.signals`.
     """
 
     trial: int
