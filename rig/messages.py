@@ -171,6 +171,26 @@ class Tick(msgspec.Struct, frozen=True, tag="tick"):
     inputs: tuple[Input, ...] = ()
 
 
+class Snapshot(msgspec.Struct, frozen=True, tag="snapshot"):
+    """Body, task and network before a tick: all that, with the recorded ticks before, it follows from.
+
+    Sent before the tick that it is of. `trial_tick` is the first of the trial; `reward`, `discount` and
+    `task_events` are those that the tick will tell. `task` is what the task remembers, plain values
+    (`rig.arenas.task_state`); what the trial's seed draws again, and what detectors, triggers and stimuli
+    can be told again from the ticks, is not in it.
+
+    Arrays: `physics`, `sensors`, `actuator_force` (f8), `random` (i4) as in `rig.animal.AnimalState`; `c` and
+    `h` (f4, one per unit).
+    """
+
+    trial: int
+    trial_tick: int
+    reward: float
+    discount: float
+    task_events: tuple[str, ...]
+    task: dict[str, Any]
+
+
 class Intervention(msgspec.Struct, frozen=True):
     """A change to units of one layer during one tick: applied = gain * natural + value.
 
@@ -288,6 +308,7 @@ Content: TypeAlias = (
     | Assets
     | Episode
     | Tick
+    | Snapshot
     | Answer
     | RecorderReport
     | Status
