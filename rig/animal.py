@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import mujoco
 import numpy as np
@@ -14,8 +15,11 @@ from agent.subject import CAMERA
 from rig import body_state, task_events
 from rig.arenas.camera import EgocentricCamera
 from rig.arenas.senses import Senses
+from rig.arenas.task_state import TaskState, remember_arena
 from rig.arenas.tasks import make
 from rig.random_streams import episode_random_state
+
+_STATE = mujoco.mjtState.mjSTATE_INTEGRATION
 
 
 @dataclass(frozen=True)
@@ -49,6 +53,20 @@ class Moment:
     body: NDArray[np.float64]
 
 
+@dataclass(frozen=True)
+class AnimalState:
+    """All that an animal goes on from in the middle of a trial, but for what its episode is drawn with.
+
+    `task` is plain values (`rig.arenas.task_state`, and what the reader of its events has seen). Arrays:
+    `physics` (MuJoCo's state of integration), `sensors` and `actuator_force` (what was sensed on the way
+    into that state; MuJoCo does not compute it from the state alone), `random` (key of a generator).
+    """
+
+    trial: int
+    task: dict[str, Any]
+    arrays: Mapping[str, NDArray[Any]]
+
+
 class Animal:
     """One rodent in one task's arena.
 
@@ -72,13 +90,50 @@ class Animal:
             episode_random_state(self._seed, trial).get_state()
         )
         self._environment.reset()
+        self._trial = trial
         physics = self._environment.physics
         self._model: mujoco.MjModel = physics.model.ptr
         self._data: mujoco.MjData = physics.data.ptr
         self._senses = Senses(self._environment)
         self._body = body_state.BodyState(self._model, self._environment.task)
         self._events = task_events.reader_of(self._environment)
+        self._task_state = TaskState(self._environment)
         self._camera = EgocentricCamera(self._model, self._data, self._quality)
+
+    def state(self) -> AnimalState:
+        """Its state now, between two ticks."""
+        task, random = self._task_state.read()
+        task["seen"] = self._events.seen
+        physics = np.empty(mujoco.mj_stateSize(self._model, _STATE))
+        mujoco.mj_getState(self._model, self._data, physics, _STATE)
+        arrays = {
+            "physics": physics,
+            "sensors": self._data.sensordata.copy(),
+            "actuator_force": self._data.actuator_force.copy(),
+            "random": random,
+        }
+        return AnimalState(self._trial, task, arrays)
+
+    def go_on_from(self, state: AnimalState) -> None:
+        """Draws the state's trial again and takes up the state; instead of the first `begin_trial`.
+
+        Raises ValueError, KeyError or TypeError where it is no state of this arena.
+        """
+        remember_arena(self._environment.task, state.task["arena"], state.trial)
+        self.begin_trial(state.trial)
+        model, data, arrays = self._model, self._data, state.arrays
+        self._task_state.put_back(state.task, arrays["random"])
+        self._events.seen = int(state.task["seen"])
+        sizes = (mujoco.mj_stateSize(model, _STATE), len(data.sensordata), model.nu)
+        found = [len(arrays[name]) for name in ("physics", "sensors", "actuator_force")]
+        if found != list(sizes):
+            raise ValueError(f"the state has the sizes {found}, the arena {sizes}")
+        mujoco.mj_setState(model, data, arrays["physics"], _STATE)
+        # dm_control leaves its physics with the first half of the next step done, in which only position
+        # and velocity count; the second half, which needs the action, goes on from there
+        mujoco.mj_step1(model, data)
+        data.sensordata[:] = arrays["sensors"]
+        data.actuator_force[:] = arrays["actuator_force"]
 
     @property
     def model(self) -> mujoco.MjModel:

@@ -7,8 +7,7 @@ touch, and as one in time, is still decided by their own code.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 from dm_control.locomotion.tasks.corridors import RunThroughCorridor
@@ -18,8 +17,18 @@ from dm_control.locomotion.tasks.reach import TwoTouchState
 from rig.arenas.gaps import gaps_of
 from rig.arenas.tasks import Forage, TwoTap
 
-Reader = Callable[[], tuple[str, ...]]
-"""Called once after every tick: the events of that tick, in the order in which the task saw them."""
+
+class Reader(Protocol):
+    """Called once after every tick: the events of that tick, in the order in which the task saw them.
+
+    `seen` is all that it remembers from tick to tick, one number; put back, it goes on from there.
+    """
+
+    seen: int
+
+    def __call__(self) -> tuple[str, ...]:
+        """What is new."""
+
 
 _TAPS = {
     TwoTouchState.TOUCHED_ONCE: "first_tap",
@@ -34,77 +43,92 @@ def reader_of(environment: Any) -> Reader:
     """The reader for an environment that was just reset; made anew at every trial."""
     task, physics = environment.task, environment.physics
     if isinstance(task, TwoTap):
-        return _two_tap(task)
+        return _Taps(task)
     if isinstance(task, Forage):
-        return _forage(task)
+        return _Orbs(task)
     if isinstance(task, RunThroughCorridor):
-        return _gaps(physics.model.ptr, physics.data.ptr)
+        return _Gaps(physics.model.ptr, physics.data.ptr)
     if isinstance(task, Escape):
-        return _escape(physics.model.ptr, physics.data.ptr)
-    return lambda: ()
+        return _Escaped(physics.model.ptr, physics.data.ptr)
+    return _Nothing()
 
 
-def _two_tap(task: TwoTap) -> Reader:
-    before = task._state_logic
+class _Nothing:
+    seen = 0
 
-    def read() -> tuple[str, ...]:
-        nonlocal before
-        now = task._state_logic
+    def __call__(self) -> tuple[str, ...]:
+        return ()
+
+
+class _Taps:
+    """`seen` is the state of the task's logic."""
+
+    def __init__(self, task: TwoTap) -> None:
+        self._task = task
+        self.seen = int(task._state_logic)
+
+    def __call__(self) -> tuple[str, ...]:
+        before, now = self.seen, self._task._state_logic
         if now == before:
             return ()
         fresh = (TwoTouchState.PRE_TOUCH, TwoTouchState.TOUCHED_ONCE)
         moved = before != TwoTouchState.PRE_TOUCH and now in fresh
-        before = now
+        self.seen = int(now)
         tap = _TAPS.get(now)
         return (*(("orb_moved",) if moved else ()), *((tap,) if tap else ()))
 
-    return read
+
+class _Orbs:
+    """`seen` is how many were collected."""
+
+    def __init__(self, task: Forage) -> None:
+        self._orbs = [orb for kind in task._active_targets for orb in kind]
+        self.seen = self._collected()
+
+    def _collected(self) -> int:
+        return sum(orb.activated for orb in self._orbs)
+
+    def __call__(self) -> tuple[str, ...]:
+        before, self.seen = self.seen, self._collected()
+        return ("orb",) * (self.seen - before)
 
 
-def _forage(task: Forage) -> Reader:
-    orbs = [orb for kind in task._active_targets for orb in kind]
-    collected = sum(orb.activated for orb in orbs)
+class _Gaps:
+    """Crossed is a gap when trunk and paws are all beyond it at the same moment, the trunk above ground.
 
-    def read() -> tuple[str, ...]:
-        nonlocal collected
-        before, collected = collected, sum(orb.activated for orb in orbs)
-        return ("orb",) * (collected - before)
+    `seen` is how many were.
+    """
 
-    return read
+    def __init__(self, model: Any, data: Any) -> None:
+        self._data = data
+        self._far_edges = [float(far) for far in gaps_of(model, data)[1]]
+        self._torso = model.body("walker/torso").id
+        self._paws = np.array([model.body(f"walker/{name}").id for name in _PAWS])
+        self.seen = 0
 
-
-def _gaps(model: Any, data: Any) -> Reader:
-    """Crossed is a gap when trunk and paws are all beyond it at the same moment, the trunk above ground."""
-    far_edges = [float(far) for far in gaps_of(model, data)[1]]
-    torso = model.body("walker/torso").id
-    paws = np.array([model.body(f"walker/{name}").id for name in _PAWS])
-    crossed = 0
-
-    def read() -> tuple[str, ...]:
-        nonlocal crossed
-        if crossed == len(far_edges) or data.xpos[torso, 0] <= far_edges[crossed]:
+    def __call__(self) -> tuple[str, ...]:
+        data, torso, edges, before = self._data, self._torso, self._far_edges, self.seen
+        if before == len(edges) or data.xpos[torso, 0] <= edges[before]:
             return ()
-        before, back = crossed, data.xpos[paws, 0].min()
+        back = min(data.xpos[self._paws, 0].min(), data.xpos[torso, 0])
         if data.xpos[torso, 2] > 0:
-            while crossed < len(far_edges) and min(back, data.xpos[torso, 0]) > far_edges[crossed]:
-                crossed += 1
-        return ("gap_crossed",) * (crossed - before)
-
-    return read
+            while self.seen < len(edges) and back > edges[self.seen]:
+                self.seen += 1
+        return ("gap_crossed",) * (self.seen - before)
 
 
-def _escape(model: Any, data: Any) -> Reader:
-    """Escaped has the animal whose trunk is beyond the terrain, for the first time."""
-    torso = model.body("walker/torso").id
-    half_width_m = float(model.hfield_size[0][0])
-    out = False
+class _Escaped:
+    """Escaped has the animal whose trunk is beyond the terrain, for the first time; `seen` is 1 then."""
 
-    def read() -> tuple[str, ...]:
-        nonlocal out
-        x, y, _ = data.xpos[torso]
-        if out or np.hypot(x, y) < half_width_m:
+    def __init__(self, model: Any, data: Any) -> None:
+        self._data = data
+        self._torso = model.body("walker/torso").id
+        self._half_width_m = float(model.hfield_size[0][0])
+        self.seen = 0
+
+    def __call__(self) -> tuple[str, ...]:
+        x, y, _ = self._data.xpos[self._torso]
+        if self.seen or np.hypot(x, y) < self._half_width_m:
             return ()
-        out = True
+        self.seen = 1
         return ("escaped",)
-
-    return read

@@ -81,6 +81,10 @@ class Forage(random_goal_maze.ManyGoalsMaze):
         with drawn_from(random_state):
             super().initialize_episode_mjcf(random_state)
 
+    def skip_maze(self) -> None:
+        """Let an episode's layout pass: their generator goes on from episode to episode."""
+        self._maze_arena.maze.regenerate()
+
     def after_substep(self, physics: Any, random_state: np.random.RandomState) -> None:
         """Find touched targets."""
         super().after_substep(physics, random_state)
@@ -88,7 +92,15 @@ class Forage(random_goal_maze.ManyGoalsMaze):
 
 
 class TwoTap(reach.TwoTouch):
-    """dm_control's two-touch, with spawn and targets drawn from the environment's random state."""
+    """dm_control's two-touch, with spawn and targets drawn from the environment's random state.
+
+    `drawn_at` is where its orbs were when this episode's arena was built: where the one before left them.
+    """
+
+    def initialize_episode_mjcf(self, random_state: np.random.RandomState) -> None:
+        """Build the arena."""
+        self.drawn_at = [tuple(map(float, place)) for place in self._target_positions]
+        super().initialize_episode_mjcf(random_state)
 
     def initialize_episode(self, physics: Any, random_state: np.random.RandomState) -> None:
         """Draw where the animal looks and where the orb is."""
