@@ -420,6 +420,30 @@ def tables_of(description: Description) -> tuple[Table, ...]:
             ),
         ),
         Table(
+            "snapshots",
+            "processing/record",
+            "Body, task and network before a tick, from which the session can be taken up.",
+            (
+                Column("tick", "<i8", "Tick that it is before."),
+                Column("trial", "<i8", "Trial number."),
+                Column("trial_tick", "<i8", "First tick of the trial."),
+                Column("reward", "<f8", "Reward that the tick will tell."),
+                Column("discount", "<f8", "Discount that the tick will tell."),
+                *(
+                    Column(name, dtype, about, ragged=True)
+                    for name, dtype, about in (
+                        ("physics", "<f8", "MuJoCo's state of integration."),
+                        ("sensors", "<f8", "Sensors of the model."),
+                        ("actuator_force", "<f8", "Force or torque of every actuator."),
+                        ("random", "<i4", "Key of the task's random generator."),
+                        ("c", "<f4", "Cell state of every unit."),
+                        ("h", "<f4", "Hidden state of every unit."),
+                        ("note", "|u1", "What the task remembers, JSON as UTF-8 bytes."),
+                    )
+                ),
+            ),
+        ),
+        Table(
             "log",
             "processing/record",
             "Errors and notes, of the session and of the recorder.",

@@ -34,6 +34,9 @@ from recorder.spans import Spans
 from recorder.tables import read_events
 from rig.errors import RunError, UserError
 
+_BY_TICK = tuple(f"processing/record/{name}" for name in ("task_events", "inputs", "snapshots"))
+_LATER = ("snapshots",)
+"""Tables that recordings of earlier versions do not have."""
 _TAIL_ROWS = 8192
 """How far from its end a series is searched for rows that never reached the disk."""
 
@@ -141,7 +144,11 @@ def _repair(copy: Path, path: Path) -> RecoveryReport:
         n_rows, n_dropped = _trim_series(file, note, size)
         last_tick = int(file[TICK][n_rows - 1]) if n_rows else -1
         first_tick = int(file[TICK][0]) if n_rows else -1
-        tables = tables_of(note.description)
+        tables = [
+            table
+            for table in tables_of(note.description)
+            if table.path in file or table.name not in _LATER
+        ]
         n_ended = 0
         if all(table.path in file for table in tables):
             for table in tables:
@@ -258,7 +265,7 @@ def _trim_table(group: h5py.Group, path: str, last_tick: int) -> None:
         n_rows = int(np.sum(ends <= len(group[name.removesuffix("_index")])))
     if "answer_tick" in plain:
         n_rows = int(np.sum(plain["answer_tick"][:n_rows] <= last_tick))
-    if path in ("processing/record/task_events", "processing/record/inputs"):
+    if path in _BY_TICK:
         n_rows = int(np.sum(plain["tick"][:n_rows] <= last_tick))
     if "first_tick" in plain:
         n_rows = int(np.sum(plain["first_tick"][:n_rows] <= last_tick))

@@ -24,6 +24,7 @@ import numpy as np
 from recorder import contents, layout
 from recorder.appending import SeriesAppender, TableAppender
 from recorder.place import check_target, free_bytes, give_name, reason, reserve
+from recorder.snapshots import row_of as snapshot_row
 from recorder.spans import Spans
 from rig.errors import RunError
 from rig.messages import (
@@ -36,6 +37,7 @@ from rig.messages import (
     Fault,
     Input,
     Message,
+    Snapshot,
     Tick,
 )
 
@@ -114,6 +116,8 @@ class Writer:
             self._add_answer(message, content)
         elif isinstance(content, Episode):
             self._add_episode(message, content)
+        elif isinstance(content, Snapshot):
+            self._add_snapshot(message, content)
         elif isinstance(content, Fault | End):
             self._log(
                 "fault" if isinstance(content, Fault) else "end",
@@ -282,6 +286,12 @@ class Writer:
             self._models = {episode.xml: model}
         self._spans.add_trial(episode.trial, message.tick, model, message.sequence)
 
+    def _add_snapshot(self, message: Message, snapshot: Snapshot) -> None:
+        try:
+            self._snapshots.append(**snapshot_row(message.tick, snapshot, message.arrays))
+        except (KeyError, TypeError, ValueError) as problem:
+            self._wrong("malformed", f"The snapshot before tick {message.tick}: {problem}.")
+
     def _check_sequence(self, message: Message) -> None:
         expected = self._expected.get(message.topic)
         if expected is not None and message.sequence != expected:
@@ -315,6 +325,7 @@ class Writer:
         self._interventions = tables["interventions"]
         self._task_events = tables["task_events"]
         self._inputs = tables["inputs"]
+        self._snapshots = tables["snapshots"]
         self._model_table = tables["models"]
         self._log_table = tables["log"]
         self._spans = Spans(
