@@ -7,14 +7,21 @@ import gc
 from agent.errors import SubjectError
 from rig.errors import RunError, UserError
 from rig.in_process_links import InProcessLinks
+from rig.past import Past
 from rig.session_directory import SessionSpec
 
 
-def run_in_process(spec: SessionSpec, links: InProcessLinks) -> None:
+def run_in_process(spec: SessionSpec, links: InProcessLinks, past: Past | None = None) -> None:
     """Runs a session in this process, as fast as it can.
+
+    Args:
+        spec: the session.
+        links: with the engine, and whoever hears.
+        past: where it is taken up; None from its start.
 
     Raises:
         UserError: the subject cannot be used.
+        SnapshotError: the session cannot be taken up there.
         RunError: the animal cannot see here, or the protocol's Python fails.
     """
     try:
@@ -27,7 +34,7 @@ def run_in_process(spec: SessionSpec, links: InProcessLinks) -> None:
             "what lacks."
         ) from None
     try:
-        run(spec, links)
+        run(spec, links, past)
     except SubjectError as problem:
         raise UserError(str(problem)) from None
     except CameraUnavailableError as problem:

@@ -10,13 +10,14 @@ import torch
 import agent
 from agent.subject import Subject
 from rig import body_state
-from rig.animal import Animal
+from rig.animal import Animal, AnimalState
 from rig.arenas.names import TASK_EVENTS
 from rig.arenas.senses import PROPRIOCEPTION
 from rig.errors import RunError
 from rig.in_process_links import InProcessLinks
 from rig.links import Links
 from rig.messages import TICK_S, Description, Layer
+from rig.past import Past, SnapshotError
 from rig.session_directory import SessionSpec
 from rig.tick_loop import LATENCIES, TickLoop
 from rig.versions import versions
@@ -24,27 +25,41 @@ from rig.versions import versions
 ENGINE_TIMEOUT_S = 30.0
 
 
-def run(spec: SessionSpec, links: Links | InProcessLinks) -> None:
-    """Runs the session to its end.
+def run(spec: SessionSpec, links: Links | InProcessLinks, past: Past | None = None) -> None:
+    """Runs the session to its end, from its start or from a snapshot on.
 
     Raises `SubjectError` or `CameraUnavailableError` where the animal cannot be made, `RunError` where the
-    engine does not come.
+    engine does not come, `SnapshotError` where the session cannot be taken up.
     """
     torch.set_num_threads(1)
     torch.set_grad_enabled(False)
     subject = agent.load(spec.subject)
     animal = Animal(spec.task, spec.seed, spec.camera_quality)
     try:
-        animal.begin_trial(0)
+        if past is None:
+            animal.begin_trial(0)
+        else:
+            _restore(animal, subject, past)
         description = _description(spec, subject, animal.model)
         frames = links.frames(description, -1, {})
         if not links.wait_for_engine(ENGINE_TIMEOUT_S):
             raise RunError("The stimulation engine did not start within 30 s; nothing was run.")
         links.to_engine(frames)
         links.to_hub(frames)
-        TickLoop(spec, subject, animal, links).run()
+        TickLoop(spec, subject, animal, links, past).run()
     finally:
         animal.close()
+
+
+def _restore(animal: Animal, subject: Subject, past: Past) -> None:
+    snapshot, arrays = past.content, past.snapshot.arrays
+    try:
+        animal.go_on_from(AnimalState(snapshot.trial, snapshot.task, arrays))
+        subject.restore(arrays)
+    except (KeyError, TypeError, ValueError) as problem:
+        raise SnapshotError(
+            f"The snapshot before tick {past.snapshot.tick} does not fit: {problem}."
+        ) from None
 
 
 def _description(spec: SessionSpec, subject: Subject, model: mujoco.MjModel) -> Description:

@@ -38,9 +38,11 @@ from rig.messages import (
     Input,
     Message,
     MessageError,
+    Snapshot,
     Tick,
 )
 from rig.pacing import Pacer
+from rig.past import Past, SnapshotError
 from rig.random_streams import generator
 from rig.session_directory import SessionSpec
 
@@ -49,6 +51,9 @@ LATENCIES: tuple[str, ...] = (
     *("engine_ms", "late_ms", "tick_ms"),
 )
 """What is timed in each tick; `engine_ms` is the engine's own account of its work."""
+
+SNAPSHOT_TICKS = 50
+"""How often what the session can be taken up from goes into the recording."""
 
 STALL_S = 0.5
 """A recorder's queue that stays full this long is a stalled recorder: a fault that is shown."""
@@ -64,16 +69,22 @@ CHECK_S = 0.1
 class TickLoop:
     """Runs one session from its first trial to its end, on the subject's side of the bus.
 
-    The animal is given at the beginning of trial 0.
+    The animal is given at the beginning of trial 0; where a session is taken up, in its snapshot's state.
     """
 
     def __init__(
-        self, spec: SessionSpec, subject: Subject, animal: Animal, links: Links | InProcessLinks
+        self,
+        spec: SessionSpec,
+        subject: Subject,
+        animal: Animal,
+        links: Links | InProcessLinks,
+        past: Past | None = None,
     ) -> None:
         self._spec = spec
         self._subject = subject
         self._animal = animal
         self._links = links
+        self._past = past
         self._layer_sizes = {layer.name: layer.n_units for layer in subject.layers}
         self._pacer = Pacer(spec.pace)
         self._engine_alive = True
@@ -97,13 +108,13 @@ class TickLoop:
         gc.freeze()
         gc.disable()
         self._began_s = time.perf_counter()
+        self._begin()
         trial = 0
+        if self._past is not None:
+            trial = self._take_up(self._past)
         while not self._end_reason:
             self._run_trial(trial)
-            trial += 1
-            if self._spec.trials and trial >= self._spec.trials:
-                self._finish("trials")
-            gc.collect()
+            trial = self._after_trial(trial)
         end = End(self._end_reason, self._tick, self._pacer.overruns)
         frames = self._links.frames(end, self._tick, {})
         if self._engine_alive:
@@ -111,27 +122,29 @@ class TickLoop:
         self._tell(frames)
         return end
 
+    def _begin(self) -> None:
+        assets = {name: np.frombuffer(blob, np.uint8) for name, blob in self._animal.assets.items()}
+        self._tell(self._links.frames(Assets(), self._tick, assets))
+        if self._spec.record:
+            self._begin_recording("recorder-1")
+
     def _run_trial(self, trial: int) -> None:
         """One episode of the task. The tick clock stands still while its arena is compiled."""
         if trial > 0:
             self._animal.begin_trial(trial)
         self._subject.reset()
         self._interventions = ()
-        if trial == 0:
-            assets = {
-                name: np.frombuffer(blob, np.uint8) for name, blob in self._animal.assets.items()
-            }
-            self._tell(self._links.frames(Assets(), self._tick, assets))
-            if self._spec.record:
-                self._begin_recording("recorder-1")
         frames = self._links.frames(Episode(trial, self._animal.xml), self._tick, {})
         if self._engine_alive:
             self._links.to_engine(frames)
         self._tell(frames)
+        self._run_ticks(trial, self._tick, Outcome(0.0, 1.0, False))
+
+    def _run_ticks(self, trial: int, first_tick: int, outcome: Outcome) -> None:
+        """The ticks of a trial that began with `first_tick`, from the present one on."""
         self._pacer.restart()
-        first_tick, outcome = self._tick, Outcome(0.0, 1.0, False)
         while not self._end_reason:
-            outcome, end_trial = self._run_tick(trial, self._tick == first_tick, outcome)
+            outcome, end_trial = self._run_tick(trial, first_tick, outcome)
             lasted_s = (self._tick - first_tick) * TICK_S
             if outcome.trouble:
                 self._report(Fault("subject", outcome.trouble))
@@ -142,12 +155,52 @@ class TickLoop:
             if self._spec.trial_s and lasted_s >= self._spec.trial_s - 1e-9:
                 return
 
-    def _run_tick(self, trial: int, first: bool, before: Outcome) -> tuple[Outcome, bool]:
+    def _after_trial(self, trial: int) -> int:
+        """The next trial; the session may end before it."""
+        if self._spec.trials and trial + 1 >= self._spec.trials:
+            self._finish("trials")
+        gc.collect()
+        return trial + 1
+
+    def _take_up(self, past: Past) -> int:
+        """Tells what was, with the engine's answers to it, runs the rest of the trial; the next trial."""
+        arena = ""
+        for message in past.messages:
+            content = message.content
+            frames = self._links.frames(content, message.tick, message.arrays)
+            if isinstance(content, Episode):
+                arena, self._interventions = content.xml, ()
+                self._links.to_engine(frames)
+            elif isinstance(content, Tick):
+                self._links.to_engine(frames)
+            self._tell(frames)
+            if isinstance(content, Tick):
+                self._take_answer(message.tick)
+        if arena != self._animal.xml:
+            raise SnapshotError(
+                "The arena that the trial's seed draws now is not the recorded one."
+            )
+        snapshot, self._tick = past.content, past.snapshot.tick
+        outcome = Outcome(snapshot.reward, snapshot.discount, False, events=snapshot.task_events)
+        self._run_ticks(snapshot.trial, snapshot.trial_tick, outcome)
+        return self._after_trial(snapshot.trial)
+
+    def _send_snapshot(self, trial: int, first_tick: int, before: Outcome) -> None:
+        animal, network = self._animal.state(), self._subject.state()
+        content = Snapshot(
+            trial, first_tick, before.reward, before.discount, before.events, animal.task
+        )
+        arrays = {**animal.arrays, **network}
+        self._tell(self._links.frames(content, self._tick, arrays))
+
+    def _run_tick(self, trial: int, first_tick: int, before: Outcome) -> tuple[Outcome, bool]:
         """One tick, k: everything between the senses of k and the answer to k."""
         self._obey_waiting_commands()
         self._change_recording()
         self._welcome_engine()
         self._record_faults()
+        if self._tick > 0 and self._tick % SNAPSHOT_TICKS == 0:
+            self._send_snapshot(trial, first_tick, before)
         overrun, late_s = self._pacer.wait()
         t0 = time.perf_counter()
         observation = self._animal.sense()
@@ -161,7 +214,7 @@ class TickLoop:
             reward=before.reward,
             discount=before.discount,
             value=step.value,
-            first=first,
+            first=self._tick == first_tick,
             overrun=overrun,
             wall_s=t0 - self._began_s,
             task_events=before.events,
@@ -175,13 +228,7 @@ class TickLoop:
         t3 = time.perf_counter()
         outcome = self._animal.act(step.action)
         t4 = time.perf_counter()
-        message = self._answer_to(self._tick)
-        t5 = time.perf_counter()
-        answer = message.content
-        assert isinstance(answer, Answer)
-        self._interventions = self._accepted(answer, message.arrays)
-        answer = self._noted(answer)
-        self._tell(self._links.frames(answer, self._tick, message.arrays))
+        answer, t5 = self._take_answer(self._tick)
         stamps_s = (t1 - t0, t2 - t1, t3 - t2, t4 - t3, t5 - t4)
         whole_s = time.perf_counter() - t0
         self._latency = np.array(
@@ -190,6 +237,17 @@ class TickLoop:
         )
         self._tick += 1
         return outcome, answer.end_trial
+
+    def _take_answer(self, tick: int) -> tuple[Answer, float]:
+        """The answer to this tick, passed on, and when it was there."""
+        message = self._answer_to(tick)
+        came_s = time.perf_counter()
+        answer = message.content
+        assert isinstance(answer, Answer)
+        self._interventions = self._accepted(answer, message.arrays)
+        answer = self._noted(answer)
+        self._tell(self._links.frames(answer, tick, message.arrays))
+        return answer, came_s
 
     def _arrays(self, moment: Moment, step: Step) -> dict[str, Array]:
         return {
