@@ -33,7 +33,7 @@ class Actions:
         session, view = bar.addMenu("&Session"), bar.addMenu("&View")
         assert session is not None
         assert view is not None
-        self.pause = self._add(session, "Pause or resume the animal", window.toggle_pause)
+        self.pause = self._add(session, "Pause or resume the animal", window.session.toggle_pause)
         session.addSeparator()
         self._add(session, "Open a recording…", window.choose_recording, "Ctrl+O")
         self._add(session, "Folder for recordings…", window.choose_folder)
@@ -50,40 +50,40 @@ class Actions:
             view.addAction(dock.toggleViewAction())
         self._add(view, "Reset the layout", window.layout_of_parts.reset)
         for signal, does in (
-            (window.control.acquire_pressed, window.toggle_acquire),
-            (window.control.record_pressed, window.toggle_record),
+            (window.control.acquire_pressed, window.session.toggle_acquire),
+            (window.control.record_pressed, window.session.toggle_record),
             (window.welcome.start_pressed, window.start),
             (window.welcome.attach_pressed, window.attach),
             (window.welcome.open_pressed, window.choose_recording),
-            (window.keys.pressed, window.press_key),
-            (window.health.engine_asked, window.take_new_engine),
-            (window.transport.play_pressed, window.toggle_play),
-            (window.transport.step_pressed, window.step),
-            (window.transport.tick_chosen, window.seek),
-            (window.transport.speed_chosen, window.set_speed),
-            (window.transport.loop_chosen, window.set_loop),
+            (window.keys.pressed, window.session.press_key),
+            (window.health.engine_asked, window.session.take_new_engine),
+            (window.transport.play_pressed, window.player.toggle_play),
+            (window.transport.step_pressed, window.player.step),
+            (window.transport.tick_chosen, window.player.seek),
+            (window.transport.speed_chosen, window.player.set_speed),
+            (window.transport.loop_chosen, window.player.set_loop),
         ):
             signal.connect(does)
         self._replay_keys: list[QShortcut] = []
         for key, slot in (
-            ("Space", window.toggle_play),
-            ("Left", lambda: window.step(-1)),
-            ("Right", lambda: window.step(1)),
-            ("Shift+Left", lambda: window.step(-SECOND_TICKS)),
-            ("Shift+Right", lambda: window.step(SECOND_TICKS)),
+            ("Space", window.player.toggle_play),
+            ("Left", lambda: window.player.step(-1)),
+            ("Right", lambda: window.player.step(1)),
+            ("Shift+Left", lambda: window.player.step(-SECOND_TICKS)),
+            ("Shift+Right", lambda: window.player.step(SECOND_TICKS)),
             ("Ctrl+Left", lambda: window.transport.jump(-1)),
             ("Ctrl+Right", lambda: window.transport.jump(1)),
             ("[", lambda: window.transport.mark_loop(0)),
             ("]", lambda: window.transport.mark_loop(1)),
-            ("Escape", lambda: window.set_loop(None)),
+            ("Escape", lambda: window.player.set_loop(None)),
             ("Up", lambda: window.transport.faster(1)),
             ("Down", lambda: window.transport.faster(-1)),
         ):
             self._replay_keys.append(self._bind(key, slot))
-        self._bind("R", window.toggle_record)
+        self._bind("R", window.session.toggle_record)
         self._bind("F", window.timeline.toggle_frozen)
         for key in OPERATOR_KEYS:
-            self._bind(key, partial(window.press_key, key.lower())).setAutoRepeat(False)
+            self._bind(key, partial(window.session.press_key, key.lower())).setAutoRepeat(False)
 
     def enable_replay_keys(self, enabled: bool) -> None:
         """Lets the keys of a replay work, or leaves them to the button that has the focus."""

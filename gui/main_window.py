@@ -1,8 +1,7 @@
-"""The window: docks around the timeline, the buttons and keys, and what happens between them."""
+"""The window: docks around the timeline, and what passes between the stream and its displays."""
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -14,18 +13,19 @@ from gui import recordings
 from gui import theme as appearance
 from gui.actions import Actions
 from gui.arena_view import ArenaView, EyeView
-from gui.dialogs import CANCEL, END, ask_about_session, confirm_stop
+from gui.dialogs import CANCEL, END, ask_about_session
 from gui.health import Banner, ControlBar, HealthPanel
 from gui.layout import Layout
 from gui.operator_keys import OperatorKeys
-from gui.recorder_watch import RecorderWatch
+from gui.replay_control import ReplayControl
 from gui.replay_stream import ReplayStream
+from gui.session_control import SessionControl
 from gui.stream import Batch, LiveStream, Stream
 from gui.theme import THEMES, Theme
 from gui.timeline import Timeline
 from gui.transport import TransportBar
 from gui.welcome import Welcome
-from rig.messages import TICK_S, Description, Event, Tick
+from rig.messages import Description, Tick
 
 DRAW_INTERVAL_MS = 48
 JUDGE_INTERVAL_MS = 200
@@ -33,7 +33,7 @@ END_TIMEOUT_MS = 20_000
 
 
 class MainWindow(QMainWindow):
-    """One window on one stream at a time.
+    """One window on one stream at a time: a session (`session` commands it) or a replay (`player` drives it).
 
     Args:
         start_session: starts a session and returns its name, or None if this window cannot start any.
@@ -44,17 +44,13 @@ class MainWindow(QMainWindow):
         self, start_session: Callable[[], str] | None = None, settings: QSettings | None = None
     ) -> None:
         super().__init__()
-        self._settings = settings or QSettings("rodent-rig", "window")
+        self.settings = settings or QSettings("rodent-rig", "window")
         self._start_session = start_session
-        self._stream: Stream | None = None
-        self._description: Description | None = None
-        self._watch = RecorderWatch()
+        self.stream: Stream | None = None
+        self.description: Description | None = None
         self._phase = "empty"
-        self._paused = False
-        self._asked = ""  # the recording command that has not been answered yet
-        self._close_at_end = False
         self._tick = -1
-        name = str(self._settings.value("theme", "dark"))
+        name = str(self.settings.value("theme", "dark"))
         self.theme: Theme = THEMES.get(name, appearance.DARK)
 
         self.control = ControlBar()
@@ -66,23 +62,25 @@ class MainWindow(QMainWindow):
         self.arena = ArenaView(self.theme)
         self.eye = EyeView(self.theme)
         self.health = HealthPanel(self.theme)
+        self.session = SessionControl(self)
+        self.player = ReplayControl(self)
         self._middle = QStackedWidget()
         self._middle.addWidget(self.welcome)
         self._middle.addWidget(self.timeline)
         self.layout_of_parts = Layout(self, self._middle)
         self.actions_of_menus = Actions(self)
-        self.layout_of_parts.restore(self._settings)
+        self.layout_of_parts.restore(self.settings)
         self.set_theme(self.theme.name)
-        self._set_phase("empty")
-        self.welcome.offer(can_start=start_session is not None)
+        self.set_phase("empty")
+        self.welcome.offer(can_start=self.can_start)
 
         self._draw_timer = QTimer(self)
         self._draw_timer.timeout.connect(self._draw)
         self._draw_timer.start(DRAW_INTERVAL_MS)
         self._judge_timer = QTimer(self)
-        self._judge_timer.timeout.connect(self._judge)
+        self._judge_timer.timeout.connect(self.session.judge)
         self._judge_timer.start(JUDGE_INTERVAL_MS)
-        self._judge()
+        self.session.judge()
 
     @property
     def phase(self) -> str:
@@ -93,6 +91,11 @@ class MainWindow(QMainWindow):
     def tick(self) -> int:
         """The newest tick that was shown; -1 before the first."""
         return self._tick
+
+    @property
+    def can_start(self) -> bool:
+        """Whether this window can start a session."""
+        return self._start_session is not None
 
     # --- what is shown ------------------------------------------------------------------------------
 
@@ -107,37 +110,27 @@ class MainWindow(QMainWindow):
 
     def replay(self, path: Path, speed: float = 1.0) -> None:
         """Shows a recording."""
-        stream = ReplayStream(path, speed)
-        stream.opened.connect(self._replay_opened)
-        stream.moved.connect(self.transport.show_tick)
-        stream.playing_changed.connect(self.transport.show_playing)
-        stream.speed_changed.connect(self.transport.show_speed)
-        stream.loop_changed.connect(self.transport.show_loop)
-        self.transport.show_speed(speed)
-        self._follow(stream)
+        self._follow(self.player.open(path, speed))
 
     def _follow(self, stream: Stream) -> None:
-        if self._stream is not None:
-            self._stream.close()
-        self._stream = stream
-        self._watch = RecorderWatch()
-        self._asked, self._paused, self._tick = "", False, -1
+        if self.stream is not None:
+            self.stream.close()
+        self.stream = stream
+        self.session.reset()
+        self._tick = -1
         self.banner.reset()
         stream.arrived.connect(self._take)
         stream.cleared.connect(self._clear)
         stream.progress.connect(self.welcome.wait)
         stream.failed.connect(self._stream_failed)
         if isinstance(stream, LiveStream):
-            stream.joined.connect(self._joined)
-            stream.accepted.connect(self._accepted)
-            stream.refused.connect(self._refused)
-            stream.silent.connect(self._silent)
+            self.session.follow(stream)
             self.welcome.wait(
                 "Starting the animal…" if not stream.session else "Joining the session…"
             )
         else:
             self.welcome.wait("Opening the recording…")
-        self._set_phase("replay" if stream.is_replay else "starting")
+        self.set_phase("replay" if stream.is_replay else "starting")
         self._middle.setCurrentWidget(self.welcome)
         stream.start()
 
@@ -155,37 +148,27 @@ class MainWindow(QMainWindow):
             assert isinstance(newest.content, Tick)
             self._tick = newest.tick
             self._trial = newest.content.trial
-            self._watch.see(newest.tick)
+            self.session.watch.see(newest.tick)
             self.banner.over("silent")
             if self._middle.currentWidget() is not self.timeline:
                 self._middle.setCurrentWidget(self.timeline)
             if self._phase == "starting":
-                self._set_phase("live")
+                self.set_phase("live")
         for fault in batch.faults:
             self.banner.tell(f"fault {fault.sentence}", fault.sentence)
         if batch.status is not None:
-            # Whoever joined late has missed the message; the status repeats the last fault.
-            self.banner.tell(f"fault {batch.status.fault}", batch.status.fault)
-            self._watch.hear(batch.status, time.monotonic())
-            self.health.show_status(batch.status)
-            self._paused = batch.status.state == "paused"
-            self.banner.over("silent")
-            self.control.show_pace(
-                "paused" if self._paused else f"{batch.status.realtime_factor:.2f} × real time"
-            )
-            if self._phase == "starting":
-                self.welcome.processes(batch.status.processes)
+            self.session.take_status(batch.status)
         if batch.end is not None:
-            self._ended(batch.end.reason)
+            self.session.ended(batch.end.reason)
 
     def _describe(self, description: Description) -> None:
-        self._description = description
-        self._watch.tick_s = description.tick_s
+        self.description = description
+        self.session.watch.tick_s = description.tick_s
         self.health.describe(description)
         self.transport.describe(description.behaviours)
         self.keys.describe(description.keys)
         what = f"{description.protocol_name}: {description.subject} in {description.task}"
-        stream = self._stream
+        stream = self.stream
         where = "live"
         if isinstance(stream, LiveStream):
             where = f"session {stream.session}"
@@ -195,100 +178,28 @@ class MainWindow(QMainWindow):
             self.control.show_replayed(f"Replay of {where}   ({what}, {started})")
         self.setWindowTitle(f"{what} · {where} · rodent-rig")
 
+    def _stream_failed(self, sentence: str) -> None:
+        was_replay = self.stream is not None and self.stream.is_replay
+        self.session.watch.end()
+        self.set_phase("ended" if self._tick >= 0 and not was_replay else "empty")
+        if self._tick >= 0:
+            self.banner.tell("stream", sentence)
+        else:
+            self.welcome.fail(sentence, can_start=self.can_start)
+        self.session.judge()
+        if self.session.close_at_end:
+            self.close()
+
     def _clear(self) -> None:
         self.timeline.clear()
 
     def _draw(self) -> None:
         self.timeline.draw()
-        if self._tick >= 0 and self._description is not None:
-            self.control.show_time(self._tick * self._description.tick_s)
+        if self._tick >= 0 and self.description is not None:
+            self.control.show_time(self._tick * self.description.tick_s)
             self.health.show_tick(self._tick, self._trial)
 
-    def _judge(self) -> None:
-        """Looks at the recorder's reports, whether or not any have come."""
-        if self._phase == "replay":
-            return
-        verdict = self._watch.judge(time.monotonic())
-        words = "Stop recording" if self._watch.on else "Record"
-        if self._asked:
-            words = "Starting…" if self._asked == "start_recording" else "Closing…"
-        possible = self._phase == "live" and not self._asked
-        self.control.show_recording(verdict, words, possible)
-
-    # --- buttons and keys -----------------------------------------------------------------------------
-
-    def toggle_acquire(self) -> None:
-        """Starts a session, or asks to end the one that runs."""
-        if self._phase in ("empty", "ended"):
-            self.start()
-        elif self._phase == "live" and isinstance(self._stream, LiveStream):
-            if self._watch.on and not confirm_stop(self):
-                return
-            self._end_session()
-
-    def toggle_record(self) -> None:
-        """Asks the session to start or stop recording. What is shown changes when the recorder says so."""
-        stream = self._stream
-        if self._phase != "live" or self._asked or not isinstance(stream, LiveStream):
-            return
-        if self._watch.on:
-            self._asked = "stop_recording"
-            stream.command("stop_recording")
-        else:
-            try:
-                protocol = self._description.protocol_name if self._description else ""
-                file = recordings.new_file(self._settings, protocol)
-            except OSError as problem:
-                where = recordings.folder(self._settings)
-                self.banner.tell(
-                    "record", f"No recording can be made in {where}: {problem.strerror}."
-                )
-                return
-            self._asked = "start_recording"
-            stream.command("start_recording", file=str(file))
-        self._judge()
-
-    def toggle_pause(self) -> None:
-        """Pauses or resumes a live session."""
-        if isinstance(self._stream, LiveStream) and self._phase == "live":
-            self._stream.command("resume" if self._paused else "pause")
-
-    def press_key(self, key: str) -> None:
-        """An operator's key, for the session's protocol and for its record."""
-        listened = self._description.keys if self._description is not None else ()
-        key = next((each for each in listened if each.lower() == key.lower()), key)
-        if isinstance(self._stream, LiveStream) and self._phase == "live":
-            self._stream.command("key", key=key)
-
-    def take_new_engine(self) -> None:
-        """Asks the session to go on with another stimulation engine."""
-        if isinstance(self._stream, LiveStream) and self._phase == "live":
-            self._stream.command("restart_engine")
-
-    def toggle_play(self) -> None:
-        """Plays or pauses a replay."""
-        if isinstance(self._stream, ReplayStream):
-            self._stream.set_playing(not self._stream.playing)
-
-    def step(self, ticks: int) -> None:
-        """Steps a replay."""
-        if isinstance(self._stream, ReplayStream):
-            self._stream.step(ticks)
-
-    def seek(self, tick: int) -> None:
-        """Goes to a tick of a replay."""
-        if isinstance(self._stream, ReplayStream):
-            self._stream.seek(tick)
-
-    def set_speed(self, speed: float) -> None:
-        """Changes the speed of a replay."""
-        if isinstance(self._stream, ReplayStream):
-            self._stream.set_speed(speed)
-
-    def set_loop(self, loop: tuple[int, int] | None) -> None:
-        """Plays these ticks of a replay over and over; None: no longer."""
-        if isinstance(self._stream, ReplayStream):
-            self._stream.set_loop(loop)
+    # --- menus ----------------------------------------------------------------------------------------
 
     def set_theme(self, name: str) -> None:
         """Dark or light."""
@@ -298,107 +209,36 @@ class MainWindow(QMainWindow):
             appearance.apply(application, self.theme)
         for part in (self.timeline, self.arena, self.eye, self.health, self.transport):
             part.set_theme(self.theme)
-        self._settings.setValue("theme", name)
+        self.settings.setValue("theme", name)
 
     def recordings_folder(self) -> Path:
         """Where new recordings go."""
-        return recordings.folder(self._settings)
+        return recordings.folder(self.settings)
 
     def choose_folder(self) -> None:
         """Asks where new recordings go."""
-        recordings.choose_folder(self, self._settings)
+        recordings.choose_folder(self, self.settings)
 
     def choose_recording(self) -> None:
         """Asks for a recording and shows it; asks what becomes of a running session."""
-        file = recordings.choose_file(self, self._settings)
+        file = recordings.choose_file(self, self.settings)
         if file is None:
             return
         if self._phase in ("live", "starting", "ending"):
-            choice = ask_about_session(self, self._watch.on)
+            choice = ask_about_session(self, self.session.watch.on)
             if choice == CANCEL:
                 return
-            if choice == END and isinstance(self._stream, LiveStream):
-                self._stream.command("stop")
+            if choice == END and isinstance(self.stream, LiveStream):
+                self.stream.command("stop")
         self.replay(file)
 
-    # --- the session's answers ------------------------------------------------------------------------
-
-    def _joined(self, session: str) -> None:
-        self._judge()
-
-    def _accepted(self, verb: str, fields: dict[str, object]) -> None:
-        if verb == self._asked:
-            self._asked = ""
-            self.banner.over("record")
-        self._judge()
-
-    def _refused(self, verb: str, sentence: str) -> None:
-        key = "record" if verb == self._asked else f"refused {verb}"
-        self._asked = "" if verb == self._asked else self._asked
-        if verb == "stop" and self._phase == "ended":
-            return
-        if verb == "stop":
-            self._close_at_end = False
-            self._set_phase("live" if self._tick >= 0 else "starting")
-        self.banner.tell(key, sentence)
-        self._judge()
-
-    def _silent(self, seconds: float) -> None:
-        self.banner.tell(
-            "silent", f"No word from the session for {seconds:.0f} s; the displays stand still."
-        )
-
-    def _stream_failed(self, sentence: str) -> None:
-        was_replay = self._stream is not None and self._stream.is_replay
-        self._watch.end()
-        self._set_phase("ended" if self._tick >= 0 and not was_replay else "empty")
-        if self._tick >= 0:
-            self.banner.tell("stream", sentence)
-        else:
-            self.welcome.fail(sentence, can_start=self._start_session is not None)
-        self._judge()
-        if self._close_at_end:
-            self.close()
-
-    def _ended(self, reason: str) -> None:
-        self._watch.end()
-        self._set_phase("ended")
-        self._asked = ""
-        words = {
-            "duration": "its time was up",
-            "trials": "all its trials were run",
-            "stopped": "it was stopped",
-            "failed": "it failed",
-        }.get(reason, reason)
-        if self._tick < 0:
-            self.welcome.fail(
-                f"The session ended before its first tick: {words}.",
-                can_start=self._start_session is not None,
-            )
-        kind = "fault" if reason == "failed" else "note"
-        self.banner.tell("end", f"The session has ended: {words}.", kind)
-        self._judge()
-        if self._close_at_end:
-            self.close()
-
-    def _replay_opened(
-        self, first_tick: int, n_ticks: int, events: list[Event], trial_starts: list[int]
-    ) -> None:
-        self.transport.set_range(first_tick, n_ticks, TICK_S, events, trial_starts)
-        if isinstance(self._stream, ReplayStream):
-            self._stream.set_playing(True)
-
-    def _end_session(self) -> None:
-        if isinstance(self._stream, LiveStream):
-            self._set_phase("ending")
-            self._stream.command("stop")
-
-    def _set_phase(self, phase: str) -> None:
+    def set_phase(self, phase: str) -> None:
+        """What it does from now on, as in `phase`: buttons and panels follow."""
         self._phase = phase
         replaying = phase == "replay"
         self.transport.setVisible(replaying)
         self.keys.show_live(phase == "live")
-        can_start = self._start_session is not None
+        can_start = self.can_start
         words, lit, possible = {
             "empty": ("Acquire", False, can_start),
             "starting": ("Starting…", True, False),
@@ -421,30 +261,30 @@ class MainWindow(QMainWindow):
         """Asks about a running session first; then remembers the layout and lets go of everything."""
         if event is None:
             return
-        if self._phase in ("live", "starting") and not self._close_at_end:
-            choice = ask_about_session(self, self._watch.on)
+        if self._phase in ("live", "starting") and not self.session.close_at_end:
+            choice = ask_about_session(self, self.session.watch.on)
             if choice == CANCEL:
                 event.ignore()
                 return
             if choice == END and self._phase != "ended":
-                self._close_at_end = True
-                self._end_session()
+                self.session.close_at_end = True
+                self.session.end()
                 QTimer.singleShot(END_TIMEOUT_MS, self._give_up_waiting)
                 event.ignore()
                 return
-        elif self._phase == "ending" and not self._close_at_end:
-            self._close_at_end = True
+        elif self._phase == "ending" and not self.session.close_at_end:
+            self.session.close_at_end = True
             event.ignore()
             return
-        self.layout_of_parts.save(self._settings)
+        self.layout_of_parts.save(self.settings)
         self._draw_timer.stop()
         self._judge_timer.stop()
-        if self._stream is not None:
-            self._stream.close()
+        if self.stream is not None:
+            self.stream.close()
         self.arena.close_renderer()
         event.accept()
 
     def _give_up_waiting(self) -> None:
         if self._phase == "ending":
-            self._set_phase("ended")
+            self.set_phase("ended")
             self.close()

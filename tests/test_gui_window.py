@@ -204,7 +204,7 @@ def test_a_recorder_that_falls_silent_is_an_alarm(
     window = open_window(start)
     window.start()
     qtbot.waitUntil(lambda: window.tick > 10, timeout=START_MS)
-    window.toggle_record()
+    window.session.toggle_record()
     qtbot.waitUntil(lambda: _recording_state(window) == "recording", timeout=20000)
     pid = _pid(running_sessions()[0].session, "recorder.process")
     os.kill(pid, signal.SIGSTOP)
@@ -282,8 +282,8 @@ def test_keys_reach_the_protocol_and_a_dead_engine_is_replaced(
         inputs.extend((i.kind, i.name) for m in batch.ticks for i in m.content.inputs)
         causes.extend(event.cause for m in batch.answers for event in m.content.events)
 
-    assert window._stream is not None
-    window._stream.arrived.connect(note)
+    assert window.stream is not None
+    window.stream.arrived.connect(note)
     assert list(window.keys.buttons) == ["k"]
     window.keys.buttons["k"].click()
     qtbot.waitUntil(lambda: ("key", "k") in inputs, timeout=10000)
@@ -386,7 +386,7 @@ def test_a_jump_looks_like_having_played_up_to_there(
     qtbot.waitUntil(lambda: played.tick == 299, timeout=20000)
     jumped.replay(recording, 0.1)
     qtbot.waitUntil(lambda: jumped.tick >= 0, timeout=20000)
-    jumped._stream.set_playing(False)  # type: ignore[union-attr]
+    jumped.stream.set_playing(False)  # type: ignore[union-attr]
     jumped.transport.slider.setValue(299)
     qtbot.waitUntil(lambda: jumped.timeline.raster.last_tick == 299, timeout=5000)
     shown = []
@@ -462,6 +462,6 @@ def test_a_folder_that_cannot_be_written_is_a_sentence(
     window = open_window(start)
     window.start()
     qtbot.waitUntil(lambda: window.tick > 5, timeout=START_MS)
-    window.toggle_record()
+    window.session.toggle_record()
     assert "No recording can be made" in window.banner.label.text()
     assert _recording_state(window) == "idle"

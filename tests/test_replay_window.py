@@ -61,8 +61,8 @@ def test_jumps_and_loops(qtbot: QtBot, window: MainWindow, file: Path) -> None:
     window.replay(file, 0.1)
     qtbot.waitUntil(lambda: window.tick >= 0, timeout=60_000)
     bar = window.transport
-    window.toggle_play()
-    window.seek(50)
+    window.player.toggle_play()
+    window.player.seek(50)
     _at(qtbot, window, 50)
 
     control = Qt.KeyboardModifier.ControlModifier
@@ -78,28 +78,28 @@ def test_jumps_and_loops(qtbot: QtBot, window: MainWindow, file: Path) -> None:
     qtbot.mouseClick(bar.previous, Qt.MouseButton.LeftButton)
     _at(qtbot, window, 84)
 
-    window.set_speed(20)
+    window.player.set_speed(20)
     qtbot.mouseClick(bar.loop, Qt.MouseButton.LeftButton)
     qtbot.waitUntil(bar.loop.isChecked, timeout=5_000)
     seen: list[int] = []
-    assert window._stream is not None
-    window._stream.moved.connect(seen.append)  # type: ignore[attr-defined]
-    window.toggle_play()
+    assert window.stream is not None
+    window.stream.moved.connect(seen.append)  # type: ignore[attr-defined]
+    window.player.toggle_play()
     qtbot.waitUntil(lambda: sum(b < a for a, b in pairwise(seen)) >= 3)
     assert all(84 <= tick <= 103 for tick in seen)
-    window.toggle_play()
+    window.player.toggle_play()
     qtbot.keyClick(window, Qt.Key.Key_Escape)
     qtbot.waitUntil(lambda: not bar.loop.isChecked(), timeout=5_000)
 
-    window.seek(200)
+    window.player.seek(200)
     _at(qtbot, window, 200)
     qtbot.keyClick(window, Qt.Key.Key_BracketLeft)
     qtbot.waitUntil(lambda: window.transport._loop == (200, N_TICKS - 1), timeout=5_000)
-    window.step(30)
+    window.player.step(30)
     _at(qtbot, window, 230)
     qtbot.keyClick(window, Qt.Key.Key_BracketRight)
     qtbot.waitUntil(lambda: window.transport._loop == (200, 230), timeout=5_000)
-    window.seek(300)  # beyond the loop: it ends
+    window.player.seek(300)  # beyond the loop: it ends
     qtbot.waitUntil(lambda: window.transport._loop is None, timeout=5_000)
 
     slider = bar.slider
@@ -128,7 +128,7 @@ def test_the_window_on_a_replay_on_the_bus(
             assert window.tick == 120
             window.timeline.raster.draw()
             assert (window.timeline.raster._levels[:, -121:] < 255).all()
-            window.toggle_record()
+            window.session.toggle_record()
             qtbot.waitUntil(
                 lambda: "recorded already" in window.banner.label.text(), timeout=20_000
             )
