@@ -294,7 +294,7 @@ def _named(name: str, about: str, names: tuple[str, ...]) -> tuple[Column, Colum
     )
 
 
-LOG_KINDS = ("note", "gap", "fault", "end", "recovery", "malformed")
+LOG_KINDS = ("note", "gap", "fault", "end", "recovery", "malformed", "continues", "goes on")
 
 
 def tables_of(description: Description) -> tuple[Table, ...]:

@@ -8,10 +8,10 @@ that never reached the disk can be told from one that did.
 from __future__ import annotations
 
 import json
+import uuid
 import warnings
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
 import h5py
@@ -62,13 +62,17 @@ def is_fill(values: Array) -> NDArray[np.bool_]:
 
 
 class SessionNote(msgspec.Struct, frozen=True):
-    """Stands in the file as JSON (scratch/session): marks it as ours, and rebuilds the description."""
+    """Stands in the file as JSON (scratch/session): marks it as ours, and rebuilds the description.
+
+    `part` is the file's number, from 0, where a recording was rolled over into several.
+    """
 
     program: str
     layout: int
     session: str
     camera: bool
     description: Description
+    part: int = 0
 
 
 def read_note(file: h5py.File) -> SessionNote | None:
@@ -85,12 +89,12 @@ def read_note(file: h5py.File) -> SessionNote | None:
 # --- the empty file ---------------------------------------------------------------------------------
 
 
-def create(
-    path: Path, description: Description, assets: Mapping[str, Array], session: str, camera: bool
-) -> None:
-    """Writes the empty recording of a session, with pynwb, at `path` (replaced if there).
+def empty_recording(
+    description: Description, assets: Mapping[str, Array], session: str, camera: bool
+) -> bytes:
+    """The bytes of a session's file, written with pynwb: every data set is there, and empty.
 
-    Slow the first time in a process (imports pynwb). Raises OSError where the file cannot be written.
+    Takes a second or two, more the first time in a process (imports pynwb).
     """
     with warnings.catch_warnings():
         # hdmf calls EnumData experimental; it is part of the cached specification in the file
@@ -100,8 +104,25 @@ def create(
         from recorder.nwb_objects import session_objects
 
         nwb = session_objects(description, assets, session, camera)
-        with h5py.File(path, "w", libver=LIBVER) as file, NWBHDF5IO(file=file, mode="w") as io:
+        in_memory = h5py.File("empty", "w", libver=LIBVER, driver="core", backing_store=False)
+        with in_memory as file, NWBHDF5IO(file=file, mode="w") as io:
             io.write(nwb)
+            file.flush()
+            image: bytes = file.id.get_file_image()
+    return image
+
+
+def number(file: h5py.File, part: int, before: str) -> None:
+    """Makes an empty recording a part of one: its number from 1 on, `before` the file that it follows."""
+    note = read_note(file)
+    assert note is not None
+    file[SESSION][()] = msgspec.json.encode(msgspec.structs.replace(note, part=part)).decode()
+    file["identifier"][()] = str(uuid.uuid4())
+    file["file_create_date"][0] = datetime.now().astimezone().isoformat()
+    file["general/notes"][()] = (
+        f"Part {part + 1} of a recording in several files, after {before}; "
+        f"{file['general/notes'].asstr()[()]}"
+    )
 
 
 def note_of(description: Description, session: str, camera: bool) -> str:

@@ -33,15 +33,20 @@ def reserve(path: Path, purpose: str) -> BinaryIO:
     What killed processes left of the same kind is removed; the lock tells it from one that is in use.
     Its path is the `name` of what is returned. Raises OSError where nothing can be made there.
     """
+    remove_leftovers(path, purpose)
+    file = path.with_name(f".{path.name}.{secrets.token_hex(4)}.{purpose}").open("x+b")
+    superblock.hold_writing_lock(file.fileno())
+    return file
+
+
+def remove_leftovers(path: Path, purpose: str) -> None:
+    """Removes what killed processes left of what `reserve` makes; what is in use stays."""
     start, end = f".{path.name}.", f".{purpose}"
     for other in path.parent.iterdir():
         if other.name.startswith(start) and other.name.endswith(end):
             with contextlib.suppress(OSError):
                 if not superblock.is_being_written(other):
                     other.unlink()
-    file = path.with_name(f"{start}{secrets.token_hex(4)}{end}").open("x+b")
-    superblock.hold_writing_lock(file.fileno())
-    return file
 
 
 def free_bytes(path: Path) -> int:
@@ -73,3 +78,13 @@ def give_name(partial: Path, path: Path, overwrite: bool) -> None:
         partial.rename(path)  # a file system without links
     else:
         partial.unlink()
+
+
+def sync_folder(path: Path) -> None:
+    """Waits until the disk has a file's name, where the system can do that."""
+    with contextlib.suppress(OSError):
+        descriptor = os.open(path.parent, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)

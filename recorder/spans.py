@@ -42,7 +42,10 @@ class Spans:
         key = (event.kind, event.name, event.number)
         table = self._table(event.kind)
         if event.phase == "onset":
-            self._open[key] = self._begin(table, event, event.tick, event.began_tick)
+            if event.tick < self.first_tick:  # in the part before
+                self._open[key] = self._begin(table, event, -1, self.first_tick)
+            else:
+                self._open[key] = self._begin(table, event, event.tick, event.began_tick)
             return
         opened = self._open.pop(key, None)
         if opened is None:
@@ -58,7 +61,7 @@ class Spans:
         """A trial begins; the one before it ends."""
         self._end_trial(tick)
         row = self.trials.append(
-            start_time=tick * self.tick_s,
+            start_time=max(tick, self.first_tick) * self.tick_s,
             stop_time=nan,
             trial=trial,
             first_tick=tick,
@@ -66,7 +69,7 @@ class Spans:
             sequence=sequence,
             condition=NO_CONDITION,
         )
-        self._trial = (row, tick)
+        self._trial = (row, max(tick, self.first_tick))
 
     def end_all(self, tick: int) -> None:
         """The recording ends with the tick before this one: so does everything that is open."""

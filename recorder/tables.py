@@ -61,7 +61,7 @@ class TaskEvent:
 
 @dataclass(frozen=True)
 class LogEntry:
-    """Something that the recorder noted: "gap", "fault", "malformed", "recovery", "note" or "end"."""
+    """Something that the recorder noted; the kinds are `recorder.contents.LOG_KINDS`."""
 
     tick: int
     kind: str

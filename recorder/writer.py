@@ -1,8 +1,7 @@
 """Messages in, a recording on disk out: the one place that writes a session's file.
 
-The file is made, empty, under a temporary name, switched to single-writer-multiple-reader mode and only
-then given its own name: whoever finds it can read it, from the first moment on. `add` takes the messages
-of the recorder's stream in order; `flush` puts what came on the disk and only then counts it.
+`add` takes the messages of the recorder's stream in order; `flush` puts what came on the disk and only then
+counts it.
 
 A row is a tick with its answer, so the last tick waits for its answer before it is written. What is
 wrong with the stream (a message missing, a tick skipped, an array that does not fit) is written into the
@@ -12,18 +11,18 @@ file's log, and `error` says it.
 from __future__ import annotations
 
 import contextlib
-import os
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import h5py
 import msgspec
 import numpy as np
 
 from recorder import contents, layout
 from recorder.appending import SeriesAppender, TableAppender
-from recorder.place import check_target, free_bytes, give_name, reason, reserve
+from recorder.growing_file import GrowingFile
+from recorder.place import check_target, reason
 from recorder.snapshots import row_of as snapshot_row
 from recorder.spans import Spans
 from rig.errors import RunError
@@ -41,10 +40,31 @@ from rig.messages import (
     Tick,
 )
 
-RESERVE_BYTES = 4 * 1024 * 1024
-"""Free space below which a recording ends by itself, properly closed, before the disk is full."""
 _MAX_COUNT = 1 << 53
 """No tick, and no number of an occurrence, is larger."""
+
+
+@dataclass(frozen=True)
+class Seam:
+    """What a part of a recording takes over from the one before.
+
+    Args:
+        number: the part's, from 1; the first file of the recording is 0.
+        before: the name of the file before.
+        first_tick: the tick that it begins with.
+        expected: the sequence number that is due, by topic.
+        episode: the trial that goes on; None if one begins with the part.
+        going_on: the onsets of what goes on, each with the tick whose answer brought it.
+        answer: the last one; what it ordered acts on the first tick.
+    """
+
+    number: int
+    before: str
+    first_tick: int
+    expected: Mapping[str, int]
+    episode: Message | None
+    going_on: tuple[tuple[int, Event], ...]
+    answer: Message | None
 
 
 class Writer:
@@ -56,6 +76,9 @@ class Writer:
     Raises `UserError` if the file exists and `overwrite` is not set, or its folder does not; `RunError`
     with one sentence when writing fails, after which what was flushed is in the file and nothing more
     can be added.
+
+    `image` is the empty recording, if it was made before. With a `seam` it is a part that goes on where
+    another one ends: it has no name until `appear` gives it.
     """
 
     def __init__(
@@ -67,6 +90,8 @@ class Writer:
         session: str = "",
         overwrite: bool = False,
         camera: bool = False,
+        image: bytes = b"",
+        seam: Seam | None = None,
     ) -> None:
         self.path = path
         self.error = ""
@@ -80,31 +105,50 @@ class Writer:
         self._answered = True
         self._closed = False
         self._dirty = False
-        self._unsynced = False
         check_target(path, overwrite)
+        image = image or layout.empty_recording(description, assets, session, camera)
+        self._file = GrowingFile(path, image, overwrite)
         try:
-            self._lock = reserve(path, "part")
-        except OSError as problem:
-            raise self._not_made(problem) from None
-        partial = Path(self._lock.name)
-        try:
-            layout.create(partial, description, assets, session, camera)
-            self._file = h5py.File(partial, "r+", libver=layout.LIBVER)
+            if seam is not None:
+                layout.number(self._file.h5, seam.number, seam.before)
             self._open_appenders(description, camera)
-            self._file.swmr_mode = True
-            self._descriptor = int(self._file.id.get_vfd_handle())
-            give_name(partial, path, overwrite)
+            self._file.h5.swmr_mode = True
         except (OSError, RuntimeError) as problem:
-            with contextlib.suppress(OSError):
-                partial.unlink(missing_ok=True)
-            self._lock.close()
-            raise self._not_made(problem) from None
-        self._place = os.stat(path)
+            self._file.abandon()
+            raise self._file.not_made(problem) from None
+        if seam is None:
+            self._file.appear()
+        else:
+            self._take_over(seam)
 
     @property
     def n_ticks(self) -> int:
         """Ticks that came, on disk or not yet."""
         return self._series.n_rows
+
+    @property
+    def file_bytes(self) -> int:
+        """The size of the file."""
+        return self._file.size_bytes
+
+    @property
+    def answered(self) -> bool:
+        """Whether the last tick has its answer, so that a tick is whole here."""
+        return self._answered
+
+    @property
+    def expected(self) -> dict[str, int]:
+        """The sequence number that is due next, by topic."""
+        return dict(self._expected)
+
+    def appear(self) -> None:
+        """Gives a part its name. Raises `RunError` where that is impossible; the part is gone then."""
+        self._file.appear()
+
+    def abandon(self) -> None:
+        """Takes away a part that has no name yet."""
+        self._closed = True
+        self._file.abandon()
 
     def add(self, message: Message) -> None:
         """Takes the next message of the stream."""
@@ -137,33 +181,30 @@ class Writer:
         process, though not if the power fails; they are not counted yet.
         """
         self._write(keep_last=not self._answered)
-        if self._dirty or self._unsynced:
-            try:
-                if self._dirty:
-                    self._file.flush()
-                    self._unsynced = True
-                if sync and self._unsynced:
-                    os.fsync(self._descriptor)
-                    self._unsynced = False
-            except (OSError, RuntimeError) as problem:
-                raise self._failed(reason(problem)) from None
-            self._dirty = False
-        if self._unsynced:
-            return
+        try:
+            if self._dirty:
+                self._file.flush()
+                self._dirty = False
+            if not sync:
+                return
+            self._file.sync()
+        except (OSError, RuntimeError) as problem:
+            raise self._failed(reason(problem)) from None
         self.ticks_on_disk = self._series.n_written
         self.last_tick_on_disk = self._last_tick - (0 if self._answered else 1)
         if self.ticks_on_disk == 0:
             self.last_tick_on_disk = -1
 
-    def close(self, why: str = "") -> None:
+    def close(self, why: str = "", goes_on: str = "") -> None:
         """Ends what is open, writes the rest and closes the file, so that every reader opens it.
 
-        `why` goes into the log. Raises `RunError` when the rest cannot be written.
+        `why` goes into the log; `goes_on` says that, and where, the recording goes on in another file.
+        Raises `RunError` when the rest cannot be written.
         """
         if self._closed:
             return
-        if why:
-            self._log("note", why, self._last_tick, -1)
+        if why or goes_on:
+            self._log("goes on" if goes_on else "note", goes_on or why, self._last_tick, -1)
         self._spans.end_all(self._last_tick + 1)
         self._answered = True
         self.flush()
@@ -245,6 +286,9 @@ class Writer:
         self._answered = True
         for event in answer.events:
             self._add_event(message.tick, event)
+        self._add_interventions(message, answer)
+
+    def _add_interventions(self, message: Message, answer: Answer) -> None:
         for k, change in enumerate(answer.interventions):
             try:
                 self._interventions.append(
@@ -311,13 +355,33 @@ class Writer:
 
     # --- the file -------------------------------------------------------------------------------
 
+    def _take_over(self, seam: Seam) -> None:
+        """Begins as a part: with the trial, and with whatever else goes on."""
+        self._expected = dict(seam.expected)
+        self._last_tick = seam.first_tick - 1
+        self._spans.first_tick = seam.first_tick
+        if seam.episode is not None and isinstance(seam.episode.content, Episode):
+            self._add_episode(seam.episode, seam.episode.content)
+        for answer_tick, event in seam.going_on:
+            self._add_event(answer_tick, event)
+        if seam.answer is not None and isinstance(seam.answer.content, Answer):
+            self._add_interventions(seam.answer, seam.answer.content)
+        names = ", ".join(f"{event.kind} {event.name}" for _, event in seam.going_on)
+        self._log(
+            "continues",
+            f"Goes on from {seam.before}, which ends with tick {seam.first_tick - 1}; going on across "
+            f"the seam: {names or 'nothing'}.",
+            seam.first_tick - 1,
+            -1,
+        )
+
     def _open_appenders(self, description: Description, camera: bool) -> None:
         tables = {
-            table.name: TableAppender(self._file, table)
+            table.name: TableAppender(self._file.h5, table)
             for table in contents.tables_of(description)
         }
         self._series = SeriesAppender(
-            self._file, contents.series_of(description, camera), description.tick_s
+            self._file.h5, contents.series_of(description, camera), description.tick_s
         )
         self._no_confidence = np.full(len(description.behaviours), np.nan, np.float32)
         self._tables = tables
@@ -347,24 +411,13 @@ class Writer:
 
     def _check_place(self) -> None:
         """Ends the recording where its file was taken away or the disk is about to be full."""
-        try:
-            now = os.stat(self.path)
-        except OSError:
-            now = None
-        if now is None or (now.st_ino, now.st_dev) != (self._place.st_ino, self._place.st_dev):
-            gone = os.fstat(self._descriptor).st_nlink == 0
+        trouble = self._file.trouble()
+        if trouble:
+            removed = self._file.removed
             self._close_early()
             raise RunError(
-                f"The file {self.path} was {'removed' if gone else 'moved away'} while it was being "
-                f"recorded; the recording ended after {self.ticks_on_disk} ticks"
-                + ("." if gone else ", which are in the moved file.")
-            )
-        free = free_bytes(self.path)
-        if free < RESERVE_BYTES:
-            self._close_early()
-            raise RunError(
-                f"The disk of {self.path} is full ({free / 1e6:.1f} MB left); the recording ended there "
-                f"and its {self.ticks_on_disk} ticks are whole."
+                f"{trouble}; the recording ended after {self.ticks_on_disk} ticks"
+                + ("." if removed else ", which are whole.")
             )
 
     def _close_early(self) -> None:
@@ -377,23 +430,13 @@ class Writer:
                 table.write()
             self._series.write(keep_last=not self._answered)
             self._file.flush()
-            os.fsync(self._descriptor)
+            self._file.sync()
             self.ticks_on_disk = self._series.n_written
             self.last_tick_on_disk = last_tick if self.ticks_on_disk else -1
             self._close_file()
 
     def _close_file(self) -> None:
-        """Ends the writing. The file is whole before and after the empty tables are dropped."""
-        self._file.close()
-        with contextlib.suppress(FileNotFoundError):
-            if os.path.samestat(os.stat(self.path), self._place):
-                with h5py.File(self.path, "r+", libver=layout.LIBVER) as file:
-                    layout.drop_empty_tables(file, self._description)
-            os.fsync(self._lock.fileno())
-        self._lock.close()
-
-    def _not_made(self, problem: Exception) -> RunError:
-        return RunError(f"The recording {self.path} cannot be made: {reason(problem)}.")
+        self._file.close(lambda file: layout.drop_empty_tables(file, self._description))
 
     def _failed(self, why: str) -> RunError:
         self._closed = True

@@ -1,0 +1,127 @@
+"""The file of a recording while it is written: made under a hidden name, named when it can be read, synced.
+
+It is made empty and switched to single-writer-multiple-reader mode before it gets its own name: whoever
+finds it can read it, from the first moment on. A lock on it, which ends with the process, tells a recorder
+that lives from one that was killed.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import h5py
+
+from recorder import layout
+from recorder.place import free_bytes, give_name, reason, reserve, sync_folder
+from rig.errors import RunError
+
+RESERVE_BYTES = 4 * 1024 * 1024
+"""Free space below which a recording ends by itself, properly closed, before the disk is full."""
+
+
+class GrowingFile:
+    """A file that grows: `h5` is open for writing.
+
+    Args:
+        path: its name, once `appear` gives it.
+        image: the empty recording (`recorder.layout.empty_recording`).
+        overwrite: whether it may take the place of another file.
+
+    Raises `RunError` with one sentence where it cannot be made.
+    """
+
+    def __init__(self, path: Path, image: bytes, overwrite: bool) -> None:
+        self.path = path
+        self._overwrite = overwrite
+        self._synced = True
+        try:
+            self._lock = reserve(path, "part")
+        except OSError as problem:
+            raise self.not_made(problem) from None
+        self._partial = Path(self._lock.name)
+        try:
+            self._lock.write(image)
+            self._lock.flush()
+            self.h5 = h5py.File(self._partial, "r+", libver=layout.LIBVER)
+            self._descriptor = int(self.h5.id.get_vfd_handle())
+            self._place = os.fstat(self._descriptor)
+        except (OSError, RuntimeError) as problem:
+            self.abandon()
+            raise self.not_made(problem) from None
+
+    @property
+    def size_bytes(self) -> int:
+        """Its size at present."""
+        return os.fstat(self._descriptor).st_size
+
+    def appear(self) -> None:
+        """Gives it its name. Raises `RunError`, if only because another file has it by now."""
+        try:
+            give_name(self._partial, self.path, self._overwrite)
+            sync_folder(self.path)
+        except (OSError, RuntimeError) as problem:
+            self.abandon()
+            raise self.not_made(problem) from None
+        self._synced = False
+
+    def abandon(self) -> None:
+        """Takes away a file that has no name yet."""
+        with contextlib.suppress(OSError, RuntimeError, AttributeError):
+            self.h5.close()
+        with contextlib.suppress(OSError):
+            self._partial.unlink(missing_ok=True)
+        self._lock.close()
+
+    def flush(self) -> None:
+        """Hands what was written to the system, which keeps it whatever happens to this process."""
+        self.h5.flush()
+        self._synced = False
+
+    def sync(self) -> None:
+        """Waits until the disk has what was flushed."""
+        if not self._synced:
+            os.fsync(self._descriptor)
+            self._synced = True
+
+    def trouble(self) -> str:
+        """What keeps it from growing: it was taken away, or the disk is about to be full; else ""."""
+        try:
+            now = os.stat(self.path)
+        except OSError:
+            now = None
+        if now is None or not os.path.samestat(now, self._place):
+            gone = os.fstat(self._descriptor).st_nlink == 0
+            return (
+                f"The file {self.path} was removed while it was being recorded"
+                if gone
+                else f"The file {self.path} was moved away while it was being recorded"
+            )
+        free = free_bytes(self.path)
+        if free < RESERVE_BYTES:
+            return f"The disk of {self.path} is full ({free / 1e6:.1f} MB left)"
+        return ""
+
+    @property
+    def removed(self) -> bool:
+        """Whether nothing of it will be left when it is closed."""
+        return os.fstat(self._descriptor).st_nlink == 0
+
+    def close(self, finish: Callable[[h5py.File], None]) -> None:
+        """Ends the writing; `finish` gets the file once more, opened anew, for what a growing one forbids.
+
+        The file is whole before and after.
+        """
+        self.h5.close()
+        with contextlib.suppress(FileNotFoundError):
+            if os.path.samestat(os.stat(self.path), self._place):
+                with h5py.File(self.path, "r+", libver=layout.LIBVER) as file:
+                    finish(file)
+            os.fsync(self._lock.fileno())
+        self._lock.close()
+
+    def not_made(self, problem: Exception) -> RunError:
+        """What to say where it could not be made."""
+        return RunError(f"The recording {self.path} cannot be made: {reason(problem)}.")
