@@ -35,7 +35,7 @@ def skills(tmp_path: Path) -> Skills:
     """A gait that stands, and a leap."""
     gait = Gait(np.zeros((N_PHASES, ACTUATORS)), 5.0)
     steering.Steering(gait, np.zeros(ACTUATORS), np.zeros(ACTUATORS)).save(
-        tmp_path / "steering.npz"
+        tmp_path / "stepping.npz"
     )
     _leap().save(tmp_path / "leaping.npz")
     return Skills(tmp_path)
@@ -108,7 +108,7 @@ def test_the_gaps_are_where_the_ground_is_not(skills: Skills) -> None:
 
 def test_only_an_animal_behind_the_gap_has_crossed(skills: Skills) -> None:
     """One that goes on standing before the gap has not crossed, and one put behind it has."""
-    base = steering.load(skills.path("steering"))
+    base = steering.load(skills.path("stepping"))
     platforms = leaping.Platforms(base, fast=True)
     stand = leaping.Leap(np.zeros((15, ACTUATORS)))
     result = platforms.cross(

@@ -12,18 +12,20 @@ import torch
 
 import agent
 from agent.network import Network, NetworkConfig
-from agent.training import evaluation, gait, imitation, search, settings
+from agent.training import evaluation, gait, imitation, search, settings, steering, stepping
 from agent.training.body import Bodies
 from agent.training.cues import CUES, as_array
 from agent.training.experts import Skills
 from agent.training.experts.locomotion import Locomotion
 from agent.training.experts.maze import FloorPlan
 from agent.training.herd import Herd, HerdSettings
+from agent.training.lived import Lived
 from agent.training.replay import Replay
 from agent.training.segments import Segment
 from agent.training.skill_stages import needed_skills
 from agent.training.stages import train
 from agent.training.steering import Steering
+from agent.training.stepping import SteppingSettings
 from rig.arenas import tasks
 from rig.arenas.camera import EgocentricCamera
 from rig.arenas.senses import Senses, flatten
@@ -332,13 +334,48 @@ def test_the_replay_keeps_the_newest_and_counts_unsure_starts_little():
         replay.add(_segment(value, fresh=value == 4))
     assert [float(s.reward[0, 0]) for s in replay.segments] == [2, 3, 4]
     assert all(s.pictures is None for s in replay.segments)
-    batch = replay.batch(32, 1, np.random.default_rng(0))
+    batch = replay.batch(32, 1, 0.5, np.random.default_rng(0))
     assert batch.senses.shape == (4, 32, 158)
     newest = batch.reward[0] == 4
     assert newest.sum() >= 16
     assert (batch.weight[:2, newest] == 1).all()
     assert (batch.weight[:2, ~newest] < 1).all()
     assert (batch.weight[2:] == 1).all()
+
+
+def test_segments_on_disk_come_back_whole_and_the_oldest_go(tmp_path):
+    lived = Lived(tmp_path / "lived", 3)
+    assert lived.all() == []
+    for number in range(5):
+        lived.add(number, _segment(number, fresh=number == 4))
+    back = Lived(tmp_path / "lived", 3).all()
+    assert [float(one.reward[0, 0]) for one in back] == [2, 3, 4]
+    given = _segment(4, fresh=True)
+    for name in ("senses", "features", "label", "fresh", "task", "last_senses"):
+        np.testing.assert_array_equal(getattr(back[-1], name), getattr(given, name))
+    for ours, theirs in zip(back[-1].state, given.state, strict=True):
+        np.testing.assert_array_equal(ours, theirs)
+    # one that was half written by something else does not end the training
+    (tmp_path / "lived" / "000003.safetensors").write_bytes(b"half")
+    assert [float(one.reward[0, 0]) for one in lived.all()] == [2, 4]
+    lived.forget()
+    assert lived.all() == []
+
+
+def test_a_gait_that_steps_is_searched_with_what_turns_it(tmp_path):
+    small = SteppingSettings(
+        coarse_generations=1, stock_generations=1, coarse_population=4, stock_population=4,
+        rollout_s=0.2, steering_generations=1, steering_population=4,
+    )  # fmt: skip
+    told = []
+    found = stepping.find(small, tmp_path, 1, lambda done, text: told.append(done))
+    assert told == sorted(told)
+    assert told[-1] == 1.0
+    again = steering.load(tmp_path / "stepping.npz")
+    np.testing.assert_array_equal(again.table, found.table)
+    told.clear()
+    stepping.find(small, tmp_path, 1, lambda done, text: told.append(done))
+    assert told == []  # nothing is searched twice
 
 
 def test_a_herd_lives_what_the_task_lives():

@@ -21,6 +21,7 @@ from agent.network import Network
 from agent.training import checkpoint
 from agent.training.course import Writer
 from agent.training.fleet import Fleet, Order
+from agent.training.lived import Lived
 from agent.training.replay import Album, Batch, Replay
 from agent.training.segments import Segment
 from agent.training.vision import VisionSettings, teach
@@ -38,8 +39,11 @@ class ImitationSettings:
 
     The experts drive all animals at first, over `expert_segments` ever fewer, and then `expert_least` of
     them: an animal that the network got stuck is freed now and then, and what an expert's life looks like is
-    not forgotten. When the part `look_again` is done, the eyes are taught once more, by `album_pictures` of
-    what the network itself has seen, of which one tick in `album_every` is kept; 1 or more: never.
+    not forgotten. A part `newest_part` of the sequences learned from is drawn from the `newest` segments, the
+    others from all `replay_segments`; what they feel and see is blurred by Gaussian noise of `blur` (standard
+    deviations of each sense), so that they are not learned by heart. When the part `look_again` is done, the
+    eyes are taught once more, by `album_pictures` of what the network itself has seen, of which one tick in
+    `album_every` is kept; 1 or more: never.
     """
 
     segments: int = 500
@@ -48,8 +52,10 @@ class ImitationSettings:
     expert_least: float = 0.2
     updates: int = 14
     sequences: int = 64
-    newest: int = 12
-    replay_segments: int = 400
+    newest: int = 60
+    newest_part: float = 0.25
+    replay_segments: int = 1500
+    blur: float = 0.05
     warm_ticks: int = 6
     learning_rate: float = 1e-3
     last_learning_rate: float = 2e-5
@@ -95,7 +101,9 @@ def losses(
     network: Network, batch: Batch, settings: ImitationSettings
 ) -> tuple[Tensor, Tensor, Tensor]:
     """Policy, value and spread losses of a batch."""
-    out = network.run(batch.senses, batch.features, batch.state)
+    senses = batch.senses + settings.blur * network.std * torch.randn_like(batch.senses)
+    features = batch.features + settings.blur * torch.randn_like(batch.features)
+    out = network.run(senses, features, batch.state)
     miss = missed(out.mean, batch.label)
     weight = batch.weight / batch.weight.sum()
     policy = (miss.pow(2).mean(-1) * weight).sum()
@@ -155,6 +163,11 @@ def train(
     done = checkpoint.load(path, network, optimiser)
     rng = np.random.default_rng([settings.seed, done])
     replay = Replay(settings.replay_segments, settings.warm_ticks)
+    lived = Lived(path.with_name(f"{path.stem}-lived"), settings.replay_segments)
+    if not done:
+        lived.forget()
+    for segment in lived.all():
+        replay.add(segment)
     album = Album(settings.album_pictures, settings.album_every)
     look_again = round(settings.look_again * settings.segments) if eyes else settings.segments
     began = saved = time.monotonic()
@@ -167,6 +180,7 @@ def train(
             assert eyes is not None
             teach(network.vision, *album.all(), eyes, rng, lambda done, errs: None)
             replay.segments.clear()  # features of other eyes
+            lived.forget()
             checkpoint.save(path, network, optimiser, index)
         expert_part = max(settings.expert_least, 1 - index / max(1, settings.expert_segments))
         fleet.publish({k: v.numpy().copy() for k, v in network.state_dict().items()})
@@ -174,15 +188,16 @@ def train(
         segment = fleet.next(order).lived
         album.add(segment)
         replay.add(segment)
+        lived.add(index, segment)
         ticks += segment.reward.size
         if index == FIRST_SEGMENTS - 1:
             _normalise(network, replay)
-        # after a resume the replay is empty: a few segments first, or one would be learned by heart
+        # a few segments first, or one would be learned by heart
         if len(replay.segments) >= FIRST_SEGMENTS:
             for group in optimiser.param_groups:
                 group["lr"] = rate(settings, index / settings.segments)
             for _ in range(settings.updates):
-                batch = replay.batch(settings.sequences, settings.newest, rng)
+                batch = replay.batch(settings.sequences, settings.newest, settings.newest_part, rng)
                 policy, value, spread = losses(network, batch, settings)
                 optimiser.zero_grad()
                 (policy + 0.5 * value + 0.02 * spread).backward()

@@ -50,10 +50,12 @@ class Replay:
         """Keep a segment."""
         self.segments.append(replace(segment, pictures=None))
 
-    def batch(self, sequences: int, newest: int, rng: np.random.Generator) -> Batch:
-        """Random sequences, half of them out of the `newest` segments."""
+    def batch(
+        self, sequences: int, newest: int, newest_part: float, rng: np.random.Generator
+    ) -> Batch:
+        """Random sequences, the part `newest_part` of them out of the `newest` segments."""
         last = len(self.segments)
-        recent = rng.integers(max(0, last - newest), last, sequences // 2)
+        recent = rng.integers(max(0, last - newest), last, round(newest_part * sequences))
         which = np.concatenate([recent, rng.integers(0, last, sequences - len(recent))])
         rows = [(self.segments[i], int(rng.integers(len(self.segments[i].task)))) for i in which]
         return self.joined(rows)

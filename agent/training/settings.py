@@ -20,6 +20,7 @@ from agent.training.reinforcement import Reinforcement
 from agent.training.righting import RightingSettings
 from agent.training.spinning import SpinningSettings
 from agent.training.steering import SteeringSettings
+from agent.training.stepping import SteppingSettings
 from agent.training.tapping import TappingSettings
 from agent.training.vision import VisionSettings
 
@@ -61,6 +62,7 @@ class Settings:
     righting: RightingSettings = field(default_factory=RightingSettings)
     climbing: ClimbingSettings = field(default_factory=ClimbingSettings)
     tapping: TappingSettings = field(default_factory=TappingSettings)
+    stepping: SteppingSettings = field(default_factory=SteppingSettings)
     leaping: LeapingSettings = field(default_factory=LeapingSettings)
     vision: VisionSettings = field(default_factory=VisionSettings)
     imitation: ImitationSettings = field(default_factory=ImitationSettings)
@@ -78,6 +80,7 @@ _SECTIONS: dict[str, type] = {
     "righting": RightingSettings,
     "climbing": ClimbingSettings,
     "tapping": TappingSettings,
+    "stepping": SteppingSettings,
     "leaping": LeapingSettings,
     "vision": VisionSettings,
     "imitation": ImitationSettings,
@@ -108,8 +111,9 @@ def read(path: Path) -> Settings:
             raise SubjectError(f"{path}: {_unknown('section', section, list(_SECTIONS))}")
         sections[section] = _section(path, section, kind, values)
     settings = Settings(name=name, **sections)
-    if settings.gait.style not in ("trot", "bound"):
-        raise SubjectError(f"{path}: gait.style is 'trot' or 'bound', not {settings.gait.style!r}")
+    for section, style in (("gait", settings.gait.style), ("stepping", settings.stepping.style)):
+        if style not in ("trot", "bound"):
+            raise SubjectError(f"{path}: {section}.style is 'trot' or 'bound', not {style!r}")
     if not settings.herd.tasks:
         raise SubjectError(f"{path}: [herd] has no animals; give at least one task some")
     if settings.fleet.workers < 1:

@@ -7,7 +7,16 @@ from collections.abc import Callable, Iterable, Mapping
 import numpy as np
 
 from agent.errors import SubjectError
-from agent.training import climbing, gait, leaping, righting, spinning, steering, tapping
+from agent.training import (
+    climbing,
+    gait,
+    leaping,
+    righting,
+    spinning,
+    steering,
+    stepping,
+    tapping,
+)
 from agent.training.experts.skills import SKILLS, Skills
 from agent.training.search import SearchState, load_state
 from agent.training.settings import Settings
@@ -19,7 +28,7 @@ Told = Callable[[float, str], None]
 
 _NEEDS = {
     "corridor": ("gait", "steering"),
-    "gaps": ("gait", "steering", "leaping"),
+    "gaps": ("stepping", "leaping"),
     "forage": ("gait", "steering", "spinning", "righting"),
     "escape": ("gait", "steering", "righting", "climbing"),
     "two_tap": ("gait", "steering", "spinning", "righting", "tapping"),
@@ -117,6 +126,10 @@ def _tapping(settings: Settings, skills: Skills, threads: int, told: Told) -> No
     tapping.find(steering.load(skills.path("steering")), wanted, skills.folder, threads, report)
 
 
+def _stepping(settings: Settings, skills: Skills, threads: int, told: Told) -> None:
+    stepping.find(settings.stepping, skills.folder, threads, told)
+
+
 def _leaping(settings: Settings, skills: Skills, threads: int, told: Told) -> None:
     wanted = settings.leaping
     phases = {"fast": wanted.fast_generations, "stock": wanted.stock_generations}
@@ -125,7 +138,7 @@ def _leaping(settings: Settings, skills: Skills, threads: int, told: Told) -> No
         over = f", {crossed:.0%} of gaps crossed" if np.isfinite(crossed) else ""
         told(_part(state, name, phases), f"{name} physics: cost {state.best_cost:.2f}{over}")
 
-    leaping.find(steering.load(skills.path("steering")), wanted, skills.folder, report)
+    leaping.find(steering.load(skills.path("stepping")), wanted, skills.folder, report)
 
 
 SEARCHES: dict[str, Callable[[Settings, Skills, int, Told], None]] = {
@@ -135,6 +148,7 @@ SEARCHES: dict[str, Callable[[Settings, Skills, int, Told], None]] = {
     "righting": _righting,
     "climbing": _climbing,
     "tapping": _tapping,
+    "stepping": _stepping,
     "leaping": _leaping,
 }
 """Searches for the skills, by stage."""

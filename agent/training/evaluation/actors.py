@@ -15,12 +15,11 @@ from agent.errors import SubjectError
 from agent.subject import Step, Subject, load
 from agent.training.experts import Skills, TaskExpert, expert_for
 from agent.training.experts.pose import BodyReader
+from agent.training.experts.skills import SKILLS
 
 Array = np.ndarray
 
 _AGENT = Path(__file__).resolve().parents[2]
-_SKILLS = ("gait", "steering", "spinning", "righting", "climbing", "tapping", "leaping")
-"""Modules that experts move by."""
 WALK_SPEED = 1.0
 WALK_YAW_RAD_S = 3.0
 WALK_REDRAWN_S = 1.0
@@ -128,7 +127,7 @@ def _expert(task: str, skills: Path) -> TaskExpert:
 
 def _skilled(skills: Path, *words: str) -> str:
     training = _AGENT / "training"
-    code = [training / f"{name}.py" for name in _SKILLS]
+    code = [training / f"{name}.py" for name in SKILLS]
     there = [path for path in code if path.exists()]
     return digest([*training.glob("experts/*.py"), *there, *skills.glob("*.npz")], *words)
 

@@ -75,7 +75,7 @@ class GapsExpert:
     """Runs along the middle of the corridor, and leaps where the ground ends."""
 
     def __init__(self, skills: Skills) -> None:
-        self._locomotion = skills.locomotion()
+        self._locomotion = skills.stepping()
         self._leap = leaping.load(skills.path("leaping"))
 
     def begin(self, environment: Any) -> None:

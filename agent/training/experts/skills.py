@@ -10,7 +10,9 @@ from agent.training import steering
 from agent.training.experts.locomotion import Locomotion
 from agent.training.spinning import SPEED
 
-SKILLS = ("gait", "steering", "spinning", "righting", "climbing", "tapping", "leaping")
+SKILLS = (
+    "gait", "steering", "spinning", "righting", "climbing", "tapping", "stepping", "leaping",
+)  # fmt: skip
 """Their names, in the order in which they are searched: each builds on those before it."""
 
 
@@ -19,7 +21,7 @@ class Skills:
     """The folder of skills; each is read when an expert asks for it.
 
     Files: `<name>.npz` for the names in `SKILLS`; `gait` is what the search for it found, `steering` the same
-    gait with what turns it.
+    gait with what turns it, `stepping` the like of a second gait.
     """
 
     folder: Path
@@ -38,6 +40,10 @@ class Skills:
     def locomotion(self) -> Locomotion:
         """Running and turning on command."""
         return Locomotion(steering.load(self.path("steering")))
+
+    def stepping(self) -> Locomotion:
+        """Running and turning on command, upright: slower, and fit to leap from."""
+        return Locomotion(steering.load(self.path("stepping")))
 
     def spinning(self) -> Locomotion:
         """Turning on the spot, on command of a yaw rate up to `spinning.YAW_RAD_S` at `spinning.SPEED`."""
