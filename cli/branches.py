@@ -1,9 +1,9 @@
-"""Branches of a recorded session, made one after the other: each from its start, into a file of its own."""
+"""Branches of a recorded session, made one after the other, each into a file of its own."""
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -14,11 +14,25 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
 import recorder
 from cli.recorded_session import RecordedSession, run_again
+from cli.taking_up import recorded, taken_up
 from recorder.place import give_name
+from recorder.replay import ReplaySource
 from recorder.writer import Writer
+from rig.comparison import Comparison
 from rig.errors import UserError
 from rig.in_process_links import InProcessLinks
-from rig.messages import Answer, Assets, Description, End, Episode, Fault, Message, Tick
+from rig.messages import (
+    Answer,
+    Assets,
+    Description,
+    End,
+    Episode,
+    Fault,
+    Message,
+    Snapshot,
+    Tick,
+)
+from rig.past import Past, SnapshotError
 from stim.relay import Stage
 
 FLUSH_TICKS = 100
@@ -33,6 +47,11 @@ class Branch:
     told: Description
     first_tick: int
     last_tick: int
+
+    @property
+    def tick(self) -> int:
+        """The one that it leaves the session at."""
+        return self.stages[-1].first_tick
 
 
 def progress_bar() -> Progress:
@@ -92,27 +111,73 @@ def make(
 ) -> None:
     """Makes branches of a session, with a line of progress; what is whole stays when it is interrupted.
 
+    Each begins at the last snapshot before it, or at the session's start where that cannot be.
+
     Raises `RunError` when a file cannot be written.
     """
-    with progress_bar() as bar:
+    with progress_bar() as bar, recorder.open(session.path) as recording:
         task = bar.add_task("branching", total=sum(each.last_tick + 1 for each in branches))
+        seen = recording.has_camera
         done = 0
         for number, each in enumerate(branches, 1):
             bar.update(task, description=f"branch {number} of {len(branches)}")
-            with _Record(each, overwrite, camera) as record:
+            # what was not recorded is not there to be copied
+            begin = each.tick if seen or not camera else min(each.tick, each.first_tick)
 
-                def hear(
-                    message: Message,
-                    links: InProcessLinks,
-                    record: _Record = record,
-                    before: int = done,
-                ) -> None:
-                    record.hear(message)
-                    if isinstance(message.content, Tick) and message.tick % 10 == 0:
-                        bar.update(task, completed=before + message.tick)
+            def passed(tick: int, before: int = done) -> None:
+                bar.update(task, completed=before + tick)
 
-                run_again(session, each.stages, each.told, each.last_tick, hear)
+            with taken_up(session, begin) as (past, why):
+                if why and number == 1:
+                    print(why)
+                problem = ""
+                try:
+                    _make_one(session, each, overwrite, camera, passed, past)
+                except SnapshotError as reason:
+                    problem = str(reason)
+            if problem:
+                print(f"{problem} {each.target.name} is made from the session's start.")
+                _make_one(session, each, overwrite, camera, passed, None)
             done += each.last_tick + 1
+
+
+def _make_one(
+    session: RecordedSession,
+    branch: Branch,
+    overwrite: bool,
+    camera: bool,
+    passed: Callable[[int], None],
+    past: Past | None,
+) -> None:
+    """Raises `SnapshotError` where the session, taken up, is not the recorded one up to the branching."""
+    begin = max(0, session.first_tick) if past is None else past.snapshot.tick
+    with (
+        ReplaySource(session.path) as source,
+        _Record(branch, overwrite, camera) as record,
+    ):
+        ticks = (
+            each for each in recorded(source, begin, branch.tick) if isinstance(each.content, Tick)
+        )
+        same = Comparison(ticks, begin)
+
+        def hear(message: Message, links: InProcessLinks) -> None:
+            record.hear(message)
+            if isinstance(message.content, Tick):
+                if message.tick <= branch.tick:
+                    same.hear(message)
+                if same.difference is not None and past is not None:
+                    raise SnapshotError(
+                        f"Taken up at tick {begin} it is another session at {same.difference}."
+                    )
+                if message.tick % 10 == 0:
+                    passed(message.tick)
+
+        run_again(session, branch.stages, branch.told, branch.last_tick, hear, past)
+    if same.difference is not None:
+        print(
+            f"{session.path.name}, run again here, is not the recorded session: it differs at "
+            f"{same.difference}. {branch.target.name} is no counterfactual of it."
+        )
 
 
 class _Record:
@@ -136,7 +201,9 @@ class _Record:
             if message.tick < self._branch.first_tick:
                 return
             self._begin()
-        elif self._writer is None or not isinstance(content, Tick | Answer | Episode | Fault | End):
+        elif self._writer is None or not isinstance(
+            content, Tick | Answer | Episode | Snapshot | Fault | End
+        ):
             return
         assert self._writer is not None
         self._writer.add(message)

@@ -20,6 +20,7 @@ from recorder.reading import Recording
 from rig.errors import UserError
 from rig.in_process_links import InProcessLinks
 from rig.messages import Branching, Description, End, Input, Message
+from rig.past import Past
 from rig.rerun import run_in_process
 from rig.session_directory import SessionSpec
 from stim.protocol import Protocol, parse
@@ -243,8 +244,9 @@ def run_again(
     told: Description,
     last_tick: int,
     hear: Callable[[Message, InProcessLinks], None],
+    past: Past | None = None,
 ) -> None:
-    """Runs a session again from its start up to a tick, in this process.
+    """Runs a session again up to a tick, in this process.
 
     Args:
         session: whose inputs from outside come again.
@@ -252,10 +254,11 @@ def run_again(
         told: what the session is: that of the recording, or of its branch.
         last_tick: its last tick.
         hear: is given every message, and the links, which it may stop.
+        past: where it is taken up; None: from its start.
 
     Raises:
         KeyboardInterrupt: it was interrupted (SIGINT, SIGTERM), between two messages.
-        UserError, RunError: as `run_in_process`.
+        UserError, SnapshotError, RunError: as `run_in_process`.
     """
     name = f"{time.strftime('%m%d-%H%M%S-')}{secrets.token_hex(2)}"
     spec = SessionSpec(
@@ -284,10 +287,11 @@ def run_again(
             raise KeyboardInterrupt
         hear(message, links)
 
+    begin = 0 if past is None else past.snapshot.tick
     links = InProcessLinks(
         name,
         lambda description: Relay(stages, description),
-        session.inputs,
+        [(tick, given) for tick, given in session.inputs if tick >= begin],
         last_tick + 1,
         session.end.reason if last_tick == session.last_tick else "stopped",
         heard,
@@ -297,7 +301,7 @@ def run_again(
         for number in (signal.SIGINT, signal.SIGTERM)
     }
     try:
-        run_in_process(spec, links)
+        run_in_process(spec, links, past)
     finally:
         for number, handler in previous.items():
             signal.signal(number, handler)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -11,15 +11,18 @@ import typer
 
 from cli.sessions import AllowPython, Settings
 from rig.errors import UserError
-from rig.messages import TICK_S, Message, Tick
+from rig.messages import TICK_S, Answer, Message, Tick
 
 if TYPE_CHECKING:
-    from recorder.replay import ReplaySource
+    from cli.recorded_session import RecordedSession
+    from rig.comparison import Comparison
+    from rig.in_process_links import InProcessLinks
+    from rig.past import Past
+    from stim.relay import Stage
 
 EVERY_LEAD_S = 1.0
 EVERY_LAST_S = 2.0
 """Of the pairs that `--every` makes, so much is recorded before the event and after it."""
-TICKS_AT_ONCE = 100
 
 File = Annotated[Path, typer.Argument(help="A recording (.nwb).")]
 Files = Annotated[
@@ -30,16 +33,30 @@ Files = Annotated[
 ]
 
 
-def rerun(file: File, files: Files = None, allow_python: AllowPython = False) -> None:
+def rerun(
+    file: File,
+    begin: Annotated[
+        float | None,
+        typer.Option(
+            "--from",
+            metavar="SECONDS",
+            help="Take the session up at the last snapshot at or before this; from its start if left out.",
+        ),
+    ] = None,
+    until: Annotated[
+        float | None,
+        typer.Option(metavar="SECONDS", help="End there; where the recording ends if left out."),
+    ] = None,
+    files: Files = None,
+    allow_python: AllowPython = False,
+) -> None:
     """Simulate a recorded session again and compare it with its recording, bit by bit.
 
     Exit status 0: identical. 1: it differs, and where is said. 2: it cannot be run again.
     """
-    from cli.branches import progress_bar
-    from cli.recorded_session import read, run_again, stages_of
-    from recorder.replay import ReplaySource
-    from rig.comparison import Comparison
-    from rig.in_process_links import InProcessLinks
+    from cli.recorded_session import read, stages_of
+    from cli.taking_up import taken_up
+    from rig.past import SnapshotError
 
     session = read(file)
     stages = stages_of(session, files, allow_python)
@@ -50,18 +67,22 @@ def rerun(file: File, files: Files = None, allow_python: AllowPython = False) ->
             f"From tick {last + 1} on the session's stimulation engine was dead, which cannot be repeated; "
             "the ticks before are compared."
         )
-    with ReplaySource(file) as source, progress_bar() as bar:
-        task = bar.add_task("running again", total=last + 1)
-        comparison = Comparison(_recorded(source, session.first_tick, last), session.first_tick)
-
-        def hear(message: Message, links: InProcessLinks) -> None:
-            comparison.hear(message)
-            if comparison.difference is not None:
-                links.stop()
-            elif isinstance(message.content, Tick) and message.tick % 10 == 0:
-                bar.update(task, completed=message.tick)
-
-        run_again(session, stages, session.description, last, hear)
+    if until is not None:
+        last = _tick_in(session, "--until", until, last)
+    if begin is None:
+        found = _compared(session, stages, last, None)
+    else:
+        with taken_up(session, _tick_in(session, "--from", begin, last)) as (past, why):
+            if why:
+                print(why)
+            try:
+                found = _compared(session, stages, last, past)
+            except SnapshotError as problem:
+                print(f"{problem} It is run again from its start.")
+                past = None
+                found = _compared(session, stages, last, None)
+            begun = 0 if past is None else past.snapshot.tick
+            print(f"Taken up at tick {begun} ({begun * TICK_S:.2f} s).")
     if session.first_tick > 0:
         print(
             f"The recording begins at tick {session.first_tick}; whatever came from outside before is "
@@ -69,19 +90,54 @@ def rerun(file: File, files: Files = None, allow_python: AllowPython = False) ->
         )
     for line in _made_otherwise(session.description.versions):
         print(line)
-    difference = comparison.difference
-    if difference is None and comparison.complete:
-        n = comparison.n_identical
+    n, difference = found.n_identical, found.difference
+    if difference is None and found.complete:
         print(f"{file.name}: identical for {n} ticks ({n * TICK_S:.2f} s of animal time).")
         return
     if difference is None:
-        print(f"{file.name}: the re-run ended after {comparison.n_identical} identical ticks.")
+        print(f"{file.name}: the re-run ended after {n} identical ticks.")
     else:
         print(
-            f"{file.name}: identical for {comparison.n_identical} ticks, then the first difference is at "
-            f"{difference}."
+            f"{file.name}: identical for {n} ticks, then the first difference is at {difference}."
         )
     raise typer.Exit(1)
+
+
+def _compared(
+    session: RecordedSession, stages: Sequence[Stage], last: int, past: Past | None
+) -> Comparison:
+    """Runs the session again up to a tick, and holds it against its recording."""
+    from cli.branches import progress_bar
+    from cli.recorded_session import run_again
+    from cli.taking_up import recorded
+    from recorder.replay import ReplaySource
+    from rig.comparison import Comparison
+
+    begin = session.first_tick if past is None else past.snapshot.tick
+    with ReplaySource(session.path) as source, progress_bar() as bar:
+        task = bar.add_task("running again", total=last + 1)
+        # before a snapshot it is the engine's answers alone that are made again
+        before = (
+            each
+            for each in recorded(source, session.first_tick, begin - 1)
+            if isinstance(each.content, Answer)
+        )
+        answers = Comparison(before, 0)
+        rest = Comparison(recorded(source, begin, last), begin)
+
+        def hear(message: Message, links: InProcessLinks) -> None:
+            if message.tick >= begin:
+                rest.hear(message)
+            elif isinstance(message.content, Answer):
+                answers.hear(message)
+                rest.difference = answers.difference
+            if rest.difference is not None:
+                links.stop()
+            elif isinstance(message.content, Tick) and message.tick % 10 == 0:
+                bar.update(task, completed=message.tick)
+
+        run_again(session, stages, session.description, last, hear, past)
+    return rest
 
 
 def branch(
@@ -158,7 +214,7 @@ def branch(
         folder = out or file.with_name(f"{file.stem}-{after.name}")
         targets = {tick: folder / f"{file.stem}-{tick:07d}.nwb" for tick in ticks}
     else:
-        ticks = [at_tick if at_tick is not None else _tick_of(at)]
+        ticks = [at_tick if at_tick is not None else _tick_of("--at", at)]
         if out is None:
             raise UserError("--out G.nwb says what to record the branch into.")
         targets = {ticks[0]: out}
@@ -197,10 +253,20 @@ def branch(
         print(f"{len(plans)} branches of {file.name} made{beside}.")
 
 
-def _tick_of(at_s: float | None) -> int:
+def _tick_of(option: str, at_s: float | None) -> int:
     if at_s is None or not math.isfinite(at_s):
-        raise UserError(f"--at {at_s}: give seconds of animal time.")
+        raise UserError(f"{option} {at_s}: give seconds of animal time.")
     return round(at_s / TICK_S)
+
+
+def _tick_in(session: RecordedSession, option: str, at_s: float, last: int) -> int:
+    tick = _tick_of(option, at_s)
+    if not max(0, session.first_tick) <= tick <= last:
+        raise UserError(
+            f"{option} {at_s:g} s is tick {tick}; of {session.path} the ticks {session.first_tick} to "
+            f"{last} can be run again."
+        )
+    return tick
 
 
 def _made_otherwise(recorded: Mapping[str, str]) -> Iterator[str]:
@@ -211,8 +277,3 @@ def _made_otherwise(recorded: Mapping[str, str]) -> Iterator[str]:
     for name, was in recorded.items():
         if now.get(name, "") != was:
             yield f"Made with {name} {was}, run again with {now.get(name, 'none')}."
-
-
-def _recorded(source: ReplaySource, first: int, last: int) -> Iterator[Message]:
-    for begin in range(first, last + 1, TICKS_AT_ONCE):
-        yield from source.messages(begin, min(begin + TICKS_AT_ONCE - 1, last))

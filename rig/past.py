@@ -8,6 +8,9 @@ from dataclasses import dataclass
 from rig.errors import RunError
 from rig.messages import Message, Snapshot
 
+SNAPSHOT_TICKS = 50
+"""A session sends a snapshot before every tick whose number is a multiple of this."""
+
 
 class SnapshotError(RunError):
     """The session cannot be taken up there; from its start it can be."""

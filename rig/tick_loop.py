@@ -42,7 +42,7 @@ from rig.messages import (
     Tick,
 )
 from rig.pacing import Pacer
-from rig.past import Past, SnapshotError
+from rig.past import SNAPSHOT_TICKS, Past, SnapshotError
 from rig.random_streams import generator
 from rig.session_directory import SessionSpec
 
@@ -51,9 +51,6 @@ LATENCIES: tuple[str, ...] = (
     *("engine_ms", "late_ms", "tick_ms"),
 )
 """What is timed in each tick; `engine_ms` is the engine's own account of its work."""
-
-SNAPSHOT_TICKS = 50
-"""How often what the session can be taken up from goes into the recording."""
 
 STALL_S = 0.5
 """A recorder's queue that stays full this long is a stalled recorder: a fault that is shown."""

@@ -1,0 +1,268 @@
+"""Sessions taken up in the middle: in every arena, from the snapshot on, the same to the bit."""
+
+from __future__ import annotations
+
+import copy
+import re
+from pathlib import Path
+from typing import Any
+
+import h5py
+import msgspec
+import mujoco
+import numpy as np
+import pytest
+
+import recorder
+from agent import load
+from cli.main import app
+from recorder.snapshots import Snapshots
+from recorder.writer import Writer
+from rig.animal import Animal, AnimalState, Moment, Outcome
+from rig.arenas.task_state import OF_MODEL, OF_ORBS, REMEMBERED
+from rig.errors import UserError
+from rig.in_process_links import InProcessLinks
+from rig.messages import Assets, Description, Message
+from rig.rerun import run_in_process
+from rig.session_directory import SessionSpec
+from stim.engine import Engine
+from stim.protocol import parse
+from stim.script import execute
+from tests.test_rerun import same_until
+
+BODY = """
+protocol: taken-up
+subject: runner
+task: {task}
+trial_s: 1.5
+stimuli:
+  hold: {{clamp: policy_2, units: {{random: 32}}, to: 0.1, state: cell}}
+  stir: {{noise: policy_1, units: all, sd: 0.3, state: hidden}}
+rules:
+  - {{on: {{time_ms: 840}}, do: hold, for_ms: 400}}
+  - {{on: run.onset, do: stir, for_ms: 300, probability: 0.5, else: sham}}
+"""
+PYTHON = '''PROTOCOL = """{text}"""
+from stim.script import Stimulate
+
+def protocol(session):
+    height, n = [], 0
+    tick = yield
+    while True:
+        height.append(tick.body["torso_z"])
+        actions = []
+        if len(height) % 11 == 0:
+            n += 1
+            drawn = session.generator("units", tick.number).integers(0, 128, 8)
+            units = sorted(set(drawn.tolist()))
+            value = float(sum(height) / len(height))
+            actions = [Stimulate(f"number {{n}}", "policy_0", units, value=value, for_ms=100)]
+        tick = yield actions
+'''
+LAYERS = {layer.name: layer.n_units for layer in load("runner").layers}
+
+
+def live(path: Path, text: str, n_ticks: int, seed: int = 3) -> None:
+    """Records a session of the animal: tick loop, engine and writer in this process."""
+    script = execute(text, "p.py") if text.startswith("PROTOCOL") else None
+    protocol = parse(text, "p.py" if script else "p.yaml", None, LAYERS, script)
+    spec = SessionSpec(
+        session="lived",
+        subject=protocol.subject,
+        task=protocol.task,
+        seed=seed,
+        pace="max",
+        duration_s=0.0,
+        trial_s=protocol.trial_s,
+        trials=0,
+        protocol_name=protocol.name,
+        protocol_path="",
+        protocol_text=text,
+        behaviours=protocol.behaviour_names,
+        stimuli=protocol.stimulus_names,
+    )
+    told: list[Description] = []
+    writer: list[Writer] = []
+
+    def hear(message: Message) -> None:
+        if isinstance(message.content, Description):
+            told.append(message.content)
+        elif isinstance(message.content, Assets):
+            writer.append(Writer(path, told[0], message.arrays))
+        elif writer:
+            writer[0].add(message)
+
+    links = InProcessLinks(
+        "lived", lambda d: Engine(protocol, d, {}, script), (), n_ticks, "stopped", hear
+    )
+    run_in_process(spec, links)
+    writer[0].close()
+
+
+def said(capsys: pytest.CaptureFixture[str], *words: object) -> str:
+    """What a command that succeeds prints."""
+    app([str(each) for each in words], standalone_mode=False)
+    return capsys.readouterr().out
+
+
+@pytest.mark.parametrize("task", ["gaps", "escape", "two_tap"])
+def test_from_a_snapshot_on_every_arena_is_the_same_again(
+    task: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "f.nwb"
+    live(path, BODY.format(task=task), 70)
+    with recorder.open(path) as session:
+        (hold,) = [each for each in session.intervals("stimuli") if each.name == "hold"]
+        assert hold.onset_tick < 50 < hold.offset_tick
+        assert Snapshots(session).ticks == [50]
+    out = said(capsys, "rerun", path, "--from", 1.1)
+    assert "Taken up at tick 50" in out
+    assert "identical for 20 ticks" in out
+
+
+@pytest.fixture(scope="module")
+def foraged(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Two trials under a protocol in Python: three snapshots, the last one in the second trial."""
+    path = tmp_path_factory.mktemp("snapshots") / "f.nwb"
+    live(path, PYTHON.format(text=BODY.format(task="forage")), 110)
+    return path
+
+
+def test_a_later_trial_and_a_program_are_taken_up_too(
+    foraged: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with recorder.open(foraged) as session:
+        assert [each.first_tick for each in session.trials] == [0, 75]
+        assert any(each.name == "script" for each in session.intervals("stimuli"))
+    out = said(capsys, "rerun", foraged, "--from", 2, "--allow-python")
+    assert "Taken up at tick 100" in out
+    assert "identical for 10 ticks" in out
+    out = said(capsys, "rerun", foraged, "--from", 0.4, "--until", 0.6, "--allow-python")
+    assert "Taken up at tick 0" in out
+    assert "identical for 31 ticks" in out
+    with pytest.raises(UserError, match="the ticks 0 to 80 can be run again"):
+        said(capsys, "rerun", foraged, "--from", 1.9, "--until", 1.6, "--allow-python")
+
+
+def test_a_branch_is_the_same_from_a_snapshot_from_the_start_and_from_a_damaged_one(
+    foraged: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    protocol = tmp_path / "more.py"
+    text = BODY.replace("400}}", "80}}").format(task="forage")
+    protocol.write_text(PYTHON.format(text=text).replace("11", "7"))
+    older, damaged = tmp_path / "older.nwb", tmp_path / "damaged.nwb"
+    for path in (older, damaged):
+        path.write_bytes(foraged.read_bytes())
+    with h5py.File(older, "r+") as file:
+        del file["processing/record/snapshots"]
+    with h5py.File(damaged, "r+") as file:
+        file["processing/record/snapshots/physics"][:] += 1e-12
+    words = ("--at-tick", 55, "--last", 0.3, "--protocol", protocol, "--allow-python", "--out")
+    outs = {
+        path: said(capsys, "branch", path, *words, path.with_name(f"{path.stem}-g.nwb"))
+        for path in (foraged, older, damaged)
+    }
+    assert re.match(r"holds|is made", outs[foraged]) is None
+    assert "holds no snapshots" in outs[older]
+    assert "is made from the session's start" in outs[damaged]
+    made = [path.with_name(f"{path.stem}-g.nwb") for path in outs]
+    with recorder.open(made[0]) as one, recorder.open(foraged) as session:
+        same_until(session, one, 0, 55)
+        ends = [each.values("c_applied", 70, 70) for each in (one, session)]
+        assert (ends[0] != ends[1]).any()
+        for path in made[1:]:
+            with recorder.open(path) as other:
+                same_until(one, other, 0, 70)
+                assert one.events == other.events
+                assert Snapshots(one).ticks == Snapshots(other).ticks == [50]
+    out = said(capsys, "rerun", made[0], "--from", 1, "--allow-python")
+    assert "identical for 21 ticks" in out
+
+
+# --- the animal alone -------------------------------------------------------------------------------
+
+
+def carry(animal: Animal, k: int) -> None:
+    """Now and then an orb that is left to touch is touched by a hand."""
+    body = animal._body
+    left = [orb for orb in body._orbs if not np.all(orb.activated)]
+    if k % 15 == 7 and left:
+        model, data = animal.model, animal._data
+        hand = data.xpos[model.body("walker/hand_L").id]
+        data.qpos[:3] += data.geom_xpos[left[0].geom_id] - hand
+        mujoco.mj_forward(model, data)
+
+
+def act(animal: Animal, first: int, last: int) -> list[tuple[Moment, Outcome]]:
+    """What it senses and earns in some ticks, under actions that depend on the tick alone."""
+    lived = []
+    for k in range(first, last):
+        moment = animal.moment(animal.sense())
+        carry(animal, k)
+        action = np.random.default_rng(k).uniform(-0.5, 0.5, 38)
+        lived.append((moment, animal.act(action)))
+    return lived
+
+
+def plain_of(task: Any) -> dict[str, Any]:
+    """All that a task and its orbs remember as plain values."""
+    found = {name: value for name, value in vars(task).items() if is_plain(value)}
+    orbs = [
+        orb
+        for kind in getattr(task, "_targets", getattr(task, "_active_targets", []))
+        for orb in kind
+    ]
+    for k, orb in enumerate(orbs):
+        found |= {f"{k} {name}": value for name, value in vars(orb).items() if is_plain(value)}
+    return copy.deepcopy(found)
+
+
+def is_plain(value: Any) -> bool:
+    if isinstance(value, list | tuple):
+        return all(is_plain(each) for each in value)
+    return value is None or isinstance(value, bool | int | float | str | np.generic)
+
+
+def fields_of(model: Any) -> dict[str, np.ndarray]:
+    """Every array of a compiled model."""
+    names = [name for name in dir(model) if not name.startswith("_")]
+    arrays = {name: getattr(model, name) for name in names}
+    return {name: value.copy() for name, value in arrays.items() if isinstance(value, np.ndarray)}
+
+
+@pytest.mark.parametrize("name", ["two_tap", "forage"])
+def test_an_animal_that_has_touched_orbs_goes_on_as_it_would_have(name: str) -> None:
+    animal = Animal(name, 5)
+    animal.begin_trial(0)
+    act(animal, 0, 70)  # two-touch's orb has moved: the next arena is built around its place
+    animal.begin_trial(1)
+    task = animal._environment.task
+    at_first, model_at_first = plain_of(task), fields_of(animal.model)
+    events = [event for _, outcome in act(animal, 0, 70) for event in outcome.events]
+    assert events
+    state = animal.state()
+    for attribute, value in plain_of(task).items():
+        if at_first.get(attribute) != value:
+            of_orb = attribute[0].isdigit()
+            listed = OF_ORBS if of_orb else REMEMBERED
+            assert attribute.split()[-1] in listed[type(task)], attribute
+    for field, values in fields_of(animal.model).items():
+        if field not in OF_MODEL[type(task)]:
+            assert values.tobytes() == model_at_first[field].tobytes(), field
+    kept = AnimalState(
+        state.trial, msgspec.json.decode(msgspec.json.encode(state.task)), state.arrays
+    )
+    arena, one = animal.xml, act(animal, 70, 120)
+    animal.close()
+    again = Animal(name, 5)
+    again.go_on_from(kept)
+    assert again.xml == arena
+    two = act(again, 70, 120)
+    again.close()
+    assert any(outcome.events for _, outcome in one)
+    for (moment, outcome), (moment_again, outcome_again) in zip(one, two, strict=True):
+        assert outcome == outcome_again
+        assert moment.body.tobytes() == moment_again.body.tobytes()
+        assert moment.actuator_force.tobytes() == moment_again.actuator_force.tobytes()
+        for sense, value in moment.observation.items():
+            assert value.tobytes() == moment_again.observation[sense].tobytes(), sense
