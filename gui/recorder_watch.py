@@ -56,7 +56,7 @@ class RecorderWatch:
 
     @property
     def _alive(self) -> bool:
-        return self._process in ("starting", "alive") and not self._ended
+        return self._process in ("starting", "alive", "stuck") and not self._ended
 
     def see(self, tick: int) -> None:
         """Notes how far the animal has come."""
@@ -105,6 +105,8 @@ class RecorderWatch:
         silent_s = now_s - self._heard_s
         stale_s = now_s - self._changed_s
         behind_s = (self._newest_tick - report.last_tick) * self.tick_s
+        if self._process == "stuck":
+            return f"THE RECORDER DOES NOT ANSWER, nothing written for {stale_s:.0f} s"
         if silent_s > STALE_S:
             return f"NO WORD FROM THE RECORDER for {silent_s:.0f} s"
         if stale_s > STALE_S and behind_s > STALE_S:

@@ -40,6 +40,8 @@ from rig.summary import Summary
 STATUS_EVERY_S = 0.2
 RECORDER_CLOSES_S = 60.0
 ENDS_S = 5.0
+RECORDER_SILENT_S = 1.0
+"""A recorder that reports several times a second and is silent for so long writes nothing: that is said."""
 STOPS_S = 20.0
 """How long the animal may take to end after it was asked; then it is ended."""
 
@@ -71,6 +73,8 @@ class Supervisor:
         self._recorder: ChildProcess | None = None
         self._recorder_number = 0
         self._recorder_died = False
+        self._recorder_heard_s = 0.0
+        self._recorder_stuck = False
         self._awaiting_recorder: tuple[Request, str] | None = None
         self._recorder_finishing = False
 
@@ -188,7 +192,7 @@ class Supervisor:
     def _check_processes(self) -> None:
         if self._ended is None and self._engine.has_died():
             if self._summary.ticks == 0:
-                words = self._engine.process.last_words()
+                words = self._engine.process.last_words() or "it died before its first answer."
                 self._fail(f"The stimulation engine could not start: {words}")
                 self._stop_reason = "failed"
                 self._subject.end()
@@ -206,22 +210,43 @@ class Supervisor:
                 self._recorder, self._recorder_finishing = None, False
                 return
             words = report.error if report and report.error else recorder.last_words()
-            sentence = words or "The recorder died; what it had written is in its file."
+            sentence = words or (
+                "The recorder died before it confirmed that anything was recorded."
+                if report is None or report.state == "starting"
+                else "The recorder died; what it had written is in its file."
+            )
             if report is not None and report.state != "failed":
                 report = msgspec.structs.replace(report, state="failed", error=sentence)
                 self._summary.recording = report
             self._recorder = None
-            self._recorder_died = True
+            self._recorder_died, self._recorder_stuck = True, False
             self._tell_subject("recorder_dead")
             self._fault("recorder", sentence)
             self._refuse_recording(sentence)
             if self._end_when_recording_fails:
                 self._fail(sentence, wrong_input=recorder.status == 2)
                 self._stop_reason = "failed"
+        self._watch_recorder()
         if self._subject.status not in (None, 0) and self._ended is None:
-            self._fail(
-                self._subject.last_words() or "The subject process died.",
-                wrong_input=self._subject.status == 2,
+            sentence = self._subject.last_words() or "The subject process died."
+            if not self._summary.failure:  # else it has said so itself
+                self._hub.publish(Fault("subject", sentence, fatal=True), self._summary.ticks - 1)
+            self._fail(sentence, wrong_input=self._subject.status == 2)
+
+    def _watch_recorder(self) -> None:
+        """Says so when a recorder that lives has fallen silent; its next report ends that."""
+        report = self._summary.recording
+        writing = report is not None and report.state == "recording"
+        if not writing or self._recorder is None or self._ended or self._recorder_finishing:
+            self._recorder_stuck = False
+            return
+        silent_s = time.monotonic() - self._recorder_heard_s
+        if silent_s > RECORDER_SILENT_S and not self._recorder_stuck:
+            self._recorder_stuck = True
+            self._fault(
+                "recorder",
+                f"The recorder has said nothing for {RECORDER_SILENT_S:g} s: nothing more is recorded "
+                "until it goes on.",
             )
 
     def _follow(self, message: Message) -> None:
@@ -300,6 +325,7 @@ class Supervisor:
                 continue
             if isinstance(content, RecorderReport):
                 self._summary.recording = content
+                self._recorder_heard_s, self._recorder_stuck = time.monotonic(), False
                 if content.state == "failed":
                     self._refuse_recording(content.error)
                 elif self._awaiting_recorder is not None:
@@ -392,7 +418,7 @@ class Supervisor:
             processes={
                 "subject": _state_of(self._subject),
                 "stimulation": self._engine.state,
-                "recorder": "dead" if self._recorder_died else _state_of(self._recorder),
+                "recorder": self._recorder_state,
             },
             ticks=summary.ticks,
             overruns=summary.overruns,
@@ -403,6 +429,12 @@ class Supervisor:
         )
         self._hub.publish(status, summary.ticks - 1)
         self._on_status(status)
+
+    @property
+    def _recorder_state(self) -> str:
+        if self._recorder_died:
+            return "dead"
+        return "stuck" if self._recorder_stuck else _state_of(self._recorder)
 
 
 def _state_of(child: ChildProcess | None) -> str:

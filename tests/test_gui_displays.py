@@ -186,6 +186,7 @@ def test_a_window_that_stood_still_blames_itself_first():
         (_status("failed", 50), "alarm", "FAILED"),
         (_status("recording", 50, process="dead"), "alarm", "DIED"),
         (_status("recording", 50, process="off"), "alarm", "DIED"),
+        (_status("recording", 50, process="stuck"), "alarm", "NOT ANSWER"),
         (_status("closed", 50, process="off"), "idle", "Recorded"),
     ],
 )
