@@ -17,11 +17,11 @@ import time
 from collections.abc import Mapping
 
 import numpy as np
-from msgspec.structs import replace
 
-from agent.interventions import Intervention, by_layer
+from agent.interventions import Intervention
 from agent.subject import CAMERA, Step, Subject
 from rig.animal import Animal, Moment, Outcome
+from rig.answers import Answers
 from rig.arenas.senses import flatten
 from rig.in_process_links import InProcessLinks
 from rig.links import Frames, Links
@@ -33,7 +33,6 @@ from rig.messages import (
     Command,
     End,
     Episode,
-    Event,
     Fault,
     Input,
     Message,
@@ -82,14 +81,12 @@ class TickLoop:
         self._animal = animal
         self._links = links
         self._past = past
-        self._layer_sizes = {layer.name: layer.n_units for layer in subject.layers}
+        self._answers = Answers({layer.name: layer.n_units for layer in subject.layers})
         self._pacer = Pacer(spec.pace)
         self._engine_alive = True
         self._engine_prepares = True
         self._interventions: tuple[Intervention, ...] = ()
         self._engine_expected = False
-        self._going_on: dict[tuple[str, str, int], Event] = {}
-        self._numbers_used: dict[str, int] = {}
         self._inputs: list[Input] = []
         self._unrecorded: list[Fault] = []
         self._end_reason = ""
@@ -242,7 +239,7 @@ class TickLoop:
         answer = message.content
         assert isinstance(answer, Answer)
         self._interventions = self._accepted(answer, message.arrays)
-        answer = self._noted(answer)
+        answer = self._answers.noted(answer)
         self._tell(self._links.frames(answer, tick, message.arrays))
         return answer, came_s
 
@@ -287,69 +284,21 @@ class TickLoop:
                         f"{patience_s:g} s; the animal waits for it. Take another engine to go on.",
                     )
                 )
-        events = tuple(
-            Event(
-                event.kind,
-                event.name,
-                "offset",
-                tick + 1,
-                tick + 1,
-                event.number,
-                sham=event.sham,
-                cause="the stimulation engine died",
-            )
-            for event in self._going_on.values()
-        )
-        return Message(Answer(events), tick=tick)
+        return self._answers.released(tick)
 
     def _accepted(self, answer: Answer, arrays: Mapping[str, Array]) -> tuple[Intervention, ...]:
         """The answer's interventions; none of them, and a fault, if one is not finite or not possible."""
         try:
-            interventions = tuple(
-                Intervention(
-                    each.layer,
-                    each.state,  # type: ignore[arg-type]  # Intervention refuses other states
-                    arrays[f"{index}.units"],
-                    arrays[f"{index}.gain"],
-                    arrays[f"{index}.value"],
-                )
-                for index, each in enumerate(answer.interventions)
-            )
-            by_layer(interventions, self._layer_sizes)
+            return self._answers.interventions(answer, arrays)
         except (ValueError, KeyError) as problem:
             self._report(Fault("subject", f"Interventions were refused: {problem}."))
             return ()
-        return interventions
-
-    def _noted(self, answer: Answer) -> Answer:
-        """Keeps what goes on, to end it when the engine dies, and the numbers, for the next engine.
-
-        An engine that came in the middle of a trial tells its condition a second time: that is left out.
-        """
-        events = []
-        for event in answer.events:
-            name = f"{event.kind} {event.name}"
-            used = self._numbers_used.get(name, 0)
-            if event.kind == "condition" and event.number <= used:
-                continue
-            events.append(event)
-            self._numbers_used[name] = max(event.number, used)
-            if event.kind == "condition":
-                continue
-            key = (event.kind, event.name, event.number)
-            if event.phase == "onset":
-                self._going_on[key] = event
-            else:
-                self._going_on.pop(key, None)
-        return (
-            answer if len(events) == len(answer.events) else replace(answer, events=tuple(events))
-        )
 
     def _welcome_engine(self) -> None:
         """Between two ticks: an engine that was expected and is ready is asked from here on."""
         if self._engine_expected and self._links.wait_for_engine(0.0):
             self._engine_expected = False
-            self._links.introduce(self._numbers_used)
+            self._links.introduce(self._answers.numbers_used)
             self._engine_alive = self._engine_prepares = True
             self._report(
                 Fault(
