@@ -96,6 +96,14 @@ def test_a_session_is_itself_again(folder: Path) -> None:
     assert "Made with" not in done.stdout
 
 
+def test_a_re_run_begins_at_a_snapshot(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    words = ("rerun", folder / "f.nwb", "--from", 1.2, "--until", 1.4)
+    app([str(each) for each in words], standalone_mode=False)
+    out = capsys.readouterr().out
+    assert "Taken up at tick 50 (1.00 s)" in out  # the first of a trial
+    assert "identical for 21 ticks" in out
+
+
 def altered(folder: Path, name: str, **told: object) -> Path:
     """A copy of the recording whose description says something else."""
     path = folder / name
@@ -227,6 +235,8 @@ def test_what_cannot_be_run_again(folder: Path, tmp_path: Path) -> None:
     refused("its baseline 'b'", "rerun", altered(folder, "base.nwb", baselines={"b": "0" * 64}))
     python = 'PROTOCOL = """\nprotocol: p\n"""\ndef protocol(session): yield\n'
     refused("--allow-python", "rerun", altered(folder, "python.nwb", protocol_text=python))
+    refused("can be run again", "rerun", session, "--from", 1000)
+    refused("can be run again", "rerun", session, "--until", -1)
     own = ("branch", session, "--protocol", folder / "p.yaml", "--out", tmp_path / "g.nwb")
     refused("is not in", *own, "--at", 1000)
     refused("is not in", *own, "--at-tick", -1)
