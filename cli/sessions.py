@@ -358,13 +358,22 @@ def _print_summary(summary: Summary, spec: SessionSpec, picture: bool) -> None:
         size = f"{report.ticks_on_disk} ticks, {report.file_bytes / 1e6:.1f} MB, {report.state}"
         table.add_row("recording", f"{report.file} ({size})")
         if picture and report.ticks_on_disk:
-            from analysis.session_picture import session_picture
-
-            drawn = Path(spec.record).with_suffix(".png")
-            session_picture(Path(spec.record), drawn)
-            table.add_row("picture", str(drawn.resolve()))
+            table.add_row("picture", _draw(Path(spec.record)))
     terminal = Console(highlight=False, width=None if sys.stdout.isatty() else 240)
     terminal.print(table)
+
+
+def _draw(recording: Path) -> str:
+    """Draws a session beside its recording. Where that is; or why not, if the recording is lost, say."""
+    from analysis.session_picture import session_picture
+
+    drawn = recording.with_suffix(".png")
+    try:
+        session_picture(recording, drawn)
+    except (UserError, RunError, OSError) as problem:
+        drawn.unlink(missing_ok=True)
+        return f"none: {problem}"
+    return str(drawn.resolve())
 
 
 def _open_window(

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -20,6 +21,9 @@ from rig.errors import RunError
 
 RESERVE_BYTES = 4 * 1024 * 1024
 """Free space below which a recording ends by itself, properly closed, before the disk is full."""
+
+READERS_S = 1.0
+"""How long a recording that ends waits for those who read it live to close it."""
 
 
 class GrowingFile:
@@ -112,15 +116,29 @@ class GrowingFile:
     def close(self, finish: Callable[[h5py.File], None]) -> None:
         """Ends the writing; `finish` gets the file once more, opened anew, for what a growing one forbids.
 
-        The file is whole before and after.
+        The file is whole before and after; where somebody else reads it and does not let go of it soon,
+        it stays as it was before.
         """
         self.h5.close()
         with contextlib.suppress(FileNotFoundError):
             if os.path.samestat(os.stat(self.path), self._place):
-                with h5py.File(self.path, "r+", libver=layout.LIBVER) as file:
-                    finish(file)
+                self._finish(finish)
             os.fsync(self._lock.fileno())
         self._lock.close()
+
+    def _finish(self, finish: Callable[[h5py.File], None]) -> None:
+        give_up_s = time.monotonic() + READERS_S
+        while True:
+            try:
+                file = h5py.File(self.path, "r+", libver=layout.LIBVER)
+            except BlockingIOError:  # a reader's lock: HDF5's, not ours
+                if time.monotonic() > give_up_s:
+                    return
+                time.sleep(0.05)
+                continue
+            with file:
+                finish(file)
+            return
 
     def not_made(self, problem: Exception) -> RunError:
         """What to say where it could not be made."""
