@@ -37,7 +37,7 @@ class Snapshots:
     def __init__(self, recording: Recording) -> None:
         self._recording = recording
         self._rows = TableRows(recording.file.get("processing/record/snapshots"))
-        self.ticks: list[int] = self._rows.column("tick").tolist()
+        self.ticks: list[int] = self._rows.column("tick").tolist() if self._rows.has("tick") else []
 
     def before(self, tick: int) -> Message | None:
         """The last one at or before a tick; None if there is none. Raises `UserError` if it is damaged."""
@@ -55,6 +55,8 @@ class Snapshots:
             note = msgspec.json.decode(rows.texts("note", row, row + 1)[0], type=_Note)
             numbers = {name: rows.column(name, row, row + 1).item() for name in _NUMBERS}
             arrays = {name: rows.ragged(name, row, row + 1)[0] for name in _ARRAYS}
+            if not 0 <= numbers["trial"] <= self.ticks[row]:
+                raise ValueError(f"trial {numbers['trial']} cannot be")
         except (msgspec.DecodeError, KeyError, IndexError, ValueError) as problem:
             raise UserError(
                 f"The snapshot before tick {self.ticks[row]} of {self._recording.path} is damaged: {problem}."

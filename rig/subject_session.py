@@ -56,7 +56,7 @@ def _restore(animal: Animal, subject: Subject, past: Past) -> None:
     try:
         animal.go_on_from(AnimalState(snapshot.trial, snapshot.task, arrays))
         subject.restore(arrays)
-    except (KeyError, TypeError, ValueError) as problem:
+    except (IndexError, KeyError, TypeError, ValueError) as problem:
         raise SnapshotError(
             f"The snapshot before tick {past.snapshot.tick} does not fit: {problem}."
         ) from None
