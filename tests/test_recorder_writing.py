@@ -122,6 +122,24 @@ def test_the_file_is_read_while_it_grows(sockets: Path, tmp_path: Path) -> None:
         assert rig.wait() == 0
 
 
+def test_a_recording_ends_well_although_somebody_reads_it(sockets: Path, tmp_path: Path) -> None:
+    """A reader that does not let go of the growing file: it is closed, whole, and called so."""
+    stream = Stream(description())
+    file = tmp_path / "read.nwb"
+    with Rig(sockets, file) as rig:
+        rig.send_all(stream.beginning())
+        rig.wait_for("recording")
+        with recorder.open(file) as live:
+            rig.send_all(stream.ticks(0, 60))
+            rig.send(stream.end(60))
+            assert rig.wait() == 0
+            assert (rig.reports[-1].state, rig.reports[-1].error) == ("closed", "")
+            assert live.refresh() == 60
+    assert nwb_problems(file) == []
+    with recorder.open(file) as recording:
+        assert (recording.state, recording.n_ticks) == ("closed", 60)
+
+
 def test_reports_come_often_and_never_claim_more_than_the_disk_has(
     sockets: Path, tmp_path: Path
 ) -> None:
