@@ -1,5 +1,6 @@
 # make run    sets everything up and opens the application on the default subject
 # make test   sets everything up and runs the checks and tests
+# make chaos  kills, fills and takes away what a hundred sessions need, and says what was lost
 # make bench  measures speed against limits and peers, and how well behaviours are found, as tables
 
 PYTHON ?= python3
@@ -7,8 +8,10 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 PROTOCOL ?= protocols/first_light.yaml
+# options of `python -m chaos`: --seed N, --sessions N, --jobs N, --only KIND
+CHAOS ?=
 
-.PHONY: run test lint bench setup clean
+.PHONY: run test lint bench chaos setup clean
 
 run: setup
 	$(BIN)/rodent-rig gui $(PROTOCOL)
@@ -24,6 +27,9 @@ bench: setup
 	$(BIN)/python -m bench
 	$(BIN)/python -m bench.detection
 	$(BIN)/python -m bench.reading
+
+chaos: setup
+	$(BIN)/python -m chaos $(CHAOS)
 
 setup: $(READY)
 
