@@ -8,6 +8,7 @@ that lives from one that was killed.
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import time
 from collections.abc import Callable
@@ -42,6 +43,8 @@ class GrowingFile:
         self._overwrite = overwrite
         self._synced = True
         try:
+            if free_bytes(path) < RESERVE_BYTES + len(image):
+                raise OSError(errno.ENOSPC, "")
             self._lock = reserve(path, "part")
         except OSError as problem:
             raise self.not_made(problem) from None

@@ -1,4 +1,5 @@
-"""The recorder process: `python -m recorder.process DIR FILE.nwb [--socket NAME] [--overwrite] [--camera]`.
+"""The recorder process: `python -m recorder.process DIR FILE.nwb [--socket NAME] [--overwrite] [--camera]`
+`[--roll-over LIMIT]`.
 
 It takes the session's lossless stream, writes it with `recorder.writer`, and reports several times a
 second what is on the disk: from the loop that writes, so that a recorder that hangs falls silent. Its
@@ -24,7 +25,8 @@ from types import FrameType
 import zmq
 
 from recorder.place import check_target, free_bytes
-from recorder.writer import Writer
+from recorder.roll_over import RollOver, check_parts, roll_over
+from recorder.rolling import RollingWriter
 from rig.errors import RunError, UserError
 from rig.messages import (
     Array,
@@ -53,11 +55,18 @@ class Recorder:
     """The loop of the process: socket → writer → reports."""
 
     def __init__(
-        self, directory: SessionDirectory, socket: str, path: Path, overwrite: bool, camera: bool
+        self,
+        directory: SessionDirectory,
+        socket: str,
+        path: Path,
+        overwrite: bool,
+        camera: bool,
+        limit: RollOver | None = None,
     ) -> None:
         self._path = path
         self._overwrite = overwrite
         self._camera = camera
+        self._limit = limit
         self._context = zmq.Context()
         self._stream = self._context.socket(zmq.PULL)
         self._stream.connect(directory.address(socket))
@@ -68,13 +77,15 @@ class Recorder:
         self._session = directory.session
         self._description: Description | None = None
         self._waiting: list[Message] = []
-        self._writer: Writer | None = None
+        self._writer: RollingWriter | None = None
         self._ended = False
         self.stopping = False
 
     def run(self) -> None:
         """Records until the session ends or `stopping` is set. Raises `UserError`, `RunError`."""
         check_target(self._path, self._overwrite)
+        if self._limit is not None:
+            check_parts(self._path, self._overwrite)
         self._report("starting", "")
         flushed = reported = time.monotonic()
         stop_at = float("inf")
@@ -155,13 +166,14 @@ class Recorder:
             raise RunError(
                 "The session's stream began without a description; nothing was recorded."
             )
-        self._writer = Writer(
+        self._writer = RollingWriter(
             self._path,
             self._description,
             assets,
             session=self._session,
             overwrite=self._overwrite,
             camera=self._camera,
+            limit=self._limit,
         )
         for message in self._waiting:
             self._writer.add(message)
@@ -170,19 +182,21 @@ class Recorder:
 
     def _report(self, state: str, error: str) -> None:
         writer = self._writer
-        try:
-            size = self._path.stat().st_size
-            free = free_bytes(self._path)
-        except OSError:
-            size = free = 0
+        path = writer.path if writer else self._path
+        size = writer.bytes_before if writer else 0
+        free = 0
+        with contextlib.suppress(OSError):
+            size += path.stat().st_size
+            free = free_bytes(path)
         report = RecorderReport(
             state=state,
-            file=str(self._path),
+            file=str(path),
             ticks_on_disk=writer.ticks_on_disk if writer else 0,
             last_tick=writer.last_tick_on_disk if writer else -1,
             file_bytes=size,
             free_bytes=free,
             error=error,
+            part=writer.part if writer else 0,
         )
         message = Message(report, self._session, report.last_tick, self._n_reports)
         self._n_reports += 1
@@ -198,6 +212,9 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--socket", default="recorder", help="the socket of the session's stream")
     parser.add_argument("--overwrite", action="store_true", help="replace an existing file")
     parser.add_argument("--camera", action="store_true", help="record what the animal sees, too")
+    parser.add_argument(
+        "--roll-over", default="", help="begin a next file after, e.g. 10min, 500MB"
+    )
     given = parser.parse_args(arguments)
     recorder = Recorder(
         SessionDirectory(given.directory),
@@ -205,6 +222,7 @@ def main(arguments: list[str] | None = None) -> int:
         given.file,
         given.overwrite,
         given.camera,
+        roll_over(given.roll_over) if given.roll_over else None,
     )
 
     def stop(number: int, frame: FrameType | None) -> None:

@@ -170,6 +170,10 @@ class Writer:
                 message.sequence,
             )
 
+    def note(self, sentence: str) -> None:
+        """Writes a sentence into the log."""
+        self._log("note", sentence, self._last_tick, -1)
+
     def note_malformed(self, sentence: str) -> None:
         """Writes into the log that something came that was no message."""
         self._wrong("malformed", sentence)
