@@ -48,6 +48,14 @@ Settings = Annotated[
         "--set", metavar="NAME=VALUE", help="Another value of one of the protocol's parameters."
     ),
 ]
+RollOverOption = Annotated[
+    str,
+    typer.Option(
+        "--roll-over",
+        metavar="LIMIT",
+        help="Go on in a next file, …_001.nwb, after e.g. 10min of animal time, or 500MB.",
+    ),
+]
 AllowPython = Annotated[
     bool,
     typer.Option("--allow-python", help="Execute a protocol that is a Python file: a program."),
@@ -67,6 +75,7 @@ def run(
     overwrite: Annotated[
         bool, typer.Option("--overwrite", help="Replace an existing file.")
     ] = False,
+    roll_over: RollOverOption = "",
     camera: Annotated[bool, typer.Option(help="Record what the animal sees, too.")] = True,
     picture: Annotated[bool, typer.Option(help="Draw the session beside its recording.")] = True,
     settings: Settings = None,
@@ -81,10 +90,16 @@ def run(
 ) -> None:
     """Run a session without a window and record it."""
     from recorder.place import check_target
+    from recorder.roll_over import check_parts
+    from recorder.roll_over import roll_over as limit_of
 
+    if roll_over:
+        limit_of(roll_over)
     plan = load_protocol(protocol, settings, _python(protocol, allow_python))
     recording = out or _new_recording(plan.name)
     check_target(recording, overwrite)
+    if roll_over:
+        check_parts(recording, overwrite)
     if duration is not None and not duration >= TICK_S:
         raise UserError(f"--duration {duration}: a session lasts at least one tick, {TICK_S} s.")
     spec, directory = prepare_session(
@@ -98,6 +113,7 @@ def run(
         camera=camera,
         listen=listen,
         keys=keys,
+        roll_over=roll_over,
     )
     _run_headless(spec, directory, picture)
 
@@ -107,12 +123,17 @@ def gui(
         Path | None, typer.Argument(help="A protocol to run, or a recording to replay.")
     ] = None,
     seed: Seed = None,
+    roll_over: RollOverOption = "",
     settings: Settings = None,
     allow_python: AllowPython = False,
 ) -> None:
     """Open the window on a protocol, a recording, or a session that is running already."""
     if file is not None and not file.exists():
         raise UserError(f"{file} does not exist; name a protocol (.yaml) or a recording (.nwb).")
+    if roll_over:
+        from recorder.roll_over import roll_over as limit_of
+
+        limit_of(roll_over)
     missing = display_missing()
     if file is not None and file.suffix == ".nwb":
         show_replay(file)
@@ -132,13 +153,14 @@ def gui(
             Pace.realtime,
             duration_s=HEADLESS_S,
             record=_new_recording(plan.name),
+            roll_over=roll_over,
         )
         _run_headless(spec, directory)
         return
     if file is None:
         _open_window(None, None)
         return
-    _open_window(file, seed, settings, allow_python)
+    _open_window(file, seed, settings, allow_python, roll_over)
 
 
 def check(
@@ -265,6 +287,7 @@ def prepare_session(
     camera: bool = True,
     listen: str = "",
     keys: Path | None = None,
+    roll_over: str = "",
 ) -> tuple[SessionSpec, SessionDirectory]:
     """A new session's folder, and what its processes are told, from a protocol and the command line.
 
@@ -291,6 +314,7 @@ def prepare_session(
         record=str(record.resolve()) if record else "",
         overwrite=overwrite,
         record_camera=camera,
+        roll_over=roll_over,
         listen=listen,
         keys=str(keys.resolve()) if keys else "",
         conditions=plan.condition_names,
@@ -356,7 +380,10 @@ def _print_summary(summary: Summary, spec: SessionSpec, picture: bool) -> None:
     if summary.recording is not None:
         report = summary.recording
         size = f"{report.ticks_on_disk} ticks, {report.file_bytes / 1e6:.1f} MB, {report.state}"
-        table.add_row("recording", f"{report.file} ({size})")
+        file = report.file
+        if report.part:
+            file = f"{spec.record} and {report.part} more, the last {Path(report.file).name}"
+        table.add_row("recording", f"{file} ({size})")
         if picture and report.ticks_on_disk:
             table.add_row("picture", _draw(Path(spec.record)))
     terminal = Console(highlight=False, width=None if sys.stdout.isatty() else 240)
@@ -381,6 +408,7 @@ def _open_window(
     seed: int | None,
     settings: Sequence[str] | None = None,
     allow_python: bool = False,
+    roll_over: str = "",
 ) -> None:
     """The window, on a session of a protocol, or on nothing yet."""
     from gui.app import open_window
@@ -394,7 +422,9 @@ def _open_window(
         def start_session() -> str:
             from rig.session_process import start_detached
 
-            spec, directory = prepare_session(plan, path, _seed(seed, plan), Pace.realtime)
+            spec, directory = prepare_session(
+                plan, path, _seed(seed, plan), Pace.realtime, roll_over=roll_over
+            )
             start_detached(spec, directory)
             return directory.session
 

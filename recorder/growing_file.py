@@ -25,6 +25,8 @@ RESERVE_BYTES = 4 * 1024 * 1024
 
 READERS_S = 1.0
 """How long a recording that ends waits for those who read it live to close it."""
+SEAM_READERS_S = 0.1
+"""How long one that goes on in another file does."""
 
 
 class GrowingFile:
@@ -116,21 +118,21 @@ class GrowingFile:
         """Whether nothing of it will be left when it is closed."""
         return os.fstat(self._descriptor).st_nlink == 0
 
-    def close(self, finish: Callable[[h5py.File], None]) -> None:
+    def close(self, finish: Callable[[h5py.File], None], readers_s: float = READERS_S) -> None:
         """Ends the writing; `finish` gets the file once more, opened anew, for what a growing one forbids.
 
-        The file is whole before and after; where somebody else reads it and does not let go of it soon,
-        it stays as it was before.
+        The file is whole before and after; where somebody else reads it and does not let go of it within
+        `readers_s`, it stays as it was before.
         """
         self.h5.close()
         with contextlib.suppress(FileNotFoundError):
             if os.path.samestat(os.stat(self.path), self._place):
-                self._finish(finish)
+                self._finish(finish, readers_s)
             os.fsync(self._lock.fileno())
         self._lock.close()
 
-    def _finish(self, finish: Callable[[h5py.File], None]) -> None:
-        give_up_s = time.monotonic() + READERS_S
+    def _finish(self, finish: Callable[[h5py.File], None], readers_s: float) -> None:
+        give_up_s = time.monotonic() + readers_s
         while True:
             try:
                 file = h5py.File(self.path, "r+", libver=layout.LIBVER)

@@ -21,7 +21,7 @@ import numpy as np
 
 from recorder import contents, layout
 from recorder.appending import SeriesAppender, TableAppender
-from recorder.growing_file import GrowingFile
+from recorder.growing_file import READERS_S, SEAM_READERS_S, GrowingFile
 from recorder.place import check_target, reason
 from recorder.snapshots import row_of as snapshot_row
 from recorder.spans import Spans
@@ -214,7 +214,7 @@ class Writer:
         self.flush()
         self._closed = True
         try:
-            self._close_file()
+            self._close_file(SEAM_READERS_S if goes_on else READERS_S)
         except (OSError, RuntimeError) as problem:
             raise self._failed(reason(problem)) from None
 
@@ -439,8 +439,8 @@ class Writer:
             self.last_tick_on_disk = last_tick if self.ticks_on_disk else -1
             self._close_file()
 
-    def _close_file(self) -> None:
-        self._file.close(lambda file: layout.drop_empty_tables(file, self._description))
+    def _close_file(self, readers_s: float = READERS_S) -> None:
+        self._file.close(lambda file: layout.drop_empty_tables(file, self._description), readers_s)
 
     def _failed(self, why: str) -> RunError:
         self._closed = True

@@ -29,7 +29,7 @@ class SessionSpec(msgspec.Struct, frozen=True):
 
     `trial_s` ends a trial (and starts the next episode) after so much animal time; `duration_s` ends the
     session; `trials` does so after so many; 0 means no limit. `record` is the file to record into from
-    the first tick on, or "".
+    the first tick on, or ""; `roll_over` says when a recording goes on in a next file (`recorder.roll_over`).
     `listen` is an additional TCP address for displays on other programs or machines, or ""; `keys` the
     folder with its CURVE keys, or "". `conditions` are those of the protocol's trials, `keys_used` the
     operator's keys that it listens to. `allow_outside`: whether clients may stimulate. `baselines` are
@@ -53,6 +53,7 @@ class SessionSpec(msgspec.Struct, frozen=True):
     record: str = ""
     overwrite: bool = False
     record_camera: bool = True
+    roll_over: str = ""
     listen: str = ""
     keys: str = ""
     camera_quality: Literal["fast", "stock"] = "fast"

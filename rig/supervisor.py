@@ -309,6 +309,8 @@ class Supervisor:
         self._summary.recording = None
         folder = self._directory.path
         options = ["--overwrite"] * self._spec.overwrite + ["--camera"] * self._spec.record_camera
+        if self._spec.roll_over:
+            options += ["--roll-over", self._spec.roll_over]
         arguments = [str(folder), file, "--socket", self._recorder_socket(), *options]
         self._recorder = ChildProcess(
             f"recorder-{self._recorder_number}", "recorder.process", arguments, folder
