@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import msgspec
-import numpy as np
 
 import agent
 import recorder
@@ -33,7 +32,7 @@ class RecordedSession:
     """A recorded session: `inputs` came from outside, each at its tick; `last_tick` is its last.
 
     `engineless_tick` is the first tick that no engine answered, because it had died; None usually. What came
-    from outside before `first_tick`, where the recording begins, is not known.
+    from outside before `known_from` is not known: there the recording begins, or the first of its files.
     """
 
     path: Path
@@ -43,6 +42,7 @@ class RecordedSession:
     inputs: tuple[tuple[int, Input], ...]
     first_tick: int
     last_tick: int
+    known_from: int
     engineless_tick: int | None
     end: End
 
@@ -74,23 +74,38 @@ def _read(path: Path, recording: Recording) -> RecordedSession:
         raise UserError(f"{path} is still being recorded; wait for its end.")
     if recording.n_ticks == 0:
         raise UserError(f"{path} has no ticks; there is nothing to run again.")
-    if recording.end is None:
+    if recording.end is None and not recording.goes_on:
         raise UserError(
             f"{path} does not have the session's end (its recorder was killed, or stopped early); only a "
             "whole recording is run again."
         )
-    missing = np.flatnonzero(recording.values("answer") == 1)
+    inputs, engineless = recording.inputs, _engineless(recording)
+    known_from = recording.first_tick
+    # what a part follows from is also in the files before it
+    for each in reversed(recording.parts[: recording.parts.index(path)]):
+        with recorder.open(each) as before:
+            if before.last_tick != known_from - 1:
+                break
+            inputs, known_from = (*before.inputs, *inputs), before.first_tick
+            engineless = _engineless(before) or engineless
     return RecordedSession(
         path,
         sha256_of(path),
         recording.session,
         recording.description,
-        recording.inputs,
+        inputs,
         recording.first_tick,
         recording.last_tick,
-        int(recording.ticks[missing[0]]) if len(missing) else None,
-        recording.end,
+        known_from,
+        engineless[0] if engineless else None,
+        recording.end or End("stopped", recording.last_tick + 1, 0),
     )
+
+
+def _engineless(recording: Recording) -> list[int]:
+    """The ticks that no engine answered."""
+    found: list[int] = recording.ticks[recording.values("answer") == 1].tolist()
+    return found
 
 
 def stages_of(session: RecordedSession, files: Path | None, allow_python: bool) -> list[Stage]:

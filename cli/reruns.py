@@ -83,9 +83,9 @@ def rerun(
                 found = _compared(session, stages, last, None)
             begun = 0 if past is None else past.snapshot.tick
             print(f"Taken up at tick {begun} ({begun * TICK_S:.2f} s).")
-    if session.first_tick > 0:
+    if session.known_from > 0:
         print(
-            f"The recording begins at tick {session.first_tick}; whatever came from outside before is "
+            f"The recording begins at tick {session.known_from}; whatever came from outside before is "
             "not in it, so it was not repeated."
         )
     for line in _made_otherwise(session.description.versions):

@@ -28,6 +28,7 @@ from recorder.contents import Series, series_of, stimuli_of, unit_names
 from recorder.layout import LAYOUT_VERSION, TICK, TIMESTAMPS, read_note
 from recorder.place import reason
 from recorder.recovery import needs_recovery, recover
+from recorder.roll_over import parts_of
 from recorder.summary import describe
 from recorder.tables import (
     Interval,
@@ -99,6 +100,7 @@ class Recording:
     """A recorded session. Use `recorder.open`; close it, or use it in a `with` block.
 
     `state` is "closed", "live" (being recorded), "recovered" (repaired just now) or "unrecovered".
+    `part` is its number, from 0, where the recording was rolled over into several files.
     Ticks are those of the session; a recording may start in its middle. Times are animal time in
     seconds, 0 at tick 0.
     """
@@ -117,11 +119,26 @@ class Recording:
         self.session = note.session
         self.description: Description = note.description
         self.has_camera = note.camera
+        self.part = note.part
+        self._note = note
         self.series: dict[str, Series] = {
             series.name: series for series in series_of(note.description, note.camera)
         }
         self._ticks: NDArray[np.int64] = np.zeros(0, np.int64)
         self.refresh()
+
+    @property
+    def parts(self) -> tuple[Path, ...]:
+        """The files of a recording that was rolled over, in order, as far as they lie here; else this one.
+
+        Each is a recording by itself; their ticks follow each other without one missing or twice.
+        """
+        return tuple(parts_of(self.path, self._note).values())
+
+    @property
+    def goes_on(self) -> bool:
+        """Whether the recording went on in a further file when this one was closed."""
+        return any(entry.kind == "goes on" for entry in self.log)
 
     # --- ticks ----------------------------------------------------------------------------------
 

@@ -29,7 +29,8 @@ from recorder.layout import (
     is_fill,
     read_note,
 )
-from recorder.place import reason, reserve
+from recorder.place import reason, remove_leftovers, reserve
+from recorder.roll_over import first_path, part_path
 from recorder.spans import Spans
 from recorder.tables import read_events
 from rig.errors import RunError, UserError
@@ -158,7 +159,14 @@ def _repair(copy: Path, path: Path) -> RecoveryReport:
         report = RecoveryReport(path, True, n_rows, n_dropped, n_ended)
         _note_recovery(file, note, report, last_tick)
         drop_empty_tables(file, note.description)
+    _remove_unnamed_part(path, note)
     return report
+
+
+def _remove_unnamed_part(path: Path, note: SessionNote) -> None:
+    """Removes the next file of a recording whose recorder was killed before that had its name, or a tick."""
+    with contextlib.suppress(OSError):
+        remove_leftovers(part_path(first_path(path, note.part), note.part + 1), "part")
 
 
 def _complete(file: h5py.File, note: SessionNote, first_tick: int, last_tick: int) -> int:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from functools import cached_property
 from pathlib import Path
 from types import TracebackType
@@ -11,6 +10,7 @@ from typing import Any, Self
 import msgspec
 import numpy as np
 
+from recorder.going_on import GoingOn
 from recorder.reading import Recording, open_recording, rows_of
 from recorder.tables import TableRows, Trial, read_events, read_inputs, read_task_events
 from rig.errors import UserError
@@ -36,30 +36,6 @@ _SCALARS = (
     *("trial", "reward", "discount", "value", "first", "overrun", "wall_s", "tick_sequence"),
     *("answer", "answer_sequence", "end_trial", "engine_ms"),
 )
-
-
-class GoingOn:
-    """What has begun and not ended, followed through the events of a session; a condition until the next."""
-
-    def __init__(self) -> None:
-        self._events: dict[tuple[str, str, int], Event] = {}
-
-    def add(self, events: Iterable[Event]) -> None:
-        """Takes in events in their order."""
-        for event in events:
-            key = (event.kind, event.name, event.number)
-            if event.kind == "condition":
-                for each in [key for key in self._events if key[0] == "condition"]:
-                    del self._events[each]
-            if event.phase == "onset":
-                self._events[key] = event
-            else:
-                self._events.pop(key, None)
-
-    @property
-    def events(self) -> tuple[Event, ...]:
-        """The onsets of what goes on, in their order."""
-        return tuple(self._events.values())
 
 
 class ReplaySource:

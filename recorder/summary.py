@@ -23,6 +23,7 @@ _STATES = {
     "unrecovered": "its recorder was killed; run `rodent-rig recover` where there is room",
 }
 _MAX_LOG = 6
+_SEAMS = ("continues", "goes on")
 
 
 def describe(recording: Recording) -> str:
@@ -46,6 +47,7 @@ def describe(recording: Recording) -> str:
         ),
         f"  recorded    {recording.duration_s:.2f} s of animal time: {recording.n_ticks} ticks"
         + (f", {recording.first_tick} to {recording.last_tick}" if recording.n_ticks else ""),
+        *_part(recording),
         f"  trials      {len(recording.trials)}" + _conditions(recording),
         f"  overruns    {overruns}"
         + (f" ({overruns / recording.n_ticks:.2%})" if overruns else ""),
@@ -58,8 +60,9 @@ def describe(recording: Recording) -> str:
         "  outside     " + _times(_words(given) for _, given in recording.inputs),
     ]
     ended = recording.end
-    lines += ["", f"  ended       {ended.reason if ended else 'not seen by the recorder'}"]
-    troubles = [entry for entry in recording.log if entry.kind != "end"]
+    how = "in a further file" if recording.goes_on else "not seen by the recorder"
+    lines += ["", f"  ended       {ended.reason if ended else how}"]
+    troubles = [entry for entry in recording.log if entry.kind not in ("end", *_SEAMS)]
     lines += [
         f"  {entry.kind:<10}  tick {entry.tick}: {_sentence(entry)}"
         for entry in troubles[:_MAX_LOG]
@@ -69,6 +72,21 @@ def describe(recording: Recording) -> str:
     versions = ", ".join(f"{name} {version}" for name, version in sorted(told.versions.items()))
     lines += ["", f"  made with   {versions}"]
     return "\n".join(lines)
+
+
+def _part(recording: Recording) -> list[str]:
+    """Which part of a recording in several files this is, and what the files are."""
+    parts = recording.parts
+    seams = [entry.text for entry in recording.log if entry.kind in _SEAMS]
+    if len(parts) == 1 and not seams:
+        return []
+    n_parts = recording.part + len(parts) - parts.index(recording.path)
+    missing = recording.goes_on and parts[-1] == recording.path
+    return [
+        f"  part        {recording.part + 1} of {n_parts}: {', '.join(each.name for each in parts)}"
+        + (", and what follows is not here" if missing else ""),
+        *(f"              {text}" for text in seams),
+    ]
 
 
 def _sentence(entry: LogEntry) -> str:
