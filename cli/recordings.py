@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import enum
 import signal
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -17,7 +18,9 @@ File = Annotated[Path, typer.Argument(help="A recording (.nwb).")]
 
 
 def replay(
-    file: File,
+    files: Annotated[
+        list[Path], typer.Argument(help="A recording (.nwb), or several to show side by side.")
+    ],
     speed: Annotated[float, typer.Option(help="0.1 to 20 times real time.")] = 1.0,
     bus: Annotated[
         bool,
@@ -37,16 +40,21 @@ def replay(
         typer.Option(help="Folder of CURVE keys for --listen, made by `rodent-rig keys`."),
     ] = None,
 ) -> None:
-    """Show a recorded session again, on the displays of a live one, or offer it on a bus."""
+    """Show a recorded session again, on the displays of a live one, or offer it on a bus.
+
+    Several recordings are shown side by side, all at the same tick.
+    """
     if not 0.1 <= speed <= 20:
         raise UserError(f"--speed {speed}: a replay runs at 0.1 to 20 times real time.")
     if bus:
-        offer_replay(file, speed, paused, hold, listen, keys)
+        if len(files) > 1:
+            raise UserError("Several recordings go side by side in the window, not on a bus.")
+        offer_replay(files[0], speed, paused, hold, listen, keys)
         return
     for name, given in (("paused", paused), ("hold", hold), ("listen", listen), ("keys", keys)):
         if given:
             raise UserError(f"--{name} is for a replay on the bus: add --bus.")
-    show_replay(file, speed)
+    show_replay(files, speed)
 
 
 def offer_replay(
@@ -78,16 +86,22 @@ def offer_replay(
         session.run()
 
 
-def show_replay(file: Path, speed: float = 1.0) -> None:
-    """The window on a recording; what is wrong with the file is said on the terminal instead."""
+def show_replay(files: Sequence[Path], speed: float = 1.0) -> None:
+    """The window on recordings; what is wrong with a file is said on the terminal instead."""
     missing = display_missing()
     if missing:
         raise UserError(missing)
     from gui.app import open_window
+    from gui.replay_stream import MOST_RECORDINGS
     from recorder.replay import ReplaySource
 
-    ReplaySource(file).close()
-    status = open_window(replay=file, speed=speed)
+    if len(files) > MOST_RECORDINGS:
+        raise UserError(
+            f"{len(files)} recordings: no more than {MOST_RECORDINGS} have room beside each other."
+        )
+    for file in files:
+        ReplaySource(file).close()
+    status = open_window(replay=files, speed=speed)
     if status:
         raise typer.Exit(status)
 

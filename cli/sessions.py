@@ -119,8 +119,12 @@ def run(
 
 
 def gui(
-    file: Annotated[
-        Path | None, typer.Argument(help="A protocol to run, or a recording to replay.")
+    files: Annotated[
+        list[Path] | None,
+        typer.Argument(
+            metavar="[FILE]...",
+            help="A protocol to run, or a recording to replay; several recordings go side by side.",
+        ),
     ] = None,
     seed: Seed = None,
     roll_over: RollOverOption = "",
@@ -128,15 +132,21 @@ def gui(
     allow_python: AllowPython = False,
 ) -> None:
     """Open the window on a protocol, a recording, or a session that is running already."""
-    if file is not None and not file.exists():
-        raise UserError(f"{file} does not exist; name a protocol (.yaml) or a recording (.nwb).")
+    for each in files or ():
+        if not each.exists():
+            raise UserError(
+                f"{each} does not exist; name a protocol (.yaml) or a recording (.nwb)."
+            )
+        if each.suffix != ".nwb" and len(files or ()) > 1:
+            raise UserError(f"{each} is no recording (.nwb): only recordings go side by side.")
     if roll_over:
         from recorder.roll_over import roll_over as limit_of
 
         limit_of(roll_over)
     missing = display_missing()
-    if file is not None and file.suffix == ".nwb":
-        show_replay(file)
+    file = files[0] if files else None
+    if files and files[0].suffix == ".nwb":
+        show_replay(files)
         return
     if missing:
         if file is None:

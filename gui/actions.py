@@ -35,7 +35,10 @@ class Actions:
         assert view is not None
         self.pause = self._add(session, "Pause or resume the animal", window.session.toggle_pause)
         session.addSeparator()
-        self._add(session, "Open a recording…", window.choose_recording, "Ctrl+O")
+        self._add(session, "Open a recording…", window.player.choose, "Ctrl+O")
+        self.beside = self._add(
+            session, "Open a recording beside…", window.player.open_beside, "Ctrl+B"
+        )
         self._add(session, "Folder for recordings…", window.choose_folder)
         session.addSeparator()
         self._add(session, "Close the window", window.close, "Ctrl+Q")
@@ -54,7 +57,7 @@ class Actions:
             (window.control.record_pressed, window.session.toggle_record),
             (window.welcome.start_pressed, window.start),
             (window.welcome.attach_pressed, window.attach),
-            (window.welcome.open_pressed, window.choose_recording),
+            (window.welcome.open_pressed, window.player.choose),
             (window.keys.pressed, window.session.press_key),
             (window.health.engine_asked, window.session.take_new_engine),
             (window.transport.play_pressed, window.player.toggle_play),

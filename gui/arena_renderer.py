@@ -12,7 +12,6 @@ import os
 import threading
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -20,38 +19,36 @@ from numpy.typing import NDArray
 from PyQt6.QtCore import QObject, pyqtSignal
 from PyQt6.QtGui import QImage
 
+from gui.arena_scene import Scene, View
+
 MAX_RATE_HZ = 15.0
 MAX_DUTY = 0.34 if (os.cpu_count() or 1) <= 4 else 0.6
 SLOW_FRAME_S = 0.045
 FAST_FRAME_S = 0.03
 SCALES = (1.0, 0.75, 0.55, 0.4)
-FOLLOW_S = 0.25
-"""Time constant with which the camera follows the animal; smooths the bounce of each stride away."""
-
-
-@dataclass(frozen=True)
-class View:
-    """Where the camera is, seen from the animal: degrees and metres, and the picture's size in pixels."""
-
-    azimuth: float = 128.0
-    elevation: float = -22.0
-    distance: float = 0.62
-    width: int = 480
-    height: int = 360
+SCENES_KEPT = 3
+"""Compiled models: a replay goes to and fro between trials, and compiling one takes half a second."""
 
 
 class ArenaRenderer(QObject):
-    """The thread. `rendered` carries a `QImage`; `unavailable` one sentence, after which it has ended."""
+    """The thread. `rendered` carries a `QImage`; `unavailable` one sentence, after which it has ended.
+
+    Args:
+        share: of the time that it may take, where there are several.
+    """
 
     rendered = pyqtSignal(QImage)
     unavailable = pyqtSignal(str)
 
-    def __init__(self) -> None:
+    def __init__(self, share: float = 1.0) -> None:
         super().__init__()
+        self._duty = MAX_DUTY * share
         self._change = threading.Condition()
         self._assets: dict[str, bytes] | None = None
         self._xml: str | None = None
         self._qpos: NDArray[np.float64] | None = None
+        self._nearest_orbs: list[NDArray[np.float64]] = []
+        self._orbs_back = True
         self._view = View()
         self._wanted = False
         self._dirty = False
@@ -81,11 +78,28 @@ class ArenaRenderer(QObject):
         self._set(_assets={name: bytes(array) for name, array in arrays.items()})
 
     def set_episode(self, xml: str) -> None:
-        """The model of the present episode."""
+        """The model of the present episode, with all of its orbs."""
         self._set(_xml=xml, _jump=True)
+        self.put_orbs_back()
 
-    def set_posture(self, qpos: NDArray[np.float64]) -> None:
-        """The newest state; one that was not drawn yet is forgotten."""
+    def put_orbs_back(self) -> None:
+        """Forgets which orbs were collected."""
+        with self._change:
+            self._nearest_orbs.clear()
+            self._orbs_back = True
+
+    def set_posture(
+        self, qpos: NDArray[np.float64], nearest_orbs: NDArray[np.float64] | None = None
+    ) -> None:
+        """The newest state; one that was not drawn yet is forgotten.
+
+        `nearest_orbs` has a row for every tick: where the animal was (x, y) and how far the nearest orb is
+        that was not collected (NaN: there is none). An orb that is nearer has been collected, and is not
+        drawn from then on.
+        """
+        with self._change:
+            if nearest_orbs is not None:
+                self._nearest_orbs.append(nearest_orbs)
         self._set(_qpos=qpos)
 
     def set_view(self, view: View) -> None:
@@ -110,7 +124,7 @@ class ArenaRenderer(QObject):
     def _work(self) -> None:
         if hasattr(os, "setpriority"):
             os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), 12)
-        scene: _Scene | None = None
+        scenes: list[Scene] = []  # the one that was used last is the last
         try:
             while self._wait():
                 self._shown.clear()
@@ -118,13 +132,16 @@ class ArenaRenderer(QObject):
                 with self._change:
                     assets, xml, qpos, view = self._assets, self._xml, self._qpos, self._view
                     jump, self._jump, self._dirty = self._jump, False, False
+                    nearest, self._nearest_orbs = self._nearest_orbs, []
+                    orbs_back, self._orbs_back = self._orbs_back, False
                 if assets is None or xml is None or qpos is None:
                     self._shown.set()
                     continue
-                if scene is None or scene.xml is not xml:
-                    if scene is not None:
-                        scene.close()
-                    scene = _Scene(xml, assets)
+                scene = _scene_of(scenes, xml, assets)
+                if orbs_back:
+                    scene.orbs.put_back()
+                for rows in nearest:
+                    scene.orbs.take_away(rows)
                 if not scene.pose(qpos, jump):
                     self._shown.set()
                     continue
@@ -135,7 +152,7 @@ class ArenaRenderer(QObject):
                 self._adapt(time.thread_time() - drawing)
                 self.rendered.emit(image)
                 busy = time.monotonic() - started
-                pause = max(1.0 / MAX_RATE_HZ - busy, busy * (1.0 / MAX_DUTY - 1.0))
+                pause = max(1.0 / MAX_RATE_HZ - busy, busy * (1.0 / self._duty - 1.0))
                 time.sleep(min(pause, 1.0))
         except Exception as problem:  # whatever GL says: the rest of the window goes on without it
             self.unavailable.emit(
@@ -144,7 +161,7 @@ class ArenaRenderer(QObject):
                 "everything else in this window works without it."
             )
         finally:
-            if scene is not None:
+            for scene in scenes:
                 scene.close()
 
     def _wait(self) -> bool:
@@ -168,87 +185,14 @@ class ArenaRenderer(QObject):
         self.scale = scale
 
 
-class _Scene:
-    """A compiled episode with its GL context; lives and dies in the renderer's thread."""
-
-    def __init__(self, xml: str, assets: dict[str, bytes]) -> None:
-        import mujoco  # here, because without GL libraries the import itself fails
-
-        self.xml = xml
-        self._mujoco = mujoco
-        self._model = mujoco.MjModel.from_xml_string(xml, assets)
-        self._model.vis.quality.offsamples = 0 if (os.cpu_count() or 1) <= 4 else 4
-        self._model.vis.quality.shadowsize = 1
-        self._data = mujoco.MjData(self._model)
-        self._renderer: Any = None
-        self._size = (0, 0)
-        self._options = mujoco.MjvOption()
-        self._options.geomgroup[1:3] = 0  # collision shapes under the skin
-        self._options.sitegroup[:] = 0
-        self._animal = self._find_animal()
-        self._target: NDArray[np.float64] | None = None
-        self._posed_at = 0.0
-
-    def _find_animal(self) -> int:
-        """The body to follow: the torso, or the first that moves freely."""
-        mujoco, model = self._mujoco, self._model
-        torso = int(mujoco.mj_name2id(model, mujoco.mjtObj.mjOBJ_BODY, "walker/torso"))
-        if torso >= 0:
-            return torso
-        free = np.flatnonzero(model.jnt_type == mujoco.mjtJoint.mjJNT_FREE)
-        return int(model.jnt_bodyid[free[0]]) if len(free) else min(1, model.nbody - 1)
-
-    def pose(self, qpos: NDArray[np.float64], jump: bool) -> bool:
-        """Puts the animal there; False if the state belongs to another model."""
-        if len(qpos) != self._model.nq:
-            return False
-        self._data.qpos[:] = qpos
-        self._mujoco.mj_kinematics(self._model, self._data)
-        self._mujoco.mj_comPos(self._model, self._data)
-        self._mujoco.mj_camlight(self._model, self._data)
-        place = np.array(self._data.xpos[self._animal])
-        now = time.monotonic()
-        if self._target is None or jump or np.linalg.norm(place - self._target) > 0.6:
-            self._target = place
-        else:
-            self._target += (place - self._target) * (
-                1.0 - np.exp((self._posed_at - now) / FOLLOW_S)
-            )
-        self._posed_at = now
-        return True
-
-    def fit(self, view: View, scale: float) -> None:
-        """Makes pictures `scale` times as large as the view asks for, from now on."""
-        size = (max(64, int(view.width * scale)), max(48, int(view.height * scale)))
-        if size != self._size:
-            self._resize(*size)
-
-    def draw(self, view: View) -> QImage:
-        """The picture."""
-        mujoco = self._mujoco
-        camera = mujoco.MjvCamera()
-        camera.type = mujoco.mjtCamera.mjCAMERA_FREE
-        camera.azimuth, camera.elevation = view.azimuth, view.elevation
-        camera.distance = view.distance
-        camera.lookat[:] = self._target
-        self._renderer.update_scene(self._data, camera, self._options)
-        pixels = self._renderer.render()
-        height, width, _ = pixels.shape
-        image = QImage(pixels.tobytes(), width, height, 3 * width, QImage.Format.Format_RGB888)
-        return image.convertToFormat(QImage.Format.Format_RGB32)
-
-    def close(self) -> None:
-        """Frees the GL context."""
-        if self._renderer is not None:
-            self._renderer.close()
-            self._renderer = None
-
-    def _resize(self, width: int, height: int) -> None:
-        self.close()
-        self._model.vis.global_.offwidth = width
-        self._model.vis.global_.offheight = height
-        self._renderer = self._mujoco.Renderer(self._model, height, width)
-        flags = self._mujoco.mjtRndFlag
-        self._renderer.scene.flags[flags.mjRND_SHADOW] = 0
-        self._renderer.scene.flags[flags.mjRND_REFLECTION] = 0
-        self._size = (width, height)
+def _scene_of(scenes: list[Scene], xml: str, assets: dict[str, bytes]) -> Scene:
+    """The scene of a model, compiled if it is not among those that are kept; the last of them from now on."""
+    known = [scene for scene in scenes if scene.xml is xml or scene.xml == xml]
+    if known:
+        scenes.remove(known[0])
+        scenes.append(known[0])
+        return known[0]
+    while len(scenes) >= SCENES_KEPT:
+        scenes.pop(0).close()
+    scenes.append(Scene(xml, assets))
+    return scenes[-1]

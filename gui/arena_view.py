@@ -1,15 +1,17 @@
-"""The two pictures: the arena with the animal from outside, and what the animal sees.
+"""The arena with the animal, from outside.
 
 The arena is drawn from streamed state by `gui.arena_renderer`; drag to orbit, wheel to zoom, double-click
-to look from the first place again.
+to look from the first place again. While units are stimulated it has a frame, and says by what.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
-from PyQt6.QtCore import QPoint, QRect, QSize, Qt, QTimer
+from numpy.typing import NDArray
+from PyQt6.QtCore import QPoint, QSize, Qt, QTimer, pyqtSignal
 from PyQt6.QtGui import (
     QColor,
     QHideEvent,
@@ -17,90 +19,46 @@ from PyQt6.QtGui import (
     QMouseEvent,
     QPainter,
     QPaintEvent,
+    QPen,
     QResizeEvent,
     QShowEvent,
     QWheelEvent,
 )
-from PyQt6.QtWidgets import QSizePolicy, QWidget
+from PyQt6.QtWidgets import QWidget
 
-from gui.arena_renderer import ArenaRenderer, View
+from gui.arena_renderer import ArenaRenderer
+from gui.arena_scene import View
+from gui.ethogram import Interval
+from gui.picture import Picture
 from gui.stream import Batch
 from gui.theme import Theme
-from rig.messages import Episode
+from rig.messages import Description, Episode, Message
 
 SETTLE_MS = 200
-
-
-class Picture(QWidget):
-    """An image, or a sentence where there is none."""
-
-    def __init__(self, theme: Theme, sentence: str, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
-        self._theme = theme
-        self.sentence = sentence
-        self.image: QImage | None = None
-        self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
-        self.setAttribute(Qt.WidgetAttribute.WA_OpaquePaintEvent)
-
-    def set_theme(self, theme: Theme) -> None:
-        """Recolours."""
-        self._theme = theme
-        self.update()
-
-    def say(self, sentence: str) -> None:
-        """Shows a sentence instead of a picture."""
-        self.sentence = sentence
-        self.image = None
-        self.update()
-
-    def show_image(self, image: QImage) -> None:
-        """Shows a picture."""
-        self.image = image
-        self.update()
-
-    def place(self, image: QImage) -> QRect:
-        """Where in the widget the image goes: all of it, by default."""
-        return self.rect()
-
-    def smooth(self) -> bool:
-        """Whether to blend pixels when the image is scaled."""
-        return True
-
-    def paintEvent(self, event: QPaintEvent | None) -> None:
-        """Draws the picture or the sentence."""
-        painter = QPainter(self)
-        if self.image is None:
-            painter.fillRect(self.rect(), QColor(self._theme.plot))
-            painter.setPen(QColor(self._theme.muted))
-            painter.drawText(
-                self.rect().adjusted(16, 12, -16, -12),
-                Qt.AlignmentFlag.AlignCenter | Qt.TextFlag.TextWordWrap,
-                self.sentence,
-            )
-            return
-        target = self.place(self.image)
-        if target != self.rect():
-            painter.fillRect(self.rect(), QColor(self._theme.plot))
-        painter.setRenderHint(
-            QPainter.RenderHint.SmoothPixmapTransform,
-            self.smooth() and self.image.size() != target.size() * self.devicePixelRatioF(),
-        )
-        painter.drawImage(target, self.image)
+FRAME_PX = 3
 
 
 class ArenaView(Picture):
-    """The animal in its arena, third person, the camera following it."""
+    """The animal in its arena, third person, the camera following it.
 
-    def __init__(self, theme: Theme, parent: QWidget | None = None) -> None:
+    `turned` carries the `View` when the user looks from elsewhere. `share` is as in `ArenaRenderer`.
+    """
+
+    turned = pyqtSignal(object)
+
+    def __init__(self, theme: Theme, parent: QWidget | None = None, share: float = 1.0) -> None:
         super().__init__(theme, "No animal yet.", parent)
         self.setMinimumSize(200, 140)
         self.setToolTip("Drag to look from elsewhere, wheel to come nearer, double-click to reset")
         self._view = View()
         self._grabbed: QPoint | None = None
+        self._empty = False
+        self._stimuli: tuple[tuple[str, bool], ...] = ()
+        self._orb_columns: list[int] = []
         self._settle = QTimer(self)
         self._settle.setSingleShot(True)
         self._settle.timeout.connect(self._send_view)
-        self.renderer = ArenaRenderer()
+        self.renderer = ArenaRenderer(share)
         self.renderer.rendered.connect(self._take_picture)
         self.renderer.unavailable.connect(self.say)
         self.renderer.start()
@@ -112,6 +70,8 @@ class ArenaView(Picture):
     def take(self, batch: Batch) -> None:
         """Passes what is new on to the renderer."""
         if batch.description is not None:
+            assert isinstance(batch.description.content, Description)
+            self._orb_columns = _orb_columns(batch.description.content)
             self.say("Drawing the arena…")
         if batch.assets is not None:
             self.renderer.set_assets(batch.assets.arrays)
@@ -120,15 +80,72 @@ class ArenaView(Picture):
             assert isinstance(content, Episode)
             self.renderer.set_episode(content.xml)
         if batch.ticks:
-            self.renderer.set_posture(batch.ticks[-1].arrays["qpos"])
+            self._empty = False
+            nearest = self._nearest_orbs([*batch.earlier, *batch.ticks])
+            self.renderer.set_posture(batch.ticks[-1].arrays["qpos"], nearest)
+
+    def clear(self) -> None:
+        """What comes next does not follow what was shown."""
+        self.renderer.put_orbs_back()
+
+    def show_nothing(self, sentence: str) -> None:
+        """There is no animal to be shown until the next tick."""
+        self._empty = True
+        self.say(sentence)
+
+    def show_stimuli(self, going_on: Sequence[Interval]) -> None:
+        """The stimuli and shams that go on now."""
+        stimuli = tuple(dict.fromkeys((each.name, each.sham) for each in going_on))
+        if stimuli != self._stimuli:
+            self._stimuli = stimuli
+            self.update()
+
+    def look(self, view: View) -> None:
+        """Looks from where another view does."""
+        self._view = replace(
+            self._view,
+            azimuth=view.azimuth,
+            elevation=view.elevation,
+            distance=view.distance,
+        )
+        self.renderer.set_view(self._view)
 
     def close_renderer(self) -> None:
         """Ends the thread; the view shows its last picture from then on."""
         self.renderer.close()
 
     def _take_picture(self, image: QImage) -> None:
-        self.show_image(image)
+        if not self._empty:
+            self.show_image(image)
         self.renderer.picture_shown()
+
+    def _nearest_orbs(self, ticks: Sequence[Message]) -> NDArray[np.float64] | None:
+        """As `ArenaRenderer.set_posture` wants it; None where orbs are not collected."""
+        rows = [each.arrays["body"][self._orb_columns] for each in ticks if "body" in each.arrays]
+        return np.stack(rows) if rows and self._orb_columns else None
+
+    def paintEvent(self, event: QPaintEvent | None) -> None:
+        """The picture, framed while units are stimulated; a sham's frame is thin and broken."""
+        super().paintEvent(event)
+        if not self._stimuli or self.image is None:
+            return
+        painter = QPainter(self)
+        delivered = any(not sham for _, sham in self._stimuli)
+        pen = QPen(QColor(self._theme.stimulus), FRAME_PX if delivered else 1)
+        if not delivered:
+            pen.setStyle(Qt.PenStyle.DashLine)
+        painter.setPen(pen)
+        edge = FRAME_PX // 2
+        painter.drawRect(self.rect().adjusted(edge, edge, -edge - 1, -edge - 1))
+        words = ", ".join(
+            name.replace("_", " ") + (" (sham)" if sham else "") for name, sham in self._stimuli
+        )
+        box = painter.fontMetrics().boundingRect(words).adjusted(-8, -4, 8, 4)
+        box.moveTopLeft(QPoint(FRAME_PX + 6, FRAME_PX + 6))
+        ground = QColor(self._theme.stimulus if delivered else self._theme.plot)
+        painter.fillRect(box, ground)
+        painter.setPen(QColor(self._theme.plot if delivered else self._theme.stimulus))
+        painter.drawText(box, Qt.AlignmentFlag.AlignCenter, words)
 
     def _send_view(self) -> None:
         ratio = self.devicePixelRatioF()
@@ -166,7 +183,7 @@ class ArenaView(Picture):
             azimuth=(self._view.azimuth - 0.4 * step.x()) % 360,
             elevation=float(np.clip(self._view.elevation - 0.3 * step.y(), -89, -2)),
         )
-        self.renderer.set_view(self._view)
+        self._turn()
 
     def mouseReleaseEvent(self, event: QMouseEvent | None) -> None:
         """Lets go."""
@@ -176,6 +193,7 @@ class ArenaView(Picture):
         """Back to the first place."""
         self._view = View()
         self._send_view()
+        self.turned.emit(self._view)
 
     def wheelEvent(self, event: QWheelEvent | None) -> None:
         """Zooms."""
@@ -184,44 +202,16 @@ class ArenaView(Picture):
             self._view = replace(
                 self._view, distance=float(np.clip(self._view.distance * nearer, 0.2, 8.0))
             )
-            self.renderer.set_view(self._view)
+            self._turn()
+
+    def _turn(self) -> None:
+        self.renderer.set_view(self._view)
+        self.turned.emit(self._view)
 
 
-class EyeView(Picture):
-    """What the animal sees: its camera's picture, every pixel a crisp square."""
-
-    def __init__(self, theme: Theme, parent: QWidget | None = None) -> None:
-        super().__init__(theme, "No picture from the animal's eye yet.", parent)
-        self.setMinimumSize(128, 128)
-
-    def sizeHint(self) -> QSize:
-        """A good size to start with."""
-        return QSize(200, 200)
-
-    def take(self, batch: Batch) -> None:
-        """Keeps the newest picture."""
-        if not batch.ticks:
-            return
-        pixels = batch.ticks[-1].arrays.get("camera")
-        if pixels is None or pixels.size == 0:
-            if self.image is not None or not self.sentence.startswith("This"):
-                self.say("This recording has no pictures from the animal's eye.")
-            return
-        height, width, _ = pixels.shape
-        image = QImage(pixels.tobytes(), width, height, 3 * width, QImage.Format.Format_RGB888)
-        self.show_image(image.convertToFormat(QImage.Format.Format_RGB32))
-
-    def place(self, image: QImage) -> QRect:
-        """Centred, and as large as it fits."""
-        side = min(self.width(), self.height())
-        size = image.size().scaled(side, side, Qt.AspectRatioMode.KeepAspectRatio)
-        return QRect(
-            (self.width() - size.width()) // 2,
-            (self.height() - size.height()) // 2,
-            size.width(),
-            size.height(),
-        )
-
-    def smooth(self) -> bool:
-        """Never: the animal has 64×64 pixels, and they are shown as such."""
-        return False
+def _orb_columns(description: Description) -> list[int]:
+    """Where the body state has the animal's place and the nearest orb's distance; [] without such orbs."""
+    names = ("torso_x", "torso_y", "orb_distance")
+    if "orb" not in description.task_events or not set(names) <= set(description.body_state):
+        return []
+    return [description.body_state.index(name) for name in names]

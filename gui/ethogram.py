@@ -14,7 +14,7 @@ import pyqtgraph as pg
 from PyQt6.QtCore import QPointF, QRectF
 from PyQt6.QtGui import QColor, QPainter
 
-from gui.raster import WINDOW_TICKS
+from gui.activity import WINDOW_TICKS
 from gui.theme import Theme
 from rig.messages import Answer, Event, Message
 
@@ -88,7 +88,7 @@ class Intervals:
         ]
 
 
-class _Bars(pg.GraphicsObject):  # type: ignore[misc]
+class Bars(pg.GraphicsObject):  # type: ignore[misc]
     """Draws rectangles given in data coordinates: (rectangle, colour, filled)."""
 
     def __init__(self) -> None:
@@ -128,12 +128,13 @@ class Ethogram:
         self._theme = theme
         self._intervals = Intervals()
         self._rows: list[tuple[str, str]] = []
+        self._colours: dict[str, int] = {}
         self._tick_s = 0.02
         self._first_tick = -1
         self._last_tick = -1
         self._drawn: list[tuple[QRectF, Interval]] = []
         self._decoration: list[pg.GraphicsObject] = []
-        self._bars = _Bars()
+        self._bars = Bars()
         plot.addItem(self._bars)
         plot.invertY(True)
         plot.setMenuEnabled(False)
@@ -145,10 +146,18 @@ class Ethogram:
         """The number of rows."""
         return len(self._rows)
 
-    def describe(self, behaviours: Sequence[str], stimuli: Sequence[str], tick_s: float) -> None:
-        """Prepares rows for these behaviours and stimuli."""
-        self._rows = [("behaviour", name) for name in behaviours]
-        self._rows += [("stimulus", name) for name in stimuli]
+    def describe(
+        self,
+        behaviours: Sequence[str],
+        stimuli: Sequence[str],
+        tick_s: float,
+        rows: tuple[Sequence[str], Sequence[str]] | None = None,
+    ) -> None:
+        """Prepares rows for these behaviours and stimuli; for fewer, or others, where `rows` has them."""
+        self._colours = {name: place for place, name in enumerate(behaviours)}
+        shown = rows or (behaviours, stimuli)
+        self._rows = [("behaviour", name) for name in shown[0]]
+        self._rows += [("stimulus", name) for name in shown[1]]
         self._tick_s = tick_s
         self.clear()
         self._decorate()
@@ -200,6 +209,23 @@ class Ethogram:
             QRectF(start * self._tick_s, 0, WINDOW_TICKS * self._tick_s, max(len(self._rows), 1)),
         )
 
+    def stimuli(self) -> list[tuple[float, float, Interval]]:
+        """The stimuli and shams that were drawn last: from when to when (s)."""
+        return [
+            (rect.left(), rect.right(), interval)
+            for rect, interval in self._drawn
+            if interval.kind == "stimulus"
+        ]
+
+    def stimuli_now(self) -> list[Interval]:
+        """The stimuli and shams that go on at the newest tick, drawn or not."""
+        now = self._last_tick
+        return [
+            interval
+            for interval in self._intervals.within(now, now)
+            if interval.kind == "stimulus" and interval.end_tick != now
+        ]
+
     def under(self, time_s: float, row: float) -> str:
         """The interval drawn at this place, in words; "" where there is none."""
         for rect, interval in reversed(self._drawn):
@@ -233,8 +259,10 @@ class Ethogram:
         return f"{name}   {when}, {lasted}{cause}"
 
     def _colour(self, row: int) -> QColor:
-        kind, _ = self._rows[row]
-        return QColor(self._theme.stimulus if kind == "stimulus" else self._theme.behaviour(row))
+        kind, name = self._rows[row]
+        if kind == "stimulus":
+            return QColor(self._theme.stimulus)
+        return QColor(self._theme.behaviour(self._colours.get(name, row)))
 
     def _decorate(self) -> None:
         for item in self._decoration:

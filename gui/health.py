@@ -1,17 +1,9 @@
-"""How the session is doing: the bar with *Acquire* and *Record*, the panel of numbers, the fault banner."""
+"""How the session is doing: the bar with *Acquire* and *Record*, the panel of numbers."""
 
 from __future__ import annotations
 
 from PyQt6.QtCore import Qt, pyqtSignal
-from PyQt6.QtWidgets import (
-    QFrame,
-    QGridLayout,
-    QHBoxLayout,
-    QLabel,
-    QPushButton,
-    QToolButton,
-    QWidget,
-)
+from PyQt6.QtWidgets import QFrame, QGridLayout, QHBoxLayout, QLabel, QPushButton, QWidget
 
 from gui.labels import ElidedLabel, restyle
 from gui.recorder_watch import Verdict, clock
@@ -27,6 +19,7 @@ STATE_WORDS = {
 }
 LIVE_ROWS = (
     *("factor", "overruns", "process_subject", "process_stimulation", "process_recorder", "disk"),
+    "refused",
 )
 
 
@@ -153,6 +146,7 @@ class HealthPanel(QFrame):
         ("process_stimulation", "Stimulation"),
         ("process_recorder", "Recorder"),
         ("disk", "On disk"),
+        ("refused", "Commands refused"),
     )
 
     def __init__(self, theme: Theme, parent: QWidget | None = None) -> None:
@@ -182,6 +176,9 @@ class HealthPanel(QFrame):
         self.new_engine.hide()
         grid.addWidget(self.new_engine, len(self.ROWS), 0, 1, 2)
         grid.setRowStretch(len(self.ROWS) + 1, 1)
+        self._values["refused"].setToolTip(
+            "What other programs (and this window) asked for and did not get: malformed, or not allowed"
+        )
         self._values["overruns"].setToolTip("Ticks that came later than their 20 ms")
 
     def value(self, key: str) -> str:
@@ -213,6 +210,7 @@ class HealthPanel(QFrame):
                 self._set(f"process_{process}", words, role)
         lost = status.processes.get("stimulation") in ("dead", "stuck")
         self.new_engine.setVisible(lost and status.state in ("running", "paused"))
+        self._set("refused", str(status.refused), "warning" if status.refused else "text")
         report = status.recorder
         if report is not None:
             role = "alarm" if report.state == "failed" else "text"
@@ -243,56 +241,3 @@ class HealthPanel(QFrame):
     def _colour(self, key: str) -> None:
         colour = getattr(self._theme, self._roles.get(key, "text"))
         self._values[key].setStyleSheet(f"color: {colour};")
-
-
-class Banner(QFrame):
-    """Faults, in the open but never in the way: a line across the window until dismissed or over."""
-
-    def __init__(self, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
-        self.setObjectName("banner")
-        self._sentences: dict[str, str] = {}
-        self._notes: set[str] = set()
-        self._dismissed: set[str] = set()
-        self.label = QLabel("")
-        self.label.setWordWrap(True)
-        self.label.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
-        dismiss = QToolButton()
-        dismiss.setText("Dismiss")
-        dismiss.clicked.connect(self._dismiss)
-        row = QHBoxLayout(self)
-        row.setContentsMargins(12, 5, 6, 5)
-        row.addWidget(self.label, 1)
-        row.addWidget(dismiss)
-        self.hide()
-
-    def tell(self, key: str, sentence: str, kind: str = "fault") -> None:
-        """Shows a sentence, a "fault" or a "note"; another one with the same key replaces it."""
-        if not sentence or sentence in self._dismissed or self._sentences.get(key) == sentence:
-            return
-        self._sentences[key] = sentence
-        if kind == "note":
-            self._notes.add(sentence)
-        self._show()
-
-    def over(self, key: str) -> None:
-        """Takes a sentence back that is not true any more."""
-        if self._sentences.pop(key, None) is not None:
-            self._show()
-
-    def reset(self) -> None:
-        """Forgets everything: another session begins."""
-        self._sentences.clear()
-        self._dismissed.clear()
-        self._show()
-
-    def _dismiss(self) -> None:
-        self._dismissed.update(self._sentences.values())
-        self._sentences.clear()
-        self._show()
-
-    def _show(self) -> None:
-        shown = dict.fromkeys(list(self._sentences.values())[-3:])
-        restyle(self, kind="note" if self._notes.issuperset(shown) else "fault")
-        self.label.setText("\n".join(shown))
-        self.setVisible(bool(self._sentences))

@@ -59,6 +59,7 @@ class Layout:
         window.eye.setMinimumWidth(LEAST_EYE)
         window.setCorner(Qt.Corner.BottomLeftCorner, _LEFT)
         window.setCorner(Qt.Corner.TopLeftCorner, _LEFT)
+        self._aside: list[QDockWidget] | None = None
         self._place()
 
     def reset(self) -> None:
@@ -68,6 +69,19 @@ class Layout:
             dock.show()
         self._place()
         self._size()
+
+    def show_docks(self, shown: bool) -> None:
+        """Makes room for recordings side by side, or shows again the docks that gave it."""
+        if shown == (self._aside is None):
+            return
+        if shown:
+            for dock in self._aside or ():
+                dock.show()
+            self._aside = None
+        else:
+            self._aside = [dock for dock in self.docks.values() if not dock.isHidden()]
+            for dock in self._aside:
+                dock.hide()
 
     def restore(self, settings: QSettings) -> None:
         """Arranges everything as it was left; the first time, as it fits the screen."""
@@ -83,6 +97,7 @@ class Layout:
 
     def save(self, settings: QSettings) -> None:
         """Remembers the present arrangement."""
+        self.show_docks(True)
         settings.setValue("geometry", self._window.saveGeometry())
         settings.setValue("layout", self._window.saveState(VERSION))
 

@@ -12,9 +12,12 @@ from PyQt6.QtWidgets import QApplication, QMainWindow, QStackedWidget
 from gui import recordings
 from gui import theme as appearance
 from gui.actions import Actions
-from gui.arena_view import ArenaView, EyeView
+from gui.arena_view import ArenaView
+from gui.banner import Banner
+from gui.columns import Columns
 from gui.dialogs import CANCEL, END, ask_about_session
-from gui.health import Banner, ControlBar, HealthPanel
+from gui.eye_view import EyeView
+from gui.health import ControlBar, HealthPanel
 from gui.layout import Layout
 from gui.operator_keys import OperatorKeys
 from gui.replay_control import ReplayControl
@@ -25,7 +28,7 @@ from gui.theme import THEMES, Theme
 from gui.timeline import Timeline
 from gui.transport import TransportBar
 from gui.welcome import Welcome
-from rig.messages import Description, Tick
+from rig.messages import Description, Message, Tick
 
 DRAW_INTERVAL_MS = 48
 JUDGE_INTERVAL_MS = 200
@@ -49,7 +52,7 @@ class MainWindow(QMainWindow):
         self.stream: Stream | None = None
         self.description: Description | None = None
         self._phase = "empty"
-        self._tick = -1
+        self._tick, self._trial = -1, 0
         name = str(self.settings.value("theme", "dark"))
         self.theme: Theme = THEMES.get(name, appearance.DARK)
 
@@ -62,11 +65,13 @@ class MainWindow(QMainWindow):
         self.arena = ArenaView(self.theme)
         self.eye = EyeView(self.theme)
         self.health = HealthPanel(self.theme)
+        self.columns = Columns(self.theme)
         self.session = SessionControl(self)
         self.player = ReplayControl(self)
         self._middle = QStackedWidget()
         self._middle.addWidget(self.welcome)
         self._middle.addWidget(self.timeline)
+        self._middle.addWidget(self.columns)
         self.layout_of_parts = Layout(self, self._middle)
         self.actions_of_menus = Actions(self)
         self.layout_of_parts.restore(self.settings)
@@ -108,9 +113,13 @@ class MainWindow(QMainWindow):
         """Follows a session that is running."""
         self._follow(LiveStream(session))
 
-    def replay(self, path: Path, speed: float = 1.0) -> None:
-        """Shows a recording."""
-        self._follow(self.player.open(path, speed))
+    def replay(self, *paths: Path, speed: float = 1.0) -> None:
+        """Shows a recording, or several side by side."""
+        self._follow(self.player.open(paths, speed))
+
+    def show_position(self, tick: int) -> None:
+        """Where a replay of several recordings is, which may be after the end of some."""
+        self._tick = tick
 
     def _follow(self, stream: Stream) -> None:
         if self.stream is not None:
@@ -132,28 +141,24 @@ class MainWindow(QMainWindow):
             self.welcome.wait("Opening the recording…")
         self.set_phase("replay" if stream.is_replay else "starting")
         self._middle.setCurrentWidget(self.welcome)
+        self.layout_of_parts.show_docks(not self.player.several)
+        self.columns.show_recordings(())
         stream.start()
 
     def _take(self, batch: Batch) -> None:
-        """One batch for all displays; called at most 30 times a second."""
-        if batch.description is not None:
+        """One batch for the displays; called at most 30 times a second."""
+        if batch.description is not None and batch.recording == 0:
             content = batch.description.content
             assert isinstance(content, Description)
             self._describe(content)
-        self.timeline.take(batch)
-        self.arena.take(batch)
-        self.eye.take(batch)
-        if batch.ticks:
-            newest = batch.ticks[-1]
-            assert isinstance(newest.content, Tick)
-            self._tick = newest.tick
-            self._trial = newest.content.trial
-            self.session.watch.see(newest.tick)
-            self.banner.over("silent")
-            if self._middle.currentWidget() is not self.timeline:
-                self._middle.setCurrentWidget(self.timeline)
-            if self._phase == "starting":
-                self.set_phase("live")
+        if self.player.several:
+            self.columns.take(batch)
+            self._middle.setCurrentWidget(self.columns)
+        else:
+            for part in (self.timeline, self.arena, self.eye):
+                part.take(batch)
+            if batch.ticks:
+                self._take_tick(batch.ticks[-1])
         for fault in batch.faults:
             self.banner.tell(f"fault {fault.sentence}", fault.sentence)
         if batch.status is not None:
@@ -161,11 +166,20 @@ class MainWindow(QMainWindow):
         if batch.end is not None:
             self.session.ended(batch.end.reason)
 
+    def _take_tick(self, newest: Message) -> None:
+        assert isinstance(newest.content, Tick)
+        self._tick = newest.tick
+        self._trial = newest.content.trial
+        self.session.watch.see(newest.tick)
+        self.banner.over("silent")
+        self._middle.setCurrentWidget(self.timeline)
+        if self._phase == "starting":
+            self.set_phase("live")
+
     def _describe(self, description: Description) -> None:
         self.description = description
         self.session.watch.tick_s = description.tick_s
         self.health.describe(description)
-        self.transport.describe(description.behaviours)
         self.keys.describe(description.keys)
         what = f"{description.protocol_name}: {description.subject} in {description.task}"
         stream = self.stream
@@ -173,7 +187,7 @@ class MainWindow(QMainWindow):
         if isinstance(stream, LiveStream):
             where = f"session {stream.session}"
         elif isinstance(stream, ReplayStream):
-            where = stream.path.name
+            where = " beside ".join(path.name for path in stream.paths)
             started = description.started[:16].replace("T", " ")
             self.control.show_replayed(f"Replay of {where}   ({what}, {started})")
         self.setWindowTitle(f"{what} · {where} · rodent-rig")
@@ -191,10 +205,13 @@ class MainWindow(QMainWindow):
             self.close()
 
     def _clear(self) -> None:
-        self.timeline.clear()
+        for part in (self.timeline, self.arena, self.columns):
+            part.clear()
 
     def _draw(self) -> None:
         self.timeline.draw()
+        self.columns.draw()
+        self.arena.show_stimuli(self.timeline.ethogram.stimuli_now())
         if self._tick >= 0 and self.description is not None:
             self.control.show_time(self._tick * self.description.tick_s)
             self.health.show_tick(self._tick, self._trial)
@@ -207,30 +224,20 @@ class MainWindow(QMainWindow):
         application = QApplication.instance()
         if isinstance(application, QApplication):
             appearance.apply(application, self.theme)
-        for part in (self.timeline, self.arena, self.eye, self.health, self.transport):
+        for part in (
+            self.timeline,
+            self.arena,
+            self.eye,
+            self.health,
+            self.transport,
+            self.columns,
+        ):
             part.set_theme(self.theme)
         self.settings.setValue("theme", name)
-
-    def recordings_folder(self) -> Path:
-        """Where new recordings go."""
-        return recordings.folder(self.settings)
 
     def choose_folder(self) -> None:
         """Asks where new recordings go."""
         recordings.choose_folder(self, self.settings)
-
-    def choose_recording(self) -> None:
-        """Asks for a recording and shows it; asks what becomes of a running session."""
-        file = recordings.choose_file(self, self.settings)
-        if file is None:
-            return
-        if self._phase in ("live", "starting", "ending"):
-            choice = ask_about_session(self, self.session.watch.on)
-            if choice == CANCEL:
-                return
-            if choice == END and isinstance(self.stream, LiveStream):
-                self.stream.command("stop")
-        self.replay(file)
 
     def set_phase(self, phase: str) -> None:
         """What it does from now on, as in `phase`: buttons and panels follow."""
@@ -238,19 +245,19 @@ class MainWindow(QMainWindow):
         replaying = phase == "replay"
         self.transport.setVisible(replaying)
         self.keys.show_live(phase == "live")
-        can_start = self.can_start
         words, lit, possible = {
-            "empty": ("Acquire", False, can_start),
+            "empty": ("Acquire", False, self.can_start),
             "starting": ("Starting…", True, False),
             "live": ("Stop", True, True),
             "ending": ("Ending…", True, False),
-            "ended": ("Acquire", False, can_start),
+            "ended": ("Acquire", False, self.can_start),
             "replay": ("Acquire", False, False),
         }[phase]
         self.control.show_acquisition(words, lit, possible)
         self.control.show_controls(not replaying)
         self.health.show_processes(not replaying)
         self.actions_of_menus.pause.setEnabled(phase == "live")
+        self.actions_of_menus.beside.setEnabled(replaying)
         self.actions_of_menus.enable_replay_keys(replaying)
         if phase in ("empty", "ended", "replay"):
             self.control.show_pace("replay" if replaying else "")
@@ -282,6 +289,7 @@ class MainWindow(QMainWindow):
         if self.stream is not None:
             self.stream.close()
         self.arena.close_renderer()
+        self.columns.close_renderers()
         event.accept()
 
     def _give_up_waiting(self) -> None:

@@ -1,4 +1,7 @@
-"""The slider of a replay: what happened when in the whole recording, and where the replay is in it."""
+"""The slider of a replay: what happened when in each recording, and where the replay is.
+
+Each recording has a band of its own, as long as it lasts.
+"""
 
 from __future__ import annotations
 
@@ -9,10 +12,12 @@ from PyQt6.QtGui import QColor, QMouseEvent, QPainter, QPaintEvent, QPixmap, QRe
 from PyQt6.QtWidgets import QSlider, QWidget
 
 from gui.ethogram import Interval, Intervals
+from gui.places import Extent, rows_of
 from gui.theme import DARK, Theme
-from rig.messages import Event
 
 HEIGHT_PX = 34
+BAND_PX = 26
+"""Heights of the band of one recording alone, and of one among several."""
 EDGE_PX = 5
 
 
@@ -27,8 +32,10 @@ class OverviewSlider(QSlider):
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(Qt.Orientation.Horizontal, parent)
         self._theme = DARK
-        self._behaviours: tuple[str, ...] = ()
-        self._intervals: list[Interval] = []
+        self._extents: tuple[Extent, ...] = ()
+        self._intervals: list[list[Interval]] = []
+        self._rows: tuple[str, ...] = ()
+        self._partings: dict[int, int] = {}
         self._track: QPixmap | None = None
         self._loop: tuple[int, int] | None = None
         self._marking: int | None = None
@@ -38,19 +45,25 @@ class OverviewSlider(QSlider):
 
     def sizeHint(self) -> QSize:
         """As wide as there is room."""
-        return QSize(400, HEIGHT_PX)
+        return QSize(400, self.height())
 
-    def describe(self, behaviours: Sequence[str]) -> None:
-        """The behaviours that have a row, in this order."""
-        self._behaviours = tuple(behaviours)
+    def show_recordings(self, extents: Sequence[Extent]) -> None:
+        """What happened in each."""
+        self._extents = tuple(extents)
+        self._rows = rows_of(extents)[0]
+        self._intervals = []
+        self._partings = {}
+        for extent in extents:
+            pairs = Intervals(keep_ticks=self.maximum() + 1)
+            for event in extent.events:
+                pairs.add([event], event.tick)
+            self._intervals.append(pairs.within(extent.first_tick, extent.last_tick + 1))
+        self.setFixedHeight(HEIGHT_PX if len(extents) == 1 else BAND_PX * len(extents))
         self._redraw()
 
-    def show_events(self, events: Sequence[Event]) -> None:
-        """What happened in the recording."""
-        pairs = Intervals(keep_ticks=self.maximum() + 1)
-        for event in events:
-            pairs.add([event], event.tick)
-        self._intervals = pairs.within(self.minimum(), self.maximum() + 1)
+    def show_parting(self, number: int, tick: int) -> None:
+        """Marks where a recording leaves the first of them."""
+        self._partings[number] = tick
         self._redraw()
 
     def show_loop(self, loop: tuple[int, int] | None) -> None:
@@ -137,22 +150,38 @@ class OverviewSlider(QSlider):
         track.setDevicePixelRatio(ratio)
         track.fill(QColor(self._theme.panel))
         painter = QPainter(track)
-        inner = QRectF(EDGE_PX, 0, self.width() - 2 * EDGE_PX, self.height())
-        painter.fillRect(inner, QColor(self._theme.plot))
-        row_height = self.height() / (len(self._behaviours) + 1)
-        for interval in self._intervals:
-            if interval.kind == "stimulus":
-                row, colour = len(self._behaviours), QColor(self._theme.stimulus)
-                colour.setAlphaF(0.35 if interval.sham else 1.0)
-            elif interval.name in self._behaviours:
-                row = self._behaviours.index(interval.name)
-                colour = QColor(self._theme.behaviour(row))
-            else:
-                continue
-            begin = self.minimum() if interval.began_tick is None else interval.began_tick
-            end = self.maximum() + 1 if interval.end_tick is None else interval.end_tick
-            left = max(self._x_of(begin), inner.left())
-            width = max(min(self._x_of(end), inner.right()) - left, 1.0)
-            painter.fillRect(QRectF(left, row * row_height + 0.5, width, row_height - 1), colour)
+        height = self.height() / max(len(self._extents), 1)
+        for number, extent in enumerate(self._extents):
+            self._draw_band(painter, number, extent, number * height, height)
+        for number, tick in self._partings.items():
+            x = self._x_of(tick)
+            for band in (0, number):
+                top = band * height
+                painter.fillRect(QRectF(x - 1, top, 2, height - 2), QColor(self._theme.accent))
         painter.end()
         return track
+
+    def _draw_band(
+        self, painter: QPainter, number: int, extent: Extent, top: float, height: float
+    ) -> None:
+        left, right = self._x_of(extent.first_tick), self._x_of(extent.last_tick)
+        between = 0 if len(self._extents) == 1 else 2
+        painter.fillRect(
+            QRectF(left, top, right - left, height - between), QColor(self._theme.plot)
+        )
+        row_height = (height - between) / (len(self._rows) + 1)
+        for interval in self._intervals[number]:
+            if interval.kind == "stimulus":
+                row, colour = len(self._rows), QColor(self._theme.stimulus)
+                colour.setAlphaF(0.35 if interval.sham else 1.0)
+            elif interval.name in self._rows:
+                row = self._rows.index(interval.name)
+                colour = QColor(self._theme.behaviour(extent.behaviours.index(interval.name)))
+            else:
+                continue
+            begin = extent.first_tick if interval.began_tick is None else interval.began_tick
+            end = extent.last_tick + 1 if interval.end_tick is None else interval.end_tick
+            start = max(self._x_of(begin), left)
+            width = max(min(self._x_of(end), right) - start, 1.0)
+            bar = QRectF(start, top + row * row_height + 0.5, width, max(row_height - 1, 1.0))
+            painter.fillRect(bar, colour)

@@ -1,4 +1,4 @@
-"""Where one may want to go in a recording: the beginnings of behaviours, stimuli and trials."""
+"""Where one may want to go in recordings: the beginnings of behaviours, stimuli and trials."""
 
 from __future__ import annotations
 
@@ -8,6 +8,36 @@ from dataclasses import dataclass
 from rig.messages import Event
 
 BEHAVIOURS, STIMULI, TRIALS = "any behaviour", "any stimulus", "trials"
+PARTING = "first difference"
+
+
+@dataclass(frozen=True)
+class Extent:
+    """What there is of a recording: its ticks, what happened in it, when its trials begin."""
+
+    name: str
+    first_tick: int
+    last_tick: int
+    events: tuple[Event, ...]
+    trial_starts: tuple[int, ...]
+    behaviours: tuple[str, ...]
+    stimuli: tuple[str, ...]
+
+    @property
+    def happened(self) -> frozenset[tuple[str, str]]:
+        """Kind and name of what happened in it at all."""
+        return frozenset((event.kind, event.name) for event in self.events)
+
+
+def rows_of(extents: Sequence[Extent]) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """The behaviours and the stimuli that happened in any of these recordings, each in its own order."""
+    happened = frozenset[tuple[str, str]]().union(*(each.happened for each in extents))
+    behaviours = (name for each in extents for name in each.behaviours)
+    stimuli = (name for each in extents for name in each.stimuli)
+    return (
+        tuple(dict.fromkeys(name for name in behaviours if ("behaviour", name) in happened)),
+        tuple(dict.fromkeys(name for name in stimuli if ("stimulus", name) in happened)),
+    )
 
 
 @dataclass(frozen=True)
@@ -49,6 +79,18 @@ def places(
         choice: tuple(sorted(listed, key=lambda place: place.tick))
         for choice, listed in found.items()
         if listed
+    }
+
+
+def places_of_all(extents: Sequence[Extent]) -> dict[str, tuple[Place, ...]]:
+    """The same for recordings in step: what happened in any of them, at the same ticks in several once."""
+    found: dict[str, set[Place]] = {}
+    for each in extents:
+        for choice, listed in places(each.events, each.trial_starts, each.last_tick).items():
+            found.setdefault(choice, set()).update(listed)
+    return {
+        choice: tuple(sorted(listed, key=lambda place: (place.tick, place.last_tick)))
+        for choice, listed in found.items()
     }
 
 

@@ -1,17 +1,22 @@
-"""A replay in the window: what the transport bar and its keys do."""
+"""A replay in the window, of one recording or of several side by side: what the transport bar and keys do."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from PyQt6.QtCore import QObject
 
-from gui.replay_stream import ReplayStream
-from rig.messages import TICK_S, Event
+from gui import recordings
+from gui.dialogs import CANCEL, END, ask_about_session
+from gui.places import Extent
+from gui.replay_stream import MOST_RECORDINGS, ReplayStream
+from rig.messages import TICK_S
 
 if TYPE_CHECKING:
     from gui.main_window import MainWindow
+    from recorder.parting import Parting
 
 
 class ReplayControl(QObject):
@@ -20,6 +25,9 @@ class ReplayControl(QObject):
     def __init__(self, window: MainWindow) -> None:
         super().__init__(window)
         self._window = window
+        self._begin_at: tuple[int, bool] | None = None  # tick, and whether to play
+        self._extents: list[Extent] = []
+        window.columns.closed.connect(self.take_away)
 
     @property
     def stream(self) -> ReplayStream | None:
@@ -27,17 +35,63 @@ class ReplayControl(QObject):
         stream = self._window.stream
         return stream if isinstance(stream, ReplayStream) else None
 
-    def open(self, path: Path, speed: float) -> ReplayStream:
-        """A replay of a recording that the transport bar follows, not started yet."""
-        stream = ReplayStream(path, speed)
+    @property
+    def several(self) -> bool:
+        """Whether recordings are shown side by side."""
+        return self.stream is not None and len(self.stream.paths) > 1
+
+    def open(self, paths: Sequence[Path], speed: float) -> ReplayStream:
+        """A replay of these recordings that the transport bar follows, not started yet."""
+        stream = ReplayStream(paths, speed)
         bar = self._window.transport
         stream.opened.connect(self._opened)
-        stream.moved.connect(bar.show_tick)
+        stream.parted.connect(self._parted)
+        stream.moved.connect(self._moved)
         stream.playing_changed.connect(bar.show_playing)
         stream.speed_changed.connect(bar.show_speed)
         stream.loop_changed.connect(bar.show_loop)
         bar.show_speed(speed)
         return stream
+
+    def choose(self) -> None:
+        """Asks for a recording and shows it; asks what becomes of a running session."""
+        window = self._window
+        file = recordings.choose_file(window, window.settings)
+        if file is None:
+            return
+        if window.phase in ("live", "starting", "ending"):
+            choice = ask_about_session(window, window.session.watch.on)
+            if choice == CANCEL:
+                return
+            if choice == END and window.session.stream is not None:
+                window.session.stream.command("stop")
+        window.replay(file)
+
+    def open_beside(self) -> None:
+        """Asks for another recording and shows it beside what is shown, at the same tick."""
+        stream = self.stream
+        if stream is None:
+            return
+        if len(stream.paths) >= MOST_RECORDINGS:
+            self._window.banner.tell(
+                "beside", f"No more than {MOST_RECORDINGS} recordings have room beside each other."
+            )
+            return
+        file = recordings.choose_file(self._window, self._window.settings)
+        if file is not None:
+            self._show((*stream.paths, file))
+
+    def take_away(self, number: int) -> None:
+        """Shows one recording less."""
+        if self.stream is not None and self.several:
+            paths = self.stream.paths
+            self._show((*paths[:number], *paths[number + 1 :]))
+
+    def _show(self, paths: Sequence[Path]) -> None:
+        stream, window = self.stream, self._window
+        if stream is not None:
+            self._begin_at = (max(window.tick, 0), stream.playing)
+            window.replay(*paths, speed=stream.speed)
 
     def toggle_play(self) -> None:
         """Plays or pauses."""
@@ -64,9 +118,45 @@ class ReplayControl(QObject):
         if self.stream is not None:
             self.stream.set_loop(loop)
 
-    def _opened(
-        self, first_tick: int, n_ticks: int, events: list[Event], trial_starts: list[int]
-    ) -> None:
-        self._window.transport.set_range(first_tick, n_ticks, TICK_S, events, trial_starts)
-        if self.stream is not None:
-            self.stream.set_playing(True)
+    def _opened(self, extents: list[Extent]) -> None:
+        if self.sender() is not self.stream:
+            return
+        self._extents = extents
+        self._window.transport.set_recordings(extents, TICK_S)
+        if self.several:
+            self._window.columns.show_recordings(extents)
+        assert self.stream is not None
+        tick, playing = self._begin_at or (None, True)
+        self._begin_at = None
+        if tick is not None:
+            self.stream.seek(tick)
+        self.stream.set_playing(playing)
+        self._window.transport.show_playing(playing)
+
+    def _moved(self, tick: int) -> None:
+        if self.sender() is not self.stream:
+            return
+        self._window.transport.show_tick(tick)
+        if self.several:
+            self._window.columns.show_position(tick)
+            self._window.show_position(tick)
+
+    def _parted(self, number: int, parting: Parting) -> None:
+        if self.sender() is not self.stream:
+            return
+        first, tick = self._extents[0].name, parting.tick
+        if parting.first > parting.last:
+            words = f"has no tick in common with {first}"
+        elif parting.from_the_start:
+            words = f"another session than {first}: different from the first tick on"
+        elif tick is None:
+            words = f"the same as {first} to the bit"
+        else:
+            words = (
+                f"the same as {first} before tick {tick} ({tick * TICK_S:.2f} s), "
+                "different from there on"
+            )
+        marked = None if parting.from_the_start else tick
+        self._window.columns.show_parting(number, words, marked)
+        if marked is not None:
+            self._window.transport.show_parting(number, marked)

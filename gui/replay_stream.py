@@ -1,37 +1,41 @@
-"""A recording as a stream: the same messages as those of a live session, at any speed, from anywhere.
+"""Recordings as a stream: the same messages as those of a live session, at any speed, from anywhere.
 
-Positions are ticks; the position is the newest tick shown. After a jump the ten seconds before it are
-sent first, so that the displays look as they did when it was live.
+Positions are ticks; the position is the newest tick shown. Several recordings go in step: they have one
+position, and each shows that tick of its own.
 """
 
 from __future__ import annotations
 
 import threading
 import time
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from PyQt6.QtCore import QObject, pyqtSignal
 
 from gui.stream import BATCH_INTERVAL_S, Batch, Stream
-from rig.messages import Answer, Episode, Message, Tick
 from rig.playback import MAX_SPEED, MIN_SPEED, Playback, Stretch
 
 if TYPE_CHECKING:
-    from recorder.replay import ReplaySource
+    from gui.replay_lane import Lane
+    from recorder.parting import Parting
 
-HISTORY_TICKS = 500
+MOST_RECORDINGS = 4
+"""Side by side: more would be too narrow to be read."""
 
 
 class ReplayStream(Stream):
-    """Plays a recording. All methods may be called from the Qt thread at any time and return at once.
+    """Plays recordings. All methods may be called from the Qt thread at any time and return at once.
 
-    `opened(first_tick, n_ticks, events, trial_starts)` comes once, with the events of the whole recording;
-    `moved(tick)`, `playing_changed`, `speed_changed` and `loop_changed` (first and last tick, or None)
-    follow what is done.
+    `opened` comes once, with the `Extent` of each; batches say which they are of. `moved(tick)`,
+    `playing_changed`, `speed_changed` and `loop_changed` (first and last tick, or None) follow what is done.
+    `parted(number, parting)` tells, sooner or later, where each recording but the first (0) leaves the first.
     """
 
-    opened = pyqtSignal(int, int, list, list)
+    opened = pyqtSignal(list)
+    parted = pyqtSignal(int, object)
     moved = pyqtSignal(int)
     playing_changed = pyqtSignal(bool)
     speed_changed = pyqtSignal(float)
@@ -39,9 +43,11 @@ class ReplayStream(Stream):
 
     is_replay = True
 
-    def __init__(self, path: Path, speed: float = 1.0, parent: QObject | None = None) -> None:
+    def __init__(
+        self, paths: Sequence[Path], speed: float = 1.0, parent: QObject | None = None
+    ) -> None:
         super().__init__(parent)
-        self.path = path
+        self.paths = tuple(paths)
         self.speed = min(max(speed, MIN_SPEED), MAX_SPEED)
         self.playing = False
         self._change = threading.Condition()
@@ -91,25 +97,32 @@ class ReplayStream(Stream):
 
     def _run(self) -> None:
         # Here, because reading HDF5 is the worker's business and takes a moment to import.
+        from gui.replay_lane import Lane
         from recorder.replay import ReplaySource
 
-        self.progress.emit(f"Opening {self.path.name}…")
-        with ReplaySource(self.path) as source:
-            self._play(source)
+        self.progress.emit(f"Opening {', '.join(path.name for path in self.paths)}…")
+        with ExitStack() as opened:
+            self._play(
+                [
+                    Lane(number, opened.enter_context(ReplaySource(path)))
+                    for number, path in enumerate(self.paths)
+                ]
+            )
 
-    def _play(self, source: ReplaySource) -> None:
-        starts = [trial.first_tick for trial in source.recording.trials]
-        events = [event for _, event in source.recording.events]
-        self.opened.emit(source.first_tick, source.n_ticks, events, starts)
-        self._preamble: list[Message] = [source.description, source.assets]
-        self._trial = -1
-        playback = Playback(source.first_tick, source.last_tick, self.speed)
-        self._jump(source, playback.position)
+    def _play(self, lanes: Sequence[Lane]) -> None:
+        extents = [lane.extent for lane in lanes]
+        self.opened.emit(extents)
+        first = min(extent.first_tick for extent in extents)
+        playback = Playback(first, max(extent.last_tick for extent in extents), self.speed)
+        self._jump(lanes, playback.position)
+        comparisons = _compare(lanes)
+        comparing = len(lanes) > 1
         then, loop = time.monotonic(), playback.loop
         while not self._closing.is_set():
             with self._change:
                 if not self.playing:
-                    self._change.wait_for(lambda: self.playing or self._asked())
+                    if not comparing:
+                        self._change.wait_for(lambda: self.playing or self._asked())
                     then = time.monotonic()
                 target, steps, loops = self._target, self._steps, self._loop
                 self._target, self._steps, self._loop = None, 0, []
@@ -122,12 +135,17 @@ class ReplayStream(Stream):
             now = time.monotonic()
             stretches += playback.advance(now - then)
             then = now
-            self._go(source, [stretch for stretch in stretches if stretch is not None])
+            self._go(lanes, [stretch for stretch in stretches if stretch is not None])
             if playing and not playback.playing:
                 self.set_playing(False)
             if playback.loop != loop:
                 loop = playback.loop
                 self.loop_changed.emit(loop)
+            if comparing:
+                number, parting = next(comparisons, (-1, None))
+                comparing = number >= 0
+                if parting is not None:
+                    self.parted.emit(number, parting)
             with self._change:
                 self._change.wait_for(self._asked, BATCH_INTERVAL_S)
 
@@ -162,35 +180,31 @@ class ReplayStream(Stream):
             found.append(playback.step(steps))
         return found
 
-    def _go(self, source: ReplaySource, stretches: list[Stretch]) -> None:
+    def _go(self, lanes: Sequence[Lane], stretches: list[Stretch]) -> None:
         if not stretches:
             return
         position = stretches[-1].last
         if any(stretch.jumped for stretch in stretches):
-            self._jump(source, position)
+            self._jump(lanes, position)
         else:
-            self._send(source, source.messages(stretches[0].first, position), clear=False)
+            first = stretches[0].first
+            self._send([lane.play(first, position) for lane in lanes], clear=False)
             self.moved.emit(position)
 
-    def _jump(self, source: ReplaySource, tick: int) -> None:
-        begin = max(source.first_tick, tick - HISTORY_TICKS + 1)
-        ongoing = Message(Answer(source.going_on(begin)), tick=begin - 1)
-        self._send(source, [ongoing, *source.messages(begin, tick)], clear=True)
+    def _jump(self, lanes: Sequence[Lane], tick: int) -> None:
+        self._send([lane.jump(tick) for lane in lanes], clear=True)
         self.moved.emit(tick)
 
-    def _send(self, source: ReplaySource, messages: list[Message], clear: bool) -> None:
-        batch = Batch()
-        batch.add(self._preamble)
-        batch.add(messages)
-        for episode in batch.episodes:
-            assert isinstance(episode.content, Episode)
-            self._trial = episode.content.trial
-        if batch.ticks:
-            newest = batch.ticks[-1].content
-            assert isinstance(newest, Tick)
-            if newest.trial != self._trial:
-                batch.add([source.episode(newest.trial)])
-                self._trial = newest.trial
-        while not self._closing.is_set() and not self._hand(batch, clear):
+    def _send(self, batches: list[Batch], clear: bool) -> None:
+        while not self._closing.is_set() and not self._hand(*batches, clear=clear):
             self._shown.wait(0.1)
-        self._preamble = []
+
+
+def _compare(lanes: Sequence[Lane]) -> Iterator[tuple[int, Parting | None]]:
+    """A little at a time: which recording is compared with the first, and what was found, if anything."""
+    from recorder.parting import find_parting
+
+    one = lanes[0].source.recording
+    for lane in lanes[1:]:
+        for found in find_parting(one, lane.source.recording):
+            yield lane.number, found

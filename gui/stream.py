@@ -44,7 +44,11 @@ REJOIN_EVERY_S = 0.2
 
 @dataclass
 class Batch:
-    """The messages that reached a window together, sorted by what they are, each kind oldest first."""
+    """The messages that reached a window together, sorted by what they are, each kind oldest first.
+
+    `recording` tells which recording they are of, where a replay shows several. `earlier` are ticks of the
+    trial before those that are shown, at which something happened in the task.
+    """
 
     description: Message | None = None
     assets: Message | None = None
@@ -54,6 +58,8 @@ class Batch:
     faults: list[Fault] = field(default_factory=list)
     status: Status | None = None
     end: End | None = None
+    recording: int = 0
+    earlier: list[Message] = field(default_factory=list)
 
     def add(self, messages: Iterable[Message]) -> None:
         """Sorts more messages in."""
@@ -104,7 +110,7 @@ class Stream(QObject):
     cleared = pyqtSignal()
     progress = pyqtSignal(str)
     failed = pyqtSignal(str)
-    _handed = pyqtSignal(object, bool)
+    _handed = pyqtSignal(tuple, bool)
 
     is_replay = False
 
@@ -147,19 +153,20 @@ class Stream(QObject):
     def _run(self) -> None:
         raise NotImplementedError
 
-    def _hand(self, batch: Batch, clear: bool = False) -> bool:
-        """Gives the batch to the Qt thread if it has shown the last one; says whether it did."""
+    def _hand(self, *batches: Batch, clear: bool = False) -> bool:
+        """Gives batches to the Qt thread if it has shown the last ones; says whether it did."""
         if not self._shown.is_set() or self._closing.is_set():
             return False
         self._shown.clear()
-        self._handed.emit(batch, clear)
+        self._handed.emit(batches, clear)
         return True
 
-    def _show(self, batch: Batch, clear: bool) -> None:
+    def _show(self, batches: tuple[Batch, ...], clear: bool) -> None:
         if not self._closing.is_set():
             if clear:
                 self.cleared.emit()
-            self.arrived.emit(batch)
+            for batch in batches:
+                self.arrived.emit(batch)
         self._shown.set()
 
 

@@ -1,8 +1,9 @@
-"""Raster and ethogram, stacked on one time axis, with freeze, choice of activity and a read-out."""
+"""Raster, a unit's trace and ethogram on one time axis, with freeze, choice of activity and a read-out."""
 
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Sequence
 
 import pyqtgraph as pg
 from PyQt6.QtCore import QPointF, QRectF, Qt, pyqtSignal
@@ -16,12 +17,16 @@ from PyQt6.QtWidgets import (
     QVBoxLayout,
     QWidget,
 )
+from pyqtgraph.GraphicsScene.mouseEvents import MouseClickEvent
 
+from gui.activity import KINDS, ORDERS, WINDOW_TICKS, Z_RANGE
+from gui.annotations import Annotations
 from gui.ethogram import Ethogram
 from gui.labels import ElidedLabel
-from gui.raster import KINDS, WINDOW_TICKS, Z_RANGE, Raster
+from gui.raster import Raster
 from gui.stream import Batch
 from gui.theme import Theme, activity_colours
+from gui.trace import Trace
 from rig.messages import Description, Tick
 
 AXIS_WIDTH_PX = 78
@@ -30,9 +35,14 @@ BOTTOM_AXIS_PX = 38
 
 
 class Timeline(QFrame):
-    """The middle of the window: what the network and the animal did in the last ten seconds."""
+    """The middle of the window: what the network and the animal did in the last ten seconds.
+
+    A click on a unit shows its trace (`unit_chosen`), another on the same one hides it (None).
+    `rows`, set before a session is described: the behaviours and stimuli that have a row, if not all.
+    """
 
     frozen_changed = pyqtSignal(bool)
+    unit_chosen = pyqtSignal(object)
 
     def __init__(self, theme: Theme, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -41,7 +51,7 @@ class Timeline(QFrame):
         self._dirty = False
         self._tick_s = 0.02
         self._trial_starts: deque[int] = deque(maxlen=WINDOW_TICKS)
-        self._trial_lines: list[tuple[pg.InfiniteLine, pg.InfiniteLine]] = []
+        self.rows: tuple[Sequence[str], Sequence[str]] | None = None
         self.frozen = False
 
         title = QLabel("Activity")
@@ -55,6 +65,11 @@ class Timeline(QFrame):
             view.setMinimumWidth(270)
         self.kind.setToolTip("Which activity the raster shows")
         self.kind.currentIndexChanged.connect(self._choose_kind)
+        self.order = QComboBox()
+        for key, words in ORDERS.items():
+            self.order.addItem(words, key)
+        self.order.setToolTip("Order of the units of each layer; choose again to sort anew")
+        self.order.activated.connect(lambda _: self.sort(str(self.order.currentData())))
         self.freeze_button = QToolButton()
         self.freeze_button.setText("Freeze")
         self.freeze_button.setCheckable(True)
@@ -70,6 +85,7 @@ class Timeline(QFrame):
         head.setSpacing(8)
         head.addWidget(title)
         head.addWidget(self.kind)
+        head.addWidget(self.order)
         head.addWidget(self.readout, 1)
         head.addWidget(self.freeze_button)
 
@@ -81,9 +97,13 @@ class Timeline(QFrame):
         grid.setSpacing(4)
         self._raster_plot = grid.addPlot(0, 0)
         self._bar_plot = grid.addPlot(0, 1)
-        self._ethogram_plot = grid.addPlot(1, 0)
+        self._trace_plot = grid.addPlot(1, 0)
+        self._ethogram_plot = grid.addPlot(2, 0)
         self.raster = Raster(self._raster_plot, theme)
         self.ethogram = Ethogram(self._ethogram_plot, theme)
+        self.trace = Trace(self._trace_plot, theme)
+        self._plots = (self._raster_plot, self._trace_plot, self._ethogram_plot)
+        self.annotations = Annotations(self._plots, theme)
         self._bar_image = pg.ImageItem(axisOrder="row-major")
         self._arrange()
         layout = QVBoxLayout(self)
@@ -92,15 +112,20 @@ class Timeline(QFrame):
         layout.addLayout(head)
         layout.addWidget(self._graphics, 1)
         self._graphics.scene().sigMouseMoved.connect(self._hover)
+        self._graphics.scene().sigMouseClicked.connect(self._click)
         self.set_theme(theme)
 
     def describe(self, description: Description) -> None:
         """Prepares for a session."""
         self.raster.describe(description.layers, description.tick_s)
-        self.ethogram.describe(description.behaviours, description.stimuli, description.tick_s)
+        self.ethogram.describe(
+            description.behaviours, description.stimuli, description.tick_s, self.rows
+        )
         height = ROW_HEIGHT_PX * max(self.ethogram.n_rows, 1)
         self._ethogram_plot.setFixedHeight(height + BOTTOM_AXIS_PX + 2)
         self._tick_s = description.tick_s
+        self.order.setCurrentIndex(0)
+        self.choose_unit(None)
         self._follow_to(0)
 
     def clear(self) -> None:
@@ -129,8 +154,28 @@ class Timeline(QFrame):
         self._dirty = False
         self.raster.draw()
         self.ethogram.draw()
-        self._draw_trials()
+        self._draw_trace()
+        self._annotate()
         self._follow_to(self.raster.last_tick + 1)
+
+    def mark(self, ticks: Sequence[int]) -> None:
+        """Draws a line through the plots at these ticks, such as where two recordings part."""
+        self.annotations.mark([tick * self._tick_s for tick in ticks])
+
+    def choose_unit(self, unit: int | None) -> None:
+        """Shows the trace of a unit, by its place among all; None: of none."""
+        if unit is not None and unit >= self.raster.n_units:
+            unit = None
+        if unit != self.trace.unit:
+            self.trace.choose(unit)
+            self._draw_trace()
+            self.unit_chosen.emit(unit)
+
+    def sort(self, by: str) -> None:
+        """Orders the units within their layers, as in `gui.raster.ORDERS`."""
+        self.order.setCurrentIndex(self.order.findData(by))
+        self.raster.sort(by)
+        self.raster.draw()
 
     def set_frozen(self, frozen: bool) -> None:
         """Holds the plots still, or lets them follow again."""
@@ -147,7 +192,7 @@ class Timeline(QFrame):
     def set_theme(self, theme: Theme) -> None:
         """Recolours."""
         self._theme = theme
-        for plot in (self._raster_plot, self._ethogram_plot, self._bar_plot):
+        for plot in (*self._plots, self._bar_plot):
             plot.getViewBox().setBackgroundColor(QColor(theme.plot))
             for side in ("left", "right", "bottom", "top"):
                 axis = plot.getAxis(side)
@@ -155,9 +200,8 @@ class Timeline(QFrame):
                 axis.setTextPen(pg.mkPen(QColor(theme.text)))
         self.raster.set_theme(theme)
         self.ethogram.set_theme(theme)
-        for pair in self._trial_lines:
-            for line in pair:
-                line.setPen(pg.mkPen(QColor(theme.text), width=1, style=Qt.PenStyle.DotLine))
+        self.trace.set_theme(theme)
+        self.annotations.set_theme(theme)
         self._bar_image.setImage(
             activity_colours(theme, 255)[:, None, :], autoLevels=False, levels=(0, 255)
         )
@@ -167,16 +211,18 @@ class Timeline(QFrame):
     def _arrange(self) -> None:
         font = QFont(self.font())
         font.setPointSizeF(8.5)
-        for plot in (self._raster_plot, self._ethogram_plot, self._bar_plot):
+        for plot in (*self._plots, self._bar_plot):
             plot.setMenuEnabled(False)
             plot.hideButtons()
             for side in ("left", "right", "bottom"):
                 plot.getAxis(side).setStyle(tickFont=font)
-        for plot in (self._raster_plot, self._ethogram_plot):
+        for plot in self._plots:
             axis = plot.getAxis("left")
             axis.setWidth(AXIS_WIDTH_PX)
             axis.setStyle(tickLength=0, tickTextOffset=6, autoExpandTextSpace=False)
         self._raster_plot.hideAxis("bottom")
+        self._trace_plot.hideAxis("bottom")
+        self._trace_plot.setXLink(self._raster_plot)
         self._ethogram_plot.setXLink(self._raster_plot)
         self._ethogram_plot.getAxis("bottom").setStyle(tickLength=-4, autoExpandTextSpace=False)
         self._ethogram_plot.getAxis("bottom").setHeight(BOTTOM_AXIS_PX)
@@ -196,22 +242,19 @@ class Timeline(QFrame):
             "Standard deviations from each unit's own mean over about the last minute"
         )
 
-    def _draw_trials(self) -> None:
-        """A dotted line through both plots where a trial begins."""
-        oldest = self.raster.last_tick + 1 - WINDOW_TICKS
-        starts = [tick for tick in self._trial_starts if tick > oldest]
-        while len(self._trial_lines) < len(starts):
-            pen = pg.mkPen(QColor(self._theme.text), width=1, style=Qt.PenStyle.DotLine)
-            pair = (pg.InfiniteLine(angle=90, pen=pen), pg.InfiniteLine(angle=90, pen=pen))
-            for plot, line in zip((self._raster_plot, self._ethogram_plot), pair, strict=True):
-                line.setOpacity(0.6)
-                plot.addItem(line, ignoreBounds=True)
-            self._trial_lines.append(pair)
-        for k, pair in enumerate(self._trial_lines):
-            for line in pair:
-                line.setVisible(k < len(starts))
-                if k < len(starts):
-                    line.setValue(starts[k] * self._tick_s)
+    def _draw_trace(self) -> None:
+        unit = self.trace.unit
+        if unit is not None and self.raster.last_tick >= 0:
+            self.trace.draw(self.raster.name_of(unit), *self.raster.values_of(unit))
+
+    def _annotate(self) -> None:
+        end = self.raster.last_tick + 1
+        oldest = end - WINDOW_TICKS
+        starts = [tick * self._tick_s for tick in self._trial_starts if tick > oldest]
+        self.annotations.show_trials(starts)
+        self.annotations.show_stimuli(
+            self.ethogram.stimuli(), end * self._tick_s, self._tick_s, self.raster.n_units
+        )
 
     def _follow_to(self, tick: int) -> None:
         end_s = max(tick, WINDOW_TICKS) * self._tick_s  # the first ten seconds fill from the left
@@ -234,3 +277,12 @@ class Timeline(QFrame):
                 place = box.mapSceneToView(position)
                 text = display.under(float(place.x()), float(place.y()))
         self.readout.set_full_text(text)
+
+    def _click(self, event: MouseClickEvent) -> None:
+        box = self._raster_plot.getViewBox()
+        if event.button() != Qt.MouseButton.LeftButton:
+            return
+        if not box.sceneBoundingRect().contains(event.scenePos()):
+            return
+        unit = self.raster.unit_at(float(box.mapSceneToView(event.scenePos()).y()))
+        self.choose_unit(None if unit == self.trace.unit else unit)

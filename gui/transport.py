@@ -1,4 +1,4 @@
-"""The transport bar of a replay: play, step, jump, loop, speed, and a slider over the whole recording."""
+"""The transport bar of a replay: play, step, jump, loop, speed, and a slider over all that was recorded."""
 
 from __future__ import annotations
 
@@ -8,17 +8,16 @@ from PyQt6.QtCore import Qt, pyqtSignal
 from PyQt6.QtWidgets import QComboBox, QFrame, QHBoxLayout, QLabel, QToolButton, QWidget
 
 from gui.overview import OverviewSlider
-from gui.places import Place, around, neighbour, places
+from gui.places import PARTING, Extent, Place, around, neighbour, places_of_all
 from gui.recorder_watch import clock
 from gui.theme import Theme, numbers_font
-from rig.messages import Event
 
 AGAIN_TICKS = 50
 SPEEDS = (0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 20.0)
 
 
 class TransportBar(QFrame):
-    """Shows where a replay is and says where the user wants it; knows nothing of recordings."""
+    """Shows where a replay is and says where the user wants it; one for all recordings in step."""
 
     play_pressed = pyqtSignal()
     step_pressed = pyqtSignal(int)
@@ -89,40 +88,31 @@ class TransportBar(QFrame):
         row.addSpacing(6)
         row.addWidget(self.speed)
 
-    def describe(self, behaviours: Sequence[str]) -> None:
-        """The behaviours that have a row."""
-        self.slider.describe(behaviours)
-
     def set_theme(self, theme: Theme) -> None:
         """Recolours."""
         self.slider.set_theme(theme)
 
-    def set_range(
-        self,
-        first_tick: int,
-        n_ticks: int,
-        tick_s: float,
-        events: Sequence[Event],
-        trial_starts: Sequence[int],
-    ) -> None:
-        """The recording's extent and what happened in it."""
+    def set_recordings(self, extents: Sequence[Extent], tick_s: float) -> None:
+        """What is replayed, and what happened in it."""
         self._tick_s = tick_s
-        self._places = places(events, trial_starts, first_tick + max(n_ticks - 1, 0))
-        chosen = self.choice.currentText()
-        self.choice.blockSignals(True)
-        self.choice.clear()
-        for name in self._places:
-            self.choice.addItem(name.replace("_", " "), name)
-        self.choice.setCurrentIndex(max(self.choice.findText(chosen), 0))
-        self.choice.blockSignals(False)
+        self._places = places_of_all(extents)
+        self._offer_places()
         self.show_loop(None)
-        self._enable()
+        first_tick = min(each.first_tick for each in extents)
         self.slider.blockSignals(True)
-        self.slider.setRange(first_tick, first_tick + max(n_ticks - 1, 0))
+        self.slider.setRange(first_tick, max(each.last_tick for each in extents))
         self.slider.setPageStep(round(1.0 / tick_s))
         self.slider.blockSignals(False)
-        self.slider.show_events(events)
+        self.slider.show_recordings(extents)
         self.show_tick(first_tick)
+
+    def show_parting(self, number: int, tick: int) -> None:
+        """The first tick at which a recording differs from the first of them."""
+        self.slider.show_parting(number, tick)
+        known = self._places.get(PARTING, ())
+        partings = {*known, Place(tick, tick, PARTING)}
+        self._places[PARTING] = tuple(sorted(partings, key=lambda place: place.tick))
+        self._offer_places()
 
     def show_tick(self, tick: int) -> None:
         """Where the replay is."""
@@ -193,6 +183,16 @@ class TransportBar(QFrame):
 
     def _chosen(self) -> tuple[Place, ...]:
         return self._places.get(str(self.choice.currentData()), ())
+
+    def _offer_places(self) -> None:
+        chosen = self.choice.currentText()
+        self.choice.blockSignals(True)
+        self.choice.clear()
+        for name in self._places:
+            self.choice.addItem(name.replace("_", " "), name)
+        self.choice.setCurrentIndex(max(self.choice.findText(chosen), 0))
+        self.choice.blockSignals(False)
+        self._enable()
 
     def _enable(self) -> None:
         for button in (self.previous, self.next):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from functools import cached_property
 from pathlib import Path
 from types import TracebackType
@@ -37,6 +38,8 @@ _SCALARS = (
     *("answer", "answer_sequence", "end_trial", "engine_ms"),
 )
 
+_MODELS_KEPT = 8
+
 
 class ReplaySource:
     """The message stream of a recorded session, any part of it, in the order in which it was sent.
@@ -62,6 +65,7 @@ class ReplaySource:
         self._input_ticks = self._ticks_of("inputs", "tick")
         self._sent = [n for n in _ARRAYS if n != "camera" or self.recording.has_camera]
         self._sent += [signal.name for signal in self.recording.description.signals]
+        self._models: dict[int, str] = {}  # a model may be many trials' and megabytes of text
         self._faults: dict[int, list[Message]] = {}
         for entry in self.recording.log:
             if entry.kind == "fault":
@@ -110,21 +114,23 @@ class ReplaySource:
                 return self._episode(each)
         raise UserError(f"{self.recording.path} has no trial {trial}.")
 
-    def messages(self, first: int, last: int) -> list[Message]:
+    def messages(self, first: int, last: int, only: Collection[str] | None = None) -> list[Message]:
         """What was sent for these ticks, both included: episodes, ticks, answers, faults.
 
-        An episode stands before the first recorded tick of its trial.
+        An episode stands before the first recorded tick of its trial. With `only`, ticks have these arrays
+        and no others, and answers no interventions: enough for what a display draws of the past.
         """
         rows = self.recording.rows(first, last)
         if rows.stop <= rows.start:
             return []
         values = {name: self._values(name, rows) for name in _SCALARS}
-        arrays = {name: self._array(name, rows) for name in self._sent}
+        sent = self._sent if only is None else [name for name in self._sent if name in only]
+        arrays = {name: self._array(name, rows) for name in sent}
         confidences = self._values("confidence", rows) if "confidence" in self._datasets else None
         scalars = {name: column.tolist() for name, column in values.items()}
         ticks = self.recording.ticks[rows].tolist()
         events = self._events(ticks[0], ticks[-1])
-        interventions = self._interventions(ticks[0], ticks[-1])
+        interventions = self._interventions(ticks[0], ticks[-1]) if only is None else {}
         task_events = self._task_events(ticks[0], ticks[-1])
         inputs = self._inputs(ticks[0], ticks[-1])
         starts = self._starts()
@@ -197,7 +203,11 @@ class ReplaySource:
         return Message(content, self.recording.session, tick, sequence, arrays or {})
 
     def _episode(self, trial: Trial) -> Message:
-        content = Episode(trial.trial, self.recording.model_xml(trial))
+        if trial.model not in self._models:
+            if len(self._models) == _MODELS_KEPT:
+                del self._models[next(iter(self._models))]
+            self._models[trial.model] = self.recording.model_xml(trial)
+        content = Episode(trial.trial, self._models[trial.model])
         return self._message(content, trial.first_tick, trial.sequence)
 
     def _starts(self) -> dict[int, Trial]:

@@ -13,14 +13,15 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from PyQt6.QtCore import QSettings, Qt, QTimer
+from PyQt6.QtCore import QPointF, QSettings, Qt, QTimer
 from PyQt6.QtWidgets import QAbstractButton, QApplication, QMessageBox
 from pytestqt.qtbot import QtBot
 
 import recorder
 from cli.sessions import Pace, load_protocol, prepare_session
+from gui import recordings
+from gui.activity import WINDOW_TICKS
 from gui.main_window import MainWindow
-from gui.raster import WINDOW_TICKS
 from gui.stream import Batch
 from recorder.replay import ReplaySource
 from rig.client import BusClient
@@ -180,7 +181,7 @@ def test_a_session_from_acquire_to_end(
     _click(qtbot, window.control.record)
     assert _recording_state(window) == "idle"
     qtbot.waitUntil(lambda: _recording_state(window) == "recording", timeout=20000)
-    file = window.recordings_folder() / window.control.file.full_text
+    file = recordings.folder(window.settings) / window.control.file.full_text
     assert file.exists()
     assert window.control.free.text().endswith("free")
     qtbot.waitUntil(lambda: window.control.elapsed.text() >= "0:01.0", timeout=20000)
@@ -302,6 +303,9 @@ def test_keys_reach_the_protocol_and_a_dead_engine_is_replaced(
         lambda: any(each.name == "outside" for _, each in ethogram._drawn), timeout=10000
     )
     assert [name for kind, name in inputs[before:] if kind == "key"] == []
+    with BusClient.attach() as bus, pytest.raises(RunError):
+        bus.command("stimulate", name="mine", layer="no such layer", units=[1], value=0.5)
+    qtbot.waitUntil(lambda: window.health.value("refused") == "1", timeout=5000)
 
     assert not window.health.new_engine.isVisible()
     os.kill(_pid(running_sessions()[0].session, "stim.process"), signal.SIGKILL)
@@ -339,7 +343,7 @@ def test_a_replay_shows_the_recording_tick_by_tick(
         }
         camera = source.messages(150, 150)[0].arrays["camera"]
     window = open_window()
-    window.replay(recording, 5.0)
+    window.replay(recording, speed=5.0)
     qtbot.waitUntil(lambda: window.tick > 20, timeout=20000)
     qtbot.keyClick(window, Qt.Key.Key_Space)
     qtbot.wait(200)
@@ -382,9 +386,9 @@ def test_a_jump_looks_like_having_played_up_to_there(
     qtbot: QtBot, open_window: Callable[..., MainWindow], recording: Path
 ):
     played, jumped = open_window(), open_window()
-    played.replay(recording, 20.0)
+    played.replay(recording, speed=20.0)
     qtbot.waitUntil(lambda: played.tick == 299, timeout=20000)
-    jumped.replay(recording, 0.1)
+    jumped.replay(recording, speed=0.1)
     qtbot.waitUntil(lambda: jumped.tick >= 0, timeout=20000)
     jumped.stream.set_playing(False)  # type: ignore[union-attr]
     jumped.transport.slider.setValue(299)
@@ -404,6 +408,46 @@ def test_a_jump_looks_like_having_played_up_to_there(
     assert bars[0] == bars[1]
 
 
+def test_units_are_sorted_and_one_is_traced(
+    qtbot: QtBot, open_window: Callable[..., MainWindow], recording: Path
+):
+    with recorder.open(recording) as written:
+        values = {
+            kind: written.values(kind, 0, 250)
+            for kind in ("c_applied", "c_natural", "h_applied", "h_natural")
+        }
+    window = open_window()
+    window.replay(recording, speed=0.1)
+    qtbot.waitUntil(lambda: window.tick >= 0, timeout=20000)
+    window.player.toggle_play()
+    window.player.seek(250)
+    timeline = window.timeline
+    qtbot.waitUntil(lambda: timeline.raster.last_tick == 250, timeout=5000)
+    timeline.sort("mean")
+    rows = [timeline.raster.unit_at(row + 0.5) for row in range(512)]
+    mean = values["c_applied"].mean(axis=0)
+    layers = [np.argsort(-mean[first : first + 128]) + first for first in range(0, 512, 128)]
+    np.testing.assert_allclose(mean[rows], mean[np.concatenate(layers)], atol=1e-5)
+    assert sorted(rows[384:]) == list(range(384, 512))
+
+    timeline.draw()
+    box = timeline._raster_plot.getViewBox()
+    at = timeline._graphics.mapFromScene(box.mapViewToScene(QPointF(2.0, 400.5)))
+    qtbot.mouseClick(timeline._graphics.viewport(), Qt.MouseButton.LeftButton, pos=at)
+    unit = timeline.trace.unit
+    assert unit in rows[396:405]
+    assert unit is not None
+    for kind, series in values.items():
+        drawn = timeline.trace.values(kind)
+        np.testing.assert_array_equal(drawn[-251:], series[:, unit])
+        assert np.isnan(drawn[:-251]).all()
+    name = timeline.raster.name_of(unit)
+    assert name == f"policy_2/{unit - 384}"
+    assert name in timeline.raster.under(2.0, rows.index(unit) + 0.5)
+    timeline.choose_unit(None)
+    assert not timeline._trace_plot.isVisible()
+
+
 def test_a_damaged_recording_is_a_sentence(
     qtbot: QtBot, open_window: Callable[..., MainWindow], tmp_path: Path
 ):
@@ -421,7 +465,7 @@ def test_without_gl_the_rest_goes_on(recording: Path, tmp_path: Path):
         "from gui.main_window import MainWindow\n"
         "app = QApplication(['test'])\n"
         "ini = QSettings(sys.argv[2], QSettings.Format.IniFormat)\n"
-        "window = MainWindow(None, ini); window.show(); window.replay(Path(sys.argv[1]), 5.0)\n"
+        "window = MainWindow(None, ini); window.show(); window.replay(Path(sys.argv[1]), speed=5.0)\n"
         "def look():\n"
         "    if window.tick > 50 and 'OpenGL' in window.arena.sentence:\n"
         "        print('ticks go on:', window.arena.sentence); window.close(); app.quit()\n"

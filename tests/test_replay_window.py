@@ -58,7 +58,7 @@ def _place(window: MainWindow, tick: int) -> int:
 
 def test_jumps_and_loops(qtbot: QtBot, window: MainWindow, file: Path) -> None:
     """By key and by button, to what was chosen; a loop stays within its ticks until it is ended."""
-    window.replay(file, 0.1)
+    window.replay(file, speed=0.1)
     qtbot.waitUntil(lambda: window.tick >= 0, timeout=60_000)
     bar = window.transport
     window.player.toggle_play()

@@ -1,0 +1,149 @@
+"""A compiled episode that can be drawn: the animal in its arena, seen by a camera that follows it."""
+
+from __future__ import annotations
+
+import os
+import time
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from PyQt6.QtGui import QImage
+
+ORB_MATERIAL = "target_sphere"
+HIDDEN_GROUP = 5
+CLEARLY_NEARER_M = 1e-3
+FOLLOW_S = 0.25
+"""Time constant with which the camera follows the animal; smooths the bounce of each stride away."""
+
+
+@dataclass(frozen=True)
+class View:
+    """Where the camera is, seen from the animal: degrees and metres, and the picture's size in pixels."""
+
+    azimuth: float = 128.0
+    elevation: float = -22.0
+    distance: float = 0.62
+    width: int = 480
+    height: int = 360
+
+
+class Scene:
+    """A compiled episode with its GL context; lives and dies in the renderer's thread.
+
+    `orbs` are those of its arena.
+    """
+
+    def __init__(self, xml: str, assets: dict[str, bytes]) -> None:
+        import mujoco  # here, because without GL libraries the import itself fails
+
+        self.xml = xml
+        self._mujoco = mujoco
+        self._model = mujoco.MjModel.from_xml_string(xml, assets)
+        self._model.vis.quality.offsamples = 0 if (os.cpu_count() or 1) <= 4 else 4
+        self._model.vis.quality.shadowsize = 1
+        self._data = mujoco.MjData(self._model)
+        self._renderer: Any = None
+        self._size = (0, 0)
+        self._options = mujoco.MjvOption()
+        self._options.geomgroup[1:3] = 0  # collision shapes under the skin
+        self._options.sitegroup[:] = 0
+        self._animal = self._find_animal()
+        mujoco.mj_kinematics(self._model, self._data)
+        self.orbs = Orbs(self._model, self._data)
+        self._target: NDArray[np.float64] | None = None
+        self._posed_at = 0.0
+
+    def _find_animal(self) -> int:
+        """The body to follow: the torso, or the first that moves freely."""
+        mujoco, model = self._mujoco, self._model
+        torso = int(mujoco.mj_name2id(model, mujoco.mjtObj.mjOBJ_BODY, "walker/torso"))
+        if torso >= 0:
+            return torso
+        free = np.flatnonzero(model.jnt_type == mujoco.mjtJoint.mjJNT_FREE)
+        return int(model.jnt_bodyid[free[0]]) if len(free) else min(1, model.nbody - 1)
+
+    def pose(self, qpos: NDArray[np.float64], jump: bool) -> bool:
+        """Puts the animal there; False if the state belongs to another model."""
+        if len(qpos) != self._model.nq:
+            return False
+        self._data.qpos[:] = qpos
+        self._mujoco.mj_kinematics(self._model, self._data)
+        self._mujoco.mj_comPos(self._model, self._data)
+        self._mujoco.mj_camlight(self._model, self._data)
+        place = np.array(self._data.xpos[self._animal])
+        now = time.monotonic()
+        if self._target is None or jump or np.linalg.norm(place - self._target) > 0.6:
+            self._target = place
+        else:
+            self._target += (place - self._target) * (
+                1.0 - np.exp((self._posed_at - now) / FOLLOW_S)
+            )
+        self._posed_at = now
+        return True
+
+    def fit(self, view: View, scale: float) -> None:
+        """Makes pictures `scale` times as large as the view asks for, from now on."""
+        size = (max(64, int(view.width * scale)), max(48, int(view.height * scale)))
+        if size != self._size:
+            self._resize(*size)
+
+    def draw(self, view: View) -> QImage:
+        """The picture."""
+        mujoco = self._mujoco
+        camera = mujoco.MjvCamera()
+        camera.type = mujoco.mjtCamera.mjCAMERA_FREE
+        camera.azimuth, camera.elevation = view.azimuth, view.elevation
+        camera.distance = view.distance
+        camera.lookat[:] = self._target
+        self._renderer.update_scene(self._data, camera, self._options)
+        pixels = self._renderer.render()
+        height, width, _ = pixels.shape
+        image = QImage(pixels.tobytes(), width, height, 3 * width, QImage.Format.Format_RGB888)
+        return image.convertToFormat(QImage.Format.Format_RGB32)
+
+    def close(self) -> None:
+        """Frees the GL context."""
+        if self._renderer is not None:
+            self._renderer.close()
+            self._renderer = None
+
+    def _resize(self, width: int, height: int) -> None:
+        self.close()
+        self._model.vis.global_.offwidth = width
+        self._model.vis.global_.offheight = height
+        self._renderer = self._mujoco.Renderer(self._model, height, width)
+        flags = self._mujoco.mjtRndFlag
+        self._renderer.scene.flags[flags.mjRND_SHADOW] = 0
+        self._renderer.scene.flags[flags.mjRND_REFLECTION] = 0
+        self._size = (width, height)
+
+
+class Orbs:
+    """The orbs of a model; those that were collected are not drawn."""
+
+    def __init__(self, model: Any, data: Any) -> None:
+        self._model = model
+        orbs = [k for k in range(model.nmat) if model.mat(k).name.endswith(ORB_MATERIAL)]
+        self._geoms = np.flatnonzero(np.isin(model.geom_matid, orbs))
+        self._places: NDArray[np.float64] = np.array(data.geom_xpos[self._geoms, :2]).reshape(-1, 2)
+        self._groups = np.array(model.geom_group[self._geoms])
+
+    @property
+    def shown(self) -> NDArray[np.bool_]:
+        """Which of them are drawn."""
+        drawn: NDArray[np.bool_] = self._model.geom_group[self._geoms] != HIDDEN_GROUP
+        return drawn
+
+    def put_back(self) -> None:
+        """Draws all of them again."""
+        self._model.geom_group[self._geoms] = self._groups
+
+    def take_away(self, nearest: NDArray[np.float64]) -> None:
+        """Draws those no longer that were collected, by rows as in `ArenaRenderer.set_posture`."""
+        away = self._places[None] - nearest[:, None, :2]
+        distance = np.hypot(away[..., 0], away[..., 1])
+        left = np.where(np.isnan(nearest[:, 2:]), np.inf, nearest[:, 2:])
+        gone = (distance < left - CLEARLY_NEARER_M).any(axis=0)
+        self._model.geom_group[self._geoms[gone]] = HIDDEN_GROUP

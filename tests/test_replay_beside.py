@@ -1,0 +1,206 @@
+"""Recordings side by side: one transport, the tick at which they part, one that is shorter."""
+
+from __future__ import annotations
+
+import dataclasses
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from PyQt6.QtCore import QSettings, Qt
+from pytestqt.qtbot import QtBot
+
+import recorder
+from cli.main import main
+from gui.main_window import MainWindow
+from gui.places import PARTING
+from recorder.parting import Parting, find_parting
+from recorder.writer import Writer
+from rig.messages import Branching, Description, Message, Tick
+from tests.recorder_stream import Stream, description
+
+N_TICKS, SHORTER, PARTS_AT = 400, 300, 150
+BRANCHING = Branching(PARTS_AT - 1, "first_light", "protocol: first_light", "one", "5" * 64)
+
+
+def _write(
+    path: Path,
+    told: Description,
+    session: str,
+    ticks: range,
+    parts_at: int = N_TICKS,
+    seed: int = 0,
+) -> Path:
+    """A session that is the same for every seed but for one unit from `parts_at` on."""
+    stream = Stream(told, seed, session)
+    _, files = stream.beginning()
+    writer = Writer(path, told, files.arrays, session=session)
+    for message in stream.ticks(0, ticks.stop):
+        if message.tick in ticks or message.topic == "episode":
+            writer.add(_changed(message) if message.tick >= parts_at else message)
+    writer.close()
+    return path
+
+
+def _changed(message: Message) -> Message:
+    if not isinstance(message.content, Tick):
+        return message
+    activity = message.arrays["c_applied"].copy()
+    activity[17] += 1e-6
+    return dataclasses.replace(message, arrays={**message.arrays, "c_applied": activity})
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """`one`, its shorter `branch`, a `late` part of the branch, and `other`, another session."""
+    folder = tmp_path_factory.mktemp("beside")
+    branch = description(branched=(BRANCHING,))
+    _write(folder / "one.nwb", description(), "one", range(N_TICKS))
+    _write(folder / "branch.nwb", branch, "two", range(SHORTER), PARTS_AT)
+    _write(folder / "late.nwb", branch, "three", range(200, SHORTER), PARTS_AT)
+    _write(folder / "other.nwb", description(), "four", range(SHORTER), seed=1)
+    return folder
+
+
+@pytest.fixture
+def window(qtbot: QtBot, tmp_path: Path) -> Iterator[MainWindow]:
+    settings = QSettings(str(tmp_path / "window.ini"), QSettings.Format.IniFormat)
+    window = MainWindow(None, settings)
+    window.resize(1280, 800)
+    window.show()
+    yield window
+    window.close()
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "expected"),
+    [
+        ("one", "branch", Parting(0, SHORTER - 1, PARTS_AT)),
+        ("branch", "one", Parting(0, SHORTER - 1, PARTS_AT)),
+        ("one", "one", Parting(0, N_TICKS - 1, None)),
+        ("branch", "late", Parting(200, SHORTER - 1, None)),
+        ("one", "late", Parting(200, SHORTER - 1, 200)),
+        ("one", "other", Parting(0, SHORTER - 1, 0)),
+    ],
+)
+def test_where_recordings_part(folder: Path, one: str, other: str, expected: Parting) -> None:
+    """Found to the tick, from whichever side, by one unit's last bits."""
+    with (
+        recorder.open(folder / f"{one}.nwb") as first,
+        recorder.open(folder / f"{other}.nwb") as second,
+    ):
+        *before, found = find_parting(first, second)
+    assert found == expected
+    assert found.from_the_start == (expected.tick == expected.first)
+    assert not any(before)
+
+
+def _at(qtbot: QtBot, window: MainWindow, *ticks: int) -> None:
+    """Waits until the columns show these ticks."""
+    qtbot.waitUntil(
+        lambda: tuple(c.timeline.raster.last_tick for c in window.columns.columns) == ticks,
+        timeout=20_000,
+    )
+
+
+def test_a_pair_goes_in_step(qtbot: QtBot, window: MainWindow, folder: Path) -> None:
+    """One transport for both; the parting is marked and gone to; the shorter one stops and says so."""
+    window.replay(folder / "one.nwb", folder / "branch.nwb", speed=0.1)
+    qtbot.waitUntil(lambda: window.tick >= 0, timeout=60_000)
+    window.player.toggle_play()
+    one, branch = window.columns.columns
+    assert (one.name.text(), branch.name.text()) == ("one.nwb", "branch.nwb")
+    assert not window.layout_of_parts.docks["arena"].isVisible()
+    qtbot.waitUntil(lambda: "before tick 150 (3.00 s)" in branch.parting.full_text, timeout=20_000)
+    assert one.parting.full_text == ""
+    for column in (one, branch):
+        assert column.timeline.annotations.marks_s == (3.0,)
+        rows = column.timeline.ethogram._rows
+        assert rows == one.timeline.ethogram._rows
+        assert ("behaviour", "fallen") not in rows  # it happens in neither
+        assert ("stimulus", "silence") in rows or ("stimulus", "drive") in rows
+
+    bar = window.transport
+    bar.choice.setCurrentText(PARTING)
+    qtbot.mouseClick(bar.next, Qt.MouseButton.LeftButton)
+    _at(qtbot, window, PARTS_AT, PARTS_AT)
+    qtbot.keyClick(window, Qt.Key.Key_Right)
+    _at(qtbot, window, PARTS_AT + 1, PARTS_AT + 1)
+    window.player.seek(50)
+    _at(qtbot, window, 50, 50)
+    going_on = [column.timeline.ethogram.stimuli_now() for column in (one, branch)]
+    assert going_on[0] == going_on[1]
+    assert going_on[0][0].began_tick == 44
+
+    window.player.set_speed(20)
+    window.player.set_loop((100, 139))
+    seen: list[tuple[int, int]] = []
+    assert window.stream is not None
+    window.stream.moved.connect(  # type: ignore[attr-defined]
+        lambda _: seen.append((one.timeline.raster.last_tick, branch.timeline.raster.last_tick))
+    )
+    window.player.toggle_play()
+    qtbot.waitUntil(lambda: len(seen) > 12, timeout=20_000)
+    assert all(a == b and 100 <= a <= 139 for a, b in seen)
+    window.player.toggle_play()
+    window.player.set_loop(None)
+
+    window.player.seek(350)
+    _at(qtbot, window, 350, SHORTER - 1)
+    assert (one.state.text(), branch.state.text()) == ("", "ended at 0:06.0")
+    window.player.toggle_play()
+    _at(qtbot, window, N_TICKS - 1, SHORTER - 1)
+    assert window.tick == N_TICKS - 1
+
+
+def test_columns_come_and_go(
+    qtbot: QtBot, window: MainWindow, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Another one is opened at the place where the replay is; taken away, the docks are back."""
+    window.replay(folder / "one.nwb", speed=0.1)
+    qtbot.waitUntil(lambda: window.tick >= 0, timeout=60_000)
+    window.player.toggle_play()
+    window.player.seek(120)
+    qtbot.waitUntil(lambda: window.tick == 120, timeout=20_000)
+    monkeypatch.setattr("gui.recordings.choose_file", lambda *_: folder / "late.nwb")
+    qtbot.keyClick(window, Qt.Key.Key_B, Qt.KeyboardModifier.ControlModifier)
+    qtbot.waitUntil(lambda: len(window.columns.columns) == 2, timeout=20_000)
+    _at(qtbot, window, 120, -1)
+    late = window.columns.columns[1]
+    assert late.state.text() == "begins at 0:04.0"
+    assert "begins" in late.arena.sentence
+    qtbot.waitUntil(lambda: late.parting.full_text != "", timeout=20_000)
+    assert "another session" in late.parting.full_text
+    assert late.timeline.annotations.marks_s == ()
+    window.player.step(110)
+    _at(qtbot, window, 230, 230)
+    window.columns.closed.emit(0)
+    qtbot.waitUntil(lambda: window.windowTitle().count("late.nwb") == 1, timeout=20_000)
+    qtbot.waitUntil(lambda: window.timeline.raster.last_tick == 230, timeout=20_000)
+    assert window.columns.columns == []
+    assert window.layout_of_parts.docks["arena"].isVisible()
+
+
+def test_bad_input_is_a_sentence(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Exit 2 before any window."""
+    one = folder / "one.nwb"
+    protocol = Path(__file__).parents[1] / "protocols" / "observe.yaml"
+    (folder / "odd.nwb").write_bytes(b"no recording")
+    for arguments, words in (
+        (("gui", one, protocol), "observe.yaml is no recording"),
+        (("gui", protocol, one), "observe.yaml is no recording"),
+        (("gui", one, folder / "none.nwb"), "none.nwb does not exist"),
+        (("gui", one, folder / "odd.nwb"), "odd.nwb"),
+        (("gui", one, one, one, one, one), "no more than 4"),
+        (("replay", one, one, "--bus"), "not on a bus"),
+    ):
+        monkeypatch.setattr(sys, "argv", ["rodent-rig", *map(str, arguments)])
+        with pytest.raises(SystemExit) as ended:
+            main()
+        assert ended.value.code == 2
+        said = capsys.readouterr().err
+        assert words in said
+        assert len(said.strip().splitlines()) == 1
