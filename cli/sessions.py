@@ -348,9 +348,13 @@ def _run_headless(spec: SessionSpec, directory: SessionDirectory, picture: bool 
     ) as progress:
         total = spec.duration_s or (spec.trials * spec.trial_s) or None
         bar = progress.add_task("starting the animal", total=total, detail="")
+        said: list[str] = []
 
         def show(status: Status) -> None:
             on_disk = status.recorder.ticks_on_disk if status.recorder else 0
+            if status.fault and status.fault not in said:
+                said.append(status.fault)
+                progress.console.print(status.fault, style="yellow", soft_wrap=True)
             progress.update(
                 bar,
                 description=f"{spec.protocol_name}: {status.state}",

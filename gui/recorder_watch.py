@@ -77,7 +77,7 @@ class RecorderWatch:
         report = self.report
         if report is None:
             return Verdict("idle", "Not recording")
-        name = PurePath(report.file).name
+        name = PurePath(report.file).name + (f" (part {report.part + 1})" if report.part else "")
         elapsed = clock(report.ticks_on_disk * self.tick_s)
         size = size_text(report.file_bytes)
         free = f"{size_text(report.free_bytes)} free"
@@ -93,6 +93,9 @@ class RecorderWatch:
         trouble = self._trouble(report, now_s)
         if trouble:
             return Verdict("alarm", trouble, name, f"{elapsed} on disk", size, free)
+        if report.error:
+            why = f"{name}: {report.error}"
+            return Verdict("alarm", "RECORDING, WITH AN ERROR", why, elapsed, size, free)
         return Verdict("recording", "REC", name, elapsed, size, free)
 
     def _trouble(self, report: RecorderReport, now_s: float) -> str:

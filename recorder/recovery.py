@@ -89,7 +89,7 @@ def recover(path: Path) -> RecoveryReport:
                 f"{path} is being recorded at present; it will be whole when that ends."
             )
         with h5py.File(path, "r") as file:
-            _note(file, path)
+            _remove_unnamed_part(path, _note(file, path))
             return RecoveryReport(path, False, len(file[TICK]))
     size = path.stat().st_size
     free = shutil.disk_usage(path.parent).free
