@@ -19,11 +19,12 @@ from gui.dialogs import CANCEL, END, ask_about_session
 from gui.eye_view import EyeView
 from gui.health import ControlBar, HealthPanel
 from gui.layout import Layout
+from gui.live_stream import LiveStream
 from gui.operator_keys import OperatorKeys
 from gui.replay_control import ReplayControl
 from gui.replay_stream import ReplayStream
 from gui.session_control import SessionControl
-from gui.stream import Batch, LiveStream, Stream
+from gui.stream import Batch, Stream
 from gui.theme import THEMES, Theme
 from gui.timeline import Timeline
 from gui.transport import TransportBar

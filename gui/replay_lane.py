@@ -23,6 +23,7 @@ class Lane:
         self.source = source
         self._preamble: list[Message] = [source.description, source.assets]
         self._trial = -1
+        self._task_ticks = sorted({each.tick for each in source.recording.task_events})
 
     @property
     def extent(self) -> Extent:
@@ -76,12 +77,10 @@ class Lane:
         """The ticks of the trial before another one at which something happened in the task."""
         trial = self.source.recording.trial_of(tick)
         first = trial.first_tick if trial is not None else before
-        found = {
-            each.tick for each in self.source.recording.task_events if first <= each.tick < before
-        }
         return [
             message
-            for each in sorted(found)
+            for each in self._task_ticks
+            if first <= each < before
             for message in self.source.messages(each, each, _OF_THE_PAST)
             if isinstance(message.content, Tick)
         ]

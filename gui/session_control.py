@@ -9,8 +9,8 @@ from PyQt6.QtCore import QObject
 
 from gui import recordings
 from gui.dialogs import confirm_stop
+from gui.live_stream import LiveStream
 from gui.recorder_watch import RecorderWatch
-from gui.stream import LiveStream
 from rig.messages import Status
 
 if TYPE_CHECKING:
