@@ -165,7 +165,11 @@ def _step(engine: Engine, message: Message, tally: _Tally) -> None:
 
 
 def _recorded(recording: Recording) -> tuple[Event, ...]:
-    return tuple(event for _, event in recording.events if event.kind == "stimulus")
+    return tuple(
+        event
+        for tick, event in recording.events
+        if event.kind == "stimulus" and tick >= recording.first_tick
+    )
 
 
 # --- in words ---------------------------------------------------------------------------------------
