@@ -121,8 +121,8 @@ class GrowingFile:
     def close(self, finish: Callable[[h5py.File], None], readers_s: float = READERS_S) -> None:
         """Ends the writing; `finish` gets the file once more, opened anew, for what a growing one forbids.
 
-        The file is whole before and after; where somebody else reads it and does not let go of it within
-        `readers_s`, it stays as it was before.
+        The file is whole before and after. Those who read it live have `readers_s` to let go of it; then
+        it is finished all the same.
         """
         self.h5.close()
         with contextlib.suppress(FileNotFoundError):
@@ -134,11 +134,11 @@ class GrowingFile:
     def _finish(self, finish: Callable[[h5py.File], None], readers_s: float) -> None:
         give_up_s = time.monotonic() + readers_s
         while True:
+            # HDF5's lock is that of a reader: ours keeps everybody away who would write
+            patient = time.monotonic() < give_up_s
             try:
-                file = h5py.File(self.path, "r+", libver=layout.LIBVER)
-            except BlockingIOError:  # a reader's lock: HDF5's, not ours
-                if time.monotonic() > give_up_s:
-                    return
+                file = h5py.File(self.path, "r+", libver=layout.LIBVER, locking=patient)
+            except BlockingIOError:
                 time.sleep(0.05)
                 continue
             with file:

@@ -326,7 +326,9 @@ class Supervisor:
             except MessageError:
                 continue
             if isinstance(content, RecorderReport):
-                self._summary.recording = content
+                before, self._summary.recording = self._summary.recording, content
+                if content.state == "recording" and (before is None or before.state != "recording"):
+                    self._tell_subject("file_made")
                 self._recorder_heard_s, self._recorder_stuck = time.monotonic(), False
                 if content.state == "failed":
                     self._refuse_recording(content.error)

@@ -92,6 +92,7 @@ class TickLoop:
         self._end_reason = ""
         self._paused = False
         self._recording_change: Command | None = None
+        self._file_made = False
         self._tick = 0
         self._latency = np.zeros(len(LATENCIES), dtype=np.float32)
         self._began_s = 0.0
@@ -121,6 +122,7 @@ class TickLoop:
         self._tell(self._links.frames(Assets(), self._tick, assets))
         if self._spec.record:
             self._begin_recording("recorder-1")
+            self._wait_for_file()
 
     def _run_trial(self, trial: int) -> None:
         """One episode of the task. The tick clock stands still while its arena is compiled."""
@@ -355,6 +357,12 @@ class TickLoop:
                 self._links.disconnect_recorder(keep_queue=False)
         self._pacer.restart()
 
+    def _wait_for_file(self) -> None:
+        """Before the first tick: waits until there is a file, so that no tick has to wait for one."""
+        while self._links.recording and not self._file_made and not self._end_reason:
+            self._obey_waiting_commands(wait_s=0.005, pausing=False)
+        self._pacer.restart()
+
     def _report(self, fault: Fault) -> None:
         self._tell(self._links.frames(fault, self._tick, {}))
 
@@ -399,6 +407,8 @@ class TickLoop:
                 self._engine_expected = True
             case "record" | "end_recording":
                 self._recording_change = command
+            case "file_made":
+                self._file_made = True
             case "recorder_dead":
                 self._links.disconnect_recorder(keep_queue=False)
 
