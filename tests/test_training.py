@@ -12,7 +12,17 @@ import torch
 
 import agent
 from agent.network import Network, NetworkConfig
-from agent.training import evaluation, gait, imitation, search, settings, steering, stepping
+from agent.training import (
+    checkpoint,
+    evaluation,
+    gait,
+    imitation,
+    search,
+    settings,
+    steering,
+    stepping,
+)
+from agent.training.apprenticeship import chains
 from agent.training.body import Bodies
 from agent.training.cues import CUES, as_array
 from agent.training.experts import Skills
@@ -75,6 +85,13 @@ duration_s = 0.4
 FOUR = TINY.replace("corridor = 2", "corridor = 0").replace("= 0\nsoft", "= 1\nsoft")
 for _task in ("gaps", "forage", "escape"):
     FOUR = FOUR.replace(f"{_task} = 0", f"{_task} = 1")
+APPRENTICE = """
+[apprenticeship]
+run = "{run}"
+updates = 41
+sequences = 4
+joined = 3
+"""
 SKILL_STAGES = needed_skills(["corridor"])
 
 
@@ -198,6 +215,55 @@ def test_one_network_learns_four_tasks_from_the_shipped_skills(tmp_path):
     assert subject.training["tasks"] == ["gaps", "forage", "escape", "two_tap"]
     for task in subject.training["tasks"]:
         assert task in said[-1][2]
+
+
+def test_a_network_of_another_shape_learns_first_from_what_was_lived(trained, tmp_path):
+    place, _, _ = trained
+    text = TINY.replace("policy_layers = 2", "policy_layers = 1") + APPRENTICE.format(
+        run=place / "work"
+    )
+    (tmp_path / "tiny.toml").write_text(text)
+    work = tmp_path / "work"
+    shutil.copytree(place / "work" / "skills", work / "skills")
+    said = []
+    folder = train(
+        tmp_path / "tiny.toml",
+        work=work,
+        stages=("vision", "apprenticeship", "imitation"),
+        threads=1,
+        progress=lambda stage, done, text: said.append((stage, done, text)),
+    )
+    assert agent.load(folder).n_units == 2 * 128
+    stages = list(dict.fromkeys(stage for stage, _, _ in said))
+    assert stages == ["apprenticeship", "imitation"]  # the eyes are those of the other
+    losses = [float(t.split()[1].rstrip(",")) for stage, _, t in said if stage == "apprenticeship"]
+    assert losses[-1] < 0.7 * losses[0]
+    master = checkpoint.read(place / "work" / "imitation.safetensors")
+    pupil = checkpoint.read(work / "apprenticeship.safetensors")
+    np.testing.assert_array_equal(
+        pupil["network.vision.out.weight"], master["network.vision.out.weight"]
+    )
+    later = checkpoint.read(work / "imitation.safetensors")
+    for name in ("mean", "std"):
+        np.testing.assert_array_equal(later[f"network.{name}"], master[f"network.{name}"])
+
+
+def test_only_segments_that_follow_one_another_are_joined(trained):
+    place, _, _ = trained
+    lived = Lived(place / "work" / "imitation-lived", 100).all()
+    assert len(lived) == 4  # those before the eyes were taught again are forgotten
+    assert len(chains(lived, 3)) == 2
+    assert len(chains(lived[::2], 2)) == 0
+    # another worker's between them does not part them
+    mixed = [*lived[:2], _segment(0, fresh=True), *lived[2:]]
+    assert len(chains(mixed, 3)) == 2
+
+
+def test_a_master_that_is_not_there_is_one_sentence(tmp_path):
+    (tmp_path / "tiny.toml").write_text(TINY + APPRENTICE.format(run=tmp_path / "nobody"))
+    with pytest.raises(agent.SubjectError, match="train that subject first") as caught:
+        train(tmp_path / "tiny.toml", stages=["apprenticeship"], work=tmp_path / "w", threads=1)
+    assert "\n" not in str(caught.value)
 
 
 @pytest.mark.parametrize(

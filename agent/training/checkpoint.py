@@ -50,17 +50,30 @@ def restore(path: Path, network: nn.Module) -> dict[str, Tensor]:
         SubjectError: the file is damaged or belongs to another architecture.
     """
     try:
-        tensors = load_tensors(path.read_bytes())
+        tensors = read(path)
         network.load_state_dict(
             {name[8:]: value for name, value in tensors.items() if name.startswith("network.")}
         )
         int(tensors["done"])
-    except (SafetensorError, RuntimeError, KeyError) as error:
+    except (RuntimeError, KeyError) as error:
         reason = " ".join(str(error).split())[:160]
         raise SubjectError(
             f"the checkpoint {path} cannot be resumed ({reason}); delete it, or train into another folder"
         ) from None
-    return dict(tensors)
+    return tensors
+
+
+def read(path: Path) -> dict[str, Tensor]:
+    """Everything in a checkpoint.
+
+    Raises:
+        OSError: it cannot be read.
+        RuntimeError: it is not a checkpoint, or damaged.
+    """
+    try:
+        return dict(load_tensors(path.read_bytes()))
+    except SafetensorError as error:
+        raise RuntimeError(str(error)) from None
 
 
 def done(path: Path) -> int:

@@ -104,17 +104,24 @@ def losses(
     senses = batch.senses + settings.blur * network.std * torch.randn_like(batch.senses)
     features = batch.features + settings.blur * torch.randn_like(batch.features)
     out = network.run(senses, features, batch.state)
-    miss = missed(out.mean, batch.label)
+    return errors(network, out.mean, out.value, batch, settings)
+
+
+def errors(
+    network: Network, mean: Tensor, value_told: Tensor, batch: Batch, settings: ImitationSettings
+) -> tuple[Tensor, Tensor, Tensor]:
+    """As `losses`, of the means (T, B, actions) and values (T, B) that a network made of a batch."""
+    miss = missed(mean, batch.label)
     weight = batch.weight / batch.weight.sum()
     policy = (miss.pow(2).mean(-1) * weight).sum()
     # in units of the mean reward: (1 - discount) times the discounted sum
     target = returns(
         (1 - settings.discount) * batch.reward,
         settings.discount * batch.discount,
-        out.value.detach(),
+        value_told.detach(),
         settings.trace,
     )
-    value = ((out.value - target).pow(2) * weight).sum()
+    value = ((value_told - target).pow(2) * weight).sum()
     precision = (-2 * network.log_std).exp()
     spread = (0.5 * miss.detach().pow(2) * precision + network.log_std).mean(-1)
     return policy, value, (spread * weight).sum()
@@ -190,7 +197,7 @@ def train(
         replay.add(segment)
         lived.add(index, segment)
         ticks += segment.reward.size
-        if index == FIRST_SEGMENTS - 1:
+        if index == FIRST_SEGMENTS - 1 and bool((network.std == 1).all()):  # not taken over
             _normalise(network, replay)
         # a few segments first, or one would be learned by heart
         if len(replay.segments) >= FIRST_SEGMENTS:

@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 
 from agent.errors import SubjectError
 from agent.network import NetworkConfig
+from agent.training.apprenticeship import ApprenticeshipSettings
 from agent.training.climbing import ClimbingSettings
 from agent.training.gait import GaitSettings
 from agent.training.herd import HerdSettings
@@ -65,6 +66,7 @@ class Settings:
     stepping: SteppingSettings = field(default_factory=SteppingSettings)
     leaping: LeapingSettings = field(default_factory=LeapingSettings)
     vision: VisionSettings = field(default_factory=VisionSettings)
+    apprenticeship: ApprenticeshipSettings = field(default_factory=ApprenticeshipSettings)
     imitation: ImitationSettings = field(default_factory=ImitationSettings)
     reinforcement: Reinforcement = field(default_factory=Reinforcement)
     evaluation: EvaluationSettings = field(default_factory=EvaluationSettings)
@@ -83,6 +85,7 @@ _SECTIONS: dict[str, type] = {
     "stepping": SteppingSettings,
     "leaping": LeapingSettings,
     "vision": VisionSettings,
+    "apprenticeship": ApprenticeshipSettings,
     "imitation": ImitationSettings,
     "reinforcement": Reinforcement,
     "evaluation": EvaluationSettings,

@@ -16,7 +16,15 @@ import torch
 from agent.errors import SubjectError
 from agent.network import Network, NetworkConfig
 from agent.subject import Subject, load, save
-from agent.training import checkpoint, course, evaluation, imitation, reinforcement, vision
+from agent.training import (
+    apprenticeship,
+    checkpoint,
+    course,
+    evaluation,
+    imitation,
+    reinforcement,
+    vision,
+)
 from agent.training.course import Writer
 from agent.training.evaluation import card
 from agent.training.experts.skills import SKILLS, Skills
@@ -33,7 +41,7 @@ from rig.arenas import senses
 from rig.arenas.names import TASKS
 
 Array = np.ndarray
-STAGES = (*SEARCHES, "vision", "imitation", "reinforcement", "evaluate")
+STAGES = (*SEARCHES, "vision", "apprenticeship", "imitation", "reinforcement", "evaluate")
 
 
 def train(
@@ -80,6 +88,8 @@ def train(
     skills.mkdir(parents=True, exist_ok=True)
     if resume:
         _adopt_skills(folder / "skills", skills)
+        if settings.apprenticeship.run:
+            _adopt_skills(Path(settings.apprenticeship.run) / "skills", skills)
     else:
         for stage in chosen:
             for old in [*place.glob(f"{stage}*"), *skills.glob(f"{stage}*")]:
@@ -112,6 +122,8 @@ def _run(
             SEARCHES[stage](settings, Skills(work / "skills"), threads, partial(progress, stage))
     if "vision" in stages:
         _vision(settings, work, progress)
+    if "apprenticeship" in stages and settings.apprenticeship.run:
+        _apprenticeship(settings, work, progress)
     if "imitation" in stages:
         _imitation(settings, work, folder, progress)
     if "reinforcement" in stages and settings.reinforcement.segments:
@@ -143,7 +155,7 @@ def _network(settings: Settings) -> Network:
 
 def _vision(settings: Settings, work: Path, progress: Progress) -> None:
     path = work / "vision.npz"
-    if path.exists():
+    if path.exists() or settings.apprenticeship.run:
         return
     network, wanted = _network(settings), settings.vision
     herd = _herd(settings, work, 0)(0)
@@ -184,11 +196,24 @@ def _fleet(
         writer.close()
 
 
+def _apprenticeship(settings: Settings, work: Path, progress: Progress) -> None:
+    apprenticeship.learn(
+        _network(settings),
+        settings.apprenticeship,
+        settings.imitation,
+        work / "apprenticeship.safetensors",
+        partial(progress, "apprenticeship"),
+    )
+
+
 def _imitation(settings: Settings, work: Path, folder: Path, progress: Progress) -> None:
     wanted, path = settings.imitation, work / "imitation.safetensors"
     network = _network(settings)
-    with np.load(needed(work / "vision.npz", "vision"), allow_pickle=False) as eyes:
-        network.vision.load_state_dict({key: torch.from_numpy(eyes[key]) for key in eyes.files})
+    if settings.apprenticeship.run:
+        checkpoint.restore(needed(work / "apprenticeship.safetensors", "apprenticeship"), network)
+    else:
+        with np.load(needed(work / "vision.npz", "vision"), allow_pickle=False) as eyes:
+            network.vision.load_state_dict({key: torch.from_numpy(eyes[key]) for key in eyes.files})
 
     def report(now: imitation.Report) -> None:
         tasks = ", ".join(
