@@ -135,9 +135,9 @@ class GrowingFile:
         give_up_s = time.monotonic() + readers_s
         while True:
             # HDF5's lock is that of a reader: ours keeps everybody away who would write
-            patient = time.monotonic() < give_up_s
+            locking = None if time.monotonic() < give_up_s else False
             try:
-                file = h5py.File(self.path, "r+", libver=layout.LIBVER, locking=patient)
+                file = h5py.File(self.path, "r+", libver=layout.LIBVER, locking=locking)
             except BlockingIOError:
                 time.sleep(0.05)
                 continue
