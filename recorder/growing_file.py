@@ -69,12 +69,13 @@ class GrowingFile:
     def appear(self) -> None:
         """Gives it its name. Raises `RunError`, if only because another file has it by now."""
         try:
+            self.h5.flush()
+            os.fsync(self._descriptor)
             give_name(self._partial, self.path, self._overwrite)
             sync_folder(self.path)
         except (OSError, RuntimeError) as problem:
             self.abandon()
             raise self.not_made(problem) from None
-        self._synced = False
 
     def abandon(self) -> None:
         """Takes away a file that has no name yet."""
