@@ -42,9 +42,9 @@ from rig.messages import (
 from rig.parent import exit_with_parent
 from rig.session_directory import SessionDirectory
 
-FLUSH_EVERY_S = 0.2
+FLUSH_EVERY_S = 0.15
 """How often rows are handed to the system, which keeps them when this process is killed; every second
-time they are synced to the disk, too, and acknowledged."""
+time they are synced to the disk, too, and acknowledged: within half a second, also where that takes long."""
 
 REPORT_EVERY_S = 0.2
 DRAIN_S = 2.0
@@ -100,7 +100,7 @@ class Recorder:
             if self._writer is not None and now - flushed > FLUSH_EVERY_S:
                 syncing = not syncing
                 self._writer.flush(sync=syncing)
-                flushed = time.monotonic()
+                flushed = now
                 reported = 0.0
             if self._writer is not None and now - reported > REPORT_EVERY_S:
                 self._report("recording", self._writer.error)
