@@ -23,7 +23,7 @@ from rig.errors import RunError
 from rig.session_directory import SessionDirectory
 
 ROOT = Path(__file__).resolve().parents[1]
-LONGEST_S = 150.0
+LONGEST_S = 400.0
 """After so long without an end a session has hung."""
 
 

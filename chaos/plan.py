@@ -158,7 +158,8 @@ def plans(seed: int, n_sessions: int, kinds: tuple[str, ...]) -> list[Plan]:
     while sum(counts.values()) < n_sessions:
         counts[max(kinds, key=lambda kind: due[kind] - counts[kind])] += 1
     while sum(counts.values()) > n_sessions:
-        counts[max(kinds, key=lambda kind: counts[kind] - due[kind])] -= 1
+        several = [kind for kind in kinds if counts[kind] > (n_sessions >= len(kinds))]
+        counts[max(several, key=lambda kind: counts[kind] - due[kind])] -= 1
     found = [plan(kind, seed, number) for kind in kinds for number in range(counts[kind])]
     random.Random(seed).shuffle(found)
     return found
