@@ -18,6 +18,7 @@ import h5py
 import numpy as np
 
 import recorder
+from gui.replay_lane import Lane
 from recorder.contents import series_of, tables_of
 from recorder.layout import TIMESTAMPS
 from recorder.replay import ReplaySource
@@ -29,7 +30,7 @@ from tests.recorder_stream import Stream, description
 PIECE_TICKS = 3000
 """A minute."""
 
-AIMS = "aims: open < 500 ms, a random tick < 50 ms, seek (ten seconds of everything) < 200 ms"
+AIMS = "aims: open < 500 ms, a random tick < 50 ms, seek < 200 ms"
 
 
 def write(path: Path, hours: float) -> int:
@@ -111,6 +112,9 @@ def measure(path: Path, times: int = 40) -> dict[str, tuple[float, float]]:
             source.going_on(tick - HISTORY_TICKS + 1)
             source.messages(tick - HISTORY_TICKS + 1, tick)
             clock("seek: the ten seconds before", started)
+            started = time.perf_counter()
+            Lane(0, source).jump(tick)
+            clock("seek: what the window draws of them", started)
     return {name: (float(np.median(each)), max(each)) for name, each in found.items()}
 
 
@@ -125,7 +129,7 @@ def main() -> None:
         print(f"{n_ticks} ticks, {path.stat().st_size / 1e9:.2f} GB")
         results = measure(path)
     for name, (median, worst) in results.items():
-        print(f"{name:<32} {median:8.1f} ms   worst {worst:8.1f} ms")
+        print(f"{name:<36} {median:8.1f} ms   worst {worst:8.1f} ms")
     print(AIMS)
     out = Path(__file__).with_name("reading.json")
     rows = {name: {"median_ms": m, "worst_ms": w} for name, (m, w) in results.items()}

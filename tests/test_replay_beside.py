@@ -148,10 +148,11 @@ def test_a_pair_goes_in_step(qtbot: QtBot, window: MainWindow, folder: Path) -> 
 
     window.player.seek(350)
     _at(qtbot, window, 350, SHORTER - 1)
-    assert (one.state.text(), branch.state.text()) == ("", "ended at 0:06.0")
+    qtbot.waitUntil(lambda: branch.state.text() == "ended at 0:06.0", timeout=5_000)
+    assert one.state.text() == ""
     window.player.toggle_play()
     _at(qtbot, window, N_TICKS - 1, SHORTER - 1)
-    assert window.tick == N_TICKS - 1
+    qtbot.waitUntil(lambda: window.tick == N_TICKS - 1, timeout=5_000)
 
 
 def test_columns_come_and_go(
@@ -168,7 +169,7 @@ def test_columns_come_and_go(
     qtbot.waitUntil(lambda: len(window.columns.columns) == 2, timeout=20_000)
     _at(qtbot, window, 120, -1)
     late = window.columns.columns[1]
-    assert late.state.text() == "begins at 0:04.0"
+    qtbot.waitUntil(lambda: late.state.text() == "begins at 0:04.0", timeout=5_000)
     assert "begins" in late.arena.sentence
     qtbot.waitUntil(lambda: late.parting.full_text != "", timeout=20_000)
     assert "another session" in late.parting.full_text
