@@ -23,6 +23,8 @@ from rig.errors import RunError
 from rig.session_directory import SessionDirectory
 
 ROOT = Path(__file__).resolve().parents[1]
+LOOKS_EACH_S = 0.1
+"""Looking through all processes takes a while: not more often than this."""
 LONGEST_S = 400.0
 """After so long without an end a session has hung."""
 
@@ -45,6 +47,7 @@ class Door:
         self._bus: BusClient | None = None
         self._known: set[int] = set()
         self._started_s = time.monotonic()
+        self._looked_s = 0.0
         protocol = folder / "protocol.yaml"
         protocol.write_text(plan.protocol)
         words = ["gui", str(protocol), "--seed", str(plan.number)]
@@ -106,6 +109,14 @@ class Door:
     def pid(self, module: str) -> int:
         """The session's process that runs a module; 0 if there is none."""
         return self._note_processes().get(module, 0)
+
+    def has_begun(self, module: str) -> bool:
+        """Whether the process that runs a module is there; for "", whether the session is."""
+        now = time.monotonic()
+        if module and now - self._looked_s > LOOKS_EACH_S:
+            self._looked_s = now
+            return bool(self.pid(module))
+        return not module and bool(self.supervisor)
 
     @property
     def over(self) -> bool:
@@ -181,7 +192,7 @@ class Door:
                 time.sleep(0.02)
                 return
             self._bus = BusClient.of(directory)
-        self.heard.take(self._bus.poll(0.01))
+        self.heard.take(self._bus.poll(0.02))
 
     @property
     def lost(self) -> int:

@@ -117,7 +117,7 @@ def _wait_for_instant(plan: Plan, door: Door) -> bool:
     """Listens until the planned instant. False if the session was over before."""
     heard = door.heard
     if plan.phase == "starting":
-        came = door.follow(lambda: bool(door.pid(plan.victim) if plan.victim else door.supervisor))
+        came = door.follow(lambda: door.has_begun(plan.victim))
     else:
         came = door.follow(lambda: heard.last_tick >= plan.at_tick)
     strike_s = time.monotonic() + plan.delay_s

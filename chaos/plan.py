@@ -9,9 +9,9 @@ from __future__ import annotations
 import random
 from dataclasses import asdict, dataclass
 
-DURATION_S = 4.0
+DURATION_S = 3.0
 """Animal time of a session, if nothing ends it before."""
-TRIAL_S = 1.6
+TRIAL_S = 1.2
 """So that arenas are compiled, and trials begin, while faults happen."""
 
 
