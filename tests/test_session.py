@@ -270,10 +270,17 @@ def test_a_stalled_recorder_pauses_the_animal_and_nothing_is_lost(runtime: Path,
             wait_for(lambda: any(m.tick > 10 for m in bus.poll(0.1)))
             pid = rig.children()["recorder.process"]
             os.kill(pid, signal.SIGSTOP)
-            wait_for(lambda: any(m.topic == "fault" for m in bus.poll(0.05)), 60)
+            heard: list[str] = []
+
+            def stalled() -> bool:
+                heard.extend(m.content.sentence for m in bus.poll(0.05) if m.topic == "fault")
+                return any("stalled" in sentence for sentence in heard)
+
+            wait_for(stalled, 60)
             os.kill(pid, signal.SIGCONT)
         status, said, trouble = rig.end(120)
     assert status == 0, trouble
+    assert "has said nothing" in heard[0]  # at once; when its queue is full, the animal waits
     assert "stalled" in said
     ticks = [m.tick for m in _sent(out) if isinstance(m.content, Tick)]
     assert ticks == list(range(1500))
