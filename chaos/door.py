@@ -185,6 +185,13 @@ class Door:
             if now - self._started_s > LONGEST_S or self.given_up.is_set():
                 raise TimeoutError
 
+    def wait_until_gone(self, limit_s: float) -> None:
+        """Listens until no process of the session is left, also when nobody owns it any more."""
+        deadline = time.monotonic() + limit_s
+        while self.left and time.monotonic() < deadline:
+            self._listen()
+            time.sleep(0.05)
+
     def _listen(self) -> None:
         if self._bus is None:
             directory = self.directory

@@ -16,8 +16,8 @@ from chaos.plan import Plan
 from chaos.processes import send
 from rig.errors import RunError, UserError
 
-ENDS_S = 15.0
-"""Within this time all processes of a session whose supervisor was killed have to be gone."""
+ENDS_S = 30.0
+"""Within this time all processes of a session that has ended, or lost its supervisor, have to be gone."""
 
 
 @dataclass
@@ -88,7 +88,7 @@ def _without_window(plan: Plan, door: Door, place: Place, seen: Seen) -> None:
         door.follow(lambda: time.monotonic() > resume_s, plan.suspend_s)
         send(door.pid(plan.victim), signal.SIGCONT)
     door.follow(lambda: False)
-    door.follow(lambda: not door.left, ENDS_S)
+    door.wait_until_gone(ENDS_S)
 
 
 def _with_window(plan: Plan, door: Door, place: Place, seen: Seen) -> None:
@@ -110,7 +110,7 @@ def _with_window(plan: Plan, door: Door, place: Place, seen: Seen) -> None:
         seen.false.append("after the window's death nothing more was recorded")
     door.command("stop")
     door.follow(lambda: heard.end is not None)
-    door.follow(lambda: not door.left, ENDS_S)
+    door.wait_until_gone(ENDS_S)
 
 
 def _wait_for_instant(plan: Plan, door: Door) -> bool:
