@@ -26,6 +26,8 @@ def alive(pid: int) -> bool:
 
 def send(pid: int, number: signal.Signals) -> bool:
     """Sends a signal to one process. Whether it was still there."""
+    if pid <= 0:
+        return False  # to the system, 0 would mean every process of ours
     with contextlib.suppress(ProcessLookupError):
         os.kill(pid, number)
         return True
