@@ -136,11 +136,11 @@ class Hub:
                     frames = self._incoming.recv_multipart(zmq.NOBLOCK)
                 except zmq.Again:
                     break
+                if frames[0] not in (b"assets", b"end"):
+                    self._send_out(frames)  # before all else: a client waits for it
                 message = decode(frames)
                 self._recent.keep(message, frames)
                 messages.append(message)
-                if message.topic not in ("assets", "end"):
-                    self._send_out(frames)
         for socket in self._command_sockets():
             if socket in ready:
                 requests += self._serve(socket, limit)

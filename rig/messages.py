@@ -15,7 +15,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, TypeAlias
+from typing import Annotated, Any, TypeAlias
 
 import msgspec
 import numpy as np
@@ -28,9 +28,13 @@ TICK_S = 0.02
 MAX_BYTES = 256 * 1024 * 1024
 MAX_ARRAYS = 512
 _ALIGNMENT = 8
-_DTYPES = frozenset({"<f8", "<f4", "<i8", "<i4", "<i2", "|u1", "|b1"})
+_DTYPES = {name: np.dtype(name) for name in ("<f8", "<f4", "<i8", "<i4", "<i2", "|u1", "|b1")}
 
 Array: TypeAlias = NDArray[Any]
+Size: TypeAlias = Annotated[int, msgspec.Meta(ge=0, le=1 << 20)]
+"""How much of something an animal has."""
+Count: TypeAlias = Annotated[int, msgspec.Meta(ge=-(1 << 53), le=1 << 53)]
+"""A whole number that every language and file can hold."""
 
 
 class MessageError(ValueError):
@@ -44,7 +48,7 @@ class Layer(msgspec.Struct, frozen=True):
     """A layer of the subject's network: its name ("policy_0") and number of units."""
 
     name: str
-    n_units: int
+    n_units: Size
 
 
 class Signal(msgspec.Struct, frozen=True):
@@ -54,8 +58,8 @@ class Signal(msgspec.Struct, frozen=True):
     """
 
     name: str
-    n_channels: int
-    n_samples: int
+    n_channels: Size
+    n_samples: Size
     volts_per_count: float
 
 
@@ -100,15 +104,15 @@ class Description(msgspec.Struct, frozen=True, tag="description"):
     protocol_text: str
     behaviours: tuple[str, ...]
     stimuli: tuple[str, ...]
-    proprioception: tuple[tuple[str, int], ...]
+    proprioception: tuple[tuple[str, Size], ...]
     body_state: tuple[str, ...]
     latencies: tuple[str, ...]
     joints: tuple[str, ...]
     actuators: tuple[str, ...]
-    n_qpos: int
-    n_qvel: int
-    n_act: int
-    camera_shape: tuple[int, int, int]
+    n_qpos: Size
+    n_qvel: Size
+    n_act: Size
+    camera_shape: tuple[Size, Size, Size]
     started: str
     versions: dict[str, str]
     task_events: tuple[str, ...] = ()
@@ -130,7 +134,7 @@ class Assets(msgspec.Struct, frozen=True, tag="assets"):
 class Episode(msgspec.Struct, frozen=True, tag="episode"):
     """A trial begins: one episode of the task, its model as MJCF text. `Message.tick` is its first tick."""
 
-    trial: int
+    trial: Count
     xml: str
 
 
@@ -160,7 +164,7 @@ class Tick(msgspec.Struct, frozen=True, tag="tick"):
     `body` (f8, in the order of `Description.body_state`), `latency` (f4), those of `Description.signals`.
     """
 
-    trial: int
+    trial: Count
     reward: float
     discount: float
     value: float
@@ -275,6 +279,16 @@ class Status(msgspec.Struct, frozen=True, tag="status"):
     refused: int = 0
 
 
+class Spikes(msgspec.Struct, frozen=True, tag="spikes"):
+    """The spikes of a tick, from a virtual probe beside the session: an emulation, see `analysis.spiking`.
+
+    `missed` counts the ticks before this one that the probe did not hear. Arrays, in the order of time:
+    `unit` (i8, in the order of the activity arrays), `time` (f8, seconds of animal time).
+    """
+
+    missed: int = 0
+
+
 class Fault(msgspec.Struct, frozen=True, tag="fault"):
     """Something went wrong and the session goes on, or not: who says so, and one sentence."""
 
@@ -315,6 +329,7 @@ Content: TypeAlias = (
     | Answer
     | RecorderReport
     | Status
+    | Spikes
     | Fault
     | End
     | Command
@@ -350,8 +365,8 @@ class _ArraySpec(msgspec.Struct, frozen=True, array_like=True):
 class _Header(msgspec.Struct, frozen=True):
     version: int
     session: str
-    tick: int
-    sequence: int
+    tick: Count
+    sequence: Count
     arrays: tuple[_ArraySpec, ...]
     content: Content
 
@@ -366,17 +381,19 @@ def encode(message: Message) -> list[bytes]:
     Raises ValueError for a dtype that the bus does not carry.
     """
     specs = []
-    pieces: list[bytes] = []
+    pieces: list[Any] = []  # bytes, and arrays as they lie in memory
     for name, array in message.arrays.items():
-        plain = np.ascontiguousarray(array)
-        if plain.dtype.byteorder == ">":
-            plain = plain.astype(plain.dtype.newbyteorder("<"))
-        if plain.dtype.str not in _DTYPES:
+        plain = np.asarray(array, order="C")
+        dtype = plain.dtype.str
+        if dtype not in _DTYPES:
+            plain = plain.astype(plain.dtype.newbyteorder("<"), copy=False)
+            dtype = plain.dtype.str
+        if dtype not in _DTYPES:
             raise ValueError(
                 f"array {name!r} has dtype {plain.dtype}, which the bus does not carry"
             )
-        specs.append(_ArraySpec(name, plain.dtype.str, plain.shape if np.ndim(array) else ()))
-        pieces.append(plain.tobytes())
+        specs.append(_ArraySpec(name, dtype, plain.shape))
+        pieces.append(plain)
         if padding := -plain.nbytes % _ALIGNMENT:
             pieces.append(bytes(padding))
     header = _encoder.encode(
@@ -420,8 +437,12 @@ def decode(frames: Sequence[bytes]) -> Message:
             raise MessageError(
                 f"array {spec.name!r} of {spec.dtype} and shape {spec.shape} does not fit its message"
             )
-        flat = np.frombuffer(payload, np.uint8, size, offset) if size else np.empty(0, np.uint8)
-        arrays[spec.name] = flat.view(spec.dtype).reshape(spec.shape)
+        try:
+            arrays[spec.name] = np.ndarray(spec.shape, _DTYPES[spec.dtype], payload, offset)
+        except ValueError:  # of size 0, with a side that is longer than an array's may be
+            raise MessageError(
+                f"array {spec.name!r} has the impossible shape {spec.shape}"
+            ) from None
         offset += size + -size % _ALIGNMENT
     if offset != len(payload):
         raise MessageError(
@@ -441,4 +462,4 @@ def _size_of(spec: _ArraySpec) -> int:
         if length < 0 or len(spec.shape) > 8:
             raise MessageError(f"array {spec.name!r} has the impossible shape {spec.shape}")
         count *= length
-    return count * np.dtype(spec.dtype).itemsize
+    return count * _DTYPES[spec.dtype].itemsize
