@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import re
 from pathlib import Path
 from typing import Any
 
@@ -39,7 +38,7 @@ stimuli:
   hold: {{clamp: policy_2, units: {{random: 32}}, to: 0.1, state: cell}}
   stir: {{noise: policy_1, units: all, sd: 0.3, state: hidden}}
 rules:
-  - {{on: {{time_ms: 840}}, do: hold, for_ms: 400}}
+  - {{on: {{time_ms: 840}}, do: hold, for_ms: 300}}
   - {{on: run.onset, do: stir, for_ms: 300, probability: 0.5, else: sham}}
 """
 PYTHON = '''PROTOCOL = """{text}"""
@@ -110,14 +109,14 @@ def test_from_a_snapshot_on_every_arena_is_the_same_again(
     task: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     path = tmp_path / "f.nwb"
-    live(path, BODY.format(task=task), 70)
+    live(path, BODY.format(task=task), 60)
     with recorder.open(path) as session:
         (hold,) = [each for each in session.intervals("stimuli") if each.name == "hold"]
         assert hold.onset_tick < 50 < hold.offset_tick
         assert Snapshots(session).ticks == [50]
     out = said(capsys, "rerun", path, "--from", 1.1)
     assert "Taken up at tick 50" in out
-    assert "identical for 20 ticks" in out
+    assert "identical for 10 ticks" in out
 
 
 @pytest.fixture(scope="module")
@@ -144,39 +143,43 @@ def test_a_later_trial_and_a_program_are_taken_up_too(
         said(capsys, "rerun", foraged, "--from", 1.9, "--until", 1.6, "--allow-python")
 
 
-def test_a_branch_is_the_same_from_a_snapshot_from_the_start_and_from_a_damaged_one(
+def test_a_branch_is_the_same_from_a_snapshot_and_from_the_start(
     foraged: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    protocol = tmp_path / "more.py"
-    text = BODY.replace("400}}", "80}}").format(task="forage")
+    protocol, damaged = tmp_path / "more.py", tmp_path / "damaged.nwb"
+    text = BODY.replace("300}}", "80}}").format(task="forage")
     protocol.write_text(PYTHON.format(text=text).replace("11", "7"))
-    older, damaged = tmp_path / "older.nwb", tmp_path / "damaged.nwb"
-    for path in (older, damaged):
-        path.write_bytes(foraged.read_bytes())
-    with h5py.File(older, "r+") as file:
-        del file["processing/record/snapshots"]
+    damaged.write_bytes(foraged.read_bytes())
     with h5py.File(damaged, "r+") as file:
         file["processing/record/snapshots/physics"][:] += 1e-12
     words = ("--at-tick", 55, "--last", 0.3, "--protocol", protocol, "--allow-python", "--out")
-    outs = {
-        path: said(capsys, "branch", path, *words, path.with_name(f"{path.stem}-g.nwb"))
-        for path in (foraged, older, damaged)
-    }
-    assert re.match(r"holds|is made", outs[foraged]) is None
-    assert "holds no snapshots" in outs[older]
-    assert "is made from the session's start" in outs[damaged]
-    made = [path.with_name(f"{path.stem}-g.nwb") for path in outs]
-    with recorder.open(made[0]) as one, recorder.open(foraged) as session:
+    made = [tmp_path / name for name in ("one.nwb", "other.nwb")]
+    assert said(capsys, "branch", foraged, *words, made[0]).split() == [str(made[0])]
+    assert "is made from the session's start" in said(capsys, "branch", damaged, *words, made[1])
+    with (
+        recorder.open(made[0]) as one,
+        recorder.open(made[1]) as other,
+        recorder.open(foraged) as session,
+    ):
         same_until(session, one, 0, 55)
-        ends = [each.values("c_applied", 70, 70) for each in (one, session)]
-        assert (ends[0] != ends[1]).any()
-        for path in made[1:]:
-            with recorder.open(path) as other:
-                same_until(one, other, 0, 70)
-                assert one.events == other.events
-                assert Snapshots(one).ticks == Snapshots(other).ticks == [50]
+        assert (one.values("c_applied", 70, 70) != session.values("c_applied", 70, 70)).any()
+        same_until(one, other, 0, 70)
+        assert one.events == other.events
+        assert Snapshots(one).ticks == Snapshots(other).ticks == [50]
     out = said(capsys, "rerun", made[0], "--from", 1, "--allow-python")
     assert "identical for 21 ticks" in out
+
+
+def test_a_recording_without_snapshots_is_run_from_its_start(
+    foraged: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    older = tmp_path / "older.nwb"
+    older.write_bytes(foraged.read_bytes())
+    with h5py.File(older, "r+") as file:
+        del file["processing/record/snapshots"]
+    out = said(capsys, "rerun", older, "--from", 0.06, "--until", 0.06, "--allow-python")
+    assert "holds no snapshots" in out
+    assert "identical for 4 ticks" in out
 
 
 # --- the animal alone -------------------------------------------------------------------------------
@@ -235,9 +238,10 @@ def test_an_animal_that_has_touched_orbs_goes_on_as_it_would_have(name: str) -> 
     animal = Animal(name, 5)
     animal.begin_trial(0)  # two-touch's next arena is built around where its orb is in this one
     animal.begin_trial(1)
-    task = animal._environment.task
-    at_first, model_at_first = plain_of(task), fields_of(animal.model)
-    assert any(outcome.events for _, outcome in act(animal, 0, 15))
+    task, model_at_first = animal._environment.task, fields_of(animal.model)
+    act(animal, 0, 1)
+    at_first = plain_of(task)
+    assert any(outcome.events for _, outcome in act(animal, 1, 15))
     state = animal.state()
     kept = AnimalState(
         state.trial, msgspec.json.decode(msgspec.json.encode(state.task)), state.arrays
