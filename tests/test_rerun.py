@@ -8,6 +8,7 @@ import shutil
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import h5py
 import msgspec
@@ -66,7 +67,13 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
                 return max(last) >= tick
 
             bus.command("key", key="s")
-            args = {"layer": "core", "state": "cell", "units": [1, 2], "value": 0.5, "for_ms": 100}
+            args: dict[str, Any] = {
+                "layer": "core",
+                "state": "cell",
+                "units": [1, 2],
+                "value": 0.5,
+                "for_ms": 100,
+            }
             bus.command("stimulate", name="mine", **args)
             now = max(last)
             wait_for(lambda: passed(max(now + 20, 75)), 120)
