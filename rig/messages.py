@@ -187,8 +187,8 @@ class Snapshot(msgspec.Struct, frozen=True, tag="snapshot"):
     `h` (f4, one per unit).
     """
 
-    trial: int
-    trial_tick: int
+    trial: Count
+    trial_tick: Count
     reward: float
     discount: float
     task_events: tuple[str, ...]
