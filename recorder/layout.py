@@ -20,6 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from recorder.contents import tables_of
+from recorder.damage import HDF5_ERRORS
 from rig.messages import Array, Description
 
 LAYOUT_VERSION = 2
@@ -77,12 +78,12 @@ class SessionNote(msgspec.Struct, frozen=True):
 
 def read_note(file: h5py.File) -> SessionNote | None:
     """The note of an open recording; None if the file is not one of ours."""
-    if SESSION not in file:
-        return None
     try:
+        if SESSION not in file or file[SESSION].shape != ():
+            return None
         text = file[SESSION][()]
         return msgspec.json.decode(text, type=SessionNote)
-    except (msgspec.DecodeError, TypeError, OSError, UnicodeDecodeError):
+    except (msgspec.DecodeError, RecursionError, *HDF5_ERRORS):
         return None
 
 

@@ -19,12 +19,12 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
 import h5py
-import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
 from recorder import superblock
-from recorder.contents import Series, series_of, stimuli_of, unit_names
+from recorder.contents import Series, series_of, stimuli_of, tables_of, unit_names
+from recorder.damage import check_description, check_layout, parsed, read
 from recorder.layout import LAYOUT_VERSION, TICK, TIMESTAMPS, read_note
 from recorder.place import reason
 from recorder.recovery import needs_recovery, recover
@@ -66,13 +66,14 @@ def open_recording(path: Path | str) -> Recording:
         try:
             recover(path)
             state = "recovered"
-        except RunError:
+        except (RunError, UserError):
             state = "unrecovered"
     elif superblock.is_being_written(path):
         state = "live"
     for wait_s in (0.05, 0.2, 0.0):
         try:
-            file = h5py.File(path, "r", swmr=state in ("live", "unrecovered"))
+            source = superblock.AsIfClosed(path) if state == "unrecovered" else path
+            file = h5py.File(source, "r", swmr=state == "live")
             break
         except (OSError, RuntimeError) as problem:
             # a recorder that is just closing the file keeps it to itself for a moment
@@ -80,13 +81,17 @@ def open_recording(path: Path | str) -> Recording:
             time.sleep(wait_s)
     else:
         raise UserError(f"{path} cannot be read as a recording: {reason(failure)}.")
-    return Recording(path, file, state)
+    try:
+        return Recording(path, file, state)
+    except BaseException:
+        file.close()
+        raise
 
 
 def rows_of(dataset: h5py.Dataset, series: Series, rows: slice) -> Array:
     """What a series has for each of these ticks: (ticks, *series.tick_shape)."""
     samples = series.samples
-    values: Array = dataset[rows.start * samples : rows.stop * samples]
+    values = read(dataset, slice(rows.start * samples, rows.stop * samples))
     return values if samples == 1 else values.reshape(-1, *series.tick_shape)
 
 
@@ -108,10 +113,8 @@ class Recording:
     def __init__(self, path: Path, file: h5py.File, state: str) -> None:
         note = read_note(file)
         if note is None:
-            file.close()
             raise UserError(f"{path} is an HDF5 file, but not a recording of this program.")
         if note.layout > LAYOUT_VERSION:
-            file.close()
             raise UserError(f"{path} was recorded by a newer version of this program; update it.")
         self.path = path
         self.file = file
@@ -121,9 +124,12 @@ class Recording:
         self.has_camera = note.camera
         self.part = note.part
         self._note = note
+        check_description(path, note.description)
         self.series: dict[str, Series] = {
             series.name: series for series in series_of(note.description, note.camera)
         }
+        tables = tables_of(note.description)
+        check_layout(path, file, self.series.values(), TIMESTAMPS, tables)
         self._ticks: NDArray[np.int64] = np.zeros(0, np.int64)
         self.refresh()
 
@@ -153,7 +159,7 @@ class Recording:
                 dataset.refresh()
         n_ticks = min(len(dataset) // samples for dataset, samples in datasets)
         old = len(self._ticks)
-        new = self.file[TICK][old:n_ticks]
+        new = read(self.file[TICK], slice(old, n_ticks))
         self._ticks = np.concatenate([self._ticks, new])
         self.__dict__.pop("trials", None)
         return n_ticks
@@ -209,8 +215,7 @@ class Recording:
         self, first_tick: int | None = None, last_tick: int | None = None
     ) -> NDArray[np.float64]:
         """Animal time of these ticks, in seconds."""
-        times: NDArray[np.float64] = self.file[TIMESTAMPS][self.rows(first_tick, last_tick)]
-        return times
+        return read(self.file[TIMESTAMPS], self.rows(first_tick, last_tick))
 
     # --- as pynapple objects --------------------------------------------------------------------
 
@@ -233,9 +238,8 @@ class Recording:
         names = unit_names(self.description)
         first, last = self._units_of(layer)
         rows = self._rows_between(start_s, stop_s)
-        return self._frame(
-            self.file[f"acquisition/{series}/data"][rows, first:last], rows, names[first:last]
-        )
+        data = read(self.file[f"acquisition/{series}/data"], (rows, slice(first, last)))
+        return self._frame(data, rows, names[first:last])
 
     def frame(
         self, name: str, start_s: float | None = None, stop_s: float | None = None
@@ -251,7 +255,7 @@ class Recording:
         if series.samples == 1:
             return self._frame(data, rows, series.columns)
         samples = slice(rows.start * series.samples, rows.stop * series.samples)
-        times = self.file[f"{series.path}/timestamps"][samples]
+        times = read(self.file[f"{series.path}/timestamps"], samples)
         return nap.TsdFrame(t=times, d=data.reshape(-1, *series.shape))
 
     @property
@@ -332,7 +336,7 @@ class Recording:
     def faults(self) -> tuple[tuple[int, Fault], ...]:
         """The session's faults, each with its tick."""
         return tuple(
-            (entry.tick, msgspec.json.decode(entry.text, type=Fault))
+            (entry.tick, parsed(self.path, entry.text, Fault))
             for entry in self.log
             if entry.kind == "fault"
         )
@@ -341,7 +345,7 @@ class Recording:
     def end(self) -> End | None:
         """How the session ended; None if the recording did not see it."""
         ends = [entry for entry in self.log if entry.kind == "end"]
-        return msgspec.json.decode(ends[-1].text, type=End) if ends else None
+        return parsed(self.path, ends[-1].text, End) if ends else None
 
     # --- the model ------------------------------------------------------------------------------
 
@@ -424,7 +428,7 @@ class Recording:
     def _frame(self, data: Array, rows: slice, columns: tuple[str, ...]) -> Any:
         import pynapple as nap
 
-        times = self.file[TIMESTAMPS][rows]
+        times = read(self.file[TIMESTAMPS], rows)
         if data.ndim == 1:
             return nap.Tsd(t=times, d=data)
         return nap.TsdFrame(t=times, d=data, columns=list(columns) if columns else None)

@@ -20,6 +20,7 @@ import numpy as np
 from recorder import superblock
 from recorder.appending import BLOCK_ROWS, TableAppender
 from recorder.contents import series_of, tables_of
+from recorder.damage import HDF5_ERRORS, check_description, check_layout, damaged
 from recorder.layout import (
     LIBVER,
     TICK,
@@ -71,16 +72,16 @@ def needs_recovery(path: Path) -> bool:
     Raises `UserError` if the file is missing or no HDF5 file of a kind that a recording is.
     """
     block = _superblock(path)
-    damaged = not block.whole or block.end_of_file > path.stat().st_size
-    return (damaged or block.open_for_writing) and not superblock.is_being_written(path)
+    torn = not block.whole or block.end_of_file > path.stat().st_size
+    return (torn or block.open_for_writing) and not superblock.is_being_written(path)
 
 
 def recover(path: Path) -> RecoveryReport:
     """Repairs a recording after its recorder was killed; does nothing to one that is whole.
 
-    Raises `UserError` for a file that is not a recording of ours or is being written at present,
-    `RunError` where there is no room or no permission for the repaired file, or nothing can be repaired;
-    the file is then as it was.
+    Raises `UserError` for a file that is not a recording of ours, is being written at present, or is
+    damaged otherwise than by that; `RunError` where there is no room or no permission for the repaired
+    file. The file is then as it was.
     """
     path = Path(path)
     if not needs_recovery(path):
@@ -88,9 +89,12 @@ def recover(path: Path) -> RecoveryReport:
             raise UserError(
                 f"{path} is being recorded at present; it will be whole when that ends."
             )
-        with h5py.File(path, "r") as file:
-            _remove_unnamed_part(path, _note(file, path))
-            return RecoveryReport(path, False, len(file[TICK]))
+        try:
+            with h5py.File(path, "r") as file:
+                _remove_unnamed_part(path, _note(file, path))
+                return RecoveryReport(path, False, len(file[TICK]))
+        except HDF5_ERRORS as problem:
+            raise damaged(path, reason(problem)) from None
     size = path.stat().st_size
     free = shutil.disk_usage(path.parent).free
     if free < size + 1_000_000:
@@ -106,8 +110,11 @@ def recover(path: Path) -> RecoveryReport:
             report = _repair(copy, path)
             os.fsync(lock.fileno())
             copy.replace(path)
-    except (OSError, RuntimeError, KeyError, ValueError) as problem:
-        raise RunError(
+    except HDF5_ERRORS as problem:
+        of_the_system = isinstance(problem, OSError) and (
+            problem.errno is not None or "errno = " in str(problem)
+        )
+        raise (RunError if of_the_system else UserError)(
             f"{path} cannot be repaired: {reason(problem)}; the file was not touched."
         ) from None
     finally:
@@ -131,6 +138,9 @@ def _note(file: h5py.File, path: Path) -> SessionNote:
     note = read_note(file)
     if note is None:
         raise UserError(f"{path} is an HDF5 file, but not a recording of this program.")
+    told = note.description
+    check_description(path, told)
+    check_layout(path, file, series_of(told, note.camera), TIMESTAMPS, tables_of(told))
     return note
 
 

@@ -8,9 +8,9 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-import msgspec
 import numpy as np
 
+from recorder.damage import damaged, parsed
 from recorder.going_on import GoingOn
 from recorder.reading import Recording, open_recording, rows_of
 from recorder.tables import TableRows, Trial, read_events, read_inputs, read_task_events
@@ -39,6 +39,7 @@ _SCALARS = (
 )
 
 _MODELS_KEPT = 8
+_LAST_TICK = 1 << 53
 
 
 class ReplaySource:
@@ -54,6 +55,10 @@ class ReplaySource:
         if self.recording.n_ticks == 0:
             self.recording.close()
             raise UserError(f"{path} has no ticks: the session ended before its first.")
+        ticks = self.recording.ticks
+        if ticks[0] < 0 or ticks[-1] > _LAST_TICK or np.any(np.diff(ticks) <= 0):
+            self.recording.close()
+            raise damaged(path, "its ticks do not follow each other")
         # opened once: finding a data set by its name takes longer than reading a few rows of it
         self._datasets = {
             name: self.recording.file[f"{series.path}/data"]
@@ -69,7 +74,7 @@ class ReplaySource:
         self._faults: dict[int, list[Message]] = {}
         for entry in self.recording.log:
             if entry.kind == "fault":
-                fault = msgspec.json.decode(entry.text, type=Fault)
+                fault = parsed(path, entry.text, Fault)
                 message = self._message(fault, entry.tick, entry.sequence)
                 self._faults.setdefault(entry.tick, []).append(message)
 
@@ -103,7 +108,7 @@ class ReplaySource:
         """How the session ended; None if the recording did not see it."""
         for entry in self.recording.log:
             if entry.kind == "end":
-                content = msgspec.json.decode(entry.text, type=End)
+                content = parsed(self.recording.path, entry.text, End)
                 return self._message(content, entry.tick, entry.sequence)
         return None
 

@@ -6,10 +6,10 @@ from collections import Counter
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
-import msgspec
 import numpy as np
 
 from recorder.contents import stimuli_of
+from recorder.damage import parsed
 from rig.messages import Fault, Input
 
 if TYPE_CHECKING:
@@ -91,9 +91,7 @@ def _part(recording: Recording) -> list[str]:
 
 def _sentence(entry: LogEntry) -> str:
     return (
-        msgspec.json.decode(entry.text, type=Fault).sentence
-        if entry.kind == "fault"
-        else entry.text
+        parsed("The recording", entry.text, Fault).sentence if entry.kind == "fault" else entry.text
     )
 
 

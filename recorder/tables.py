@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from math import isnan
 from typing import Any
 
 import h5py
-import msgspec
 import numpy as np
 
 from recorder.contents import EMPTY_TEXT, NO_CONDITION, UNLISTED
+from recorder.damage import damaged, parsed, read
 from rig.messages import Array, Event, Input
 
 
@@ -77,12 +78,14 @@ class TableRows:
     """
 
     def __init__(self, group: h5py.Group | None) -> None:
-        self._group = group or {}
+        self._group: Mapping[str, Any] = group or {}
         self._ragged = {
             name.removesuffix("_index") for name in self._group if name.endswith("_index")
         }
         self._names = {
-            name.removesuffix("_elements"): [_text(each) for each in self._group[name][:]]
+            name.removesuffix("_elements"): [
+                _text(each) for each in read(self._group[name], slice(None))
+            ]
             for name in self._group
             if name.endswith("_elements")
         }
@@ -99,9 +102,10 @@ class TableRows:
 
     def column(self, name: str, first: int = 0, last: int | None = None) -> Array:
         """The numbers of a column in rows first ≤ row < last."""
+        if not self.n_rows:
+            return np.zeros(0, np.int64)
         stop = self.n_rows if last is None else min(last, self.n_rows)
-        values: Array = self._group[name][first:stop] if self.n_rows else np.zeros(0, np.int64)
-        return values
+        return read(self._data(name), slice(first, stop))
 
     def plain_texts(self, name: str) -> list[str]:
         """The texts of a column that does not grow."""
@@ -124,11 +128,25 @@ class TableRows:
         stop = self.n_rows if last is None else min(last, self.n_rows)
         if stop <= first:
             return []
-        index = self._group[f"{name}_index"]
-        start = int(index[first - 1]) if first else 0
-        ends = index[first:stop].astype(np.int64)
-        flat = self._group[name][start : int(ends[-1])]
-        return list(np.split(flat, ends[:-1] - start))
+        index, data = self._data(f"{name}_index"), self._data(name)
+        counts = read(index, slice(max(0, first - 1), stop))
+        if counts[-1] > len(data) and data.file.swmr_mode:
+            data.refresh()  # the index is the newer one
+        # what a killed writer has counted and not written is empty
+        counts = np.minimum(counts, len(data)).astype(np.int64)
+        start, ends = (int(counts[0]), counts[1:]) if first else (0, counts)
+        if np.any(np.diff(ends, prepend=start) < 0):
+            raise damaged(index, "does not count on")
+        return list(np.split(read(data, slice(start, int(ends[-1]))), ends[:-1] - start))
+
+    def parsed(self, name: str, first: int = 0, last: int | None = None) -> list[dict[str, Any]]:
+        """The JSON objects of a ragged column."""
+        return [parsed(self._data(name), text, dict) for text in self.texts(name, first, last)]
+
+    def _data(self, name: str) -> Any:
+        if name not in self._group:
+            raise damaged(self._group, f"has no column {name}")
+        return self._group[name]
 
     def texts(self, name: str, first: int = 0, last: int | None = None) -> list[str]:
         """The texts of a ragged column of UTF-8 bytes."""
@@ -195,12 +213,12 @@ def read_inputs(
 ) -> tuple[tuple[int, Input], ...]:
     """The inputs from outside in rows first ≤ row < last, each with its tick."""
     return tuple(
-        (tick, Input(kind, name, msgspec.json.decode(args)))
+        (tick, Input(kind, name, args))
         for tick, kind, name, args in zip(
             rows.column("tick", first, last).tolist(),
             rows.names("kind", first, last),
             rows.texts("name", first, last),
-            rows.texts("args", first, last),
+            rows.parsed("args", first, last),
             strict=True,
         )
     )

@@ -276,7 +276,7 @@ def test_a_recording_that_was_cut_gives_back_what_is_there(killed: Path) -> None
     killed.write_bytes(data[: int(len(data) * 0.97)])
     try:
         report = recorder.recover(killed)
-    except RunError:
+    except UserError:
         assert killed.read_bytes() == data[: int(len(data) * 0.97)]
     else:
         assert report.repaired

@@ -1,0 +1,74 @@
+"""A damaged or forged recording is read as far as it goes, or refused with a sentence: nothing else.
+
+More of them: RODENT_RIG_FUZZ=50 pytest tests/test_fuzz_recordings.py (times as many), from another seed with
+RODENT_RIG_FUZZ_SEED.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from random import Random
+
+import pytest
+
+from recorder.writer import Writer
+from rig.messages import Signal
+from tests.damaged_recordings import Opener, Outcome, damage
+from tests.recorder_stream import Stream, description
+
+TIMES = int(os.environ.get("RODENT_RIG_FUZZ", "1"))
+SEED = int(os.environ.get("RODENT_RIG_FUZZ_SEED", "0"))
+N_TICKS = 110
+
+
+@pytest.fixture(scope="module")
+def recordings(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
+    """A small recording that was closed, and one whose recorder was killed."""
+    folder = tmp_path_factory.mktemp("whole")
+    told = description(1, signals=(Signal("probe", 3, 20, 1e-6),))
+    stream = Stream(told)
+    _, files = stream.beginning()
+    writer = Writer(folder / "closed.nwb", told, files.arrays, session="fuzz")
+    for message in stream.ticks(0, N_TICKS):
+        writer.add(message)
+    writer.add(stream.fault(N_TICKS - 1))
+    writer.flush()
+    shutil.copyfile(folder / "closed.nwb", folder / "killed.nwb")
+    writer.add(stream.end(N_TICKS))
+    writer.close()
+    return [folder / "closed.nwb", folder / "killed.nwb"]
+
+
+@pytest.fixture(scope="module")
+def opener() -> Iterator[Opener]:
+    made = Opener()
+    yield made
+    made.close()
+
+
+def wrong(outcome: Outcome) -> bool:
+    """Whether it is anything but success, or one sentence and status 2."""
+    if outcome.status == 0:
+        return False
+    return outcome.status != 2 or len(outcome.said.strip().splitlines()) != 1
+
+
+def test_what_is_whole_is_read(recordings: list[Path], opener: Opener, tmp_path: Path):
+    for path in recordings:
+        copy = tmp_path / path.name
+        shutil.copyfile(path, copy)
+        assert [outcome.status for outcome in opener.attempt(copy)] == [0, 0, 0, 0]
+
+
+def test_damaged_recordings(recordings: list[Path], opener: Opener, tmp_path: Path):
+    found = []
+    for k in range(12 * TIMES):
+        random = Random(f"{SEED} {k}")
+        path = tmp_path / "damaged.nwb"
+        shutil.copyfile(random.choice(recordings), path)
+        what = damage(path, random)
+        found += [(k, what, outcome) for outcome in opener.attempt(path) if wrong(outcome)]
+    assert found == [], "\n".join(f"{k} {what}: {outcome}" for k, what, outcome in found)
