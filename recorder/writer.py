@@ -419,9 +419,14 @@ class Writer:
         if trouble:
             removed = self._file.removed
             self._close_early()
+            n_ticks = self.ticks_on_disk
+            if removed:
+                self.ticks_on_disk, self.last_tick_on_disk = 0, -1
+                raise RunError(
+                    f"{trouble}; the recording ended, and the {n_ticks} ticks in it are lost."
+                )
             raise RunError(
-                f"{trouble}; the recording ended after {self.ticks_on_disk} ticks"
-                + ("." if removed else ", which are whole.")
+                f"{trouble}; the recording ended after {n_ticks} ticks, which are whole."
             )
 
     def _close_early(self) -> None:

@@ -354,7 +354,7 @@ def test_a_write_that_fails_leaves_what_was_flushed(sockets: Path, tmp_path: Pat
 def test_a_file_that_is_taken_away_ends_the_recording(
     sockets: Path, tmp_path: Path, moved: bool
 ) -> None:
-    """Nothing is claimed to be recorded into a file that is not there any more."""
+    """Said at once, though no tick comes: nothing is recorded into a file that is not there any more."""
     folder = tmp_path / "folder"
     folder.mkdir()
     file = folder / "gone.nwb"
@@ -367,10 +367,11 @@ def test_a_file_that_is_taken_away_ends_the_recording(
             file.rename(tmp_path / "elsewhere.nwb")
         else:
             shutil.rmtree(folder)
-        rig.send_all(stream.ticks(30, 30))
+        rig.wait_for("failed", timeout_s=3.0)
         assert rig.wait() == 1
         assert rig.reports[-1].state == "failed"
         assert ("moved away" if moved else "removed") in rig.reports[-1].error
+        assert rig.reports[-1].ticks_on_disk == (30 if moved else 0)
     if moved:
         with recorder.open(tmp_path / "elsewhere.nwb") as recording:
             assert recording.state == "closed"
