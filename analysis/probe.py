@@ -2,77 +2,31 @@
 
 The network has no spikes; its units have activity, one value a tick. To run ordinary spike analyses, each
 unit is given a spike train: an inhomogeneous Poisson process whose rate follows the activity, with an
-absolute refractory period. The numbers come from the session's counter-based generators, drawn for every
-unit and tick alike, whatever the activity: the same recording gives the same spikes, and two recordings
-that share a seed differ in their spikes only where their activity differs.
+absolute refractory period. `analysis.spiking` has the process itself, which also runs on line.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
-from scipy.stats import poisson
+from numpy.typing import NDArray
 
 import recorder
 from analysis.derived_file import derived_file, span, write_file
+from analysis.spiking import Drive, Offers, Probe, magnitude
 from recorder.contents import unit_names
 from recorder.reading import Recording
-from rig.errors import UserError
-from rig.random_streams import generator
 
 if TYPE_CHECKING:
     import pynapple as nap
 
-Drive = Literal["magnitude", "scaled"]
+__all__ = ["Drive", "Probe", "spike_trains", "spikes", "write_spikes"]
 
-STREAM = "spikes"
 _TICKS_AT_A_TIME = 250
 _ROWS_FOR_PERCENTILES = 20_000
-_NEGLIGIBLE = 1e-9
-"""More candidates in a tick than this probability allows are left out."""
-
-
-@dataclass(frozen=True)
-class Probe:
-    """How activity becomes spikes.
-
-    Attributes:
-        lowest_hz, highest_hz: each unit's rate at no drive and at full drive; one number for all units or
-            one for each.
-        refractory_ms: absolute; no two spikes of a unit are closer. The rates are those with it.
-        drive: "magnitude": |h|, which is between 0 and 1 (an LSTM's h is bounded by ±1); "scaled": h from
-            the 1st to the 99th percentile of the unit's own, so that every unit uses its whole range.
-    """
-
-    lowest_hz: ArrayLike = 0.5
-    highest_hz: ArrayLike = 50.0
-    refractory_ms: float = 2.0
-    drive: Drive = "magnitude"
-
-    def check(self, n_units: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """Lowest and highest rate of every unit, (n_units,), in Hz.
-
-        Raises `UserError` for rates that are no rates, or that the refractory period does not allow.
-        """
-        lowest, highest = (
-            np.broadcast_to(np.asarray(rate, np.float64), n_units)
-            for rate in (self.lowest_hz, self.highest_hz)
-        )
-        if not 0 <= self.refractory_ms <= 100:
-            raise UserError(f"A refractory period is 0 to 100 ms, not {self.refractory_ms:g}.")
-        most = 500.0 if self.refractory_ms == 0 else min(500.0, 800.0 / self.refractory_ms)
-        if not (np.all(lowest >= 0) and np.all(lowest <= highest) and np.all(highest <= most)):
-            raise UserError(
-                f"Rates are 0 or more, the lower first, and with a refractory period of "
-                f"{self.refractory_ms:g} ms at most {most:g} Hz; not {np.min(lowest):g} to "
-                f"{np.max(highest):g}."
-            )
-        return lowest, highest
 
 
 def spike_trains(
@@ -99,24 +53,20 @@ def spike_trains(
     probe = probe or Probe()
     described = recording.description
     n_units = sum(layer.n_units for layer in described.layers)
-    lowest, highest = probe.check(n_units)
+    seed = described.seed if seed is None else seed
+    offers = Offers(probe, n_units, seed, described.tick_s)
     first, last = span(recording, from_s, to_s)
     name = "h_applied" if applied else "h_natural"
     drive = _drive(recording, name, probe.drive, first, last)
-    refractory_s = probe.refractory_ms / 1e3
-    # between spikes the process is faster, so that with the pauses the rate is the one asked for
-    most = highest / (1.0 - highest * refractory_s)
-    offers = _Offers(described.seed if seed is None else seed, most, described.tick_s)
     units, times = [], []
     for tick, activity in _ticks(recording, name, first, last):
-        rate = lowest + (highest - lowest) * drive(activity)
-        unit, time_s = offers.taken(tick, rate / (1.0 - rate * refractory_s))
+        unit, time_s = offers.taken(tick, drive(activity))
         units.append(unit)
         times.append(time_s)
     unit, time_s = np.concatenate(units), np.concatenate(times)
     order = np.lexsort((time_s, unit))
     parts = np.split(time_s[order], np.cumsum(np.bincount(unit, minlength=n_units))[:-1])
-    return [_with_pauses(part, refractory_s) for part in parts]
+    return [_with_pauses(part, probe.refractory_ms / 1e3) for part in parts]
 
 
 def spikes(
@@ -189,15 +139,11 @@ class _Scaled:
         return scaled
 
 
-def _magnitude(activity: NDArray[np.float32]) -> NDArray[np.float64]:
-    return np.minimum(np.abs(activity.astype(np.float64)), 1.0)
-
-
 def _drive(
     recording: Recording, name: str, drive: Drive, first: int, last: int
 ) -> Callable[[NDArray[np.float32]], NDArray[np.float64]]:
     if drive == "magnitude":
-        return _magnitude
+        return magnitude
     rows = recording.rows(first, last)
     every = max(1, (rows.stop - rows.start) // _ROWS_FOR_PERCENTILES)
     data = recording.file[f"{recording.series[name].path}/data"]
@@ -211,31 +157,6 @@ def _ticks(
         stop = min(start + _TICKS_AT_A_TIME - 1, last)
         ticks = recording.ticks[recording.rows(start, stop)].tolist()
         yield from zip(ticks, recording.values(name, start, stop), strict=True)
-
-
-class _Offers:
-    """Spikes that every unit is offered at its highest rate, so that the draws do not depend on activity.
-
-    Of these it takes as many as its rate at the tick allows (thinning).
-    """
-
-    def __init__(self, seed: int, most: NDArray[np.float64], tick_s: float) -> None:
-        self._seed, self._most, self._tick_s = seed, most, tick_s
-        expected = most * tick_s
-        self._offered = int(poisson.isf(_NEGLIGIBLE, float(np.max(expected, initial=0.0)))) + 1
-        self._cumulative = poisson.cdf(np.arange(self._offered), expected[:, None])
-
-    def taken(
-        self, tick: int, hazard: NDArray[np.float64]
-    ) -> tuple[NDArray[np.intp], NDArray[np.float64]]:
-        """Units and times of a tick's spikes, before the refractory period takes some away."""
-        offered = self._offered
-        draws = generator(self._seed, STREAM, tick).random((len(hazard), 2 * offered + 1))
-        number = np.sum(draws[:, :1] > self._cumulative, axis=1)
-        accepted = draws[:, 1 : offered + 1] * self._most[:, None] < hazard[:, None]
-        accepted &= np.arange(offered) < number[:, None]
-        unit, which = np.nonzero(accepted)
-        return unit, (tick + draws[unit, offered + 1 + which]) * self._tick_s
 
 
 def _with_pauses(times_s: NDArray[np.float64], refractory_s: float) -> NDArray[np.float64]:

@@ -25,6 +25,7 @@ from cli import (
     sweeps,
 )
 from cli.lsl import lsl
+from cli.probe import probe
 from rig.errors import RunError, UserError
 
 app = typer.Typer(
@@ -51,6 +52,7 @@ app.command("learn")(detectors.learn)
 app.command("train")(subjects.train)
 app.command("evaluate")(subjects.evaluate)
 app.command("lsl")(lsl)
+app.command("probe")(probe)
 app.command("keys")(sessions.keys)
 app.command("doctor")(environment.doctor)
 

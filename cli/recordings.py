@@ -11,6 +11,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
+from cli.probe import rates_of
 from gui.display import display_missing
 from rig.errors import UserError
 
@@ -145,11 +146,7 @@ def spikes(
     check_out(out, (".nwb",), "--out", overwrite)
     if seed is not None and not 0 <= seed < 2**63:
         raise UserError(f"--seed {seed}: a seed is a whole number from 0 to 2^63 - 1.")
-    try:
-        lowest, highest = (float(each) for each in rates.split(","))
-    except ValueError:
-        raise UserError(f"--rates {rates}: write two rates in Hz, such as 0.5,50.") from None
-    probe = Probe(lowest, highest, refractory_ms, drive.value)
+    probe = Probe(*rates_of(rates), refractory_ms, drive.value)
     number = write_spikes(file, out, probe, applied=not natural, seed=seed, overwrite=overwrite)
     print(f"{out}: {number} spikes, emulated from the units' activity.")
 

@@ -1,0 +1,138 @@
+"""How activity becomes the spikes of a virtual probe, tick by tick: the same on line and from a recording.
+
+The numbers come from the session's counter-based generators, drawn for every unit and tick alike, whatever
+the activity: the same activity gives the same spikes, and two sessions that share a seed differ in their
+spikes only where their activity differs.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from scipy.stats import poisson
+
+from rig.errors import UserError
+from rig.random_streams import generator
+
+Drive = Literal["magnitude", "scaled"]
+
+STREAM = "spikes"
+_NEGLIGIBLE = 1e-9
+"""More candidates in a tick than this probability allows are left out."""
+
+
+@dataclass(frozen=True)
+class Probe:
+    """How activity becomes spikes.
+
+    Attributes:
+        lowest_hz, highest_hz: each unit's rate at no drive and at full drive; one number for all units or
+            one for each.
+        refractory_ms: absolute; no two spikes of a unit are closer. The rates are those with it.
+        drive: "magnitude": |h|, which is between 0 and 1 (an LSTM's h is bounded by ±1); "scaled": h from
+            the 1st to the 99th percentile of the unit's own, so that every unit uses its whole range.
+    """
+
+    lowest_hz: ArrayLike = 0.5
+    highest_hz: ArrayLike = 50.0
+    refractory_ms: float = 2.0
+    drive: Drive = "magnitude"
+
+    def check(self, n_units: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Lowest and highest rate of every unit, (n_units,), in Hz.
+
+        Raises `UserError` for rates that are no rates, or that the refractory period does not allow.
+        """
+        lowest, highest = (
+            np.broadcast_to(np.asarray(rate, np.float64), n_units)
+            for rate in (self.lowest_hz, self.highest_hz)
+        )
+        if not 0 <= self.refractory_ms <= 100:
+            raise UserError(f"A refractory period is 0 to 100 ms, not {self.refractory_ms:g}.")
+        most = 500.0 if self.refractory_ms == 0 else min(500.0, 800.0 / self.refractory_ms)
+        if not (np.all(lowest >= 0) and np.all(lowest <= highest) and np.all(highest <= most)):
+            raise UserError(
+                f"Rates are 0 or more, the lower first, and with a refractory period of "
+                f"{self.refractory_ms:g} ms at most {most:g} Hz; not {np.min(lowest):g} to "
+                f"{np.max(highest):g}."
+            )
+        return lowest, highest
+
+
+def magnitude(activity: NDArray[np.float32]) -> NDArray[np.float64]:
+    """The drive of units with this h: |h|, at most 1."""
+    return np.minimum(np.abs(activity.astype(np.float64)), 1.0)
+
+
+class Offers:
+    """Spikes that every unit is offered at its highest rate, so that the draws do not depend on activity.
+
+    Of these it takes as many as its rate at the tick allows (thinning).
+    """
+
+    def __init__(self, probe: Probe, n_units: int, seed: int, tick_s: float) -> None:
+        """Raises `UserError` as `Probe.check`."""
+        self._lowest, self._highest = probe.check(n_units)
+        self._refractory_s = probe.refractory_ms / 1e3
+        # between spikes the process is faster, so that with the pauses the rate is the one asked for
+        self._most = self._highest / (1.0 - self._highest * self._refractory_s)
+        self._seed, self._tick_s = seed, tick_s
+        expected = self._most * tick_s
+        self._offered = int(poisson.isf(_NEGLIGIBLE, float(np.max(expected, initial=0.0)))) + 1
+        self._cumulative = poisson.cdf(np.arange(self._offered), expected[:, None])
+
+    def taken(
+        self, tick: int, drive: NDArray[np.float64]
+    ) -> tuple[NDArray[np.intp], NDArray[np.float64]]:
+        """Units and times of a tick's spikes, before the refractory period takes some away.
+
+        `drive` is that of every unit, 0 to 1.
+        """
+        rate = self._lowest + (self._highest - self._lowest) * drive
+        hazard = rate / (1.0 - rate * self._refractory_s)
+        offered = self._offered
+        draws = generator(self._seed, STREAM, tick).random((len(drive), 2 * offered + 1))
+        number = np.sum(draws[:, :1] > self._cumulative, axis=1)
+        accepted = draws[:, 1 : offered + 1] * self._most[:, None] < hazard[:, None]
+        accepted &= np.arange(offered) < number[:, None]
+        unit, which = np.nonzero(accepted)
+        return unit, (tick + draws[unit, offered + 1 + which]) * self._tick_s
+
+
+class OnLine:
+    """Spikes as they come, tick after tick. A jump to another tick begins anew.
+
+    Raises `UserError` as `Probe.check`, and where the drive takes a whole recording to know.
+    """
+
+    def __init__(self, probe: Probe, n_units: int, seed: int, tick_s: float) -> None:
+        if probe.drive != "magnitude":
+            raise UserError("A unit's own range is known only of a recording; on line |h| drives.")
+        self._offers = Offers(probe, n_units, seed, tick_s)
+        self._refractory_s = probe.refractory_ms / 1e3
+        self._last = np.full(n_units, -np.inf)
+        self._tick: int | None = None
+
+    def spikes(
+        self, tick: int, activity: NDArray[np.float32]
+    ) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+        """Units, and times in seconds of animal time, of a tick's spikes, in the order of time.
+
+        Args:
+            tick: the tick.
+            activity: h of every unit in it.
+        """
+        if self._tick is not None and tick != self._tick + 1:
+            self._last[:] = -np.inf
+        self._tick = tick
+        unit, time_s = self._offers.taken(tick, magnitude(activity))
+        order = np.lexsort((unit, time_s))
+        kept = []
+        for k in order.tolist():
+            if self._refractory_s == 0 or time_s[k] - self._last[unit[k]] >= self._refractory_s:
+                self._last[unit[k]] = time_s[k]
+                kept.append(k)
+        return unit[kept].astype(np.int64), time_s[kept]
