@@ -12,6 +12,7 @@ import sys
 import tempfile
 import threading
 import time
+import traceback
 from collections.abc import Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from pathlib import Path
@@ -65,12 +66,21 @@ def try_out(made: Plan, keep: Path | None = None) -> Verdict:
 
 
 def _finished(
-    made: list[Plan], jobs: int, stop: threading.Event, keep: Path | None
+    made: list[Plan], jobs: int, stop: threading.Event, keep: Path | None, broken: list[Plan]
 ) -> Iterator[Verdict]:
-    """The verdicts as they come. `stop` lets what has begun come to its end and begins nothing more."""
+    """The verdicts as they come. `stop` lets what has begun come to its end and begins nothing more.
+
+    Plans that could not be carried out, by a mistake of this program, are added to `broken`.
+    """
 
     def one(each: Plan) -> Verdict | None:
-        verdict = None if stop.is_set() else try_out(each, keep)
+        try:
+            verdict = None if stop.is_set() else try_out(each, keep)
+        except Exception:
+            # ours, not the session's: the others go on, and the exit status is 1
+            broken.append(each)
+            traceback.print_exc()
+            return None
         return None if Door.given_up.is_set() else verdict
 
     with ThreadPoolExecutor(jobs, thread_name_prefix="session") as pool:
@@ -121,6 +131,7 @@ def main() -> int:
 
     began_s = time.monotonic()
     verdicts: list[Verdict] = []
+    broken: list[Plan] = []
     stop = threading.Event()
     with Progress(
         TextColumn("{task.description}"),
@@ -132,7 +143,7 @@ def main() -> int:
     ) as progress:
         bar = progress.add_task("sessions", total=len(made))
         try:
-            for verdict in _finished(made, given.jobs, stop, given.keep):
+            for verdict in _finished(made, given.jobs, stop, given.keep, broken):
                 verdicts.append(verdict)
                 progress.advance(bar)
                 if verdict.bad:
@@ -154,9 +165,9 @@ def main() -> int:
     console.print(
         f"{len(verdicts)} of {len(made)} sessions in {time.monotonic() - began_s:.0f} s; "
         f"files corrupted: {sum(bool(each.corrupted) for each in verdicts)}; "
-        f"not as promised: {n_bad}"
+        f"not as promised: {n_bad}; could not be tried: {len(broken)}"
     )
-    return 1 if n_bad else 0
+    return 1 if n_bad or broken else 0
 
 
 def _print_bad(console: Console, verdict: Verdict) -> None:
