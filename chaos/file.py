@@ -122,7 +122,7 @@ def _foreign(path: Path, n_ticks: int, inspect: bool) -> list[str]:
             series = io.read().acquisition["c_applied"]
             if len(series.data) != n_ticks:
                 return [f"pynwb finds {len(series.data)} ticks"]
-        if not inspect:
+        if not inspect or n_ticks == 0:  # nwbinspector stumbles over what is empty
             return []
         from nwbinspector import Importance, inspect_nwbfile
 
