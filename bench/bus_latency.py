@@ -289,6 +289,8 @@ def measure(n: int) -> dict[str, np.ndarray]:
         forwarder = fork.Process(target=forward, args=(str(folder),), daemon=True)
         forwarder.start()
         stack.callback(forwarder.terminate)
+        while not all((folder / each).exists() for each in ("stream", "hub", "in", "out")):
+            time.sleep(0.05)
         links = Links(directory)
         stack.callback(links.close)
         sockets = Sockets(folder, "animal")
