@@ -142,7 +142,7 @@ def plan(kind: str, seed: int, number: int) -> Plan:
         delay_s=round(chance.uniform(0.0, longest_s), 4),
         how=WAYS[kind][number % len(WAYS[kind])] if kind in WAYS else "",
         suspend_s=round(chance.uniform(0.3, 4.0), 2) if kind == "suspended" else 0.0,
-        room_bytes=chance.randrange(4_000_000),
+        room_bytes=chance.randrange(1_000_000),
         camera=chance.random() < 0.3,
         picture=chance.random() < 0.15,
     )

@@ -167,7 +167,7 @@ def _judge_telling(verdict: Verdict) -> None:
     seen = verdict.seen
     if seen.fault_s is None or seen.plan.kind in ("supervisor", "window"):
         return
-    if seen.plan.kind == "suspended" and seen.plan.suspend_s < NOTICED_S:
+    if seen.plan.kind == "suspended" and _unnoticed(seen):
         return
     at_s = _told_at(seen)
     if at_s is not None:
@@ -180,6 +180,15 @@ def _judge_telling(verdict: Verdict) -> None:
     else:
         verdict.untrue.append("the session never said what had happened on its bus")
     _judge_silence(verdict)
+
+
+def _unnoticed(seen: Seen) -> bool:
+    """Whether a suspension was short, or the animal came to its end and everybody waits for the file."""
+    assert seen.fault_s is not None
+    until_s = seen.fault_s + NOTICED_S
+    last = seen.plan.n_ticks - 1
+    ended = last in seen.heard.ticks and seen.heard.published_s(last) < until_s
+    return ended or seen.plan.suspend_s < NOTICED_S
 
 
 def _judge_silence(verdict: Verdict) -> None:
@@ -205,7 +214,8 @@ def _told_at(seen: Seen) -> float | None:
         report = status.recorder
         failed = source == "recorder" and report is not None and report.state == "failed"
         # a process that has ended after its work is called dead, too
-        told = state in ("dead", "stuck") and (status.state != "ended" or bool(status.fault))
+        done = status.state == "ended" or (report is not None and report.state == "closed")
+        told = state in ("dead", "stuck") and (not done or bool(status.fault))
         if at_s >= since and (told or failed):
             times.append(at_s)
     return min(times, default=None)
