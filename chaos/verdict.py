@@ -90,10 +90,10 @@ def _judge_loss(verdict: Verdict) -> None:
 def _lost_from(seen: Seen) -> float | None:
     """The instant from which on ticks may be lost; None where none may be at all."""
     kind = seen.plan.kind
+    if kind == "disk" and seen.plan.how == "slowly":
+        return _told_at(seen)  # it may have been full before its time
     if seen.fault_s is None or kind in ("stimulation", "window", "suspended"):
         return None
-    if kind == "disk" and seen.plan.how == "slowly":
-        return _told_at(seen)
     return seen.fault_s
 
 
