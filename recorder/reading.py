@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 
 from recorder import superblock
 from recorder.contents import Series, series_of, stimuli_of, tables_of, unit_names
-from recorder.damage import check_description, check_layout, parsed, read
+from recorder.damage import HDF5_ERRORS, check_description, check_layout, parsed, read
 from recorder.layout import LAYOUT_VERSION, TICK, TIMESTAMPS, read_note
 from recorder.place import reason
 from recorder.recovery import needs_recovery, recover
@@ -75,7 +75,7 @@ def open_recording(path: Path | str) -> Recording:
             source = superblock.AsIfClosed(path) if state == "unrecovered" else path
             file = h5py.File(source, "r", swmr=state == "live")
             break
-        except (OSError, RuntimeError) as problem:
+        except HDF5_ERRORS as problem:
             # a recorder that is just closing the file keeps it to itself for a moment
             failure = problem
             time.sleep(wait_s)
