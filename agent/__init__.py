@@ -7,10 +7,35 @@
 The core (this folder) imports nothing else of this project; `agent.training` makes subjects.
 """
 
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
 from agent.errors import SubjectError
-from agent.interventions import Intervention
-from agent.network import Network, NetworkConfig
-from agent.subject import Layer, Step, Subject, load
+
+if TYPE_CHECKING:
+    from agent.interventions import Intervention
+    from agent.network import Network, NetworkConfig
+    from agent.subject import Layer, Step, Subject, load
+
+_FOUND_IN = {
+    "Intervention": "interventions",
+    "Layer": "subject",
+    "Network": "network",
+    "NetworkConfig": "network",
+    "Step": "subject",
+    "Subject": "subject",
+    "load": "subject",
+}
+
+
+def __getattr__(name: str) -> Any:
+    # on first use: they bring torch, and a command that needs none should not wait seconds for it
+    if name not in _FOUND_IN:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(importlib.import_module(f"agent.{_FOUND_IN[name]}"), name)
+
 
 __all__ = [
     "Intervention",

@@ -18,8 +18,6 @@ from typing import Any, Protocol
 
 import msgspec
 
-from agent import cluster
-
 STOPS_S = 20.0
 """How long commands may take to end in order when they are interrupted."""
 _WORKERS_KNOW = ("RODENT_RIG_SUBJECTS", "XDG_RUNTIME_DIR")
@@ -158,6 +156,10 @@ class RayTasks:
     """
 
     def __init__(self, address: str, jobs: int | None) -> None:
+        # `agent` brings torch, for which every command would wait
+        from agent import cluster
+
+        self._cluster = cluster
         self._ray, self._connected_here = cluster.connect(address, jobs)
         self._jobs = jobs or max(1, int(self._ray.cluster_resources().get("CPU", 1)))
         told = cluster.environment(*_WORKERS_KNOW)
@@ -176,7 +178,7 @@ class RayTasks:
             try:
                 outcome: Outcome = self._ray.get(done[0])
             except self._ray.exceptions.RayError as error:
-                reason = cluster.in_a_sentence(getattr(error, "cause", None) or error)
+                reason = self._cluster.in_a_sentence(getattr(error, "cause", None) or error)
                 outcome = Outcome(f"its Ray worker failed: {reason}", 0.0)
             yield key, outcome
 

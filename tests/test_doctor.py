@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -25,3 +27,9 @@ def test_a_machine_without_opengl_is_told_how_to_get_it(
     assert done.returncode == 1
     assert "lack  OpenGL" in done.stdout
     assert "apt-get install" in done.stdout
+
+
+def test_the_command_line_does_not_wait_for_what_few_commands_need():
+    heavy = "import sys, cli.main; print(*{'torch', 'ray', 'mujoco', 'PyQt6'} & set(sys.modules))"
+    done = subprocess.run([sys.executable, "-c", heavy], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == []
