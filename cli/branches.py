@@ -150,15 +150,16 @@ def _make_one(
     past: Past | None,
 ) -> None:
     """Raises `SnapshotError` where the session, taken up, is not the recorded one up to the branching."""
-    begin = max(0, session.first_tick) if past is None else past.snapshot.tick
+    begin = 0 if past is None else past.snapshot.tick
+    first = max(begin, session.first_tick)
     with (
         ReplaySource(session.path) as source,
         _Record(branch, overwrite, camera) as record,
     ):
         ticks = (
-            each for each in recorded(source, begin, branch.tick) if isinstance(each.content, Tick)
+            each for each in recorded(source, first, branch.tick) if isinstance(each.content, Tick)
         )
-        same = Comparison(ticks, begin)
+        same = Comparison(ticks, first)
 
         def hear(message: Message, links: InProcessLinks) -> None:
             record.hear(message)

@@ -11,7 +11,7 @@ import typer
 
 from cli.sessions import AllowPython, Settings
 from rig.errors import UserError
-from rig.messages import TICK_S, Answer, Message, Tick
+from rig.messages import TICK_S, Answer, Episode, Message, Tick
 
 if TYPE_CHECKING:
     from cli.recorded_session import RecordedSession
@@ -113,7 +113,8 @@ def _compared(
     from recorder.replay import ReplaySource
     from rig.comparison import Comparison
 
-    begin = session.first_tick if past is None else past.snapshot.tick
+    begin = 0 if past is None else past.snapshot.tick
+    first = max(begin, session.first_tick)
     with ReplaySource(session.path) as source, progress_bar() as bar:
         task = bar.add_task("running again", total=last + 1)
         # before a snapshot it is the engine's answers alone that are made again
@@ -122,11 +123,12 @@ def _compared(
             for each in recorded(source, session.first_tick, begin - 1)
             if isinstance(each.content, Answer)
         )
-        answers = Comparison(before, 0)
-        rest = Comparison(recorded(source, begin, last), begin)
+        answers = Comparison(before, session.first_tick)
+        rest = Comparison(recorded(source, first, last), first)
 
         def hear(message: Message, links: InProcessLinks) -> None:
-            if message.tick >= begin:
+            goes_on = isinstance(message.content, Episode) and first == session.first_tick
+            if message.tick >= begin or goes_on:
                 rest.hear(message)
             elif isinstance(message.content, Answer):
                 answers.hear(message)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING
 
 from rig.messages import Episode, Message, Tick
@@ -21,41 +21,64 @@ TICKS_AT_ONCE = 100
 def taken_up(session: RecordedSession, tick: int) -> Iterator[tuple[Past | None, str]]:
     """The last snapshot at or before a tick, with what was before it; None: the session's start.
 
-    The sentence says why there is none where there could have been one, else it is "". Raises `UserError`
-    if the snapshot is damaged.
+    What was before may be in the recording's files before this one. The sentence says why there is no
+    snapshot where there could have been one, else it is "". Raises `UserError` if it is damaged.
     """
-    from recorder.replay import ReplaySource
     from recorder.snapshots import Snapshots
 
-    with ReplaySource(session.path) as source:
-        snapshots = Snapshots(source.recording)
+    with ExitStack() as stack:
+        sources = _sources(session, stack)
+        kept = [Snapshots(each.recording) for each in sources]
+        found = [each.before(tick) for each in kept]
+        snapshot = next((each for each in reversed(found) if each is not None), None)
         why = ""
-        if session.first_tick > 0:
-            why = "does not have its session's first ticks"
-        elif source.n_ticks != session.last_tick + 1:
-            why = "lacks ticks"
-        elif not snapshots.ticks and session.last_tick >= SNAPSHOT_TICKS:
+        if not sources:
+            why = "does not have all of its session's ticks from the first on"
+        elif not any(each.ticks for each in kept) and session.last_tick >= SNAPSHOT_TICKS:
             why = "holds no snapshots, as recordings of earlier versions do not"
-        snapshot = None if why else snapshots.before(tick)
         if snapshot is None:
             name = session.path.name
             yield None, f"{name} {why}: it is run again from its session's start." if why else ""
         else:
-            yield Past(snapshot, _before(source, snapshots, snapshot.tick)), ""
+            yield Past(snapshot, _before(sources, kept, snapshot.tick)), ""
 
 
-def _before(source: ReplaySource, snapshots: Snapshots, tick: int) -> Iterator[Message]:
-    for begin in range(0, tick, TICKS_AT_ONCE):
-        last = min(begin + TICKS_AT_ONCE, tick) - 1
-        beside = {each.tick: each for each in snapshots.between(begin, last)}
-        for message in source.messages(begin, last):
-            if isinstance(message.content, Tick) and message.tick in beside:
-                yield beside[message.tick]
-            if isinstance(message.content, Episode | Tick):
+def _sources(session: RecordedSession, stack: ExitStack) -> list[ReplaySource]:
+    """The recording's files up to this one; none if they do not have every tick from 0 on."""
+    from recorder.replay import ReplaySource
+
+    own = stack.enter_context(ReplaySource(session.path))
+    parts = own.recording.parts
+    before = parts[: parts.index(own.recording.path)] if own.first_tick else ()
+    sources = [*(stack.enter_context(ReplaySource(each)) for each in before), own]
+    expected = 0
+    for each in sources:
+        if (each.first_tick, each.n_ticks) != (expected, each.last_tick + 1 - expected):
+            return []
+        expected = each.last_tick + 1
+    return sources
+
+
+def _before(
+    sources: Sequence[ReplaySource], kept: Sequence[Snapshots], tick: int
+) -> Iterator[Message]:
+    for source, snapshots in zip(sources, kept, strict=True):
+        end = min(source.last_tick, tick - 1)
+        for begin in range(source.first_tick, end + 1, TICKS_AT_ONCE):
+            last = min(begin + TICKS_AT_ONCE - 1, end)
+            beside = {each.tick: each for each in snapshots.between(begin, last)}
+            for message in source.messages(begin, last):
+                if isinstance(message.content, Tick):
+                    if message.tick in beside:
+                        yield beside[message.tick]
+                    yield message
+                # a further file begins with the trial that goes on, again
+                elif isinstance(message.content, Episode) and message.tick >= source.first_tick:
+                    yield message
+    for source in sources:
+        for message in source.messages(tick, tick):
+            if isinstance(message.content, Episode) and message.tick == tick:
                 yield message
-    yield from (
-        message for message in source.messages(tick, tick) if isinstance(message.content, Episode)
-    )
 
 
 def recorded(source: ReplaySource, first: int, last: int) -> Iterator[Message]:
