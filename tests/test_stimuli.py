@@ -16,7 +16,9 @@ LAYERS = {"core": 4, "policy_2": 3}
 NATURAL = np.array([0.5, -1.0, 2.0, 0.25], np.float32)
 
 
-def applied(delivery: Delivery, tick: int, since: int, lasting: int | None) -> dict[str, list[float]]:
+def applied(
+    delivery: Delivery, tick: int, since: int, lasting: int | None
+) -> dict[str, list[float]]:
     """What becomes of `NATURAL` in each state at a tick; nothing where no intervention acts."""
     found = {}
     for intervention, units, gain, value in delivery.at(tick, since, lasting):
@@ -84,7 +86,9 @@ def test_means_and_templates_come_from_the_baseline() -> None:
     assert found == pytest.approx([0.5, 0.1, 2.0, 0.3])
     template = Wanted("quiet", "template", "core", "c", around="rear", after_ms=40)
     course = np.arange(8, dtype=np.float32).reshape(2, 4)
-    play = Stimulus("s", "overwrite", "core", Units("first", count=2), "cell", templates=(template,))
+    play = Stimulus(
+        "s", "overwrite", "core", Units("first", count=2), "cell", templates=(template,)
+    )
     assert play.course_ticks == 2
     delivery = deliver(play, values={template: course})
     assert [applied(delivery, t, t, None)["c"][:2] for t in range(3)] == [[0, 1], [4, 5], [4, 5]]
