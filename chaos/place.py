@@ -11,11 +11,11 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-RESERVED_BYTES = 4 * 1024 * 1024
-"""What the recorder leaves free: below that it ends by itself."""
+RESERVED_BYTES = 8 * 1024 * 1024
+"""What the recorder leaves free: below that, and what waits to be written, it ends by itself."""
 FIRST_BYTES = 4_300_000
 """What a recording in the corridor takes before its first tick, arena and animal, roughly."""
-DISK_BYTES = 24_000_000
+DISK_BYTES = 32_000_000
 
 
 def may_mount() -> bool:

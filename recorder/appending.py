@@ -67,6 +67,11 @@ class SeriesAppender:
         """Whether the block has to be written before the next row."""
         return self._n_waiting == BLOCK_ROWS
 
+    @property
+    def waiting_bytes(self) -> int:
+        """Size of the rows that wait to be written."""
+        return self._n_waiting * sum(block[0].nbytes for block in self._blocks.values())
+
     def append(self, time_s: float, values: Mapping[str, Any]) -> list[str]:
         """Adds a row. Returns the names of series whose value is missing or does not fit.
 

@@ -20,8 +20,9 @@ from recorder import layout
 from recorder.place import free_bytes, give_name, reason, reserve, sync_folder
 from rig.errors import RunError
 
-RESERVE_BYTES = 4 * 1024 * 1024
-"""Free space below which a recording ends by itself, properly closed, before the disk is full."""
+RESERVE_BYTES = 8 * 1024 * 1024
+"""Free space, beside what is about to be written, below which a recording ends by itself, properly closed,
+before the disk is full."""
 
 READERS_S = 1.0
 """How long a recording that ends waits for those who read it live to close it."""
@@ -96,8 +97,12 @@ class GrowingFile:
             os.fsync(self._descriptor)
             self._synced = True
 
-    def trouble(self) -> str:
-        """What keeps it from growing: it was taken away, or the disk is about to be full; else ""."""
+    def trouble(self, coming_bytes: int = 0) -> str:
+        """What keeps it from growing: it was taken away, or the disk is about to be full; else "".
+
+        `coming_bytes` are about to be written. The reserve is for what closing needs, and for the chunks
+        that HDF5 begins: 128 kB at once for each of some forty data sets.
+        """
         try:
             now = os.stat(self.path)
         except OSError:
@@ -110,7 +115,7 @@ class GrowingFile:
                 else f"The file {self.path} was moved away while it was being recorded"
             )
         free = free_bytes(self.path)
-        if free < RESERVE_BYTES:
+        if free < RESERVE_BYTES + coming_bytes:
             return f"The disk of {self.path} is full ({free / 1e6:.1f} MB left)"
         return ""
 

@@ -88,6 +88,11 @@ def open_recording(path: Path | str) -> Recording:
         raise
 
 
+def _refresh(_: str, node: h5py.Dataset | h5py.Group) -> None:
+    if isinstance(node, h5py.Dataset):
+        node.refresh()
+
+
 def rows_of(dataset: h5py.Dataset, series: Series, rows: slice) -> Array:
     """What a series has for each of these ticks: (ticks, *series.tick_shape)."""
     samples = series.samples
@@ -374,6 +379,8 @@ class Recording:
             warnings.simplefilter("ignore")
             from pynwb import NWBHDF5IO
 
+            if self.file.swmr_mode:  # pynwb does not ask how long a data set has become
+                self.file.visititems(_refresh)
             self._io = NWBHDF5IO(file=self.file, mode="r")
             return self._io.read()
 

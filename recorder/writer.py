@@ -415,7 +415,7 @@ class Writer:
 
     def _check_place(self) -> None:
         """Ends the recording where its file was taken away or the disk is about to be full."""
-        trouble = self._file.trouble()
+        trouble = self._file.trouble(self._series.waiting_bytes)
         if trouble:
             removed = self._file.removed
             self._close_early()

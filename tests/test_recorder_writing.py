@@ -303,7 +303,7 @@ def test_a_full_disk_ends_the_recording_with_everything_before_it_whole(
     disk = tmp_path / "disk"
     disk.mkdir()
     mounted = subprocess.run(
-        ["mount", "-t", "tmpfs", "-o", "size=10m", "none", str(disk)], capture_output=True
+        ["mount", "-t", "tmpfs", "-o", "size=24m", "none", str(disk)], capture_output=True
     )
     if mounted.returncode:
         pytest.skip("this machine does not let us mount a small disk")

@@ -43,8 +43,10 @@ SPIN_SPEED, SPIN_FAST = 0.4, 0.6
 FASTEST = 0.7
 """Faster it runs hardly faster, and falls now and then."""
 CIRCLING = (0.7, 4.0)
-"""Commands of speed and yaw rate that look for an orb: a circle. A turn on the spot finds it sooner, but not
-one overhead, and when to walk on only a clock could tell: the network that imitated it turned for ever."""
+"""Commands of speed and yaw rate that look for an orb. A turn on the spot finds it sooner, but not one
+overhead, and when to walk on only a clock could tell: the network that imitated it turned for ever."""
+CIRCLE_TICKS, TURN_TICKS = 190, 70
+"""A circle and, for an orb in the middle of it, a turn on the spot."""
 TAP_TICKS = AGAIN_KNOTS[-1]
 LANDING_TICKS = 8
 REMEMBERED_TICKS = 75
@@ -212,9 +214,11 @@ class TwoTapExpert:
             self._goal = None  # it is not where it was
 
     def _find(self) -> Array:
-        """Run in a narrow circle to the left, which shows all around and leads out from under the orb."""
+        """Run in a circle to the left, which shows all around and leads out from under the orb."""
         if self._mode != "find":
             self._enter("find")
+        if self._ticks % (CIRCLE_TICKS + TURN_TICKS) > CIRCLE_TICKS:
+            return self._spin(1.0, SPIN_FAST)
         return self._go(*CIRCLING)
 
     def _approach(self, goal: Array) -> Array:
