@@ -42,11 +42,8 @@ SPIN_SPEED, SPIN_FAST = 0.4, 0.6
 """Commands of speed that turn it on the spot at 3.2 and 4.6 rad/s."""
 FASTEST = 0.7
 """Faster it runs hardly faster, and falls now and then."""
-CIRCLING = (0.7, 4.0)
-"""Commands of speed and yaw rate that look for an orb. A turn on the spot finds it sooner, but not one
-overhead, and when to walk on only a clock could tell: the network that imitated it turned for ever."""
-CIRCLE_TICKS, TURN_TICKS = 190, 70
-"""A circle and, for an orb in the middle of it, a turn on the spot."""
+LOOK_ROUND_TICKS, WALK_ON_TICKS, LONGEST_WALK = 105, 50, 3
+"""It looks round for a turn and a third and walks on, each time longer, at most `LONGEST_WALK` times."""
 TAP_TICKS = AGAIN_KNOTS[-1]
 LANDING_TICKS = 8
 REMEMBERED_TICKS = 75
@@ -214,12 +211,16 @@ class TwoTapExpert:
             self._goal = None  # it is not where it was
 
     def _find(self) -> Array:
-        """Run in a circle to the left, which shows all around and leads out from under the orb."""
+        """Turn to the left; after a whole turn go on a little, and turn again."""
         if self._mode != "find":
             self._enter("find")
-        if self._ticks % (CIRCLE_TICKS + TURN_TICKS) > CIRCLE_TICKS:
+        left, walk = self._ticks, WALK_ON_TICKS
+        while left > LOOK_ROUND_TICKS + walk:
+            left -= LOOK_ROUND_TICKS + walk
+            walk = min(walk + WALK_ON_TICKS, LONGEST_WALK * WALK_ON_TICKS)
+        if left <= LOOK_ROUND_TICKS:
             return self._spin(1.0, SPIN_FAST)
-        return self._go(*CIRCLING)
+        return self._go(FASTEST, 0.0)
 
     def _approach(self, goal: Array) -> Array:
         bearing = self._body.bearing_rad(goal)
