@@ -180,7 +180,7 @@ def test_a_session_from_acquire_to_end(
     # record: pressing is not recording
     _click(qtbot, window.control.record)
     assert _recording_state(window) == "idle"
-    qtbot.waitUntil(lambda: _recording_state(window) == "recording", timeout=20000)
+    qtbot.waitUntil(lambda: _recording_state(window) == "recording", timeout=START_MS)
     file = recordings.folder(window.settings) / window.control.file.full_text
     assert file.exists()
     assert window.control.free.text().endswith("free")
@@ -190,7 +190,8 @@ def test_a_session_from_acquire_to_end(
     assert _recording_state(window) == "idle"
     with recorder.open(file) as written:
         assert written.n_ticks >= 50
-        assert window.health.value("disk") == f"{written.n_ticks} ticks"
+        told = f"{written.n_ticks} ticks"
+    qtbot.waitUntil(lambda: window.health.value("disk") == told, timeout=5000)
 
     _click(qtbot, window.control.acquire)
     qtbot.waitUntil(lambda: window.phase == "ended", timeout=20000)
