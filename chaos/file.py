@@ -25,13 +25,20 @@ _ONE_AT_A_TIME = threading.Lock()
 class Found:
     """What a file was found to hold. `problems` are what is wrong with it: it is corrupted if there are any.
 
-    `exists`: whether there is a file. `repaired`: whether it had to be.
+    `exists`: whether there is a file. `repaired`: whether it had to be. `first_tick`: of a recording that was
+    begun while the session ran, not 0.
     """
 
     exists: bool = False
     repaired: bool = False
     n_ticks: int = 0
+    first_tick: int = 0
     problems: list[str] = field(default_factory=list)
+
+    @property
+    def end_tick(self) -> int:
+        """The tick after the last one."""
+        return self.first_tick + self.n_ticks
 
 
 def examine(path: Path, heard: Heard, *, by_command: bool, inspect: bool) -> Found:
@@ -58,6 +65,7 @@ def examine(path: Path, heard: Heard, *, by_command: bool, inspect: bool) -> Fou
             with recorder.open(path) as recording:
                 found.repaired |= recording.state == "recovered"
                 found.n_ticks = recording.n_ticks
+                found.first_tick = max(0, recording.first_tick)
                 found.problems += _unfit(recording)
             if found.n_ticks:
                 found.problems += _differing(path, heard)
@@ -72,7 +80,8 @@ def _unfit(recording: recorder.Recording) -> list[str]:
     problems = []
     if recording.state in ("live", "unrecovered"):
         problems.append(f"it is {recording.state}")
-    if not np.array_equal(recording.ticks, np.arange(recording.n_ticks)):
+    first = recording.first_tick
+    if not np.array_equal(recording.ticks, np.arange(first, first + recording.n_ticks)):
         problems.append("ticks are missing in its middle")
     for name in recording.series:
         if len(recording.values(name)) != recording.n_ticks:

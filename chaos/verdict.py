@@ -74,12 +74,15 @@ def _judge_loss(verdict: Verdict) -> None:
         )
     by_s = _lost_from(seen)
     sent = seen.heard.published_by(by_s) if by_s is not None else len(seen.heard.ticks)
-    verdict.lost_ticks = max(0, sent - n_ticks)
+    end = verdict.found.end_tick
+    verdict.lost_ticks = max(0, sent - end)
+    if verdict.found.first_tick and seen.plan.kind != "window":
+        verdict.wrong.append(f"its first tick is {verdict.found.first_tick}")
     if verdict.lost_ticks:
         if by_s is None:
             verdict.wrong.append(f"{verdict.lost_ticks} ticks are missing at the end")
             return
-        first = min((tick for tick in seen.heard.ticks if tick >= n_ticks), default=None)
+        first = min((tick for tick in seen.heard.ticks if tick >= end), default=None)
         verdict.lost_s = by_s - seen.heard.published_s(first) if first is not None else 0.0
         if verdict.lost_s > MOST_LOST_S:
             verdict.wrong.append(

@@ -103,39 +103,48 @@ class GrowingFile:
         `coming_bytes` are about to be written. The reserve is for what closing needs, and for the chunks
         that HDF5 begins: 128 kB at once for each of some forty data sets.
         """
-        try:
-            now = os.stat(self.path)
-        except OSError:
-            now = None
-        if now is None or not os.path.samestat(now, self._place):
-            gone = os.fstat(self._descriptor).st_nlink == 0
-            return (
-                f"The file {self.path} was removed while it was being recorded"
-                if gone
-                else f"The file {self.path} was moved away while it was being recorded"
-            )
+        misplaced = self._misplaced()
+        if misplaced:
+            return misplaced
         free = free_bytes(self.path)
         if free < RESERVE_BYTES + coming_bytes:
             return f"The disk of {self.path} is full ({free / 1e6:.1f} MB left)"
         return ""
 
+    def _misplaced(self) -> str:
+        """Says that it was moved away or removed; else ""."""
+        try:
+            now = os.stat(self.path)
+        except OSError:
+            now = None
+        if now is None or not os.path.samestat(now, self._place):
+            gone = os.fstat(self._lock.fileno()).st_nlink == 0
+            return (
+                f"The file {self.path} was removed while it was being recorded"
+                if gone
+                else f"The file {self.path} was moved away while it was being recorded"
+            )
+        return ""
+
     @property
     def removed(self) -> bool:
         """Whether nothing of it will be left when it is closed."""
-        return os.fstat(self._descriptor).st_nlink == 0
+        return os.fstat(self._lock.fileno()).st_nlink == 0
 
-    def close(self, finish: Callable[[h5py.File], None], readers_s: float = READERS_S) -> None:
+    def close(self, finish: Callable[[h5py.File], None], readers_s: float = READERS_S) -> str:
         """Ends the writing; `finish` gets the file once more, opened anew, for what a growing one forbids.
 
         The file is whole before and after. Those who read it live have `readers_s` to let go of it; then
-        it is finished all the same.
+        it is finished all the same. Returns a sentence where it is not in its place any more, else "".
         """
         self.h5.close()
         with contextlib.suppress(FileNotFoundError):
             if os.path.samestat(os.stat(self.path), self._place):
                 self._finish(finish, readers_s)
             os.fsync(self._lock.fileno())
+        misplaced = self._misplaced()
         self._lock.close()
+        return misplaced
 
     def _finish(self, finish: Callable[[h5py.File], None], readers_s: float) -> None:
         give_up_s = time.monotonic() + readers_s

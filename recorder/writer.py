@@ -214,9 +214,11 @@ class Writer:
         self.flush()
         self._closed = True
         try:
-            self._close_file(SEAM_READERS_S if goes_on else READERS_S)
+            misplaced = self._close_file(SEAM_READERS_S if goes_on else READERS_S)
         except (OSError, RuntimeError) as problem:
             raise self._failed(reason(problem)) from None
+        if misplaced:
+            raise RunError(f"{misplaced}; it ended after {self.ticks_on_disk} ticks.")
 
     # --- one message ----------------------------------------------------------------------------
 
@@ -444,8 +446,10 @@ class Writer:
             self.last_tick_on_disk = last_tick if self.ticks_on_disk else -1
             self._close_file()
 
-    def _close_file(self, readers_s: float = READERS_S) -> None:
-        self._file.close(lambda file: layout.drop_empty_tables(file, self._description), readers_s)
+    def _close_file(self, readers_s: float = READERS_S) -> str:
+        return self._file.close(
+            lambda file: layout.drop_empty_tables(file, self._description), readers_s
+        )
 
     def _failed(self, why: str) -> RunError:
         self._closed = True

@@ -378,6 +378,27 @@ def test_a_file_that_is_taken_away_ends_the_recording(
             assert recording.n_ticks >= 30
 
 
+def test_a_file_that_is_moved_while_it_is_being_closed_is_not_called_recorded(
+    sockets: Path, tmp_path: Path
+) -> None:
+    """Closing waits a second for whoever reads it; the file is gone from its place when it goes on."""
+    file = tmp_path / "here.nwb"
+    stream = Stream(description())
+    with Rig(sockets, file) as rig:
+        rig.send_all(stream.beginning())
+        rig.send_all(stream.ticks(0, 30))
+        rig.wait_for("recording", 30)
+        with h5py.File(file, "r", swmr=True):
+            rig.send(stream.end(30))
+            time.sleep(0.4)
+            file.rename(tmp_path / "there.nwb")
+        assert rig.wait() == 1
+        assert rig.reports[-1].state == "failed"
+        assert "moved away" in rig.reports[-1].error
+    with recorder.open(tmp_path / "there.nwb") as recording:
+        assert recording.n_ticks == 30
+
+
 def test_no_folder_to_record_into(sockets: Path, tmp_path: Path) -> None:
     """One sentence, exit status 2, nothing made."""
     with Rig(sockets, tmp_path / "nowhere" / "x.nwb") as rig:
