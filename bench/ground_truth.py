@@ -31,10 +31,7 @@ from bench.stage import TICK_S, Puppet, Stage, Take
 Array = np.ndarray
 Intervals = list[tuple[int, int]]
 
-_SUBJECTS = Path(__file__).parent.parent / "subjects"
-SKILLS = _SUBJECTS / "rodent" / "skills"
-TROT = _SUBJECTS / "runner" / "skills"
-"""A trot that keeps its feet when it is commanded about: what falls by itself has no known times."""
+SKILLS = Path(__file__).parent.parent / "subjects" / "rodent" / "skills"
 MOTOR_NOISE = 0.07
 
 
@@ -224,7 +221,8 @@ class _Commanded:
     def __init__(self, task: str, seed: int) -> None:
         self.stage = Stage(task, seed)
         self.rng = np.random.default_rng(seed)
-        self._going, self._spinning = Skills(TROT).locomotion(), Skills(SKILLS).spinning()
+        skills = Skills(SKILLS)
+        self._going, self._spinning = skills.locomotion(), skills.spinning()
 
     def go(self, ticks: int, speed: float, yaw_rad_s: float = 0.0, spin: bool = False) -> None:
         skill: Locomotion = self._spinning if spin else self._going
@@ -345,7 +343,7 @@ def risings(seed: int) -> Iterator[Take]:
     stage = Stage("escape", seed)
     rng = np.random.default_rng(seed)
     righting = Righting(Skills(SKILLS).path("righting"))
-    locomotion = Skills(TROT).locomotion()
+    locomotion = Skills(SKILLS).locomotion()
     righting.begin()
     for _ in range(220):
         stage.note()

@@ -27,8 +27,15 @@ _SLACK_BYTES = 1 << 28
 """So much may be claimed beyond the file's size: rows on their way, when it is read as it grows."""
 
 HDF5_ERRORS = (
-    *(OSError, RuntimeError, KeyError, ValueError, TypeError, AttributeError, IndexError),
-    *(OverflowError, MemoryError, NotImplementedError),
+    OSError,
+    RuntimeError,  # and NotImplementedError, which is one
+    KeyError,
+    ValueError,
+    TypeError,
+    AttributeError,
+    IndexError,
+    OverflowError,
+    MemoryError,
 )
 """What h5py raises for a file that is not what it says."""
 
