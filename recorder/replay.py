@@ -11,10 +11,10 @@ from typing import Any, Self
 import numpy as np
 
 from recorder.damage import damaged, parsed
-from recorder.going_on import GoingOn
 from recorder.reading import Recording, open_recording, rows_of
 from recorder.tables import TableRows, Trial, read_events, read_inputs, read_task_events
 from rig.errors import UserError
+from rig.going_on import GoingOn
 from rig.messages import (
     Answer,
     Array,

@@ -16,8 +16,8 @@ from typing import Any
 
 import msgspec
 
-from recorder.going_on import GoingOn
 from recorder.replay import ReplaySource
+from rig.going_on import GoingOn
 from rig.history import HISTORY_TICKS, Frames
 from rig.hub import Hub, Request
 from rig.messages import (

@@ -11,11 +11,11 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from recorder import layout
-from recorder.going_on import GoingOn
 from recorder.place import check_target
 from recorder.roll_over import RollOver, check_parts, part_path
 from recorder.writer import Seam, Writer
 from rig.errors import RunError, UserError
+from rig.going_on import GoingOn
 from rig.messages import Answer, Array, Description, End, Episode, Fault, Message, Tick
 
 RETRY_S = 10.0

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections import deque
 from typing import NamedTuple, Protocol
 
-from rig.messages import Answer, Episode, Event, Message, Tick, decode, encode
+from rig.going_on import GoingOn
+from rig.messages import Answer, Episode, Message, Tick, decode, encode
 
 HISTORY_TICKS = 500
 
@@ -38,7 +39,7 @@ class RecentHistory:
         self._session = session
         self._kept: deque[_Kept] = deque()
         self._ticks_kept = 0
-        self._going_on: dict[tuple[str, str, int], Event] = {}
+        self._going_on = GoingOn()
         self._preamble: dict[str, Frames] = {}
 
     def keep(self, message: Message, frames: Frames) -> None:
@@ -72,13 +73,8 @@ class RecentHistory:
     def _forget(self, answer: Message) -> None:
         """Keeps of an answer that leaves the history what a late joiner must know: what still goes on."""
         assert isinstance(answer.content, Answer)
-        for event in answer.content.events:
-            key = (event.kind, event.name, event.number)
-            if event.phase == "onset":
-                self._going_on[key] = event
-            else:
-                self._going_on.pop(key, None)
-        going_on = Answer(tuple(self._going_on.values()))
+        self._going_on.add(answer.content.events)
+        going_on = Answer(self._going_on.events)
         self._preamble["answer"] = encode(
             Message(going_on, self._session, answer.tick, answer.sequence)
         )
