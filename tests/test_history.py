@@ -1,0 +1,29 @@
+"""What a late joiner is told of what went on before the kept ticks."""
+
+from __future__ import annotations
+
+from rig.history import HISTORY_TICKS, RecentHistory
+from rig.messages import Answer, Event, Message, Tick, decode, encode
+from tests.recorder_stream import description
+
+
+def test_a_late_joiner_gets_what_goes_on_and_the_last_condition_only():
+    history = RecentHistory("s")
+    told_first = Message(description(), "s")
+    history.keep(told_first, encode(told_first))
+    for tick in range(2 * HISTORY_TICKS):
+        events = []
+        if tick % 100 == 0:
+            events.append(Event("condition", "abc"[tick // 100 % 3], "onset", tick, tick, tick))
+        if tick == 5:
+            events.append(Event("behaviour", "run", "onset", tick, tick, 1))
+            events.append(Event("behaviour", "rear", "onset", tick, tick, 1))
+        if tick == 50:
+            events.append(Event("behaviour", "rear", "offset", tick, tick, 1))
+        for content in (Tick(0, 0.0, 1.0, 0.0, False, False, 0.0), Answer(tuple(events))):
+            message = Message(content, "s", tick, tick)
+            history.keep(message, encode(message))
+    before = decode((history.join() or [])[1])
+    assert isinstance(before.content, Answer)
+    told = [(event.kind, event.name) for event in before.content.events]
+    assert told == [("behaviour", "run"), ("condition", "b")]
