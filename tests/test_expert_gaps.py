@@ -10,12 +10,14 @@ import pytest
 from agent.training import leaping, steering
 from agent.training.body import Bodies
 from agent.training.experts import Skills, expert_for
-from agent.training.experts.gaps import LeapFollower
+from agent.training.experts.gaps import LOOK_DOWN, LeapFollower
 from agent.training.experts.locomotion import KEPT_PER_TICK
+from agent.training.experts.pose import BodyReader
 from agent.training.gait import N_PHASES, Gait
 from rig.arenas import tasks
 from rig.arenas.gaps import gaps_of
 
+SUBJECT_SKILLS = Path(__file__).parents[1] / "subjects" / "rodent" / "skills"
 ACTUATORS = 38
 TICKS = leaping.LEAP_TICKS + leaping.SETTLING_TICKS
 
@@ -75,6 +77,30 @@ def test_a_leap_goes_on_as_the_body_goes_through_it() -> None:
         np.testing.assert_array_equal(follower.act(np.zeros(ACTUATORS)), leap.control[0])
 
 
+def test_the_edge_is_in_view_until_the_animal_stands_before_it() -> None:
+    """The upright gait alone carries the head so high that no edge nearer than 45 cm is in the picture."""
+    environment = tasks.make("gaps", 4)
+    environment.reset()
+    expert = expert_for("gaps", Skills(SUBJECT_SKILLS))
+    expert.begin(environment)
+    data, model = environment.physics.data.ptr, environment.physics.model.ptr
+    camera = model.camera("walker/egocentric").id
+    half = np.radians(model.cam_fovy[camera] / 2)
+    near = gaps_of(model, data)[0].min()
+    looked = []
+    for _ in range(250):
+        away = near - data.qpos[0]
+        if 0.14 < away < 0.45:
+            eyes, looks = data.cam_xpos[camera], -data.cam_xmat[camera].reshape(3, 3)[:, 2]
+            down = np.arctan2(eyes[2], near - eyes[0]) + np.arcsin(looks[2])
+            looked.append(abs(down) < half)
+        if away < 0.12:
+            break
+        environment.step(expert.act())
+    assert len(looked) > 10, "it has not come to the first gap"
+    assert np.mean(looked) > 0.8
+
+
 def test_the_gaps_are_where_the_ground_is_not(skills: Skills) -> None:
     environment = tasks.make("gaps", 4)
     environment.reset()
@@ -95,7 +121,10 @@ def test_the_gaps_are_where_the_ground_is_not(skills: Skills) -> None:
     expert = expert_for("gaps", skills)
     expert.begin(environment)
     qpos = data.qpos
-    np.testing.assert_array_equal(expert.act(), 0.0)
+    standing = np.zeros(ACTUATORS)
+    for joint, flexion in LOOK_DOWN.items():
+        standing[BodyReader(environment).actuators[joint]] = flexion
+    np.testing.assert_array_equal(expert.act(), standing)
     assert set(expert.cues()) == {"corridor_heading", "corridor_offset"}
     qpos[0] += near[0] - 0.1 - qpos[0]
     environment.physics.forward()

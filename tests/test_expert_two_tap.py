@@ -8,9 +8,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from agent.training import tap_trials
+from agent.training import backing, tap_trials
 from agent.training.body import Bodies
 from agent.training.experts import expert_for
+from agent.training.experts.pose import BodyReader
 from agent.training.experts.skills import Skills
 from agent.training.steering import load as load_steering
 from agent.training.tap import (
@@ -95,6 +96,57 @@ def test_the_expert_touches_the_orb() -> None:
     looks = -camera.xmat.reshape(3, 3)[:, 2]
     assert view.shows(camera.xpos + 0.3 * looks)
     assert not view.shows(camera.xpos - 0.3 * looks)
+
+
+def test_the_orb_is_in_view_until_the_animal_reaches_for_it() -> None:
+    """What the expert decides by when centimetres count must be seen, or nobody can learn it."""
+    environment = tasks.make("two_tap", 1002)
+    environment.reset()
+    expert = expert_for("two_tap", Skills(SKILLS))
+    expert.begin(environment)
+    body, orb = BodyReader(environment), environment.task._targets[0][0]
+    seen = []
+    for _ in range(800):
+        action = expert.act()
+        if orb.activated[0]:
+            break
+        place = environment.physics.model.geom_pos[orb.geom_id]
+        near = 0.06 < np.hypot(*(place - body.place_m())[:2]) < 0.3
+        rearing = body.matrix()[2, 0] > 0.3
+        if near and not rearing and abs(body.bearing_rad(place)) < 0.5:
+            seen.append(expert.cues()["orb_seen"])
+        environment.step(action)
+    assert len(seen) > 20, "it has not come near"
+    assert np.mean(seen) > 0.7
+
+
+def test_the_animal_walks_backwards_when_told_to() -> None:
+    environment = tasks.make("two_tap", 5)
+    environment.reset()
+    body = BodyReader(environment)
+    backwards = Skills(SKILLS).backing()
+    ran = []
+    for _ in range(75):
+        activation = body.activation()[None]
+        speed, command = np.array([backing.SPEED]), np.array([backing.COMMAND])
+        environment.step(backwards.act(activation, speed, command)[0])
+        ran.append(body.forward_speed_m_s())
+        assert body.upright() > 0.7
+    assert np.mean(ran[25:]) < -0.15
+
+
+def test_the_search_for_walking_backwards_goes_on_where_it_was(tmp_path: Path) -> None:
+    gait = load_steering(SKILLS / "steering.npz").gait
+    told: list[tuple[int, float]] = []
+    for generations in (1, 2):
+        settings = backing.BackingSettings(generations, population=4, rollout_s=1.0)
+        found = backing.find(
+            gait, settings, tmp_path, 1, lambda state, v: told.append((state.generation, v))
+        )
+    assert [generation for generation, _ in told] == [1, 2]
+    assert all(speed < 0.3 for _, speed in told), "the legs do not swing the other way"
+    again = load_steering(tmp_path / "backing.npz")
+    np.testing.assert_array_equal(again.swing, found.swing)
 
 
 def test_the_distance_of_a_paw_is_that_of_the_simulator() -> None:

@@ -1,8 +1,8 @@
 """Training: from nothing to a subject that solves its tasks; `agent.training.stages.train` runs all of it.
 
     gait, steering, spinning      the experts' skills, by evolution strategies     agent.training.<name>
-    righting, climbing
-    tapping, leaping
+    backing, righting, climbing
+    tapping, stepping, leaping
     vision                        the ResNet learns to see what the experts see    agent.training.vision
     imitation                     the network learns the experts' labels (DAgger)  agent.training.imitation
     reinforcement                 V-trace and V-MPO, kickstart fading             agent.training.reinforcement

@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 from agent.errors import SubjectError
 from agent.network import NetworkConfig
 from agent.training.apprenticeship import ApprenticeshipSettings
+from agent.training.backing import BackingSettings
 from agent.training.climbing import ClimbingSettings
 from agent.training.gait import GaitSettings
 from agent.training.herd import HerdSettings
@@ -60,6 +61,7 @@ class Settings:
     gait: GaitSettings = field(default_factory=GaitSettings)
     steering: SteeringSettings = field(default_factory=SteeringSettings)
     spinning: SpinningSettings = field(default_factory=SpinningSettings)
+    backing: BackingSettings = field(default_factory=BackingSettings)
     righting: RightingSettings = field(default_factory=RightingSettings)
     climbing: ClimbingSettings = field(default_factory=ClimbingSettings)
     tapping: TappingSettings = field(default_factory=TappingSettings)
@@ -79,6 +81,7 @@ _SECTIONS: dict[str, type] = {
     "gait": GaitSettings,
     "steering": SteeringSettings,
     "spinning": SpinningSettings,
+    "backing": BackingSettings,
     "righting": RightingSettings,
     "climbing": ClimbingSettings,
     "tapping": TappingSettings,

@@ -8,6 +8,7 @@ import numpy as np
 
 from agent.errors import SubjectError
 from agent.training import (
+    backing,
     climbing,
     gait,
     leaping,
@@ -31,7 +32,7 @@ _NEEDS = {
     "gaps": ("stepping", "leaping"),
     "forage": ("gait", "steering", "spinning", "righting"),
     "escape": ("gait", "steering", "righting", "climbing"),
-    "two_tap": ("gait", "steering", "spinning", "righting", "tapping"),
+    "two_tap": ("gait", "steering", "spinning", "backing", "righting", "tapping"),
 }
 
 
@@ -77,6 +78,16 @@ def _spinning(settings: Settings, skills: Skills, threads: int, told: Told) -> N
 
     base = steering.load(skills.path("steering"))
     spinning.find(base, wanted, skills.folder, threads, report)
+
+
+def _backing(settings: Settings, skills: Skills, threads: int, told: Told) -> None:
+    wanted = settings.backing
+
+    def report(state: SearchState, forwards: float) -> None:
+        text = f"cost {state.best_cost:.2f}, {forwards:.2f} m/s"
+        told(state.generation / max(1, wanted.generations), text)
+
+    backing.find(gait.load(skills.path("gait")), wanted, skills.folder, threads, report)
 
 
 def _part(state: SearchState, name: str, phases: Mapping[str, int]) -> float:
@@ -145,6 +156,7 @@ SEARCHES: dict[str, Callable[[Settings, Skills, int, Told], None]] = {
     "gait": _gait,
     "steering": _steering,
     "spinning": _spinning,
+    "backing": _backing,
     "righting": _righting,
     "climbing": _climbing,
     "tapping": _tapping,

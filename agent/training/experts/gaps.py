@@ -25,6 +25,9 @@ SLOWS_WITHIN_M, STANDS_WITHIN_M = 0.32, 0.115
 SQUARE_WITHIN_M = 0.45
 WALK, STANDING_M_S = 0.25, 0.1
 """Commanded speed of the last steps, and the speed below which the animal stands."""
+LOOK_DOWN = {"cervical_extend": 0.5, "atlas": -0.5}
+"""Added to the gait to look 16 degrees down: an edge is in view until it is 12 cm away. By itself the gait
+carries the head 30 degrees up, from where no gap nearer than 45 cm is in view."""
 REARED_BELOW = 0.75
 """An animal less upright than this stands until it has come down: running on, it would rear up and fall."""
 LANDED_TICKS = 12
@@ -95,16 +98,22 @@ class GapsExpert:
                 float(np.hypot(*self._body.data.subtree_linvel[self._body.torso][:2]))
                 > STANDING_M_S
             ):
-                return run_along(self._locomotion, self._body, 0.0)
+                return self._run(0.0)
             follower.begin()
         if follower.leaping:
             return follower.act(activation)
         if self._body.upright() < REARED_BELOW:
-            return run_along(self._locomotion, self._body, 0.0)
+            return self._run(0.0)
         slowing = (before - STANDS_WITHIN_M) / (SLOWS_WITHIN_M - STANDS_WITHIN_M)
         # the last steps are square to the gap, wherever the middle is
         heading = 0.0 if before < SQUARE_WITHIN_M else None
-        return run_along(self._locomotion, self._body, float(np.clip(slowing, WALK, 1)), heading)
+        return self._run(float(np.clip(slowing, WALK, 1)), heading)
+
+    def _run(self, speed: float, heading: float | None = None) -> Array:
+        action = run_along(self._locomotion, self._body, speed, heading)
+        for joint, flexion in LOOK_DOWN.items():
+            action[self._body.actuators[joint]] += flexion
+        return np.clip(action, -1, 1)
 
     def cues(self) -> Mapping[str, float]:
         """See `TaskExpert`."""

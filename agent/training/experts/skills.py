@@ -6,12 +6,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from agent.errors import SubjectError
-from agent.training import steering
+from agent.training import backing, steering
 from agent.training.experts.locomotion import Locomotion
 from agent.training.spinning import SPEED
 
 SKILLS = (
-    "gait", "steering", "spinning", "righting", "climbing", "tapping", "stepping", "leaping",
+    "gait", "steering", "spinning", "backing", "righting", "climbing", "tapping", "stepping",
+    "leaping",
 )  # fmt: skip
 """Their names, in the order in which they are searched: each builds on those before it."""
 
@@ -44,6 +45,10 @@ class Skills:
     def stepping(self) -> Locomotion:
         """Running and turning on command, upright: slower, and fit to leap from."""
         return Locomotion(steering.load(self.path("stepping")))
+
+    def backing(self) -> Locomotion:
+        """Walking backwards, commanded `backing.SPEED` and, for the yaw rate, `backing.COMMAND`."""
+        return Locomotion(steering.load(self.path("backing")), backing.SPEED)
 
     def spinning(self) -> Locomotion:
         """Turning on the spot, on command of a yaw rate up to `spinning.YAW_RAD_S` at `spinning.SPEED`."""

@@ -1,9 +1,10 @@
 """The expert of two-tap: finds the orb, comes to stand before it, taps it and 0.8 s later again.
 
-It looks for a green orb by turning to the left, and after a whole turn elsewhere. Near the orb, which
-is then above its view, it goes by where it last saw it. Everything in a tap is counted from the moment at
-which it began or at which the orb was first touched. An orb that is no longer green is left alone: it
-will move.
+It looks for a green orb by turning to the left, and after a whole turn elsewhere. The orb hangs at 14 cm, the
+eyes of the running gait are at 5.5 and look straight on: it would be out of view from 12 cm on, just where
+centimetres count. So the animal looks up, the more the nearer it is, and keeps the orb in view until it rears
+for it; where it came too near it steps back. Everything in a tap is counted from the moment at which it began
+or at which the orb was first touched. An orb that is no longer green is left alone: it will move.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from agent.training import steering
+from agent.training import backing, steering
 from agent.training.experts.locomotion import KEPT_PER_TICK, Locomotion
 from agent.training.experts.pose import BodyReader
 from agent.training.experts.righting import Righting
@@ -33,8 +34,9 @@ SPIN_PER_RAD = 1.2
 NEAR_M = 0.3
 STOPPING_S = 0.05
 """How far the animal goes on after it was told to stand, over its speed."""
-NEARER_M, TOO_FAR_M, TOO_NEAR_M = 0.008, 0.03, 0.055
-"""It aims to stand this much nearer than the tap's own distance, and where it stands about there, taps."""
+TOO_FAR_M, TOO_NEAR_M, BACK_UNTIL_M = 0.03, 0.025, 0.01
+"""It aims to stand at the tap's own distance, and taps where it stands less than so much too far or too near;
+from nearer it steps back, until it is too near by the last of these."""
 STANDING_TICKS = 10
 SLOW_M_S, TURNING_RAD_S = 0.15, 1.0
 """An animal that moves no faster stands."""
@@ -42,6 +44,13 @@ SPIN_SPEED, SPIN_FAST = 0.4, 0.6
 """Commands of speed that turn it on the spot at 3.2 and 4.6 rad/s."""
 FASTEST = 0.7
 """Faster it runs hardly faster, and falls now and then."""
+LOOK_UP = {"cervical_extend": -0.5, "atlas": 0.5}
+"""Added to the gait to look 30 degrees up, so that an orb is in view from near and far alike."""
+LOOK_UP_NEAR = {"cervical_extend": -1.0, "atlas": 1.0}
+"""The same before an orb, which hangs above the eyes when it is in reach."""
+LOOK_UP_UNDER = {"cervical_extend": -1.0, "atlas": 1.0, "lumbar_extend": 0.3}
+"""The same almost under it, and standing: 54 degrees up."""
+UNDER_M = 0.14
 LOOK_ROUND_TICKS, WALK_ON_TICKS, LONGEST_WALK = 105, 50, 3
 """It looks round for a turn and a third and walks on, each time longer, at most `LONGEST_WALK` times."""
 TAP_TICKS = AGAIN_KNOTS[-1]
@@ -123,6 +132,7 @@ class TwoTapExpert:
     def __init__(self, skills: Skills) -> None:
         self._locomotion = skills.locomotion()
         self._spinning = Locomotion(steering.load(skills.path("spinning")), SPIN_SPEED)
+        self._backing = skills.backing()
         self._tap = load_tap(skills.path("tapping"))
         self._righting = Righting(skills.path("righting"), FALLEN_TICKS)
 
@@ -232,16 +242,13 @@ class TwoTapExpert:
             self._enter("reach")
             self._reach = Reach(self._tap, self._off, self._stand(), begun=True)
             return self._reach.next(self._body.activation())
-        best = self._tap.ahead_m - NEARER_M
-        if self._mode == "leave" and distance < NEAR_M:
-            return self._go(0.6, 0.0)
-        if self._mode == "leave":
+        best = self._tap.ahead_m
+        if self._mode == "find" or (self._mode == "back" and ahead > best - BACK_UNTIL_M):
             self._enter("approach")
-        if self._mode == "find":
-            self._enter("approach")
-        if ahead < best - TOO_NEAR_M and distance < 0.8 * NEAR_M:
-            self._enter("leave")
-            return self._go(0.6, 0.0)
+        if self._mode == "back" or (ahead < best - TOO_NEAR_M and distance < NEAR_M):
+            if self._mode != "back":
+                self._enter("back")
+            return self._back()
         if abs(bearing) > IN_FRONT_RAD and (distance > NEAR_M or abs(aside) > BESIDE_M):
             side = float(np.clip(SPIN_PER_RAD * bearing, -1, 1))
             return self._spin(side, SPIN_FAST if abs(bearing) > 1.0 else SPIN_SPEED)
@@ -283,10 +290,25 @@ class TwoTapExpert:
         self._standing = 0
         return self._command(self._spinning, speed, float(side) * SPIN_YAW_RAD_S)
 
+    def _back(self) -> Array:
+        self._standing = 0
+        return self._command(self._backing, backing.SPEED, backing.COMMAND)
+
     def _stand(self) -> Array:
         self._standing += 1
         return self._command(self._locomotion, 0.0, 0.0)
 
     def _command(self, locomotion: Locomotion, speed: float, yaw_rad_s: float) -> Array:
         activation = self._body.activation()[None]
-        return locomotion.act(activation, np.array([speed]), np.array([yaw_rad_s]))[0]
+        action = locomotion.act(activation, np.array([speed]), np.array([yaw_rad_s]))[0]
+        for joint, lift in self._look_up(standing=speed == 0).items():
+            action[self._body.actuators[joint]] += lift
+        return np.clip(action, -1, 1)
+
+    def _look_up(self, standing: bool) -> Mapping[str, float]:
+        if self._goal is None:
+            return LOOK_UP
+        distance = float(np.hypot(*(self._goal - self._body.place_m())[:2]))
+        if distance > NEAR_M:
+            return LOOK_UP
+        return LOOK_UP_UNDER if standing or distance < UNDER_M else LOOK_UP_NEAR
