@@ -16,7 +16,8 @@ from rig import body_state, task_events
 from rig.arenas.camera import EgocentricCamera
 from rig.arenas.senses import Senses
 from rig.arenas.task_state import TaskState, remember_arena
-from rig.arenas.tasks import make
+from rig.arenas.tasks import make, orbs_of
+from rig.props import Props
 from rig.random_streams import episode_random_state
 
 _STATE = mujoco.mjtState.mjSTATE_INTEGRATION
@@ -41,8 +42,9 @@ class Outcome:
 class Moment:
     """The animal at the beginning of a tick: its senses and the physical state that they came from.
 
-    Arrays are copies (float64): `qpos`, `qvel`, `act`, `actuator_force`, and `body` as
-    `rig.body_state.NAMES`; `observation` has dm_control's keys, camera included.
+    Arrays are copies (float64): `qpos`, `qvel`, `act`, `actuator_force`, `body` as
+    `rig.body_state.NAMES`, and `props` as `rig.props` reads them; `observation` has dm_control's keys,
+    camera included.
     """
 
     observation: dict[str, NDArray[np.generic]]
@@ -51,6 +53,7 @@ class Moment:
     act: NDArray[np.float64]
     actuator_force: NDArray[np.float64]
     body: NDArray[np.float64]
+    props: NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -96,6 +99,8 @@ class Animal:
         self._data: mujoco.MjData = physics.data.ptr
         self._senses = Senses(self._environment)
         self._body = body_state.BodyState(self._model, self._environment.task)
+        geoms = [orb.geom_id for orb in orbs_of(self._environment.task)]
+        self._props = Props(self._model, geoms)
         self._events = task_events.reader_of(self._environment)
         self._task_state = TaskState(self._environment)
         self._camera = EgocentricCamera(self._model, self._data, self._quality)
@@ -146,6 +151,11 @@ class Animal:
         return str(self._environment.task.root_entity.mjcf_model.to_xml_string())
 
     @property
+    def props(self) -> tuple[str, ...]:
+        """The geoms in `xml` that the task moves or lets look otherwise, as in `Moment.props`."""
+        return self._props.names
+
+    @property
     def assets(self) -> dict[str, bytes]:
         """The files that `xml` refers to, by name."""
         files = self._environment.task.root_entity.mjcf_model.get_assets()
@@ -176,6 +186,7 @@ class Animal:
             data.act.copy(),
             data.actuator_force.copy(),
             self._body.read(data),
+            self._props.read(data),
         )
 
     def act(self, action: NDArray[np.float64]) -> Outcome:

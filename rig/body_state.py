@@ -15,7 +15,7 @@ import mujoco
 import numpy as np
 from numpy.typing import NDArray
 
-from rig.arenas.tasks import Forage, TwoTap
+from rig.arenas.tasks import TwoTap, orbs_of
 from rig.body_quantities import NAMES as NAMES
 from rig.body_quantities import PADS, PAWS
 
@@ -43,11 +43,7 @@ class BodyState:
         joint = int(model.body_jntadr[model.body_rootid[self._torso]])
         self._root_velocity = int(model.jnt_dofadr[joint])
         self._ground = _terrain(model) if model.nhfield else None
-        self._orbs: list[Any] = []
-        if isinstance(task, TwoTap):
-            self._orbs = [orb for kind in task._targets for orb in kind]
-        elif isinstance(task, Forage):
-            self._orbs = [orb for kind in task._active_targets for orb in kind]
+        self._orbs = orbs_of(task)
         self._stays = isinstance(task, TwoTap)
         self._orb_geoms = np.array([orb.geom_id for orb in self._orbs], np.int64)
         self._orb_radius = float(model.geom_size[self._orb_geoms[0], 0]) if self._orbs else 0.0

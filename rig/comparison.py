@@ -14,7 +14,7 @@ import numpy as np
 from rig.messages import Answer, Array, Episode, Event, Message, Tick
 
 _BY_CAUSE = (
-    *("qpos", "qvel", "act", "actuator_force", "body", "proprioception", "camera"),
+    *("qpos", "qvel", "act", "actuator_force", "body", "props", "proprioception", "camera"),
     *("c_natural", "h_natural", "c_applied", "h_applied", "action"),
 )
 """Series in the order in which a tick makes them."""

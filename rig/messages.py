@@ -132,10 +132,15 @@ class Assets(msgspec.Struct, frozen=True, tag="assets"):
 
 
 class Episode(msgspec.Struct, frozen=True, tag="episode"):
-    """A trial begins: one episode of the task, its model as MJCF text. `Message.tick` is its first tick."""
+    """A trial begins: one episode of the task, its model as MJCF text. `Message.tick` is its first tick.
+
+    `props` are the geoms of the model that the task moves or lets look otherwise: the rows of the array
+    `props` of its ticks.
+    """
 
     trial: Count
     xml: str
+    props: tuple[str, ...] = ()
 
 
 class Input(msgspec.Struct, frozen=True):
@@ -161,7 +166,9 @@ class Tick(msgspec.Struct, frozen=True, tag="tick"):
 
     Arrays: `proprioception` (f4), `camera` (u1, 64×64×3), `action` (f8), `c_natural`, `h_natural`,
     `c_applied`, `h_applied` (f4, one per unit), `qpos`, `qvel`, `act`, `actuator_force` (f8),
-    `body` (f8, in the order of `Description.body_state`), `latency` (f4), those of `Description.signals`.
+    `body` (f8, in the order of `Description.body_state`), `latency` (f4), those of `Description.signals`;
+    where the episode has props, `props` (f8, a row for each of `Episode.props`, columns as
+    `rig.props.COLUMNS`).
     """
 
     trial: Count

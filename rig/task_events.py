@@ -15,7 +15,7 @@ from dm_control.locomotion.tasks.escape import Escape
 from dm_control.locomotion.tasks.reach import TwoTouchState
 
 from rig.arenas.gaps import gaps_of
-from rig.arenas.tasks import Forage, TwoTap
+from rig.arenas.tasks import Forage, TwoTap, orbs_of
 
 
 class Reader(Protocol):
@@ -82,7 +82,7 @@ class _Orbs:
     """`seen` is how many were collected."""
 
     def __init__(self, task: Forage) -> None:
-        self._orbs = [orb for kind in task._active_targets for orb in kind]
+        self._orbs = orbs_of(task)
         self.seen = self._collected()
 
     def _collected(self) -> int:

@@ -130,7 +130,9 @@ class TickLoop:
             self._animal.begin_trial(trial)
         self._subject.reset()
         self._interventions = ()
-        frames = self._links.frames(Episode(trial, self._animal.xml), self._tick, {})
+        frames = self._links.frames(
+            Episode(trial, self._animal.xml, self._animal.props), self._tick, {}
+        )
         if self._engine_alive:
             self._links.to_engine(frames)
         self._tell(frames)
@@ -246,7 +248,7 @@ class TickLoop:
         return answer, came_s
 
     def _arrays(self, moment: Moment, step: Step) -> dict[str, Array]:
-        return {
+        arrays = {
             "proprioception": flatten(moment.observation),
             "camera": moment.observation[CAMERA],
             "action": step.action,
@@ -261,6 +263,9 @@ class TickLoop:
             "body": moment.body,
             "latency": self._latency,
         }
+        if len(moment.props):
+            arrays["props"] = moment.props
+        return arrays
 
     def _answer_to(self, tick: int) -> Message:
         """The engine's answer to this tick; one that ends all that goes on, if there is no engine."""

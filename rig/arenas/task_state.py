@@ -8,14 +8,13 @@ every tick. `tests/test_snapshots.py` looks for what is missing from the lists.
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 from dm_control.locomotion.tasks.reach import TwoTouchState
 
-from rig.arenas.tasks import Forage, TwoTap
+from rig.arenas.tasks import Forage, TwoTap, orbs_of
 
 REMEMBERED: dict[type, tuple[str, ...]] = {
     TwoTap: (
@@ -65,7 +64,7 @@ class TaskState:
             "orbs": [
                 # an orb that was never touched has no time of it
                 [_plain(getattr(orb, name, None)) for name in self._of_orbs]
-                for orb in _orbs(self._task)
+                for orb in orbs_of(self._task)
             ],
             "model": model,
             "random": [_plain(each) for each in rest],
@@ -81,7 +80,7 @@ class TaskState:
         for name in self._remembered:
             value = state["task"][name]
             setattr(self._task, name, TwoTouchState(value) if name == "_state_logic" else value)
-        for orb, values in zip(_orbs(self._task), state["orbs"], strict=True):
+        for orb, values in zip(orbs_of(self._task), state["orbs"], strict=True):
             for name, value in zip(self._of_orbs, values, strict=True):
                 setattr(orb, name, value)
         for name in self._at_first:
@@ -101,14 +100,6 @@ def remember_arena(task: Any, memory: list[Any], n_episodes: int) -> None:
     elif isinstance(task, Forage):
         for _ in range(n_episodes):
             task.skip_maze()
-
-
-def _orbs(task: Any) -> list[Any]:
-    if isinstance(task, TwoTap):
-        return list(itertools.chain(*task._targets))
-    if isinstance(task, Forage):
-        return list(itertools.chain(*task._active_targets))
-    return []
 
 
 def _plain(value: Any) -> Any:

@@ -117,6 +117,15 @@ class TwoTap(reach.TwoTouch):
         look_once(physics, itertools.chain(*self._targets))
 
 
+def orbs_of(task: Any) -> list[Any]:
+    """The orbs of a task's present episode, in one order; none where it has none."""
+    if isinstance(task, TwoTap):
+        return list(itertools.chain(*task._targets))
+    if isinstance(task, Forage):
+        return list(itertools.chain(*task._active_targets))
+    return []
+
+
 def _forage() -> composer.Task:
     return Forage(
         walker=rodent.Rat(),
