@@ -349,7 +349,15 @@ def tables_of(description: Description) -> tuple[Table, ...]:
             "models",
             "scratch",
             "Models of the episodes as MJCF text; their files are in assets.",
-            (Column("xml", "|u1", "MJCF, UTF-8 bytes.", ragged=True),),
+            (
+                Column("xml", "|u1", "MJCF, UTF-8 bytes.", ragged=True),
+                Column(
+                    "props",
+                    "|u1",
+                    "Geoms of it that are props of the task, JSON as UTF-8 bytes.",
+                    ragged=True,
+                ),
+            ),
         ),
         Table(
             "events",
@@ -404,6 +412,19 @@ def tables_of(description: Description) -> tuple[Table, ...]:
                 Column("time", "<f8", "The same in s of animal time."),
                 Column("trial", "<i8", "Trial number."),
                 *_named("event", "What happened.", description.task_events),
+            ),
+        ),
+        Table(
+            "props",
+            "processing/record",
+            "Props, such as orbs, that are elsewhere or look otherwise than at the tick before; all of them "
+            "at the first tick of a trial and of the file.",
+            (
+                Column("tick", "<i8", "Tick from which on it is so."),
+                Column("prop", "<i8", "Which one: its place in scratch/models/props of the trial."),
+                *(Column(axis, "<f8", f"Its place, {axis}, m.") for axis in "xyz"),
+                Column("texture", "<f8", "Texture of the model that it shows, from 0; -1: none."),
+                Column("alpha", "<f8", "0: cannot be seen; 1: solid."),
             ),
         ),
         Table(

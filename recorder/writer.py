@@ -23,6 +23,7 @@ from recorder import contents, layout
 from recorder.appending import SeriesAppender, TableAppender
 from recorder.growing_file import READERS_S, SEAM_READERS_S, GrowingFile
 from recorder.place import check_target, reason
+from recorder.props import PropWriter
 from recorder.snapshots import row_of as snapshot_row
 from recorder.spans import Spans
 from rig.errors import RunError
@@ -255,6 +256,8 @@ class Writer:
             self._wrong(
                 "malformed", f"Tick {message.tick} came without a fitting {', '.join(wrong)}."
             )
+        if not self._props.add(message.tick, message.arrays.get("props")):
+            self._wrong("malformed", f"Tick {message.tick} came without fitting props.")
         for name in tick.task_events:
             if not self._task_events.knows("event", name):
                 self._wrong("malformed", f"Tick {message.tick} brought the unknown {name!r}.")
@@ -332,9 +335,12 @@ class Writer:
     def _add_episode(self, message: Message, episode: Episode) -> None:
         model = self._models.get(episode.xml)
         if model is None:
-            model = self._model_table.append(xml=episode.xml.encode())
+            model = self._model_table.append(
+                xml=episode.xml.encode(), props=msgspec.json.encode(episode.props)
+            )
             self._models = {episode.xml: model}
         self._spans.add_trial(episode.trial, message.tick, model, message.sequence)
+        self._props.begin_trial()
 
     def _add_snapshot(self, message: Message, snapshot: Snapshot) -> None:
         try:
@@ -395,6 +401,7 @@ class Writer:
         self._interventions = tables["interventions"]
         self._task_events = tables["task_events"]
         self._inputs = tables["inputs"]
+        self._props = PropWriter(tables["props"])
         self._snapshots = tables["snapshots"]
         self._model_table = tables["models"]
         self._log_table = tables["log"]
