@@ -36,8 +36,10 @@ from recorder.spans import Spans
 from recorder.tables import read_events
 from rig.errors import RunError, UserError
 
-_BY_TICK = tuple(f"processing/record/{name}" for name in ("task_events", "inputs", "snapshots"))
-_LATER = ("snapshots",)
+_BY_TICK = tuple(
+    f"processing/record/{name}" for name in ("task_events", "inputs", "snapshots", "props")
+)
+_LATER = ("snapshots", "props")
 """Tables that recordings of earlier versions do not have."""
 _TAIL_ROWS = 8192
 """How far from its end a series is searched for rows that never reached the disk."""
