@@ -27,6 +27,7 @@ from recorder.contents import Series, series_of, stimuli_of, tables_of, unit_nam
 from recorder.damage import HDF5_ERRORS, check_description, check_layout, parsed, read
 from recorder.layout import LAYOUT_VERSION, TICK, TIMESTAMPS, read_note
 from recorder.place import reason
+from recorder.props import RecordedProps
 from recorder.recovery import needs_recovery, recover
 from recorder.roll_over import parts_of
 from recorder.summary import describe
@@ -363,6 +364,20 @@ class Recording:
         """The model of a trial as MJCF text; its files are `assets`."""
         texts = self._table("scratch/models").texts("xml", trial.model, trial.model + 1)
         return texts[0] if texts else ""
+
+    def model_props(self, trial: Trial) -> tuple[str, ...]:
+        """The geoms in a trial's model that its task moves or lets look otherwise: the rows of `props`."""
+        rows = self._table("scratch/models")
+        if not rows.has("props"):  # recorded by an earlier version
+            return ()
+        texts = rows.texts("props", trial.model, trial.model + 1)
+        return parsed(self.path, texts[0], tuple[str, ...]) if texts else ()
+
+    @property
+    def props(self) -> RecordedProps:
+        """Where the orbs, and what else the task moves, were at any tick, and how they looked."""
+        starts = [trial.first_tick for trial in self.trials]
+        return RecordedProps(self._table("processing/record/props"), starts)
 
     @cached_property
     def assets(self) -> dict[str, Array]:

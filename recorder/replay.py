@@ -68,9 +68,11 @@ class ReplaySource:
         self._intervention_ticks = self._ticks_of("interventions", "answer_tick")
         self._task_event_ticks = self._ticks_of("task_events", "tick")
         self._input_ticks = self._ticks_of("inputs", "tick")
+        self._props = self.recording.props
         self._sent = [n for n in _ARRAYS if n != "camera" or self.recording.has_camera]
         self._sent += [signal.name for signal in self.recording.description.signals]
-        self._models: dict[int, str] = {}  # a model may be many trials' and megabytes of text
+        # a model may be many trials' and megabytes of text
+        self._models: dict[int, tuple[str, tuple[str, ...]]] = {}
         self._faults: dict[int, list[Message]] = {}
         for entry in self.recording.log:
             if entry.kind == "fault":
@@ -138,6 +140,7 @@ class ReplaySource:
         interventions = self._interventions(ticks[0], ticks[-1]) if only is None else {}
         task_events = self._task_events(ticks[0], ticks[-1])
         inputs = self._inputs(ticks[0], ticks[-1])
+        props = self._props.at(ticks) if only is None or "props" in only else [None] * len(ticks)
         starts = self._starts()
         out: list[Message] = []
         for k, tick in enumerate(ticks):
@@ -146,7 +149,10 @@ class ReplaySource:
             row: dict[str, Any] = {name: column[k] for name, column in scalars.items()}
             row["task_events"] = task_events.get(tick, ())
             row["inputs"] = inputs.get(tick, ())
-            out.append(self._tick(tick, row, {name: column[k] for name, column in arrays.items()}))
+            own = {name: column[k] for name, column in arrays.items()}
+            if (present := props[k]) is not None:
+                own["props"] = present
+            out.append(self._tick(tick, row, own))
             if row["answer"]:
                 confidence = None if confidences is None else confidences[k]
                 out.append(
@@ -211,8 +217,9 @@ class ReplaySource:
         if trial.model not in self._models:
             if len(self._models) == _MODELS_KEPT:
                 del self._models[next(iter(self._models))]
-            self._models[trial.model] = self.recording.model_xml(trial)
-        content = Episode(trial.trial, self._models[trial.model])
+            recording = self.recording
+            self._models[trial.model] = recording.model_xml(trial), recording.model_props(trial)
+        content = Episode(trial.trial, *self._models[trial.model])
         return self._message(content, trial.first_tick, trial.sequence)
 
     def _starts(self) -> dict[int, Trial]:
