@@ -17,7 +17,8 @@ from numpy.typing import NDArray
 
 from analysis import core
 from analysis.core import Rows
-from recorder.reading import Recording, open_recording
+from recorder.opening import open_recording
+from recorder.reading import Recording
 from rig.errors import UserError
 from rig.messages import Array
 from stim.baselines import BaselineFile, BaselineUsed, Values, Wanted

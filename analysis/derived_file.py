@@ -53,7 +53,7 @@ def derived_file(recording: Recording, what: str, first_tick: int, last_tick: in
     described, tick_s = recording.description, recording.description.tick_s
     nwb = session_file(described, recording.session)
     nwb.fields.pop("keywords", None)  # neo (0.14) does not read a file that has them
-    nwb.fields["data_collection"] = f"{what} From the recording {recording.path.name}."
+    nwb.fields["data_collection"] = f"{what} From the recording {recording.name}."
     start_s, stop_s = first_tick * tick_s, (last_tick + 1) * tick_s
     trials = [t for t in recording.trials if t.start_s < stop_s and t.stop_s > start_s]
     if trials:

@@ -20,7 +20,8 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from recorder.reading import Recording, open_recording
+from recorder.opening import open_recording
+from recorder.reading import Recording
 from rig.errors import UserError
 from rig.messages import TICK_S
 from stim.learned import REST, Classifier, features_of

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 import recorder
 from recorder.reading import Recording
-from recorder.tables import Interval, TableRows
+from recorder.tables import Interval
 from rig.errors import UserError
 
 SUCCESS = "second_tap"
@@ -146,7 +146,7 @@ def read_session(recording: Recording, behaviour: str) -> Session:
 
 def _acted(recording: Recording, stimuli: Iterable[Interval]) -> dict[tuple[str, int], _Acted]:
     """What each delivered stimulus did, by name and number: from the interventions of its ticks."""
-    rows = TableRows(recording.file.get("processing/record/interventions"))
+    rows = recording.table("processing/record/interventions")
     ticks = rows.column("answer_tick") + 1
     names, layers = np.array(rows.names("stimulus")), rows.names("layer")
     units, values = rows.ragged("units"), rows.ragged("value")
@@ -247,9 +247,7 @@ def _stimulations(
 def _yaw_rate(recording: Recording) -> NDArray[np.float64]:
     """The yaw rate of every recorded tick, in rad/s."""
     column = recording.description.body_state.index("yaw_rate")
-    values: NDArray[np.float64] = recording.file[f"{recording.series['body'].path}/data"][
-        : recording.n_ticks, column
-    ]
+    values: NDArray[np.float64] = recording.block("body", recording.rows(), column)
     return values
 
 

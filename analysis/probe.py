@@ -146,8 +146,7 @@ def _drive(
         return magnitude
     rows = recording.rows(first, last)
     every = max(1, (rows.stop - rows.start) // _ROWS_FOR_PERCENTILES)
-    data = recording.file[f"{recording.series[name].path}/data"]
-    return _Scaled(data[rows.start : rows.stop : every])
+    return _Scaled(recording.block(name, slice(rows.start, rows.stop, every)))
 
 
 def _ticks(

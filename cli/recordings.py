@@ -109,7 +109,7 @@ def show_replay(files: Sequence[Path], speed: float = 1.0) -> None:
 
 def info(file: File) -> None:
     """Say what a recorded session was, on one screen."""
-    from recorder.reading import info as describe
+    from recorder.opening import info as describe
 
     Console(highlight=False).print(describe(file))
 

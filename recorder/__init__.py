@@ -6,8 +6,9 @@
 repairs one whose recorder was killed.
 """
 
-from recorder.reading import Recording, info
-from recorder.reading import open_recording as open
+from recorder.opening import all_parts, info
+from recorder.opening import open_recording as open
+from recorder.reading import Recording
 from recorder.recovery import RecoveryReport, recover
 
-__all__ = ["Recording", "RecoveryReport", "info", "open", "recover"]
+__all__ = ["Recording", "RecoveryReport", "all_parts", "info", "open", "recover"]

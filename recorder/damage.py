@@ -53,7 +53,7 @@ def damaged(where: object, what: object) -> UserError:
     )
 
 
-def read(data: h5py.Dataset, rows: slice | tuple[slice, ...]) -> Array:
+def read(data: h5py.Dataset, rows: slice | tuple[slice | int, ...]) -> Array:
     """Rows of a data set. Raises `UserError` where they cannot be read."""
     try:
         values: Array = data[rows]

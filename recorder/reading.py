@@ -6,13 +6,12 @@
     recording.behaviours["run"]             # pynapple IntervalSet
     recording.values("qpos", 100, 200)      # plain arrays, by tick
 
-A file that is being recorded is read as it grows (`refresh` brings what came since); one whose recorder
-was killed is repaired first.
+A file that is being recorded is read as it grows (`refresh` brings what came since). `recorder.opening`
+opens them.
 """
 
 from __future__ import annotations
 
-import time
 from functools import cached_property
 from pathlib import Path
 from types import TracebackType
@@ -22,15 +21,11 @@ import h5py
 import numpy as np
 from numpy.typing import NDArray
 
-from recorder import superblock
 from recorder.contents import Series, series_of, stimuli_of, tables_of, unit_names
-from recorder.damage import HDF5_ERRORS, check_description, check_layout, parsed, read
-from recorder.layout import LAYOUT_VERSION, TICK, TIMESTAMPS, read_note
-from recorder.place import reason
+from recorder.damage import check_description, check_layout, parsed, read
+from recorder.layout import LAYOUT_VERSION, TICK, TIMESTAMPS, SessionNote, read_note
 from recorder.props import RecordedProps
-from recorder.recovery import needs_recovery, recover
 from recorder.roll_over import parts_of
-from recorder.summary import describe
 from recorder.tables import (
     Interval,
     LogEntry,
@@ -44,7 +39,7 @@ from recorder.tables import (
     read_task_events,
     read_trials,
 )
-from rig.errors import RunError, UserError
+from rig.errors import UserError
 from rig.messages import Array, Description, End, Event, Fault, Input
 
 if TYPE_CHECKING:
@@ -52,59 +47,9 @@ if TYPE_CHECKING:
     from pynwb import NWBFile
 
 
-def open_recording(path: Path | str) -> Recording:
-    """Opens a recording for reading; see `Recording`. Usually called as `recorder.open`.
-
-    One that was left by a killed recorder is repaired first; where that is impossible (a full disk, a
-    folder that cannot be written), it is read as it is. Raises `UserError` with one sentence for what
-    is not a recording of this program, or of a newer one.
-    """
-    path = Path(path)
-    if path.is_dir():
-        raise UserError(f"{path} is a folder, not a recording.")
-    state = "closed"
-    if needs_recovery(path):
-        try:
-            recover(path)
-            state = "recovered"
-        except (RunError, UserError):
-            state = "unrecovered"
-    elif superblock.is_being_written(path):
-        state = "live"
-    for wait_s in (0.05, 0.2, 0.0):
-        try:
-            source = superblock.AsIfClosed(path) if state == "unrecovered" else path
-            file = h5py.File(source, "r", swmr=state == "live")
-            break
-        except HDF5_ERRORS as problem:
-            # a recorder that is just closing the file keeps it to itself for a moment
-            failure = problem
-            time.sleep(wait_s)
-    else:
-        raise UserError(f"{path} cannot be read as a recording: {reason(failure)}.")
-    try:
-        return Recording(path, file, state)
-    except BaseException:
-        file.close()
-        raise
-
-
 def _refresh(_: str, node: h5py.Dataset | h5py.Group) -> None:
     if isinstance(node, h5py.Dataset):
         node.refresh()
-
-
-def rows_of(dataset: h5py.Dataset, series: Series, rows: slice) -> Array:
-    """What a series has for each of these ticks: (ticks, *series.tick_shape)."""
-    samples = series.samples
-    values = read(dataset, slice(rows.start * samples, rows.stop * samples))
-    return values if samples == 1 else values.reshape(-1, *series.tick_shape)
-
-
-def info(path: Path | str) -> str:
-    """What a recorded session was, on one screen of plain text."""
-    with open_recording(path) as recording:
-        return describe(recording)
 
 
 class Recording:
@@ -122,22 +67,44 @@ class Recording:
             raise UserError(f"{path} is an HDF5 file, but not a recording of this program.")
         if note.layout > LAYOUT_VERSION:
             raise UserError(f"{path} was recorded by a newer version of this program; update it.")
+        check_description(path, note.description)
+        self._begin(path, note, state)
+        self._file = file
+        tables = tables_of(note.description)
+        check_layout(path, file, self.series.values(), TIMESTAMPS, tables)
+        # opened once: finding a data set by its name takes longer than reading a few rows of it
+        self._data: dict[str, h5py.Dataset] = {}
+        self._tables: dict[str, TableRows] = {}
+        self.refresh()
+
+    def _begin(self, path: Path, note: SessionNote, state: str) -> None:
         self.path = path
-        self.file = file
         self.state = state
         self.session = note.session
         self.description: Description = note.description
         self.has_camera = note.camera
         self.part = note.part
-        self._note = note
-        check_description(path, note.description)
+        self.note = note
         self.series: dict[str, Series] = {
             series.name: series for series in series_of(note.description, note.camera)
         }
-        tables = tables_of(note.description)
-        check_layout(path, file, self.series.values(), TIMESTAMPS, tables)
         self._ticks: NDArray[np.int64] = np.zeros(0, np.int64)
-        self.refresh()
+
+    @property
+    def file(self) -> h5py.File:
+        """The file, as h5py sees it."""
+        return self._file
+
+    @property
+    def name(self) -> str:
+        """What it is called: "F.nwb", or "F.nwb and 2 more" of several files."""
+        more = len(self.files) - 1
+        return f"{self.path.name} and {more} more" if more else self.path.name
+
+    @property
+    def files(self) -> tuple[Path, ...]:
+        """The files that are read here: this one, or all that were opened together."""
+        return (self.path,)
 
     @property
     def parts(self) -> tuple[Path, ...]:
@@ -145,7 +112,7 @@ class Recording:
 
         Each is a recording by itself; their ticks follow each other without one missing or twice.
         """
-        return tuple(parts_of(self.path, self._note).values())
+        return tuple(parts_of(self.path, self.note).values())
 
     @property
     def goes_on(self) -> bool:
@@ -157,15 +124,16 @@ class Recording:
     def refresh(self) -> int:
         """Takes notice of what was recorded since; the number of ticks now."""
         datasets = [
-            (self.file[f"{series.path}/data"], series.samples) for series in self.series.values()
+            (self._dataset(f"{series.path}/data"), series.samples)
+            for series in self.series.values()
         ]
-        datasets.append((self.file[TIMESTAMPS], 1))
+        datasets.append((self._dataset(TIMESTAMPS), 1))
         if self.file.swmr_mode:
             for dataset, _ in datasets:
                 dataset.refresh()
         n_ticks = min(len(dataset) // samples for dataset, samples in datasets)
         old = len(self._ticks)
-        new = read(self.file[TICK], slice(old, n_ticks))
+        new = read(self._dataset(TICK), slice(old, n_ticks))
         self._ticks = np.concatenate([self._ticks, new])
         self.__dict__.pop("trials", None)
         return n_ticks
@@ -214,14 +182,22 @@ class Recording:
             raise UserError(
                 f"{self.path} has no series {name!r}; it has {', '.join(sorted(self.series))}."
             )
+        return self.block(name, self.rows(first_tick, last_tick))
+
+    def block(self, name: str, rows: slice, columns: slice | int | None = None) -> Array:
+        """Rows of a series that there is, or of these columns of it, as an array.
+
+        Rows may have a step, and columns be chosen, where the series has one sample a tick.
+        """
         series = self.series[name]
-        return rows_of(self.file[f"{series.path}/data"], series, self.rows(first_tick, last_tick))
+        values = self._read(f"{series.path}/data", rows, series.samples, columns)
+        return values if series.samples == 1 else values.reshape(-1, *series.tick_shape)
 
     def times_s(
         self, first_tick: int | None = None, last_tick: int | None = None
     ) -> NDArray[np.float64]:
         """Animal time of these ticks, in seconds."""
-        return read(self.file[TIMESTAMPS], self.rows(first_tick, last_tick))
+        return self._read(TIMESTAMPS, self.rows(first_tick, last_tick))
 
     # --- as pynapple objects --------------------------------------------------------------------
 
@@ -244,7 +220,7 @@ class Recording:
         names = unit_names(self.description)
         first, last = self._units_of(layer)
         rows = self._rows_between(start_s, stop_s)
-        data = read(self.file[f"acquisition/{series}/data"], (rows, slice(first, last)))
+        data = self.block(series, rows, slice(first, last))
         return self._frame(data, rows, names[first:last])
 
     def frame(
@@ -257,11 +233,10 @@ class Recording:
             self.values(name)  # says what there is
         rows = self._rows_between(start_s, stop_s)
         series = self.series[name]
-        data = rows_of(self.file[f"{series.path}/data"], series, rows)
+        data = self.block(name, rows)
         if series.samples == 1:
             return self._frame(data, rows, series.columns)
-        samples = slice(rows.start * series.samples, rows.stop * series.samples)
-        times = read(self.file[f"{series.path}/timestamps"], samples)
+        times = self._read(f"{series.path}/timestamps", rows, series.samples)
         return nap.TsdFrame(t=times, d=data.reshape(-1, *series.shape))
 
     @property
@@ -310,33 +285,32 @@ class Recording:
 
     def intervals(self, table: str) -> tuple[Interval, ...]:
         """The rows of "behaviours" or "stimuli" in the order in which they began."""
-        return read_intervals(self._table(f"intervals/{table}"), table, self._now_s)
+        return read_intervals(self.table(f"intervals/{table}"), table, self._now_s)
 
     @cached_property
     def trials(self) -> tuple[Trial, ...]:
         """The trials, in order; one that goes on stops, for now, with the last tick."""
-        return read_trials(self._table("intervals/trials"), self._now_s)
+        return read_trials(self.table("intervals/trials"), self._now_s)
 
     @property
     def events(self) -> list[tuple[int, Event]]:
         """Every event, with the tick whose answer brought it."""
-        self._refresh_group("processing/record/events")
-        return read_events(self.file)
+        return read_events(self.table("processing/record/events"))
 
     @property
     def task_events(self) -> tuple[TaskEvent, ...]:
         """What happened in terms of the task, in order."""
-        return read_task_events(self._table("processing/record/task_events"))
+        return read_task_events(self.table("processing/record/task_events"))
 
     @property
     def inputs(self) -> tuple[tuple[int, Input], ...]:
         """What came from outside (keys, stimuli of clients), each with the tick that it reached."""
-        return read_inputs(self._table("processing/record/inputs"))
+        return read_inputs(self.table("processing/record/inputs"))
 
     @property
     def log(self) -> tuple[LogEntry, ...]:
         """What the recorder noted: faults, gaps, how the session ended, whether it was repaired."""
-        return read_log(self._table("processing/record/log"))
+        return read_log(self.table("processing/record/log"))
 
     @property
     def faults(self) -> tuple[tuple[int, Fault], ...]:
@@ -353,6 +327,16 @@ class Recording:
         ends = [entry for entry in self.log if entry.kind == "end"]
         return parsed(self.path, ends[-1].text, End) if ends else None
 
+    def table(self, path: str) -> TableRows:
+        """A table, by its place in the file, as it is now; without rows where nothing happened."""
+        if path in self._tables:
+            return self._tables[path]
+        if self.file.swmr_mode:
+            for dataset in self.file.get(path, {}).values():
+                dataset.refresh()
+            return TableRows(self.file.get(path))
+        return self._tables.setdefault(path, TableRows(self.file.get(path)))
+
     # --- the model ------------------------------------------------------------------------------
 
     def trial_of(self, tick: int) -> Trial | None:
@@ -362,12 +346,12 @@ class Recording:
 
     def model_xml(self, trial: Trial) -> str:
         """The model of a trial as MJCF text; its files are `assets`."""
-        texts = self._table("scratch/models").texts("xml", trial.model, trial.model + 1)
+        texts = self.table("scratch/models").texts("xml", trial.model, trial.model + 1)
         return texts[0] if texts else ""
 
     def model_props(self, trial: Trial) -> tuple[str, ...]:
         """The geoms in a trial's model that its task moves or lets look otherwise: the rows of `props`."""
-        rows = self._table("scratch/models")
+        rows = self.table("scratch/models")
         if not rows.has("props"):  # recorded by an earlier version
             return ()
         texts = rows.texts("props", trial.model, trial.model + 1)
@@ -377,12 +361,12 @@ class Recording:
     def props(self) -> RecordedProps:
         """Where the orbs, and what else the task moves, were at any tick, and how they looked."""
         starts = [trial.first_tick for trial in self.trials]
-        return RecordedProps(self._table("processing/record/props"), starts)
+        return RecordedProps(self.table("processing/record/props"), starts)
 
     @cached_property
     def assets(self) -> dict[str, Array]:
         """The files that the models name: uint8 arrays by file name."""
-        rows = TableRows(self.file.get("scratch/assets"))
+        rows = self.table("scratch/assets")
         return dict(zip(rows.plain_texts("file_name"), rows.ragged("content"), strict=True))
 
     @cached_property
@@ -421,14 +405,18 @@ class Recording:
     def _now_s(self) -> float:
         return (self.last_tick + 1) * self.description.tick_s
 
-    def _table(self, path: str) -> TableRows:
-        self._refresh_group(path)
-        return TableRows(self.file.get(path))
+    def _dataset(self, path: str) -> h5py.Dataset:
+        if path not in self._data:
+            self._data[path] = self.file[path]
+        return self._data[path]
 
-    def _refresh_group(self, path: str) -> None:
-        if self.file.swmr_mode:
-            for dataset in self.file.get(path, {}).values():
-                dataset.refresh()
+    def _read(
+        self, path: str, rows: slice, samples: int = 1, columns: slice | int | None = None
+    ) -> Array:
+        """Rows of a data set that has so many samples a tick, all of its columns or some."""
+        if samples > 1:
+            rows = slice(rows.start * samples, rows.stop * samples)
+        return read(self._dataset(path), rows if columns is None else (rows, columns))
 
     def _units_of(self, layer: str | None) -> tuple[int, int]:
         first = 0
@@ -450,7 +438,7 @@ class Recording:
     def _frame(self, data: Array, rows: slice, columns: tuple[str, ...]) -> Any:
         import pynapple as nap
 
-        times = read(self.file[TIMESTAMPS], rows)
+        times = self._read(TIMESTAMPS, rows)
         if data.ndim == 1:
             return nap.Tsd(t=times, d=data)
         return nap.TsdFrame(t=times, d=data, columns=list(columns) if columns else None)

@@ -33,7 +33,7 @@ from recorder.layout import (
 from recorder.place import reason, remove_leftovers, reserve
 from recorder.roll_over import first_path, part_path
 from recorder.spans import Spans
-from recorder.tables import read_events
+from recorder.tables import TableRows, read_events
 from rig.errors import RunError, UserError
 
 _BY_TICK = tuple(
@@ -197,7 +197,7 @@ def _complete(file: h5py.File, note: SessionNote, first_tick: int, last_tick: in
         first_tick,
     )
     trials = file["intervals/trials/first_tick"][:]
-    for _, event in read_events(file):
+    for _, event in read_events(TableRows(file.get("processing/record/events"))):
         if event.kind == "condition":
             row = int(np.searchsorted(trials, event.tick, "right")) - 1
             if row >= 0 and event.phase == "onset":

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from functools import cached_property
-from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
 import numpy as np
 
 from recorder.damage import damaged, parsed
-from recorder.reading import Recording, open_recording, rows_of
+from recorder.opening import Where, open_recording
+from recorder.reading import Recording
 from recorder.tables import TableRows, Trial, read_events, read_inputs, read_task_events
 from rig.errors import UserError
 from rig.going_on import GoingOn
@@ -50,8 +50,9 @@ class ReplaySource:
     `recorder.open` does, and raises what that raises.
     """
 
-    def __init__(self, path: Path | str) -> None:
-        self.recording: Recording = open_recording(path)
+    def __init__(self, where: Where) -> None:
+        self.recording: Recording = open_recording(where)
+        path = self.recording.path
         if self.recording.n_ticks == 0:
             self.recording.close()
             raise UserError(f"{path} has no ticks: the session ended before its first.")
@@ -59,11 +60,6 @@ class ReplaySource:
         if ticks[0] < 0 or ticks[-1] > _LAST_TICK or np.any(np.diff(ticks) <= 0):
             self.recording.close()
             raise damaged(path, "its ticks do not follow each other")
-        # opened once: finding a data set by its name takes longer than reading a few rows of it
-        self._datasets = {
-            name: self.recording.file[f"{series.path}/data"]
-            for name, series in self.recording.series.items()
-        }
         self._event_ticks = self._ticks_of("events", "answer_tick")
         self._intervention_ticks = self._ticks_of("interventions", "answer_tick")
         self._task_event_ticks = self._ticks_of("task_events", "tick")
@@ -133,7 +129,9 @@ class ReplaySource:
         values = {name: self._values(name, rows) for name in _SCALARS}
         sent = self._sent if only is None else [name for name in self._sent if name in only]
         arrays = {name: self._array(name, rows) for name in sent}
-        confidences = self._values("confidence", rows) if "confidence" in self._datasets else None
+        confidences = (
+            self._values("confidence", rows) if "confidence" in self.recording.series else None
+        )
         scalars = {name: column.tolist() for name, column in values.items()}
         ticks = self.recording.ticks[rows].tolist()
         events = self._events(ticks[0], ticks[-1])
@@ -199,10 +197,10 @@ class ReplaySource:
     # --- inside ---------------------------------------------------------------------------------
 
     def _values(self, name: str, rows: slice) -> Array:
-        return rows_of(self._datasets[name], self.recording.series[name], rows)
+        return self.recording.block(name, rows)
 
     def _array(self, name: str, rows: slice) -> Array:
-        if name in self._datasets:
+        if name in self.recording.series:
             return self._values(name, rows)
         # a series without columns is not in the file
         dtype = np.float32 if name in ("proprioception", "latency") else np.float64
@@ -263,7 +261,7 @@ class ReplaySource:
         return self._message(content, tick, row["answer_sequence"], arrays)
 
     def _table(self, table: str) -> TableRows:
-        return TableRows(self.recording.file.get(f"processing/record/{table}"))
+        return self.recording.table(f"processing/record/{table}")
 
     def _ticks_of(self, table: str, column: str) -> Array:
         return self._table(table).column(column)
@@ -288,7 +286,7 @@ class ReplaySource:
         start, stop = np.searchsorted(self._event_ticks, [first, last + 1]).tolist()
         found: dict[int, tuple[Event, ...]] = {}
         if stop > start:
-            for tick, event in read_events(self.recording.file, start, stop):
+            for tick, event in read_events(self._table("events"), start, stop):
                 found[tick] = (*found.get(tick, ()), event)
         return found
 

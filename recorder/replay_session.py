@@ -101,7 +101,7 @@ class ReplaySession:
                     self._directory.session,
                     os.getpid(),
                     time.time(),
-                    f"replay of {recording.path.name}",
+                    f"replay of {recording.name}",
                     recording.description.subject,
                     recording.description.task,
                 )
@@ -221,7 +221,7 @@ class ReplaySession:
         elif command.verb in _OF_AN_ANIMAL:
             self._hub.refuse(
                 request,
-                f"This is a replay of {self._source.recording.path.name}, and "
+                f"This is a replay of {self._source.recording.name}, and "
                 f"{_OF_AN_ANIMAL[command.verb]}.",
             )
         else:

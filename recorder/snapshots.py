@@ -9,7 +9,6 @@ import msgspec
 import numpy as np
 
 from recorder.reading import Recording
-from recorder.tables import TableRows
 from rig.errors import UserError
 from rig.messages import Array, Message, Snapshot
 
@@ -36,7 +35,7 @@ class Snapshots:
 
     def __init__(self, recording: Recording) -> None:
         self._recording = recording
-        self._rows = TableRows(recording.file.get("processing/record/snapshots"))
+        self._rows = recording.table("processing/record/snapshots")
         self.ticks: list[int] = self._rows.column("tick").tolist() if self._rows.has("tick") else []
 
     def before(self, tick: int) -> Message | None:

@@ -30,9 +30,9 @@ def describe(recording: Recording) -> str:
     """The session in about 25 lines of plain text: who, what, how long, what happened, what went wrong."""
     told = recording.description
     overruns = int(np.sum(recording.values("overrun") == 1))
-    size_mb = recording.path.stat().st_size / 1e6
+    size_mb = sum(each.stat().st_size for each in recording.files) / 1e6
     lines = [
-        f"{recording.path.name}   {size_mb:.1f} MB, {_STATES[recording.state]}",
+        f"{recording.name}   {size_mb:.1f} MB, {_STATES[recording.state]}",
         "",
         f"  session     {recording.session}, started {told.started}",
         f"  subject     {told.subject}   sha256 {told.subject_sha256[:12]}…",
@@ -77,6 +77,11 @@ def describe(recording: Recording) -> str:
 def _part(recording: Recording) -> list[str]:
     """Which part of a recording in several files this is, and what the files are."""
     parts = recording.parts
+    if len(recording.files) > 1:
+        first, last = recording.part + 1, recording.part + len(parts)
+        more = ", and what follows is not read" if recording.goes_on else ""
+        names = ", ".join(each.name for each in parts)
+        return [f"  parts       {first} to {last}, read as one: {names}{more}"]
     seams = [entry.text for entry in recording.log if entry.kind in _SEAMS]
     if len(parts) == 1 and not seams:
         return []

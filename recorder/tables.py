@@ -239,10 +239,9 @@ def read_log(rows: TableRows) -> tuple[LogEntry, ...]:
 
 
 def read_events(
-    file: h5py.File, first: int = 0, last: int | None = None
+    rows: TableRows, first: int = 0, last: int | None = None
 ) -> list[tuple[int, Event]]:
-    """The events in rows first ≤ row < last of a recording, each with the tick whose answer brought it."""
-    rows = TableRows(file.get("processing/record/events"))
+    """The events in rows first ≤ row < last, each with the tick whose answer brought it."""
 
     def numbers(name: str) -> list[Any]:
         values: list[Any] = rows.column(name, first, last).tolist()
