@@ -11,10 +11,10 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from pathlib import Path
 
 import msgspec
 
+from recorder.opening import Where
 from recorder.reading import Recording
 from recorder.replay import ReplaySource
 from rig.errors import RunError, UserError
@@ -47,11 +47,12 @@ class Stimulated:
 class Detection:
     """What an engine found and would have done over a recording.
 
-    `events` are those of its stimuli, `recorded` those in the recording; both are in the order in which
-    answers bring them, and equal where protocol and seed are the recording's own.
+    `recording` is what its file, or files, are called. `events` are those of its stimuli, `recorded` those in
+    the recording; both are in the order in which answers bring them, and equal where protocol and seed are
+    the recording's own.
     """
 
-    path: Path
+    recording: str
     n_ticks: int
     first_tick: int
     n_trials: int
@@ -65,7 +66,7 @@ class Detection:
 
 def detect(
     protocol: Protocol,
-    path: Path,
+    where: Where,
     values: Values | None = None,
     script: ScriptFile | None = None,
 ) -> Detection:
@@ -73,7 +74,7 @@ def detect(
 
     Args:
         protocol: what to run.
-        path: the recording.
+        where: the recording, as `recorder.open` takes it.
         values: what the protocol wants of its baselines (`analysis.baseline.resolve`).
         script: the protocol's Python, executed, where it has some.
 
@@ -81,8 +82,9 @@ def detect(
         UserError: the file is no recording, has no ticks, or lacks what the protocol needs of it: a
             quantity of the body state, a layer.
     """
-    with ReplaySource(path) as source:
+    with ReplaySource(where) as source:
         recording = source.recording
+        called = str(recording.path.with_name(recording.name))
         description = msgspec.structs.replace(
             recording.description,
             behaviours=protocol.behaviour_names,
@@ -94,9 +96,9 @@ def detect(
             for message in _messages(source):
                 _step(engine, message, tally)
         except RunError as problem:
-            raise UserError(f"{protocol.name} cannot be run over {path}: {problem}") from None
+            raise UserError(f"{protocol.name} cannot be run over {called}: {problem}") from None
         return Detection(
-            path=path,
+            recording=called,
             n_ticks=recording.n_ticks,
             first_tick=recording.first_tick,
             n_trials=tally.trials,
@@ -179,7 +181,7 @@ def report(protocol: Protocol, found: Detection) -> str:
     """What was found, as the text that `rodent-rig check --against` prints."""
     seen = ", ".join(f"{name} {n}" for name, n in sorted(found.behaviours.items()) if n)
     lines = [
-        f"{protocol.name} over {found.path}: {found.n_ticks} ticks ({found.n_ticks * TICK_S:.2f} s) "
+        f"{protocol.name} over {found.recording}: {found.n_ticks} ticks ({found.n_ticks * TICK_S:.2f} s) "
         f"in {_count(found.n_trials, 'trial')}, seed {found.seed}.",
         f"Detected: {seen or 'no behaviour'}.",
     ]

@@ -13,6 +13,7 @@ import numpy as np
 import recorder
 from analysis.derived_file import derived_file, span, write_file
 from recorder.contents import Series
+from recorder.opening import Where
 from recorder.place import check_target, reason
 from recorder.reading import Recording
 from rig.errors import RunError, UserError
@@ -97,7 +98,7 @@ def interval_rows(
 
 
 def export_intervals(
-    recording_path: Path,
+    where: Where,
     out: Path,
     from_s: float | None = None,
     to_s: float | None = None,
@@ -108,7 +109,7 @@ def export_intervals(
     Raises:
         UserError: for what is no recording, a stretch outside it, or a file that cannot go there.
     """
-    with recorder.open(recording_path) as recording:
+    with recorder.open(where) as recording:
         rows = interval_rows(recording, from_s, to_s)
     check_target(out, overwrite)
     partial = out.with_name(f".{out.name}.{secrets.token_hex(4)}.part")
@@ -164,7 +165,7 @@ def chosen_signals(
 
 
 def export_signals(
-    recording_path: Path,
+    where: Where,
     names: tuple[str, ...],
     out: Path,
     from_s: float | None = None,
@@ -180,7 +181,7 @@ def export_signals(
     """
     from pynwb import TimeSeries
 
-    with recorder.open(recording_path) as recording:
+    with recorder.open(where) as recording:
         chosen = chosen_signals(recording, names)
         first, last = span(recording, from_s, to_s)
         nwb = derived_file(recording, "Chosen signals.", first, last)

@@ -18,6 +18,7 @@ import recorder
 from analysis.derived_file import derived_file, span, write_file
 from analysis.spiking import Drive, Offers, Probe, magnitude
 from recorder.contents import unit_names
+from recorder.opening import Where
 from recorder.reading import Recording
 
 if TYPE_CHECKING:
@@ -90,7 +91,7 @@ def spikes(
 
 
 def write_spikes(
-    recording_path: Path,
+    where: Where,
     out: Path,
     probe: Probe | None = None,
     *,
@@ -104,7 +105,7 @@ def write_spikes(
     `spike_trains`, and where the file cannot go there.
     """
     probe = probe or Probe()
-    with recorder.open(recording_path) as recording:
+    with recorder.open(where) as recording:
         trains = spike_trains(recording, probe, applied=applied, seed=seed)
         nwb = derived_file(
             recording,

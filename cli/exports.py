@@ -9,12 +9,13 @@ import typer
 from rich.console import Console
 from rich.progress import Progress
 
-from cli.recordings import File
+from cli.recordings import File, Parts, recording_of
 from rig.errors import UserError
 
 
 def export(
     file: File,
+    parts: Parts = False,
     video: Annotated[
         Path | None, typer.Option(help="The animal with its raster below (.mp4).")
     ] = None,
@@ -51,15 +52,16 @@ def export(
     ):
         if target is not None:
             check_out(target, endings, option, overwrite)
+    recording = recording_of(file, parts)
     if intervals is not None:
         from analysis.export import export_intervals
 
-        rows = export_intervals(file, intervals, from_s, to_s, overwrite)
+        rows = export_intervals(recording, intervals, from_s, to_s, overwrite)
         print(f"{intervals}: {rows} rows")
     if out is not None:
         from analysis.export import export_signals
 
-        ticks = export_signals(file, names, out, from_s, to_s, overwrite)
+        ticks = export_signals(recording, names, out, from_s, to_s, overwrite)
         print(f"{out}: {', '.join(names)}, {ticks} ticks")
     if video is not None:
         from analysis.video import export_video
@@ -67,7 +69,7 @@ def export(
         with Progress(console=Console(stderr=True), transient=True) as progress:
             bar = progress.add_task("drawing", total=None)
             frames = export_video(
-                file,
+                recording,
                 video,
                 from_s,
                 to_s,

@@ -6,7 +6,7 @@ import enum
 import signal
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
@@ -15,7 +15,18 @@ from cli.probe import rates_of
 from gui.display import display_missing
 from rig.errors import UserError
 
-File = Annotated[Path, typer.Argument(help="A recording (.nwb).")]
+if TYPE_CHECKING:
+    from recorder.opening import Where
+
+File = Annotated[
+    Path, typer.Argument(help="A recording (.nwb), or a folder with the parts of one.")
+]
+Parts = Annotated[
+    bool,
+    typer.Option(
+        "--parts", help="The whole recording of which this is a part (--roll-over), read as one."
+    ),
+]
 
 
 def replay(
@@ -23,6 +34,7 @@ def replay(
         list[Path], typer.Argument(help="A recording (.nwb), or several to show side by side.")
     ],
     speed: Annotated[float, typer.Option(help="0.1 to 20 times real time.")] = 1.0,
+    parts: Parts = False,
     bus: Annotated[
         bool,
         typer.Option("--bus", help="Offer it on a bus, as a running session, without a window."),
@@ -50,16 +62,26 @@ def replay(
     if bus:
         if len(files) > 1:
             raise UserError("Several recordings go side by side in the window, not on a bus.")
-        offer_replay(files[0], speed, paused, hold, listen, keys)
+        offer_replay(recording_of(files[0], parts), speed, paused, hold, listen, keys)
         return
     for name, given in (("paused", paused), ("hold", hold), ("listen", listen), ("keys", keys)):
         if given:
             raise UserError(f"--{name} is for a replay on the bus: add --bus.")
-    show_replay(files, speed)
+    show_replay([recording_of(each, parts) for each in files], speed)
+
+
+def recording_of(file: Path, parts: bool) -> Path | tuple[Path, ...]:
+    """What `recorder.open` is given: this file, or with `parts`, or for a folder, all parts of a recording.
+
+    Raises `UserError` if a part is missing, or files do not belong together.
+    """
+    import recorder
+
+    return recorder.all_parts(file) if parts or file.is_dir() else file
 
 
 def offer_replay(
-    file: Path, speed: float, paused: bool, hold: bool, listen: str, keys: Path | None
+    file: Where, speed: float, paused: bool, hold: bool, listen: str, keys: Path | None
 ) -> None:
     """A recording on a bus of its own, until it has been played or is stopped."""
     from recorder.replay import ReplaySource
@@ -80,14 +102,14 @@ def offer_replay(
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             signal.signal(number, lambda *_: session.stop())
         print(
-            f"{file.name} is replayed as session {directory.session}, {source.n_ticks} ticks. "
+            f"{source.recording.name} is replayed as session {directory.session}, {source.n_ticks} ticks. "
             "Ctrl-C ends it.",
             flush=True,
         )
         session.run()
 
 
-def show_replay(files: Sequence[Path], speed: float = 1.0) -> None:
+def show_replay(files: Sequence[Path | tuple[Path, ...]], speed: float = 1.0) -> None:
     """The window on recordings; what is wrong with a file is said on the terminal instead."""
     missing = display_missing()
     if missing:
@@ -107,11 +129,11 @@ def show_replay(files: Sequence[Path], speed: float = 1.0) -> None:
         raise typer.Exit(status)
 
 
-def info(file: File) -> None:
+def info(file: File, parts: Parts = False) -> None:
     """Say what a recorded session was, on one screen."""
     from recorder.opening import info as describe
 
-    Console(highlight=False).print(describe(file))
+    Console(highlight=False).print(describe(file, parts))
 
 
 class Drive(enum.StrEnum):
@@ -128,6 +150,7 @@ def spikes(
         str, typer.Option(help="LOWEST,HIGHEST rate of a unit in Hz.", metavar="LOWEST,HIGHEST")
     ] = "0.5,50",
     refractory_ms: Annotated[float, typer.Option(help="Absolute refractory period.")] = 2.0,
+    parts: Parts = False,
     drive: Annotated[
         Drive, typer.Option(help="|h| as it is, or h scaled to each unit's own range.")
     ] = Drive.magnitude,
@@ -147,7 +170,10 @@ def spikes(
     if seed is not None and not 0 <= seed < 2**63:
         raise UserError(f"--seed {seed}: a seed is a whole number from 0 to 2^63 - 1.")
     probe = Probe(*rates_of(rates), refractory_ms, drive.value)
-    number = write_spikes(file, out, probe, applied=not natural, seed=seed, overwrite=overwrite)
+    recording = recording_of(file, parts)
+    number = write_spikes(
+        recording, out, probe, applied=not natural, seed=seed, overwrite=overwrite
+    )
     print(f"{out}: {number} spikes, emulated from the units' activity.")
 
 

@@ -15,7 +15,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
-from cli.recordings import show_replay
+from cli.recordings import Parts, recording_of, show_replay
 from gui.display import display_missing
 from rig.errors import RunError, UserError
 from rig.messages import TICK_S, Status
@@ -126,6 +126,7 @@ def gui(
             help="A protocol to run, or a recording to replay; several recordings go side by side.",
         ),
     ] = None,
+    parts: Parts = False,
     seed: Seed = None,
     roll_over: RollOverOption = "",
     settings: Settings = None,
@@ -137,7 +138,9 @@ def gui(
             raise UserError(
                 f"{each} does not exist; name a protocol (.yaml) or a recording (.nwb)."
             )
-        if each.suffix != ".nwb" and len(files or ()) > 1:
+        if not _is_recording(each) and parts:
+            raise UserError(f"{each} is no recording (.nwb); --parts is for those.")
+        if not _is_recording(each) and len(files or ()) > 1:
             raise UserError(f"{each} is no recording (.nwb): only recordings go side by side.")
     if roll_over:
         from recorder.roll_over import roll_over as limit_of
@@ -145,8 +148,8 @@ def gui(
         limit_of(roll_over)
     missing = display_missing()
     file = files[0] if files else None
-    if files and files[0].suffix == ".nwb":
-        show_replay(files)
+    if files and _is_recording(files[0]):
+        show_replay([recording_of(each, parts) for each in files])
         return
     if missing:
         if file is None:
@@ -173,6 +176,10 @@ def gui(
     _open_window(file, seed, settings, allow_python, roll_over)
 
 
+def _is_recording(file: Path) -> bool:
+    return file.suffix == ".nwb" or file.is_dir()
+
+
 def check(
     protocol: Annotated[Path, typer.Argument(help="A protocol file.")] = Path(),
     schema: Annotated[
@@ -182,6 +189,7 @@ def check(
         Path | None,
         typer.Option(help="A recording (.nwb): list what would have been stimulated in it."),
     ] = None,
+    parts: Parts = False,
     settings: Settings = None,
     allow_python: AllowPython = False,
 ) -> None:
@@ -202,7 +210,8 @@ def check(
         script = None
         if is_script(str(protocol)) and _python(protocol, allow_python):
             script = execute(plan.text, str(protocol))
-        print(report(plan, detect(plan, against, baselines_of(plan)[0], script)))
+        recording = recording_of(against, parts)
+        print(report(plan, detect(plan, recording, baselines_of(plan)[0], script)))
         return
     from stim.explain import explain
 
@@ -406,11 +415,12 @@ def _print_summary(summary: Summary, spec: SessionSpec, picture: bool) -> None:
 
 def _draw(recording: Path) -> str:
     """Draws a session beside its recording. Where that is; or why not, if the recording is lost, say."""
+    import recorder
     from analysis.session_picture import session_picture
 
     drawn = recording.with_suffix(".png")
     try:
-        session_picture(recording, drawn)
+        session_picture(recorder.all_parts(recording), drawn)
     except (UserError, RunError, OSError) as problem:
         drawn.unlink(missing_ok=True)
         return f"none: {problem}"

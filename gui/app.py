@@ -20,7 +20,7 @@ def open_window(
     *,
     start_session: Callable[[], str] | None = None,
     attach: str | None = None,
-    replay: Sequence[Path] = (),
+    replay: Sequence[Path | tuple[Path, ...]] = (),
     speed: float = 1.0,
 ) -> int:
     """Shows the window until it is closed; returns the exit status.
@@ -29,7 +29,7 @@ def open_window(
         start_session: starts a session in processes of its own and returns its name. Called once the
             window is on the screen, and again whenever *Acquire* is pressed after an end.
         attach: the name of a running session to come back to, instead of starting one.
-        replay: a recording to show, or several side by side, instead of a session.
+        replay: a recording to show (a tuple: its parts), or several side by side, instead of a session.
         speed: of the replay, 0.1 to 20 times real time.
 
     With none of the first three, the window offers what there is: a running session, or a recording.

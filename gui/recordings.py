@@ -33,9 +33,13 @@ def choose_folder(parent: QWidget, settings: QSettings) -> None:
         settings.setValue(KEY, chosen)
 
 
-def choose_file(parent: QWidget, settings: QSettings) -> Path | None:
-    """Asks for a recording; None if the user changes their mind."""
-    chosen, _ = QFileDialog.getOpenFileName(
-        parent, "Open a recording", str(folder(settings)), "Recordings (*.nwb)"
+def choose_file(parent: QWidget, settings: QSettings) -> Path | tuple[Path, ...] | None:
+    """Asks for a recording, or all parts of one; None if the user changes their mind."""
+    chosen, _ = QFileDialog.getOpenFileNames(
+        parent,
+        "Open a recording, or choose parts of one to see them as one",
+        str(folder(settings)),
+        "Recordings (*.nwb)",
     )
-    return Path(chosen) if chosen else None
+    files = tuple(Path(each) for each in chosen)
+    return files if len(files) > 1 else files[0] if files else None

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from PyQt6.QtCore import QObject
@@ -11,7 +10,7 @@ from PyQt6.QtCore import QObject
 from gui import recordings
 from gui.dialogs import CANCEL, END, ask_about_session
 from gui.places import Extent
-from gui.replay_stream import MOST_RECORDINGS, ReplayStream
+from gui.replay_stream import MOST_RECORDINGS, Replayed, ReplayStream
 from rig.messages import TICK_S
 
 if TYPE_CHECKING:
@@ -40,7 +39,7 @@ class ReplayControl(QObject):
         """Whether recordings are shown side by side."""
         return self.stream is not None and len(self.stream.paths) > 1
 
-    def open(self, paths: Sequence[Path], speed: float) -> ReplayStream:
+    def open(self, paths: Sequence[Replayed], speed: float) -> ReplayStream:
         """A replay of these recordings that the transport bar follows, not started yet."""
         stream = ReplayStream(paths, speed)
         bar = self._window.transport
@@ -87,7 +86,7 @@ class ReplayControl(QObject):
             paths = self.stream.paths
             self._show((*paths[:number], *paths[number + 1 :]))
 
-    def _show(self, paths: Sequence[Path]) -> None:
+    def _show(self, paths: Sequence[Replayed]) -> None:
         stream, window = self.stream, self._window
         if stream is not None:
             self._begin_at = (max(window.tick, 0), stream.playing)

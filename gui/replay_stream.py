@@ -22,6 +22,9 @@ if TYPE_CHECKING:
     from gui.replay_lane import Lane
     from recorder.parting import Parting
 
+Replayed = Path | tuple[Path, ...]
+"""A recording: its file, or the files that are read as one."""
+
 MOST_RECORDINGS = 4
 """Side by side: more would be too narrow to be read."""
 
@@ -44,7 +47,7 @@ class ReplayStream(Stream):
     is_replay = True
 
     def __init__(
-        self, paths: Sequence[Path], speed: float = 1.0, parent: QObject | None = None
+        self, paths: Sequence[Replayed], speed: float = 1.0, parent: QObject | None = None
     ) -> None:
         super().__init__(parent)
         self.paths = tuple(paths)
@@ -54,6 +57,14 @@ class ReplayStream(Stream):
         self._target: int | None = None
         self._steps = 0
         self._loop: list[tuple[int, int] | None] = []  # what was asked for and not done yet
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """What the recordings are called."""
+        return tuple(
+            each.name if isinstance(each, Path) else f"{each[0].name} and {len(each) - 1} more"
+            for each in self.paths
+        )
 
     def set_playing(self, playing: bool) -> None:
         """Plays or pauses; playing from the last tick starts over."""
@@ -100,7 +111,7 @@ class ReplayStream(Stream):
         from gui.replay_lane import Lane
         from recorder.replay import ReplaySource
 
-        self.progress.emit(f"Opening {', '.join(path.name for path in self.paths)}…")
+        self.progress.emit(f"Opening {', '.join(self.names)}…")
         with ExitStack() as opened:
             self._play(
                 [
