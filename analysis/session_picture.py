@@ -21,6 +21,7 @@ import recorder
 from recorder.reading import Recording
 from recorder.tables import Interval
 from rig.errors import UserError
+from rig.props import show
 
 if TYPE_CHECKING:
     import mujoco
@@ -85,6 +86,9 @@ def third_person_frame(
     data = mujoco.MjData(model)
     data.qpos[:] = recording.values("qpos", tick, tick)[0]
     mujoco.mj_forward(model, data)
+    (props,) = recording.props.at([tick])
+    if props is not None:
+        show(model, data, recording.model_props(trial), props)
     width, height = size
     model.vis.global_.offwidth, model.vis.global_.offheight = width, height
     options = mujoco.MjvOption()

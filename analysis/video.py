@@ -18,6 +18,7 @@ from recorder.place import check_target
 from recorder.reading import Recording
 from recorder.tables import Trial
 from rig.errors import RunError, UserError
+from rig.props import show
 
 FRAMES_PER_S = 25
 WIDTH, ANIMAL_HEIGHT, RASTER_HEIGHT, ROW_HEIGHT = 720, 480, 256, 8
@@ -108,8 +109,9 @@ def _animals(recording: Recording, ticks: list[int]) -> Iterator[tuple[int, Pict
     scene: _Scene | None = None
     trial: Trial | None = None
     picture: Picture = np.tile(_SKY, (ANIMAL_HEIGHT, WIDTH, 1))
+    props = recording.props.at(ticks)
     try:
-        for tick in ticks:
+        for k, tick in enumerate(ticks):
             now = recording.trial_of(tick)
             qpos = recording.values("qpos", tick, tick)
             if now is not None and len(qpos):
@@ -117,7 +119,7 @@ def _animals(recording: Recording, ticks: list[int]) -> Iterator[tuple[int, Pict
                     if scene is not None:
                         scene.close()
                     scene, trial = _Scene(recording, now), now
-                picture = scene.draw(qpos[0], tick * recording.description.tick_s)
+                picture = scene.draw(qpos[0], props[k], tick * recording.description.tick_s)
             yield tick, picture
     finally:
         if scene is not None:
@@ -149,18 +151,23 @@ class _Scene:
         self._options = mujoco.MjvOption()
         self._options.geomgroup[1:3] = 0  # collision shapes under the skin
         self._options.sitegroup[:] = 0
+        self._props = recording.model_props(trial)
         kind = mujoco.mjtObj.mjOBJ_BODY
         self._animal = max(1, mujoco.mj_name2id(self._model, kind, "walker/torso"))
         self._target: NDArray[np.float64] | None = None
         self._then_s = 0.0
 
-    def draw(self, qpos: NDArray[np.float64], now_s: float) -> Picture:
-        """The animal in this posture; the camera comes after it smoothly."""
+    def draw(
+        self, qpos: NDArray[np.float64], props: NDArray[np.float64] | None, now_s: float
+    ) -> Picture:
+        """The animal in this posture, orbs and the like as they were; the camera comes after it smoothly."""
         mujoco = self._mujoco
         self._data.qpos[:] = qpos
         mujoco.mj_kinematics(self._model, self._data)
         mujoco.mj_comPos(self._model, self._data)
         mujoco.mj_camlight(self._model, self._data)
+        if props is not None:
+            show(self._model, self._data, self._props, props)
         place = np.array(self._data.xpos[self._animal])
         if self._target is None:
             self._target = place

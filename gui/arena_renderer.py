@@ -47,8 +47,8 @@ class ArenaRenderer(QObject):
         self._assets: dict[str, bytes] | None = None
         self._xml: str | None = None
         self._qpos: NDArray[np.float64] | None = None
-        self._nearest_orbs: list[NDArray[np.float64]] = []
-        self._orbs_back = True
+        self._prop_names: tuple[str, ...] = ()
+        self._props: NDArray[np.float64] | None = None
         self._view = View()
         self._wanted = False
         self._dirty = False
@@ -77,30 +77,18 @@ class ArenaRenderer(QObject):
         """The files that the models of this session are compiled from."""
         self._set(_assets={name: bytes(array) for name, array in arrays.items()})
 
-    def set_episode(self, xml: str) -> None:
-        """The model of the present episode, with all of its orbs."""
-        self._set(_xml=xml, _jump=True)
-        self.put_orbs_back()
-
-    def put_orbs_back(self) -> None:
-        """Forgets which orbs were collected."""
-        with self._change:
-            self._nearest_orbs.clear()
-            self._orbs_back = True
+    def set_episode(self, xml: str, props: tuple[str, ...] = ()) -> None:
+        """The model of the present episode, and which of its geoms are props."""
+        self._set(_xml=xml, _prop_names=props, _props=None, _jump=True)
 
     def set_posture(
-        self, qpos: NDArray[np.float64], nearest_orbs: NDArray[np.float64] | None = None
+        self, qpos: NDArray[np.float64], props: NDArray[np.float64] | None = None
     ) -> None:
         """The newest state; one that was not drawn yet is forgotten.
 
-        `nearest_orbs` has a row for every tick: where the animal was (x, y) and how far the nearest orb is
-        that was not collected (NaN: there is none). An orb that is nearer has been collected, and is not
-        drawn from then on.
+        Without `props` (an arena, or a recording, that has none) they are as in the model.
         """
-        with self._change:
-            if nearest_orbs is not None:
-                self._nearest_orbs.append(nearest_orbs)
-        self._set(_qpos=qpos)
+        self._set(_qpos=qpos, _props=props)
 
     def set_view(self, view: View) -> None:
         """Where to look from, how large."""
@@ -132,17 +120,12 @@ class ArenaRenderer(QObject):
                 with self._change:
                     assets, xml, qpos, view = self._assets, self._xml, self._qpos, self._view
                     jump, self._jump, self._dirty = self._jump, False, False
-                    nearest, self._nearest_orbs = self._nearest_orbs, []
-                    orbs_back, self._orbs_back = self._orbs_back, False
+                    names, props = self._prop_names, self._props
                 if assets is None or xml is None or qpos is None:
                     self._shown.set()
                     continue
-                scene = _scene_of(scenes, xml, assets)
-                if orbs_back:
-                    scene.orbs.put_back()
-                for rows in nearest:
-                    scene.orbs.take_away(rows)
-                if not scene.pose(qpos, jump):
+                scene = _scene_of(scenes, xml, assets, names)
+                if not scene.pose(qpos, props, jump):
                     self._shown.set()
                     continue
                 # The thread's own time: how busy the machine is with other things must not blur the picture.
@@ -185,7 +168,9 @@ class ArenaRenderer(QObject):
         self.scale = scale
 
 
-def _scene_of(scenes: list[Scene], xml: str, assets: dict[str, bytes]) -> Scene:
+def _scene_of(
+    scenes: list[Scene], xml: str, assets: dict[str, bytes], props: tuple[str, ...]
+) -> Scene:
     """The scene of a model, compiled if it is not among those that are kept; the last of them from now on."""
     known = [scene for scene in scenes if scene.xml is xml or scene.xml == xml]
     if known:
@@ -194,5 +179,5 @@ def _scene_of(scenes: list[Scene], xml: str, assets: dict[str, bytes]) -> Scene:
         return known[0]
     while len(scenes) >= SCENES_KEPT:
         scenes.pop(0).close()
-    scenes.append(Scene(xml, assets))
+    scenes.append(Scene(xml, assets, props))
     return scenes[-1]

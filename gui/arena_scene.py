@@ -11,9 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PyQt6.QtGui import QImage
 
-ORB_MATERIAL = "target_sphere"
-HIDDEN_GROUP = 5
-CLEARLY_NEARER_M = 1e-3
+from rig.props import show
+
 FOLLOW_S = 0.25
 """Time constant with which the camera follows the animal; smooths the bounce of each stride away."""
 
@@ -32,13 +31,16 @@ class View:
 class Scene:
     """A compiled episode with its GL context; lives and dies in the renderer's thread.
 
-    `orbs` are those of its arena.
+    Args:
+        xml, assets: its model, and the files that it names.
+        props: the geoms of `rig.messages.Episode.props`.
     """
 
-    def __init__(self, xml: str, assets: dict[str, bytes]) -> None:
+    def __init__(self, xml: str, assets: dict[str, bytes], props: tuple[str, ...] = ()) -> None:
         import mujoco  # here, because without GL libraries the import itself fails
 
         self.xml = xml
+        self._props = props
         self._mujoco = mujoco
         self._model = mujoco.MjModel.from_xml_string(xml, assets)
         self._model.vis.quality.offsamples = 0 if (os.cpu_count() or 1) <= 4 else 4
@@ -50,8 +52,6 @@ class Scene:
         self._options.geomgroup[1:3] = 0  # collision shapes under the skin
         self._options.sitegroup[:] = 0
         self._animal = self._find_animal()
-        mujoco.mj_kinematics(self._model, self._data)
-        self.orbs = Orbs(self._model, self._data)
         self._target: NDArray[np.float64] | None = None
         self._posed_at = 0.0
 
@@ -64,14 +64,18 @@ class Scene:
         free = np.flatnonzero(model.jnt_type == mujoco.mjtJoint.mjJNT_FREE)
         return int(model.jnt_bodyid[free[0]]) if len(free) else min(1, model.nbody - 1)
 
-    def pose(self, qpos: NDArray[np.float64], jump: bool) -> bool:
-        """Puts the animal there; False if the state belongs to another model."""
+    def pose(
+        self, qpos: NDArray[np.float64], props: NDArray[np.float64] | None, jump: bool
+    ) -> bool:
+        """Puts the animal and the props there; False if the state belongs to another model."""
         if len(qpos) != self._model.nq:
             return False
         self._data.qpos[:] = qpos
         self._mujoco.mj_kinematics(self._model, self._data)
         self._mujoco.mj_comPos(self._model, self._data)
         self._mujoco.mj_camlight(self._model, self._data)
+        if props is not None:
+            show(self._model, self._data, self._props, props)
         place = np.array(self._data.xpos[self._animal])
         now = time.monotonic()
         if self._target is None or jump or np.linalg.norm(place - self._target) > 0.6:
@@ -118,32 +122,3 @@ class Scene:
         self._renderer.scene.flags[flags.mjRND_SHADOW] = 0
         self._renderer.scene.flags[flags.mjRND_REFLECTION] = 0
         self._size = (width, height)
-
-
-class Orbs:
-    """The orbs of a model; those that were collected are not drawn."""
-
-    def __init__(self, model: Any, data: Any) -> None:
-        self._model = model
-        orbs = [k for k in range(model.nmat) if model.mat(k).name.endswith(ORB_MATERIAL)]
-        self._geoms = np.flatnonzero(np.isin(model.geom_matid, orbs))
-        self._places: NDArray[np.float64] = np.array(data.geom_xpos[self._geoms, :2]).reshape(-1, 2)
-        self._groups = np.array(model.geom_group[self._geoms])
-
-    @property
-    def shown(self) -> NDArray[np.bool_]:
-        """Which of them are drawn."""
-        drawn: NDArray[np.bool_] = self._model.geom_group[self._geoms] != HIDDEN_GROUP
-        return drawn
-
-    def put_back(self) -> None:
-        """Draws all of them again."""
-        self._model.geom_group[self._geoms] = self._groups
-
-    def take_away(self, nearest: NDArray[np.float64]) -> None:
-        """Draws those no longer that were collected, by rows as in `ArenaRenderer.set_posture`."""
-        away = self._places[None] - nearest[:, None, :2]
-        distance = np.hypot(away[..., 0], away[..., 1])
-        left = np.where(np.isnan(nearest[:, 2:]), np.inf, nearest[:, 2:])
-        gone = (distance < left - CLEARLY_NEARER_M).any(axis=0)
-        self._model.geom_group[self._geoms[gone]] = HIDDEN_GROUP

@@ -10,7 +10,6 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
-from numpy.typing import NDArray
 from PyQt6.QtCore import QPoint, QSize, Qt, QTimer, pyqtSignal
 from PyQt6.QtGui import (
     QColor,
@@ -32,7 +31,7 @@ from gui.ethogram import Interval
 from gui.picture import Picture
 from gui.stream import Batch
 from gui.theme import Theme
-from rig.messages import Description, Episode, Message
+from rig.messages import Episode
 
 SETTLE_MS = 200
 FRAME_PX = 3
@@ -54,7 +53,6 @@ class ArenaView(Picture):
         self._grabbed: QPoint | None = None
         self._empty = False
         self._stimuli: tuple[tuple[str, bool], ...] = ()
-        self._orb_columns: list[int] = []
         self._settle = QTimer(self)
         self._settle.setSingleShot(True)
         self._settle.timeout.connect(self._send_view)
@@ -70,23 +68,17 @@ class ArenaView(Picture):
     def take(self, batch: Batch) -> None:
         """Passes what is new on to the renderer."""
         if batch.description is not None:
-            assert isinstance(batch.description.content, Description)
-            self._orb_columns = _orb_columns(batch.description.content)
             self.say("Drawing the arena…")
         if batch.assets is not None:
             self.renderer.set_assets(batch.assets.arrays)
         if batch.episodes:
             content = batch.episodes[-1].content
             assert isinstance(content, Episode)
-            self.renderer.set_episode(content.xml)
+            self.renderer.set_episode(content.xml, content.props)
         if batch.ticks:
             self._empty = False
-            nearest = self._nearest_orbs([*batch.earlier, *batch.ticks])
-            self.renderer.set_posture(batch.ticks[-1].arrays["qpos"], nearest)
-
-    def clear(self) -> None:
-        """What comes next does not follow what was shown."""
-        self.renderer.put_orbs_back()
+            now = batch.ticks[-1].arrays
+            self.renderer.set_posture(now["qpos"], now.get("props"))
 
     def show_nothing(self, sentence: str) -> None:
         """There is no animal to be shown until the next tick."""
@@ -118,11 +110,6 @@ class ArenaView(Picture):
         if not self._empty:
             self.show_image(image)
         self.renderer.picture_shown()
-
-    def _nearest_orbs(self, ticks: Sequence[Message]) -> NDArray[np.float64] | None:
-        """As `ArenaRenderer.set_posture` wants it; None where orbs are not collected."""
-        rows = [each.arrays["body"][self._orb_columns] for each in ticks if "body" in each.arrays]
-        return np.stack(rows) if rows and self._orb_columns else None
 
     def paintEvent(self, event: QPaintEvent | None) -> None:
         """The picture, framed while units are stimulated; a sham's frame is thin and broken."""
@@ -207,11 +194,3 @@ class ArenaView(Picture):
     def _turn(self) -> None:
         self.renderer.set_view(self._view)
         self.turned.emit(self._view)
-
-
-def _orb_columns(description: Description) -> list[int]:
-    """Where the body state has the animal's place and the nearest orb's distance; [] without such orbs."""
-    names = ("torso_x", "torso_y", "orb_distance")
-    if "orb" not in description.task_events or not set(names) <= set(description.body_state):
-        return []
-    return [description.body_state.index(name) for name in names]

@@ -78,7 +78,6 @@ class Column(QFrame):
     def clear(self) -> None:
         """What comes next does not follow what was shown."""
         self.timeline.clear()
-        self.arena.clear()
 
     def show_position(self, tick: int) -> None:
         """Where the replay is, which may be before this recording begins or after its end."""

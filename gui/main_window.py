@@ -206,7 +206,7 @@ class MainWindow(QMainWindow):
             self.close()
 
     def _clear(self) -> None:
-        for part in (self.timeline, self.arena, self.columns):
+        for part in (self.timeline, self.columns):
             part.clear()
 
     def _draw(self) -> None:

@@ -12,7 +12,7 @@ from recorder.replay import ReplaySource
 from rig.messages import Answer, Episode, Message, Tick
 
 HISTORY_TICKS = 500
-_OF_THE_PAST = ("c_natural", "h_natural", "c_applied", "h_applied", "body")
+_OF_THE_PAST = ("c_natural", "h_natural", "c_applied", "h_applied")
 
 
 class Lane:
@@ -23,7 +23,6 @@ class Lane:
         self.source = source
         self._preamble: list[Message] = [source.description, source.assets]
         self._trial = -1
-        self._task_ticks = sorted({each.tick for each in source.recording.task_events})
 
     @property
     def extent(self) -> Extent:
@@ -48,9 +47,7 @@ class Lane:
         begin = max(source.first_tick, here - HISTORY_TICKS + 1)
         ongoing = Message(Answer(source.going_on(begin)), tick=begin - 1)
         past = source.messages(begin, here - 1, _OF_THE_PAST)
-        batch = self._batch([ongoing, *past, *source.messages(here, here)])
-        batch.earlier = self._earlier(here, begin)
-        return batch
+        return self._batch([ongoing, *past, *source.messages(here, here)])
 
     def play(self, first: int, last: int) -> Batch:
         """What follows."""
@@ -72,15 +69,3 @@ class Lane:
                 batch.episodes.append(self.source.episode(newest.trial))
                 self._trial = newest.trial
         return batch
-
-    def _earlier(self, tick: int, before: int) -> list[Message]:
-        """The ticks of the trial before another one at which something happened in the task."""
-        trial = self.source.recording.trial_of(tick)
-        first = trial.first_tick if trial is not None else before
-        return [
-            message
-            for each in self._task_ticks
-            if first <= each < before
-            for message in self.source.messages(each, each, _OF_THE_PAST)
-            if isinstance(message.content, Tick)
-        ]

@@ -36,8 +36,7 @@ MAX_PENDING_TICKS = 1500
 class Batch:
     """The messages that reached a window together, sorted by what they are, each kind oldest first.
 
-    `recording` tells which recording they are of, where a replay shows several. `earlier` are ticks of the
-    trial before those that are shown, at which something happened in the task.
+    `recording` tells which recording they are of, where a replay shows several.
     """
 
     description: Message | None = None
@@ -49,7 +48,6 @@ class Batch:
     status: Status | None = None
     end: End | None = None
     recording: int = 0
-    earlier: list[Message] = field(default_factory=list)
 
     def add(self, messages: Iterable[Message]) -> None:
         """Sorts more messages in."""

@@ -5,7 +5,6 @@ from __future__ import annotations
 import subprocess
 import sys
 
-import mujoco
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -13,7 +12,6 @@ from hypothesis import strategies as st
 
 from gui.activity import WINDOW_TICKS, ActivityWindow, UnitStatistics
 from gui.app import open_window
-from gui.arena_scene import Orbs
 from gui.ethogram import Intervals
 from gui.recorder_watch import RecorderWatch, clock, size_text
 from gui.theme import THEMES, activity_colours
@@ -209,37 +207,6 @@ def test_numbers_as_people_read_them():
         "31.0 kB",
         "48.3 GB",
     ]
-
-
-# --- arena ------------------------------------------------------------------------------------------
-
-ORBS = """
-<mujoco>
-  <asset><material name="target_0_0/target_sphere"/><material name="wall"/></asset>
-  <worldbody>
-    <geom type="sphere" size=".05" pos="0 0 .1" material="target_0_0/target_sphere"/>
-    <geom type="sphere" size=".05" pos="1 0 .1" material="target_0_0/target_sphere"/>
-    <geom type="sphere" size=".05" pos="0 3 .1" material="target_0_0/target_sphere"/>
-    <geom type="box" size=".1 .1 .1" pos=".1 .1 .1" material="wall"/>
-  </worldbody>
-</mujoco>
-"""
-
-
-def test_an_orb_nearer_than_the_nearest_one_left_was_collected():
-    model = mujoco.MjModel.from_xml_string(ORBS)
-    data = mujoco.MjData(model)
-    mujoco.mj_kinematics(model, data)
-    orbs = Orbs(model, data)
-    orbs.take_away(np.array([[0.3, 0.0, 0.3], [0.1, 0.0, 0.1], [0.9, 0.0, 0.1]]))
-    assert orbs.shown.tolist() == [True, True, True]
-    orbs.take_away(np.array([[0.1, 0.0, 0.9], [0.2, 0.0, 0.8]]))
-    assert orbs.shown.tolist() == [False, True, True]
-    orbs.take_away(np.array([[0.9, 0.0, np.nan]]))
-    assert orbs.shown.tolist() == [False, False, False]
-    assert model.geom_group[3] == 0
-    orbs.put_back()
-    assert orbs.shown.all()
 
 
 # --- borders ----------------------------------------------------------------------------------------
