@@ -18,6 +18,7 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 import recorder
+from recorder.opening import Where
 from recorder.reading import Recording
 from recorder.tables import Interval
 from rig.errors import UserError
@@ -39,16 +40,16 @@ _COLOURS = ("#56b4e9", "#e69f00", "#009e73", "#f0e442", "#cc79a7", "#0072b2", "#
 _STIMULUS = "#f0a6ca"
 
 
-def session_picture(recording_path: Path, png_path: Path, at_s: float | None = None) -> None:
+def session_picture(where: Where, png_path: Path, at_s: float | None = None) -> None:
     """Draws a recording into a PNG, with the animal as it was at `at_s` of animal time.
 
     Without `at_s`: the middle of the longest behaviour that is not standing. At most `SPAN_S` around
     that moment are shown. Where the animal cannot be drawn (no GL on this machine), the picture says so
     in its place. Raises `UserError` for what is no recording, an empty one, or a time outside it.
     """
-    with recorder.open(recording_path) as recording:
+    with recorder.open(where) as recording:
         if recording.n_ticks == 0:
-            raise UserError(f"{recording_path} has no ticks; there is nothing to show.")
+            raise UserError(f"{recording.path} has no ticks; there is nothing to show.")
         tick = _chosen_tick(recording, at_s)
         figure = Figure(figsize=(12, 10), dpi=110, facecolor=_PAPER)
         FigureCanvasAgg(figure)
@@ -155,7 +156,7 @@ def _axes(figure: Figure, recording: Recording) -> list[Axes]:
         4, 1, height_ratios=heights, left=0.09, right=0.985, top=0.955, bottom=0.06, hspace=0.07
     )
     figure.suptitle(
-        f"{recording.path.name}: {described.subject}, {described.task}, "
+        f"{recording.name}: {described.subject}, {described.task}, "
         f"{described.protocol_name}, seed {described.seed}",
         color=_INK,
         fontsize=12,

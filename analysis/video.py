@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 import recorder
 from analysis.derived_file import span
+from recorder.opening import Where
 from recorder.place import check_target
 from recorder.reading import Recording
 from recorder.tables import Trial
@@ -38,7 +39,7 @@ Picture = NDArray[np.uint8]
 
 
 def export_video(
-    recording_path: Path,
+    where: Where,
     out: Path,
     from_s: float | None = None,
     to_s: float | None = None,
@@ -68,7 +69,7 @@ def export_video(
     import imageio_ffmpeg
 
     partial = out.with_name(f".{out.name}.{secrets.token_hex(4)}.mp4")
-    with recorder.open(recording_path) as recording:
+    with recorder.open(where) as recording:
         first, last = span(recording, from_s, to_s)
         step = speed / FRAMES_PER_S / recording.description.tick_s
         shown = [first + int(k * step) for k in range(int((last - first) / step) + 1)]

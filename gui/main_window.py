@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from pathlib import Path
 
 from PyQt6.QtCore import QSettings, QTimer
 from PyQt6.QtGui import QCloseEvent
@@ -22,7 +21,7 @@ from gui.layout import Layout
 from gui.live_stream import LiveStream
 from gui.operator_keys import OperatorKeys
 from gui.replay_control import ReplayControl
-from gui.replay_stream import ReplayStream
+from gui.replay_stream import Replayed, ReplayStream
 from gui.session_control import SessionControl
 from gui.stream import Batch, Stream
 from gui.theme import THEMES, Theme
@@ -114,7 +113,7 @@ class MainWindow(QMainWindow):
         """Follows a session that is running."""
         self._follow(LiveStream(session))
 
-    def replay(self, *paths: Path, speed: float = 1.0) -> None:
+    def replay(self, *paths: Replayed, speed: float = 1.0) -> None:
         """Shows a recording, or several side by side."""
         self._follow(self.player.open(paths, speed))
 
@@ -188,7 +187,7 @@ class MainWindow(QMainWindow):
         if isinstance(stream, LiveStream):
             where = f"session {stream.session}"
         elif isinstance(stream, ReplayStream):
-            where = " beside ".join(path.name for path in stream.paths)
+            where = " beside ".join(stream.names)
             started = description.started[:16].replace("T", " ")
             self.control.show_replayed(f"Replay of {where}   ({what}, {started})")
         self.setWindowTitle(f"{what} · {where} · rodent-rig")

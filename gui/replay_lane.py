@@ -29,7 +29,7 @@ class Lane:
         """What there is of it."""
         recording, told = self.source.recording, self.source.recording.description
         return Extent(
-            recording.path.name,
+            recording.name,
             self.source.first_tick,
             self.source.last_tick,
             tuple(event for _, event in recording.events),
