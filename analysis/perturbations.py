@@ -90,6 +90,8 @@ class _Acted:
 def read_sessions(files: Iterable[Path], behaviour: str) -> Sessions:
     """Reads recordings, each once; what is none, or did not come to its end, is left out and told.
 
+    The parts of one that was rolled over are read as one, whether all of them are named or one.
+
     Args:
         files: the recordings.
         behaviour: what stimulations may elicit: behaviours whose names begin so, such as "spin".
@@ -98,19 +100,21 @@ def read_sessions(files: Iterable[Path], behaviour: str) -> Sessions:
         UserError: the recordings are of different subjects.
     """
     sessions, left_out = [], []
-    seen: dict[str, Path] = {}
+    seen: dict[str, tuple[Path, ...]] = {}
     subjects: dict[str, Path] = {}
     for file in files:
+        if any(file in files for files in seen.values()):
+            continue  # a part of what was read
         try:
-            recording = recorder.open(file)
+            recording = recorder.open(file, parts=True)
         except UserError as problem:
             left_out.append(str(problem))
             continue
         with recording:
             if recording.session in seen:
-                left_out.append(f"{file}: the same session as {seen[recording.session]}")
+                left_out.append(f"{file}: the same session as {seen[recording.session][0]}")
                 continue
-            seen[recording.session] = file
+            seen[recording.session] = recording.files
             end = recording.end
             if recording.state == "live" or end is None or end.reason == "failed":
                 left_out.append(f"{file}: its session did not come to its end")

@@ -117,7 +117,9 @@ class Recording:
     @property
     def goes_on(self) -> bool:
         """Whether the recording went on in a further file when this one was closed."""
-        return any(entry.kind == "goes on" for entry in self.log)
+        # a recorder that was killed just then never began the next one
+        kinds = [each.kind for each in self.log if each.kind in ("goes on", "recovery")]
+        return kinds[-1:] == ["goes on"]
 
     # --- ticks ----------------------------------------------------------------------------------
 

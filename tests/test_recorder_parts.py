@@ -23,7 +23,6 @@ from recorder.writer import Writer
 from rig.errors import UserError
 from rig.messages import Message, RecorderReport, Status
 from tests.recorder_stream import Rig, Stream, description
-from tests.rodent_rig import FIRST_LIGHT, rodent_rig
 from tests.test_recorder_writing import assert_same, nwb_problems
 
 N_TICKS = 530
@@ -290,18 +289,3 @@ def test_limits_are_times_and_sizes() -> None:
         with pytest.raises(UserError, match="roll-over") as refused:
             roll_over(wrong)
         assert len(str(refused.value).splitlines()) == 1
-
-
-def test_a_session_rolls_over_and_one_part_is_run_again(tmp_path: Path) -> None:
-    """The command line: a session in three files, and the second simulated again, bit for bit the same."""
-    file = tmp_path / "F.nwb"
-    options = ("--seed", 1, "--duration", 5, "--no-picture")
-    run = rodent_rig("run", FIRST_LIGHT, "--out", file, "--roll-over", "2s", *options)
-    assert run.returncode == 0, run.stderr
-    assert f"{file} and 2 more, the last F_002.nwb (250 ticks" in run.stdout
-    again = rodent_rig("rerun", _parts(file)[1])
-    assert again.returncode == 0, again.stderr
-    assert again.stdout.strip() == "F_001.nwb: identical for 100 ticks (2.00 s of animal time)."
-    wrong = rodent_rig("run", FIRST_LIGHT, "--out", tmp_path / "G.nwb", "--roll-over", "2 parsec")
-    assert wrong.returncode == 2
-    assert "such as 10min" in wrong.stderr
