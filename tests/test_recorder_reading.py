@@ -223,28 +223,34 @@ _FROM_WITHOUT = st.tuples(
     st.lists(_INPUT, max_size=2).map(tuple),
 )
 _TICK = st.tuples(_FLOAT, _FLOAT, _FLOAT, st.booleans(), st.booleans(), _FLOAT, st.floats(width=32))
+_PROP = st.one_of(st.sampled_from([0.0, -0.0, 1.5]), st.floats(width=64))
+_PROPS = st.lists(st.tuples(*[_PROP] * 5), min_size=3, max_size=3)
 
 
 @settings(
     max_examples=8, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 @given(
-    rows=st.lists(st.tuples(_TICK, _FROM_WITHOUT, _ANSWER), min_size=1, max_size=6),
+    rows=st.lists(st.tuples(_TICK, _FROM_WITHOUT, _ANSWER, _PROPS), min_size=1, max_size=6),
     first=st.integers(0, 1000),
+    n_props=st.integers(0, 3),
 )
 def test_whatever_is_sent_comes_back(
     session: list[Message],
     tmp_path: Path,
     rows: list[tuple],  # type: ignore[type-arg]
     first: int,
+    n_props: int,
 ) -> None:
     """Messages → file → messages is the identity: NaNs, infinities, empty lists, any text."""
     stream = Stream(description(2))
     sent = [*stream.beginning(), stream.message(session[2].content, first)]
     pattern = next(m for m in Stream(description(2)).ticks(first, 1) if m.topic == "tick")
-    for k, (numbers, came, answer) in enumerate(rows):
+    for k, (numbers, came, answer, props) in enumerate(rows):
         reward, discount, value, is_first, overrun, wall_s, filler = numbers
         arrays = {n: np.full_like(a, filler) for n, a in pattern.arrays.items() if n != "camera"}
+        if n_props:
+            arrays["props"] = np.array(props[:n_props])
         content = Tick(0, reward, discount, value, is_first, overrun, wall_s, *came)
         sent.append(Message(content, "test", first + k, 7 + k, arrays))
         events, changes, end_trial, engine_ms, has_confidence = answer
