@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING
 
+from rig.errors import UserError
 from rig.messages import Episode, Message, Tick
 from rig.past import SNAPSHOT_TICKS, Past
 
@@ -27,58 +29,50 @@ def taken_up(session: RecordedSession, tick: int) -> Iterator[tuple[Past | None,
     from recorder.snapshots import Snapshots
 
     with ExitStack() as stack:
-        sources = _sources(session, stack)
-        kept = [Snapshots(each.recording) for each in sources]
-        found = [each.before(tick) for each in kept]
-        snapshot = next((each for each in reversed(found) if each is not None), None)
+        source = _source(session, stack)
+        kept = None if source is None else Snapshots(source.recording)
+        snapshot = None if kept is None else kept.before(tick)
         why = ""
-        if not sources:
+        if kept is None:
             why = "does not have all of its session's ticks from the first on"
-        elif not any(each.ticks for each in kept) and session.last_tick >= SNAPSHOT_TICKS:
+        elif not kept.ticks and session.last_tick >= SNAPSHOT_TICKS:
             why = "holds no snapshots, as recordings of earlier versions do not"
-        if snapshot is None:
+        if source is None or kept is None or snapshot is None:
             name = session.path.name
             yield None, f"{name} {why}: it is run again from its session's start." if why else ""
         else:
-            yield Past(snapshot, _before(sources, kept, snapshot.tick)), ""
+            yield Past(snapshot, _before(source, kept, snapshot.tick)), ""
 
 
-def _sources(session: RecordedSession, stack: ExitStack) -> list[ReplaySource]:
-    """The recording's files up to this one; none if they do not have every tick from 0 on."""
+def _source(session: RecordedSession, stack: ExitStack) -> ReplaySource | None:
+    """The recording's files up to this one; None if they do not have every tick from 0 on."""
+    import recorder
     from recorder.replay import ReplaySource
 
-    own = stack.enter_context(ReplaySource(session.path))
-    parts = own.recording.parts
-    before = parts[: parts.index(own.recording.path)] if own.first_tick else ()
-    sources = [*(stack.enter_context(ReplaySource(each)) for each in before), own]
-    expected = 0
-    for each in sources:
-        if (each.first_tick, each.n_ticks) != (expected, each.last_tick + 1 - expected):
-            return []
-        expected = each.last_tick + 1
-    return sources
+    files: tuple[Path, ...] = (session.path,)
+    if session.first_tick:
+        with recorder.open(session.path) as own:
+            files = own.parts[: own.parts.index(session.path) + 1]
+    try:
+        source = stack.enter_context(ReplaySource(files))
+    except UserError:
+        return None  # one of them is missing
+    whole = (source.first_tick, source.n_ticks) == (0, source.last_tick + 1)
+    return source if whole else None
 
 
-def _before(
-    sources: Sequence[ReplaySource], kept: Sequence[Snapshots], tick: int
-) -> Iterator[Message]:
-    for source, snapshots in zip(sources, kept, strict=True):
-        end = min(source.last_tick, tick - 1)
-        for begin in range(source.first_tick, end + 1, TICKS_AT_ONCE):
-            last = min(begin + TICKS_AT_ONCE - 1, end)
-            beside = {each.tick: each for each in snapshots.between(begin, last)}
-            for message in source.messages(begin, last):
-                if isinstance(message.content, Tick):
-                    if message.tick in beside:
-                        yield beside[message.tick]
-                    yield message
-                # a further file begins with the trial that goes on, again
-                elif isinstance(message.content, Episode) and message.tick >= source.first_tick:
-                    yield message
-    for source in sources:
-        for message in source.messages(tick, tick):
-            if isinstance(message.content, Episode) and message.tick == tick:
+def _before(source: ReplaySource, kept: Snapshots, tick: int) -> Iterator[Message]:
+    for begin in range(0, tick, TICKS_AT_ONCE):
+        last = min(begin + TICKS_AT_ONCE - 1, tick - 1)
+        beside = {each.tick: each for each in kept.between(begin, last)}
+        for message in source.messages(begin, last):
+            if isinstance(message.content, Tick) and message.tick in beside:
+                yield beside[message.tick]
+            if isinstance(message.content, Tick | Episode):
                 yield message
+    for message in source.messages(tick, tick):
+        if isinstance(message.content, Episode):
+            yield message
 
 
 def recorded(source: ReplaySource, first: int, last: int) -> Iterator[Message]:
