@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -15,11 +16,13 @@ import pytest
 import recorder
 from agent import load
 from cli.main import app
+from recorder.replay import ReplaySource
 from recorder.roll_over import RollOver
 from recorder.rolling import RollingWriter
 from recorder.snapshots import Snapshots
 from rig.animal import Animal, AnimalState, Moment, Outcome
 from rig.arenas.task_state import OF_MODEL, OF_ORBS, REMEMBERED
+from rig.body_quantities import NAMES
 from rig.errors import UserError
 from rig.in_process_links import InProcessLinks
 from rig.messages import Assets, Description, Message
@@ -117,6 +120,15 @@ def test_from_a_snapshot_on_every_arena_is_the_same_again(
         assert hold.onset_tick < 50 < hold.onset_tick + 15
         assert Snapshots(session).ticks == [50]
         assert session.last_tick == (51 if parted else 59)
+    with ReplaySource(path) as source:
+        ticks = [each for each in source.messages(0, 60) if each.topic == "tick"]
+    for each in ticks:  # the orb is where the body state has it
+        assert ("props" in each.arrays) is parted
+        if parted:
+            body = dict(zip(NAMES, each.arrays["body"].tolist(), strict=True))
+            ((x, y, *_),) = each.arrays["props"].tolist()
+            there = np.hypot(x - body["torso_x"], y - body["torso_y"])
+            assert there == pytest.approx(body["orb_distance"], abs=1e-12)
     out = said(capsys, "rerun", tmp_path / "f_001.nwb" if parted else path, "--from", 1.1)
     assert "Taken up at tick 50" in out
     assert f"identical for {8 if parted else 10} ticks" in out
@@ -264,9 +276,15 @@ def test_an_animal_that_has_touched_orbs_goes_on_as_it_would_have(name: str) -> 
     two = act(again, 15, 40)
     again.close()
     assert any(outcome.events for _, outcome in one)
+    for (before, outcome), (after, _) in pairwise(one):
+        vanished = int((after.props[:, 4] == 0).sum() - (before.props[:, 4] == 0).sum())
+        assert vanished == outcome.events.count("orb")
+        if {"first_tap", "second_tap", "orb_moved"} & {*outcome.events}:
+            assert after.props.tobytes() != before.props.tobytes()
     for (moment, outcome), (moment_again, outcome_again) in zip(one, two, strict=True):
         assert outcome == outcome_again
         assert moment.body.tobytes() == moment_again.body.tobytes()
+        assert moment.props.tobytes() == moment_again.props.tobytes()
         assert moment.actuator_force.tobytes() == moment_again.actuator_force.tobytes()
         for sense, value in moment.observation.items():
             assert value.tobytes() == moment_again.observation[sense].tobytes(), sense
