@@ -55,7 +55,7 @@ def resolve(
                 f"There is no baseline {name!r}; there is {', '.join(named) or 'none'}."
             )
         file = named[name]
-        if not file.path.exists():
+        if not file.path.is_file():
             raise UserError(
                 f"There is no recording {file.path} for the baseline {name!r}; make one with "
                 "`rodent-rig run protocols/baseline.yaml --out FILE`."

@@ -31,11 +31,14 @@ from stim.script import execute, header_of
 class RecordedSession:
     """A recorded session: `inputs` came from outside, each at its tick; `last_tick` is its last.
 
+    It is read from `files`, of which `path` is the first, and called `name`.
     `engineless_tick` is the first tick that no engine answered, because it had died; None usually. What came
     from outside before `known_from` is not known: there the recording begins, or the first of its files.
     """
 
     path: Path
+    files: tuple[Path, ...]
+    name: str
     sha256: str
     session: str
     description: Description
@@ -47,14 +50,18 @@ class RecordedSession:
     end: End
 
 
-def read(path: Path) -> RecordedSession:
+def read(path: Path, parts: bool = False) -> RecordedSession:
     """A recording that is to be run again, together with its subject, which is there and unchanged.
+
+    Args:
+        path: its file.
+        parts: all parts of the recording of which this is one, or that lie in this folder.
 
     Raises:
         UserError: it is none, goes on, has no end or no ticks; or its subject is missing, or another one.
     """
-    with recorder.open(path) as recording:
-        session = _read(path, recording)
+    with recorder.open(path, parts) as recording:
+        session = _read(recording)
     told = session.description
     try:
         subject = agent.load(told.subject)
@@ -69,7 +76,8 @@ def read(path: Path) -> RecordedSession:
     return session
 
 
-def _read(path: Path, recording: Recording) -> RecordedSession:
+def _read(recording: Recording) -> RecordedSession:
+    path = recording.path
     if recording.state == "live":
         raise UserError(f"{path} is still being recorded; wait for its end.")
     if recording.n_ticks == 0:
@@ -90,6 +98,8 @@ def _read(path: Path, recording: Recording) -> RecordedSession:
             engineless = _engineless(before) or engineless
     return RecordedSession(
         path,
+        recording.files,
+        recording.name,
         sha256_of(path),
         recording.session,
         recording.description,

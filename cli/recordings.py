@@ -123,7 +123,8 @@ def show_replay(files: Sequence[Path | tuple[Path, ...]], speed: float = 1.0) ->
             f"{len(files)} recordings: no more than {MOST_RECORDINGS} have room beside each other."
         )
     for file in files:
-        ReplaySource(file).close()
+        if isinstance(file, Path):  # parts were opened when they were looked for
+            ReplaySource(file).close()
     status = open_window(replay=files, speed=speed)
     if status:
         raise typer.Exit(status)

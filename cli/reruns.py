@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from cli.recordings import Parts
 from cli.sessions import AllowPython, Settings
 from rig.errors import UserError
 from rig.messages import TICK_S, Answer, Episode, Message, Tick
@@ -47,6 +48,7 @@ def rerun(
         float | None,
         typer.Option(metavar="SECONDS", help="End there; where the recording ends if left out."),
     ] = None,
+    parts: Parts = False,
     files: Files = None,
     allow_python: AllowPython = False,
 ) -> None:
@@ -58,7 +60,7 @@ def rerun(
     from cli.taking_up import taken_up
     from rig.past import SnapshotError
 
-    session = read(file)
+    session = read(file, parts)
     stages = stages_of(session, files, allow_python)
     last = session.last_tick
     if session.engineless_tick is not None:
@@ -92,13 +94,13 @@ def rerun(
         print(line)
     n, difference = found.n_identical, found.difference
     if difference is None and found.complete:
-        print(f"{file.name}: identical for {n} ticks ({n * TICK_S:.2f} s of animal time).")
+        print(f"{session.name}: identical for {n} ticks ({n * TICK_S:.2f} s of animal time).")
         return
     if difference is None:
-        print(f"{file.name}: the re-run ended after {n} identical ticks.")
+        print(f"{session.name}: the re-run ended after {n} identical ticks.")
     else:
         print(
-            f"{file.name}: identical for {n} ticks, then the first difference is at {difference}."
+            f"{session.name}: identical for {n} ticks, then the first difference is at {difference}."
         )
     raise typer.Exit(1)
 
@@ -115,7 +117,7 @@ def _compared(
 
     begin = 0 if past is None else past.snapshot.tick
     first = max(begin, session.first_tick)
-    with ReplaySource(session.path) as source, progress_bar() as bar:
+    with ReplaySource(session.files) as source, progress_bar() as bar:
         task = bar.add_task("running again", total=last + 1)
         # before a snapshot it is the engine's answers alone that are made again
         before = (
@@ -200,6 +202,8 @@ def branch(
         raise UserError(f"{protocol} is a program: read it, then give --allow-python.")
     after = load_protocol(protocol, settings, allow_python)
     script = execute(after.text, str(protocol)) if after.is_script else None
+    if file.is_dir():
+        raise UserError(f"{file} is a folder; a branch leaves one recording, or one part of it.")
     session = read(file)
     stages = stages_of(session, files, allow_python)
     if session.engineless_tick is not None:

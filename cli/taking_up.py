@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rig.errors import UserError
@@ -38,8 +37,8 @@ def taken_up(session: RecordedSession, tick: int) -> Iterator[tuple[Past | None,
         elif not kept.ticks and session.last_tick >= SNAPSHOT_TICKS:
             why = "holds no snapshots, as recordings of earlier versions do not"
         if source is None or kept is None or snapshot is None:
-            name = session.path.name
-            yield None, f"{name} {why}: it is run again from its session's start." if why else ""
+            again = "it is run again from its session's start."
+            yield None, f"{session.name} {why}: {again}" if why else ""
         else:
             yield Past(snapshot, _before(source, kept, snapshot.tick)), ""
 
@@ -49,7 +48,7 @@ def _source(session: RecordedSession, stack: ExitStack) -> ReplaySource | None:
     import recorder
     from recorder.replay import ReplaySource
 
-    files: tuple[Path, ...] = (session.path,)
+    files = session.files
     if session.first_tick:
         with recorder.open(session.path) as own:
             files = own.parts[: own.parts.index(session.path) + 1]

@@ -27,6 +27,10 @@ _TICK_OF_ROW = {
 """The tables in which a part repeats rows of the one before: those of ticks before its first."""
 
 
+_KEPT_OPEN = 4
+"""Of so many parts, those read last, the data sets stay open."""
+
+
 class JoinedRecording(Recording):
     """Parts of one recording that follow each other, as if they were one file.
 
@@ -41,6 +45,9 @@ class JoinedRecording(Recording):
         repaired = [each for each in ("unrecovered", "recovered") if each in states]
         self._begin(parts[0].path, parts[0].note, (*repaired, states[-1])[0])
         self._joined: dict[str, JoinedRows] = {}
+        self._in_use: dict[Recording, None] = dict.fromkeys(
+            each for each in parts if each.state != "live"
+        )
         self.refresh()
 
     @property
@@ -138,11 +145,22 @@ class JoinedRecording(Recording):
                 start %= rows.step or 1
             stop = min(rows.stop - begin, part.n_ticks)
             if stop > start:
-                cut = slice(start, stop, rows.step)
-                found.append(part._read(path, cut, samples, columns))
+                self._use(part)
+                found.append(part._read(path, slice(start, stop, rows.step), samples, columns))
         if not found:
             return self._of[0]._read(path, slice(0, 0), samples, columns)
         return found[0] if len(found) == 1 else np.concatenate(found)
+
+    def _use(self, part: Recording) -> None:
+        """Leaves no more data sets open than needed: a long recording may be in hundreds of files."""
+        if part.state == "live":
+            return
+        self._in_use.pop(part, None)
+        self._in_use[part] = None
+        while len(self._in_use) > _KEPT_OPEN:
+            oldest = next(iter(self._in_use))
+            del self._in_use[oldest]
+            oldest.let_go()
 
     def _own_rows(self, k: int, path: str) -> tuple[TableRows, int]:
         """A part's table, and how many of its first rows the part before has, too."""

@@ -407,6 +407,10 @@ class Recording:
     def _now_s(self) -> float:
         return (self.last_tick + 1) * self.description.tick_s
 
+    def let_go(self) -> None:
+        """Closes the data sets that were read: each keeps up to a megabyte of what it last read."""
+        self._data.clear()
+
     def _dataset(self, path: str) -> h5py.Dataset:
         if path not in self._data:
             self._data[path] = self.file[path]

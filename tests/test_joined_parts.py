@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import sys
+import tempfile
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -25,7 +26,7 @@ from recorder.snapshots import Snapshots
 from rig.comparison import Comparison
 from rig.errors import UserError
 from rig.messages import Answer, Tick
-from tests.recorder_stream import Stream, description
+from tests.recorder_stream import Rig, Stream, description
 from tests.rodent_rig import rodent_rig
 
 PROTOCOL = """
@@ -222,6 +223,37 @@ def test_a_gap_between_parts_is_said(tmp_path: Path) -> None:
         recorder.open([file, again])
 
 
+def test_parts_are_read_while_the_last_one_grows(tmp_path: Path) -> None:
+    """What is on disk of a session that runs, and after a refresh what came since; until the next seam."""
+    stream = Stream(description())
+    file = tmp_path / "F.nwb"
+    messages = [*stream.beginning(), *stream.ticks(0, 230)]
+    ticks = {each.tick: each for each in messages if each.topic == "tick"}
+    with (
+        tempfile.TemporaryDirectory(prefix="r") as sockets,
+        Rig(Path(sockets), file, "--roll-over", "1.8s", warm=True) as rig,
+    ):
+        rig.send_all(each for each in messages if each.tick < 185)
+        rig.wait_for("recording", 185)
+        with recorder.open(file, parts=True) as joined:
+            assert (joined.name, joined.state) == ("F.nwb and 2 more", "live")
+            assert joined.ticks.tolist() == list(range(185))
+            assert _run(joined) == (163, -1, True)
+            rig.send_all(each for each in messages if each.tick >= 185)
+            rig.wait_for("recording", 230)
+            assert (joined.n_ticks, joined.refresh()) == (185, 230)
+            for tick, row in zip(range(70, 230), joined.values("qpos", 70), strict=True):
+                assert row.tobytes() == ticks[tick].arrays["qpos"].tobytes()
+            assert _run(joined) == (163, 188, False)
+            assert [each.trial for each in joined.trials] == [0, 1, 2]
+
+
+def _run(joined: Recording) -> tuple[int, int, bool]:
+    """The run that the seam at tick 180 cut: onset, offset, whether it goes on."""
+    (run,) = (each for each in joined.intervals("behaviours") if each.began_tick == 161)
+    return run.onset_tick, run.offset_tick, run.ongoing
+
+
 def _said(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], *arguments: object
 ) -> tuple[int, str, str]:
@@ -308,8 +340,16 @@ def test_the_window_plays_across_the_seams(session: Session, qtbot: QtBot, tmp_p
     window.close()
 
 
-def test_a_part_alone_is_run_again(session: Session) -> None:
-    """The second file, simulated from the session's start, bit for bit the same."""
+def test_a_part_alone_and_all_of_them_are_run_again(
+    session: Session, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The second file, simulated from the session's start; all from a snapshot on: bit for bit the same."""
     again = rodent_rig("rerun", session.parts[1])
     assert again.returncode == 0, again.stderr
     assert again.stdout.strip() == "F_001.nwb: identical for 110 ticks (2.20 s of animal time)."
+    status, out, err = _said(
+        monkeypatch, capsys, "rerun", session.parts[1], "--parts", "--from", 4.2
+    )
+    assert (status, err) == (0, "")
+    assert "Taken up at tick 200" in out
+    assert f"F.nwb and 2 more: identical for {N_TICKS - 200} ticks" in out
