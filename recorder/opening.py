@@ -58,8 +58,9 @@ def open_recording(where: Where, parts: bool = False) -> Recording:
                 return _open_one(path)
         else:
             found = _opened([Path(each) for each in where], opened)
+        recording = found[0] if len(found) == 1 else JoinedRecording(found)
         opened.pop_all()
-        return found[0] if len(found) == 1 else JoinedRecording(found)
+        return recording
 
 
 def all_parts(path: Path) -> tuple[Path, ...]:

@@ -89,7 +89,8 @@ def _part(recording: Recording) -> list[str]:
     missing = recording.goes_on and parts[-1] == recording.path
     return [
         f"  part        {recording.part + 1} of {n_parts}: {', '.join(each.name for each in parts)}"
-        + (", and what follows is not here" if missing else ""),
+        + (", and what follows is not here" if missing else "")
+        + ("; --parts reads them as one" if len(parts) > 1 else ""),
         *(f"              {text}" for text in seams),
     ]
 

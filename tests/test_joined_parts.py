@@ -289,6 +289,8 @@ def test_the_command_line_reads_all_parts(
         assert own in of_one
     assert said("info", session.parts[0].parent) == said("info", session.parts[2], "--parts")
 
+    assert "F_002.nwb; --parts reads them as one" in said("info", session.parts[1])
+
     found = said("check", session.protocol, "--against", session.parts[0], "--parts")
     assert f"{N_TICKS} ticks" in found
     assert "These are the stimuli that were recorded, tick for tick." in found
