@@ -126,6 +126,10 @@ def test_it_is_recorded_where_it_changes_and_replayed_with_every_tick(tapped: Li
         for mine, theirs in zip(got[1:], tapped.sent[3 + 2 * FIRST_OF_PART : -1], strict=True):
             assert_same(mine, theirs)
         assert got[0].content == tapped.sent[2].content
+    with ReplaySource([tapped.file.with_name("parted.nwb"), second]) as source:
+        joined = source.messages(0, N_TICKS)
+        for mine, theirs in zip(joined, tapped.sent[2:-1], strict=True):
+            assert_same(mine, theirs)
     with h5py.File(second, "r+") as file:
         del file["processing/record/props"]
         for name in ("props", "props_index"):
