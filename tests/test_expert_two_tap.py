@@ -120,6 +120,28 @@ def test_the_orb_is_in_view_until_the_animal_reaches_for_it() -> None:
     assert np.mean(seen) > 0.7
 
 
+def test_walking_on_after_three_turns_is_not_a_lesson() -> None:
+    """No network can count turns: what the expert does after them is left out of what it learns from."""
+    environment = tasks.make("two_tap", 5)
+    environment.reset()
+    orb = environment.task._targets[0][0]
+    with environment.physics.reset_context():
+        environment.physics.model.geom_pos[orb.geom_id] = (40, 40, 0.14)
+    expert = expert_for("two_tap", Skills(SKILLS))
+    expert.begin(environment)
+    body = BodyReader(environment)
+    lessons, went = [], []
+    for _ in range(330):
+        environment.step(expert.act())
+        lessons.append(expert.learnable)
+        went.append(body.place_m()[:2].copy())
+    assert all(lessons[:120])
+    first = lessons.index(False)
+    after = first + lessons[first:].index(True)
+    assert not any(lessons[first:after])
+    assert np.hypot(*(went[first] - went[0])) < 0.5 < np.hypot(*(went[after - 1] - went[first]))
+
+
 def test_the_animal_walks_backwards_when_told_to() -> None:
     environment = tasks.make("two_tap", 5)
     environment.reset()

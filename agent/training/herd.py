@@ -95,6 +95,11 @@ class Animal:
         """What its expert would do, (actions,); ask once a tick."""
         return self._expert.act()
 
+    @property
+    def learnable(self) -> bool:
+        """Whether its last label can be learned from."""
+        return self._expert.learnable
+
     def close(self) -> None:
         """Give the rendering context and the simulation back."""
         if self._camera is not None:
@@ -267,7 +272,7 @@ class Herd:
                 if animal.over:
                     continue
                 lies = animal.fallen() and animal.task not in RIGHTS_ITSELF
-                weight[t, k] = 0.0 if lies else 1.0
+                weight[t, k] = 1.0 if animal.learnable and not lies else 0.0
                 reward[t, k], discount[t, k] = animal.step(action[t, k])
         for k, animal in enumerate(animals):
             lies = animal.fallen() and animal.task not in RIGHTS_ITSELF

@@ -16,6 +16,8 @@ Array = np.ndarray
 class CorridorExpert:
     """Runs at full speed, and heads for the middle."""
 
+    learnable = True
+
     def __init__(self, skills: Skills) -> None:
         self._locomotion = skills.locomotion()
 

@@ -27,6 +27,8 @@ FASTEST_YAW_RAD_S = 3.0
 class EscapeExpert:
     """Rights itself, keeps its heading near the centre, and then goes round what is steep."""
 
+    learnable = True
+
     def __init__(self, skills: Skills) -> None:
         self._righting = Righting(skills.path("righting"))
         skill = climbing.load(skills.path("climbing"))

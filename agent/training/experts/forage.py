@@ -49,6 +49,8 @@ class _Aim:
 class ForageExpert:
     """Chases orbs in sight, else explores."""
 
+    learnable = True
+
     def __init__(self, skills: Skills) -> None:
         self._locomotion = skills.locomotion()
         self._spinning = skills.spinning()

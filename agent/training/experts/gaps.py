@@ -20,13 +20,14 @@ SEEN_WITHIN_M = 0.8
 """A gap further off is less than a pixel high to eyes 7 cm above the ground."""
 
 
-SLOWS_WITHIN_M, STANDS_WITHIN_M = 0.32, 0.115
-"""How far before a gap, from the trunk's joint, the animal begins to slow down, and stands."""
+SLOWS_WITHIN_M, STANDS_WITHIN_M, LEAPS_WITHIN_M = 0.6, 0.085, 0.105
+"""How far before a gap, from the trunk's joint, the animal begins to slow down, is to stand, and leaps where
+it stands: the last is farther, so that one that has stopped a little short knows what to do."""
 SQUARE_WITHIN_M = 0.45
 WALK, STANDING_M_S = 0.25, 0.1
 """Commanded speed of the last steps, and the speed below which the animal stands."""
-LOOK_DOWN = {"cervical_extend": 0.5, "atlas": -0.5}
-"""Added to the gait to look 16 degrees down: an edge is in view until it is 12 cm away. By itself the gait
+LOOK_DOWN = {"cervical_extend": 0.6, "atlas": -0.6}
+"""Added to the gait to look 25 degrees down: an edge is in view until it is 12 cm away. By itself the gait
 carries the head 30 degrees up, from where no gap nearer than 45 cm is in view."""
 REARED_BELOW = 0.75
 """An animal less upright than this stands until it has come down: running on, it would rear up and fall."""
@@ -77,6 +78,8 @@ class LeapFollower:
 class GapsExpert:
     """Runs along the middle of the corridor, and leaps where the ground ends."""
 
+    learnable = True
+
     def __init__(self, skills: Skills) -> None:
         self._locomotion = skills.stepping()
         self._leap = leaping.load(skills.path("leaping"))
@@ -93,16 +96,13 @@ class GapsExpert:
         # the body's root, by which the leap was searched, is below the trunk: it differs when it pitches
         edges = self._near - float(self._body.data.qpos[0])
         before = float(edges[edges > 0].min(initial=np.inf))
-        if not follower.leaping and before < STANDS_WITHIN_M:
-            if (
-                float(np.hypot(*self._body.data.subtree_linvel[self._body.torso][:2]))
-                > STANDING_M_S
-            ):
-                return self._run(0.0)
+        velocity = self._body.data.subtree_linvel[self._body.torso][:2]
+        stands = float(np.hypot(*velocity)) < STANDING_M_S
+        if not follower.leaping and stands and before < LEAPS_WITHIN_M:
             follower.begin()
         if follower.leaping:
             return follower.act(activation)
-        if self._body.upright() < REARED_BELOW:
+        if before < STANDS_WITHIN_M or self._body.upright() < REARED_BELOW:
             return self._run(0.0)
         slowing = (before - STANDS_WITHIN_M) / (SLOWS_WITHIN_M - STANDS_WITHIN_M)
         # the last steps are square to the gap, wherever the middle is

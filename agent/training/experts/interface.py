@@ -16,7 +16,13 @@ class TaskExpert(Protocol):
     `begin` is called after every reset of the environment, `act` then once a tick, before the step, whoever
     drives the animal: an expert may keep a memory of what it has seen, and must cope with the animal not
     having done what it said.
+
+    Attributes:
+        learnable: whether what `act` said last follows from what the animal senses or can remember; where it
+            is False, the network does not learn from it.
     """
+
+    learnable: bool
 
     def begin(self, environment: Any) -> None:
         """A new episode: environment is a composer environment that was just reset (new physics)."""

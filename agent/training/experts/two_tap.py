@@ -1,6 +1,6 @@
 """The expert of two-tap: finds the orb, comes to stand before it, taps it and 0.8 s later again.
 
-It looks for a green orb by turning to the left, and after a whole turn elsewhere. The orb hangs at 14 cm, the
+It looks for a green orb by turning to the left, and after three turns elsewhere. The orb hangs at 14 cm, the
 eyes of the running gait are at 5.5 and look straight on: it would be out of view from 12 cm on, just where
 centimetres count. So the animal looks up, the more the nearer it is, and keeps the orb in view until it rears
 for it; where it came too near it steps back. Everything in a tap is counted from the moment at which it began
@@ -27,6 +27,7 @@ Array = np.ndarray
 
 SEEN_TO_M = 2.2
 """The orb is a pixel wide at 1.9 m; farther away it shows faintly."""
+OUT_OF_VIEW_RAD = 0.65
 IN_FRONT_RAD, BESIDE_M = 0.5, 0.03
 """Where the orb is farther to the side, by angle and, nearer than `NEAR_M`, by both, it turns on the spot."""
 SPIN_PER_RAD = 1.2
@@ -51,8 +52,8 @@ LOOK_UP_NEAR = {"cervical_extend": -1.0, "atlas": 1.0}
 LOOK_UP_UNDER = {"cervical_extend": -1.0, "atlas": 1.0, "lumbar_extend": 0.3}
 """The same almost under it, and standing: 54 degrees up."""
 UNDER_M = 0.14
-LOOK_ROUND_TICKS, WALK_ON_TICKS, LONGEST_WALK = 105, 50, 3
-"""It looks round for a turn and a third and walks on, each time longer, at most `LONGEST_WALK` times."""
+LOOK_ROUND_RAD, WALK_ON_TICKS = 19.0, 75
+"""It looks round by so much, and walks on for so long."""
 TAP_TICKS = AGAIN_KNOTS[-1]
 LANDING_TICKS = 8
 REMEMBERED_TICKS = 75
@@ -129,6 +130,8 @@ class TwoTapExpert:
     Needs the skills `steering`, `spinning`, `righting` and `tapping`.
     """
 
+    learnable = True
+
     def __init__(self, skills: Skills) -> None:
         self._locomotion = skills.locomotion()
         self._spinning = Locomotion(steering.load(skills.path("spinning")), SPIN_SPEED)
@@ -146,7 +149,9 @@ class TwoTapExpert:
         self._goal: Array | None = None  # where the orb was last seen
         self._seen = False
         self._unseen = 0  # ticks since it was seen
-        self._mode = "find"
+        self._mode = ""
+        self._turned, self._heading = 0.0, 0.0  # while it looks for the orb
+        self._walks = 0  # ticks for which it still walks on
         self._ticks = 0  # in this mode
         self._standing = 0  # ticks for which it was told to stand
         self._was_touched = False
@@ -169,6 +174,7 @@ class TwoTapExpert:
     def act(self) -> Array:
         """See `TaskExpert`."""
         self._ticks += 1
+        self.learnable = True
         self._look()
         touched, touched_again = self._orb.activated
         if touched and not self._was_touched:
@@ -221,15 +227,24 @@ class TwoTapExpert:
             self._goal = None  # it is not where it was
 
     def _find(self) -> Array:
-        """Turn to the left; after a whole turn go on a little, and turn again."""
+        """Turn to the left; after three turns go on a little, and turn again.
+
+        To count turns is asked too much of the network: it learns to turn until it sees the orb, and the
+        expert's walking on only takes it where there is something to be learned.
+        """
+        heading = self._body.heading_rad()
         if self._mode != "find":
             self._enter("find")
-        left, walk = self._ticks, WALK_ON_TICKS
-        while left > LOOK_ROUND_TICKS + walk:
-            left -= LOOK_ROUND_TICKS + walk
-            walk = min(walk + WALK_ON_TICKS, LONGEST_WALK * WALK_ON_TICKS)
-        if left <= LOOK_ROUND_TICKS:
+            self._turned, self._heading, self._walks = 0.0, heading, 0
+        self._turned += (heading - self._heading + np.pi) % (2 * np.pi) - np.pi
+        self._heading = heading
+        if self._turned > LOOK_ROUND_RAD:
+            self._turned, self._walks = 0.0, WALK_ON_TICKS
+        if not self._walks:
             return self._spin(1.0, SPIN_FAST)
+        self._walks -= 1
+        self._turned = 0.0
+        self.learnable = False
         return self._go(FASTEST, 0.0)
 
     def _approach(self, goal: Array) -> Array:
@@ -243,12 +258,14 @@ class TwoTapExpert:
             self._reach = Reach(self._tap, self._off, self._stand(), begun=True)
             return self._reach.next(self._body.activation())
         best = self._tap.ahead_m
-        if self._mode == "find" or (self._mode == "back" and ahead > best - BACK_UNTIL_M):
+        if self._mode in ("", "find") or (self._mode == "back" and distance > best - BACK_UNTIL_M):
             self._enter("approach")
-        if self._mode == "back" or (ahead < best - TOO_NEAR_M and distance < NEAR_M):
+        if self._mode == "back" or distance < best - TOO_NEAR_M:
             if self._mode != "back":
                 self._enter("back")
             return self._back()
+        if not self._seen and abs(bearing) > OUT_OF_VIEW_RAD:
+            return self._spin(1.0, SPIN_FAST)
         if abs(bearing) > IN_FRONT_RAD and (distance > NEAR_M or abs(aside) > BESIDE_M):
             side = float(np.clip(SPIN_PER_RAD * bearing, -1, 1))
             return self._spin(side, SPIN_FAST if abs(bearing) > 1.0 else SPIN_SPEED)
