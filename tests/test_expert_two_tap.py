@@ -131,7 +131,7 @@ def test_walking_on_after_three_turns_is_not_a_lesson() -> None:
     expert.begin(environment)
     body = BodyReader(environment)
     lessons, went = [], []
-    for _ in range(330):
+    for _ in range(420):
         environment.step(expert.act())
         lessons.append(expert.learnable)
         went.append(body.place_m()[:2].copy())
