@@ -55,7 +55,11 @@ def resolve(
                 f"There is no baseline {name!r}; there is {', '.join(named) or 'none'}."
             )
         file = named[name]
-        if not file.path.is_file():
+        if file.path.is_dir():
+            raise UserError(
+                f"{file.path}, the baseline {name!r}, is a folder; name the recording in it."
+            )
+        if not file.path.exists():
             raise UserError(
                 f"There is no recording {file.path} for the baseline {name!r}; make one with "
                 "`rodent-rig run protocols/baseline.yaml --out FILE`."
