@@ -173,7 +173,7 @@ def _missing(beside: Recording, number: int) -> UserError:
     if renamed:
         why = f"{beside.path.name} was renamed; put the parts into a folder of their own and name that"
     elif path.exists():
-        why = f"{path.name} is something else"
+        why = f"{path.name} is something else, or cannot be opened now"
     else:
         why = f"there is no {path.name} beside it"
     return UserError(

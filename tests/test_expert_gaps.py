@@ -78,7 +78,7 @@ def test_a_leap_goes_on_as_the_body_goes_through_it() -> None:
 
 
 def test_the_edge_is_in_view_until_the_animal_stands_before_it() -> None:
-    """The upright gait alone carries the head so high that no edge nearer than 45 cm is in the picture."""
+    """The upright gait alone carries the head so high that no edge nearer than 25 cm is in the picture."""
     environment = tasks.make("gaps", 4)
     environment.reset()
     expert = expert_for("gaps", Skills(SUBJECT_SKILLS))

@@ -27,8 +27,9 @@ N_PARAMETERS = 2 * len(LIMB)
 DRIVING = ("hip_extend", "shoulder", "scapula_extend")
 """Joints whose swing is turned round in the first guess."""
 HEAD_UP = {"cervical_extend": -1.0, "atlas": 1.0}
-"""Added in every other trial: who steps back looks up now and then."""
+"""Added in every other trial: who steps back from an orb looks up at it."""
 STARTS = 2
+"""Trials of a candidate, one of them with the head up."""
 
 
 @dataclass(frozen=True)

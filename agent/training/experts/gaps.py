@@ -28,7 +28,7 @@ WALK, STANDING_M_S = 0.25, 0.1
 """Commanded speed of the last steps, and the speed below which the animal stands."""
 LOOK_DOWN = {"cervical_extend": 0.6, "atlas": -0.6}
 """Added to the gait to look 25 degrees down: an edge is in view until it is 12 cm away. By itself the gait
-carries the head 30 degrees up, from where no gap nearer than 45 cm is in view."""
+carries the head 30 degrees up: edges nearer than 45 cm are seldom in view, and none nearer than 25 cm."""
 REARED_BELOW = 0.75
 """An animal less upright than this stands until it has come down: running on, it would rear up and fall."""
 LANDED_TICKS = 12

@@ -28,6 +28,8 @@ Array = np.ndarray
 SEEN_TO_M = 2.2
 """The orb is a pixel wide at 1.9 m; farther away it shows faintly."""
 OUT_OF_VIEW_RAD = 0.65
+"""An orb that is not seen, and was last seen farther to the side, is looked for by turning as any other: on
+which side it was the network seldom remembers."""
 IN_FRONT_RAD, BESIDE_M = 0.5, 0.03
 """Where the orb is farther to the side, by angle and, nearer than `NEAR_M`, by both, it turns on the spot."""
 SPIN_PER_RAD = 1.2
@@ -52,6 +54,7 @@ LOOK_UP_NEAR = {"cervical_extend": -1.0, "atlas": 1.0}
 LOOK_UP_UNDER = {"cervical_extend": -1.0, "atlas": 1.0, "lumbar_extend": 0.3}
 """The same almost under it, and standing: 54 degrees up."""
 UNDER_M = 0.14
+"""Within which of the trunk an orb counts as almost overhead."""
 LOOK_ROUND_RAD, WALK_ON_TICKS = 19.0, 75
 """It looks round by so much, and walks on for so long."""
 TAP_TICKS = AGAIN_KNOTS[-1]
