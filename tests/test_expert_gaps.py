@@ -87,16 +87,20 @@ def test_the_edge_is_in_view_until_the_animal_stands_before_it() -> None:
     camera = model.camera("walker/egocentric").id
     half = np.radians(model.cam_fovy[camera] / 2)
     near = gaps_of(model, data)[0].min()
-    looked = []
+    looked: list[bool] = []
+    shown = 0.0
     for _ in range(250):
         away = near - data.qpos[0]
-        if 0.14 < away < 0.45:
+        if 0.11 < away < 0.45:
             eyes, looks = data.cam_xpos[camera], -data.cam_xmat[camera].reshape(3, 3)[:, 2]
             down = np.arctan2(eyes[2], near - eyes[0]) + np.arcsin(looks[2])
             looked.append(abs(down) < half)
-        if away < 0.12:
+            assert shown == looked[-1], "its eyes are taught otherwise"
+        action = expert.act()
+        shown = expert.cues()["gap_seen"]
+        if away < 0.11:
             break
-        environment.step(expert.act())
+        environment.step(action)
     assert len(looked) > 10, "it has not come to the first gap"
     assert np.mean(looked) > 0.8
 
@@ -125,18 +129,28 @@ def test_the_gaps_are_where_the_ground_is_not(skills: Skills) -> None:
     for joint, flexion in LOOK_DOWN.items():
         standing[BodyReader(environment).actuators[joint]] = flexion
     np.testing.assert_array_equal(expert.act(), standing)
-    assert set(expert.cues()) == {"corridor_heading", "corridor_offset"}
+    cues = expert.cues()
+    assert set(cues) == {"corridor_heading", "corridor_offset", "gap_seen"}
+    assert cues["gap_seen"] == 0, "too far away to be told"
+    qpos[0] = near[0] - 0.4
+    environment.physics.forward()
+    cues = expert.cues()
+    assert cues["gap_seen"] == 1
+    eyes = data.cam_xpos[model.camera("walker/egocentric").id]
+    # its head is level, about: an edge is as far below the middle as the eyes are above the ground
+    half = np.tan(np.radians(40))
+    pitch = np.arcsin(-data.cam_xmat[model.camera("walker/egocentric").id].reshape(3, 3)[2, 2])
+    for name, edge in (("near_edge", near[0]), ("far_edge", far[0])):
+        below = np.arctan2(eyes[2], edge - eyes[0]) + pitch
+        assert cues[name] == pytest.approx(-np.tan(below) / half, abs=0.01)
     for short in (0.2, 0.12):  # not yet
         qpos[0] = near[0] - short
         environment.physics.forward()
         assert not np.array_equal(expert.act(), _leap().control[0])
     qpos[0] = near[0] - 0.1
     environment.physics.forward()
-    trunk = data.xpos[model.body("walker/torso").id, 0]
     np.testing.assert_array_equal(expert.act(), _leap().control[0])
-    cues = expert.cues()
-    assert cues["gap_near"] == pytest.approx(near[0] - trunk, abs=1e-6)
-    assert cues["gap_far"] == pytest.approx(far[0] - trunk, abs=1e-6)
+    assert expert.cues()["gap_seen"] == 0, "its head is level: the edge is below the picture"
 
 
 def test_only_an_animal_behind_the_gap_has_crossed(skills: Skills) -> None:

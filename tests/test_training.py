@@ -28,7 +28,7 @@ from agent.training.cues import CUES, as_array
 from agent.training.experts import Skills
 from agent.training.experts.locomotion import Locomotion
 from agent.training.experts.maze import FloorPlan
-from agent.training.herd import Herd, HerdSettings
+from agent.training.herd import Herd, HerdSettings, to_input
 from agent.training.lived import Lived
 from agent.training.replay import Replay
 from agent.training.segments import Segment
@@ -486,10 +486,66 @@ def test_what_a_herd_lives_can_be_computed_again_from_its_segment():
     herd.close()
 
 
+def test_an_animal_that_is_caught_begins_anew():
+    """Or those that stand astride a gap gather in a herd, and nothing is lived any more."""
+    wanted = HerdSettings(gaps=1, forage=0, escape=0, two_tap=0, push=0.0, shove=0.0)
+    herd = Herd(NetworkConfig(policy_layers=1), wanted, SHIPPED, seed=3)
+    network = Network(NetworkConfig(policy_layers=1))
+    torch.nn.init.zeros_(network.action.weight)
+    torch.nn.init.zeros_(network.action.bias)
+    still = {name: value.numpy() for name, value in network.state_dict().items()}
+    herd.live(still, 1, 250, expert_part=0.0)  # at first it slips back by 5 cm
+    caught = herd.live(None, 1, 60, expert_part=0.0)
+    assert not caught.fresh.any()
+    assert caught.weight[:50].all(), "it still had time"
+    assert not caught.weight[50:].any()
+    after = herd.live(None, 1, 2, expert_part=0.0)
+    assert after.fresh[0].all()
+    assert after.weight.all()
+    herd.close()
+
+
+def test_a_herd_does_not_learn_what_nobody_could_know():
+    """To walk on after three turns without an orb in sight is left out of what counts."""
+    wanted = HerdSettings(gaps=0, forage=0, escape=0, two_tap=1, push=0.0, shove=0.0)
+    herd = Herd(NetworkConfig(policy_layers=1), wanted, SHIPPED, seed=5)
+    environment = herd.animals[0]._environment
+    orb = environment.task._targets[0][0]
+    with environment.physics.reset_context():
+        environment.physics.model.geom_pos[orb.geom_id] = (40, 40, 0.14)
+    weight = np.concatenate([herd.live(None, 1, 100, 1.0).weight[:, 0] for _ in range(3)])
+    assert weight[:150].all()
+    assert not weight[150:].all()
+    herd.close()
+
+
+def test_what_was_lived_is_seen_anew_by_other_eyes():
+    wanted = HerdSettings(gaps=1, forage=0, escape=0, two_tap=1)
+    herd = Herd(NetworkConfig(), wanted, SHIPPED, seed=4)
+    before, after = Network(NetworkConfig()), Network(NetworkConfig())
+    weights = {name: value.numpy() for name, value in before.state_dict().items()}
+    segment = herd.live(weights, 1, 5, 0.5, keep_pictures=True)
+    same = imitation.seen_anew(before, segment)
+    np.testing.assert_allclose(same.features, segment.features, atol=1e-5)
+    anew = imitation.seen_anew(after, segment)
+    assert anew.pictures is None
+    with torch.no_grad():
+        third = after.vision(to_input(segment.pictures[3])).numpy()
+    np.testing.assert_allclose(anew.features[3], third, atol=1e-5)
+    np.testing.assert_array_equal(anew.senses, segment.senses)
+    herd.close()
+
+
+def test_nothing_lived_is_lost_where_the_eyes_are_taught_again(trained):
+    """They were, after two of six segments."""
+    place, _, _ = trained
+    assert len(list((place / "work" / "imitation-lived").glob("*.safetensors"))) == 6
+
+
 def test_cues_are_named_and_left_out_where_they_do_not_apply():
-    told = as_array({"orb_seen": 1.0, "gap_near": 0.4})
+    told = as_array({"orb_seen": 1.0, "near_edge": 0.4})
     assert told.shape == (len(CUES),)
-    assert told[CUES.index("gap_near")] == pytest.approx(2.0)
+    assert told[CUES.index("near_edge")] == pytest.approx(2.0)
     assert np.isnan(told).sum() == len(CUES) - 2
 
 

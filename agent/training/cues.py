@@ -1,6 +1,9 @@
-"""What the eyes are taught to tell before imitation begins: the cues that the experts decide by.
+"""What the eyes are taught to tell before imitation begins: what of a picture the experts decide by.
 
-A cue that does not apply, or that cannot be seen from where the animal looks, is left out.
+Most of it is where something is in the picture, or how far from the eyes, because only that can be told from
+a picture alone: what it means for the trunk depends on how the head is held, which the network feels. A cue
+that does not apply, or that cannot be seen from where the animal looks, is left out. Places in the picture
+are in halves of it: 0 is its middle, 1 its right or upper border.
 """
 
 from __future__ import annotations
@@ -14,13 +17,12 @@ Array = np.ndarray
 CUES = (
     # which task it is
     "is_gaps", "is_forage", "is_escape", "is_two_tap",
-    # corridor: heading (rad from its direction) and offset (m to the left)
+    # corridor: where the eyes look (rad from its direction) and are (m to the left)
     "corridor_heading", "corridor_offset",
-    # gaps: from the trunk forwards (m) to the near and far edge of the next gap, and of the one after it
-    "gap_near", "gap_far", "next_gap_near", "next_gap_far",
-    # an orb: 1 in view, 0 not; where it is in view: bearing (rad to the left), distance (m), height above
-    # the trunk (m)
-    "orb_seen", "orb_bearing", "orb_distance", "orb_height",
+    # gaps: 1 where the near edge of the next gap is in the picture, and how high in its middle; the far edge
+    "gap_seen", "near_edge", "far_edge",
+    # an orb: 1 in view, 0 not; how far right and up in the picture; logarithm of its distance (m)
+    "orb_seen", "orb_right", "orb_up", "orb_log_m",
     # the colour of the orb of two-tap: 1 once it was touched
     "orb_touched",
     # maze: free distance (m, at most 2) ahead, and half right and half left of ahead
@@ -28,11 +30,11 @@ CUES = (
     # bowl: bearing (rad to the left) of the way out, and distance from the centre (m)
     "out_bearing", "out_distance",
 )  # fmt: skip
-SCALES = {"gap_near": 0.2, "gap_far": 0.2, "next_gap_near": 0.4, "next_gap_far": 0.4,
-          "corridor_heading": 0.3, "corridor_offset": 0.3, "orb_bearing": 0.4, "orb_distance": 0.4,
-          "orb_height": 0.1, "free_ahead": 0.5, "free_left": 0.5, "free_right": 0.5,
+SCALES = {"corridor_heading": 0.3, "corridor_offset": 0.3, "near_edge": 0.2, "far_edge": 0.2,
+          "orb_right": 0.2, "orb_up": 0.2, "orb_log_m": 0.4,
+          "free_ahead": 0.5, "free_left": 0.5, "free_right": 0.5,
           "out_bearing": 1.0, "out_distance": 2.0}  # fmt: skip
-"""About how much each varies; 1 where not named."""
+"""In what each is told: about how much it varies, or less, where more exactly; 1 where not named."""
 
 
 def as_array(cues: Mapping[str, float]) -> Array:

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+import mujoco
 import numpy as np
 import torch
 from dm_control.rl.control import PhysicsError
@@ -28,6 +29,10 @@ Array = np.ndarray
 
 FALLEN_BELOW = 0.3
 EPISODE_TICKS = {"corridor": 1000, "gaps": 1500, "forage": 1500, "escape": 1000, "two_tap": 1500}
+ON_ITS_WAY_M, ON_ITS_WAY_TICKS = 0.05, 150
+"""An animal in a corridor that comes no farther in so long is caught, mostly astride a narrow gap: it begins
+anew, or animals gather there that nothing is learned from."""
+CORRIDORS = frozenset({"corridor", "gaps"})
 RIGHTS_ITSELF = frozenset({"escape"})
 """Tasks in which lying is a part of the task; in the others an animal that lies begins anew."""
 
@@ -74,13 +79,14 @@ class Animal:
             self._camera.close()
         self._environment.reset()
         physics = self._environment.physics
-        self._data = physics.data.ptr
-        self._torso = physics.model.ptr.body("walker/torso").id
+        self._model, self._data = physics.model.ptr, physics.data.ptr
+        self._torso = self._model.body("walker/torso").id
         self._senses = Senses(self._environment)
-        self._camera = EgocentricCamera(physics.model.ptr, self._data, self._quality)  # type: ignore[arg-type]
+        self._camera = EgocentricCamera(self._model, self._data, self._quality)  # type: ignore[arg-type]
         self._expert.begin(self._environment)
         self.age = 0
         self.over = False
+        self._was_at_m, self._caught = float(self._data.qpos[0]), False
 
     def feel(self) -> Array:
         """What it feels, (senses,) float32."""
@@ -112,6 +118,31 @@ class Animal:
         which = {f"is_{task}": float(task == self.task) for task in TASKS if task != "corridor"}
         return as_array({**which, **self._expert.cues()})
 
+    def elsewhere(self, rng: np.random.Generator) -> tuple[Array, Array] | None:
+        """What it would see in this posture at another place of its arena, with the cues; None: nowhere.
+
+        The simulation goes on where it was.
+        """
+        place = self._expert.somewhere(rng)
+        if place is None:
+            return None
+        assert self._camera is not None
+        kept = self._data.qpos[:7].copy()
+        matrix = self._data.xmat[self._torso].reshape(3, 3)
+        turn = place[2] - np.arctan2(matrix[1, 0], matrix[0, 0])
+        self._data.qpos[:2] = place[:2]
+        about = np.array([np.cos(turn / 2), 0.0, 0.0, np.sin(turn / 2)])
+        mujoco.mju_mulQuat(self._data.qpos[3:7], about, kept[3:7])
+        self._pose()
+        seen = self.see(), self.cues()
+        self._data.qpos[:7] = kept
+        self._pose()
+        return seen
+
+    def _pose(self) -> None:
+        for step in (mujoco.mj_kinematics, mujoco.mj_comPos, mujoco.mj_camlight):
+            step(self._model, self._data)
+
     def step(self, action: Array) -> tuple[float, float]:
         """20 ms; reward (scaled) and discount. `over` is set where the task ended the episode."""
         self.age += 1
@@ -121,12 +152,17 @@ class Animal:
             self.over = True
             return 0.0, 0.0
         self.over = bool(step.last())
+        if self.task in CORRIDORS and self.age % ON_ITS_WAY_TICKS == 0:
+            x = float(self._data.qpos[0])
+            self._caught, self._was_at_m = abs(x - self._was_at_m) < ON_ITS_WAY_M, x
         discount = 1.0 if step.discount is None else float(step.discount)
         return float(step.reward) * REWARD_SCALES[self.task], discount if not self.over else 0.0
 
-    def fallen(self) -> bool:
-        """Whether the trunk's upward axis says that it lies."""
-        return bool(self._data.xmat[self._torso, 8] < FALLEN_BELOW)
+    def lost(self) -> bool:
+        """Whether it is to begin anew: it lies, where lying is no part of the task, or is caught."""
+        if self.task in RIGHTS_ITSELF:
+            return False
+        return self._caught or bool(self._data.xmat[self._torso, 8] < FALLEN_BELOW)
 
     def shove(self, rng: np.random.Generator, size_m_s: float) -> None:
         """Change its velocity at once, by about so much in a random direction."""
@@ -271,12 +307,10 @@ class Herd:
             for k, animal in enumerate(animals):
                 if animal.over:
                     continue
-                lies = animal.fallen() and animal.task not in RIGHTS_ITSELF
-                weight[t, k] = 1.0 if animal.learnable and not lies else 0.0
+                weight[t, k] = 1.0 if animal.learnable and not animal.lost() else 0.0
                 reward[t, k], discount[t, k] = animal.step(action[t, k])
         for k, animal in enumerate(animals):
-            lies = animal.fallen() and animal.task not in RIGHTS_ITSELF
-            if animal.over or lies or animal.age > self._limit[k]:
+            if animal.over or animal.lost() or animal.age > self._limit[k]:
                 self._restart(k)
         return Segment(
             senses=senses[:-1], features=features[:-1],
@@ -287,8 +321,12 @@ class Herd:
             task=self._task, last_senses=senses[-1], last_features=features[-1], version=version,
         )  # fmt: skip
 
-    def look(self, ticks: int, every: int) -> tuple[Array, Array]:
-        """Pictures (n, 64, 64, 3) and cues (n, cues) of animals that their experts drive with noise."""
+    def look(self, ticks: int, every: int, places: int) -> tuple[Array, Array]:
+        """Pictures (n, 64, 64, 3) and cues (n, cues) of animals that their experts drive with noise.
+
+        Every `every` ticks an animal looks where it is and, in the same posture, from `places` others:
+        what it comes across by itself looks much alike.
+        """
         pictures, cues = [], []
         for t in range(ticks):
             self._disturb()
@@ -297,11 +335,15 @@ class Herd:
                 if (t + k) % every == 0:
                     pictures.append(animal.see())
                     cues.append(animal.cues())
+                    for _ in range(places):
+                        seen = animal.elsewhere(self._rng)
+                        if seen is not None:
+                            pictures.append(seen[0])
+                            cues.append(seen[1])
                 noise = 1.5 * self._settings.action_noise * self._rng.normal(size=label.shape)
                 animal.step(label + self._push[k] + noise)
                 # often somewhere new: neighbouring ticks look alike
-                lies = animal.fallen() and animal.task not in RIGHTS_ITSELF
-                if animal.over or lies or animal.age > self._limit[k] // 3:
+                if animal.over or animal.lost() or animal.age > self._limit[k] // 3:
                     self._restart(k)
         return np.stack(pictures), np.stack(cues)
 

@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import math
 import time
+from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -21,6 +22,7 @@ from agent.network import Network
 from agent.training import checkpoint
 from agent.training.course import Writer
 from agent.training.fleet import Fleet, Order
+from agent.training.herd import to_input
 from agent.training.lived import Lived
 from agent.training.replay import Album, Batch, Replay
 from agent.training.segments import Segment
@@ -31,6 +33,8 @@ Array = np.ndarray
 CHECKPOINT_EVERY_S = 60.0
 FIRST_SEGMENTS = 4
 """Segments that are kept before learning begins."""
+PICTURED_SEGMENTS = 100
+"""So many of those before the eyes are taught again keep their pictures (16 MB each), to be seen anew."""
 
 
 @dataclass(frozen=True)
@@ -43,7 +47,7 @@ class ImitationSettings:
     others from all `replay_segments`; what they feel and see is blurred by Gaussian noise of `blur` (standard
     deviations of each sense), so that they are not learned by heart. When the part `look_again` is done, the
     eyes are taught once more, by `album_pictures` of what the network itself has seen, of which one tick in
-    `album_every` is kept; 1 or more: never.
+    `album_every` is kept, and the newest segments are seen anew with them; 1 or more: never.
     """
 
     segments: int = 500
@@ -176,6 +180,7 @@ def train(
     for segment in lived.all():
         replay.add(segment)
     album = Album(settings.album_pictures, settings.album_every)
+    pictured: deque[Segment] = deque(maxlen=PICTURED_SEGMENTS)
     look_again = round(settings.look_again * settings.segments) if eyes else settings.segments
     began = saved = time.monotonic()
     policy = value = torch.tensor(math.nan)
@@ -188,12 +193,19 @@ def train(
             teach(network.vision, *album.all(), eyes, rng, lambda done, errs: None)
             replay.segments.clear()  # features of other eyes
             lived.forget()
+            for number, seen in enumerate(pictured, index - len(pictured)):
+                anew = seen_anew(network, seen)
+                replay.add(anew)
+                lived.add(number, anew)
+            pictured.clear()
             checkpoint.save(path, network, optimiser, index)
         expert_part = max(settings.expert_least, 1 - index / max(1, settings.expert_segments))
         fleet.publish({k: v.numpy().copy() for k, v in network.state_dict().items()})
         order = Order(settings.segment_ticks, expert_part, keep_pictures=index < look_again)
         segment = fleet.next(order).lived
         album.add(segment)
+        if look_again - PICTURED_SEGMENTS <= index < look_again:
+            pictured.append(segment)
         replay.add(segment)
         lived.add(index, segment)
         ticks += segment.reward.size
@@ -228,6 +240,19 @@ def train(
         report(summary)
         if writer is not None and (last or index % 10 == 0):
             write(writer, summary, index + 1)
+
+
+def seen_anew(network: Network, segment: Segment) -> Segment:
+    """The segment, its pictures seen with the eyes that the network has now.
+
+    What came after its last tick was not kept as a picture: it looks as the last tick does.
+    """
+    assert segment.pictures is not None
+    with torch.no_grad():
+        features = np.stack(
+            [network.vision(to_input(pictures)).numpy() for pictures in segment.pictures]
+        )
+    return replace(segment, pictures=None, features=features, last_features=features[-1])
 
 
 def write(writer: Writer, report: Report, step: int) -> None:

@@ -162,7 +162,7 @@ def _vision(settings: Settings, work: Path, progress: Progress) -> None:
     parts = []
     step = max(1, wanted.ticks // 20)
     for tick in range(0, wanted.ticks, step):
-        parts.append(herd.look(min(step, wanted.ticks - tick), wanted.every))
+        parts.append(herd.look(min(step, wanted.ticks - tick), wanted.every, wanted.places))
         progress("vision", 0.7 * min(1.0, (tick + step) / wanted.ticks), "looking")
     herd.close()
     pictures, cues = (np.concatenate(rows) for rows in zip(*parts, strict=True))

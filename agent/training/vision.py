@@ -26,12 +26,13 @@ Array = np.ndarray
 class VisionSettings:
     """How many pictures to look at, and how long to learn from them.
 
-    `ticks` of every animal, of which one in `every` is looked at.
+    `ticks` of every animal, of which one in `every` is looked at, where it is and from `places` others.
     """
 
     ticks: int = 2000
     every: int = 3
-    batches: int = 3000
+    places: int = 8
+    batches: int = 12000
     batch: int = 128
     learning_rate: float = 2e-3
 

@@ -7,8 +7,10 @@ from typing import Any
 
 import numpy as np
 
+from agent.training.experts.interface import Place
 from agent.training.experts.pose import BodyReader
 from agent.training.experts.skills import Skills
+from agent.training.experts.view import View
 
 Array = np.ndarray
 
@@ -24,15 +26,21 @@ class CorridorExpert:
     def begin(self, environment: Any) -> None:
         """See `TaskExpert`."""
         self._body = BodyReader(environment)
+        self._view = View(self._body, far_m=1.0)
 
     def act(self) -> Array:
         """See `TaskExpert`."""
         return run_along(self._locomotion, self._body, 1.0)
 
+    def somewhere(self, rng: np.random.Generator) -> Place:
+        """See `TaskExpert`."""
+        x = float(self._body.data.qpos[0] + rng.uniform(0, 3))
+        return x, float(rng.normal(0, 0.2)), float(rng.normal(0, 0.3))
+
     def cues(self) -> Mapping[str, float]:
         """See `TaskExpert`."""
         return {
-            "corridor_heading": self._body.heading_rad(),
+            "corridor_heading": self._view.heading_rad(),
             "corridor_offset": self._body.place_m()[1],
         }
 

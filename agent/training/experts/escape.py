@@ -54,6 +54,9 @@ class EscapeExpert:
         )[0]
         return np.clip(action + self._lean * body.matrix()[2, 0], -1, 1)
 
+    def somewhere(self, rng: np.random.Generator) -> None:
+        """See `TaskExpert`: the ground is rough everywhere."""
+
     def cues(self) -> Mapping[str, float]:
         """See `TaskExpert`: `out_bearing` is that of the way out."""
         distance = self._distance_m()

@@ -14,10 +14,12 @@ from typing import Any
 
 import numpy as np
 
+from agent.training.experts.interface import Place
 from agent.training.experts.maze import FloorPlan
 from agent.training.experts.pose import BodyReader
 from agent.training.experts.righting import Righting
 from agent.training.experts.skills import Skills
+from agent.training.experts.view import View
 from agent.training.spinning import SPEED, YAW_RAD_S
 
 Array = np.ndarray
@@ -33,6 +35,8 @@ LIFT = {"cervical_extend": -1.0, "lumbar_extend": 0.3, "atlas": 1.0}
 LIFT_WITHIN_M = 0.25
 SPIN_RAD = 1.6
 """Where more is to be turned, it turns on the spot."""
+CLEAR_M = 0.09
+"""No wall is nearer to a place that it is put in."""
 FAN_RAD = np.linspace(-1.8, 1.8, 25)
 FALLEN_TICKS = 15
 """How long it has to lie before it gets up."""
@@ -61,9 +65,9 @@ class ForageExpert:
         self._body = BodyReader(environment)
         self._righting.begin()
         self._task = environment.task
+        self._camera = View(self._body, SIGHT_M)
         self._plan = FloorPlan(self._task._maze_arena)
         self._aim: _Aim | None = None
-        self._seen = False
         self._turning = 0.0
         targets = list(itertools.chain(*self._task._active_targets))
         physics = environment.physics
@@ -77,8 +81,8 @@ class ForageExpert:
         ahead = -data.cam_xmat[camera].reshape(3, 3)[:, 2]
         return data.xpos[head][:2], float(np.arctan2(ahead[1], ahead[0]))
 
-    def _look(self) -> None:
-        """Choose among the orbs in sight: the nearest, turning counted as distance."""
+    def _in_sight(self) -> Array | None:
+        """The best orb (3,) in sight: the nearest, turning counted as distance."""
         eyes, look = self._view()
         best, least = None, np.inf
         for target, place in self._orbs:
@@ -96,7 +100,10 @@ class ForageExpert:
                 cost -= 0.3  # no dithering between two
             if cost < least:
                 best, least = place, cost
-        self._seen = best is not None
+        return best
+
+    def _look(self) -> None:
+        best = self._in_sight()
         if best is not None:
             self._aim = _Aim(best, 0)
         elif self._aim is not None:
@@ -160,19 +167,27 @@ class ForageExpert:
             return 0.6, float(np.clip(6 * wanted, -6, 6))
         return (1.0 if abs(wanted) < 0.25 else 0.7), float(np.clip(4 * wanted, -3, 3))
 
+    def somewhere(self, rng: np.random.Generator) -> Place:
+        """See `TaskExpert`: every other time looking about towards an orb."""
+        place = self._plan.somewhere(rng, CLEAR_M)
+        heading = rng.uniform(-np.pi, np.pi)
+        shown = [p for o, p in self._orbs if not o.activated and self._plan.sight(place, p[:2])]
+        if shown and rng.random() < 0.5:
+            there = shown[int(rng.integers(len(shown)))][:2] - place
+            heading = np.arctan2(there[1], there[0]) + rng.normal(0, 0.3)
+        return float(place[0]), float(place[1]), float(heading)
+
     def cues(self) -> Mapping[str, float]:
         """See `TaskExpert`."""
         eyes, look = self._view()
         free = self._plan.free_m(eyes, look + np.array([0.0, 0.5, -0.5]), 0.0, 2.0)
+        orb = self._in_sight()
         told = {
-            "orb_seen": float(self._seen),
+            "orb_seen": float(orb is not None),
             "free_ahead": float(free[0]),
             "free_left": float(free[1]),
             "free_right": float(free[2]),
         }
-        if self._seen and self._aim is not None:
-            there = self._aim.place[:2] - eyes
-            bearing = (np.arctan2(there[1], there[0]) - look + np.pi) % (2 * np.pi) - np.pi
-            told["orb_bearing"] = float(bearing)
-            told["orb_distance"] = float(np.hypot(*there))
+        if orb is not None:
+            told |= self._camera.orb(orb)
         return told

@@ -9,17 +9,17 @@ import numpy as np
 
 from agent.training import leaping
 from agent.training.experts.corridor import run_along
+from agent.training.experts.interface import Place
 from agent.training.experts.locomotion import KEPT_PER_TICK
 from agent.training.experts.pose import BodyReader
 from agent.training.experts.skills import Skills
+from agent.training.experts.view import View
 from rig.arenas.gaps import gaps_of
 
 Array = np.ndarray
 
 SEEN_WITHIN_M = 0.8
 """A gap further off is less than a pixel high to eyes 7 cm above the ground."""
-
-
 SLOWS_WITHIN_M, STANDS_WITHIN_M, LEAPS_WITHIN_M = 0.6, 0.085, 0.105
 """How far before a gap, from the trunk's joint, the animal begins to slow down, is to stand, and leaps where
 it stands: the last is farther, so that one that has stopped a little short knows what to do."""
@@ -29,6 +29,9 @@ WALK, STANDING_M_S = 0.25, 0.1
 LOOK_DOWN = {"cervical_extend": 0.6, "atlas": -0.6}
 """Added to the gait to look 25 degrees down: an edge is in view until it is 12 cm away. By itself the gait
 carries the head 30 degrees up: edges nearer than 45 cm are seldom in view, and none nearer than 25 cm."""
+LOOK_DOWN_NEAR, NEAR_M = {"cervical_extend": 0.8, "atlas": -0.8}, 0.25
+"""The same within so much of an edge, 35 degrees down: the last centimetres show as a bright band that
+grows from the lower border of the picture. Farther away a head so low makes the gait rear up."""
 REARED_BELOW = 0.75
 """An animal less upright than this stands until it has come down: running on, it would rear up and fall."""
 LANDED_TICKS = 12
@@ -89,6 +92,7 @@ class GapsExpert:
         self._body = BodyReader(environment)
         self._near, self._far = gaps_of(self._body.model, self._body.data)
         self._follower = LeapFollower(self._leap)
+        self._view = View(self._body, SEEN_WITHIN_M)
 
     def act(self) -> Array:
         """See `TaskExpert`."""
@@ -102,26 +106,40 @@ class GapsExpert:
             follower.begin()
         if follower.leaping:
             return follower.act(activation)
-        if before < STANDS_WITHIN_M or self._body.upright() < REARED_BELOW:
-            return self._run(0.0)
+        reared = self._body.upright() < REARED_BELOW
+        look = {} if reared else LOOK_DOWN_NEAR if before < NEAR_M else LOOK_DOWN
+        if before < STANDS_WITHIN_M or reared:
+            return self._run(0.0, look)
         slowing = (before - STANDS_WITHIN_M) / (SLOWS_WITHIN_M - STANDS_WITHIN_M)
         # the last steps are square to the gap, wherever the middle is
         heading = 0.0 if before < SQUARE_WITHIN_M else None
-        return self._run(float(np.clip(slowing, WALK, 1)), heading)
+        return self._run(float(np.clip(slowing, WALK, 1)), look, heading)
 
-    def _run(self, speed: float, heading: float | None = None) -> Array:
+    def _run(self, speed: float, look: Mapping[str, float], heading: float | None = None) -> Array:
         action = run_along(self._locomotion, self._body, speed, heading)
-        for joint, flexion in LOOK_DOWN.items():
+        for joint, flexion in look.items():
             action[self._body.actuators[joint]] += flexion
         return np.clip(action, -1, 1)
 
+    def somewhere(self, rng: np.random.Generator) -> Place:
+        """See `TaskExpert`: before a gap, as often within centimetres as within tens of them."""
+        gap = int(rng.integers(1, len(self._near)))
+        away = float(np.exp(rng.uniform(np.log(0.05), np.log(SEEN_WITHIN_M))))
+        x = max(self._near[gap] - away, self._far[gap - 1] + 0.05)
+        return float(x), float(rng.normal(0, 0.15)), float(rng.normal(0, 0.2))
+
     def cues(self) -> Mapping[str, float]:
         """See `TaskExpert`."""
-        x, y = self._body.place_m()[:2]
-        cues = {"corridor_heading": self._body.heading_rad(), "corridor_offset": float(y)}
-        ahead = np.flatnonzero(self._far > x)[:2]
-        for prefix, gap in zip(("", "next_"), ahead, strict=False):
-            if self._near[gap] - x < SEEN_WITHIN_M:
-                cues[f"{prefix}gap_near"] = float(self._near[gap] - x)
-                cues[f"{prefix}gap_far"] = float(self._far[gap] - x)
+        view, x = self._view, self._body.place_m()[0]
+        cues = {
+            "corridor_heading": view.heading_rad(),
+            "corridor_offset": float(self._body.place_m()[1]),
+            "gap_seen": 0.0,
+        }
+        ahead = np.flatnonzero(self._far > x)
+        if len(ahead):
+            near, far = view.edge(self._near[ahead[0]]), view.edge(self._far[ahead[0]])
+            cues["gap_seen"] = float(near is not None)
+            cues |= {} if near is None else {"near_edge": near}
+            cues |= {} if far is None else {"far_edge": far}
         return cues

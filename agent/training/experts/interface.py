@@ -8,6 +8,8 @@ from typing import Any, Protocol
 import numpy as np
 
 Array = np.ndarray
+Place = tuple[float, float, float]
+"""x and y in m, heading in rad."""
 
 
 class TaskExpert(Protocol):
@@ -31,4 +33,7 @@ class TaskExpert(Protocol):
         """What the animal should do now: (actuators,) float64 in [-1, 1]."""
 
     def cues(self) -> Mapping[str, float]:
-        """What the eyes should be able to tell now (names in `agent.training.cues`); after `act`."""
+        """What the eyes should be able to tell in this state (names in `agent.training.cues`)."""
+
+    def somewhere(self, rng: np.random.Generator) -> Place | None:
+        """A random place on level ground from which there is something to see; None: this task has none."""

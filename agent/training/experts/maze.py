@@ -44,6 +44,18 @@ class FloorPlan:
         first = np.where(blocked.any(1), blocked.argmax(1), len(distance))
         return np.asarray(first * STEP_M)
 
+    def somewhere(self, rng: np.random.Generator, clear_m: float) -> Array:
+        """A random place (2,) with no wall within a distance."""
+        rows, columns = np.nonzero(~self._wall)
+        around = np.arange(8) * np.pi / 4
+        ring = clear_m * np.stack([np.cos(around), np.sin(around)], -1)
+        while True:
+            one = int(rng.integers(len(rows)))
+            cell = np.array([columns[one] - self._origin[1], self._origin[0] - rows[one]])
+            place = self._cell_m * (cell + rng.uniform(-0.5, 0.5, 2))
+            if not self.wall(place + ring).any():
+                return np.asarray(place)
+
     def sight(self, here: Array, there: Array) -> bool:
         """Whether nothing stands between two places (2,)."""
         steps = max(2, round(float(np.linalg.norm(there - here)) / STEP_M))

@@ -15,10 +15,12 @@ from typing import Any
 import numpy as np
 
 from agent.training import backing, steering
+from agent.training.experts.interface import Place
 from agent.training.experts.locomotion import KEPT_PER_TICK, Locomotion
 from agent.training.experts.pose import BodyReader
 from agent.training.experts.righting import Righting
 from agent.training.experts.skills import Skills
+from agent.training.experts.view import View
 from agent.training.spinning import YAW_RAD_S as SPIN_YAW_RAD_S
 from agent.training.tap import AGAIN_KNOTS, LONGEST_REACH, LOOK_AGAIN_TICK, Tap
 from agent.training.tap import load as load_tap
@@ -70,22 +72,6 @@ FALLEN_TICKS = 15
 """How long it has to lie, and not for a tap, before it gets up."""
 PACE_WEIGHT = 0.02
 """What it counts, beside the square misfit of activations, not to go on by just one tick."""
-
-
-class View:
-    """Whether the camera between the eyes shows a point."""
-
-    def __init__(self, body: BodyReader) -> None:
-        self._data = body.data
-        self._camera = body.model.camera("walker/egocentric").id
-        self._tangent = float(np.tan(np.radians(body.model.cam_fovy[self._camera]) / 2))
-
-    def shows(self, point: Array) -> bool:
-        """Whether the point (3,) is inside the picture and near enough to be told."""
-        away = point - self._data.cam_xpos[self._camera]
-        right, up, back = away @ self._data.cam_xmat[self._camera].reshape(3, 3)
-        inside = max(abs(right), abs(up)) < -back * self._tangent
-        return bool(inside and np.hypot(away[0], away[1]) < SEEN_TO_M)
 
 
 class Reach:
@@ -146,7 +132,7 @@ class TwoTapExpert:
         """See `TaskExpert`."""
         self._body = BodyReader(environment)
         self._righting.begin()
-        self._view = View(self._body)
+        self._view = View(self._body, SEEN_TO_M)
         # the task has no public name for its one orb
         self._orb = environment.task._targets[0][0]
         self._goal: Array | None = None  # where the orb was last seen
@@ -161,18 +147,22 @@ class TwoTapExpert:
         self._touched_at = np.zeros(3)
         self._off = (0.0, 0.0)  # where the orb was, ahead and to the left, when the tap began
 
+    def somewhere(self, rng: np.random.Generator) -> Place:
+        """See `TaskExpert`: about the orb, as often within centimetres as within tens of them."""
+        orb = self._place_of_orb()
+        distance = np.exp(rng.uniform(np.log(0.05), np.log(SEEN_TO_M)))
+        bearing = rng.normal(0, 0.35) if rng.random() < 0.7 else rng.uniform(-np.pi, np.pi)
+        heading = rng.uniform(-np.pi, np.pi)
+        x, y = orb[:2] - distance * np.array([np.cos(heading + bearing), np.sin(heading + bearing)])
+        return float(x), float(y), float(heading)
+
     def cues(self) -> Mapping[str, float]:
         """See `TaskExpert`."""
-        if not self._seen:
-            return {"orb_seen": 0.0}
-        place, orb = self._body.place_m(), self._place_of_orb()
-        return {
-            "orb_seen": 1.0,
-            "orb_bearing": self._body.bearing_rad(orb),
-            "orb_distance": float(np.hypot(*(orb - place)[:2])),
-            "orb_height": float(orb[2] - place[2]),
-            "orb_touched": float(self._orb.activated[0]),
-        }
+        orb = self._place_of_orb()
+        told = {"orb_seen": float(self._view.shows(orb)), **self._view.orb(orb)}
+        if told["orb_seen"]:
+            told["orb_touched"] = float(self._orb.activated[0])
+        return told
 
     def act(self) -> Array:
         """See `TaskExpert`."""
