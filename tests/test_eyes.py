@@ -9,6 +9,7 @@ import numpy as np
 from agent.training.cues import CUES, SCALES
 from agent.training.experts import Skills
 from agent.training.herd import Animal
+from rig.arenas.camera import EgocentricCamera
 
 SKILLS = Skills(Path(__file__).parents[1] / "subjects" / "rodent" / "skills")
 
@@ -77,3 +78,23 @@ def test_an_edge_is_told_as_often_near_as_far() -> None:
     assert len(heights) > 60
     assert np.abs(heights).max() < 1
     assert np.std(heights) > 0.15
+
+
+def test_one_that_begins_anew_leaves_the_others_their_eyes() -> None:
+    """A camera that was closed while another's OpenGL context was current froze that one's picture."""
+    animals = [_animal(task) for task in ("two_tap", "gaps", "forage")]
+    for _ in range(2):
+        for animal in animals:
+            animal.see()
+        animals[0].restart()
+        for animal in animals[1:]:
+            before = animal.see()
+            for _ in range(10):
+                animal.step(animal.label())
+            after = animal.see()
+            assert not np.array_equal(after, before)
+            camera = EgocentricCamera(animal._model, animal._data, "fast")
+            np.testing.assert_array_equal(after, camera.render())
+            camera.close()
+    for animal in animals:
+        animal.close()

@@ -105,5 +105,7 @@ class EgocentricCamera:
 
     def close(self) -> None:
         """Give the rendering context back."""
+        # OpenGL frees by number in whichever context is current: another camera's would lose its own
+        self._window.make_current()
         self._renderer.free()
         self._window.free()
