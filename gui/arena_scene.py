@@ -110,6 +110,8 @@ class Scene:
     def close(self) -> None:
         """Frees the GL context."""
         if self._renderer is not None:
+            # makes its GL context the current one; another scene would lose its picture otherwise
+            self._renderer.render()
             self._renderer.close()
             self._renderer = None
 
