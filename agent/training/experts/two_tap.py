@@ -42,7 +42,8 @@ STOPPING_S = 0.05
 TOO_FAR_M, TOO_NEAR_M, BACK_UNTIL_M = 0.03, 0.025, 0.01
 """It aims to stand at the tap's own distance, and taps where it stands less than so much too far or too near;
 from nearer it steps back, until it is too near by the last of these."""
-STANDING_TICKS = 10
+STANDING_TICKS = 2
+"""So briefly it stands before it taps: of one that stands there longer, the label is to begin."""
 SLOW_M_S, TURNING_RAD_S = 0.15, 1.0
 """An animal that moves no faster stands."""
 SPIN_SPEED, SPIN_FAST = 0.4, 0.6
@@ -186,7 +187,7 @@ class TwoTapExpert:
         if self._mode == "reach":
             if self._ticks <= LONGEST_REACH + PATIENCE_TICKS:
                 return self._reach.next(self._body.activation())
-            self._enter("land")
+            self._enter("land" if self._rearing() else "approach")
         up = self._righting.act(self._body)
         if up is not None:
             self._standing = 0
