@@ -20,7 +20,7 @@ Array = np.ndarray
 
 SEEN_WITHIN_M = 0.8
 """A gap further off is less than a pixel high to eyes 7 cm above the ground."""
-SLOWS_WITHIN_M, STANDS_WITHIN_M, LEAPS_WITHIN_M = 0.6, 0.085, 0.125
+SLOWS_WITHIN_M, STANDS_WITHIN_M, LEAPS_WITHIN_M = 0.6, 0.085, 0.11
 """How far before a gap, from the trunk's joint, the animal begins to slow down, is to stand, and leaps where
 it stands: the last is farther, so that one that has stopped a little short knows what to do."""
 SQUARE_WITHIN_M = 0.45
