@@ -17,7 +17,7 @@ Array = np.ndarray
 CUES = (
     # which task it is
     "is_gaps", "is_forage", "is_escape", "is_two_tap",
-    # corridor: where the eyes look (rad from its direction) and are (m to the left)
+    # corridor: where the eyes look (rad from its direction), and how far left of its middle the trunk is (m)
     "corridor_heading", "corridor_offset",
     # gaps: 1 where the near edge of the next gap is in the picture, and how high in its middle; the far edge
     "gap_seen", "near_edge", "far_edge",

@@ -17,6 +17,12 @@ PARTLY = 1.3
 """An orb whose middle is so far from the picture's may still reach into it."""
 
 
+BEHIND_M = 0.05
+"""An edge so far behind the camera may still be in the picture of one that looks down."""
+BESIDE_M = 0.02
+"""How far on both sides of the line of sight an edge is looked at, to tell where it crosses that line."""
+
+
 class View:
     """The view of one animal.
 
@@ -48,10 +54,10 @@ class View:
     def edge(self, x: float) -> float | None:
         """How high an edge across the corridor's floor is in the middle of the picture; None: not in it."""
         eyes, looks = self._data.cam_xpos[self._camera], self.heading_rad()
-        if not 0 < x - eyes[0] + 0.05 < self._far_m + 0.05:
+        if not -BEHIND_M < x - eyes[0] < self._far_m:
             return None
         middle = eyes[1] + (x - eyes[0]) * np.tan(np.clip(looks, -1, 1))
-        ends = [self.at(np.array([x, middle + side, 0.0])) for side in (-0.02, 0.02)]
+        ends = [self.at(np.array([x, middle + side, 0.0])) for side in (-BESIDE_M, BESIDE_M)]
         if ends[0] is None or ends[1] is None or ends[0][0] == ends[1][0]:
             return None
         (left, one), (right, other) = ends[0], ends[1]
