@@ -120,8 +120,7 @@ def test_the_orb_is_in_view_until_the_animal_reaches_for_it() -> None:
     assert np.mean(seen) > 0.8
 
 
-def test_walking_on_after_three_turns_is_not_a_lesson() -> None:
-    """No network can count turns: what the expert does after them is left out of what it learns from."""
+def test_who_finds_no_orb_goes_elsewhere() -> None:
     environment = tasks.make("two_tap", 5)
     environment.reset()
     orb = environment.task._targets[0][0]
@@ -130,16 +129,53 @@ def test_walking_on_after_three_turns_is_not_a_lesson() -> None:
     expert = expert_for("two_tap", Skills(SKILLS))
     expert.begin(environment)
     body = BodyReader(environment)
-    lessons, went = [], []
-    for _ in range(420):
+    began, places = body.place_m()[:2].copy(), []
+    for _ in range(300):
         environment.step(expert.act())
-        lessons.append(expert.learnable)
-        went.append(body.place_m()[:2].copy())
-    assert all(lessons[:120])
-    first = lessons.index(False)
-    after = first + lessons[first:].index(True)
-    assert not any(lessons[first:after])
-    assert np.hypot(*(went[first] - went[0])) < 0.5 < np.hypot(*(went[after - 1] - went[first]))
+        places.append(body.place_m()[:2].copy())
+    away = np.hypot(*(np.array(places) - began).T)
+    assert away[:30].max() < 0.15, "it does not look round first"
+    assert away.max() > 0.3, "it looks round for ever"
+
+
+def test_an_orb_that_is_lost_beside_the_eyes_is_stepped_back_from() -> None:
+    """On the spot it would turn under the orb without ever seeing it."""
+    environment = tasks.make("two_tap", 5)
+    environment.reset()
+    orb = environment.task._targets[0][0]
+    expert = expert_for("two_tap", Skills(SKILLS))
+    expert.begin(environment)
+    body = BodyReader(environment)
+    model = environment.physics.model
+    began, heading = body.place_m()[:2].copy(), body.heading_rad()
+
+    def hang(ahead_m: float, left_rad: float) -> None:
+        about = body.heading_rad() + left_rad
+        side = ahead_m * np.array([np.cos(about), np.sin(about)])
+        model.geom_pos[orb.geom_id] = (*(body.place_m()[:2] + side), 0.14)
+
+    hang(0.5, 0.0)
+    expert.act()
+    assert expert._seen
+    hang(0.09, 1.0)
+    expert._goal = model.geom_pos[orb.geom_id].copy()  # it was seen there a moment ago
+    for _ in range(25):
+        environment.step(expert.act())
+    ahead = np.array([np.cos(heading), np.sin(heading)])
+    assert (body.place_m()[:2] - began) @ ahead < -0.02
+
+
+def test_taps_count_more_than_what_leads_to_them() -> None:
+    environment = tasks.make("two_tap", 5)
+    environment.reset()
+    expert = expert_for("two_tap", Skills(SKILLS))
+    expert.begin(environment)
+    counts: dict[str, set[float]] = {}
+    for _ in range(400):
+        environment.step(expert.act())
+        counts.setdefault(expert._mode, set()).add(expert.weight)
+    assert counts["reach"] == counts["again"] == {3.0}
+    assert counts["find"] == {1.0}
 
 
 def test_the_animal_walks_backwards_when_told_to() -> None:

@@ -102,9 +102,9 @@ class Animal:
         return self._expert.act()
 
     @property
-    def learnable(self) -> bool:
-        """Whether its last label can be learned from."""
-        return self._expert.learnable
+    def weight(self) -> float:
+        """How much its last label counts: nothing where it is lost."""
+        return 0.0 if self.lost() else self._expert.weight
 
     def close(self) -> None:
         """Give the rendering context and the simulation back."""
@@ -307,7 +307,7 @@ class Herd:
             for k, animal in enumerate(animals):
                 if animal.over:
                     continue
-                weight[t, k] = 1.0 if animal.learnable and not animal.lost() else 0.0
+                weight[t, k] = animal.weight
                 reward[t, k], discount[t, k] = animal.step(action[t, k])
         for k, animal in enumerate(animals):
             if animal.over or animal.lost() or animal.age > self._limit[k]:

@@ -30,7 +30,7 @@ class Segment:
             first tick.
         label: (T, B, actions) what the expert would have done.
         cues: (T, B, cues) what the eyes should be able to tell (`agent.training.cues`), NaN where left out.
-        weight: (T, B) 1 where the animal lives and the label is worth imitating, else 0.
+        weight: (T, B) how much the label counts (`TaskExpert.weight`); 0 where the animal is lost.
         state: before the first tick.
         task: (B,) int, index into `rig.arenas.names.TASKS`.
         last_senses, last_features: (B, ...) after the last tick, to bootstrap from.

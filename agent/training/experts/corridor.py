@@ -18,7 +18,7 @@ Array = np.ndarray
 class CorridorExpert:
     """Runs at full speed, and heads for the middle."""
 
-    learnable = True
+    weight = 1.0
 
     def __init__(self, skills: Skills) -> None:
         self._locomotion = skills.locomotion()

@@ -27,7 +27,7 @@ FASTEST_YAW_RAD_S = 3.0
 class EscapeExpert:
     """Rights itself, keeps its heading near the centre, and then goes round what is steep."""
 
-    learnable = True
+    weight = 1.0
 
     def __init__(self, skills: Skills) -> None:
         self._righting = Righting(skills.path("righting"))

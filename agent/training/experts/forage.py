@@ -53,7 +53,7 @@ class _Aim:
 class ForageExpert:
     """Chases orbs in sight, else explores."""
 
-    learnable = True
+    weight = 1.0
 
     def __init__(self, skills: Skills) -> None:
         self._locomotion = skills.locomotion()

@@ -81,7 +81,7 @@ class LeapFollower:
 class GapsExpert:
     """Runs along the middle of the corridor, and leaps where the ground ends."""
 
-    learnable = True
+    weight = 1.0
 
     def __init__(self, skills: Skills) -> None:
         self._locomotion = skills.stepping()

@@ -20,11 +20,11 @@ class TaskExpert(Protocol):
     having done what it said.
 
     Attributes:
-        learnable: whether what `act` said last follows from what the animal senses or can remember; where it
-            is False, the network does not learn from it.
+        weight: how much what `act` said last counts in what the network learns: more than 1 for what is
+            seldom done and matters.
     """
 
-    learnable: bool
+    weight: float
 
     def begin(self, environment: Any) -> None:
         """A new episode: environment is a composer environment that was just reset (new physics)."""

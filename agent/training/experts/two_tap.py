@@ -1,6 +1,6 @@
 """The expert of two-tap: finds the orb, comes to stand before it, taps it and 0.8 s later again.
 
-It looks for a green orb by turning to the left, and after three turns elsewhere. The orb hangs at 14 cm, the
+It looks for a green orb by turning to the left, and after most of a turn a few steps on. The orb hangs at 14 cm, the
 eyes of the running gait are at 5.5 and look straight on: it would be out of view from 12 cm on, just where
 centimetres count. So the animal looks up, the more the nearer it is, and keeps the orb in view until it rears
 for it; where it came too near it steps back. Everything in a tap is counted from the moment at which it began
@@ -58,8 +58,11 @@ LOOK_UP_UNDER = {"cervical_extend": -1.0, "atlas": 1.0, "lumbar_extend": 0.3}
 """The same almost under it, and standing: 54 degrees up."""
 UNDER_M = 0.14
 """Within which of the trunk an orb counts as almost overhead."""
-LOOK_ROUND_RAD, WALK_ON_TICKS = 19.0, 75
+LOOK_ROUND_RAD, WALK_ON_TICKS = 4.2, 30
 """It looks round by so much, and walks on for so long."""
+CLEAR_M, BEHIND_RAD = 0.2, 1.8
+"""An orb out of view to the side, within so much and no farther behind, comes into view where it steps back;
+turning on the spot it would stay beside or above the eyes."""
 TAP_TICKS = AGAIN_KNOTS[-1]
 LANDING_TICKS = 8
 REMEMBERED_TICKS = 75
@@ -71,6 +74,8 @@ PATIENCE_TICKS = 10
 """How much longer than the reach itself it may take until it is given up."""
 FALLEN_TICKS = 15
 """How long it has to lie, and not for a tap, before it gets up."""
+TAPPING, TAPPING_WEIGHT = frozenset({"reach", "again"}), 3.0
+"""What is done in a thirtieth of the time, and all else is done for, counts more in learning."""
 PACE_WEIGHT = 0.02
 """What it counts, beside the square misfit of activations, not to go on by just one tick."""
 
@@ -120,7 +125,7 @@ class TwoTapExpert:
     Needs the skills `steering`, `spinning`, `righting` and `tapping`.
     """
 
-    learnable = True
+    weight = 1.0
 
     def __init__(self, skills: Skills) -> None:
         self._locomotion = skills.locomotion()
@@ -167,8 +172,13 @@ class TwoTapExpert:
 
     def act(self) -> Array:
         """See `TaskExpert`."""
+        action = self._act()
+        tapping = self._mode in TAPPING or (self._mode == "approach" and self._standing > 0)
+        self.weight = TAPPING_WEIGHT if tapping else 1.0
+        return action
+
+    def _act(self) -> Array:
         self._ticks += 1
-        self.learnable = True
         self._look()
         touched, touched_again = self._orb.activated
         if touched and not self._was_touched:
@@ -221,10 +231,9 @@ class TwoTapExpert:
             self._goal = None  # it is not where it was
 
     def _find(self) -> Array:
-        """Turn to the left; after three turns go on a little, and turn again.
+        """Turn to the left; after most of a turn go on a little, and turn again.
 
-        To count turns is asked too much of the network: it learns to turn until it sees the orb, and the
-        expert's walking on only takes it where there is something to be learned.
+        An orb beside or above the eyes is never seen by one that only turns.
         """
         heading = self._body.heading_rad()
         if self._mode != "find":
@@ -238,7 +247,6 @@ class TwoTapExpert:
             return self._spin(1.0, SPIN_FAST)
         self._walks -= 1
         self._turned = 0.0
-        self.learnable = False
         return self._go(FASTEST, 0.0)
 
     def _approach(self, goal: Array) -> Array:
@@ -252,9 +260,11 @@ class TwoTapExpert:
             self._reach = Reach(self._tap, self._off, self._stand(), begun=True)
             return self._reach.next(self._body.activation())
         best = self._tap.ahead_m
-        if self._mode in ("", "find") or (self._mode == "back" and distance > best - BACK_UNTIL_M):
+        lost = not self._seen and distance < CLEAR_M and IN_FRONT_RAD < abs(bearing) < BEHIND_RAD
+        far_enough = distance > best - BACK_UNTIL_M and not lost
+        if self._mode in ("", "find") or (self._mode == "back" and far_enough):
             self._enter("approach")
-        if self._mode == "back" or distance < best - TOO_NEAR_M:
+        if self._mode == "back" or distance < best - TOO_NEAR_M or lost:
             if self._mode != "back":
                 self._enter("back")
             return self._back()
