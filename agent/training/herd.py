@@ -33,6 +33,8 @@ ON_ITS_WAY_M, ON_ITS_WAY_TICKS = 0.05, 150
 """An animal in a corridor that comes no farther in so long is caught, mostly astride a narrow gap: it begins
 anew, or animals gather there that nothing is learned from."""
 CORRIDORS = frozenset({"corridor", "gaps"})
+REARS, REARED_ABOVE = frozenset({"two_tap"}), 0.6
+"""Tasks in which an animal whose trunk points so far up does not lie: it is in the middle of a tap."""
 RIGHTS_ITSELF = frozenset({"escape"})
 """Tasks in which lying is a part of the task; in the others an animal that lies begins anew."""
 
@@ -162,7 +164,9 @@ class Animal:
         """Whether it is to begin anew: it lies, where lying is no part of the task, or is caught."""
         if self.task in RIGHTS_ITSELF:
             return False
-        return self._caught or bool(self._data.xmat[self._torso, 8] < FALLEN_BELOW)
+        ahead, up = self._data.xmat[self._torso, 6], self._data.xmat[self._torso, 8]
+        rears = self.task in REARS and ahead > REARED_ABOVE
+        return self._caught or bool(up < FALLEN_BELOW and not rears)
 
     def shove(self, rng: np.random.Generator, size_m_s: float) -> None:
         """Change its velocity at once, by about so much in a random direction."""

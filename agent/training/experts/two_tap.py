@@ -1,10 +1,10 @@
 """The expert of two-tap: finds the orb, comes to stand before it, taps it and 0.8 s later again.
 
-It looks for a green orb by turning to the left, and after most of a turn a few steps on. The orb hangs at 14 cm, the
-eyes of the running gait are at 5.5 and look straight on: it would be out of view from 12 cm on, just where
-centimetres count. So the animal looks up, the more the nearer it is, and keeps the orb in view until it rears
-for it; where it came too near it steps back. Everything in a tap is counted from the moment at which it began
-or at which the orb was first touched. An orb that is no longer green is left alone: it will move.
+It looks for a green orb by turning to the left, and after most of a turn a few steps on. The orb hangs at 14
+cm, the eyes of the running gait are at 5.5 and look straight on: it would be out of view from 12 cm on, just
+where centimetres count. So the animal looks up, the more the nearer it is, and keeps the orb in view until
+it rears for it; where it came too near it steps back. Everything in a tap is counted from the moment at which
+it began or at which the orb was first touched. An orb that is no longer green is left alone: it will move.
 """
 
 from __future__ import annotations
