@@ -18,6 +18,8 @@ from agent.training.lived import Lived
 from agent.training.replay import Replay
 from rig.arenas import tasks
 from rig.arenas.camera import EgocentricCamera
+from rig.arenas.gaps import gaps_of
+from rig.arenas.names import TASKS
 from rig.arenas.senses import Senses, flatten
 from tests.plain_segments import plain_segment
 
@@ -165,3 +167,26 @@ def test_lambda_returns_are_the_discounted_mean_reward():
     discounts[10] = 0
     ended = imitation.returns(rewards, discounts, torch.ones(400, 2), 1.0)
     assert ended[10, 0] == pytest.approx(0.03)
+
+
+def test_part_of_the_animals_begin_where_there_is_something_to_do():
+    wanted = HerdSettings(gaps=3, forage=0, escape=1, two_tap=3, push=0.0, shove=0.0, near=1.0)
+    herd = Herd(NetworkConfig(policy_layers=1), wanted, SHIPPED, seed=6)
+    herd.live(None, 1, 1, 1.0)
+    for k in range(len(herd)):
+        herd._restart(k)
+    for animal in herd.animals:
+        place, task = animal._data.qpos[:2].copy(), animal._environment.task
+        upright = animal._data.xmat[animal._torso, 8]
+        if animal.task == "two_tap":
+            orb = animal._model.geom_pos[task._targets[0][0].geom_id]
+            assert 0.04 < np.hypot(*(orb[:2] - place)) < 2.3
+            assert upright > 0.8
+        if animal.task == "gaps":
+            near, _ = gaps_of(animal._model, animal._data)
+            assert 0.04 < (near - place[0])[near > place[0]].min() < 0.81
+            assert upright > 0.8
+    # it lives there as it would have come there
+    lived = herd.live(None, 1, 40, 1.0)
+    assert (lived.weight[:, lived.task == TASKS.index("two_tap")] > 0).all()
+    herd.close()

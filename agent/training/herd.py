@@ -19,6 +19,7 @@ from dm_control.rl.control import PhysicsError
 from agent.network import Network, NetworkConfig
 from agent.training.cues import CUES, as_array
 from agent.training.experts import Skills, expert_for
+from agent.training.experts.interface import Place
 from agent.training.segments import REWARD_SCALES, Segment
 from rig.arenas import tasks
 from rig.arenas.camera import EgocentricCamera
@@ -32,6 +33,8 @@ EPISODE_TICKS = {"corridor": 1000, "gaps": 1500, "forage": 1500, "escape": 1000,
 ON_ITS_WAY_M, ON_ITS_WAY_TICKS = 0.05, 150
 """An animal in a corridor that comes no farther in so long is caught, mostly astride a narrow gap: it begins
 anew, or animals gather there that nothing is learned from."""
+NEAR_TICKS = 320
+"""How long an animal lives that began where there is something to do."""
 CORRIDORS = frozenset({"corridor", "gaps"})
 REARS, REARED_ABOVE = frozenset({"two_tap"}), 0.6
 """Tasks in which an animal whose trunk points so far up does not lie: it is in the middle of a tap."""
@@ -45,7 +48,9 @@ class HerdSettings:
 
     `soft_every`: of so many animals, one sees with shadows. `action_noise`: motor noise of two thirds of the
     animals while they imitate; the others act without. `push`: chance a tick that half the muscles are
-    pushed off course for a while; `shove`: that the whole animal is.
+    pushed off course for a while; `shove`: that the whole animal is. `near`: part of the animals that begin
+    where there is something to do, before a gap or an orb (`TaskExpert.somewhere`): on the way there little
+    is met that was not met before.
     """
 
     corridor: int = 0
@@ -57,6 +62,7 @@ class HerdSettings:
     action_noise: float = 0.07
     push: float = 0.002
     shove: float = 0.001
+    near: float = 0.0
 
     @property
     def tasks(self) -> tuple[str, ...]:
@@ -89,6 +95,16 @@ class Animal:
         self.age = 0
         self.over = False
         self._was_at_m, self._caught = float(self._data.qpos[0]), False
+
+    def begin_near(self, rng: np.random.Generator) -> bool:
+        """Put one that has just begun to where there is something to do; False: there is no such place."""
+        place = self._expert.somewhere(rng)
+        if place is not None:
+            self._put(place)
+            # dm_control steps on from what was computed at the end of the last step: contacts too
+            mujoco.mj_forward(self._model, self._data)
+            self._was_at_m = place[0]
+        return place is not None
 
     def feel(self) -> Array:
         """What it feels, (senses,) float32."""
@@ -130,16 +146,20 @@ class Animal:
             return None
         assert self._camera is not None
         kept = self._data.qpos[:7].copy()
-        matrix = self._data.xmat[self._torso].reshape(3, 3)
-        turn = place[2] - np.arctan2(matrix[1, 0], matrix[0, 0])
-        self._data.qpos[:2] = place[:2]
-        about = np.array([np.cos(turn / 2), 0.0, 0.0, np.sin(turn / 2)])
-        mujoco.mju_mulQuat(self._data.qpos[3:7], about, kept[3:7])
-        self._pose()
+        self._put(place)
         seen = self.see(), self.cues()
         self._data.qpos[:7] = kept
         self._pose()
         return seen
+
+    def _put(self, place: Place) -> None:
+        """To another place, as it stands."""
+        matrix = self._data.xmat[self._torso].reshape(3, 3)
+        turn = place[2] - np.arctan2(matrix[1, 0], matrix[0, 0])
+        self._data.qpos[:2] = place[:2]
+        about = np.array([np.cos(turn / 2), 0.0, 0.0, np.sin(turn / 2)])
+        mujoco.mju_mulQuat(self._data.qpos[3:7], about, self._data.qpos[3:7].copy())
+        self._pose()
 
     def _pose(self) -> None:
         for step in (mujoco.mj_kinematics, mujoco.mj_comPos, mujoco.mj_camlight):
@@ -234,7 +254,8 @@ class Herd:
     def _restart(self, k: int) -> None:
         animal = self.animals[k]
         animal.restart()
-        self._limit[k] = EPISODE_TICKS[animal.task]
+        near = self._rng.random() < self._settings.near and animal.begin_near(self._rng)
+        self._limit[k] = NEAR_TICKS if near else EPISODE_TICKS[animal.task]
         self._push_left[k] = 0
         self._fresh[k] = True
         for h, c in self._state:
