@@ -138,31 +138,31 @@ def test_who_finds_no_orb_goes_elsewhere() -> None:
     assert away.max() > 0.3, "it looks round for ever"
 
 
-def test_an_orb_that_is_lost_beside_the_eyes_is_stepped_back_from() -> None:
-    """On the spot it would turn under the orb without ever seeing it."""
+@pytest.mark.parametrize("side", [-1, 1])
+def test_an_orb_that_has_just_left_the_view_is_turned_to(side: int) -> None:
     environment = tasks.make("two_tap", 5)
     environment.reset()
     orb = environment.task._targets[0][0]
     expert = expert_for("two_tap", Skills(SKILLS))
     expert.begin(environment)
     body = BodyReader(environment)
-    model = environment.physics.model
-    began, heading = body.place_m()[:2].copy(), body.heading_rad()
 
     def hang(ahead_m: float, left_rad: float) -> None:
         about = body.heading_rad() + left_rad
-        side = ahead_m * np.array([np.cos(about), np.sin(about)])
-        model.geom_pos[orb.geom_id] = (*(body.place_m()[:2] + side), 0.14)
+        place = body.place_m()[:2] + ahead_m * np.array([np.cos(about), np.sin(about)])
+        environment.physics.model.geom_pos[orb.geom_id] = (*place, 0.14)
 
     hang(0.5, 0.0)
     expert.act()
-    assert expert._seen
-    hang(0.09, 1.0)
-    expert._goal = model.geom_pos[orb.geom_id].copy()  # it was seen there a moment ago
-    for _ in range(25):
+    assert expert.cues()["orb_seen"]
+    hang(0.15, side * 1.0)
+    expert._goal = environment.physics.model.geom_pos[orb.geom_id].copy()  # it saw it go there
+    assert not expert.cues()["orb_seen"]
+    began = body.heading_rad()
+    for _ in range(12):
         environment.step(expert.act())
-    ahead = np.array([np.cos(heading), np.sin(heading)])
-    assert (body.place_m()[:2] - began) @ ahead < -0.02
+    turned = (body.heading_rad() - began + np.pi) % (2 * np.pi) - np.pi
+    assert side * turned > 0.1
 
 
 def test_taps_count_more_than_what_leads_to_them() -> None:

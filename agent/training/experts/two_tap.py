@@ -31,7 +31,9 @@ SEEN_TO_M = 2.2
 """The orb is a pixel wide at 1.9 m; farther away it shows faintly."""
 OUT_OF_VIEW_RAD = 0.65
 """An orb that is not seen, and was last seen farther to the side, is looked for by turning as any other: on
-which side it was the network seldom remembers."""
+which side it was the network does not remember for long."""
+SIDE_REMEMBERED_TICKS = 20
+"""For so long it does: an orb that has just left the view beside is turned to."""
 IN_FRONT_RAD, BESIDE_M = 0.5, 0.03
 """Where the orb is farther to the side, by angle and, nearer than `NEAR_M`, by both, it turns on the spot."""
 SPIN_PER_RAD = 1.2
@@ -60,9 +62,6 @@ UNDER_M = 0.14
 """Within which of the trunk an orb counts as almost overhead."""
 LOOK_ROUND_RAD, WALK_ON_TICKS = 4.2, 30
 """It looks round by so much, and walks on for so long."""
-CLEAR_M, BEHIND_RAD = 0.2, 1.8
-"""An orb out of view to the side, within so much and no farther behind, comes into view where it steps back;
-turning on the spot it would stay beside or above the eyes."""
 TAP_TICKS = AGAIN_KNOTS[-1]
 LANDING_TICKS = 8
 REMEMBERED_TICKS = 75
@@ -260,15 +259,13 @@ class TwoTapExpert:
             self._reach = Reach(self._tap, self._off, self._stand(), begun=True)
             return self._reach.next(self._body.activation())
         best = self._tap.ahead_m
-        lost = not self._seen and distance < CLEAR_M and IN_FRONT_RAD < abs(bearing) < BEHIND_RAD
-        far_enough = distance > best - BACK_UNTIL_M and not lost
-        if self._mode in ("", "find") or (self._mode == "back" and far_enough):
+        if self._mode in ("", "find") or (self._mode == "back" and distance > best - BACK_UNTIL_M):
             self._enter("approach")
-        if self._mode == "back" or distance < best - TOO_NEAR_M or lost:
+        if self._mode == "back" or distance < best - TOO_NEAR_M:
             if self._mode != "back":
                 self._enter("back")
             return self._back()
-        if not self._seen and abs(bearing) > OUT_OF_VIEW_RAD:
+        if self._unseen > SIDE_REMEMBERED_TICKS and abs(bearing) > OUT_OF_VIEW_RAD:
             return self._spin(1.0, SPIN_FAST)
         if abs(bearing) > IN_FRONT_RAD and (distance > NEAR_M or abs(aside) > BESIDE_M):
             side = float(np.clip(SPIN_PER_RAD * bearing, -1, 1))
