@@ -77,6 +77,20 @@ def test_a_leap_goes_on_as_the_body_goes_through_it() -> None:
         np.testing.assert_array_equal(follower.act(np.zeros(ACTUATORS)), leap.control[0])
 
 
+def test_one_that_has_leapt_and_runs_on_is_not_told_to_stand_for_ever() -> None:
+    """Its body never comes to the stand that a leap ends in."""
+    leap = _leap()
+    follower = LeapFollower(leap)
+    follower.begin()
+    activation, ticks = np.zeros(ACTUATORS), 0
+    while follower.leaping:
+        told = follower.act(activation)
+        ticks += 1
+        does = told if ticks < leaping.LEAP_TICKS else leap.control[leaping.LEAP_TICKS - 1]
+        activation = KEPT_PER_TICK * activation + (1 - KEPT_PER_TICK) * does
+        assert ticks < TICKS + 5
+
+
 def test_the_edge_is_in_view_until_the_animal_stands_before_it() -> None:
     """The upright gait alone carries the head so high that no edge nearer than 25 cm is in the picture."""
     environment = tasks.make("gaps", 4)

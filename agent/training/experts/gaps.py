@@ -69,7 +69,9 @@ class LeapFollower:
 
     def act(self, activation: Array) -> Array:
         """The next action (actuators,) for activations (actuators,)."""
-        near = {max(self._expected + step, 0) for step in (-1, 0, 1)}
+        # landed, it goes by the clock: one that runs on already is not held by a stand that it does not come to
+        steps = (0,) if self._expected >= leaping.LEAP_TICKS else (-1, 0, 1)
+        near = {max(self._expected + step, 0) for step in steps}
         if self._expected < RETURNS_BEFORE:
             near.add(0)
         misfit = {k: float(((self._lagged[k] - activation) ** 2).sum()) for k in near}
