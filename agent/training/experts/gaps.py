@@ -69,7 +69,7 @@ class LeapFollower:
 
     def act(self, activation: Array) -> Array:
         """The next action (actuators,) for activations (actuators,)."""
-        # landed, it goes by the clock: one that runs on already is not held by a stand that it does not come to
+        # landed, it goes by the clock: one that runs on is not held by a stand that it does not come to
         steps = (0,) if self._expected >= leaping.LEAP_TICKS else (-1, 0, 1)
         near = {max(self._expected + step, 0) for step in steps}
         if self._expected < RETURNS_BEFORE:
