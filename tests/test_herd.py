@@ -9,9 +9,7 @@ import pytest
 import torch
 
 from agent.network import Network, NetworkConfig
-from agent.training import (
-    imitation,
-)
+from agent.training import imitation
 from agent.training.cues import CUES, as_array
 from agent.training.herd import Herd, HerdSettings, to_input
 from agent.training.lived import Lived

@@ -20,6 +20,7 @@ from agent.network import Network, NetworkConfig
 from agent.training.cues import CUES, as_array
 from agent.training.experts import Skills, expert_for
 from agent.training.experts.interface import Place
+from agent.training.experts.pose import REARING
 from agent.training.segments import REWARD_SCALES, Segment
 from rig.arenas import tasks
 from rig.arenas.camera import EgocentricCamera
@@ -36,8 +37,8 @@ anew, or animals gather there that nothing is learned from."""
 NEAR_TICKS = 320
 """How long an animal lives that began where there is something to do."""
 CORRIDORS = frozenset({"corridor", "gaps"})
-REARS, REARED_ABOVE = frozenset({"two_tap"}), 0.6
-"""Tasks in which an animal whose trunk points so far up does not lie: it is in the middle of a tap."""
+REARS = frozenset({"two_tap"})
+"""Tasks in which an animal whose trunk points up does not lie: it is in the middle of a tap."""
 RIGHTS_ITSELF = frozenset({"escape"})
 """Tasks in which lying is a part of the task; in the others an animal that lies begins anew."""
 
@@ -185,7 +186,7 @@ class Animal:
         if self.task in RIGHTS_ITSELF:
             return False
         ahead, up = self._data.xmat[self._torso, 6], self._data.xmat[self._torso, 8]
-        rears = self.task in REARS and ahead > REARED_ABOVE
+        rears = self.task in REARS and ahead > REARING
         return self._caught or bool(up < FALLEN_BELOW and not rears)
 
     def shove(self, rng: np.random.Generator, size_m_s: float) -> None:

@@ -9,6 +9,10 @@ import numpy as np
 Array = np.ndarray
 
 
+REARING = 0.6
+"""The upward part of the trunk's forward axis from which an animal rears."""
+
+
 class BodyReader:
     """Reads the rodent in a composer environment that has just been reset.
 

@@ -17,7 +17,7 @@ import numpy as np
 from agent.training import backing, steering
 from agent.training.experts.interface import Place
 from agent.training.experts.locomotion import KEPT_PER_TICK, Locomotion
-from agent.training.experts.pose import BodyReader
+from agent.training.experts.pose import REARING, BodyReader
 from agent.training.experts.righting import Righting
 from agent.training.experts.skills import Skills
 from agent.training.experts.view import View
@@ -67,14 +67,12 @@ LANDING_TICKS = 8
 REMEMBERED_TICKS = 75
 """After which an orb that is not seen is looked for anew."""
 REACHABLE_M = 0.15
-REARING = 0.6
-"""The upward part of the trunk's forward axis from which an animal before an orb is reaching for it."""
 PATIENCE_TICKS = 10
 """How much longer than the reach itself it may take until it is given up."""
 FALLEN_TICKS = 15
 """How long it has to lie, and not for a tap, before it gets up."""
 TAPPING, TAPPING_WEIGHT = frozenset({"reach", "again"}), 3.0
-"""What is done in a thirtieth of the time, and all else is done for, counts more in learning."""
+"""What is seldom done, and all else is done for, counts more in learning."""
 PACE_WEIGHT = 0.02
 """What it counts, beside the square misfit of activations, not to go on by just one tick."""
 
