@@ -1,4 +1,4 @@
-"""Reinforcement: V-trace by hand, V-MPO's properties, a problem with a known optimum, resumed training."""
+"""Reinforcement: what an update changes, a problem with a known optimum, resumed training."""
 
 from __future__ import annotations
 
@@ -9,20 +9,16 @@ import numpy as np
 import pytest
 import torch
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
-from torch.distributions import Independent, Normal, kl_divergence
 from torch.utils.tensorboard import SummaryWriter
-from torchrl.objectives.value.functional import vtrace_advantage_estimate
 
 from agent.errors import SubjectError
 from agent.network import Network, NetworkConfig, core_parameters
-from agent.training import reinforcement, vmpo
+from agent.training import reinforcement
 from agent.training.course import Course
 from agent.training.experience import Experience
 from agent.training.fleet import Fleet
 from agent.training.reinforcement import Learner, Reinforcement
 from agent.training.segments import Segment
-from agent.training.vmpo import Bounds, Gaussian, Multipliers
-from agent.training.vtrace import vtrace
 
 CONFIG = NetworkConfig(
     policy_layers=1,
@@ -36,144 +32,6 @@ CONFIG = NetworkConfig(
     policy_features=16,
 )
 DISCOUNT = 0.9
-
-
-# --- V-trace
-
-
-def column(*values: float) -> torch.Tensor:
-    return torch.tensor(values, dtype=torch.float32)[:, None]
-
-
-def test_vtrace_of_three_ticks_by_hand():
-    traced = vtrace(
-        reward=column(1, 2, 3),
-        discount=column(0.5, 0.5, 0.5),
-        value=column(4, 2, 6),
-        last_value=torch.tensor([8.0]),
-        log_ratio=column(math.log(2), math.log(0.5), 0.0),
-        trace=0.5,
-    )
-    # ratios 2, 1/2, 1 are clipped to 1, 1/2, 1; so, from the end:
-    # surprise 3 + 4 - 6 = 1                 target 6 + 1 = 7
-    # surprise 1/2 (2 + 3 - 2) = 1.5         target 2 + 1.5 + 1/2 1/2 1/2 1 = 3.625
-    # surprise 1 + 1 - 4 = -2                target 4 - 2 + 1/2 1/2 1 1.625 = 2.40625
-    assert traced.target.squeeze().tolist() == pytest.approx([2.40625, 3.625, 7])
-    # 1 + 3.625 / 2 - 4, 2 + 7 / 2 - 2, 3 + 8 / 2 - 6
-    assert traced.advantage.squeeze().tolist() == pytest.approx([-1.1875, 3.5, 1])
-    assert traced.ratio.squeeze().tolist() == pytest.approx([1, 0.5, 1])
-
-
-def test_vtrace_of_the_policy_that_acted_is_the_discounted_return():
-    rng = torch.Generator().manual_seed(0)
-    reward, value = torch.randn(2, 12, 5, generator=rng)
-    last = torch.randn(5, generator=rng)
-    discount = torch.full((12, 5), 0.9)
-    discount[4, 2] = 0.0
-    traced = vtrace(reward, discount, value, last, torch.zeros(12, 5))
-    expected, ahead = [], last
-    for tick in reversed(range(12)):
-        ahead = reward[tick] + discount[tick] * ahead
-        expected.append(ahead)
-    torch.testing.assert_close(traced.target, torch.stack(expected[::-1]))
-    torch.testing.assert_close(traced.advantage, traced.target - value)
-    # what comes after its end does not reach the episode before
-    torch.testing.assert_close(
-        traced.target[:5, 2],
-        vtrace(reward[:5], discount[:5], value[:5], last, torch.zeros(5, 5)).target[:, 2],
-    )
-
-
-def test_vtrace_agrees_with_torchrl():
-    rng = torch.Generator().manual_seed(1)
-    reward, value, log_pi, log_mu = torch.randn(4, 20, 6, generator=rng)
-    last = torch.randn(6, generator=rng)
-    over = torch.rand(20, 6, generator=rng) < 0.1
-    mine = vtrace(reward, 0.95 * ~over, value, last, log_pi - log_mu)
-
-    def theirs(x: torch.Tensor) -> torch.Tensor:
-        return x.T[..., None]
-
-    following = torch.cat([value[1:], last[None]])
-    advantage, target = vtrace_advantage_estimate(
-        0.95, *(theirs(x) for x in (log_pi, log_mu, value, following, reward, over, over))
-    )
-    torch.testing.assert_close(theirs(mine.target), target)
-    torch.testing.assert_close(theirs(mine.ratio * mine.advantage), advantage)
-
-
-def test_nothing_is_learned_from_actions_that_the_policy_would_never_take():
-    value = column(1, 2, 3)
-    never = torch.full((3, 1), -torch.inf)
-    traced = vtrace(column(5, 5, 5), column(0.9, 0.9, 0.9), value, torch.tensor([9.0]), never)
-    torch.testing.assert_close(traced.target, value)
-
-
-# --- V-MPO
-
-
-def test_the_better_half_counts_by_its_exponentiated_advantage_in_each_task():
-    advantage = torch.tensor([3.0, 1.0, 2.0, 0.0, 50.0, -50.0])
-    task = torch.tensor([0, 0, 0, 0, 1, 1])
-    log_eta = torch.tensor([math.log(2.0), 0.0])
-    weights, _ = vmpo.expectation(advantage, torch.zeros(6), task, log_eta, 0.1)
-    # of the four in the first task 3 and 2 are the better half; e^1.5 to e^1
-    first = math.exp(1.5) / (math.exp(1.5) + math.exp(1.0))
-    expected = [4 / 6 * first, 0, 4 / 6 * (1 - first), 0, 2 / 6, 0]
-    assert weights.tolist() == pytest.approx(expected)
-    rare = torch.tensor([math.log(0.5), 0, 0, 0, 0, 0])
-    weights, _ = vmpo.expectation(advantage, rare, task, log_eta, 0.1)
-    first = 0.5 * math.exp(1.5) / (0.5 * math.exp(1.5) + math.exp(1.0))
-    assert weights[0].item() == pytest.approx(4 / 6 * first)
-
-
-def test_the_temperature_that_minimises_its_loss_keeps_the_e_step_within_its_bound():
-    advantage = torch.randn(400, generator=torch.Generator().manual_seed(2))
-    task = torch.zeros(400, dtype=torch.int64)
-    log_eta = torch.zeros(1, requires_grad=True)
-    optimiser = torch.optim.Adam([log_eta], 0.05)
-    for _ in range(600):
-        weights, loss = vmpo.expectation(advantage, torch.zeros(400), task, log_eta, 0.2)
-        optimiser.zero_grad()
-        loss.backward()
-        optimiser.step()
-    some = weights[weights > 0]
-    assert len(some) == 200
-    away = (some * (some * len(some)).log()).sum().item()
-    assert away == pytest.approx(0.2, abs=0.005)
-
-
-def test_divergences_are_those_of_gaussians():
-    rng = torch.Generator().manual_seed(3)
-    old = Gaussian(torch.randn(7, 3, generator=rng), torch.rand(3, generator=rng) + 0.1)
-    new = Gaussian(torch.randn(7, 3, generator=rng), torch.rand(3, generator=rng) + 0.1)
-
-    def known(mean: torch.Tensor, std: torch.Tensor) -> Independent:
-        return Independent(Normal(mean, std.expand_as(mean)), 1)
-
-    mean, std = vmpo.divergence(old, new)
-    start = known(old.mean, old.std)
-    torch.testing.assert_close(mean, kl_divergence(start, known(new.mean, old.std)))
-    torch.testing.assert_close(std.expand(7), kl_divergence(start, known(old.mean, new.std)))
-    action = torch.randn(7, 3, generator=rng)
-    torch.testing.assert_close(old.log_prob(action), start.log_prob(action))
-
-
-@pytest.mark.parametrize(("moved", "rises"), [(0.5, True), (0.001, False)])
-def test_multipliers_rise_where_the_policy_has_moved_beyond_its_bound(moved, rises):
-    multipliers = Multipliers(1)
-    old = Gaussian(torch.zeros(10, 2), torch.full((2,), 0.5))
-    new = Gaussian(torch.full((10, 2), moved), torch.full((2,), 0.5 + 0.1 * moved))
-    some = vmpo.losses(
-        new, old, torch.zeros(10, 2), torch.zeros(10), torch.zeros(10),
-        torch.zeros(10, dtype=torch.int64), multipliers, Bounds(0.1, 0.01, 0.001),
-    )  # fmt: skip
-    some.trust.backward()
-    for one in (multipliers.log_alpha_mean, multipliers.log_alpha_std):
-        assert (one.grad < 0) == rises
-
-
-# --- The learner
 
 
 def filled(**known) -> Segment:
