@@ -261,6 +261,7 @@ def test_a_master_that_is_not_there_is_one_sentence(tmp_path):
         ("name = 'a/b'", "name a folder"),
         ("name = 3", "name a folder"),
         ("[herd]\ngaps = 0\nforage = 0\nescape = 0\ntwo_tap = 0", "at least one task"),
+        ("[herd]\nnear = 3", "near is a part, from 0 to 1"),
         ("[fleet]\nworkers = 0", "at least 1"),
         ("[network]\nvision_channels = [1]", "list of 3"),
     ],

@@ -65,6 +65,11 @@ class HerdSettings:
     shove: float = 0.001
     near: float = 0.0
 
+    def __post_init__(self) -> None:
+        for name in ("push", "shove", "near"):
+            if not 0 <= getattr(self, name) <= 1:
+                raise ValueError(f"{name} is a part, from 0 to 1, not {getattr(self, name)}")
+
     @property
     def tasks(self) -> tuple[str, ...]:
         """The task of each animal."""
