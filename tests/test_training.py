@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import json
 import shutil
+from functools import partial
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
+from safetensors.torch import load_file
 
 import agent
 from agent.training import (
@@ -161,6 +165,38 @@ def test_an_interrupted_stage_goes_on_where_it_was(trained, tmp_path, stage, mon
     assert not list(work.rglob("*.partial"))
 
 
+def test_what_ships_is_a_running_mean_of_what_learns_also_when_interrupted(
+    trained, tmp_path, monkeypatch
+):
+    place, _, _ = trained
+    work = tmp_path / "work"
+    shutil.copytree(place / "work" / "skills", work / "skills")
+    shutil.copyfile(place / "work" / "vision.npz", work / "vision.npz")
+    monkeypatch.setattr(imitation, "CHECKPOINT_EVERY_S", 0.0)
+    text = TINY.replace("segments = 6", "segments = 9\naverage = 0.4\nlook_again = 1")
+    (tmp_path / "tiny.toml").write_text(text)
+    files: list[dict[str, torch.Tensor]] = []
+
+    def look(stage, done, text, stop=0):
+        files.append(checkpoint.read(work / "imitation.safetensors"))
+        if len(files) == stop:
+            raise Interrupted
+
+    options = {"out": tmp_path / "out", "work": work, "stages": ["imitation"], "threads": 1}
+    with pytest.raises(Interrupted):
+        train(tmp_path / "tiny.toml", progress=partial(look, stop=6), **options)
+    folder = train(tmp_path / "tiny.toml", progress=look, **options)
+    assert [int(file["done"]) for file in files] == list(range(1, 10))
+    name = "action.weight"
+    for lived, (old, new) in enumerate(pairwise(files), 1):
+        part = min(0.4, (1 + lived) / (10 + lived))
+        told = part * old[f"network.{name}"] + (1 - part) * new[f"learning.{name}"]
+        torch.testing.assert_close(new[f"network.{name}"], told)
+    assert not torch.equal(files[-1][f"network.{name}"], files[-1][f"learning.{name}"])
+    shipped = load_file(folder / "weights.safetensors")
+    torch.testing.assert_close(shipped[name], files[-1][f"network.{name}"], rtol=0, atol=0)
+
+
 def test_a_stage_without_the_one_before_it_says_which(trained, tmp_path):
     place, _, _ = trained
     elsewhere = {"work": tmp_path / "work", "out": tmp_path / "out", "threads": 1}
@@ -262,6 +298,7 @@ def test_a_master_that_is_not_there_is_one_sentence(tmp_path):
         ("name = 3", "name a folder"),
         ("[herd]\ngaps = 0\nforage = 0\nescape = 0\ntwo_tap = 0", "at least one task"),
         ("[herd]\nnear = 3", "near is a part, from 0 to 1"),
+        ("[imitation]\naverage = 1", "average is a part, from 0 to below 1"),
         ("[fleet]\nworkers = 0", "at least 1"),
         ("[network]\nvision_channels = [1]", "list of 3"),
     ],

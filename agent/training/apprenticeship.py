@@ -61,13 +61,7 @@ def inherit(network: Network, run: Path) -> None:
     path = run / "imitation.safetensors"
     try:
         tensors = checkpoint.read(path)
-        network.vision.load_state_dict(
-            {
-                name.removeprefix("network.vision."): value
-                for name, value in tensors.items()
-                if name.startswith("network.vision.")
-            }
-        )
+        network.vision.load_state_dict(checkpoint.part(tensors, "network.vision."))
         network.mean.copy_(tensors["network.mean"])
         network.std.copy_(tensors["network.std"])
     except (OSError, KeyError, RuntimeError) as error:

@@ -17,6 +17,7 @@ from pathlib import Path
 import numpy as np
 import torch
 from torch import Tensor
+from torch.optim.swa_utils import AveragedModel
 
 from agent.network import Network
 from agent.training import checkpoint
@@ -48,6 +49,9 @@ class ImitationSettings:
     deviations of each sense), so that they are not learned by heart. When the part `look_again` is done, the
     eyes are taught once more, by `album_pictures` of what the network itself has seen, of which one tick in
     `album_every` is kept, and the newest segments are seen anew with them; 1 or more: never.
+
+    The network that lives, and that ships, is a running mean of the one that learns: after every segment it
+    keeps the part `average` of what it was (0.98: a mean over about 50 segments; 0: no mean).
     """
 
     segments: int = 500
@@ -63,12 +67,17 @@ class ImitationSettings:
     warm_ticks: int = 6
     learning_rate: float = 1e-3
     last_learning_rate: float = 2e-5
+    average: float = 0.98
     discount: float = 0.97
     trace: float = 0.9
     look_again: float = 0.4
     album_pictures: int = 40000
     album_every: int = 8
     seed: int = 0
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.average < 1:
+            raise ValueError(f"average is a part, from 0 to below 1, not {self.average}")
 
 
 @dataclass(frozen=True)
@@ -141,6 +150,16 @@ def rate(settings: ImitationSettings, part: float) -> float:
     return last + 0.5 * (first - last) * (1 + math.cos(math.pi * min(part, 1.0)))
 
 
+def averaged(network: Network, settings: ImitationSettings) -> AveragedModel:
+    """The running mean of a network's weights; over fewer segments while few have been lived."""
+
+    def mean(old: Tensor, new: Tensor, lived: Tensor | int) -> Tensor:
+        kept = min(settings.average, float((1 + lived) / (10 + lived)))
+        return torch.lerp(new, old, kept)
+
+    return AveragedModel(network, avg_fn=mean)
+
+
 def train(
     network: Network,
     fleet: Fleet[Segment],
@@ -156,7 +175,8 @@ def train(
     learned from.
 
     Args:
-        network: trained in place; where it begins, unless there is a checkpoint.
+        network: trained in place; where it begins, unless there is a checkpoint. In the end it is the mean
+            of what it was (`ImitationSettings.average`).
         fleet: lives, with the weights that it is given here.
         settings: of the stage.
         path: the checkpoint, written every minute and at the end.
@@ -171,7 +191,11 @@ def train(
     network.vision.requires_grad_(False)
     learned = [p for p in network.parameters() if p.requires_grad]
     optimiser = torch.optim.Adam(learned, settings.learning_rate)
-    done = checkpoint.load(path, network, optimiser)
+    average = averaged(network, settings)
+    living = average.module
+    assert isinstance(living, Network)
+    done = checkpoint.load(path, network, optimiser, living)
+    average.n_averaged.fill_(done)
     rng = np.random.default_rng([settings.seed, done])
     replay = Replay(settings.replay_segments, settings.warm_ticks)
     lived = Lived(path.with_name(f"{path.stem}-lived"), settings.replay_segments)
@@ -198,9 +222,10 @@ def train(
                 replay.add(anew)
                 lived.add(number, anew)
             pictured.clear()
-            checkpoint.save(path, network, optimiser, index)
+            living.vision.load_state_dict(network.vision.state_dict())
+            checkpoint.save(path, network, optimiser, index, living)
         expert_part = max(settings.expert_least, 1 - index / max(1, settings.expert_segments))
-        fleet.publish({k: v.numpy().copy() for k, v in network.state_dict().items()})
+        fleet.publish({k: v.numpy().copy() for k, v in living.state_dict().items()})
         order = Order(settings.segment_ticks, expert_part, keep_pictures=index < look_again)
         segment = fleet.next(order).lived
         album.add(segment)
@@ -224,10 +249,11 @@ def train(
                 optimiser.step()
                 with torch.no_grad():
                     network.log_std.clamp_(math.log(SPREAD[0]), math.log(SPREAD[1]))
+        average.update_parameters(network)
         _tally(segment, miss, reward)
         last = index + 1 == settings.segments
         if last or time.monotonic() - saved > CHECKPOINT_EVERY_S:
-            checkpoint.save(path, network, optimiser, index + 1)
+            checkpoint.save(path, network, optimiser, index + 1, living)
             saved = time.monotonic()
         summary = Report(
             (index + 1) / settings.segments,
@@ -240,6 +266,7 @@ def train(
         report(summary)
         if writer is not None and (last or index % 10 == 0):
             write(writer, summary, index + 1)
+    network.load_state_dict(living.state_dict())
 
 
 def seen_anew(network: Network, segment: Segment) -> Segment:
