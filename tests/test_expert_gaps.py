@@ -119,6 +119,34 @@ def test_the_edge_is_in_view_until_the_animal_stands_before_it() -> None:
     assert np.mean(looked) > 0.8
 
 
+def test_a_leap_counts_more_than_the_run_and_the_stand_after_it() -> None:
+    environment = tasks.make("gaps", 4)
+    environment.reset()
+    expert = expert_for("gaps", Skills(SUBJECT_SKILLS))
+    expert.begin(environment)
+    leap = leaping.load(Skills(SUBJECT_SKILLS).path("leaping")).control
+    before: list[float] = []
+    during: list[float] = []
+    after: list[float] = []
+    for _ in range(400):
+        action = expert.act()
+        rows = np.flatnonzero((leap == action).all(1))
+        if not len(rows):
+            (after if during else before).append(expert.weight)
+        elif rows[0] < leaping.LEAP_TICKS:
+            during.append(expert.weight)
+        else:
+            after.append(expert.weight)
+        environment.step(action)
+        if len(after) > 20:
+            break
+    assert len(before) > 20
+    assert len(during) >= leaping.LEAP_TICKS
+    assert len(after) > 20
+    assert set(before) == set(after) == {1.0}
+    assert set(during) == {3.0}
+
+
 def test_the_gaps_are_where_the_ground_is_not(skills: Skills) -> None:
     environment = tasks.make("gaps", 4)
     environment.reset()
