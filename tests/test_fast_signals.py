@@ -14,8 +14,8 @@ import pytest
 import recorder
 from recorder.replay import ReplaySource
 from rig.messages import Message, Signal, Tick
+from tests.recorder_checks import assert_same, nwb_problems
 from tests.recorder_stream import Rig, Stream, description
-from tests.test_recorder_writing import assert_same, nwb_problems
 
 PROBE = Signal("probe", n_channels=6, n_samples=20, volts_per_count=2e-7)
 N_TICKS = 120

@@ -24,8 +24,8 @@ from recorder.rolling import RollingWriter
 from recorder.writer import Writer
 from rig.animal import Animal
 from rig.messages import Assets, Episode, Message
+from tests.recorder_checks import assert_same
 from tests.recorder_stream import Stream, description
-from tests.test_recorder_writing import assert_same
 
 FIRST_TAP, SECOND_TAP, N_TICKS = 8, 48, 60
 FIRST_OF_PART = 30

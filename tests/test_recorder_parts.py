@@ -8,7 +8,6 @@ import signal
 import tempfile
 import time
 from collections import defaultdict
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -22,19 +21,12 @@ from recorder.roll_over import RollOver, check_parts, roll_over
 from recorder.writer import Writer
 from rig.errors import UserError
 from rig.messages import Message, RecorderReport, Status
+from tests.recorder_checks import assert_same, nwb_problems
 from tests.recorder_stream import Rig, Stream, description
-from tests.test_recorder_writing import assert_same, nwb_problems
 
 N_TICKS = 530
 FIRST_TICKS = (0, 205, 410)
 """At 4.1 s a file; the seams lie within a trial, a `run` and a stimulus."""
-
-
-@pytest.fixture
-def sockets() -> Iterator[Path]:
-    """A folder with a path short enough for sockets."""
-    with tempfile.TemporaryDirectory(prefix="r") as folder:
-        yield Path(folder)
 
 
 @pytest.fixture(scope="module")

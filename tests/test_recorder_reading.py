@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import time
 import warnings
 from pathlib import Path
 
@@ -18,8 +17,8 @@ from recorder.replay import ReplaySource
 from recorder.writer import Writer
 from rig.errors import UserError
 from rig.messages import Answer, Event, Input, Intervention, Message, Tick
+from tests.recorder_checks import assert_same
 from tests.recorder_stream import BEHAVIOURS, Stream, description
-from tests.test_recorder_writing import assert_same
 
 N_TICKS = 250
 
@@ -127,25 +126,6 @@ def test_ordinary_tools_read_the_file(file: Path) -> None:
             for signal in segment.irregularlysampledsignals
         }
         assert (N_TICKS, 512) in shapes
-
-
-def test_a_tick_is_found_fast_in_a_long_recording(session: list[Message], tmp_path: Path) -> None:
-    """Opening and a random tick do not depend on the length: a twelfth of an hour here."""
-    long = tmp_path / "long.nwb"
-    told = description()
-    writer = Writer(long, told, session[1].arrays, session="test")
-    tick = next(m for m in session if isinstance(m.content, Tick))
-    for k in range(15_000):
-        writer.add(dataclasses.replace(tick, tick=k, sequence=k))
-        writer.add(Message(Answer(), "test", k, k))
-    writer.close()
-    started = time.perf_counter()
-    with ReplaySource(long) as replay:
-        opened = time.perf_counter()
-        assert replay.messages(11_111, 11_111)[-2].tick == 11_111
-        read = time.perf_counter()
-    assert opened - started < 0.5
-    assert read - opened < 0.2
 
 
 def test_replay_gives_any_part_in_the_words_of_the_session(

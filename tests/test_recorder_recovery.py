@@ -21,8 +21,8 @@ from recorder.recovery import needs_recovery
 from recorder.replay import ReplaySource
 from rig.errors import RunError, UserError
 from rig.messages import Message
+from tests.recorder_checks import assert_same, nwb_problems
 from tests.recorder_stream import Rig, Stream, description
-from tests.test_recorder_writing import assert_same, nwb_problems
 
 N_KILLS = 12
 MAX_LOSS_S = 0.5

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import os
-import shutil
 import signal
 import subprocess
 import sys
 import time
 import warnings
-from collections.abc import Iterator
 from pathlib import Path
 
 import h5py
@@ -19,48 +16,8 @@ import pytest
 import recorder
 from recorder.replay import ReplaySource
 from rig.messages import Message
+from tests.recorder_checks import assert_same, nwb_problems
 from tests.recorder_stream import ROOT, Rig, Stream, description
-
-
-@pytest.fixture
-def sockets() -> Iterator[Path]:
-    """A folder with a path short enough for sockets."""
-    import tempfile
-
-    with tempfile.TemporaryDirectory(prefix="r") as folder:
-        yield Path(folder)
-
-
-def assert_same(got: Message, sent: Message) -> None:
-    """Equal in every number and every bit of every array that a recording keeps."""
-    assert got.content == sent.content
-    assert (got.session, got.tick, got.sequence) == (sent.session, sent.tick, sent.sequence)
-    kept = {name: array for name, array in sent.arrays.items() if name in got.arrays}
-    assert set(sent.arrays) - set(kept) <= {"camera"}
-    assert set(got.arrays) == set(kept)
-    for name, array in kept.items():
-        assert got.arrays[name].dtype == array.dtype, name
-        assert got.arrays[name].shape == array.shape, name
-        assert got.arrays[name].tobytes() == array.tobytes(), name
-
-
-def nwb_problems(path: Path, short: bool = True) -> list[str]:
-    """What pynwb's validator finds, and what nwbinspector finds critical."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        from nwbinspector import Importance, inspect_nwbfile
-        from pynwb import validate
-
-        found = [str(error) for error in validate(path=str(path))]
-        found += [
-            f"{message.check_function_name}: {message.message}"
-            for message in inspect_nwbfile(nwbfile_path=str(path))
-            if message.importance.value >= Importance.CRITICAL.value
-        ]
-    if short:
-        # nwbinspector takes a recording with fewer ticks than units (10.24 s) for a transposed one
-        found = [problem for problem in found if "check_data_orientation" not in problem]
-    return found
 
 
 def test_a_session_is_recorded_bit_for_bit(sockets: Path, tmp_path: Path) -> None:
@@ -280,131 +237,6 @@ def test_two_recorders_do_not_share_a_file(sockets: Path, tmp_path: Path) -> Non
         with Rig(sockets / "other", file, "--overwrite") as other:
             assert other.wait() == 2
             assert "another session" in other.reports[-1].error
-
-
-def _fill(rig: Rig, stream: Stream) -> None:
-    """Sends ticks until the recorder ends by itself."""
-    tick = 0
-    deadline = time.monotonic() + 20
-    while rig.process.poll() is None and time.monotonic() < deadline:
-        try:
-            for message in stream.ticks(tick, 100):
-                rig.send(message, timeout_s=2.0)
-        except TimeoutError:
-            return
-        tick += 100
-
-
-@pytest.mark.skipif(os.geteuid() != 0, reason="only root may mount a small disk")
-def test_a_full_disk_ends_the_recording_with_everything_before_it_whole(
-    sockets: Path, tmp_path: Path
-) -> None:
-    """Before nothing fits any more the file is closed, and the sentence says so."""
-    disk = tmp_path / "disk"
-    disk.mkdir()
-    mounted = subprocess.run(
-        ["mount", "-t", "tmpfs", "-o", "size=24m", "none", str(disk)], capture_output=True
-    )
-    if mounted.returncode:
-        pytest.skip("this machine does not let us mount a small disk")
-    try:
-        stream = Stream(description())
-        with Rig(sockets, disk / "full.nwb") as rig:
-            rig.send_all(stream.beginning())
-            _fill(rig, stream)
-            assert rig.wait() == 1
-            last = rig.reports[-1]
-            assert last.state == "failed"
-            assert "is full" in last.error
-            assert last.ticks_on_disk > 100
-            assert rig.process.stderr is not None
-            assert rig.process.stderr.read().strip() == last.error
-        with recorder.open(disk / "full.nwb") as recording:
-            assert recording.state == "closed"
-            assert recording.n_ticks == last.ticks_on_disk
-    finally:
-        subprocess.run(["umount", str(disk)], check=True)
-
-
-def test_a_write_that_fails_leaves_what_was_flushed(sockets: Path, tmp_path: Path) -> None:
-    """A quota that nobody announced: the write fails in the middle, the rows before it are exact."""
-    stream = Stream(description())
-    file = tmp_path / "quota.nwb"
-    with Rig(sockets, file, limit_bytes=6_000_000) as rig:
-        rig.send_all(stream.beginning())
-        _fill(rig, stream)
-        assert rig.wait() == 1
-        last = rig.reports[-1]
-        assert last.state == "failed"
-        assert "File too large" in last.error
-    report = recorder.recover(file)
-    assert report.n_ticks >= last.ticks_on_disk
-    assert report.n_ticks > 100
-    again = Stream(description())
-    list(again.beginning())
-    with ReplaySource(file) as replay:
-        got = [m for m in replay.messages(0, 10**6) if m.topic != "episode"]
-        sent = (m for m in again.ticks(0, report.n_ticks) if m.topic != "episode")
-        for mine, theirs in zip(got, sent, strict=True):
-            assert_same(mine, theirs)
-    assert nwb_problems(file) == []
-
-
-@pytest.mark.parametrize("moved", [False, True])
-def test_a_file_that_is_taken_away_ends_the_recording(
-    sockets: Path, tmp_path: Path, moved: bool
-) -> None:
-    """Said at once, though no tick comes: nothing is recorded into a file that is not there any more."""
-    folder = tmp_path / "folder"
-    folder.mkdir()
-    file = folder / "gone.nwb"
-    stream = Stream(description())
-    with Rig(sockets, file) as rig:
-        rig.send_all(stream.beginning())
-        rig.send_all(stream.ticks(0, 30))
-        rig.wait_for("recording", 30)
-        if moved:
-            file.rename(tmp_path / "elsewhere.nwb")
-        else:
-            shutil.rmtree(folder)
-        rig.wait_for("failed", timeout_s=3.0)
-        assert rig.wait() == 1
-        assert rig.reports[-1].state == "failed"
-        assert ("moved away" if moved else "removed") in rig.reports[-1].error
-        assert rig.reports[-1].ticks_on_disk == (30 if moved else 0)
-    if moved:
-        with recorder.open(tmp_path / "elsewhere.nwb") as recording:
-            assert recording.state == "closed"
-            assert recording.n_ticks >= 30
-
-
-def test_a_file_that_is_moved_while_it_is_being_closed_is_not_called_recorded(
-    sockets: Path, tmp_path: Path
-) -> None:
-    """Closing waits a second for whoever reads it; the file is gone from its place when it goes on."""
-    file = tmp_path / "here.nwb"
-    stream = Stream(description())
-    with Rig(sockets, file) as rig:
-        rig.send_all(stream.beginning())
-        rig.send_all(stream.ticks(0, 30))
-        rig.wait_for("recording", 30)
-        with h5py.File(file, "r", swmr=True):
-            rig.send(stream.end(30))
-            time.sleep(0.4)
-            file.rename(tmp_path / "there.nwb")
-        assert rig.wait() == 1
-        assert rig.reports[-1].state == "failed"
-        assert "moved away" in rig.reports[-1].error
-    with recorder.open(tmp_path / "there.nwb") as recording:
-        assert recording.n_ticks == 30
-
-
-def test_no_folder_to_record_into(sockets: Path, tmp_path: Path) -> None:
-    """One sentence, exit status 2, nothing made."""
-    with Rig(sockets, tmp_path / "nowhere" / "x.nwb") as rig:
-        assert rig.wait() == 2
-        assert "There is no folder" in rig.reports[-1].error
-    assert list(tmp_path.iterdir()) == []
 
 
 def test_sigterm_takes_what_is_in_the_pipe_and_closes_the_file(

@@ -17,9 +17,9 @@ from rig.errors import RunError
 from rig.messages import Answer, End, Message, Status, Tick
 from rig.playback import LONGEST_LEAP_S, Playback, Stretch
 from rig.session_directory import SessionDirectory, running_sessions, runtime_folder
+from tests.recorder_checks import assert_same
 from tests.recorder_stream import Stream, description
 from tests.rodent_rig import RunningRig, wait_for
-from tests.test_recorder_writing import assert_same
 
 N_TICKS = 700
 

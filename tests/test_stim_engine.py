@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
 
 import msgspec
 import numpy as np
@@ -12,136 +10,22 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from rig.body_state import NAMES
 from rig.errors import RunError
-from rig.messages import Answer, Description, Event, Layer, Message, Tick, decode, encode
+from rig.messages import Answer, Description, Layer, Message, encode
 from rig.random_streams import generator
 from stim.engine import Engine
-from stim.protocol import Protocol, parse
 from stim.rules import Rule
 from stim.triggers import BehaviourTurn, TrialTime
-
-LAYERS = {"core": 128, "policy_0": 128, "policy_1": 128, "policy_2": 128}
-HEAD = """
-protocol: p
-subject: runner
-task: corridor
-detectors:
-  run: {behaviour: run, smoothing_ms: 0, min_duration_ms: 20}
-"""
-SILENCE = (
-    HEAD + "stimuli:\n  silence: {clamp: policy_2, units: [5, 3], to: 0.25, state: cell}\nrules:\n"
-)
-UP = NAMES.index("up")
-SPEED = NAMES.index("forward_speed")
-
-
-def read(text: str) -> Protocol:
-    return parse(text, "p.yaml", ("corridor",), LAYERS)
-
-
-def describe(protocol: Protocol, seed: int = 7) -> Description:
-    return Description(
-        subject="runner",
-        subject_sha256="",
-        layers=tuple(Layer(name, n_units) for name, n_units in LAYERS.items()),
-        task="corridor",
-        seed=seed,
-        pace="max",
-        tick_s=0.02,
-        duration_s=0,
-        trial_s=0,
-        protocol_name=protocol.name,
-        protocol_text=protocol.text,
-        behaviours=protocol.behaviour_names,
-        stimuli=protocol.stimulus_names,
-        proprioception=(),
-        body_state=NAMES,
-        latencies=(),
-        joints=(),
-        actuators=(),
-        n_qpos=0,
-        n_qvel=0,
-        n_act=0,
-        camera_shape=(64, 64, 3),
-        started="",
-        versions={},
-    )
-
-
-def tick_message(tick: int, speed: float, trial: int = 0, first: bool = False) -> Message:
-    body = np.zeros(len(NAMES))
-    body[UP], body[SPEED] = 1.0, speed
-    content = Tick(trial, 0.0, 1.0, 0.0, first, False, 0.0)
-    return Message(content, "s", tick, tick, {"body": body})
-
-
-Acting = tuple[str, str, str, list[int], list[float], list[float]]
-
-
-@dataclass
-class Course:
-    """What an engine answered to a course of ticks; `acting[k]` is what acted on tick k."""
-
-    seed: int
-    answers: dict[int, Message] = field(default_factory=dict)
-    events: list[Event] = field(default_factory=list)
-    acting: dict[int, list[Acting]] = field(default_factory=dict)
-
-    def of(self, name: str) -> list[tuple[str, int, bool]]:
-        return [(each.phase, each.tick, each.sham) for each in self.events if each.name == name]
-
-    def ticks_with(self, name: str) -> list[int]:
-        return [tick for tick, acting in self.acting.items() if any(a[0] == name for a in acting)]
-
-
-def run(
-    protocol: Protocol,
-    speeds: Iterable[float],
-    *,
-    seed: int = 7,
-    first_tick: int = 100,
-    trials_at: Sequence[int] = (),
-) -> Course:
-    """Plays the subject's part; messages go through the wire format, a new trial drops interventions."""
-    engine = Engine(protocol, describe(protocol, seed))
-    course = Course(seed)
-    trial = -1
-    pending: list[Acting] = []
-    for tick, speed in enumerate(speeds, first_tick):
-        first = tick == first_tick or tick in trials_at
-        if first:
-            trial += 1
-            engine.episode(trial, tick)
-            pending = []
-        course.acting[tick] = pending
-        sent = engine.answer(tick_message(tick, speed, trial, first))
-        message = decode([bytes(frame) for frame in encode(sent)])
-        answer = message.content
-        assert isinstance(answer, Answer)
-        assert (message.tick, message.session) == (tick, "s")
-        assert message.arrays["confidence"].dtype == np.float32
-        assert message.arrays["confidence"].shape == (len(protocol.behaviours),)
-        assert len(message.arrays) == 1 + 3 * len(answer.interventions)
-        course.answers[tick] = message
-        course.events.extend(answer.events)
-        pending = [
-            (
-                each.stimulus,
-                each.layer,
-                each.state,
-                message.arrays[f"{i}.units"].tolist(),
-                message.arrays[f"{i}.gain"].tolist(),
-                message.arrays[f"{i}.value"].tolist(),
-            )
-            for i, each in enumerate(answer.interventions)
-        ]
-    return course
-
-
-def still_then_running(still: int, running: int) -> list[float]:
-    return [0.0] * still + [0.8] * running
-
+from tests.engine_course import (
+    HEAD,
+    SILENCE,
+    Course,
+    describe,
+    read,
+    run,
+    still_then_running,
+    tick_message,
+)  # fmt: skip
 
 # --- exact ticks --------------------------------------------------------------------------------------
 
@@ -471,21 +355,6 @@ def test_nothing_but_ticks_is_answered() -> None:
     engine = Engine(read(HEAD), describe(read(HEAD)))
     with pytest.raises(RunError, match="expected a tick"):
         engine.answer(Message(Answer()))
-
-
-def test_a_tick_costs_well_under_a_third_of_a_millisecond() -> None:
-    lines = "".join(
-        f"  - {{on: run.onset, after_ms: {20 * i}, do: silence, for_ms: 500, probability: 0.9, else: sham}}\n"
-        for i in range(10)
-    )
-    engine = Engine(read(SILENCE + lines), describe(read(SILENCE)))
-    messages = [tick_message(tick, 0.8 * (tick % 80 > 20)) for tick in range(2000)]
-    costs = []
-    for message in messages:
-        began = time.perf_counter()
-        engine.answer(message)
-        costs.append(time.perf_counter() - began)
-    assert np.median(costs) < 0.3e-3, f"{np.median(costs) * 1e3:.3f} ms"
 
 
 def _replace(description: Description, **changes: object) -> Description:

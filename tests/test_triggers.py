@@ -19,7 +19,7 @@ from stim.engine import Engine
 from stim.protocol import Protocol, parse
 from stim.rules import Block, condition_of
 from stim.script import execute, header_of
-from tests.test_stim_engine import LAYERS, describe
+from tests.engine_course import LAYERS, describe
 
 HEAD = """
 protocol: p
