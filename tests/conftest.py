@@ -6,10 +6,16 @@ import atexit
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
+
+if TYPE_CHECKING:
+    from pytestqt.qtbot import QtBot
+
+    from gui.main_window import MainWindow
 
 # short: the paths of sockets are limited; one for each process that runs tests
 _RUNTIME = tempfile.mkdtemp(prefix="rr-")
@@ -33,3 +39,30 @@ def sockets() -> Iterator[Path]:
     """A folder with a path short enough for sockets."""
     with tempfile.TemporaryDirectory(prefix="r") as folder:
         yield Path(folder)
+
+
+@pytest.fixture
+def open_window(qtbot: QtBot, tmp_path: Path) -> Iterator[Callable[..., MainWindow]]:
+    """Opens windows that remember nothing beyond the test."""
+    # not above: most tests open no window, and Qt takes its time
+    from PyQt6.QtCore import QSettings
+
+    from gui.main_window import MainWindow
+    from tests.windows import press_in_dialog
+
+    settings = QSettings(str(tmp_path / "window.ini"), QSettings.Format.IniFormat)
+    settings.setValue("recordings", str(tmp_path / "recordings"))
+    opened: list[MainWindow] = []
+
+    def open_one(start_session: Callable[[], str] | None = None) -> MainWindow:
+        window = MainWindow(start_session, settings)
+        opened.append(window)
+        window.show()
+        return window
+
+    yield open_one
+    for window in opened:
+        if window.isVisible():
+            if window.phase in ("live", "starting"):
+                press_in_dialog("Leave it running")
+            window.close()

@@ -10,9 +10,9 @@ import numpy as np
 from rig.body_state import NAMES
 from rig.messages import Answer, Description, Event, Layer, Message, Tick, decode, encode
 from stim.engine import Engine
-from stim.protocol import Protocol, parse
+from stim.protocol import Protocol
+from tests.protocol_texts import LAYERS
 
-LAYERS = {"core": 128, "policy_0": 128, "policy_1": 128, "policy_2": 128}
 HEAD = """
 protocol: p
 subject: runner
@@ -25,10 +25,6 @@ SILENCE = (
 )
 UP = NAMES.index("up")
 SPEED = NAMES.index("forward_speed")
-
-
-def read(text: str) -> Protocol:
-    return parse(text, "p.yaml", ("corridor",), LAYERS)
 
 
 def describe(protocol: Protocol, seed: int = 7) -> Description:

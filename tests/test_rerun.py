@@ -28,7 +28,8 @@ from rig.messages import Answer, Event, Message, Tick
 from stim.engine import Engine
 from stim.protocol import parse
 from stim.relay import Relay, Stage
-from tests.engine_course import LAYERS, describe, tick_message
+from tests.engine_course import describe, tick_message
+from tests.protocol_texts import LAYERS
 from tests.recorder_stream import description as describe_stream
 from tests.rodent_rig import FIRST_LIGHT, ROOT, RunningRig, rodent_rig, wait_for
 

@@ -21,11 +21,11 @@ from tests.engine_course import (
     SILENCE,
     Course,
     describe,
-    read,
     run,
     still_then_running,
     tick_message,
-)  # fmt: skip
+)
+from tests.protocol_texts import read
 
 # --- exact ticks --------------------------------------------------------------------------------------
 

@@ -19,7 +19,8 @@ from stim.engine import Engine
 from stim.protocol import Protocol, parse
 from stim.rules import Block, condition_of
 from stim.script import execute, header_of
-from tests.engine_course import LAYERS, describe
+from tests.engine_course import describe
+from tests.protocol_texts import LAYERS
 
 HEAD = """
 protocol: p

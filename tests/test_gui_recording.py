@@ -1,0 +1,193 @@
+"""The window on a real recording: play, seek, jump, sort, trace; and one that cannot be read."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PyQt6.QtCore import QPointF, Qt
+from pytestqt.qtbot import QtBot
+
+import recorder
+from gui.activity import WINDOW_TICKS
+from gui.main_window import MainWindow
+from recorder.replay import ReplaySource
+from tests.rodent_rig import ROOT, rodent_rig
+from tests.windows import PROTOCOL
+
+
+@pytest.fixture(scope="module")
+def recording(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Six seconds of three trials, with delivered and sham stimuli."""
+    folder = tmp_path_factory.mktemp("recording")
+    (folder / "often.yaml").write_text(PROTOCOL)
+    runtime = tempfile.mkdtemp(prefix="rr-")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("XDG_RUNTIME_DIR", runtime)
+        done = rodent_rig(
+            "run", folder / "often.yaml", "--out", folder / "often.nwb", "--duration", 6
+        )
+    shutil.rmtree(runtime, ignore_errors=True)
+    assert done.returncode == 0, done.stderr
+    return folder / "often.nwb"
+
+
+def test_a_replay_shows_the_recording_tick_by_tick(
+    qtbot: QtBot, open_window: Callable[..., MainWindow], recording: Path
+):
+    with ReplaySource(recording) as source:
+        last = source.first_tick + source.n_ticks - 1
+        expected = {
+            event.number: event.sham
+            for _, event in source.recording.events
+            if event.kind == "stimulus" and event.phase == "onset"
+        }
+        camera = source.messages(150, 150)[0].arrays["camera"]
+    window = open_window()
+    window.replay(recording, speed=5.0)
+    qtbot.waitUntil(lambda: window.tick > 20, timeout=20000)
+    qtbot.keyClick(window, Qt.Key.Key_Space)
+    qtbot.wait(200)
+    here = window.tick
+    qtbot.wait(300)
+    assert window.tick == here
+
+    qtbot.keyClick(window, Qt.Key.Key_Right)
+    qtbot.waitUntil(lambda: window.tick == here + 1, timeout=3000)
+    qtbot.keyClick(window, Qt.Key.Key_Left)
+    qtbot.waitUntil(lambda: window.tick == here, timeout=3000)
+
+    window.transport.slider.setValue(150)
+    qtbot.waitUntil(lambda: window.tick == 150, timeout=5000)
+    assert window.eye.image is not None
+    pixel = window.eye.image.pixelColor(20, 40)
+    assert [pixel.red(), pixel.green(), pixel.blue()] == camera[40, 20].tolist()
+    qtbot.waitUntil(lambda: window.timeline.raster.last_tick == 150, timeout=3000)
+
+    window.transport.slider.setValue(last)
+    qtbot.waitUntil(lambda: window.tick == last, timeout=5000)
+    ethogram = window.timeline.ethogram
+    qtbot.waitUntil(
+        lambda: {i.number: i.sham for _, i in ethogram._drawn if i.kind == "stimulus"} == expected,
+        timeout=5000,
+    )
+    assert True in expected.values()
+    assert False in expected.values()
+    qtbot.waitUntil(lambda: window.arena.image is not None, timeout=20000)
+    assert not window.control.record.isVisible()
+
+    speed = window.transport.speed.currentData()
+    qtbot.keyClick(window, Qt.Key.Key_Up)
+    assert window.transport.speed.currentData() > speed
+    qtbot.keyClick(window, Qt.Key.Key_Space)  # from the end, over again
+    qtbot.waitUntil(lambda: window.tick < last, timeout=5000)
+
+
+def test_a_jump_looks_like_having_played_up_to_there(
+    qtbot: QtBot, open_window: Callable[..., MainWindow], recording: Path
+):
+    played, jumped = open_window(), open_window()
+    played.replay(recording, speed=20.0)
+    qtbot.waitUntil(lambda: played.tick == 299, timeout=20000)
+    jumped.replay(recording, speed=0.1)
+    qtbot.waitUntil(lambda: jumped.tick >= 0, timeout=20000)
+    jumped.stream.set_playing(False)  # type: ignore[union-attr]
+    jumped.transport.slider.setValue(299)
+    qtbot.waitUntil(lambda: jumped.timeline.raster.last_tick == 299, timeout=5000)
+    shown = []
+    for window in (played, jumped):
+        window.timeline.raster.draw()
+        window.timeline.ethogram.draw()
+        shown.append(window.timeline.raster._levels.astype(int))
+        assert shown[-1].shape == (512, WINDOW_TICKS)
+    # the same numbers, summed in another order: at most one level of rounding apart
+    assert np.abs(shown[0] - shown[1]).max() <= 1
+    bars = [
+        sorted((i.name, i.number, i.end_tick) for _, i in window.timeline.ethogram._drawn)
+        for window in (played, jumped)
+    ]
+    assert bars[0] == bars[1]
+
+
+def test_units_are_sorted_and_one_is_traced(
+    qtbot: QtBot, open_window: Callable[..., MainWindow], recording: Path
+):
+    with recorder.open(recording) as written:
+        values = {
+            kind: written.values(kind, 0, 250)
+            for kind in ("c_applied", "c_natural", "h_applied", "h_natural")
+        }
+    window = open_window()
+    window.replay(recording, speed=0.1)
+    qtbot.waitUntil(lambda: window.tick >= 0, timeout=20000)
+    window.player.toggle_play()
+    window.player.seek(250)
+    timeline = window.timeline
+    qtbot.waitUntil(lambda: timeline.raster.last_tick == 250, timeout=5000)
+    timeline.sort("mean")
+    rows = [timeline.raster.unit_at(row + 0.5) for row in range(512)]
+    mean = values["c_applied"].mean(axis=0)
+    layers = [np.argsort(-mean[first : first + 128]) + first for first in range(0, 512, 128)]
+    np.testing.assert_allclose(mean[rows], mean[np.concatenate(layers)], atol=1e-5)
+    assert sorted(rows[384:]) == list(range(384, 512))
+
+    timeline.draw()
+    box = timeline._raster_plot.getViewBox()
+    at = timeline._graphics.mapFromScene(box.mapViewToScene(QPointF(2.0, 400.5)))
+    qtbot.mouseClick(timeline._graphics.viewport(), Qt.MouseButton.LeftButton, pos=at)
+    unit = timeline.trace.unit
+    assert unit in rows[396:405]
+    assert unit is not None
+    for kind, series in values.items():
+        drawn = timeline.trace.values(kind)
+        np.testing.assert_array_equal(drawn[-251:], series[:, unit])
+        assert np.isnan(drawn[:-251]).all()
+    name = timeline.raster.name_of(unit)
+    assert name == f"policy_2/{unit - 384}"
+    assert name in timeline.raster.under(2.0, rows.index(unit) + 0.5)
+    timeline.choose_unit(None)
+    assert not timeline._trace_plot.isVisible()
+
+
+def test_a_damaged_recording_is_a_sentence(
+    qtbot: QtBot, open_window: Callable[..., MainWindow], tmp_path: Path
+):
+    (tmp_path / "broken.nwb").write_bytes(b"this is no recording")
+    window = open_window()
+    window.replay(tmp_path / "broken.nwb")
+    qtbot.waitUntil(lambda: "broken.nwb" in window.welcome.detail.text(), timeout=10000)
+
+
+def test_without_gl_the_rest_goes_on(recording: Path, tmp_path: Path):
+    program = (
+        "import sys; from pathlib import Path\n"
+        "from PyQt6.QtCore import QSettings, QTimer\n"
+        "from PyQt6.QtWidgets import QApplication\n"
+        "from gui.main_window import MainWindow\n"
+        "app = QApplication(['test'])\n"
+        "ini = QSettings(sys.argv[2], QSettings.Format.IniFormat)\n"
+        "window = MainWindow(None, ini); window.show(); window.replay(Path(sys.argv[1]), speed=5.0)\n"
+        "def look():\n"
+        "    if window.tick > 50 and 'OpenGL' in window.arena.sentence:\n"
+        "        print('ticks go on:', window.arena.sentence); window.close(); app.quit()\n"
+        "timer = QTimer(); timer.timeout.connect(look); timer.start(50)\n"
+        "QTimer.singleShot(30000, app.quit); app.exec()\n"
+    )
+    environment = {**os.environ, "MUJOCO_GL": "none-such", "QT_QPA_PLATFORM": "offscreen"}
+    done = subprocess.run(
+        [sys.executable, "-c", program, str(recording), str(tmp_path / "w.ini")],
+        cwd=ROOT,
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert "ticks go on: The arena cannot be drawn here" in done.stdout, done.stderr
