@@ -141,8 +141,8 @@ def errors(
 
 
 SPREAD = (0.03, 0.06)
-"""Bounds of the standard deviation of actions. What the network errs by is more, but noise of that size on top of
-it does harm: up to 0.12, `rodent` crossed 16 of 22 gaps, without any 37 of 42."""
+"""Bounds of the standard deviation of actions. What the network errs by is more, but noise of that size on
+top of it does harm: up to 0.12, `rodent` crossed 16 of 22 gaps, without any 37 of 42."""
 
 
 def rate(settings: ImitationSettings, part: float) -> float:
