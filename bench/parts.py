@@ -7,7 +7,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
-import torch
 
 import agent
 from agent.subject import CAMERA
@@ -49,8 +48,6 @@ def limit(task: str, subject_name: str, ticks: int) -> Limit:
     The same animal, seed and motor noise meet the same contacts and views; each part is timed for itself,
     with nothing else running: physics with the task's hooks, one camera frame, one network forward.
     """
-    torch.set_num_threads(1)
-    torch.set_grad_enabled(False)
     subject = agent.load(subject_name)
     animal = Animal(task, SEED)
     parts_s = []

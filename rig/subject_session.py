@@ -5,7 +5,6 @@ from __future__ import annotations
 import datetime
 
 import mujoco
-import torch
 
 import agent
 from agent.subject import Subject
@@ -31,8 +30,6 @@ def run(spec: SessionSpec, links: Links | InProcessLinks, past: Past | None = No
     Raises `SubjectError` or `CameraUnavailableError` where the animal cannot be made, `RunError` where the
     engine does not come, `SnapshotError` where the session cannot be taken up.
     """
-    torch.set_num_threads(1)
-    torch.set_grad_enabled(False)
     subject = agent.load(spec.subject)
     animal = Animal(spec.task, spec.seed, spec.camera_quality)
     try:

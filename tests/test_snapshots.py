@@ -12,6 +12,7 @@ import msgspec
 import mujoco
 import numpy as np
 import pytest
+import torch
 
 import recorder
 from agent import load
@@ -100,6 +101,7 @@ def live(path: Path, text: str, n_ticks: int, limit: RollOver | None = None) -> 
     )
     run_in_process(spec, links)
     writer[0].close()
+    assert torch.is_grad_enabled(), "whoever trains in this process could not any more"
 
 
 def said(capsys: pytest.CaptureFixture[str], *words: object) -> str:
