@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import msgspec
 import numpy as np
 import pytest
 import zmq
@@ -31,6 +32,8 @@ from rig.messages import (
 )
 from rig.session_directory import SessionDirectory, SessionSpec
 from stim import behaviours
+from tests.engine_course import describe
+from tests.protocol_texts import read
 
 ROOT = Path(__file__).parent.parent
 FIRST_LIGHT = (ROOT / "protocols" / "first_light.yaml").read_text()
@@ -57,31 +60,9 @@ def spec(session: str, text: str = FIRST_LIGHT) -> SessionSpec:
 
 
 def description(layers: tuple[Layer, ...] = LAYERS) -> Description:
-    return Description(
-        subject="runner",
-        subject_sha256="",
-        layers=layers,
-        task="corridor",
-        seed=2,
-        pace="max",
-        tick_s=0.02,
-        duration_s=0,
-        trial_s=5,
-        protocol_name="first-light",
-        protocol_text=FIRST_LIGHT,
-        behaviours=BEHAVIOURS,
-        stimuli=("silence",),
-        proprioception=(),
-        body_state=NAMES,
-        latencies=(),
-        joints=(),
-        actuators=(),
-        n_qpos=0,
-        n_qvel=0,
-        n_act=0,
-        camera_shape=(64, 64, 3),
-        started="",
-        versions={},
+    told = describe(read(FIRST_LIGHT), seed=2)
+    return msgspec.structs.replace(
+        told, layers=layers, trial_s=5, behaviours=BEHAVIOURS, stimuli=("silence",)
     )
 
 
