@@ -26,7 +26,6 @@ lint: setup
 bench: setup
 	$(BIN)/python -m bench
 	$(BIN)/python -m bench.detection
-	$(BIN)/python -m bench.actors
 	$(BIN)/python -m bench.reading
 	$(BIN)/python -m bench.recording_rate --seconds 15 --burst 10 --rounds 2
 	$(BIN)/python -m bench.bus_latency --messages 400
