@@ -67,6 +67,7 @@ class Subject:
         proprioception: names and sizes of the senses that it reads, in its order.
         sha256: of everything that decides what it does: weights, architecture, order of the senses.
         training: what its folder says of how it was trained.
+        network: as PyTorch knows it, to train on from or to teach others; `step` does not read it.
     """
 
     def __init__(
@@ -80,7 +81,7 @@ class Subject:
     ) -> None:
         config = network.config
         self.name, self.folder, self.sha256 = name, folder, sha256
-        self.config = config
+        self.config, self.network = config, network
         self.training = dict(training)
         self.proprioception = tuple(proprioception)
         self.layers = tuple(
@@ -91,12 +92,12 @@ class Subject:
             f"{layer.name}/{unit}" for layer in self.layers for unit in range(layer.n_units)
         )
         self._sizes = {layer.name: layer.n_units for layer in self.layers}
-        self._network = NetworkStep(network)
-        self.action_std = self._network.action_std
+        self._acting = NetworkStep(network)
+        self.action_std = self._acting.action_std
 
     def reset(self) -> None:
         """Begin an episode: all units at zero."""
-        self._network.reset()
+        self._acting.reset()
 
     def step(
         self,
@@ -120,7 +121,7 @@ class Subject:
         if pixels.shape != (64, 64, 3) or pixels.dtype != np.uint8:
             raise ValueError(f"{CAMERA} is {pixels.dtype} {pixels.shape}, not uint8 (64, 64, 3)")
         sorted_out = by_layer(interventions, self._sizes) if interventions else {}
-        mean, value, activity = self._network.step(senses, pixels, sorted_out)
+        mean, value, activity = self._acting.step(senses, pixels, sorted_out)
         action_mean = mean.astype(np.float64)
         action = action_mean if noise is None else action_mean + self.action_std * noise
         return _step(np.clip(action, -1.0, 1.0), np.clip(action_mean, -1.0, 1.0), value, activity)
@@ -143,11 +144,11 @@ class Subject:
 
     def state(self) -> dict[str, Array]:
         """All that the subject remembers: copies of `c` and `h` (n_units,)."""
-        return {"c": self._network.c.copy(), "h": self._network.h.copy()}
+        return {"c": self._acting.c.copy(), "h": self._acting.h.copy()}
 
     def restore(self, state: Mapping[str, Array]) -> None:
         """Go back to a state that `state()` gave."""
-        for name, own in (("c", self._network.c), ("h", self._network.h)):
+        for name, own in (("c", self._acting.c), ("h", self._acting.h)):
             if np.shape(state[name]) != own.shape:
                 raise ValueError(
                     f"state {name!r} has shape {np.shape(state[name])}, not {own.shape}"

@@ -95,7 +95,7 @@ def test_the_policys_gradient_does_not_reach_the_core_but_the_encoder():
 
 
 def test_the_values_gradient_trains_core_and_encoder_and_at_first_its_own_layer_alone():
-    some = learner(critic_part=0.5)
+    some = learner(critic_part=0.5, most_std=0.12)
     assert len(core_parameters(some.network)) == len(CORE)
     assert changed(some, 0.2) == {"value.weight", "value.bias"}
     everything = {name for name, _ in some.network.named_parameters()}
@@ -279,6 +279,7 @@ MASSES = Reinforcement(
     bound_mean=0.02,
     bound_std=1e-3,
     kickstart=0.0,
+    least_std=0.05,
     most_std=0.5,
     value_weight=1.0,
 )

@@ -72,10 +72,21 @@ for _task in ("gaps", "forage", "escape"):
     FOUR = FOUR.replace(f"{_task} = 0", f"{_task} = 1")
 APPRENTICE = """
 [apprenticeship]
-run = "{run}"
+teacher = "{teacher}"
+segments = 6
 updates = 41
 sequences = 4
 joined = 3
+"""
+REINFORCED = """
+[reinforcement]
+segments = 3
+segment_ticks = 6
+warm_ticks = 1
+replay_segments = 2
+first_segments = 1
+critic_part = 0
+target_every = 1
 """
 SKILL_STAGES = needed_skills(["corridor"])
 
@@ -234,35 +245,85 @@ def test_one_network_learns_four_tasks_from_the_shipped_skills(tmp_path):
         assert task in said[-1][2]
 
 
-def test_a_network_of_another_shape_learns_first_from_what_was_lived(trained, tmp_path):
-    place, _, _ = trained
-    text = TINY.replace("policy_layers = 2", "policy_layers = 1") + APPRENTICE.format(
-        run=place / "work"
-    )
-    (tmp_path / "tiny.toml").write_text(text)
-    work = tmp_path / "work"
-    shutil.copytree(place / "work" / "skills", work / "skills")
+def apprentice(text: str, teacher: Path | str, place: Path) -> Path:
+    """Settings of a training that begins as an apprentice."""
+    path = place / "tiny.toml"
+    path.write_text(text + APPRENTICE.format(teacher=teacher))
+    return path
+
+
+def test_a_network_of_another_shape_learns_first_from_what_a_subject_lives(trained, tmp_path):
+    _, teacher, _ = trained
+    one_layer = TINY.replace("policy_layers = 2", "policy_layers = 1")
+    work = tmp_path / "runs" / "tiny"
     said = []
     folder = train(
-        tmp_path / "tiny.toml",
+        apprentice(one_layer, teacher, tmp_path),
         work=work,
         stages=("vision", "apprenticeship", "imitation"),
         threads=1,
         progress=lambda stage, done, text: said.append((stage, done, text)),
     )
-    assert agent.load(folder).n_units == 2 * 128
+    subject = agent.load(folder)
+    assert subject.n_units == 2 * 128
+    assert subject.training["apprenticeship_ticks"] == 6 * 6 * 2
     stages = list(dict.fromkeys(stage for stage, _, _ in said))
-    assert stages == ["apprenticeship", "imitation"]  # the eyes are those of the other
-    losses = [float(t.split()[1].rstrip(",")) for stage, _, t in said if stage == "apprenticeship"]
+    assert stages == ["apprenticeship", "imitation"]  # the eyes are those of the teacher
+    parts = [done for stage, done, _ in said if stage == "apprenticeship"]
+    assert parts == sorted(parts)
+    assert parts[-1] == pytest.approx(1.0)
+    learning = [t for stage, _, t in said if stage == "apprenticeship" and "lives" not in t]
+    losses = [float(text.split()[1].rstrip(",")) for text in learning]
     assert losses[-1] < 0.7 * losses[0]
-    master = checkpoint.read(place / "work" / "imitation.safetensors")
+    master = agent.load(teacher).network.state_dict()
     pupil = checkpoint.read(work / "apprenticeship.safetensors")
-    np.testing.assert_array_equal(
-        pupil["network.vision.out.weight"], master["network.vision.out.weight"]
-    )
+    name = "vision.out.weight"
+    torch.testing.assert_close(pupil[f"network.{name}"], master[name], rtol=0, atol=0)
     later = checkpoint.read(work / "imitation.safetensors")
     for name in ("mean", "std"):
-        np.testing.assert_array_equal(later[f"network.{name}"], master[f"network.{name}"])
+        torch.testing.assert_close(later[f"network.{name}"], master[name], rtol=0, atol=0)
+
+
+def test_a_teacher_lives_once_for_all_its_apprentices_and_goes_on_when_interrupted(
+    trained, tmp_path
+):
+    _, teacher, _ = trained
+    settings_path = apprentice(TINY, teacher, tmp_path)
+    told: list[str] = []
+
+    def stop_early(stage, done, text):
+        told.append(text)
+        if len(told) == 2:
+            raise Interrupted
+
+    options = {"stages": ["apprenticeship"], "threads": 1}
+    with pytest.raises(Interrupted):
+        train(settings_path, work=tmp_path / "runs" / "first", progress=stop_early, **options)
+    (lived,) = (tmp_path / "runs").glob("tiny-lived-*")
+    begun = {path: path.stat().st_mtime_ns for path in lived.iterdir()}
+    assert len(begun) == 2
+    train(
+        settings_path,
+        work=tmp_path / "runs" / "first",
+        progress=lambda stage, done, text: told.append(text),
+        **options,
+    )
+    assert sum("lives" in text for text in told) == 6
+    whole = {path: path.stat().st_mtime_ns for path in lived.iterdir()}
+    assert len(whole) == 6
+    assert begun.items() <= whole.items()
+    segments = Lived(lived, 6).all()
+    # what was lived after the interruption is not what was lived before it
+    assert not np.array_equal(segments[0].senses, segments[2].senses)
+    told.clear()
+    train(
+        settings_path,
+        work=tmp_path / "runs" / "second",
+        progress=lambda stage, done, text: told.append(text),
+        **options,
+    )
+    assert told
+    assert not any("lives" in text for text in told)
 
 
 def test_only_segments_that_follow_one_another_are_joined(trained):
@@ -276,10 +337,37 @@ def test_only_segments_that_follow_one_another_are_joined(trained):
     assert len(chains(mixed, 3)) == 4
 
 
-def test_a_master_that_is_not_there_is_one_sentence(tmp_path):
-    (tmp_path / "tiny.toml").write_text(TINY + APPRENTICE.format(run=tmp_path / "nobody"))
-    with pytest.raises(agent.SubjectError, match="train that subject first") as caught:
-        train(tmp_path / "tiny.toml", stages=["apprenticeship"], work=tmp_path / "w", threads=1)
+def test_a_teacher_that_cannot_teach_is_one_sentence(trained, tmp_path):
+    _, teacher, _ = trained
+    options = {"stages": ["apprenticeship"], "work": tmp_path / "w", "threads": 1}
+    with pytest.raises(agent.SubjectError, match="no subject 'nobody'") as caught:
+        train(apprentice(TINY, "nobody", tmp_path), **options)
+    assert "\n" not in str(caught.value)
+    narrow = TINY.replace("[network]", "[network]\nvision_features = 32")
+    with pytest.raises(agent.SubjectError, match=r"give it the same eyes in \[network\]") as caught:
+        train(apprentice(narrow, teacher, tmp_path), **options)
+    assert "\n" not in str(caught.value)
+
+
+def test_reinforcement_goes_on_from_a_subject_whose_checkpoints_are_gone(trained, tmp_path):
+    _, teacher, _ = trained
+    shutil.copytree(teacher, tmp_path / "tiny")
+    text = TINY.replace("[reinforcement]\nsegments = 0", REINFORCED)
+    (tmp_path / "tiny.toml").write_text(text)
+    before = agent.load(teacher)
+    options = {"stages": ["reinforcement"], "work": tmp_path / "w", "threads": 1}
+    after = agent.load(train(tmp_path / "tiny.toml", **options))
+    assert after.sha256 != before.sha256
+    assert after.training["imitation_ticks"] == before.training["imitation_ticks"]
+    assert after.training["reinforcement_ticks"] == 3 * 6 * 2
+    old, new = before.network.state_dict(), after.network.state_dict()
+    torch.testing.assert_close(new["vision.out.weight"], old["vision.out.weight"], rtol=0, atol=0)
+    torch.testing.assert_close(new["action.weight"], old["action.weight"], rtol=0, atol=0.01)
+
+    shutil.rmtree(tmp_path / "w")
+    (tmp_path / "tiny.toml").write_text(text.replace("policy_layers = 2", "policy_layers = 1"))
+    with pytest.raises(agent.SubjectError, match="another architecture") as caught:
+        train(tmp_path / "tiny.toml", **options)
     assert "\n" not in str(caught.value)
 
 

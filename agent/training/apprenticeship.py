@@ -1,17 +1,19 @@
-"""Learn first from what another subject lived, before living oneself.
+"""Learn first from what a trained subject lives, before living oneself.
 
-What the animals of one training lived, with the experts' labels, teaches a network of another shape or seed
-as well: no simulation is needed, and minutes replace an hour. The states in which its segments began are
-those of the other network, so consecutive segments are joined into longer sequences, and what this network
+What a teacher lives, with the experts' labels, teaches a network of another shape or seed as well, which
+then need not find its own way to where there is something to learn. The states in which the segments began
+are those of the teacher, so consecutive segments are joined into longer sequences, and what this network
 makes of the first of them counts only where an episode begins there.
 """
 
 from __future__ import annotations
 
+import hashlib
+import json
 import math
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
@@ -20,7 +22,10 @@ from torch import Tensor
 
 from agent.errors import SubjectError
 from agent.network import Network, Outputs
+from agent.subject import Subject
 from agent.training import checkpoint
+from agent.training.fleet import Fleet, Order
+from agent.training.herd import HerdSettings
 from agent.training.imitation import CHECKPOINT_EVERY_S, ImitationSettings, errors
 from agent.training.lived import Lived
 from agent.training.replay import Batch
@@ -34,42 +39,92 @@ NEXT_WITHIN = 16
 
 @dataclass(frozen=True)
 class ApprenticeshipSettings:
-    """Settings of the stage; it is left out where `run` is empty.
+    """Settings of the stage; it is left out where `teacher` is empty.
 
     Attributes:
-        run: the work folder of the other training, for instance "runs/rodent"; its eyes, its normalisation of
-            the senses and its segments are taken.
+        teacher: a trained subject, for instance "rodent"; its eyes, its normalisation of the senses and its
+            skills are taken, and what it lives is learned from.
+        segments: so many the teacher lives, in this subject's herd, part of its animals led by their experts
+            (`imitation.expert_least`).
         updates: steps of learning.
         sequences: of one step.
         joined: segments in a sequence.
         learning_rate: of Adam, falls along a cosine to a tenth.
     """
 
-    run: str = ""
+    teacher: str = ""
+    segments: int = 300
     updates: int = 2500
     sequences: int = 24
     joined: int = 4
     learning_rate: float = 1e-3
 
 
-def inherit(network: Network, run: Path) -> None:
-    """Give a network the eyes and the normalisation of the senses of the training in `run`.
+def inherit(network: Network, teacher: Subject) -> None:
+    """Give a network the eyes and the normalisation of the senses of a trained subject.
 
     Raises:
-        SubjectError: nothing is there, or its eyes are of another architecture.
+        SubjectError: its eyes are of another architecture.
     """
-    path = run / "imitation.safetensors"
     try:
-        tensors = checkpoint.read(path)
-        network.vision.load_state_dict(checkpoint.part(tensors, "network.vision."))
-        network.mean.copy_(tensors["network.mean"])
-        network.std.copy_(tensors["network.std"])
-    except (OSError, KeyError, RuntimeError) as error:
+        network.vision.load_state_dict(teacher.network.vision.state_dict())
+        network.mean.copy_(teacher.network.mean)
+        network.std.copy_(teacher.network.std)
+    except RuntimeError as error:
         reason = " ".join(str(error).split())[:160]
         raise SubjectError(
-            f"[apprenticeship] run: {path} cannot teach this network ({reason}); train that subject "
-            "first, or leave the section out"
+            f"[apprenticeship] teacher: {teacher.folder} cannot teach this network ({reason}); give it the "
+            "same eyes in [network], or leave the section out"
         ) from None
+
+
+def lives(runs: Path, teacher: Subject, herd: HerdSettings, imitation: ImitationSettings) -> Path:
+    """The folder below `runs` for what this teacher lives in such a herd; several apprentices share it."""
+    told = [
+        asdict(herd),
+        imitation.segment_ticks,
+        imitation.expert_least,
+        *(hashlib.sha256(p.read_bytes()).hexdigest() for p in _skills(teacher)),
+    ]
+    tag = hashlib.sha256(json.dumps([teacher.sha256, *told]).encode()).hexdigest()[:8]
+    return runs / f"{teacher.name}-lived-{tag}"
+
+
+def _skills(teacher: Subject) -> list[Path]:
+    return sorted((teacher.folder / "skills").glob("*.npz"))
+
+
+def have_it_live(
+    teacher: Subject,
+    fleet: Fleet[Segment],
+    settings: ApprenticeshipSettings,
+    imitation: ImitationSettings,
+    folder: Path,
+    report: Callable[[float, str], None],
+) -> None:
+    """Have the teacher live until `settings.segments` segments are in `folder`, on from those that are there.
+
+    Args:
+        teacher: acts as it is; it learns nothing.
+        fleet: lives; after an interruption with other random draws than before, or it lives the same again.
+        settings: of the stage.
+        imitation: a segment's ticks, and the part of the animals that experts lead.
+        folder: see `lives`.
+        report: told the part done (0 to 1) and a line of text.
+
+    Raises:
+        SubjectError: the fleet cannot go on.
+    """
+    kept = Lived(folder, settings.segments)
+    fleet.publish({k: v.numpy().copy() for k, v in teacher.network.state_dict().items()})
+    order = Order(imitation.segment_ticks, imitation.expert_least)
+    began, ticks = time.monotonic(), 0
+    for number in range(kept.count(), settings.segments):
+        segment = fleet.next(order).lived
+        kept.add(number, segment)
+        ticks += segment.reward.size
+        rate = ticks / (time.monotonic() - began)
+        report((number + 1) / settings.segments, f"{teacher.name} lives, {rate:.0f} ticks/s")
 
 
 def chains(segments: Sequence[Segment], joined: int) -> list[list[Segment]]:
@@ -104,23 +159,23 @@ def learn(
     network: Network,
     settings: ApprenticeshipSettings,
     imitation: ImitationSettings,
+    folder: Path,
     path: Path,
     report: Callable[[float, str], None],
 ) -> None:
     """Learn by `settings.updates` steps, resuming the checkpoint at `path`.
 
     Args:
-        network: trained in place.
+        network: trained in place; has what `inherit` gives.
         settings: of the stage.
         imitation: seed, blur, discount and trace.
+        folder: what the teacher lived, see `lives`.
         path: the checkpoint, written every minute and at the end.
         report: told the part done (0 to 1) and a line of text.
 
     Raises:
-        SubjectError: the other training's folder lacks what is needed, or the checkpoint is damaged.
+        SubjectError: too little was lived, or the checkpoint is damaged.
     """
-    run = Path(settings.run)
-    inherit(network, run)
     torch.manual_seed(imitation.seed)
     network.vision.requires_grad_(False)
     learned = [p for p in network.parameters() if p.requires_grad]
@@ -128,12 +183,11 @@ def learn(
     done = checkpoint.load(path, network, optimiser)
     if done >= settings.updates:
         return
-    lived = run / "imitation-lived"
-    found = chains(Lived(lived, imitation.replay_segments).all(), settings.joined)
+    found = chains(Lived(folder, settings.segments).all(), settings.joined)
     if not found:
         raise SubjectError(
-            f"[apprenticeship] run: {lived} has no {settings.joined} segments that follow one another; "
-            "train that subject first, or leave the section out"
+            f"[apprenticeship] {folder} has no {settings.joined} segments that follow one another; "
+            "raise 'segments', or lower 'joined'"
         )
     rng = np.random.default_rng([imitation.seed, 7, done])
     saved = time.monotonic()

@@ -47,6 +47,11 @@ class Lived:
                 continue
         return found
 
+    def count(self) -> int:
+        """How many are kept, going by the number of the newest."""
+        names = [path.stem for path in self._folder.glob("*.safetensors")]
+        return max((int(name) + 1 for name in names if name.isdigit()), default=0)
+
     def forget(self) -> None:
         """Delete them all: what they hold is not true any more."""
         for path in self._folder.glob("*.safetensors"):

@@ -28,7 +28,7 @@ from agent.training import checkpoint, vmpo
 from agent.training.course import Course, Report, Writer, write
 from agent.training.experience import Experience, Sequences
 from agent.training.fleet import Fleet, Order
-from agent.training.imitation import missed
+from agent.training.imitation import SPREAD, missed
 from agent.training.segments import Segment
 from agent.training.vmpo import Bounds, Gaussian, Multipliers
 from agent.training.vtrace import vtrace
@@ -63,7 +63,7 @@ class Reinforcement:
         value_weight: of the value's loss.
         kickstart: weight of the experts' labels at first; it falls evenly to 0,
         kickstart_until: at this part of the training.
-        least_std, most_std: bounds of the actions' spread.
+        least_std, most_std: bounds of the actions' spread; those of imitation, unless given.
         eyes_open: let the eyes learn too, from pictures; several times as slow.
         seed: of the choice of sequences.
     """
@@ -89,8 +89,8 @@ class Reinforcement:
     value_weight: float = 0.5
     kickstart: float = 0.1
     kickstart_until: float = 0.8
-    least_std: float = 0.05
-    most_std: float = 0.12
+    least_std: float = SPREAD[0]
+    most_std: float = SPREAD[1]
     eyes_open: bool = False
     seed: int = 0
 

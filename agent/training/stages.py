@@ -15,7 +15,7 @@ import torch
 
 from agent.errors import SubjectError
 from agent.network import Network, NetworkConfig
-from agent.subject import Subject, load, save
+from agent.subject import Subject, find, load, save
 from agent.training import (
     apprenticeship,
     checkpoint,
@@ -30,9 +30,8 @@ from agent.training.evaluation import card
 from agent.training.experts.skills import SKILLS, Skills
 from agent.training.fleet import Fleet
 from agent.training.herd import Herd, HerdSettings
-from agent.training.imitation import ImitationSettings
+from agent.training.lived import Lived
 from agent.training.progress import Progress, terminal_progress
-from agent.training.reinforcement import Reinforcement
 from agent.training.search import write_arrays
 from agent.training.segments import Segment
 from agent.training.settings import Settings, read
@@ -42,6 +41,8 @@ from rig.arenas.names import TASKS
 
 Array = np.ndarray
 STAGES = (*SEARCHES, "vision", "apprenticeship", "imitation", "reinforcement", "evaluate")
+LIVING_PART = 0.7
+"""Of the time of an apprenticeship, about, the teacher lives; in the rest is learned."""
 
 
 def train(
@@ -88,8 +89,8 @@ def train(
     skills.mkdir(parents=True, exist_ok=True)
     if resume:
         _adopt_skills(folder / "skills", skills)
-        if settings.apprenticeship.run:
-            _adopt_skills(Path(settings.apprenticeship.run) / "skills", skills)
+        if settings.apprenticeship.teacher:
+            _adopt_skills(find(settings.apprenticeship.teacher) / "skills", skills)
     else:
         for stage in chosen:
             for old in [*place.glob(f"{stage}*"), *skills.glob(f"{stage}*")]:
@@ -122,7 +123,7 @@ def _run(
             SEARCHES[stage](settings, Skills(work / "skills"), threads, partial(progress, stage))
     if "vision" in stages:
         _vision(settings, work, progress)
-    if "apprenticeship" in stages and settings.apprenticeship.run:
+    if "apprenticeship" in stages and settings.apprenticeship.teacher:
         _apprenticeship(settings, work, progress)
     if "imitation" in stages:
         _imitation(settings, work, folder, progress)
@@ -155,7 +156,7 @@ def _network(settings: Settings) -> Network:
 
 def _vision(settings: Settings, work: Path, progress: Progress) -> None:
     path = work / "vision.npz"
-    if path.exists() or settings.apprenticeship.run:
+    if path.exists() or settings.apprenticeship.teacher:
         return
     network, wanted = _network(settings), settings.vision
     herd = _herd(settings, work, 0)(0)
@@ -176,40 +177,71 @@ def _vision(settings: Settings, work: Path, progress: Progress) -> None:
     write_arrays(path, **{k: v.numpy() for k, v in network.vision.state_dict().items()})
 
 
-@contextmanager
 def _fleet(
+    settings: Settings, make: Callable[[int], Herd], stage: str, progress: Progress
+) -> Fleet[Segment]:
+    """The workers of a stage."""
+    wanted = settings.fleet
+    return Fleet(make, wanted.workers, wanted.ray or None, lambda text: progress(stage, 0.0, text))
+
+
+@contextmanager
+def _fleet_and_log(
     settings: Settings, work: Path, stage: str, progress: Progress
 ) -> Iterator[tuple[Fleet[Segment], Writer]]:
-    """The workers of a stage, and its TensorBoard log in `work/log`."""
+    """The workers of a stage that learns as it lives, and its TensorBoard log in `work/log`."""
     # importing it takes seconds, and not every stage writes
     from torch.utils.tensorboard import SummaryWriter
 
-    wanted = settings.fleet
     make = _herd(settings, work, STAGES.index(stage))
     writer = SummaryWriter(str(work / "log"))
     try:
-        with Fleet(
-            make, wanted.workers, wanted.ray or None, lambda text: progress(stage, 0.0, text)
-        ) as fleet:
+        with _fleet(settings, make, stage, progress) as fleet:
             yield fleet, writer
     finally:
         writer.close()
 
 
 def _apprenticeship(settings: Settings, work: Path, progress: Progress) -> None:
+    wanted, stage = settings.apprenticeship, "apprenticeship"
+    teacher = _loaded(wanted.teacher)
+    network = _network(settings)
+    apprenticeship.inherit(network, teacher)
+    lived = apprenticeship.lives(work.parent, teacher, settings.herd, settings.imitation)
+    told: Callable[[float, str], None] = partial(progress, stage)
+    there = Lived(lived, wanted.segments).count()
+    if there < wanted.segments:
+        make = partial(
+            make_herd,
+            teacher.config,
+            settings.herd,
+            (work / "skills").resolve(),
+            there,  # other draws than those of what is there
+            STAGES.index(stage),
+        )
+        with _fleet(settings, make, stage, progress) as fleet:
+            apprenticeship.have_it_live(
+                teacher,
+                fleet,
+                wanted,
+                settings.imitation,
+                lived,
+                lambda done, text: told(LIVING_PART * done, text),
+            )
     apprenticeship.learn(
-        _network(settings),
-        settings.apprenticeship,
+        network,
+        wanted,
         settings.imitation,
-        work / "apprenticeship.safetensors",
-        partial(progress, "apprenticeship"),
+        lived,
+        work / f"{stage}.safetensors",
+        lambda done, text: told(LIVING_PART + (1 - LIVING_PART) * done, text),
     )
 
 
 def _imitation(settings: Settings, work: Path, folder: Path, progress: Progress) -> None:
     wanted, path = settings.imitation, work / "imitation.safetensors"
     network = _network(settings)
-    if settings.apprenticeship.run:
+    if settings.apprenticeship.teacher:
         checkpoint.restore(needed(work / "apprenticeship.safetensors", "apprenticeship"), network)
     else:
         with np.load(needed(work / "vision.npz", "vision"), allow_pickle=False) as eyes:
@@ -227,23 +259,32 @@ def _imitation(settings: Settings, work: Path, folder: Path, progress: Progress)
         )
 
     if checkpoint.done(path) < wanted.segments:
-        with _fleet(settings, work, "imitation", progress) as (fleet, writer):
+        with _fleet_and_log(settings, work, "imitation", progress) as (fleet, writer):
             imitation.train(network, fleet, wanted, path, report, writer, settings.vision)
     else:
         checkpoint.restore(path, network)
-    write_subject(network, settings, work, folder, {"imitation_ticks": _ticks(settings, wanted)})
+    write_subject(network, settings, work, folder, _imitation_ticks(settings))
 
 
-def _ticks(settings: Settings, wanted: ImitationSettings | Reinforcement) -> int:
-    """Ticks lived in a stage by all animals together."""
-    return wanted.segments * wanted.segment_ticks * len(settings.herd.tasks)
+def _imitation_ticks(settings: Settings) -> dict[str, int]:
+    """Ticks lived by all animals together: its own, and its teacher's where it has one."""
+    wanted, animals = settings.imitation, len(settings.herd.tasks)
+    own = {"imitation_ticks": wanted.segments * wanted.segment_ticks * animals}
+    if not settings.apprenticeship.teacher:
+        return own
+    teachers = settings.apprenticeship.segments * wanted.segment_ticks * animals
+    return {"apprenticeship_ticks": teachers, **own}
 
 
 def _reinforcement(settings: Settings, work: Path, folder: Path, progress: Progress) -> None:
-    """Go on from what imitation left in `work`."""
+    """Go on from what imitation left in `work`, or from the subject as it is."""
     wanted, path = settings.reinforcement, work / "reinforcement.safetensors"
     network = _network(settings)
-    checkpoint.restore(needed(work / "imitation.safetensors", "imitation"), network)
+    imitated, ticks = work / "imitation.safetensors", _imitation_ticks(settings)
+    if imitated.exists() or not (folder / "subject.toml").exists():
+        checkpoint.restore(needed(imitated, "imitation"), network)
+    else:
+        ticks = _go_on_from(folder, network)
 
     def report(now: course.Report) -> None:
         tasks = ", ".join(f"{task} {value:.3f}" for task, value in now.reward.items())
@@ -251,13 +292,30 @@ def _reinforcement(settings: Settings, work: Path, folder: Path, progress: Progr
             "reinforcement", now.done, f"reward a tick: {tasks}; {now.ticks_per_s:.0f} ticks/s"
         )
 
-    with _fleet(settings, work, "reinforcement", progress) as (fleet, writer):
+    with _fleet_and_log(settings, work, "reinforcement", progress) as (fleet, writer):
         reinforcement.train(network, fleet, wanted, path, TASKS, report, writer)
-    lived = {
-        "imitation_ticks": _ticks(settings, settings.imitation),
-        "reinforcement_ticks": _ticks(settings, wanted),
-    }
-    write_subject(network, settings, work, folder, lived)
+    own = wanted.segments * wanted.segment_ticks * len(settings.herd.tasks)
+    write_subject(network, settings, work, folder, {**ticks, "reinforcement_ticks": own})
+
+
+def _loaded(name_or_path: str | Path) -> Subject:
+    """A subject to learn from. Loading one leaves PyTorch with one thread; learning has use for more."""
+    threads = torch.get_num_threads()
+    subject = load(name_or_path)
+    torch.set_num_threads(threads)
+    return subject
+
+
+def _go_on_from(folder: Path, network: Network) -> dict[str, int]:
+    """Give the network the weights of a subject; returns the ticks that were lived for these by stage."""
+    subject = _loaded(folder)
+    if subject.config != network.config:
+        raise SubjectError(
+            f"{folder} holds a subject of another architecture than [network] asks for; correct [network], "
+            "or train the stage 'imitation' first"
+        )
+    network.load_state_dict(subject.network.state_dict())
+    return {name: said for name, said in subject.training.items() if name.endswith("_ticks")}
 
 
 def write_subject(
