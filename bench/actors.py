@@ -21,9 +21,8 @@ os.environ.setdefault("MUJOCO_GL", "egl")
 import torch
 from rich.console import Console
 from rich.table import Table
-from safetensors.torch import load_file
 
-from agent.network import Network
+from agent.subject import load
 from agent.training import imitation
 from agent.training.fleet import Fleet, Order
 from agent.training.segments import Segment
@@ -36,19 +35,20 @@ SUBJECTS = Path(__file__).resolve().parents[1] / "subjects"
 def main() -> None:
     """Time all numbers of actors, print the table, write `bench/actors.json`."""
     parser = argparse.ArgumentParser(prog="bench.actors", description=__doc__)
-    parser.add_argument("--actors", type=int, nargs="+", default=[1, 2, 3])
-    parser.add_argument("--segments", type=int, default=8, help="how many to time, per actor")
+    parser.add_argument("--actors", type=int, nargs="+", default=[1, 2])
+    parser.add_argument("--segments", type=int, default=3, help="how many to time, per actor")
     given = parser.parse_args()
     settings = read(SUBJECTS / "rodent.toml")
     torch.set_num_threads(1)
-    limit = _living(settings, 1, given.segments, None)
-    rows = {
-        number: {
-            "living": _living(settings, number, given.segments, "local"),
-            "training": _training(settings, number, given.segments),
-        }
-        for number in given.actors
-    }
+    with _fleet(settings, 1, None) as fleet:
+        limit = _living(settings, fleet, given.segments)
+    rows: dict[int, dict[str, float]] = {}
+    for number in given.actors:
+        with _fleet(settings, number, "local") as fleet:
+            rows[number] = {
+                "living": _living(settings, fleet, given.segments),
+                "training": _training(settings, fleet, given.segments),
+            }
     console = Console(width=110)
     table = Table(
         title=f"Animal ticks a second; one herd in this process, nothing else: {limit:.0f}"
@@ -79,39 +79,28 @@ def _fleet(settings: Settings, actors: int, ray: str | None) -> Fleet[Segment]:
     return Fleet(make, actors, ray)
 
 
-def _network(settings: Settings) -> Network:
-    """The one that ships."""
-    network = Network(settings.network)
-    network.load_state_dict(load_file(SUBJECTS / "rodent" / "weights.safetensors"))
-    return network
+def _living(settings: Settings, fleet: Fleet[Segment], segments: int) -> float:
+    """Animal ticks a second of actors alone; the first segment of each is not timed."""
+    order = Order(settings.imitation.segment_ticks, settings.imitation.expert_least)
+    weights = load("rodent").network.state_dict()
+    fleet.publish({name: value.numpy().copy() for name, value in weights.items()})
+    for _ in range(fleet.workers):
+        fleet.next(order)
+    began = time.perf_counter()
+    ticks = sum(fleet.next(order).lived.reward.size for _ in range(segments * fleet.workers))
+    return ticks / (time.perf_counter() - began)
 
 
-def _order(settings: Settings) -> Order:
-    return Order(settings.imitation.segment_ticks, settings.imitation.expert_least)
-
-
-def _living(settings: Settings, actors: int, segments: int, ray: str | None) -> float:
-    """Animal ticks a second of actors alone; the first two segments of each are not timed."""
-    network = _network(settings)
-    with _fleet(settings, actors, ray) as fleet:
-        fleet.publish({name: value.numpy().copy() for name, value in network.state_dict().items()})
-        for _ in range(2 * actors):
-            fleet.next(_order(settings))
-        began = time.perf_counter()
-        ticks = sum(
-            fleet.next(_order(settings)).lived.reward.size for _ in range(segments * actors)
-        )
-        return ticks / (time.perf_counter() - began)
-
-
-def _training(settings: Settings, actors: int, segments: int) -> float:
+def _training(settings: Settings, fleet: Fleet[Segment], segments: int) -> float:
     """Animal ticks a second of `imitation.train`, once it learns."""
-    untimed = imitation.FIRST_SEGMENTS + 2 * actors
-    wanted = replace(settings.imitation, segments=untimed + segments * actors, look_again=1.0)
+    untimed = imitation.FIRST_SEGMENTS + fleet.workers
+    wanted = replace(
+        settings.imitation, segments=untimed + segments * fleet.workers, look_again=1.0
+    )
     times: list[float] = []
-    with tempfile.TemporaryDirectory() as folder, _fleet(settings, actors, "local") as fleet:
+    with tempfile.TemporaryDirectory() as folder:
         imitation.train(
-            _network(settings),
+            load("rodent").network,
             fleet,
             wanted,
             Path(folder) / "imitation.safetensors",

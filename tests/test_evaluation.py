@@ -89,6 +89,20 @@ def test_an_interrupted_evaluation_goes_on(tmp_path, monkeypatch):
     assert played == [1, 2, 3]
 
 
+def test_a_folder_that_cannot_keep_episodes_is_one_sentence(tmp_path):
+    (tmp_path / "file").write_text("in the way")
+    with pytest.raises(agent.SubjectError, match=r"episodes cannot be kept in .*file") as caught:
+        run([_random()], tmp_path / "file" / "scores")
+    assert "\n" not in str(caught.value)
+
+    def take_away(done, text):
+        if "1 of 2" in text:
+            shutil.rmtree(tmp_path / "scores")
+
+    with pytest.raises(agent.SubjectError, match="No such file or directory; put that right"):
+        run([_random()], tmp_path / "scores", report=take_away)
+
+
 # --- meters -----------------------------------------------------------------------------------------
 
 

@@ -21,6 +21,7 @@ from typing import Any, TypeVar
 
 import torch
 
+from agent.errors import SubjectError
 from agent.training.evaluation.actors import Actor, Source, digest
 from agent.training.evaluation.conditions import Condition
 from agent.training.evaluation.episode import Episode, Watcher, play
@@ -68,6 +69,9 @@ def run(
         work: where finished episodes are kept and found again; None keeps none.
         jobs: processes.
         report: called with the part that is done (0 to 1) and what is being done.
+
+    Raises:
+        SubjectError: `work` cannot be written, or is taken away meanwhile.
     """
     files = {one.key: _File(work, one) for one in conditions}
     total = sum(cost(one) * one.episodes for one in conditions) or 1.0
@@ -177,18 +181,33 @@ class _File:
         if lines and lines[0] == heading:
             # the piece after the last line end is a line that was cut off
             self.found = {one.seed: one for one in map(_episode, lines[1:-1]) if one is not None}
-        work.mkdir(parents=True, exist_ok=True)
         kept = [json.dumps(one.as_json()) for one in self.found.values()]
         fresh = self._path.with_name(self._path.name + ".partial")
-        fresh.write_text("\n".join([heading, *kept, ""]), encoding="utf-8")
-        os.replace(fresh, self._path)
+        with _kept_in(work):
+            work.mkdir(parents=True, exist_ok=True)
+            fresh.write_text("\n".join([heading, *kept, ""]), encoding="utf-8")
+            os.replace(fresh, self._path)
 
     def add(self, episode: Episode) -> None:
         """Keep an episode."""
         self.found[episode.seed] = episode
         if self._path is not None:
-            with self._path.open("a", encoding="utf-8") as file:
+            # "r+": a file that was taken away is not begun again without its heading
+            with _kept_in(self._path.parent), self._path.open("r+", encoding="utf-8") as file:
+                file.seek(0, os.SEEK_END)
                 file.write(json.dumps(episode.as_json()) + "\n")
+
+
+@contextmanager
+def _kept_in(folder: Path) -> Iterator[None]:
+    """Where episodes are written; `SubjectError` where they cannot be."""
+    try:
+        yield
+    except OSError as error:
+        raise SubjectError(
+            f"episodes cannot be kept in {folder}: {error.strerror or error}; put that right and evaluate "
+            "again, which goes on from those that are there"
+        ) from None
 
 
 def _episode(line: str) -> Episode | None:
