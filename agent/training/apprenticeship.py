@@ -24,6 +24,7 @@ from agent.errors import SubjectError
 from agent.network import Network, Outputs
 from agent.subject import Subject
 from agent.training import checkpoint
+from agent.training.experts.skills import SKILLS
 from agent.training.fleet import Fleet, Order
 from agent.training.herd import HerdSettings
 from agent.training.imitation import CHECKPOINT_EVERY_S, ImitationSettings, errors
@@ -78,20 +79,23 @@ def inherit(network: Network, teacher: Subject) -> None:
         ) from None
 
 
-def lives(runs: Path, teacher: Subject, herd: HerdSettings, imitation: ImitationSettings) -> Path:
-    """The folder below `runs` for what this teacher lives in such a herd; several apprentices share it."""
-    told = [
+def lives(
+    runs: Path, teacher: Subject, skills: Path, herd: HerdSettings, imitation: ImitationSettings
+) -> Path:
+    """The folder below `runs` for what this teacher lives in such a herd; several apprentices share it.
+
+    `skills` is the folder of those that the herd's experts are made of.
+    """
+    files = sorted(path for name in SKILLS if (path := skills / f"{name}.npz").exists())
+    follows_from = [
+        teacher.sha256,
         asdict(herd),
         imitation.segment_ticks,
         imitation.expert_least,
-        *(hashlib.sha256(p.read_bytes()).hexdigest() for p in _skills(teacher)),
+        *(hashlib.sha256(path.read_bytes()).hexdigest() for path in files),
     ]
-    tag = hashlib.sha256(json.dumps([teacher.sha256, *told]).encode()).hexdigest()[:8]
+    tag = hashlib.sha256(json.dumps(follows_from).encode()).hexdigest()[:8]
     return runs / f"{teacher.name}-lived-{tag}"
-
-
-def _skills(teacher: Subject) -> list[Path]:
-    return sorted((teacher.folder / "skills").glob("*.npz"))
 
 
 def have_it_live(

@@ -207,7 +207,8 @@ def _apprenticeship(settings: Settings, work: Path, progress: Progress) -> None:
     teacher = _loaded(wanted.teacher)
     network = _network(settings)
     apprenticeship.inherit(network, teacher)
-    lived = apprenticeship.lives(work.parent, teacher, settings.herd, settings.imitation)
+    skills = (work / "skills").resolve()
+    lived = apprenticeship.lives(work.parent, teacher, skills, settings.herd, settings.imitation)
     told: Callable[[float, str], None] = partial(progress, stage)
     there = Lived(lived, wanted.segments).count()
     if there < wanted.segments:
@@ -215,7 +216,7 @@ def _apprenticeship(settings: Settings, work: Path, progress: Progress) -> None:
             make_herd,
             teacher.config,
             settings.herd,
-            (work / "skills").resolve(),
+            skills,
             there,  # other draws than those of what is there
             STAGES.index(stage),
         )
