@@ -40,8 +40,6 @@ def main() -> None:
     given = parser.parse_args()
     settings = read(SUBJECTS / "rodent.toml")
     torch.set_num_threads(1)
-    with _fleet(settings, 1, None) as fleet:
-        limit = _living(settings, fleet, given.segments)
     rows: dict[int, dict[str, float]] = {}
     for number in given.actors:
         with _fleet(settings, number, "local") as fleet:
@@ -49,6 +47,9 @@ def main() -> None:
                 "living": _living(settings, fleet, given.segments),
                 "training": _training(settings, fleet, given.segments),
             }
+    # last: a process with as many rendering contexts is too large to start Ray's by forking
+    with _fleet(settings, 1, None) as fleet:
+        limit = _living(settings, fleet, given.segments)
     console = Console(width=110)
     table = Table(
         title=f"Animal ticks a second; one herd in this process, nothing else: {limit:.0f}"
