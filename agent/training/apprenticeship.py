@@ -79,7 +79,7 @@ def inherit(network: Network, teacher: Subject) -> None:
         ) from None
 
 
-def lives(
+def lived_folder(
     runs: Path, teacher: Subject, skills: Path, herd: HerdSettings, imitation: ImitationSettings
 ) -> Path:
     """The folder below `runs` for what this teacher lives in such a herd; several apprentices share it.
@@ -113,7 +113,7 @@ def have_it_live(
         fleet: lives; after an interruption with other random draws than before, or it lives the same again.
         settings: of the stage.
         imitation: a segment's ticks, and the part of the animals that experts lead.
-        folder: see `lives`.
+        folder: see `lived_folder`.
         report: told the part done (0 to 1) and a line of text.
 
     Raises:
@@ -173,7 +173,7 @@ def learn(
         network: trained in place; has what `inherit` gives.
         settings: of the stage.
         imitation: seed, blur, discount and trace.
-        folder: what the teacher lived, see `lives`.
+        folder: what the teacher lived, see `lived_folder`.
         path: the checkpoint, written every minute and at the end.
         report: told the part done (0 to 1) and a line of text.
 

@@ -208,7 +208,9 @@ def _apprenticeship(settings: Settings, work: Path, progress: Progress) -> None:
     network = _network(settings)
     apprenticeship.inherit(network, teacher)
     skills = (work / "skills").resolve()
-    lived = apprenticeship.lives(work.parent, teacher, skills, settings.herd, settings.imitation)
+    lived = apprenticeship.lived_folder(
+        work.parent, teacher, skills, settings.herd, settings.imitation
+    )
     told: Callable[[float, str], None] = partial(progress, stage)
     there = Lived(lived, wanted.segments).count()
     if there < wanted.segments:
