@@ -97,9 +97,12 @@ def test_where_recordings_part(folder: Path, one: str, other: str, expected: Par
 
 
 def _at(qtbot: QtBot, window: MainWindow, *ticks: int) -> None:
-    """Waits until the columns show these ticks."""
+    """Waits until the columns show these ticks, and the window knows it: that comes a moment later."""
     qtbot.waitUntil(
-        lambda: tuple(c.timeline.raster.last_tick for c in window.columns.columns) == ticks,
+        lambda: (
+            tuple(c.timeline.raster.last_tick for c in window.columns.columns) == ticks
+            and window.tick == max(ticks)
+        ),
         timeout=20_000,
     )
 
