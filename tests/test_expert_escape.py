@@ -90,6 +90,21 @@ def test_it_gets_up() -> None:
     assert sum(stood) >= 2, stood
 
 
+def test_getting_up_counts_twice() -> None:
+    """One that was dropped on its back; one that stands away from the centre has nothing to get up from."""
+    environment = tasks.make("escape", 5)
+    environment.reset()
+    physics = environment.physics
+    for quaternion, weight in (((0, 1, 0, 0), 2.0), ((1, 0, 0, 0), 1.0)):
+        expert = expert_for("escape", SKILLS)
+        with physics.reset_context():
+            physics.data.qpos[:7] = (0, 0, 0.3, *quaternion)
+            physics.data.qvel[:] = 0
+        expert.begin(environment)
+        expert.act()
+        assert expert.weight == weight
+
+
 def test_the_way_out_is_a_cue_only_where_the_slope_shows_it() -> None:
     """Standing 2 m east of the centre, the cue is the way out as seen from where it looks."""
     environment = tasks.make("escape", 5)

@@ -195,6 +195,24 @@ def test_the_gaps_are_where_the_ground_is_not(skills: Skills) -> None:
     assert expert.cues()["gap_seen"] == 0, "its head is level: the edge is below the picture"
 
 
+def test_it_begins_more_often_before_wide_gaps(skills: Skills) -> None:
+    """In proportion to the square of the width, whatever the corridor has."""
+    environment = tasks.make("gaps", 4)
+    environment.reset()
+    expert = expert_for("gaps", skills)
+    expert.begin(environment)
+    near, far = gaps_of(environment.physics.model.ptr, environment.physics.data.ptr)
+    width = (far - near)[1:]
+    rng = np.random.default_rng(0)
+    before = []
+    for _ in range(3000):
+        x = expert.somewhere(rng)[0]
+        before.append(np.flatnonzero(near > x)[0])
+    told = (far - near)[before].mean()
+    assert told == pytest.approx((width**3).sum() / (width**2).sum(), abs=0.002)
+    assert told > width.mean() + 0.01
+
+
 def test_only_an_animal_behind_the_gap_has_crossed(skills: Skills) -> None:
     """One that goes on standing before the gap has not crossed, and one put behind it has."""
     base = steering.load(skills.path("stepping"))

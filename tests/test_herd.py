@@ -11,7 +11,7 @@ import torch
 from agent.network import Network, NetworkConfig
 from agent.training import imitation
 from agent.training.cues import CUES, as_array
-from agent.training.herd import Herd, HerdSettings, to_input
+from agent.training.herd import NEAR_TICKS, Herd, HerdSettings, to_input
 from agent.training.lived import Lived
 from agent.training.replay import Replay
 from rig.arenas import tasks
@@ -184,6 +184,8 @@ def test_part_of_the_animals_begin_where_there_is_something_to_do():
             near, _ = gaps_of(animal._model, animal._data)
             assert 0.04 < (near - place[0])[near > place[0]].min() < 0.81
             assert upright > 0.8
+    # one that lies in the bowl is where there is something to do: it, too, lives briefly
+    assert (herd._limit == NEAR_TICKS).all()
     # it lives there as it would have come there
     lived = herd.live(None, 1, 40, 1.0)
     assert (lived.weight[:, lived.task == TASKS.index("two_tap")] > 0).all()

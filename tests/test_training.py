@@ -371,10 +371,52 @@ def test_reinforcement_goes_on_from_a_subject_whose_checkpoints_are_gone(trained
     assert "\n" not in str(caught.value)
 
 
+def test_imitation_goes_on_from_a_subject(trained, tmp_path):
+    """It lives as that one does until there is enough to learn from, and keeps its eyes and its ticks."""
+    _, begun, _ = trained
+    text = TINY.replace('"tiny"', '"on"').replace(
+        "[imitation]", f'[imitation]\nbegin_with = "{begun}"\nfirst_segments = 4\nlook_again = 1.0'
+    )
+    (tmp_path / "on.toml").write_text(text)
+    work = tmp_path / "w"
+    options = {"stages": ["vision", "imitation"], "work": work, "threads": 1}
+    before, after = agent.load(begun), agent.load(train(tmp_path / "on.toml", **options))
+    assert not (work / "vision.npz").exists()
+    assert after.training["imitation_ticks"] == 2 * before.training["imitation_ticks"]
+    old, new = before.network.state_dict(), after.network.state_dict()
+    for name in ("vision.out.weight", "mean", "std"):
+        torch.testing.assert_close(new[name], old[name], rtol=0, atol=0)
+    assert not torch.equal(new["action.weight"], old["action.weight"])
+    torch.testing.assert_close(new["action.weight"], old["action.weight"], rtol=0, atol=0.005)
+    lived = Lived(work / "imitation-lived", 100).all()
+    mean = [
+        before.network.run(
+            torch.from_numpy(one.senses),
+            torch.from_numpy(one.features),
+            tuple((torch.from_numpy(h), torch.from_numpy(c)) for h, c in one.state),
+        ).mean.detach()
+        for one in lived
+    ]
+    acts_as_before = [
+        torch.allclose(said, torch.from_numpy(one.behaviour_mean), atol=1e-5)
+        for said, one in zip(mean, lived, strict=True)
+    ]
+    assert acts_as_before == [True] * 4 + [False] * 2
+
+    with pytest.raises(agent.SubjectError, match="would be written over") as caught:
+        train(tmp_path / "on.toml", out=begun, **options)
+    assert "\n" not in str(caught.value)
+    (tmp_path / "on.toml").write_text(text.replace("policy_layers = 2", "policy_layers = 1"))
+    shutil.rmtree(work)
+    with pytest.raises(agent.SubjectError, match="another architecture"):
+        train(tmp_path / "on.toml", **options)
+
+
 @pytest.mark.parametrize(
     ("text", "words"),
     [
         ("[x", "cannot be read"),
+        ("[imitation]\nfirst_segments = 0", "first_segments is from 1"),
         ("[gate]\nstyle = 'trot'", "did you mean 'gait'"),
         ("[imitation]\nsegmnets = 3", "did you mean 'segments'"),
         ("[imitation]\nsegments = 'many'", "whole number"),

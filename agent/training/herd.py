@@ -35,7 +35,7 @@ ON_ITS_WAY_M, ON_ITS_WAY_TICKS = 0.05, 150
 """An animal in a corridor that comes no farther in so long is caught, mostly astride a narrow gap: it begins
 anew, or animals gather there that nothing is learned from."""
 NEAR_TICKS = 320
-"""How long an animal lives that began where there is something to do."""
+"""How long an animal lives that began where there is something to do: there, or lying."""
 CORRIDORS = frozenset({"corridor", "gaps"})
 REARS = frozenset({"two_tap"})
 """Tasks in which an animal whose trunk points up does not lie: it is in the middle of a tap."""
@@ -51,7 +51,8 @@ class HerdSettings:
     animals while they imitate; the others act without. `push`: chance a tick that half the muscles are
     pushed off course for a while; `shove`: that the whole animal is. `near`: part of the animals that begin
     where there is something to do, before a gap or an orb (`TaskExpert.somewhere`): on the way there little
-    is met that was not met before.
+    is met that was not met before. In the bowl all begin so, most of them lying, and that part lives as briefly
+    as those.
     """
 
     corridor: int = 0
@@ -260,7 +261,9 @@ class Herd:
     def _restart(self, k: int) -> None:
         animal = self.animals[k]
         animal.restart()
-        near = self._rng.random() < self._settings.near and animal.begin_near(self._rng)
+        near = self._rng.random() < self._settings.near
+        if near and animal.task not in RIGHTS_ITSELF:
+            near = animal.begin_near(self._rng)
         self._limit[k] = NEAR_TICKS if near else EPISODE_TICKS[animal.task]
         self._push_left[k] = 0
         self._fresh[k] = True

@@ -32,8 +32,9 @@ from rig.arenas.names import TASKS
 
 Array = np.ndarray
 CHECKPOINT_EVERY_S = 60.0
-FIRST_SEGMENTS = 4
-"""Segments that are kept before learning begins."""
+WARM_SEGMENTS = 8
+"""Over so many segments of learning its speed comes up: Adam's first steps, of moments that are hardly known,
+would undo in a minute what a trained network has learned."""
 PICTURED_SEGMENTS = 100
 """So many of those before the eyes are taught again keep their pictures (16 MB each), to be seen anew."""
 
@@ -50,11 +51,17 @@ class ImitationSettings:
     eyes are taught once more, by `album_pictures` of what the network itself has seen, of which one tick in
     `album_every` is kept, and the newest segments are seen anew with them; 1 or more: never.
 
+    It begins as the subject that `begin_with` names, with that one's eyes, or, where it is empty, with nothing
+    learned but the eyes. Learning waits for `first_segments`: fewer would be learned by heart, and a trained
+    network would forget by them what they do not show.
+
     The network that lives, and that ships, is a running mean of the one that learns: after every segment it
     keeps the part `average` of what it was (0.98: a mean over about 50 segments; 0: no mean).
     """
 
+    begin_with: str = ""
     segments: int = 500
+    first_segments: int = 4
     segment_ticks: int = 32
     expert_segments: int = 10
     expert_least: float = 0.2
@@ -78,6 +85,11 @@ class ImitationSettings:
     def __post_init__(self) -> None:
         if not 0 <= self.average < 1:
             raise ValueError(f"average is a part, from 0 to below 1, not {self.average}")
+        if not 1 <= self.first_segments <= self.replay_segments:
+            raise ValueError(
+                f"first_segments is from 1 to replay_segments ({self.replay_segments}), "
+                f"not {self.first_segments}"
+            )
 
 
 @dataclass(frozen=True)
@@ -145,10 +157,12 @@ SPREAD = (0.03, 0.06)
 top of it does harm: up to 0.12, `rodent` crossed 16 of 22 gaps, without any 37 of 42."""
 
 
-def rate(settings: ImitationSettings, part: float) -> float:
-    """Learning rate: along a cosine from the first to the last."""
+def rate(settings: ImitationSettings, index: int) -> float:
+    """Learning rate after segment `index`: along a cosine from the first to the last, after a short rise."""
     first, last = settings.learning_rate, settings.last_learning_rate
-    return last + 0.5 * (first - last) * (1 + math.cos(math.pi * min(part, 1.0)))
+    part, learned = index / settings.segments, index + 2 - settings.first_segments
+    falling = last + 0.5 * (first - last) * (1 + math.cos(math.pi * min(part, 1.0)))
+    return falling * min(1.0, learned / (WARM_SEGMENTS + 1))
 
 
 def averaged(network: Network, settings: ImitationSettings) -> AveragedModel:
@@ -235,12 +249,11 @@ def train(
         replay.add(segment)
         lived.add(index, segment)
         ticks += segment.reward.size
-        if index == FIRST_SEGMENTS - 1 and bool((network.std == 1).all()):  # not taken over
+        if index == settings.first_segments - 1 and bool((network.std == 1).all()):  # not taken over
             _normalise(network, replay)
-        # a few segments first, or one would be learned by heart
-        if len(replay.segments) >= FIRST_SEGMENTS:
+        if index + 1 >= settings.first_segments:
             for group in optimiser.param_groups:
-                group["lr"] = rate(settings, index / settings.segments)
+                group["lr"] = rate(settings, index)
             for _ in range(settings.updates):
                 batch = replay.batch(settings.sequences, settings.newest, settings.newest_part, rng)
                 policy, value, spread = losses(network, batch, settings)

@@ -89,8 +89,9 @@ def train(
     skills.mkdir(parents=True, exist_ok=True)
     if resume:
         _adopt_skills(folder / "skills", skills)
-        if settings.apprenticeship.teacher:
-            _adopt_skills(find(settings.apprenticeship.teacher) / "skills", skills)
+        for other in (settings.imitation.begin_with, settings.apprenticeship.teacher):
+            if other:
+                _adopt_skills(find(other) / "skills", skills)
     else:
         for stage in chosen:
             for old in [*place.glob(f"{stage}*"), *skills.glob(f"{stage}*")]:
@@ -156,7 +157,7 @@ def _network(settings: Settings) -> Network:
 
 def _vision(settings: Settings, work: Path, progress: Progress) -> None:
     path = work / "vision.npz"
-    if path.exists() or settings.apprenticeship.teacher:
+    if path.exists() or settings.apprenticeship.teacher or settings.imitation.begin_with:
         return
     network, wanted = _network(settings), settings.vision
     herd = _herd(settings, work, 0)(0)
@@ -243,8 +244,17 @@ def _apprenticeship(settings: Settings, work: Path, progress: Progress) -> None:
 
 def _imitation(settings: Settings, work: Path, folder: Path, progress: Progress) -> None:
     wanted, path = settings.imitation, work / "imitation.safetensors"
-    network = _network(settings)
-    if settings.apprenticeship.teacher:
+    network, ticks = _network(settings), _imitation_ticks(settings)
+    if wanted.begin_with:
+        begun = find(wanted.begin_with)
+        if begun.resolve() == folder.resolve():
+            raise SubjectError(
+                f"[imitation] begin_with: {folder} would be written over what it begins with; give the "
+                "subject another name, or train it into another folder"
+            )
+        before = _go_on_from(begun, network)
+        ticks = {**before, **{k: n + before.get(k, 0) for k, n in ticks.items()}}
+    elif settings.apprenticeship.teacher:
         checkpoint.restore(needed(work / "apprenticeship.safetensors", "apprenticeship"), network)
     else:
         with np.load(needed(work / "vision.npz", "vision"), allow_pickle=False) as eyes:
@@ -266,7 +276,7 @@ def _imitation(settings: Settings, work: Path, folder: Path, progress: Progress)
             imitation.train(network, fleet, wanted, path, report, writer, settings.vision)
     else:
         checkpoint.restore(path, network)
-    write_subject(network, settings, work, folder, _imitation_ticks(settings))
+    write_subject(network, settings, work, folder, ticks)
 
 
 def _imitation_ticks(settings: Settings) -> dict[str, int]:

@@ -22,6 +22,8 @@ FIRST_M = 0.4
 """So near to the centre it keeps its heading, whatever that is."""
 FASTEST_YAW_RAD_S = 3.0
 """Commanded at most. It does not turn on the spot: changing between two gaits costs more than a wide turn."""
+RIGHTING_WEIGHT = 2.0
+"""How much getting up counts in what is learned (`TaskExpert.weight`): it is vigorous, and seldom done."""
 
 
 class EscapeExpert:
@@ -43,6 +45,7 @@ class EscapeExpert:
     def act(self) -> Array:
         """See `TaskExpert`."""
         up = self._righting.act(self._body)
+        self.weight = 1.0 if up is None else RIGHTING_WEIGHT
         if up is not None:
             return up
         body, error = self._body, self._bearing_rad() if self._distance_m() > FIRST_M else 0.0

@@ -138,8 +138,12 @@ class GapsExpert:
         return np.clip(action, -1, 1)
 
     def somewhere(self, rng: np.random.Generator) -> Place:
-        """See `TaskExpert`: before a gap, as often within centimetres as within tens of them."""
-        gap = int(rng.integers(1, len(self._near)))
+        """See `TaskExpert`: before a gap, as often within centimetres as within tens of them.
+
+        Rather a wide one, in proportion to its width squared: all others are soon learned.
+        """
+        width = (self._far - self._near)[1:]
+        gap = 1 + int(rng.choice(len(width), p=width**2 / (width**2).sum()))
         away = float(np.exp(rng.uniform(np.log(0.05), np.log(SEEN_WITHIN_M))))
         x = max(self._near[gap] - away, self._far[gap - 1] + 0.05)
         return float(x), float(rng.normal(0, 0.15)), float(rng.normal(0, 0.2))
