@@ -51,8 +51,8 @@ class HerdSettings:
     animals while they imitate; the others act without. `push`: chance a tick that half the muscles are
     pushed off course for a while; `shove`: that the whole animal is. `near`: part of the animals that begin
     where there is something to do, before a gap or an orb (`TaskExpert.somewhere`): on the way there little
-    is met that was not met before. In the bowl all begin so, most of them lying, and that part lives as briefly
-    as those.
+    is met that was not met before. In the bowl all begin so, most of them lying, and that part lives as
+    briefly.
     """
 
     corridor: int = 0

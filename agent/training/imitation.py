@@ -51,9 +51,9 @@ class ImitationSettings:
     eyes are taught once more, by `album_pictures` of what the network itself has seen, of which one tick in
     `album_every` is kept, and the newest segments are seen anew with them; 1 or more: never.
 
-    It begins as the subject that `begin_with` names, with that one's eyes, or, where it is empty, with nothing
-    learned but the eyes. Learning waits for `first_segments`: fewer would be learned by heart, and a trained
-    network would forget by them what they do not show.
+    It begins as the subject that `begin_with` names, with that one's eyes, or, where it is empty, with
+    nothing learned but the eyes. Learning waits for `first_segments`: fewer would be learned by heart, and a
+    trained network would forget by them what they do not show.
 
     The network that lives, and that ships, is a running mean of the one that learns: after every segment it
     keeps the part `average` of what it was (0.98: a mean over about 50 segments; 0: no mean).
@@ -249,7 +249,9 @@ def train(
         replay.add(segment)
         lived.add(index, segment)
         ticks += segment.reward.size
-        if index == settings.first_segments - 1 and bool((network.std == 1).all()):  # not taken over
+        if index == settings.first_segments - 1 and bool(
+            (network.std == 1).all()
+        ):  # not taken over
             _normalise(network, replay)
         if index + 1 >= settings.first_segments:
             for group in optimiser.param_groups:
