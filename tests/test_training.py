@@ -417,6 +417,10 @@ def test_imitation_goes_on_from_a_subject(trained, tmp_path):
     [
         ("[x", "cannot be read"),
         ("[imitation]\nfirst_segments = 0", "first_segments is from 1"),
+        (
+            "[herd]\n[imitation]\nbegin_with = 'a'\n[apprenticeship]\nteacher = 'b'",
+            "two ways to begin",
+        ),
         ("[gate]\nstyle = 'trot'", "did you mean 'gait'"),
         ("[imitation]\nsegmnets = 3", "did you mean 'segments'"),
         ("[imitation]\nsegments = 'many'", "whole number"),

@@ -34,7 +34,7 @@ Array = np.ndarray
 CHECKPOINT_EVERY_S = 60.0
 WARM_SEGMENTS = 8
 """Over so many segments of learning its speed comes up: Adam's first steps, of moments that are hardly known,
-would undo in a minute what a trained network has learned."""
+are as large as any, and could undo what a trained network has learned."""
 PICTURED_SEGMENTS = 100
 """So many of those before the eyes are taught again keep their pictures (16 MB each), to be seen anew."""
 
@@ -249,9 +249,8 @@ def train(
         replay.add(segment)
         lived.add(index, segment)
         ticks += segment.reward.size
-        if index == settings.first_segments - 1 and bool(
-            (network.std == 1).all()
-        ):  # not taken over
+        taken_over = bool((network.std != 1).any())
+        if index == settings.first_segments - 1 and not taken_over:
             _normalise(network, replay)
         if index + 1 >= settings.first_segments:
             for group in optimiser.param_groups:

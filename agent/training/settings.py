@@ -122,6 +122,10 @@ def read(path: Path) -> Settings:
             raise SubjectError(f"{path}: {section}.style is 'trot' or 'bound', not {style!r}")
     if not settings.herd.tasks:
         raise SubjectError(f"{path}: [herd] has no animals; give at least one task some")
+    if settings.imitation.begin_with and settings.apprenticeship.teacher:
+        raise SubjectError(
+            f"{path}: imitation.begin_with and apprenticeship.teacher are two ways to begin; leave one out"
+        )
     if settings.fleet.workers < 1:
         raise SubjectError(f"{path}: fleet.workers is at least 1, not {settings.fleet.workers}")
     return settings

@@ -325,7 +325,7 @@ def _go_on_from(folder: Path, network: Network) -> dict[str, int]:
     if subject.config != network.config:
         raise SubjectError(
             f"{folder} holds a subject of another architecture than [network] asks for; correct [network], "
-            "or train the stage 'imitation' first"
+            "or train from an earlier stage"
         )
     network.load_state_dict(subject.network.state_dict())
     return {name: said for name, said in subject.training.items() if name.endswith("_ticks")}

@@ -140,7 +140,7 @@ class GapsExpert:
     def somewhere(self, rng: np.random.Generator) -> Place:
         """See `TaskExpert`: before a gap, as often within centimetres as within tens of them.
 
-        Rather a wide one, in proportion to its width squared: all others are soon learned.
+        Rather a wide one, in proportion to its width squared: those are crossed least often.
         """
         width = (self._far - self._near)[1:]
         gap = 1 + int(rng.choice(len(width), p=width**2 / (width**2).sum()))
