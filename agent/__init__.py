@@ -4,7 +4,7 @@
     subject.reset()
     step = subject.step(observation)
 
-The core (this folder) imports nothing else of this project; `agent.training` makes subjects.
+The core (this folder) imports nothing else of this project; `training` makes subjects.
 """
 
 from __future__ import annotations

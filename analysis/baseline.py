@@ -19,9 +19,9 @@ from analysis import core
 from analysis.core import Rows
 from recorder.opening import open_recording
 from recorder.reading import Recording
+from rig.bus.messages import Array
 from rig.errors import UserError
-from rig.messages import Array
-from stim.baselines import BaselineFile, BaselineUsed, Values, Wanted
+from stim.stimuli.baselines import BaselineFile, BaselineUsed, Values, Wanted
 
 MIN_PERFORMANCES = 3
 """A ranking or a template needs at least so many: of fewer, an average says little."""

@@ -8,9 +8,9 @@ import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from recorder.contents import NO_CONDITION
-from recorder.place import check_target, reason
+from recorder.output_path import check_target, reason
 from recorder.reading import Recording
+from recorder.schema import NO_CONDITION
 from rig.errors import RunError, UserError
 
 if TYPE_CHECKING:

@@ -17,12 +17,12 @@ import msgspec
 from recorder.opening import Where
 from recorder.reading import Recording
 from recorder.replay import ReplaySource
+from rig.bus.messages import TICK_S, Answer, Episode, Event, Message, Tick
 from rig.errors import RunError, UserError
-from rig.messages import TICK_S, Answer, Episode, Event, Message, Tick
-from stim.baselines import Values
 from stim.engine import Engine
-from stim.protocol import Protocol
-from stim.script import ScriptFile
+from stim.protocol.protocol import Protocol
+from stim.protocol.script import ScriptFile
+from stim.stimuli.baselines import Values
 
 TICKS_AT_ONCE = 500
 

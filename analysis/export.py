@@ -12,10 +12,10 @@ import numpy as np
 
 import recorder
 from analysis.derived_file import derived_file, span, write_file
-from recorder.contents import Series
 from recorder.opening import Where
-from recorder.place import check_target, reason
+from recorder.output_path import check_target, reason
 from recorder.reading import Recording
+from recorder.schema import Series
 from rig.errors import RunError, UserError
 
 

@@ -8,7 +8,7 @@
 Success is a first tap followed by a second at the right time, as the task itself decides, among all first
 taps that were decided. Attempts without stimulus, with a sham or with 0 units are the unperturbed level.
 Intervals are Wilson's at 95 %, with the number of events reduced by the design effect of sessions with
-the same seed; comparisons are bootstrapped over seeds (`analysis.proportions`).
+the same seed; comparisons are bootstrapped over seeds (`analysis.cluster_statistics`).
 """
 
 from __future__ import annotations
@@ -18,11 +18,11 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from analysis.cluster_statistics import Share, share
 from analysis.fig12_groups import Held, Played, elicited, held_in, played_in
 from analysis.fig12_paper import of_held, of_played
 from analysis.fig12_picture import picture
 from analysis.perturbations import OUTCOMES, Session, of_kind, read_sessions
-from analysis.proportions import Share, share
 from analysis.verdicts import Verdict
 from rig.errors import UserError
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from analysis.cluster_statistics import Events
 from analysis.perturbations import SUCCESS, Attempt, Session, Stimulation, of_kind
-from analysis.proportions import Events
 
 
 @dataclass(frozen=True)

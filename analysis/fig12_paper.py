@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from analysis.cluster_statistics import Events, Floats, resampled
 from analysis.fig12_groups import Held, Played, elicited, success
-from analysis.proportions import Events, Floats, resampled
 from analysis.verdicts import Verdict, enough, judged
 
 RARELY = 0.2

@@ -11,10 +11,10 @@ from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
+from analysis.cluster_statistics import Share, share
 from analysis.fig12_groups import Held, Played, elicited, success
 from analysis.fig12_paper import PAPER_UNITS
 from analysis.perturbations import OUTCOMES, SUCCESS, TRACE_S
-from analysis.proportions import Share, share
 from analysis.verdicts import Verdict
 
 _INK, _MUTED, _BAND = "#222222", "#666666", "#bbbbbb"

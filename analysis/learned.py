@@ -3,7 +3,7 @@
 What is fit is a logistic regression on windows of the body state (means and standard deviations of
 `QUANTITIES`; scikit-learn). With labels, its two classes are the behaviour and the rest. Without, the windows
 are first clustered (k-means or a Gaussian mixture), and the regression learns to tell the clusters.
-`stim.learned` evaluates it online.
+`stim.detectors.learned` evaluates it online.
 
 How good it is, is measured on what it was not fit to: the recordings' ticks are cut into pieces of 5 s,
 dealt out to `FOLDS` hands, and each hand is judged by a classifier of the others.
@@ -22,10 +22,10 @@ from numpy.typing import NDArray
 
 from recorder.opening import open_recording
 from recorder.reading import Recording
+from rig.bus.messages import TICK_S
 from rig.errors import UserError
-from rig.messages import TICK_S
-from stim.learned import REST, Classifier, features_of
-from stim.quantities import read_quantity
+from stim.detectors.learned import REST, Classifier, features_of
+from stim.detectors.quantities import read_quantity
 
 QUANTITIES: tuple[str, ...] = (
     *("forward_speed", "lateral_speed", "body_vz", "yaw_rate"),

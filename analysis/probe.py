@@ -17,9 +17,9 @@ from numpy.typing import NDArray
 import recorder
 from analysis.derived_file import derived_file, span, write_file
 from analysis.spiking import Drive, Offers, Probe, magnitude
-from recorder.contents import unit_names
 from recorder.opening import Where
 from recorder.reading import Recording
+from recorder.schema import unit_names
 
 if TYPE_CHECKING:
     import pynapple as nap

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from analysis.proportions import Estimate, Events, share
+from analysis.cluster_statistics import Estimate, Events, share
 
 LEAST_EVENTS = 20
 LEAST_SEEDS = 5

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 import recorder
 from analysis.derived_file import span
 from recorder.opening import Where
-from recorder.place import check_target
+from recorder.output_path import check_target
 from recorder.reading import Recording
 from recorder.tables import Trial
 from rig.errors import RunError, UserError

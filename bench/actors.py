@@ -23,11 +23,11 @@ from rich.console import Console
 from rich.table import Table
 
 from agent.subject import load
-from agent.training import imitation
-from agent.training.fleet import Fleet, Order
-from agent.training.segments import Segment
-from agent.training.settings import Settings, read
-from agent.training.stages import make_herd
+from training.learn import dagger
+from training.pipeline import make_herd
+from training.rollout.actor_pool import Fleet, Order
+from training.rollout.rollout import Segment
+from training.settings import Settings, read
 
 SUBJECTS = Path(__file__).resolve().parents[1] / "subjects"
 
@@ -93,14 +93,14 @@ def _living(settings: Settings, fleet: Fleet[Segment], segments: int) -> float:
 
 
 def _training(settings: Settings, fleet: Fleet[Segment], segments: int) -> float:
-    """Animal ticks a second of `imitation.train`, once it learns."""
-    untimed = imitation.FIRST_SEGMENTS + fleet.workers
+    """Animal ticks a second of `dagger.train`, once it learns."""
+    untimed = dagger.FIRST_SEGMENTS + fleet.workers
     wanted = replace(
         settings.imitation, segments=untimed + segments * fleet.workers, look_again=1.0
     )
     times: list[float] = []
     with tempfile.TemporaryDirectory() as folder:
-        imitation.train(
+        dagger.train(
             load("rodent").network,
             fleet,
             wanted,

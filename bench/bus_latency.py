@@ -35,11 +35,11 @@ import zmq
 from rich.console import Console
 from rich.table import Table
 
-from rig.client import BusClient
-from rig.hub import Hub
-from rig.links import Links
-from rig.messages import Answer, Message, Reply, Tick, decode, encode
-from rig.session_directory import SessionDirectory
+from rig.bus.client import BusClient
+from rig.bus.hub import Hub
+from rig.bus.messages import Answer, Message, Reply, Tick, decode, encode
+from rig.bus.transport import Links
+from rig.session.directory import SessionDirectory
 from tests.recorder_stream import Stream, description
 
 ONE_WAY = ("our bus", "bare pyzmq", "pyzmq, ready made", "pyzmq forwarder", "Redis")

@@ -22,11 +22,11 @@ from pathlib import Path
 
 import numpy as np
 
-from agent.training.experts import Skills, expert_for
-from agent.training.experts.locomotion import Locomotion
-from agent.training.experts.righting import Righting
-from agent.training.spinning import SPEED as SPIN_SPEED
 from bench.stage import TICK_S, Puppet, Stage, Take
+from training.experts import Skills, expert_for
+from training.experts.righting import Righting
+from training.skills.locomotion import Locomotion
+from training.skills.spinning import SPEED as SPIN_SPEED
 
 Array = np.ndarray
 Intervals = list[tuple[int, int]]

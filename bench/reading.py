@@ -18,13 +18,13 @@ import h5py
 import numpy as np
 
 import recorder
-from gui.replay_lane import Lane
-from recorder.contents import series_of, tables_of
+from gui.replay_track import Lane
 from recorder.layout import TIMESTAMPS
 from recorder.replay import ReplaySource
+from recorder.schema import series_of, tables_of
 from recorder.writer import Writer
-from rig.history import HISTORY_TICKS
-from rig.messages import Description
+from rig.bus.history import HISTORY_TICKS
+from rig.bus.messages import Description
 from tests.recorder_stream import Stream, description
 
 PIECE_TICKS = 3000

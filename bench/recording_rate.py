@@ -31,10 +31,10 @@ from rich.table import Table
 
 import recorder
 from recorder.layout import LIBVER
+from rig.bus.messages import TICK_S, End, Message, RecorderReport, Signal, Tick, decode
+from rig.bus.transport import Links
 from rig.errors import RunError
-from rig.links import Links
-from rig.messages import TICK_S, End, Message, RecorderReport, Signal, Tick, decode
-from rig.session_directory import SessionDirectory
+from rig.session.directory import SessionDirectory
 from tests.recorder_stream import Stream, description
 
 PROBE = Signal("probe", n_channels=1024, n_samples=600, volts_per_count=0.195e-6)

@@ -13,8 +13,8 @@ import h5py
 import numpy as np
 
 from bench.parts import SEED, WARM_UP, Limit, limit, stock_ms
+from rig.bus.messages import TICK_S
 from rig.errors import RunError
-from rig.messages import TICK_S
 
 ROOT = Path(__file__).resolve().parents[1]
 ARENAS = ("corridor", "gaps", "forage", "escape", "two_tap")

@@ -12,10 +12,10 @@ from typing import Any
 import mujoco
 import numpy as np
 
-from agent.training.experts.pose import BodyReader
 from rig.arenas.tasks import make
 from rig.body_state import NAMES, BodyState
 from rig.task_events import reader_of
+from training.experts.pose import BodyReader
 
 Array = np.ndarray
 TICK_S = 0.02

@@ -18,9 +18,9 @@ from typing import Self
 from chaos.heard import Heard
 from chaos.plan import DURATION_S, Plan
 from chaos.processes import alive, children, send
-from rig.client import BusClient
+from rig.bus.client import BusClient
 from rig.errors import RunError
-from rig.session_directory import SessionDirectory
+from rig.session.directory import SessionDirectory
 
 ROOT = Path(__file__).resolve().parents[1]
 LOOKS_EACH_S = 0.1

@@ -15,8 +15,8 @@ import recorder
 from chaos.door import ROOT
 from chaos.heard import Heard
 from recorder.replay import ReplaySource
+from rig.bus.messages import Message
 from rig.errors import RunError, UserError
-from rig.messages import Message
 
 _ONE_AT_A_TIME = threading.Lock()
 

@@ -33,7 +33,7 @@ KINDS = {
     for kind in (
         Kind("recorder", "recorder killed", 30, "recorder.process"),
         Kind("stimulation", "stimulation engine killed", 16, "stim.process"),
-        Kind("subject", "subject process killed", 14, "rig.subject_process"),
+        Kind("subject", "subject process killed", 14, "rig.session.subject_process"),
         Kind("supervisor", "supervisor killed", 8),
         Kind("window", "window killed", 3),
         Kind("suspended", "recorder suspended", 10, "recorder.process"),

@@ -105,7 +105,7 @@ def _cores() -> Finding:
 
 def _runtime() -> Finding:
     from rig.errors import RunError
-    from rig.session_directory import runtime_folder
+    from rig.session.directory import runtime_folder
 
     try:
         return Finding("session folder", True, str(runtime_folder()))

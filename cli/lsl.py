@@ -24,8 +24,8 @@ def lsl(
     ] = Activity.hidden,
 ) -> None:
     """Offer a running session's activity, body state and events as LSL streams, until it ends."""
-    from rig.client import BusClient
-    from rig.lsl import follow, offer
+    from rig.bus.client import BusClient
+    from rig.bus.lsl import follow, offer
 
     with BusClient.attach(session) as client:
         outlets = offer(client, state.value)

@@ -11,8 +11,8 @@ from rig.errors import RunError, UserError
 
 if TYPE_CHECKING:
     from analysis.spiking import OnLine
-    from rig.client import BusClient
-    from rig.side_stream import SideStream
+    from rig.bus.client import BusClient
+    from rig.bus.derived_stream import SideStream
 
 SOCKET = "spikes"
 
@@ -32,10 +32,10 @@ def probe(
 ) -> None:
     """Publish a running session's spikes (an emulation): those that `spikes` gives of its recording."""
     from analysis.spiking import OnLine, Probe
-    from rig.client import BusClient
-    from rig.messages import Description
-    from rig.session_directory import find_session
-    from rig.side_stream import SideStream
+    from rig.bus.client import BusClient
+    from rig.bus.derived_stream import SideStream
+    from rig.bus.messages import Description
+    from rig.session.directory import find_session
 
     if seed is not None and not 0 <= seed < 2**63:
         raise UserError(f"--seed {seed}: a seed is a whole number from 0 to 2^63 - 1.")
@@ -73,7 +73,7 @@ def rates_of(text: str) -> tuple[float, float]:
 
 def _follow(client: BusClient, stream: SideStream, on_line: OnLine, activity: str) -> None:
     """Spikes for every tick, until the session's end."""
-    from rig.messages import End, Spikes, Tick
+    from rig.bus.messages import End, Spikes, Tick
 
     lost = client.lost
     for message in client.messages():

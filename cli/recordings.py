@@ -86,7 +86,7 @@ def offer_replay(
     """A recording on a bus of its own, until it has been played or is stopped."""
     from recorder.replay import ReplaySource
     from recorder.replay_session import ReplaySession
-    from rig.session_directory import SessionDirectory
+    from rig.session.directory import SessionDirectory
 
     with ReplaySource(file) as source:
         directory = SessionDirectory.create()

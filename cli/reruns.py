@@ -11,15 +11,15 @@ import typer
 
 from cli.recordings import Parts
 from cli.sessions import AllowPython, Settings
+from rig.bus.messages import TICK_S, Answer, Episode, Message, Tick
 from rig.errors import UserError
-from rig.messages import TICK_S, Answer, Episode, Message, Tick
 
 if TYPE_CHECKING:
-    from cli.recorded_session import RecordedSession
-    from rig.comparison import Comparison
-    from rig.in_process_links import InProcessLinks
-    from rig.past import Past
-    from stim.relay import Stage
+    from rerun.comparison import Comparison
+    from rerun.in_process_transport import InProcessLinks
+    from rerun.protocol_sequence import Stage
+    from rerun.recorded_session import RecordedSession
+    from rig.resume_point import Past
 
 EVERY_LEAD_S = 1.0
 EVERY_LAST_S = 2.0
@@ -56,9 +56,9 @@ def rerun(
 
     Exit status 0: identical. 1: it differs, and where is said. 2: it cannot be run again.
     """
-    from cli.recorded_session import read, stages_of
-    from cli.taking_up import taken_up
-    from rig.past import SnapshotError
+    from rerun.recorded_session import read, stages_of
+    from rerun.resume import taken_up
+    from rig.resume_point import SnapshotError
 
     session = read(file, parts)
     stages = stages_of(session, files, allow_python)
@@ -109,11 +109,11 @@ def _compared(
     session: RecordedSession, stages: Sequence[Stage], last: int, past: Past | None
 ) -> Comparison:
     """Runs the session again up to a tick, and holds it against its recording."""
-    from cli.branches import progress_bar
-    from cli.recorded_session import run_again
-    from cli.taking_up import recorded
     from recorder.replay import ReplaySource
-    from rig.comparison import Comparison
+    from rerun.branches import progress_bar
+    from rerun.comparison import Comparison
+    from rerun.recorded_session import run_again
+    from rerun.resume import recorded
 
     begin = 0 if past is None else past.snapshot.tick
     first = max(begin, session.first_tick)
@@ -186,13 +186,13 @@ def branch(
     Animal, network, task and every random draw are those of the recording: with its own protocol it is the
     same session again; with a stimulus it is the same up to there, and what differs is what the stimulus did.
     """
-    from cli.branches import Branch, is_there, make, onsets
-    from cli.recorded_session import branched, read, stages_of
     from cli.sessions import baselines_of, load_protocol
-    from recorder.place import check_target
-    from stim.protocol import is_script
-    from stim.relay import Stage
-    from stim.script import execute
+    from recorder.output_path import check_target
+    from rerun.branches import Branch, is_there, make, onsets
+    from rerun.protocol_sequence import Stage
+    from rerun.recorded_session import branched, read, stages_of
+    from stim.protocol.protocol import is_script
+    from stim.protocol.script import execute
 
     if [at, at_tick, every].count(None) != 2:
         raise UserError(

@@ -17,16 +17,16 @@ from rich.table import Table
 
 from cli.recordings import Parts, recording_of, show_replay
 from gui.display import display_missing
+from rig.bus.messages import TICK_S, Status
 from rig.errors import RunError, UserError
-from rig.messages import TICK_S, Status
-from rig.session_directory import SessionDirectory, SessionSpec, running_sessions
-from rig.summary import Summary
-from rig.supervisor import run_session
-from stim import baselines
-from stim.baselines import BaselineUsed, Values
-from stim.protocol import Protocol, is_script, parse, subject_and_task, with_parameters
-from stim.protocol_source import read_text
-from stim.script import execute
+from rig.session.directory import SessionDirectory, SessionSpec, running_sessions
+from rig.session.summary import Summary
+from rig.session.supervisor import run_session
+from stim.protocol.protocol import Protocol, is_script, parse, subject_and_task, with_parameters
+from stim.protocol.script import execute
+from stim.protocol.source import read_text
+from stim.stimuli import baselines
+from stim.stimuli.baselines import BaselineUsed, Values
 
 HEADLESS_S = 20.0
 """Animal time of the session that `gui` runs where there is no display."""
@@ -89,9 +89,9 @@ def run(
     ] = None,
 ) -> None:
     """Run a session without a window and record it."""
-    from recorder.place import check_target
-    from recorder.roll_over import check_parts
-    from recorder.roll_over import roll_over as limit_of
+    from recorder.file_rotation import check_parts
+    from recorder.file_rotation import roll_over as limit_of
+    from recorder.output_path import check_target
 
     if roll_over:
         limit_of(roll_over)
@@ -143,7 +143,7 @@ def gui(
         if not _is_recording(each) and len(files or ()) > 1:
             raise UserError(f"{each} is no recording (.nwb): only recordings go side by side.")
     if roll_over:
-        from recorder.roll_over import roll_over as limit_of
+        from recorder.file_rotation import roll_over as limit_of
 
         limit_of(roll_over)
     missing = display_missing()
@@ -197,7 +197,7 @@ def check(
     if schema:
         import json
 
-        from stim.schema import json_schema
+        from stim.protocol.schema import json_schema
 
         print(json.dumps(json_schema(), indent=2))
         return
@@ -213,14 +213,14 @@ def check(
         recording = recording_of(against, parts)
         print(report(plan, detect(plan, recording, baselines_of(plan)[0], script)))
         return
-    from stim.explain import explain
+    from stim.protocol.explain import explain
 
     print(explain(plan))
 
 
 def keys(folder: Annotated[Path, typer.Argument(help="A folder to make.")]) -> None:
     """Make keys for a bus that other machines may reach."""
-    from rig.curve import make_keys
+    from rig.bus.curve import make_keys
 
     make_keys(folder)
     print(f"Keys are in {folder}. Give clients client.key_secret and server.key, over a safe way.")
@@ -444,7 +444,7 @@ def _open_window(
         plan = load_protocol(path, settings, _python(path, allow_python))
 
         def start_session() -> str:
-            from rig.session_process import start_detached
+            from rig.session.process import start_detached
 
             spec, directory = prepare_session(
                 plan, path, _seed(seed, plan), Pace.realtime, roll_over=roll_over

@@ -36,7 +36,7 @@ def train(
     threads: Annotated[int, typer.Option(min=1, help="Cores to use.")] = 2,
 ) -> None:
     """Train a subject from nothing, or go on where an interrupted training stopped."""
-    from agent.training.stages import train as run_training
+    from training.pipeline import train as run_training
 
     try:
         folder = run_training(settings, out, resume=not fresh, stages=stage, threads=threads)
@@ -92,7 +92,7 @@ def evaluate(
 
     Finished episodes are kept in runs/NAME/scores, so that an interrupted evaluation goes on from there.
     """
-    from agent.training.evaluation import session
+    from evaluation import evaluate as session
 
     for name, value, least in (
         ("--episodes", episodes, 1),

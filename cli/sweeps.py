@@ -32,14 +32,14 @@ from rich.table import Table
 
 from agent.errors import ClusterError
 from cli.sessions import baselines_of, load_protocol
+from parallel.jobs import Places, Processes, RayTasks
+from rig.bus.messages import TICK_S
 from rig.errors import RunError, UserError
-from rig.jobs import Places, Processes, RayTasks
-from rig.messages import TICK_S
 from rig.sweep import Asked, Run, RunLine, SweepNote, folder_of, runs_of
 from rig.sweep import sweep as run_sweep
 from rig.versions import versions
-from stim.protocol import Protocol, parameters
-from stim.protocol_source import read_text
+from stim.protocol.protocol import Protocol, parameters
+from stim.protocol.source import read_text
 
 UNFINISHED = ("stopped", "failed")
 """Reasons to end that leave a session short of what its protocol asks for."""
@@ -323,7 +323,7 @@ def named(line: RunLine) -> str:
 
 if __name__ == "__main__":
     from cli.main import main
-    from rig.parent import exit_with_parent
+    from rig.session.parent import exit_with_parent
 
     exit_with_parent()
     main()

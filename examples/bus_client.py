@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from rig.client import BusClient
+from rig.bus.client import BusClient
 
 with BusClient.attach() as bus:
     description = bus.join()[0].content

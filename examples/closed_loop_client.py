@@ -5,7 +5,7 @@ Start a session (`rodent-rig run protocols/observe.yaml --pace realtime`), then 
 
 import numpy as np
 
-from rig.client import BusClient
+from rig.bus.client import BusClient
 
 LAYER, TIMES, LEARN_TICKS = "policy_0", 5, 100
 

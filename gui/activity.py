@@ -12,7 +12,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from rig.messages import Message
+from rig.bus.messages import Message
 
 WINDOW_TICKS = 500
 MEMORY_TICKS = 3000

@@ -31,7 +31,7 @@ from gui.ethogram import Interval
 from gui.picture import Picture
 from gui.stream import Batch
 from gui.theme import Theme
-from rig.messages import Episode
+from rig.bus.messages import Episode
 
 SETTLE_MS = 200
 FRAME_PX = 3

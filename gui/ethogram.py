@@ -16,14 +16,14 @@ from PyQt6.QtGui import QColor, QPainter
 
 from gui.activity import WINDOW_TICKS
 from gui.theme import Theme
-from rig.messages import Answer, Event, Message
+from rig.bus.messages import Answer, Event, Message
 
 BAR_HEIGHT = 0.68
 
 
 @dataclass(frozen=True)
 class Interval:
-    """Something that lasts: a behaviour, a stimulus, a sham; ticks as in `rig.messages.Event`.
+    """Something that lasts: a behaviour, a stimulus, a sham; ticks as in `rig.bus.messages.Event`.
 
     `began_tick` None: it was going on before the first tick that is known here; `end_tick` None: it still is.
     """

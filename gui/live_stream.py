@@ -11,9 +11,9 @@ from typing import Any
 from PyQt6.QtCore import QObject, pyqtSignal
 
 from gui.stream import BATCH_INTERVAL_S, Batch, Stream
-from rig.client import BusClient
+from rig.bus.client import BusClient
 from rig.errors import RunError
-from rig.session_directory import running_sessions
+from rig.session.directory import running_sessions
 
 SILENCE_S = 2.0
 JOIN_TIMEOUT_S = 90.0

@@ -13,9 +13,9 @@ from gui import theme as appearance
 from gui.actions import Actions
 from gui.arena_view import ArenaView
 from gui.banner import Banner
-from gui.columns import Columns
+from gui.camera_view import EyeView
+from gui.comparison_view import Columns
 from gui.dialogs import CANCEL, END, ask_about_session
-from gui.eye_view import EyeView
 from gui.health import ControlBar, HealthPanel
 from gui.layout import Layout
 from gui.live_stream import LiveStream
@@ -28,7 +28,7 @@ from gui.theme import THEMES, Theme
 from gui.timeline import Timeline
 from gui.transport import TransportBar
 from gui.welcome import Welcome
-from rig.messages import Description, Message, Tick
+from rig.bus.messages import Description, Message, Tick
 
 DRAW_INTERVAL_MS = 48
 JUDGE_INTERVAL_MS = 200

@@ -12,7 +12,7 @@ from PyQt6.QtGui import QColor, QMouseEvent, QPainter, QPaintEvent, QPixmap, QRe
 from PyQt6.QtWidgets import QSlider, QWidget
 
 from gui.ethogram import Interval, Intervals
-from gui.places import Extent, rows_of
+from gui.markers import Extent, rows_of
 from gui.theme import DARK, Theme
 
 HEIGHT_PX = 34

@@ -9,13 +9,13 @@ from PyQt6.QtCore import QObject
 
 from gui import recordings
 from gui.dialogs import CANCEL, END, ask_about_session
-from gui.places import Extent
+from gui.markers import Extent
 from gui.replay_stream import MOST_RECORDINGS, Replayed, ReplayStream
-from rig.messages import TICK_S
+from rig.bus.messages import TICK_S
 
 if TYPE_CHECKING:
     from gui.main_window import MainWindow
-    from recorder.parting import Parting
+    from recorder.first_divergence import Parting
 
 
 class ReplayControl(QObject):

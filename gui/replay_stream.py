@@ -19,8 +19,8 @@ from gui.stream import BATCH_INTERVAL_S, Batch, Stream
 from rig.playback import MAX_SPEED, MIN_SPEED, Playback, Stretch
 
 if TYPE_CHECKING:
-    from gui.replay_lane import Lane
-    from recorder.parting import Parting
+    from gui.replay_track import Lane
+    from recorder.first_divergence import Parting
 
 Replayed = Path | tuple[Path, ...]
 """A recording: its file, or the files that are read as one."""
@@ -108,7 +108,7 @@ class ReplayStream(Stream):
 
     def _run(self) -> None:
         # Here, because reading HDF5 is the worker's business and takes a moment to import.
-        from gui.replay_lane import Lane
+        from gui.replay_track import Lane
         from recorder.replay import ReplaySource
 
         self.progress.emit(f"Opening {', '.join(self.names)}…")
@@ -213,7 +213,7 @@ class ReplayStream(Stream):
 
 def _compare(lanes: Sequence[Lane]) -> Iterator[tuple[int, Parting | None]]:
     """A little at a time: which recording is compared with the first, and what was found, if anything."""
-    from recorder.parting import find_parting
+    from recorder.first_divergence import find_parting
 
     one = lanes[0].source.recording
     for lane in lanes[1:]:

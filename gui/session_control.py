@@ -11,7 +11,7 @@ from gui import recordings
 from gui.dialogs import confirm_stop
 from gui.live_stream import LiveStream
 from gui.recorder_watch import RecorderWatch
-from rig.messages import Status
+from rig.bus.messages import Status
 
 if TYPE_CHECKING:
     from gui.main_window import MainWindow

@@ -15,8 +15,7 @@ from dataclasses import dataclass, field
 
 from PyQt6.QtCore import QObject, pyqtSignal
 
-from rig.errors import RunError, UserError
-from rig.messages import (
+from rig.bus.messages import (
     Answer,
     Assets,
     Description,
@@ -27,6 +26,7 @@ from rig.messages import (
     Status,
     Tick,
 )
+from rig.errors import RunError, UserError
 
 BATCH_INTERVAL_S = 1 / 30
 MAX_PENDING_TICKS = 1500

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from PyQt6.QtCore import Qt, pyqtSignal
 from PyQt6.QtWidgets import QComboBox, QFrame, QHBoxLayout, QLabel, QToolButton, QWidget
 
+from gui.markers import PARTING, Extent, Place, around, neighbour, places_of_all
 from gui.overview import OverviewSlider
-from gui.places import PARTING, Extent, Place, around, neighbour, places_of_all
 from gui.recorder_watch import clock
 from gui.theme import Theme, numbers_font
 

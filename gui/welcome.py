@@ -15,7 +15,7 @@ from PyQt6.QtWidgets import (
     QWidget,
 )
 
-from rig.session_directory import running_sessions
+from rig.session.directory import running_sessions
 
 
 class Welcome(QFrame):

@@ -15,9 +15,9 @@ import h5py
 import numpy as np
 from numpy.typing import NDArray
 
-from recorder.contents import EMPTY_TEXT, UNLISTED, Series, Table
 from recorder.layout import TIMESTAMPS
-from rig.messages import Array
+from recorder.schema import EMPTY_TEXT, UNLISTED, Series, Table
+from rig.bus.messages import Array
 
 BLOCK_ROWS = 128
 

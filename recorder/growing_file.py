@@ -17,7 +17,7 @@ from pathlib import Path
 import h5py
 
 from recorder import layout
-from recorder.place import free_bytes, give_name, reason, reserve, sync_folder
+from recorder.output_path import free_bytes, give_name, reason, reserve, sync_folder
 from rig.errors import RunError
 
 RESERVE_BYTES = 8 * 1024 * 1024

@@ -1,6 +1,6 @@
 """What is where in a recording: an NWB 2 file whose every data set exists, empty, before it grows.
 
-`recorder.contents` lists the series and tables. All series share one `timestamps`: animal time in
+`recorder.schema` lists the series and tables. All series share one `timestamps`: animal time in
 seconds, 0 at tick 0 of the session. Every data set has a fill value that cannot be data, so that a row
 that never reached the disk can be told from one that did.
 """
@@ -19,9 +19,9 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from recorder.contents import tables_of
-from recorder.damage import HDF5_ERRORS
-from rig.messages import Array, Description
+from recorder.integrity import HDF5_ERRORS
+from recorder.schema import tables_of
+from rig.bus.messages import Array, Description
 
 LAYOUT_VERSION = 2
 LIBVER = ("v110", "latest")

@@ -13,9 +13,9 @@ from pynwb.ecephys import ElectricalSeries
 from pynwb.epoch import TimeIntervals
 from pynwb.file import Subject
 
-from recorder.contents import Column, Series, Table, series_of, tables_of
 from recorder.layout import chunk_rows, fill_value, note_of, started_at, versions_text
-from rig.messages import Array, Description
+from recorder.schema import Column, Series, Table, series_of, tables_of
+from rig.bus.messages import Array, Description
 
 _MODULES = {
     "processing/behavior": ("behavior", "Body state, and how sure the detectors are."),

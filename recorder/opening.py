@@ -19,12 +19,12 @@ from pathlib import Path
 import h5py
 
 from recorder import superblock
-from recorder.damage import HDF5_ERRORS
-from recorder.joined import JoinedRecording
-from recorder.place import reason
+from recorder.concatenated import JoinedRecording
+from recorder.file_rotation import first_path, part_path
+from recorder.integrity import HDF5_ERRORS
+from recorder.output_path import reason
 from recorder.reading import Recording
 from recorder.recovery import needs_recovery, recover
-from recorder.roll_over import first_path, part_path
 from recorder.summary import describe
 from rig.errors import RunError, UserError
 

@@ -24,11 +24,10 @@ from types import FrameType
 
 import zmq
 
-from recorder.place import check_target, free_bytes
-from recorder.roll_over import RollOver, check_parts, roll_over
-from recorder.rolling import RollingWriter
-from rig.errors import RunError, UserError
-from rig.messages import (
+from recorder.file_rotation import RollOver, check_parts, roll_over
+from recorder.output_path import check_target, free_bytes
+from recorder.rotating_writer import RollingWriter
+from rig.bus.messages import (
     Array,
     Assets,
     Description,
@@ -39,8 +38,9 @@ from rig.messages import (
     decode,
     encode,
 )
-from rig.parent import exit_with_parent
-from rig.session_directory import SessionDirectory
+from rig.errors import RunError, UserError
+from rig.session.directory import SessionDirectory
+from rig.session.parent import exit_with_parent
 
 FLUSH_EVERY_S = 0.15
 """How often rows are handed to the system, which keeps them when this process is killed; every second

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from recorder.appending import TableAppender
 from recorder.tables import TableRows
-from rig.messages import Array
+from rig.bus.messages import Array
 from rig.props import COLUMNS
 
 

@@ -21,11 +21,11 @@ import h5py
 import numpy as np
 from numpy.typing import NDArray
 
-from recorder.contents import Series, series_of, stimuli_of, tables_of, unit_names
-from recorder.damage import check_description, check_layout, parsed, read
+from recorder.file_rotation import parts_of
+from recorder.integrity import check_description, check_layout, parsed, read
 from recorder.layout import LAYOUT_VERSION, TICK, TIMESTAMPS, SessionNote, read_note
 from recorder.props import RecordedProps
-from recorder.roll_over import parts_of
+from recorder.schema import Series, series_of, stimuli_of, tables_of, unit_names
 from recorder.tables import (
     Interval,
     LogEntry,
@@ -39,8 +39,8 @@ from recorder.tables import (
     read_task_events,
     read_trials,
 )
+from rig.bus.messages import Array, Description, End, Event, Fault, Input
 from rig.errors import UserError
-from rig.messages import Array, Description, End, Event, Fault, Input
 
 if TYPE_CHECKING:
     import pynapple as nap

@@ -19,8 +19,9 @@ import numpy as np
 
 from recorder import superblock
 from recorder.appending import BLOCK_ROWS, TableAppender
-from recorder.contents import series_of, tables_of
-from recorder.damage import HDF5_ERRORS, check_description, check_layout, damaged
+from recorder.file_rotation import first_path, part_path
+from recorder.integrity import HDF5_ERRORS, check_description, check_layout, damaged
+from recorder.intervals import Spans
 from recorder.layout import (
     LIBVER,
     TICK,
@@ -30,9 +31,8 @@ from recorder.layout import (
     is_fill,
     read_note,
 )
-from recorder.place import reason, remove_leftovers, reserve
-from recorder.roll_over import first_path, part_path
-from recorder.spans import Spans
+from recorder.output_path import reason, remove_leftovers, reserve
+from recorder.schema import series_of, tables_of
 from recorder.tables import TableRows, read_events
 from rig.errors import RunError, UserError
 

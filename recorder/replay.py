@@ -9,13 +9,11 @@ from typing import Any, Self
 
 import numpy as np
 
-from recorder.damage import damaged, parsed
+from recorder.integrity import damaged, parsed
 from recorder.opening import Where, open_recording
 from recorder.reading import Recording
 from recorder.tables import TableRows, Trial, read_events, read_inputs, read_task_events
-from rig.errors import UserError
-from rig.going_on import GoingOn
-from rig.messages import (
+from rig.bus.messages import (
     Answer,
     Array,
     Assets,
@@ -28,6 +26,8 @@ from rig.messages import (
     Message,
     Tick,
 )
+from rig.bus.open_intervals import GoingOn
+from rig.errors import UserError
 
 _ARRAYS = (
     *("proprioception", "camera", "action", "c_natural", "h_natural", "c_applied", "h_applied"),

@@ -17,10 +17,9 @@ from typing import Any
 import msgspec
 
 from recorder.replay import ReplaySource
-from rig.going_on import GoingOn
-from rig.history import HISTORY_TICKS, Frames
-from rig.hub import Hub, Request
-from rig.messages import (
+from rig.bus.history import HISTORY_TICKS, Frames
+from rig.bus.hub import Hub, Request
+from rig.bus.messages import (
     Answer,
     Command,
     End,
@@ -31,8 +30,9 @@ from rig.messages import (
     Tick,
     encode,
 )
+from rig.bus.open_intervals import GoingOn
 from rig.playback import MAX_SPEED, MIN_SPEED, Playback, Stretch
-from rig.session_directory import RunningSession, SessionDirectory
+from rig.session.directory import RunningSession, SessionDirectory
 
 STATUS_EVERY_S = 0.2
 _WAIT_S = 0.004
@@ -55,7 +55,7 @@ class ReplaySession:
 
     It ends with the recording, unless `hold` keeps it at the last tick; or when it is stopped.
 
-    Raises `UserError` as `rig.hub.Hub` does.
+    Raises `UserError` as `rig.bus.hub.Hub` does.
     """
 
     def __init__(

@@ -9,8 +9,8 @@ import msgspec
 import numpy as np
 
 from recorder.reading import Recording
+from rig.bus.messages import Array, Message, Snapshot
 from rig.errors import UserError
-from rig.messages import Array, Message, Snapshot
 
 _ARRAYS = ("physics", "sensors", "actuator_force", "random", "c", "h")
 _NUMBERS = ("trial", "trial_tick", "reward", "discount")

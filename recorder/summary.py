@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from recorder.contents import stimuli_of
-from recorder.damage import parsed
-from rig.messages import Fault, Input
+from recorder.integrity import parsed
+from recorder.schema import stimuli_of
+from rig.bus.messages import Fault, Input
 
 if TYPE_CHECKING:
     from recorder.reading import Recording

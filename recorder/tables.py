@@ -10,9 +10,9 @@ from typing import Any
 import h5py
 import numpy as np
 
-from recorder.contents import EMPTY_TEXT, NO_CONDITION, UNLISTED
-from recorder.damage import damaged, parsed, read
-from rig.messages import Array, Event, Input
+from recorder.integrity import damaged, parsed, read
+from recorder.schema import EMPTY_TEXT, NO_CONDITION, UNLISTED
+from rig.bus.messages import Array, Event, Input
 
 
 @dataclass(frozen=True)
@@ -62,7 +62,7 @@ class TaskEvent:
 
 @dataclass(frozen=True)
 class LogEntry:
-    """Something that the recorder noted; the kinds are `recorder.contents.LOG_KINDS`."""
+    """Something that the recorder noted; the kinds are `recorder.schema.LOG_KINDS`."""
 
     tick: int
     kind: str

@@ -19,15 +19,14 @@ from typing import Any
 import msgspec
 import numpy as np
 
-from recorder import contents, layout
+from recorder import layout, schema
 from recorder.appending import SeriesAppender, TableAppender
 from recorder.growing_file import READERS_S, SEAM_READERS_S, GrowingFile
-from recorder.place import check_target, reason
+from recorder.intervals import Spans
+from recorder.output_path import check_target, reason
 from recorder.props import PropWriter
 from recorder.snapshots import row_of as snapshot_row
-from recorder.spans import Spans
-from rig.errors import RunError
-from rig.messages import (
+from rig.bus.messages import (
     Answer,
     Array,
     Description,
@@ -40,6 +39,7 @@ from rig.messages import (
     Snapshot,
     Tick,
 )
+from rig.errors import RunError
 
 _MAX_COUNT = 1 << 53
 """No tick, and no number of an occurrence, is larger."""
@@ -390,10 +390,10 @@ class Writer:
     def _open_appenders(self, description: Description, camera: bool) -> None:
         tables = {
             table.name: TableAppender(self._file.h5, table)
-            for table in contents.tables_of(description)
+            for table in schema.tables_of(description)
         }
         self._series = SeriesAppender(
-            self._file.h5, contents.series_of(description, camera), description.tick_s
+            self._file.h5, schema.series_of(description, camera), description.tick_s
         )
         self._no_confidence = np.full(len(description.behaviours), np.nan, np.float32)
         self._tables = tables

@@ -22,8 +22,8 @@ from pathlib import Path
 
 import msgspec
 
+from parallel.jobs import Job, Places
 from rig.errors import RunError, UserError
-from rig.jobs import Job, Places
 
 NOTE, LINES, RECORDINGS = "sweep.json", "runs.jsonl", "recordings"
 _PLAIN = re.compile(r"[\w.+-]{1,40}", re.ASCII)

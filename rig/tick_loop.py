@@ -20,12 +20,10 @@ import numpy as np
 
 from agent.interventions import Intervention
 from agent.subject import CAMERA, Step, Subject
+from rerun.in_process_transport import InProcessLinks
 from rig.animal import Animal, Moment, Outcome
-from rig.answers import Answers
 from rig.arenas.senses import flatten
-from rig.in_process_links import InProcessLinks
-from rig.links import Frames, Links
-from rig.messages import (
+from rig.bus.messages import (
     TICK_S,
     Answer,
     Array,
@@ -40,10 +38,12 @@ from rig.messages import (
     Snapshot,
     Tick,
 )
+from rig.bus.transport import Frames, Links
+from rig.engine_replies import Answers
 from rig.pacing import Pacer
-from rig.past import SNAPSHOT_TICKS, Past, SnapshotError
 from rig.random_streams import generator
-from rig.session_directory import SessionSpec
+from rig.resume_point import SNAPSHOT_TICKS, Past, SnapshotError
+from rig.session.directory import SessionSpec
 
 LATENCIES: tuple[str, ...] = (
     *("sense_ms", "network_ms", "send_ms", "physics_ms", "engine_wait_ms"),

@@ -15,18 +15,18 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from rig.bus.external_inputs import OUTSIDE
+from rig.bus.messages import Answer, Array, Description, Event, Intervention, Message, Tick
 from rig.errors import RunError
-from rig.messages import Answer, Array, Description, Event, Intervention, Message, Tick
-from rig.outside import OUTSIDE
 from rig.random_streams import generator
-from stim.baselines import Values
-from stim.detectors import Detectors
-from stim.outside import RequestedStimuli
-from stim.protocol import Protocol
+from stim.detectors.online import Detectors
+from stim.protocol.protocol import Protocol
+from stim.protocol.script import SCRIPT, Script, ScriptFile
 from stim.rules import Rule, condition_of
-from stim.script import SCRIPT, Script, ScriptFile
-from stim.stimuli import Delivery
-from stim.watch import Watch
+from stim.stimuli.baselines import Values
+from stim.stimuli.external import RequestedStimuli
+from stim.stimuli.stimuli import Delivery
+from stim.trigger_evaluator import Watch
 
 
 @dataclass

@@ -17,8 +17,7 @@ from pathlib import Path
 import msgspec
 import zmq
 
-from rig.errors import RunError, UserError
-from rig.messages import (
+from rig.bus.messages import (
     Answer,
     Description,
     End,
@@ -30,12 +29,13 @@ from rig.messages import (
     decode,
     encode,
 )
-from rig.parent import exit_with_parent
-from rig.session_directory import SessionDirectory
-from stim import baselines
+from rig.errors import RunError, UserError
+from rig.session.directory import SessionDirectory
+from rig.session.parent import exit_with_parent
 from stim.engine import Engine
-from stim.protocol import is_script, parse
-from stim.script import execute
+from stim.protocol.protocol import is_script, parse
+from stim.protocol.script import execute
+from stim.stimuli import baselines
 
 LINGER_MS = 2000
 

@@ -1,8 +1,8 @@
 """What starts a stimulus, and what has to hold for it: events and conditions, as a protocol writes them.
 
 An event (`Trigger`) happens at a tick: an onset, a key, a crossing of a threshold. A condition holds at a
-tick or does not: a behaviour is present, something happened not long ago. `stim.watch` tells for each tick
-which have happened and which hold.
+tick or does not: a behaviour is present, something happened not long ago.
+`stim.trigger_evaluator` tells for each tick which have happened and which hold.
 """
 
 from __future__ import annotations
@@ -10,8 +10,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from stim.detectors import ticks_of
-from stim.stimuli import Units
+from stim.detectors.online import ticks_of
+from stim.stimuli.stimuli import Units
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from stim.protocol import Protocol, parse
+from stim.protocol.protocol import Protocol, parse
 
 PROTOCOLS = Path(__file__).parent.parent / "protocols"
 SHIPPED = sorted(PROTOCOLS.glob("*.yaml"))

@@ -14,7 +14,7 @@ import zmq
 
 import recorder.process
 from rig.body_state import NAMES
-from rig.messages import (
+from rig.bus.messages import (
     Answer,
     Assets,
     Description,
@@ -31,7 +31,7 @@ from rig.messages import (
     decode,
     encode,
 )
-from rig.session_directory import SessionDirectory
+from rig.session.directory import SessionDirectory
 
 ROOT = Path(__file__).parent.parent
 BEHAVIOURS = ("stand", "walk", "run", "turn_left", "turn_right", "fallen")

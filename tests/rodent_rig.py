@@ -11,9 +11,9 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from rig.client import BusClient
+from rig.bus.client import BusClient
 from rig.errors import RunError
-from rig.session_directory import SessionDirectory, running_sessions, runtime_folder
+from rig.session.directory import SessionDirectory, running_sessions, runtime_folder
 
 ROOT = Path(__file__).resolve().parents[1]
 FIRST_LIGHT = ROOT / "protocols" / "first_light.yaml"

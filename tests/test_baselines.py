@@ -11,9 +11,9 @@ import pytest
 
 from analysis.baseline import resolve
 from recorder.writer import Writer
+from rig.bus.messages import Answer, Description, Message, Tick
 from rig.errors import UserError
-from rig.messages import Answer, Description, Message, Tick
-from stim.baselines import BaselineFile, Span, Values, Wanted
+from stim.stimuli.baselines import BaselineFile, Span, Values, Wanted
 from tests.recorder_stream import TRIAL_TICKS, Stream, description
 
 N_TICKS = 350

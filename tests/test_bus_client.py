@@ -16,10 +16,9 @@ import numpy as np
 import pytest
 import zmq
 
-from rig.client import BusClient
-from rig.curve import make_keys
-from rig.errors import RunError
-from rig.messages import (
+from rig.bus.client import BusClient
+from rig.bus.curve import make_keys
+from rig.bus.messages import (
     Answer,
     Assets,
     Command,
@@ -32,7 +31,8 @@ from rig.messages import (
     decode,
     encode,
 )
-from rig.session_directory import SessionDirectory, running_sessions, runtime_folder
+from rig.errors import RunError
+from rig.session.directory import SessionDirectory, running_sessions, runtime_folder
 from tests.rodent_rig import FIRST_LIGHT, ROOT, RunningRig, free_port, wait_for
 
 

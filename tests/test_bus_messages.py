@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from rig.messages import (
+from rig.bus.messages import (
     Answer,
     Command,
     Event,

@@ -19,7 +19,7 @@ from chaos.place import may_mount
 from chaos.plan import KINDS, plan, plans
 from chaos.verdict import judge
 from recorder.writer import Writer
-from rig.messages import Fault, Message, RecorderReport, Status
+from rig.bus.messages import Fault, Message, RecorderReport, Status
 from tests.recorder_stream import Stream, description
 from tests.rodent_rig import ROOT
 

@@ -112,7 +112,7 @@ def test_a_protocol_in_python_runs_only_where_it_is_allowed(
     path, proof = tmp_path / "p.py", tmp_path / "executed"
     path.write_text(
         "from pathlib import Path\n"
-        "from stim.script import Stimulate\n"
+        "from stim.protocol.script import Stimulate\n"
         f"Path({str(proof)!r}).touch()\n"
         'PROTOCOL = """\nprotocol: p\nsubject: runner\ntask: corridor\n"""\n'
         "def protocol(session):\n"

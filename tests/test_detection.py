@@ -12,9 +12,9 @@ import recorder
 from analysis.detection import Detection, detect, report
 from recorder.replay import ReplaySource
 from recorder.writer import Writer
+from rig.bus.messages import Answer, Event, Message
 from rig.errors import UserError
-from rig.messages import Answer, Event, Message
-from stim.protocol import load
+from stim.protocol.protocol import load
 from tests.recorder_stream import Stream, description
 from tests.rodent_rig import rodent_rig
 
@@ -125,7 +125,7 @@ def test_another_protocol_finds_its_own(folder: Path) -> None:
 
 
 SCRIPT = """
-from stim.script import Stimulate
+from stim.protocol.script import Stimulate
 
 PROTOCOL = '''
 protocol: at-every-other-run

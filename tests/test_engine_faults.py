@@ -12,9 +12,9 @@ import numpy as np
 import pytest
 
 from recorder.replay import ReplaySource
-from rig.client import BusClient
+from rig.bus.client import BusClient
+from rig.bus.messages import Answer, Event, Message, Tick
 from rig.errors import RunError
-from rig.messages import Answer, Event, Message, Tick
 from tests.rodent_rig import RunningRig, wait_for
 
 PROTOCOL = """

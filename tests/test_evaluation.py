@@ -1,4 +1,4 @@
-"""Evaluation: what its meters count, going on after an interruption, and the check against the paper."""
+"""Evaluation: what its meters count, going on after an interruption, and the check against the check."""
 
 from __future__ import annotations
 
@@ -13,17 +13,18 @@ import pytest
 
 import agent
 from agent.subject import Layer
-from agent.training.evaluation import Condition, Episode, Score, meters, paper, plan, run, running
-from agent.training.evaluation.activity import Recorded
-from agent.training.evaluation.actors import RandomActions, Student
-from agent.training.evaluation.conditions import tasks_of
-from agent.training.evaluation.figures import FIGURES, as_json
-from agent.training.evaluation.session import Wanted, evaluate
-from agent.training.evaluation.tables import markdown, rows
 from analysis.behaviour_features import morlet_amplitude
 from analysis.sharing import cka, overlap, partition, representation_across, variance_between
 from analysis.spectra import population_spectrum
 from cli.main import main
+from evaluation import Condition, Episode, Score, metrics, plan, run, running
+from evaluation.actors import RandomActions, Student
+from evaluation.conditions import tasks_of
+from evaluation.evaluate import Wanted, evaluate
+from evaluation.paper import check
+from evaluation.paper.activity import Recorded
+from evaluation.scores import FIGURES, as_json
+from evaluation.tables import markdown, rows
 from rig.arenas import tasks
 
 RUNNER = Path(__file__).resolve().parents[1] / "subjects" / "runner"
@@ -109,7 +110,7 @@ def test_a_folder_that_cannot_keep_episodes_is_one_sentence(tmp_path):
 def _placed(task, seed=1):
     environment = tasks.make(task, seed)
     environment.reset()
-    return environment, meters.meter_for(task, environment)
+    return environment, metrics.meter_for(task, environment)
 
 
 def _move(environment, x=None, z=None, turn=None):
@@ -333,7 +334,7 @@ def test_the_paper_is_agreed_with_or_not_by_rule():
             task: [_recorded(seed + index, offset=index, **options) for seed in (1, 11)]
             for index, task in enumerate(("gaps", "forage"))
         }
-        found = paper.check(told, layers)
+        found = check.check(told, layers)
         json.dumps(found.as_json(), allow_nan=False)
         return [one.verdict for one in found.statements]
 
@@ -342,11 +343,11 @@ def test_the_paper_is_agreed_with_or_not_by_rule():
     assert like[-1] == "agrees"
     unlike = verdicts(core_hz=7.0, policy_hz=0.3, stride_hz=7.0)
     assert unlike[:4] == ["disagrees"] * 4
-    alone = paper.check({"gaps": [_recorded(1, 3.0, 3.2, 4.5, 0)]}, layers)
+    alone = check.check({"gaps": [_recorded(1, 3.0, 3.2, 4.5, 0)]}, layers)
     assert alone.statements[0].verdict == "in direction only"
     assert {one.verdict for one in alone.statements[4:]} == {"cannot be told"}
     with pytest.raises(ValueError, match="5 s"):
-        paper.check({"gaps": []}, layers)
+        check.check({"gaps": []}, layers)
 
 
 # --- the whole, and bad input -----------------------------------------------------------------------

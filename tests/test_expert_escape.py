@@ -8,11 +8,11 @@ import mujoco
 import numpy as np
 import pytest
 
-from agent.training import righting
-from agent.training.experts import Skills, expert_for
-from agent.training.experts.terrain import WayOut
-from agent.training.gait import sided
 from rig.arenas import tasks
+from training.experts import Skills, expert_for
+from training.skills import righting
+from training.skills.gait import sided
+from training.skills.terrain import WayOut
 
 SKILLS = Skills(Path(__file__).parents[1] / "subjects" / "rodent" / "skills")
 

@@ -7,15 +7,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from agent.training import leaping, steering
-from agent.training.body import Bodies
-from agent.training.experts import Skills, expert_for
-from agent.training.experts.gaps import LOOK_DOWN, LeapFollower
-from agent.training.experts.locomotion import KEPT_PER_TICK
-from agent.training.experts.pose import BodyReader
-from agent.training.gait import N_PHASES, Gait
 from rig.arenas import tasks
 from rig.arenas.gaps import gaps_of
+from training.experts import Skills, expert_for
+from training.experts.gaps import LOOK_DOWN, LeapFollower
+from training.experts.pose import BodyReader
+from training.skills import leaping, steering
+from training.skills.body import Bodies
+from training.skills.gait import N_PHASES, Gait
+from training.skills.locomotion import KEPT_PER_TICK
 
 SUBJECT_SKILLS = Path(__file__).parents[1] / "subjects" / "rodent" / "skills"
 ACTUATORS = 38

@@ -8,15 +8,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from agent.training import backing, tap_trials
-from agent.training.body import Bodies
-from agent.training.experts import expert_for
-from agent.training.experts.pose import BodyReader
-from agent.training.experts.skills import Skills
-from agent.training.experts.two_tap import SEEN_TO_M, TwoTapExpert
-from agent.training.experts.view import View
-from agent.training.steering import load as load_steering
-from agent.training.tap import (
+from rig.arenas import tasks
+from training.experts import expert_for
+from training.experts.pose import BodyReader
+from training.experts.two_tap import SEEN_TO_M, TwoTapExpert
+from training.experts.view import View
+from training.skills import tap_trials, walking_backward
+from training.skills.body import Bodies
+from training.skills.library import Skills
+from training.skills.steering import load as load_steering
+from training.skills.tap import (
     AGAIN_KNOTS,
     LOOK_AGAIN_TICK,
     N_PARAMETERS,
@@ -25,8 +26,7 @@ from agent.training.tap import (
     load,
     tap_of,
 )
-from agent.training.tap_first_guess import FIRST_GUESS
-from rig.arenas import tasks
+from training.skills.tap_initial_parameters import FIRST_GUESS
 
 Array = np.ndarray
 
@@ -186,7 +186,7 @@ def test_the_animal_walks_backwards_when_told_to() -> None:
     ran = []
     for _ in range(75):
         activation = body.activation()[None]
-        speed, command = np.array([backing.SPEED]), np.array([backing.COMMAND])
+        speed, command = np.array([walking_backward.SPEED]), np.array([walking_backward.COMMAND])
         environment.step(backwards.act(activation, speed, command)[0])
         ran.append(body.forward_speed_m_s())
         assert body.upright() > 0.7
@@ -197,8 +197,8 @@ def test_the_search_for_walking_backwards_goes_on_where_it_was(tmp_path: Path) -
     gait = load_steering(SKILLS / "steering.npz").gait
     told: list[tuple[int, float]] = []
     for generations in (1, 2):
-        settings = backing.BackingSettings(generations, population=4, rollout_s=1.0)
-        found = backing.find(
+        settings = walking_backward.BackingSettings(generations, population=4, rollout_s=1.0)
+        found = walking_backward.find(
             gait, settings, tmp_path, 1, lambda state, v: told.append((state.generation, v))
         )
     assert [generation for generation, _ in told] == [1, 2]

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import numpy as np
 
-from agent.training.cues import CUES, SCALES
-from agent.training.experts import Skills
-from agent.training.herd import Animal
 from rig.arenas.camera import EgocentricCamera
+from training.experts import Skills
+from training.rollout.auxiliary_targets import CUES, SCALES
+from training.rollout.vector_env import Animal
 
 SKILLS = Skills(Path(__file__).parents[1] / "subjects" / "rodent" / "skills")
 

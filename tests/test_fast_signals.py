@@ -13,7 +13,7 @@ import pytest
 
 import recorder
 from recorder.replay import ReplaySource
-from rig.messages import Message, Signal, Tick
+from rig.bus.messages import Message, Signal, Tick
 from tests.recorder_checks import assert_same, nwb_problems
 from tests.recorder_stream import Rig, Stream, description
 

@@ -14,15 +14,15 @@ from hypothesis import strategies as st
 from scipy.stats import binomtest
 
 from analysis import fig12
+from analysis.cluster_statistics import Events, design_effect, resampled, share, wilson
 from analysis.fig12_groups import Held
 from analysis.fig12_paper import of_held
 from analysis.perturbations import Attempt, read_sessions
-from analysis.proportions import Events, design_effect, resampled, share, wilson
 from analysis.verdicts import Verdict
 from cli.figures import figure
 from recorder.writer import Writer
+from rig.bus.messages import Answer, End, Episode, Event, Intervention, Layer, Message, Tick
 from rig.errors import UserError
-from rig.messages import Answer, End, Episode, Event, Intervention, Layer, Message, Tick
 from tests.recorder_stream import Stream, description
 from tests.rodent_rig import rodent_rig
 

@@ -24,10 +24,10 @@ import zmq
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from rig.client import BusClient
-from rig.hub import Hub
-from rig.messages import Content, Fault, Message, MessageError, decode, encode
-from rig.session_directory import SessionDirectory
+from rig.bus.client import BusClient
+from rig.bus.hub import Hub
+from rig.bus.messages import Content, Fault, Message, MessageError, decode, encode
+from rig.session.directory import SessionDirectory
 
 TIMES = int(os.environ.get("RODENT_RIG_FUZZ", "1"))
 MOST_BYTES = 300_000_000

@@ -12,9 +12,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from rig.errors import UserError
-from stim.explain import explain
-from stim.protocol import load
-from stim.protocol_keys import (
+from stim.protocol.explain import explain
+from stim.protocol.keys import (
     BLOCK,
     CONDITION_KEYS,
     DETECTOR,
@@ -23,7 +22,8 @@ from stim.protocol_keys import (
     RULE,
     STIMULUS,
 )
-from stim.protocol_source import MAX_BYTES
+from stim.protocol.protocol import load
+from stim.protocol.source import MAX_BYTES
 from tests.protocol_texts import BASE, LAYERS, PLACED, SHIPPED, TASKS, read
 
 relaxed = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow], max_examples=120)

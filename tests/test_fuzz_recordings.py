@@ -15,7 +15,7 @@ from random import Random
 import pytest
 
 from recorder.writer import Writer
-from rig.messages import Signal
+from rig.bus.messages import Signal
 from tests.damaged_recordings import Opener, Outcome, damage
 from tests.recorder_stream import Stream, description
 

@@ -15,8 +15,8 @@ from gui.app import open_window
 from gui.ethogram import Intervals
 from gui.recorder_watch import RecorderWatch, clock, size_text
 from gui.theme import THEMES, activity_colours
+from rig.bus.messages import Event, Message, RecorderReport, Status, Tick
 from rig.errors import UserError
-from rig.messages import Event, Message, RecorderReport, Status, Tick
 from tests.rodent_rig import ROOT
 
 KINDS = ("c_applied", "h_applied", "c_natural", "h_natural")

@@ -18,10 +18,10 @@ from cli.sessions import Pace, load_protocol, prepare_session
 from gui import recordings
 from gui.main_window import MainWindow
 from gui.stream import Batch
-from rig.client import BusClient
+from rig.bus.client import BusClient
 from rig.errors import RunError
-from rig.session_directory import running_sessions
-from rig.session_process import start_detached
+from rig.session.directory import running_sessions
+from rig.session.process import start_detached
 from tests.rodent_rig import RunningRig, wait_for
 from tests.windows import PROTOCOL, press_in_dialog
 

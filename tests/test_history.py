@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from rig.history import HISTORY_TICKS, RecentHistory
-from rig.messages import Answer, Event, Message, Tick, decode, encode
+from rig.bus.history import HISTORY_TICKS, RecentHistory
+from rig.bus.messages import Answer, Event, Message, Tick, decode, encode
 from tests.recorder_stream import description
 
 

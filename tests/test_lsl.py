@@ -11,8 +11,8 @@ import numpy as np
 import pylsl
 
 from recorder.replay import ReplaySource
-from rig.lsl import BEHIND_S, TickClock
-from rig.messages import Tick
+from rig.bus.lsl import BEHIND_S, TickClock
+from rig.bus.messages import Tick
 from tests.rodent_rig import ROOT, RunningRig, rodent_rig, wait_for
 
 OBSERVE = ROOT / "protocols" / "observe.yaml"

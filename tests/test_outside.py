@@ -13,12 +13,19 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from recorder.replay import ReplaySource
-from rig.client import BusClient
+from rig.bus.client import BusClient
+from rig.bus.external_inputs import (
+    LARGEST,
+    MOST_STIMULI,
+    MOST_WAITING,
+    NotAcceptedError,
+    Outside,
+    read_input,
+)
+from rig.bus.messages import Answer, Description, Episode, Event, Input, Message, Tick
 from rig.errors import RunError
-from rig.messages import Answer, Description, Episode, Event, Input, Message, Tick
-from rig.outside import LARGEST, MOST_STIMULI, MOST_WAITING, NotAcceptedError, Outside, read_input
 from stim.engine import Engine
-from stim.protocol import parse
+from stim.protocol.protocol import parse
 from tests.rodent_rig import ROOT, RunningRig, free_port, wait_for
 
 LAYERS = {"core": 128, "policy_0": 64}

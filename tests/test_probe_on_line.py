@@ -11,9 +11,9 @@ import zmq
 import recorder
 from analysis.probe import Probe, spike_trains
 from recorder.writer import Writer
-from rig.client import BusClient
-from rig.messages import End, Spikes, decode
-from rig.session_directory import find_session, running_sessions
+from rig.bus.client import BusClient
+from rig.bus.messages import End, Spikes, decode
+from rig.session.directory import find_session, running_sessions
 from tests.recorder_stream import Stream, description
 from tests.rodent_rig import RunningRig, rodent_rig, wait_for
 

@@ -18,12 +18,12 @@ from pytestqt.qtbot import QtBot
 import recorder
 from analysis.session_picture import third_person_frame
 from gui.main_window import MainWindow
+from recorder.file_rotation import RollOver
 from recorder.replay import ReplaySource
-from recorder.roll_over import RollOver
-from recorder.rolling import RollingWriter
+from recorder.rotating_writer import RollingWriter
 from recorder.writer import Writer
 from rig.animal import Animal
-from rig.messages import Assets, Episode, Message
+from rig.bus.messages import Assets, Episode, Message
 from tests.recorder_checks import assert_same
 from tests.recorder_stream import Stream, description
 

@@ -11,13 +11,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rig.body_quantities import NAMES
+from rig.bus.messages import Event
 from rig.errors import UserError
-from rig.messages import Event
-from stim.behaviours import BEHAVIOURS, FIRST_TAP
-from stim.detectors import After, Behaviour, Condition, Detectors, python_behaviour
-from stim.explain import explain
-from stim.protocol import parse
-from stim.quantities import DERIVED, is_quantity, read_quantity
+from stim.detectors.behaviours import BEHAVIOURS, FIRST_TAP
+from stim.detectors.online import After, Behaviour, Condition, Detectors, python_behaviour
+from stim.detectors.quantities import DERIVED, is_quantity, read_quantity
+from stim.protocol.explain import explain
+from stim.protocol.protocol import parse
 
 BASE = "protocol: p\nsubject: rodent\ntask: two_tap\n"
 

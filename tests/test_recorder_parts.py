@@ -16,11 +16,11 @@ import pytest
 
 import recorder
 from gui.recorder_watch import RecorderWatch
+from recorder.file_rotation import RollOver, check_parts, roll_over
 from recorder.replay import ReplaySource
-from recorder.roll_over import RollOver, check_parts, roll_over
 from recorder.writer import Writer
+from rig.bus.messages import Message, RecorderReport, Status
 from rig.errors import UserError
-from rig.messages import Message, RecorderReport, Status
 from tests.recorder_checks import assert_same, nwb_problems
 from tests.recorder_stream import Rig, Stream, description
 

@@ -15,8 +15,8 @@ from hypothesis import strategies as st
 import recorder
 from recorder.replay import ReplaySource
 from recorder.writer import Writer
+from rig.bus.messages import Answer, Event, Input, Intervention, Message, Tick
 from rig.errors import UserError
-from rig.messages import Answer, Event, Input, Intervention, Message, Tick
 from tests.recorder_checks import assert_same
 from tests.recorder_stream import BEHAVIOURS, Stream, description
 

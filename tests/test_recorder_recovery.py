@@ -19,8 +19,8 @@ import recorder
 from recorder import superblock
 from recorder.recovery import needs_recovery
 from recorder.replay import ReplaySource
+from rig.bus.messages import Message
 from rig.errors import RunError, UserError
-from rig.messages import Message
 from tests.recorder_checks import assert_same, nwb_problems
 from tests.recorder_stream import Rig, Stream, description
 

@@ -15,7 +15,7 @@ import pytest
 
 import recorder
 from recorder.replay import ReplaySource
-from rig.messages import Message
+from rig.bus.messages import Message
 from tests.recorder_checks import assert_same, nwb_problems
 from tests.recorder_stream import ROOT, Rig, Stream, description
 
@@ -173,7 +173,7 @@ def test_what_is_malformed_is_noted_and_does_not_stop_the_recording(
     """Garbage frames, arrays that do not fit, unknown names, impossible numbers, missing arrays."""
     import msgspec
 
-    from rig.messages import Answer, Event, Intervention
+    from rig.bus.messages import Answer, Event, Intervention
 
     stream = Stream(description())
     file = tmp_path / "odd.nwb"
@@ -271,8 +271,8 @@ def test_the_file_is_closed_when_the_parent_dies(sockets: Path, tmp_path: Path) 
     """A supervisor that was killed leaves no recorder behind, and no open file."""
     import zmq
 
-    from rig.messages import encode
-    from rig.session_directory import SessionDirectory
+    from rig.bus.messages import encode
+    from rig.session.directory import SessionDirectory
 
     stream = Stream(description())
     file = tmp_path / "orphan.nwb"

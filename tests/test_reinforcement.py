@@ -13,12 +13,12 @@ from torch.utils.tensorboard import SummaryWriter
 
 from agent.errors import SubjectError
 from agent.network import Network, NetworkConfig, core_parameters
-from agent.training import reinforcement
-from agent.training.course import Course
-from agent.training.experience import Experience
-from agent.training.fleet import Fleet
-from agent.training.reinforcement import Learner, Reinforcement
-from agent.training.segments import Segment
+from training.learn import reinforcement
+from training.learn.metrics import Course
+from training.learn.reinforcement import Learner, Reinforcement
+from training.learn.sequence_buffer import Experience
+from training.rollout.actor_pool import Fleet
+from training.rollout.rollout import Segment
 
 CONFIG = NetworkConfig(
     policy_layers=1,

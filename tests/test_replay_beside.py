@@ -14,10 +14,10 @@ from pytestqt.qtbot import QtBot
 import recorder
 from cli.main import main
 from gui.main_window import MainWindow
-from gui.places import PARTING
-from recorder.parting import Parting, find_parting
+from gui.markers import PARTING
+from recorder.first_divergence import Parting, find_parting
 from recorder.writer import Writer
-from rig.messages import Branching, Description, Message, Tick
+from rig.bus.messages import Branching, Description, Message, Tick
 from tests.recorder_stream import Stream, description
 
 N_TICKS, SHORTER, PARTS_AT = 400, 300, 150

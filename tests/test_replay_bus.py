@@ -12,11 +12,11 @@ from hypothesis import strategies as st
 
 from cli.main import main
 from recorder.writer import Writer
-from rig.client import BusClient
+from rig.bus.client import BusClient
+from rig.bus.messages import Answer, End, Message, Status, Tick
 from rig.errors import RunError
-from rig.messages import Answer, End, Message, Status, Tick
 from rig.playback import LONGEST_LEAP_S, Playback, Stretch
-from rig.session_directory import SessionDirectory, running_sessions, runtime_folder
+from rig.session.directory import SessionDirectory, running_sessions, runtime_folder
 from tests.recorder_checks import assert_same
 from tests.recorder_stream import Stream, description
 from tests.rodent_rig import RunningRig, wait_for

@@ -13,7 +13,7 @@ import pytest
 import recorder
 from cli.main import main
 from recorder.writer import Writer
-from rig.messages import Episode
+from rig.bus.messages import Episode
 from tests.recorder_stream import Stream, description
 
 N_TICKS = 250

@@ -14,8 +14,8 @@ import recorder
 from analysis.probe import Probe, spike_trains, spikes
 from cli.main import main
 from recorder.writer import Writer
+from rig.bus.messages import Tick
 from rig.errors import UserError
-from rig.messages import Tick
 from tests.recorder_stream import Stream, description
 
 N_TICKS = 500

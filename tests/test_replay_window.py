@@ -13,11 +13,11 @@ from PyQt6.QtCore import QPoint, QSettings, Qt
 from pytestqt.qtbot import QtBot
 
 from gui.main_window import MainWindow
-from gui.places import BEHAVIOURS, STIMULI, TRIALS, Place, around, neighbour, places
+from gui.markers import BEHAVIOURS, STIMULI, TRIALS, Place, around, neighbour, places
 from recorder.writer import Writer
-from rig.client import BusClient
-from rig.messages import Event
-from rig.session_directory import running_sessions
+from rig.bus.client import BusClient
+from rig.bus.messages import Event
+from rig.session.directory import running_sessions
 from tests.recorder_stream import Stream, description
 from tests.rodent_rig import RunningRig, wait_for
 

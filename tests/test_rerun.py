@@ -22,13 +22,13 @@ from cli.main import app
 from recorder.layout import SESSION, SessionNote
 from recorder.reading import Recording
 from recorder.writer import Writer
-from rig.comparison import Comparison, differences
+from rerun.comparison import Comparison, differences
+from rerun.protocol_sequence import Relay, Stage
+from rig.bus.messages import Answer, Event, Message, Tick
 from rig.errors import UserError
-from rig.messages import Answer, Event, Message, Tick
 from stim.engine import Engine
-from stim.protocol import parse
-from stim.relay import Relay, Stage
-from tests.engine_course import describe, tick_message
+from stim.protocol.protocol import parse
+from tests.engine_scenario import describe, tick_message
 from tests.protocol_texts import LAYERS
 from tests.recorder_stream import description as describe_stream
 from tests.rodent_rig import FIRST_LIGHT, ROOT, RunningRig, rodent_rig, wait_for

@@ -14,10 +14,10 @@ from nwbinspector import Importance, inspect_nwbfile
 
 import recorder
 from recorder.replay import ReplaySource
-from rig.client import BusClient
+from rig.bus.client import BusClient
+from rig.bus.messages import Answer, Event, Message, Tick
 from rig.errors import RunError
-from rig.messages import Answer, Event, Message, Tick
-from rig.session_directory import running_sessions
+from rig.session.directory import running_sessions
 from tests.rodent_rig import FIRST_LIGHT, ROOT, RunningRig, rodent_rig, wait_for
 
 STIMULUS_EACH_TIME = """
@@ -230,7 +230,7 @@ def test_the_session_survives_its_engine(runtime: Path, tmp_path: Path, protocol
 
 
 @pytest.mark.parametrize(
-    ("victim", "ticks_kept"), [("recorder.process", 25), ("rig.subject_process", 25)]
+    ("victim", "ticks_kept"), [("recorder.process", 25), ("rig.session.subject_process", 25)]
 )
 def test_a_death_is_said_and_what_was_recorded_is_whole(
     runtime: Path, tmp_path: Path, victim: str, ticks_kept: int

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from rig.session_directory import running_sessions
+from rig.session.directory import running_sessions
 from tests.rodent_rig import FIRST_LIGHT, ROOT, rodent_rig
 
 

@@ -6,20 +6,15 @@ import numpy as np
 import pytest
 
 import agent
-from agent.training import (
-    evaluation,
-    gait,
-    search,
-    steering,
-    stepping,
-)
-from agent.training.body import Bodies
-from agent.training.experts import Skills
-from agent.training.experts.locomotion import Locomotion
-from agent.training.experts.maze import FloorPlan
-from agent.training.steering import Steering
-from agent.training.stepping import SteppingSettings
+import evaluation
 from rig.arenas import tasks
+from training.experts import Skills
+from training.experts.maze import FloorPlan
+from training.skills import gait, search, steering, stepping
+from training.skills.body import Bodies
+from training.skills.locomotion import Locomotion
+from training.skills.steering import Steering
+from training.skills.stepping import SteppingSettings
 
 
 class Interrupted(Exception):

@@ -17,21 +17,21 @@ import torch
 import recorder
 from agent import load
 from cli.main import app
+from recorder.file_rotation import RollOver
 from recorder.replay import ReplaySource
-from recorder.roll_over import RollOver
-from recorder.rolling import RollingWriter
+from recorder.rotating_writer import RollingWriter
 from recorder.snapshots import Snapshots
+from rerun.in_process_transport import InProcessLinks
+from rerun.rerun import run_in_process
 from rig.animal import Animal, AnimalState, Moment, Outcome
 from rig.arenas.task_state import OF_MODEL, OF_ORBS, REMEMBERED
 from rig.body_quantities import NAMES
+from rig.bus.messages import Assets, Description, Message
 from rig.errors import UserError
-from rig.in_process_links import InProcessLinks
-from rig.messages import Assets, Description, Message
-from rig.rerun import run_in_process
-from rig.session_directory import SessionSpec
+from rig.session.directory import SessionSpec
 from stim.engine import Engine
-from stim.protocol import parse
-from stim.script import execute
+from stim.protocol.protocol import parse
+from stim.protocol.script import execute
 from tests.test_rerun import same_until
 
 BODY = """
@@ -47,7 +47,7 @@ rules:
   - {{on: run.onset, do: stir, for_ms: 300, probability: 0.5, else: sham}}
 """
 PYTHON = '''PROTOCOL = """{text}"""
-from stim.script import Stimulate
+from stim.protocol.script import Stimulate
 
 def protocol(session):
     height, n = [], 0

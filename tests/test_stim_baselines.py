@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from rig.errors import RunError
-from stim.baselines import BaselineUsed, Span, Values, Wanted, read, write
+from stim.stimuli.baselines import BaselineUsed, Span, Values, Wanted, read, write
 
 NAMES = st.text(max_size=20)
 SPANS = st.builds(Span, during=NAMES, begin=NAMES, end=NAMES)

@@ -13,10 +13,10 @@ from hypothesis import strategies as st
 
 from rig.arenas.tasks import make
 from rig.body_state import NAMES, BodyState
+from rig.bus.messages import Event
 from rig.errors import RunError
-from rig.messages import Event
-from stim.behaviours import BEHAVIOURS
-from stim.detectors import Behaviour, Condition, Detectors, ticks_of
+from stim.detectors.behaviours import BEHAVIOURS
+from stim.detectors.online import Behaviour, Condition, Detectors, ticks_of
 
 FAST = Condition("min_forward_speed", "forward_speed", on=0.5, off=0.3)
 

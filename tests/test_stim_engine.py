@@ -10,13 +10,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from rig.bus.messages import Answer, Description, Layer, Message, encode
 from rig.errors import RunError
-from rig.messages import Answer, Description, Layer, Message, encode
 from rig.random_streams import generator
 from stim.engine import Engine
 from stim.rules import Rule
 from stim.triggers import BehaviourTurn, TrialTime
-from tests.engine_course import (
+from tests.engine_scenario import (
     HEAD,
     SILENCE,
     Course,

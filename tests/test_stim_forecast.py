@@ -11,9 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rig.body_quantities import NAMES
-from stim.behaviours import BEHAVIOURS, FIRST_TAP, REAR, RUN
-from stim.detectors import Behaviour, Condition, Detectors
-from stim.forecast import Forecast, accuracy, can_be_forecast
+from stim.detectors.behaviours import BEHAVIOURS, FIRST_TAP, REAR, RUN
+from stim.detectors.forecast import Forecast, accuracy, can_be_forecast
+from stim.detectors.online import Behaviour, Condition, Detectors
 
 DASH = Behaviour(
     "dash", "", (Condition("min_forward_speed", "forward_speed", 0.5, 0.3),), min_duration_ms=60

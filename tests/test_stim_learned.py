@@ -14,9 +14,9 @@ from analysis.learned import QUANTITIES, Labelled, fit, fit_clusters, fit_labels
 from recorder.writer import Writer
 from rig.body_quantities import NAMES
 from rig.errors import UserError
-from stim.detectors import Detectors
-from stim.learned import Classifier, LearnedSource, features_of, learned_behaviour, load
-from stim.protocol import parse
+from stim.detectors.learned import Classifier, LearnedSource, features_of, learned_behaviour, load
+from stim.detectors.online import Detectors
+from stim.protocol.protocol import parse
 from tests.recorder_stream import Stream, description
 
 TICKS = 1500

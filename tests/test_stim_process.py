@@ -16,7 +16,7 @@ import pytest
 import zmq
 
 from rig.body_state import NAMES
-from rig.messages import (
+from rig.bus.messages import (
     Answer,
     Content,
     Description,
@@ -30,9 +30,9 @@ from rig.messages import (
     decode,
     encode,
 )
-from rig.session_directory import SessionDirectory, SessionSpec
-from stim import behaviours
-from tests.engine_course import describe
+from rig.session.directory import SessionDirectory, SessionSpec
+from stim.detectors import behaviours
+from tests.engine_scenario import describe
 from tests.protocol_texts import read
 
 ROOT = Path(__file__).parent.parent

@@ -13,17 +13,17 @@ from hypothesis import strategies as st
 from ruamel.yaml import YAML
 
 from rig.errors import UserError
-from stim.behaviours import BEHAVIOURS
-from stim.explain import explain
-from stim.protocol import (
+from stim.detectors.behaviours import BEHAVIOURS
+from stim.protocol.explain import explain
+from stim.protocol.protocol import (
     load,
     parameters,
     parse,
     subject_and_task,
     with_parameters,
 )
-from stim.schema import json_schema
-from stim.stimuli import Units
+from stim.protocol.schema import json_schema
+from stim.stimuli.stimuli import Units
 from stim.triggers import BehaviourTurn, TrialTime
 from tests.protocol_texts import BASE, LAYERS, PLACED, PROTOCOLS, SHIPPED, TASKS, read
 

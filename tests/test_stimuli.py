@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 
 from rig.errors import RunError
 from rig.random_streams import generator
-from stim.baselines import Span, Wanted
-from stim.stimuli import Delivery, Pulses, Stimulus, Units
+from stim.stimuli.baselines import Span, Wanted
+from stim.stimuli.stimuli import Delivery, Pulses, Stimulus, Units
 
 LAYERS = {"core": 4, "policy_2": 3}
 NATURAL = np.array([0.5, -1.0, 2.0, 0.25], np.float32)

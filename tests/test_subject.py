@@ -12,8 +12,8 @@ from dm_control.locomotion.examples import basic_rodent_2020
 
 import agent
 from agent import subject as subjects
-from agent.training.evaluation import Condition, run_episode
-from agent.training.evaluation.actors import Student
+from evaluation import Condition, run_episode
+from evaluation.actors import Student
 from rig.arenas import senses, tasks
 from rig.arenas.camera import EgocentricCamera
 from rig.arenas.senses import Senses

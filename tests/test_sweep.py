@@ -19,8 +19,8 @@ from hypothesis import strategies as st
 
 import recorder
 from cli.sweeps import sweep
+from parallel.jobs import Job, Processes, run_job
 from rig.errors import UserError
-from rig.jobs import Job, Processes, run_job
 from rig.sweep import Asked, Run, SweepNote, folder_of, read_lines, read_note, runs_of
 from tests.rodent_rig import ROOT, rodent_rig, wait_for
 

@@ -14,16 +14,13 @@ import torch
 from safetensors.torch import load_file
 
 import agent
-from agent.training import (
-    checkpoint,
-    imitation,
-    settings,
-)
-from agent.training.apprenticeship import chains
-from agent.training.lived import Lived
-from agent.training.skill_stages import needed_skills
-from agent.training.stages import train
-from tests.plain_segments import plain_segment
+from tests.plain_rollouts import plain_segment
+from training import settings
+from training.learn import checkpoint, dagger
+from training.learn.distillation import chains
+from training.pipeline import train
+from training.rollout.rollout_store import Lived
+from training.skill_stages import needed_skills
 
 ROOT = Path(__file__).resolve().parents[1]
 SHIPPED = ROOT / "subjects" / "rodent" / "skills"
@@ -158,7 +155,7 @@ def test_an_interrupted_stage_goes_on_where_it_was(trained, tmp_path, stage, mon
         for name in ("gait.npz", "steering.npz"):
             shutil.copyfile(place / "work" / "skills" / name, work / "skills" / name)
         shutil.copyfile(place / "work" / "vision.npz", work / "vision.npz")
-    monkeypatch.setattr(imitation, "CHECKPOINT_EVERY_S", 0.0)
+    monkeypatch.setattr(dagger, "CHECKPOINT_EVERY_S", 0.0)
     seen = []
 
     def stop_early(name, done, text):
@@ -183,7 +180,7 @@ def test_what_ships_is_a_running_mean_of_what_learns_also_when_interrupted(
     work = tmp_path / "work"
     shutil.copytree(place / "work" / "skills", work / "skills")
     shutil.copyfile(place / "work" / "vision.npz", work / "vision.npz")
-    monkeypatch.setattr(imitation, "CHECKPOINT_EVERY_S", 0.0)
+    monkeypatch.setattr(dagger, "CHECKPOINT_EVERY_S", 0.0)
     text = TINY.replace("segments = 6", "segments = 9\naverage = 0.4\nlook_again = 1")
     (tmp_path / "tiny.toml").write_text(text)
     files: list[dict[str, torch.Tensor]] = []

@@ -13,13 +13,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rig.body_state import NAMES
+from rig.bus.messages import Answer, Event, Input, Message, Tick
 from rig.errors import RunError, UserError
-from rig.messages import Answer, Event, Input, Message, Tick
 from stim.engine import Engine
-from stim.protocol import Protocol, parse
+from stim.protocol.protocol import Protocol, parse
+from stim.protocol.script import execute, header_of
 from stim.rules import Block, condition_of
-from stim.script import execute, header_of
-from tests.engine_course import describe
+from tests.engine_scenario import describe
 from tests.protocol_texts import LAYERS
 
 HEAD = """
@@ -303,7 +303,7 @@ def test_a_new_engine_goes_on_counting() -> None:
 
 
 SCRIPT = '''
-from stim.script import EndTrial, Release, Stimulate
+from stim.protocol.script import EndTrial, Release, Stimulate
 
 PROTOCOL = """
 protocol: p

@@ -8,8 +8,8 @@ import pytest
 import torch
 from torch.distributions import Independent, Normal, kl_divergence
 
-from agent.training import vmpo
-from agent.training.vmpo import Bounds, Gaussian, Multipliers
+from training.learn import vmpo
+from training.learn.vmpo import Bounds, Gaussian, Multipliers
 
 
 def test_the_better_half_counts_by_its_exponentiated_advantage_in_each_task():

@@ -8,7 +8,7 @@ import pytest
 import torch
 from torchrl.objectives.value.functional import vtrace_advantage_estimate
 
-from agent.training.vtrace import vtrace
+from training.learn.vtrace import vtrace
 
 
 def column(*values: float) -> torch.Tensor:

@@ -1,0 +1,181 @@
+"""An evaluation from its options to its tables: what `rodent-rig evaluate` does."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from concurrent.futures.process import BrokenProcessPool
+from dataclasses import dataclass
+from pathlib import Path
+
+from agent.errors import SubjectError
+from agent.subject import Subject, load
+from evaluation import card, tables
+from evaluation.conditions import expert_conditions, plan, tasks_of
+from evaluation.paper.activity import record
+from evaluation.paper.check import PaperCheck, check
+from evaluation.running import run
+from evaluation.scores import Score
+from rig.arenas.camera import CameraUnavailableError
+from rig.arenas.names import TASKS
+from training.progress import Progress, terminal_progress
+
+RECORDED_EPISODES = 4
+"""Of each task, for the check against the paper."""
+_PAPER_TASKS = tuple(task for task in TASKS if task != "corridor")
+
+
+class CannotMeasureError(Exception):
+    """The evaluation failed for a reason outside the user's input; one sentence."""
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What to measure; see the command's help."""
+
+    subject: str
+    tasks: str | None = None
+    episodes: int = 25
+    stock_episodes: int = 3
+    duration_s: float | None = None
+    only_experts: bool = False
+    skills: Path | None = None
+    paper: bool = False
+    jobs: int = 1
+
+
+@dataclass(frozen=True)
+class Found:
+    """What was measured."""
+
+    name: str
+    sha256: str | None
+    tasks: tuple[str, ...]
+    scores: list[Score]
+    notes: list[str]
+    paper: PaperCheck | None
+
+    def json(self) -> str:
+        """All of it, with every episode."""
+        made = card.document(
+            self.name, self.sha256, self.tasks, self.scores, self.notes, self.paper
+        )
+        return card.as_text(made)
+
+    def show(self) -> None:
+        """Print the tables."""
+        tables.show(self.tasks, self.scores, self.notes)
+        for one in self.paper.statements if self.paper else ():
+            print(f'\n{one.section}: "{one.quote}"\n    {one.verdict}: {one.measured}')
+
+
+def evaluate(wanted: Wanted, store: bool = False, work: Path | None = None) -> Found:
+    """Measure, with progress on the terminal; with `store` also into the subject's folder.
+
+    Args:
+        wanted: what to measure.
+        store: write `scores.json` and `card.md`.
+        work: where finished episodes are kept; `runs/<name>/scores` unless given.
+
+    Raises:
+        SubjectError: something that was asked for is not there or makes no sense.
+        CannotMeasureError: this machine cannot render, or a process died.
+    """
+    with terminal_progress() as progress:
+        try:
+            return (
+                _experts(wanted, work, progress)
+                if wanted.only_experts
+                else _subject(wanted, store, work, progress)
+            )
+        except CameraUnavailableError as problem:
+            raise CannotMeasureError(str(problem)) from None
+        except BrokenProcessPool:
+            raise CannotMeasureError(
+                "a process of the evaluation died (out of memory?); what was finished is kept, run it again"
+            ) from None
+
+
+def _experts(wanted: Wanted, work: Path | None, progress: Progress) -> Found:
+    folder = Path(wanted.subject)
+    training: Mapping[str, object] = {}
+    name = folder.name
+    if wanted.skills is not None:
+        skills: Path | None = wanted.skills
+    elif (folder / "skills").is_dir() or (folder / "steering.npz").exists():
+        # a folder that has skills, or a folder of skills: there is no student yet
+        skills = folder / "skills" if (folder / "skills").is_dir() else folder
+        name = folder.resolve().parent.name if folder.name == "skills" else folder.name
+        training = {"tasks": list(_PAPER_TASKS)}
+    else:
+        subject = load(wanted.subject)
+        skills, training, name = skills_of(subject), subject.training, subject.name
+    if skills is None or not skills.is_dir():
+        raise SubjectError(
+            f"there are no skills for experts {f'in {skills}' if skills else f'beside {wanted.subject}'}; "
+            "name their folder with --skills"
+        )
+    tasks = tasks_of(training, wanted.tasks)
+    conditions, notes = expert_conditions(tasks, wanted.episodes, skills, wanted.duration_s)
+    if not any(one.actor == "expert" for one in conditions):
+        raise SubjectError("; ".join(notes))
+    place = work or Path("runs") / name / "scores"
+    scores = run(
+        conditions, place, wanted.jobs, lambda done, text: progress("evaluate", done, text)
+    )
+    return Found(name, None, tasks, scores, notes, None)
+
+
+def _subject(wanted: Wanted, store: bool, work: Path | None, progress: Progress) -> Found:
+    subject = load(wanted.subject)
+    tasks = tasks_of(subject.training, wanted.tasks)
+    if store and wanted.tasks is not None:
+        left_out = [task for task in _trained(subject) if task not in tasks]
+        if left_out:
+            raise SubjectError(
+                f"a card tells of all that {subject.name} was trained for: with --store, --tasks "
+                f"cannot leave out {', '.join(left_out)}"
+            )
+    if wanted.skills is not None and not wanted.skills.is_dir():
+        raise SubjectError(f"there is no folder of skills {wanted.skills}")
+    skills = wanted.skills or skills_of(subject)
+    place = work or Path("runs") / subject.name / "scores"
+    conditions, notes = plan(
+        subject, tasks, wanted.episodes, wanted.stock_episodes, skills, wanted.duration_s
+    )
+    scores = run(
+        conditions, place, wanted.jobs, lambda done, text: progress("evaluate", done, text)
+    )
+    paper = None
+    if wanted.paper:
+        recorded = record(
+            subject,
+            tasks,
+            min(RECORDED_EPISODES, wanted.episodes),
+            place,
+            wanted.jobs,
+            wanted.duration_s,
+            lambda done, text: progress("record", done, text),
+        )
+        try:
+            paper = check(recorded, subject.layers)
+        except ValueError as problem:
+            notes.append(f"beside the paper: {problem}")
+    if store:
+        card.write(subject, tasks, scores, notes, paper)
+    return Found(subject.name, subject.sha256, tasks, scores, notes, paper)
+
+
+def _trained(subject: Subject) -> tuple[str, ...]:
+    try:
+        return tasks_of(subject.training)
+    except SubjectError:
+        return ()
+
+
+def skills_of(subject: Subject) -> Path | None:
+    """The folder of skills of a subject's experts: its own, or where its training left them."""
+    left = Path("runs") / subject.name
+    for place in (subject.folder / "skills", left / "skills", left):
+        if (place / "steering.npz").exists():
+            return place
+    return None

@@ -1,0 +1,183 @@
+"""Recordings side by side: a column each, all at the same tick, for what a stimulus did beside its sham.
+
+A column has its recording's name, the animal, and raster and ethogram; all have the same rows, namely what
+happened in any of them, and all cameras look from the same side.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from PyQt6.QtCore import Qt, pyqtSignal
+from PyQt6.QtWidgets import QFrame, QHBoxLayout, QLabel, QToolButton, QVBoxLayout, QWidget
+
+from gui.arena_scene import View
+from gui.arena_view import ArenaView
+from gui.labels import ElidedLabel
+from gui.markers import Extent, rows_of
+from gui.recorder_watch import clock
+from gui.stream import Batch
+from gui.theme import Theme
+from gui.timeline import Timeline
+from rig.bus.messages import TICK_S, Description
+
+
+class Column(QFrame):
+    """One recording among several. `closed` asks to take it away."""
+
+    closed = pyqtSignal()
+
+    def __init__(self, theme: Theme, extent: Extent, share: float) -> None:
+        super().__init__()
+        self.extent = extent
+        self.name = QLabel(extent.name)
+        bold = self.name.font()
+        bold.setBold(True)
+        self.name.setFont(bold)
+        self.what = ElidedLabel()
+        self.what.setObjectName("muted")
+        self.state = QLabel()
+        self.parting = ElidedLabel()
+        self.parting.setObjectName("muted")
+        self.parting.setFixedHeight(self.parting.fontMetrics().height())
+        self.arena = ArenaView(theme, share=share)
+        self.timeline = Timeline(theme)
+        self.timeline.freeze_button.hide()
+        close = QToolButton()
+        close.setText("×")
+        close.setToolTip("Take this recording away")
+        close.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+        close.clicked.connect(self.closed)
+        head = QHBoxLayout()
+        head.setContentsMargins(10, 0, 4, 0)
+        head.setSpacing(10)
+        head.addWidget(self.name)
+        head.addWidget(self.what, 1)
+        head.addWidget(self.state)
+        head.addWidget(close)
+        below = QHBoxLayout()
+        below.setContentsMargins(10, 0, 10, 0)
+        below.addWidget(self.parting, 1)
+        column = QVBoxLayout(self)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(4)
+        column.addLayout(head)
+        column.addLayout(below)
+        column.addWidget(self.arena, 4)
+        column.addWidget(self.timeline, 6)
+
+    def take(self, batch: Batch) -> None:
+        """Takes in a batch, without drawing."""
+        if batch.description is not None:
+            told = batch.description.content
+            assert isinstance(told, Description)
+            self.what.set_full_text(f"{told.protocol_name}: {told.subject} in {told.task}")
+        self.timeline.take(batch)
+        self.arena.take(batch)
+
+    def clear(self) -> None:
+        """What comes next does not follow what was shown."""
+        self.timeline.clear()
+
+    def show_position(self, tick: int) -> None:
+        """Where the replay is, which may be before this recording begins or after its end."""
+        words = ""
+        if tick < self.extent.first_tick:
+            words = f"begins at {clock(self.extent.first_tick * TICK_S)}"
+            self.arena.show_nothing(f"This recording {words}.")
+        elif tick > self.extent.last_tick:
+            words = f"ended at {clock((self.extent.last_tick + 1) * TICK_S)}"
+        self.state.setText(words)
+
+    def draw(self) -> None:
+        """Draws what is new."""
+        self.timeline.draw()
+        self.arena.show_stimuli(self.timeline.ethogram.stimuli_now())
+
+    def set_theme(self, theme: Theme) -> None:
+        """Recolours."""
+        self.timeline.set_theme(theme)
+        self.arena.set_theme(theme)
+
+
+class Columns(QWidget):
+    """The columns. `closed` carries the place of one that is to be taken away."""
+
+    closed = pyqtSignal(int)
+
+    def __init__(self, theme: Theme, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._theme = theme
+        self._row = QHBoxLayout(self)
+        self._row.setContentsMargins(0, 0, 0, 0)
+        self._row.setSpacing(8)
+        self.columns: list[Column] = []
+        self._partings: dict[int, int] = {}
+
+    def show_recordings(self, extents: Sequence[Extent]) -> None:
+        """A column for each, and none for what was shown before."""
+        self.close_renderers()
+        for column in self.columns:
+            self._row.removeWidget(column)
+            column.hide()
+            column.deleteLater()
+        self._partings = {}
+        self.columns = [Column(self._theme, extent, 1.0 / len(extents)) for extent in extents]
+        for number, column in enumerate(self.columns):
+            column.timeline.rows = rows_of(extents)
+            column.closed.connect(lambda number=number: self.closed.emit(number))
+            column.arena.turned.connect(self._look)
+            column.timeline.kind.currentIndexChanged.connect(self._choose_kind)
+            column.timeline.unit_chosen.connect(self._choose_unit)
+            column.timeline.order.hide()  # the same unit is in the same row in all of them
+            self._row.addWidget(column, 1)
+
+    def take(self, batch: Batch) -> None:
+        """A batch for the column of its recording."""
+        self.columns[batch.recording].take(batch)
+
+    def clear(self) -> None:
+        """What comes next does not follow what was shown."""
+        for column in self.columns:
+            column.clear()
+
+    def show_position(self, tick: int) -> None:
+        """Where the replay is."""
+        for column in self.columns:
+            column.show_position(tick)
+
+    def show_parting(self, number: int, words: str, tick: int | None) -> None:
+        """Says in a column how its recording goes with the first, and marks the tick where it leaves it."""
+        self.columns[number].parting.set_full_text(words)
+        if tick is not None:
+            self._partings[number] = tick
+            self.columns[number].timeline.mark([tick])
+            self.columns[0].timeline.mark(sorted(set(self._partings.values())))
+
+    def draw(self) -> None:
+        """Draws what is new."""
+        for column in self.columns:
+            column.draw()
+
+    def set_theme(self, theme: Theme) -> None:
+        """Recolours."""
+        self._theme = theme
+        for column in self.columns:
+            column.set_theme(theme)
+
+    def close_renderers(self) -> None:
+        """Ends the threads that draw the arenas."""
+        for column in self.columns:
+            column.arena.close_renderer()
+
+    def _look(self, view: View) -> None:
+        for column in self.columns:
+            column.arena.look(view)
+
+    def _choose_unit(self, unit: int | None) -> None:
+        for column in self.columns:
+            column.timeline.choose_unit(unit)
+
+    def _choose_kind(self, index: int) -> None:
+        for column in self.columns:
+            column.timeline.kind.setCurrentIndex(index)

@@ -1,0 +1,71 @@
+"""One of the recordings that a replay shows: what of it belongs to a place, and to a stretch from there.
+
+After a jump the ten seconds before it come first, so that the displays look as they did when it was live.
+Of these only what is drawn of the past is read.
+"""
+
+from __future__ import annotations
+
+from gui.markers import Extent
+from gui.stream import Batch
+from recorder.replay import ReplaySource
+from rig.bus.messages import Answer, Episode, Message, Tick
+
+HISTORY_TICKS = 500
+_OF_THE_PAST = ("c_natural", "h_natural", "c_applied", "h_applied")
+
+
+class Lane:
+    """Makes the batches of a recording, which say that they are of this `number`."""
+
+    def __init__(self, number: int, source: ReplaySource) -> None:
+        self.number = number
+        self.source = source
+        self._preamble: list[Message] = [source.description, source.assets]
+        self._trial = -1
+
+    @property
+    def extent(self) -> Extent:
+        """What there is of it."""
+        recording, told = self.source.recording, self.source.recording.description
+        return Extent(
+            recording.name,
+            self.source.first_tick,
+            self.source.last_tick,
+            tuple(event for _, event in recording.events),
+            tuple(trial.first_tick for trial in recording.trials),
+            told.behaviours,
+            told.stimuli,
+        )
+
+    def jump(self, tick: int) -> Batch:
+        """What is shown at a tick: at its last one after its end, nothing before it begins."""
+        source = self.source
+        here = min(tick, source.last_tick)
+        if here < source.first_tick:
+            return self._batch([])
+        begin = max(source.first_tick, here - HISTORY_TICKS + 1)
+        ongoing = Message(Answer(source.going_on(begin)), tick=begin - 1)
+        past = source.messages(begin, here - 1, _OF_THE_PAST)
+        return self._batch([ongoing, *past, *source.messages(here, here)])
+
+    def play(self, first: int, last: int) -> Batch:
+        """What follows."""
+        return self._batch(self.source.messages(first, last))
+
+    def _batch(self, messages: list[Message]) -> Batch:
+        batch = Batch(recording=self.number)
+        batch.add(self._preamble)
+        batch.add(messages)
+        self._preamble = []
+        if batch.episodes:
+            content = batch.episodes[-1].content
+            assert isinstance(content, Episode)
+            self._trial = content.trial
+        if batch.ticks:
+            newest = batch.ticks[-1].content
+            assert isinstance(newest, Tick)
+            if newest.trial != self._trial:
+                batch.episodes.append(self.source.episode(newest.trial))
+                self._trial = newest.trial
+        return batch

@@ -1,0 +1,105 @@
+"""Behaviours, stimuli and trials as intervals: a row when one begins, completed when it ends.
+
+A trial's condition arrives as an event at its first tick, after its row was begun.
+
+While an interval is open its stop is NaN and its `offset_tick` -1. One that is open when the recording
+ends stops there and keeps `offset_tick` -1: its offset was not seen.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from math import nan
+
+from recorder.appending import TableAppender
+from recorder.schema import NO_CONDITION
+from rig.bus.messages import Event
+
+
+@dataclass
+class Spans:
+    """The three interval tables of a recording. `first_tick` is its first one, -1 before that."""
+
+    behaviours: TableAppender
+    stimuli: TableAppender
+    trials: TableAppender
+    tick_s: float
+    first_tick: int = -1
+    _open: dict[tuple[str, str, int], tuple[int, int]] = field(default_factory=dict)
+    _trial: tuple[int, int] | None = None
+
+    @property
+    def n_open(self) -> int:
+        """Behaviours and stimuli that have not ended."""
+        return len(self._open)
+
+    def add(self, event: Event) -> None:
+        """An onset opens an interval, an offset completes it; one without an onset began before."""
+        if event.kind == "condition":
+            if event.phase == "onset" and self._trial is not None:
+                self.trials.change(self._trial[0], condition=event.name)
+            return
+        key = (event.kind, event.name, event.number)
+        table = self._table(event.kind)
+        if event.phase == "onset":
+            if event.tick < self.first_tick:  # in the part before
+                self._open[key] = self._begin(table, event, -1, self.first_tick)
+            else:
+                self._open[key] = self._begin(table, event, event.tick, event.began_tick)
+            return
+        opened = self._open.pop(key, None)
+        if opened is None:
+            first = min(max(self.first_tick, 0), event.began_tick)
+            opened = self._begin(table, event, -1, first)
+        row, began_tick = opened
+        ended_tick = max(event.began_tick, began_tick)
+        table.change(
+            row, stop_time=ended_tick * self.tick_s, offset_tick=event.tick, ended_tick=ended_tick
+        )
+
+    def add_trial(self, trial: int, tick: int, model: int, sequence: int) -> None:
+        """A trial begins; the one before it ends."""
+        self._end_trial(tick)
+        row = self.trials.append(
+            start_time=max(tick, self.first_tick) * self.tick_s,
+            stop_time=nan,
+            trial=trial,
+            first_tick=tick,
+            model=model,
+            sequence=sequence,
+            condition=NO_CONDITION,
+        )
+        self._trial = (row, max(tick, self.first_tick))
+
+    def end_all(self, tick: int) -> None:
+        """The recording ends with the tick before this one: so does everything that is open."""
+        for (kind, _, _), (row, began_tick) in self._open.items():
+            self._table(kind).change(row, stop_time=max(tick, began_tick) * self.tick_s)
+        self._open = {}
+        self._end_trial(tick)
+        self._trial = None
+
+    def _begin(
+        self, table: TableAppender, event: Event, onset_tick: int, began_tick: int
+    ) -> tuple[int, int]:
+        values = {
+            "start_time": began_tick * self.tick_s,
+            "stop_time": nan,
+            event.kind: event.name,
+            "number": event.number,
+            "onset_tick": onset_tick,
+            "began_tick": began_tick,
+            "offset_tick": -1,
+            "ended_tick": -1,
+        }
+        if event.kind == "stimulus":
+            values["sham"] = event.sham
+        return table.append(**values), began_tick
+
+    def _end_trial(self, tick: int) -> None:
+        if self._trial is not None:
+            row, first_tick = self._trial
+            self.trials.change(row, stop_time=max(tick, first_tick) * self.tick_s)
+
+    def _table(self, kind: str) -> TableAppender:
+        return self.stimuli if kind == "stimulus" else self.behaviours

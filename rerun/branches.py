@@ -1,0 +1,244 @@
+"""Branches of a recorded session, made one after the other, each into a file of its own."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+
+import recorder
+from recorder.output_path import give_name
+from recorder.replay import ReplaySource
+from recorder.writer import Writer
+from rerun.comparison import Comparison
+from rerun.in_process_transport import InProcessLinks
+from rerun.protocol_sequence import Stage
+from rerun.recorded_session import RecordedSession, run_again
+from rerun.resume import recorded, taken_up
+from rig.bus.messages import (
+    Answer,
+    Assets,
+    Description,
+    End,
+    Episode,
+    Fault,
+    Message,
+    Snapshot,
+    Tick,
+)
+from rig.errors import UserError
+from rig.resume_point import Past, SnapshotError
+
+FLUSH_TICKS = 100
+
+
+@dataclass(frozen=True)
+class Branch:
+    """A branch to make: what it runs under, what it is, and the ticks that are recorded."""
+
+    target: Path
+    stages: Sequence[Stage]
+    told: Description
+    first_tick: int
+    last_tick: int
+
+    @property
+    def tick(self) -> int:
+        """The one that it leaves the session at."""
+        return self.stages[-1].first_tick
+
+
+def progress_bar() -> Progress:
+    """A line of progress on a terminal, with the time left."""
+    return Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        TextColumn("tick {task.completed:.0f} of {task.total:.0f}"),
+        TimeRemainingColumn(),
+        console=Console(stderr=True),
+        transient=True,
+        disable=not sys.stderr.isatty(),
+    )
+
+
+def onsets(file: Path, every: str) -> list[int]:
+    """The ticks at which events were found in a recording: "behaviour:rear", "task:first_tap".
+
+    Raises `UserError` if there are none.
+    """
+    kind, _, name = every.partition(":")
+    with recorder.open(file) as recording:
+        if kind == "behaviour":
+            known = recording.description.behaviours
+            found = [
+                each.onset_tick
+                for each in recording.intervals("behaviours")
+                if each.name == name and each.onset_tick >= 0
+            ]
+        elif kind == "task":
+            known = recording.description.task_events
+            found = [each.tick for each in recording.task_events if each.name == name]
+        else:
+            raise UserError(f"--every {every}: write behaviour:NAME or task:NAME.")
+    if name not in known:
+        raise UserError(f"{file} knows no {kind} {name!r}; it has {', '.join(known) or 'none'}.")
+    if not found:
+        raise UserError(f"{file} has no {name!r}: there is nothing to branch at.")
+    return sorted(set(found))
+
+
+def is_there(target: Path, told: Description) -> bool:
+    """Whether a branch was made before; raises `UserError` if its file is something else."""
+    if not target.exists():
+        return False
+    with recorder.open(target) as recording:
+        own = recording.description
+        if own.branched == told.branched and own.protocol_text == told.protocol_text:
+            return True
+    raise UserError(
+        f"{target} is not the branch that was to be made; remove it, or give --overwrite."
+    )
+
+
+def make(
+    session: RecordedSession, branches: Sequence[Branch], overwrite: bool, camera: bool
+) -> None:
+    """Makes branches of a session, with a line of progress; what is whole stays when it is interrupted.
+
+    Each begins at the last snapshot before it, or at the session's start where that cannot be.
+
+    Raises `RunError` when a file cannot be written.
+    """
+    with progress_bar() as bar, recorder.open(session.path) as recording:
+        task = bar.add_task("branching", total=sum(each.last_tick + 1 for each in branches))
+        seen = recording.has_camera
+        done = 0
+        for number, each in enumerate(branches, 1):
+            bar.update(task, description=f"branch {number} of {len(branches)}")
+            # what was not recorded is not there to be copied
+            begin = each.tick if seen or not camera else min(each.tick, each.first_tick)
+
+            def passed(tick: int, before: int = done) -> None:
+                bar.update(task, completed=before + tick)
+
+            with taken_up(session, begin) as (past, why):
+                if why and number == 1:
+                    print(why)
+                problem = ""
+                try:
+                    _make_one(session, each, overwrite, camera, passed, past)
+                except SnapshotError as reason:
+                    problem = str(reason)
+            if problem:
+                print(f"{problem} {each.target.name} is made from the session's start.")
+                _make_one(session, each, overwrite, camera, passed, None)
+            done += each.last_tick + 1
+
+
+def _make_one(
+    session: RecordedSession,
+    branch: Branch,
+    overwrite: bool,
+    camera: bool,
+    passed: Callable[[int], None],
+    past: Past | None,
+) -> None:
+    """Raises `SnapshotError` where the session, taken up, is not the recorded one up to the branching."""
+    begin = 0 if past is None else past.snapshot.tick
+    first = max(begin, session.first_tick)
+    with (
+        ReplaySource(session.path) as source,
+        _Record(branch, overwrite, camera) as record,
+    ):
+        ticks = (
+            each for each in recorded(source, first, branch.tick) if isinstance(each.content, Tick)
+        )
+        same = Comparison(ticks, first)
+
+        def hear(message: Message, links: InProcessLinks) -> None:
+            record.hear(message)
+            if isinstance(message.content, Tick):
+                if message.tick <= branch.tick:
+                    same.hear(message)
+                if same.difference is not None and past is not None:
+                    raise SnapshotError(
+                        f"Taken up at tick {begin} it is another session at {same.difference}."
+                    )
+                if message.tick % 10 == 0:
+                    passed(message.tick)
+
+        run_again(session, branch.stages, branch.told, branch.last_tick, hear, past)
+    if same.difference is not None:
+        print(
+            f"{session.path.name}, run again here, is not the recorded session: it differs at "
+            f"{same.difference}. {branch.target.name} is no counterfactual of it."
+        )
+
+
+class _Record:
+    """Writes a branch; its file has its name when it is whole, and is removed if it never is."""
+
+    def __init__(self, branch: Branch, overwrite: bool, camera: bool) -> None:
+        self._branch = branch
+        self._overwrite = overwrite
+        self._camera = camera
+        self._partial = branch.target.with_name(f"{branch.target.stem}.partial.nwb")
+        self._preamble: dict[str, Message] = {}
+        self._writer: Writer | None = None
+        self._ended = False
+
+    def hear(self, message: Message) -> None:
+        """Takes the next message of the stream."""
+        content = message.content
+        if isinstance(content, Description | Assets | Episode):
+            self._preamble[message.topic] = message
+        if self._writer is None and isinstance(content, Tick):
+            if message.tick < self._branch.first_tick:
+                return
+            self._begin()
+        elif self._writer is None or not isinstance(
+            content, Tick | Answer | Episode | Snapshot | Fault | End
+        ):
+            return
+        assert self._writer is not None
+        self._writer.add(message)
+        self._ended = isinstance(content, End)
+        if isinstance(content, Tick) and message.tick % FLUSH_TICKS == 0:
+            self._writer.flush(sync=False)
+
+    def _begin(self) -> None:
+        described = self._preamble["description"]
+        assert isinstance(described.content, Description)
+        self._writer = Writer(
+            self._partial,
+            described.content,
+            self._preamble["assets"].arrays,
+            session=described.session,
+            overwrite=True,
+            camera=self._camera,
+        )
+        self._writer.add(self._preamble["episode"])
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        value: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if self._writer is None:
+            return
+        try:
+            self._writer.close()
+            if self._ended and kind is None:
+                give_name(self._partial, self._branch.target, self._overwrite)
+        finally:
+            self._partial.unlink(missing_ok=True)

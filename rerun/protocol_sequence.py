@@ -1,0 +1,121 @@
+"""Several protocols, one after the other, over one session: what a branch of a session runs under.
+
+Every engine sees every tick from the first on, so that its detectors, its triggers and the trial's
+condition are what they would be had it been there alone; it decides only in its own stretch. When one takes
+over from another, rules that both protocols have go on where they are: a session that is branched into
+its own protocol is the same session.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import msgspec
+import numpy as np
+
+from rig.bus.messages import Answer, Description, Message
+from rig.errors import UserError
+from stim.detectors.online import Behaviour
+from stim.engine import Engine
+from stim.protocol.protocol import Protocol
+from stim.protocol.script import ScriptFile
+from stim.stimuli.baselines import Values
+
+
+@dataclass(frozen=True)
+class Stage:
+    """A protocol that decides from the answer to `first_tick` on, with what it needs."""
+
+    protocol: Protocol
+    values: Values
+    script: ScriptFile | None
+    first_tick: int
+
+
+def joined(stages: Sequence[Stage], names: str) -> tuple[str, ...]:
+    """The names of all stages (a property of `Protocol`, such as "stimulus_names"), each once, in order."""
+    found = (name for stage in stages for name in getattr(stage.protocol, names))
+    return tuple(dict.fromkeys(found))
+
+
+def check_same_detectors(before: Protocol, after: Protocol) -> None:
+    """Raises `UserError` where a protocol does not detect as the one before it did."""
+    defined = {each.name: each for each in after.behaviours}
+    for each in before.behaviours:
+        if each.name not in defined:
+            raise UserError(
+                f"The protocol {after.name} has no detector {each.name!r}, which the recording's protocol "
+                f"{before.name} has: a branch has all of its detectors, and may have more."
+            )
+        if _definition(each) != _definition(defined[each.name]):
+            raise UserError(
+                f"The protocol {after.name} detects {each.name!r} in another way than the recording's "
+                f"protocol {before.name}: give it the same settings under `detectors:`."
+            )
+
+
+def _definition(behaviour: Behaviour) -> dict[str, object]:
+    return {name: value for name, value in vars(behaviour).items() if name != "source"}
+
+
+class Relay:
+    """The stages' engines as one; see `rerun.rerun.Answering`.
+
+    Args:
+        stages: in order, the first from tick 0 on.
+        description: of the whole session, with the names of all stages.
+
+    Raises:
+        RunError: as `Engine`.
+    """
+
+    def __init__(self, stages: Sequence[Stage], description: Description) -> None:
+        self._stages = tuple(stages)
+        self._description = description
+        self._engines: list[Engine] = []
+        for number, stage in enumerate(stages):
+            own = self._own_description(stage)
+            # a program of a later stage begins with that stage
+            script = None if number else stage.script
+            self._engines.append(Engine(stage.protocol, own, stage.values, script))
+        self._places = [
+            [description.behaviours.index(name) for name in stage.protocol.behaviour_names]
+            for stage in stages
+        ]
+        self._at = 0
+
+    def episode(self, trial: int, tick: int) -> None:
+        """A trial begins, and `tick` is its first."""
+        self._hand_over(tick)
+        for engine in self._engines[self._at :]:
+            engine.episode(trial, tick)
+
+    def answer(self, message: Message) -> Message:
+        """The answer of the engine whose turn it is; those after it only watch."""
+        self._hand_over(message.tick)
+        for engine in self._engines[self._at + 1 :]:
+            engine.answer(message)
+        answer = self._engines[self._at].answer(message)
+        assert isinstance(answer.content, Answer)
+        confidence = np.full(len(self._description.behaviours), np.nan, np.float32)
+        confidence[self._places[self._at]] = answer.arrays["confidence"]
+        return dataclasses.replace(answer, arrays={**answer.arrays, "confidence": confidence})
+
+    def _hand_over(self, tick: int) -> None:
+        while self._at + 1 < len(self._stages) and tick >= self._stages[self._at + 1].first_tick:
+            before, stage = self._engines[self._at], self._stages[self._at + 1]
+            self._at += 1
+            same_text = stage.protocol.text == self._stages[self._at - 1].protocol.text
+            script = None if same_text else stage.script
+            self._engines[self._at].go_on_from(
+                before, tick, script, self._own_description(stage), keep_script=same_text
+            )
+
+    def _own_description(self, stage: Stage) -> Description:
+        return msgspec.structs.replace(
+            self._description,
+            behaviours=stage.protocol.behaviour_names,
+            stimuli=stage.protocol.stimulus_names,
+        )

@@ -1,0 +1,332 @@
+"""What a recorded session is run again with: everything that `rerun` and `branch` take from its file."""
+
+from __future__ import annotations
+
+import secrets
+import signal
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import msgspec
+
+import agent
+import recorder
+from agent.errors import SubjectError
+from analysis.baseline import resolve, sha256_of
+from recorder.reading import Recording
+from rerun.in_process_transport import InProcessLinks
+from rerun.protocol_sequence import Relay, Stage, check_same_detectors, joined
+from rerun.rerun import run_in_process
+from rig.bus.messages import Branching, Description, End, Input, Message
+from rig.errors import UserError
+from rig.resume_point import Past
+from rig.session.directory import SessionSpec
+from stim.protocol.protocol import Protocol, parse
+from stim.protocol.script import execute, header_of
+
+
+@dataclass(frozen=True)
+class RecordedSession:
+    """A recorded session: `inputs` came from outside, each at its tick; `last_tick` is its last.
+
+    It is read from `files`, of which `path` is the first, and called `name`.
+    `engineless_tick` is the first tick that no engine answered, because it had died; None usually. What came
+    from outside before `known_from` is not known: there the recording begins, or the first of its files.
+    """
+
+    path: Path
+    files: tuple[Path, ...]
+    name: str
+    sha256: str
+    session: str
+    description: Description
+    inputs: tuple[tuple[int, Input], ...]
+    first_tick: int
+    last_tick: int
+    known_from: int
+    engineless_tick: int | None
+    end: End
+
+
+def read(path: Path, parts: bool = False) -> RecordedSession:
+    """A recording that is to be run again, together with its subject, which is there and unchanged.
+
+    Args:
+        path: its file.
+        parts: all parts of the recording of which this is one, or that lie in this folder.
+
+    Raises:
+        UserError: it is none, goes on, has no end or no ticks; or its subject is missing, or another one.
+    """
+    with recorder.open(path, parts) as recording:
+        session = _read(recording)
+    told = session.description
+    try:
+        subject = agent.load(told.subject)
+    except SubjectError as problem:
+        raise UserError(f"{path} is of the subject {told.subject!r}: {problem}") from None
+    if subject.sha256 != told.subject_sha256:
+        raise UserError(
+            f"{path} was recorded from the subject {told.subject!r} with the weights "
+            f"{told.subject_sha256[:12]}…; the one that is here has {subject.sha256[:12]}… and would do "
+            "something else: put the old one back, or name its folder in RODENT_RIG_SUBJECTS."
+        )
+    return session
+
+
+def _read(recording: Recording) -> RecordedSession:
+    path = recording.path
+    if recording.state == "live":
+        raise UserError(f"{path} is still being recorded; wait for its end.")
+    if recording.n_ticks == 0:
+        raise UserError(f"{path} has no ticks; there is nothing to run again.")
+    if recording.end is None and not recording.goes_on:
+        raise UserError(
+            f"{path} does not have the session's end (its recorder was killed, or stopped early); only a "
+            "whole recording is run again."
+        )
+    inputs, engineless = recording.inputs, _engineless(recording)
+    known_from = recording.first_tick
+    # what a part follows from is also in the files before it
+    for each in reversed(recording.parts[: recording.parts.index(path)]):
+        with recorder.open(each) as before:
+            if before.last_tick != known_from - 1:
+                break
+            inputs, known_from = (*before.inputs, *inputs), before.first_tick
+            engineless = _engineless(before) or engineless
+    return RecordedSession(
+        path,
+        recording.files,
+        recording.name,
+        sha256_of(path),
+        recording.session,
+        recording.description,
+        inputs,
+        recording.first_tick,
+        recording.last_tick,
+        known_from,
+        engineless[0] if engineless else None,
+        recording.end or End("stopped", recording.last_tick + 1, 0),
+    )
+
+
+def _engineless(recording: Recording) -> list[int]:
+    """The ticks that no engine answered."""
+    found: list[int] = recording.ticks[recording.values("answer") == 1].tolist()
+    return found
+
+
+def stages_of(session: RecordedSession, files: Path | None, allow_python: bool) -> list[Stage]:
+    """The protocols that the session ran under: one, or several of a branch.
+
+    Args:
+        session: the recorded session.
+        files: the folder from which its protocol names files; searched for if None.
+        allow_python: whether a protocol's Python may be executed.
+
+    Raises:
+        UserError: a protocol's Python is not allowed, or a file that it names is missing or was changed.
+    """
+    told = session.description
+    texts = [(each.protocol_name, each.protocol_text, each.baselines) for each in told.branched]
+    texts.append((told.protocol_name, told.protocol_text, told.baselines))
+    firsts = [0, *(each.tick for each in told.branched)]
+    stages = [
+        _stage(session, *text, first, files, allow_python)
+        for text, first in zip(texts, firsts, strict=True)
+    ]
+    if joined(stages, "behaviour_names") != told.behaviours:
+        raise UserError(
+            f"{session.path} was recorded by a version that detects other behaviours "
+            f"({', '.join(told.behaviours)}); run it again with that version "
+            f"({told.versions.get('rodent-rig', 'unknown')})."
+        )
+    return stages
+
+
+def _stage(
+    session: RecordedSession,
+    name: str,
+    text: str,
+    baselines: Mapping[str, str],
+    first_tick: int,
+    files: Path | None,
+    allow_python: bool,
+) -> Stage:
+    told = session.description
+    if _is_python(text) and not allow_python:
+        raise UserError(
+            f"{session.path} ran under the Python protocol {name}, a program that could do anything you "
+            "can: read it (the field `protocol` of the file), then give --allow-python."
+        )
+    layers = {layer.name: layer.n_units for layer in told.layers}
+    problem: UserError | None = None
+    for folder in _folders(session.path, files):
+        path = folder / f"{name}{'.py' if _is_python(text) else '.yaml'}"
+        try:
+            script = execute(text, str(path)) if _is_python(text) else None
+            protocol = parse(text, str(path), None, layers, script)
+            _check_baselines(session.path, protocol, baselines)
+            values = (
+                resolve(protocol.baselines, protocol.wanted, told.subject_sha256, layers)[0]
+                if protocol.wanted
+                else {}
+            )
+        except UserError as reason:
+            problem = problem or reason
+            continue
+        return Stage(protocol, values, script, first_tick)
+    assert problem is not None
+    raise UserError(
+        f"The protocol {name} of {session.path} cannot be run again: {problem} "
+        "(--files FOLDER says from where it names files.)"
+    )
+
+
+def _check_baselines(path: Path, protocol: Protocol, recorded: Mapping[str, str]) -> None:
+    for name, sha256 in recorded.items():
+        file = protocol.baselines.get(name)
+        if file is None or not file.path.exists():
+            where = f" at {file.path}" if file else ""
+            raise UserError(f"its baseline {name!r} (SHA-256 {sha256[:12]}…) is not there{where}.")
+        if (found := sha256_of(file.path)) != sha256:
+            raise UserError(
+                f"its baseline {name!r}, {file.path}, has been changed: its SHA-256 was {sha256[:12]}…, "
+                f"now it is {found[:12]}…."
+            )
+
+
+def _folders(recording: Path, files: Path | None) -> Iterable[Path]:
+    """Where the files may be that a protocol names, as seen from its own folder."""
+    if files is not None:
+        return (files,)
+    here = Path()
+    return dict.fromkeys((recording.parent, here, here / "protocols"))
+
+
+def _is_python(text: str) -> bool:
+    try:
+        header_of(text, "protocol.py")
+    except UserError:
+        return False
+    return True
+
+
+def branched(
+    session: RecordedSession,
+    stages: Sequence[Stage],
+    after: Stage,
+    baselines: Mapping[str, str],
+) -> tuple[list[Stage], Description]:
+    """The stages of a branch, and what its session is.
+
+    Args:
+        session: the one that is left.
+        stages: what it ran under.
+        after: what the branch goes on with, from its `first_tick` on.
+        baselines: of `after`, by hash.
+
+    Raises:
+        UserError: the protocol is for another subject or task, or detects otherwise.
+    """
+    told, protocol = session.description, after.protocol
+    for what, own, theirs in (
+        ("subject", protocol.subject, told.subject),
+        ("task", protocol.task, told.task),
+    ):
+        if own != theirs:
+            raise UserError(
+                f"The protocol {protocol.name} is for the {what} {own!r}, {session.path} is of "
+                f"{theirs!r}; a branch goes on with the same {what}."
+            )
+    kept = [stages[0], *(stage for stage in stages[1:] if stage.first_tick < after.first_tick)]
+    check_same_detectors(kept[-1].protocol, protocol)
+    n_before = len(kept) - 1
+    left = told.branched[n_before] if n_before < len(told.branched) else told
+    here = Branching(
+        after.first_tick,
+        left.protocol_name,
+        left.protocol_text,
+        session.session,
+        session.sha256,
+        left.baselines,
+    )
+    description = msgspec.structs.replace(
+        told,
+        protocol_name=protocol.name,
+        protocol_text=protocol.text,
+        baselines=dict(baselines),
+        branched=(*told.branched[:n_before], here),
+    )
+    return [*kept, after], description
+
+
+def run_again(
+    session: RecordedSession,
+    stages: Sequence[Stage],
+    told: Description,
+    last_tick: int,
+    hear: Callable[[Message, InProcessLinks], None],
+    past: Past | None = None,
+) -> None:
+    """Runs a session again up to a tick, in this process.
+
+    Args:
+        session: whose inputs from outside come again.
+        stages: what it runs under.
+        told: what the session is: that of the recording, or of its branch.
+        last_tick: its last tick.
+        hear: is given every message, and the links, which it may stop.
+        past: where it is taken up; None: from its start.
+
+    Raises:
+        KeyboardInterrupt: it was interrupted (SIGINT, SIGTERM), between two messages.
+        UserError, SnapshotError, RunError: as `run_in_process`.
+    """
+    name = f"{time.strftime('%m%d-%H%M%S-')}{secrets.token_hex(2)}"
+    spec = SessionSpec(
+        session=name,
+        subject=told.subject,
+        task=told.task,
+        seed=told.seed,
+        pace="max",
+        duration_s=told.duration_s,
+        trial_s=told.trial_s,
+        trials=0,
+        protocol_name=told.protocol_name,
+        protocol_path="",
+        protocol_text=told.protocol_text,
+        behaviours=joined(stages, "behaviour_names"),
+        stimuli=joined(stages, "stimulus_names"),
+        conditions=joined(stages, "condition_names"),
+        keys_used=joined(stages, "keys"),
+        baselines=told.baselines,
+        branched=told.branched,
+    )
+    interrupted: list[int] = []
+
+    def heard(message: Message) -> None:
+        if interrupted:
+            raise KeyboardInterrupt
+        hear(message, links)
+
+    begin = 0 if past is None else past.snapshot.tick
+    links = InProcessLinks(
+        name,
+        lambda description: Relay(stages, description),
+        [(tick, given) for tick, given in session.inputs if tick >= begin],
+        last_tick + 1,
+        session.end.reason if last_tick == session.last_tick else "stopped",
+        heard,
+    )
+    previous = {
+        number: signal.signal(number, lambda number, _: interrupted.append(number))
+        for number in (signal.SIGINT, signal.SIGTERM)
+    }
+    try:
+        run_in_process(spec, links, past)
+    finally:
+        for number, handler in previous.items():
+            signal.signal(number, handler)

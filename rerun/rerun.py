@@ -1,0 +1,45 @@
+"""A session without its other processes: the same tick loop and animal, the engine beside them, no clock."""
+
+from __future__ import annotations
+
+import gc
+
+from agent.errors import SubjectError
+from rerun.in_process_transport import InProcessLinks
+from rig.errors import RunError, UserError
+from rig.resume_point import Past
+from rig.session.directory import SessionSpec
+
+
+def run_in_process(spec: SessionSpec, links: InProcessLinks, past: Past | None = None) -> None:
+    """Runs a session in this process, as fast as it can.
+
+    Args:
+        spec: the session.
+        links: with the engine, and whoever hears.
+        past: where it is taken up; None from its start.
+
+    Raises:
+        UserError: the subject cannot be used.
+        SnapshotError: the session cannot be taken up there.
+        RunError: the animal cannot see here, or the protocol's Python fails.
+    """
+    try:
+        # here, because MuJoCo and dm_control ask for OpenGL when they are imported
+        from rig.arenas.camera import CameraUnavailableError
+        from rig.session.subject_session import run
+    except ImportError as problem:
+        raise RunError(
+            f"The animal cannot see: OpenGL does not work here ({problem}). `rodent-rig doctor` says "
+            "what lacks."
+        ) from None
+    try:
+        run(spec, links, past)
+    except SubjectError as problem:
+        raise UserError(str(problem)) from None
+    except CameraUnavailableError as problem:
+        raise RunError(f"The animal cannot see: {problem}.") from None
+    finally:
+        # the tick loop keeps garbage collection out of its ticks
+        gc.unfreeze()
+        gc.enable()

@@ -1,0 +1,1 @@
+"""The bus: message types and their encoding, the hub, the transport of the subject, clients."""

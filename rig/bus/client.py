@@ -1,0 +1,201 @@
+"""A client of a session's bus: what every display and outside program uses.
+
+The stream is lossy by design: a client that cannot keep up loses the oldest ticks, never delays the
+animal. `BusClient` keeps a bounded queue, notices holes by the sequence numbers and fills them from the
+session's history where that still has them.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from collections.abc import Iterator
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import zmq
+
+from rig.bus.messages import Command, Message, MessageError, Reply, decode, encode
+from rig.errors import RunError
+from rig.session.directory import SessionDirectory, find_session, running_sessions
+
+QUEUE_TICKS = 1500
+HISTORY_MESSAGES = 10_000
+"""A command's answer may bring the whole history at once: the sockets have to have room for it."""
+
+_NUMBERED = ("tick", "answer", "episode")
+"""Topics that the history keeps: what came with it is not taken a second time from the stream."""
+
+
+class BusClient:
+    """Subscribes to a session's stream and sends it commands. Not thread-safe: one per thread.
+
+    Use `BusClient.attach()` for the newest running session or `attach(name)` for a certain one, then
+    iterate over `messages()`, or call `poll()` from an event loop. `lost` counts ticks that could not be
+    recovered; `rejected` counts malformed messages.
+    """
+
+    def __init__(
+        self, stream_address: str, command_address: str, *, keys: Path | None = None
+    ) -> None:
+        self._context = zmq.Context()
+        self._stream = self._context.socket(zmq.SUB)
+        self._command = self._context.socket(zmq.DEALER)
+        for socket in (self._stream, self._command):
+            socket.linger = 0
+            if keys is not None:
+                from rig.bus.curve import use_client_keys
+
+                use_client_keys(socket, keys)
+        self._stream.rcvhwm = QUEUE_TICKS
+        self._command.rcvhwm = HISTORY_MESSAGES
+        self._stream.subscribe(b"")
+        self._stream.connect(stream_address)
+        self._command.connect(command_address)
+        self._asked = 0
+        self._queue: deque[Message] = deque()
+        self._last_number = dict.fromkeys(_NUMBERED, -1)
+        self.lost = 0
+        self.rejected = 0
+
+    @classmethod
+    def attach(cls, session: str | None = None) -> Self:
+        """A client of a running session on this machine, the newest one unless named.
+
+        Raises `RunError` when there is none.
+        """
+        if session is None:
+            running = running_sessions()
+            if not running:
+                raise RunError(
+                    "No session is running; start one with `rodent-rig run` or the window."
+                )
+            session = running[0].session
+        directory = find_session(session)
+        return cls.of(directory)
+
+    @classmethod
+    def of(cls, directory: SessionDirectory) -> Self:
+        """A client of the session in this folder."""
+        return cls(directory.address("stream"), directory.address("command"))
+
+    def join(self, timeout_s: float = 10.0) -> list[Message]:
+        """What a late joiner needs, oldest first: description, assets, the episode, recent ticks.
+
+        The ticks are those of the session's history (about the last 10 s of animal time); later ones
+        come by `messages` or `poll`, none twice. Raises `RunError` when the session does
+        not answer, or is still starting.
+        """
+        replies, reply = self._ask(Command("join"), timeout_s)
+        if not reply.ok:
+            raise RunError(reply.error)
+        return [message for message in replies if self._is_new(message)]
+
+    def command(self, verb: str, timeout_s: float = 10.0, **args: Any) -> dict[str, Any]:
+        """Sends a command, returns the fields of its reply; raises `RunError` if it was refused."""
+        _, reply = self._ask(Command(verb, args), timeout_s)
+        if not reply.ok:
+            raise RunError(reply.error)
+        return reply.fields
+
+    def poll(self, timeout_s: float = 0.0, limit: int = 256) -> list[Message]:
+        """The messages that have come, at most `limit`, waiting up to `timeout_s` for the first."""
+        if not self._queue:
+            self._receive(timeout_s, limit)
+        out: list[Message] = []
+        while self._queue and len(out) < limit:
+            out.append(self._queue.popleft())
+        return out
+
+    def messages(self, timeout_s: float | None = None) -> Iterator[Message]:
+        """Messages as they come, until the session's `End` or for `timeout_s` without any."""
+        quiet_since = time.monotonic()
+        while True:
+            batch = self.poll(0.2)
+            for message in batch:
+                yield message
+                if message.topic == "end":
+                    return
+            now = time.monotonic()
+            if batch:
+                quiet_since = now
+            elif timeout_s is not None and now - quiet_since > timeout_s:
+                return
+
+    def close(self) -> None:
+        """Leaves the bus."""
+        self._stream.close()
+        self._command.close()
+        self._context.term()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        value: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def _receive(self, timeout_s: float, limit: int) -> None:
+        if not self._stream.poll(int(timeout_s * 1000)):
+            return
+        for _ in range(limit):
+            try:
+                frames = self._stream.recv_multipart(zmq.NOBLOCK)
+            except zmq.Again:
+                return
+            try:
+                message = decode(frames)
+            except MessageError:
+                self.rejected += 1
+                continue
+            last = self._last_number["tick"]
+            if message.topic == "tick" and -1 < last < message.sequence - 1:
+                self._fill(message.tick, message.sequence - 1 - last)
+            if self._is_new(message):
+                self._queue.append(message)
+
+    def _fill(self, tick: int, n_missed: int) -> None:
+        """Asks for the ticks that were missed before this one.
+
+        By sequence numbers, not by ticks: those of a replay may go back, or on by many.
+        """
+        args = {"first": tick - n_missed, "last": tick - 1}
+        try:
+            missing, _ = self._ask(Command("history", args), 2.0)
+        except RunError:
+            missing = []
+        found = [message for message in missing if self._is_new(message)]
+        self._queue.extend(found)
+        self.lost += n_missed - sum(message.topic == "tick" for message in found)
+
+    def _is_new(self, message: Message) -> bool:
+        if message.topic not in self._last_number:
+            return True
+        if message.sequence <= self._last_number[message.topic]:
+            return False
+        self._last_number[message.topic] = message.sequence
+        return True
+
+    def _ask(self, command: Command, timeout_s: float) -> tuple[list[Message], Reply]:
+        self._asked += 1
+        self._command.send_multipart(encode(Message(command, sequence=self._asked)))
+        deadline = time.monotonic() + timeout_s
+        before: list[Message] = []
+        while True:
+            left = deadline - time.monotonic()
+            if left <= 0 or not self._command.poll(int(left * 1000)):
+                raise RunError(
+                    f"The session did not answer {command.verb!r} within {timeout_s:.0f} s."
+                )
+            message = decode(self._command.recv_multipart())
+            if not isinstance(message.content, Reply):
+                before.append(message)
+            elif message.sequence == self._asked:
+                return before, message.content
+            else:
+                before.clear()  # the late answer to a question that was given up

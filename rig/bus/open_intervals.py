@@ -1,0 +1,36 @@
+"""What goes on at a moment of a session: behaviours, stimuli, and the trial's condition."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from rig.bus.messages import Event
+
+
+class GoingOn:
+    """What has begun and not ended, followed through the events of a session; a condition until the next."""
+
+    def __init__(self) -> None:
+        self._events: dict[tuple[str, str, int], tuple[int, Event]] = {}
+
+    def add(self, events: Iterable[Event], answer_tick: int = -1) -> None:
+        """Takes in events in their order, and which tick's answer brought them."""
+        for event in events:
+            key = (event.kind, event.name, event.number)
+            if event.kind == "condition":
+                for each in [key for key in self._events if key[0] == "condition"]:
+                    del self._events[each]
+            if event.phase == "onset":
+                self._events[key] = (answer_tick, event)
+            else:
+                self._events.pop(key, None)
+
+    @property
+    def events(self) -> tuple[Event, ...]:
+        """The onsets of what goes on, in their order."""
+        return tuple(event for _, event in self._events.values())
+
+    @property
+    def answered(self) -> tuple[tuple[int, Event], ...]:
+        """The same, each with the tick whose answer brought it."""
+        return tuple(self._events.values())

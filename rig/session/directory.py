@@ -1,0 +1,198 @@
+"""Where a running session lives: one folder with its sockets and a note of what it is.
+
+The folder is `$XDG_RUNTIME_DIR/rodent-rig/<session>/`, or one under the temporary directory that belongs
+to the user alone. A window finds running sessions here and reattaches; a session that ends removes its
+folder, and the next one to look removes what a killed one left.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+import shutil
+import tempfile
+import time
+from pathlib import Path
+from typing import Literal
+
+import msgspec
+
+from rig.bus.messages import Branching
+from rig.errors import RunError
+
+MAX_SOCKET_PATH = 100
+"""Bytes; Unix allows 107 in a socket's path."""
+
+
+class SessionSpec(msgspec.Struct, frozen=True):
+    """Everything that the processes of a session are told at its start.
+
+    `trial_s` ends a trial (and starts the next episode) after so much animal time; `duration_s` ends the
+    session; `trials` does so after so many; 0 means no limit. `record` is the file to record into from
+    the first tick on, or ""; `roll_over` says when a recording goes on in a next file
+    (`recorder.file_rotation`). `listen` is an additional TCP address for displays on other programs or
+    machines, or ""; `keys` the folder with its CURVE keys, or "". `conditions` are those of the protocol's
+    trials, `keys_used` the operator's keys that it listens to. `allow_outside`: whether clients may
+    stimulate. `baselines` are the recordings that stimuli draw on, name to SHA-256; what is drawn lies in
+    the session's folder. `allow_python`: whether a protocol's Python may be executed. `branched`: as in
+    the session's description.
+    """
+
+    session: str
+    subject: str
+    task: str
+    seed: int
+    pace: str
+    duration_s: float
+    trial_s: float
+    trials: int
+    protocol_name: str
+    protocol_path: str
+    protocol_text: str
+    behaviours: tuple[str, ...]
+    stimuli: tuple[str, ...]
+    record: str = ""
+    overwrite: bool = False
+    record_camera: bool = True
+    roll_over: str = ""
+    listen: str = ""
+    keys: str = ""
+    camera_quality: Literal["fast", "stock"] = "fast"
+    conditions: tuple[str, ...] = ()
+    keys_used: tuple[str, ...] = ()
+    allow_outside: bool = True
+    baselines: dict[str, str] = {}
+    allow_python: bool = False
+    branched: tuple[Branching, ...] = ()
+
+
+class RunningSession(msgspec.Struct, frozen=True):
+    """A session's note of itself: who supervises it, since when, what it runs."""
+
+    session: str
+    pid: int
+    started_unix_s: float
+    protocol: str
+    subject: str
+    task: str
+
+
+def runtime_folder() -> Path:
+    """The folder of all running sessions of this user, made if missing."""
+    given = os.environ.get("XDG_RUNTIME_DIR", "")
+    if given and Path(given).is_dir() and os.access(given, os.W_OK):
+        folder = Path(given) / "rodent-rig"
+    else:
+        folder = Path(tempfile.gettempdir()) / f"rodent-rig-{os.getuid()}"
+    try:
+        folder.mkdir(mode=0o700, exist_ok=True)
+    except OSError as problem:
+        raise RunError(
+            f"No place for a session's sockets: {folder} cannot be made ({problem.strerror}); "
+            "set XDG_RUNTIME_DIR to a writable folder."
+        ) from None
+    if folder.stat().st_uid != os.getuid():
+        raise RunError(
+            f"{folder} belongs to another user; set XDG_RUNTIME_DIR to a folder of your own."
+        )
+    return folder
+
+
+class SessionDirectory:
+    """The folder of one session: its socket addresses, its spec, its note."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    @classmethod
+    def create(cls) -> SessionDirectory:
+        """A new folder with a new session name. Raises `RunError` if sockets could not live there."""
+        name = time.strftime("%m%d-%H%M%S-") + secrets.token_hex(2)
+        path = runtime_folder() / name
+        if len(str(path).encode()) > MAX_SOCKET_PATH - 12:
+            raise RunError(
+                f"The path {path} is too long for sockets; set XDG_RUNTIME_DIR to a shorter one."
+            )
+        path.mkdir(mode=0o700)
+        return cls(path)
+
+    @property
+    def session(self) -> str:
+        """The session's name."""
+        return self.path.name
+
+    def address(self, socket: str) -> str:
+        """The ipc address of one of the session's sockets.
+
+        "stream" and "command" are for clients; "recorder", "engine", "hub" and "control" are between the
+        session's own processes.
+        """
+        return f"ipc://{self.path / socket}"
+
+    @property
+    def baselines(self) -> Path:
+        """The file with what stimuli need from baseline recordings (`stim.stimuli.baselines`)."""
+        return self.path / "baselines"
+
+    def write_spec(self, spec: SessionSpec) -> None:
+        """Leaves the spec for the session's processes to read."""
+        (self.path / "spec.json").write_bytes(msgspec.json.encode(spec))
+
+    def read_spec(self) -> SessionSpec:
+        """The spec that `write_spec` left."""
+        return msgspec.json.decode((self.path / "spec.json").read_bytes(), type=SessionSpec)
+
+    def announce(self, note: RunningSession) -> None:
+        """Lists the session as running, from now on."""
+        partial = self.path / "session.json.part"
+        partial.write_bytes(msgspec.json.encode(note))
+        partial.rename(self.path / "session.json")
+
+    def note(self) -> RunningSession | None:
+        """The session's note of itself; None while it has not announced itself or is gone."""
+        try:
+            return msgspec.json.decode(
+                (self.path / "session.json").read_bytes(), type=RunningSession
+            )
+        except (OSError, msgspec.DecodeError):
+            return None
+
+    def remove(self) -> None:
+        """Takes the session off the list, sockets and all."""
+        shutil.rmtree(self.path, ignore_errors=True)
+
+
+def running_sessions() -> list[RunningSession]:
+    """The sessions that run now, newest first; what killed ones left behind is removed on the way."""
+    found = []
+    for path in runtime_folder().iterdir():
+        if not path.is_dir():
+            continue
+        directory = SessionDirectory(path)
+        note = directory.note()
+        if note is None:
+            if time.time() - path.stat().st_mtime > 60:
+                directory.remove()
+            continue
+        if _alive(note.pid):
+            found.append(note)
+        else:
+            directory.remove()
+    return sorted(found, key=lambda note: -note.started_unix_s)
+
+
+def find_session(session: str) -> SessionDirectory:
+    """The folder of a running session by name. Raises `RunError` if there is none."""
+    if session not in {note.session for note in running_sessions()}:
+        raise RunError(f"No session named {session!r} is running.")
+    return SessionDirectory(runtime_folder() / session)
+
+
+def _alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True

@@ -1,0 +1,58 @@
+"""The stimulation engine of a session, as its supervisor keeps it: started, watched, followed by another."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from rig.bus.messages import Answer, Fault, Message
+from rig.session.processes import ChildProcess
+
+
+class SessionEngine:
+    """The engine's process, the first one from the start on.
+
+    `alive`: it was started, and its death has not been noticed. `stuck`: the subject waits for its answer.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._number = 1
+        self.alive, self.stuck = True, False
+        self.process = self._start("stimulation", "engine")
+
+    @property
+    def state(self) -> str:
+        """As in a `Status`: "alive", "stuck" or "dead"."""
+        if self.stuck:
+            return "stuck"
+        return "alive" if self.process.status is None else "dead"
+
+    def follow(self, message: Message) -> None:
+        """Takes note of what passes by in the subject's stream."""
+        content = message.content
+        if isinstance(content, Answer) and content.engine_ms > 0:  # the engine's own
+            self.stuck = False
+        elif isinstance(content, Fault) and content.source == "stimulation":
+            self.stuck = self.alive  # the subject has waited for too long
+
+    def has_died(self) -> bool:
+        """Whether it is dead and that is news."""
+        if not self.alive or self.process.status is None:
+            return False
+        self.alive = self.stuck = False
+        return True
+
+    def start_another(self) -> str:
+        """Starts the next engine after one that has died.
+
+        Returns the name of its socket, which the subject has to be told: every engine has its own, so that
+        nothing that an earlier one left is taken for its answers.
+        """
+        self._number += 1
+        socket = f"engine-{self._number}"
+        self.process = self._start(f"stimulation-{self._number}", socket)
+        self.alive = True
+        return socket
+
+    def _start(self, name: str, socket: str) -> ChildProcess:
+        return ChildProcess(name, "stim.process", [str(self._folder), socket], self._folder)

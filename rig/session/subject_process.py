@@ -1,0 +1,63 @@
+"""`python -m rig.session.subject_process DIR`: the animal, as a process of a session.
+
+Exit status: 0 done, 1 failed, 2 the subject cannot be used as asked; the one sentence that says why goes
+onto the bus and to standard error.
+"""
+
+from __future__ import annotations
+
+import signal
+import sys
+from pathlib import Path
+from types import FrameType
+
+from agent.errors import SubjectError
+from rig.bus.messages import Fault
+from rig.bus.transport import Links
+from rig.errors import RunError
+from rig.session.directory import SessionDirectory
+from rig.session.parent import exit_with_parent
+
+
+def main(arguments: list[str]) -> int:
+    """Runs the animal of the session in the given folder until the session ends."""
+    signal.signal(
+        signal.SIGINT, signal.SIG_IGN
+    )  # Ctrl-C reaches the supervisor, which ends us in order
+    signal.signal(signal.SIGTERM, _leave)
+    exit_with_parent()
+    directory = SessionDirectory(Path(arguments[0]))
+    links = Links(directory)
+    try:
+        _run(directory, links)
+    except (SubjectError, RunError) as problem:
+        links.to_hub(links.frames(Fault("subject", str(problem), fatal=True), -1, {}))
+        print(problem, file=sys.stderr)
+        return 2 if isinstance(problem, SubjectError) else 1
+    finally:
+        links.close()
+    return 0
+
+
+def _run(directory: SessionDirectory, links: Links) -> None:
+    try:
+        # here, because MuJoCo and dm_control ask for OpenGL when they are imported
+        from rig.arenas.camera import CameraUnavailableError
+        from rig.session.subject_session import run
+    except ImportError as problem:
+        raise RunError(
+            f"The animal cannot see: OpenGL does not work here ({problem}). `rodent-rig doctor` says what "
+            "lacks; where there is only software rendering, MUJOCO_GL=osmesa may do."
+        ) from None
+    try:
+        run(directory.read_spec(), links)
+    except CameraUnavailableError as problem:
+        raise RunError(f"The animal cannot see: {problem}.") from None
+
+
+def _leave(number: int, frame: FrameType | None) -> None:
+    raise SystemExit(1)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

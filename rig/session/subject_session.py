@@ -1,0 +1,97 @@
+"""The subject's part of a session: loads the animal, describes the session, runs the tick loop."""
+
+from __future__ import annotations
+
+import datetime
+
+import mujoco
+
+import agent
+from agent.subject import Subject
+from rerun.in_process_transport import InProcessLinks
+from rig import body_state
+from rig.animal import Animal, AnimalState
+from rig.arenas.names import TASK_EVENTS
+from rig.arenas.senses import PROPRIOCEPTION
+from rig.bus.messages import TICK_S, Description, Layer
+from rig.bus.transport import Links
+from rig.errors import RunError
+from rig.resume_point import Past, SnapshotError
+from rig.session.directory import SessionSpec
+from rig.tick_loop import LATENCIES, TickLoop
+from rig.versions import versions
+
+ENGINE_TIMEOUT_S = 30.0
+
+
+def run(spec: SessionSpec, links: Links | InProcessLinks, past: Past | None = None) -> None:
+    """Runs the session to its end, from its start or from a snapshot on.
+
+    Raises `SubjectError` or `CameraUnavailableError` where the animal cannot be made, `RunError` where the
+    engine does not come, `SnapshotError` where the session cannot be taken up.
+    """
+    subject = agent.load(spec.subject)
+    animal = Animal(spec.task, spec.seed, spec.camera_quality)
+    try:
+        if past is None:
+            animal.begin_trial(0)
+        else:
+            _restore(animal, subject, past)
+        description = _description(spec, subject, animal.model)
+        frames = links.frames(description, -1, {})
+        if not links.wait_for_engine(ENGINE_TIMEOUT_S):
+            raise RunError("The stimulation engine did not start within 30 s; nothing was run.")
+        links.to_engine(frames)
+        links.to_hub(frames)
+        TickLoop(spec, subject, animal, links, past).run()
+    finally:
+        animal.close()
+
+
+def _restore(animal: Animal, subject: Subject, past: Past) -> None:
+    snapshot, arrays = past.content, past.snapshot.arrays
+    try:
+        animal.go_on_from(AnimalState(snapshot.trial, snapshot.task, arrays))
+        subject.restore(arrays)
+    except (IndexError, KeyError, TypeError, ValueError) as problem:
+        raise SnapshotError(
+            f"The snapshot before tick {past.snapshot.tick} does not fit: {problem}."
+        ) from None
+
+
+def _description(spec: SessionSpec, subject: Subject, model: mujoco.MjModel) -> Description:
+    def names(kind: int, count: int) -> tuple[str, ...]:
+        found = (mujoco.mj_id2name(model, kind, index) or "" for index in range(count))
+        return tuple(name.removeprefix("walker/") for name in found)
+
+    return Description(
+        subject=spec.subject,
+        subject_sha256=subject.sha256,
+        layers=tuple(Layer(layer.name, layer.n_units) for layer in subject.layers),
+        task=spec.task,
+        seed=spec.seed,
+        pace=spec.pace,
+        tick_s=TICK_S,
+        duration_s=spec.duration_s,
+        trial_s=spec.trial_s,
+        protocol_name=spec.protocol_name,
+        protocol_text=spec.protocol_text,
+        behaviours=spec.behaviours,
+        stimuli=spec.stimuli,
+        proprioception=PROPRIOCEPTION,
+        body_state=body_state.NAMES,
+        latencies=LATENCIES,
+        joints=names(mujoco.mjtObj.mjOBJ_JOINT, model.njnt),
+        actuators=names(mujoco.mjtObj.mjOBJ_ACTUATOR, model.nu),
+        n_qpos=model.nq,
+        n_qvel=model.nv,
+        n_act=model.na,
+        camera_shape=(64, 64, 3),
+        started=datetime.datetime.now(datetime.UTC).isoformat(),
+        versions=versions(),
+        task_events=TASK_EVENTS.get(spec.task, ()),
+        conditions=spec.conditions,
+        keys=spec.keys_used,
+        baselines=spec.baselines,
+        branched=spec.branched,
+    )

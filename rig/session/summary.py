@@ -1,0 +1,57 @@
+"""What a session did, counted from its stream as it passes."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from dataclasses import dataclass, field
+
+from rig.bus.messages import Answer, End, Fault, Message, RecorderReport, Tick
+
+
+@dataclass
+class Summary:
+    """What a session did, counted from its stream: what a headless run prints at its end."""
+
+    reason: str = "failed"
+    ticks: int = 0
+    overruns: int = 0
+    wall_s: float = 0.0
+    behaviours: Counter[str] = field(default_factory=Counter)
+    stimuli: Counter[str] = field(default_factory=Counter)
+    shams: Counter[str] = field(default_factory=Counter)
+    task_events: Counter[str] = field(default_factory=Counter)
+    inputs: Counter[str] = field(default_factory=Counter)
+    """What came from outside, by kind."""
+    faults: list[str] = field(default_factory=list)
+    recording: RecorderReport | None = None
+    failure: str = ""
+    """One sentence when the session, or its recording, failed; else ""."""
+    wrong_input: bool = False
+    """Whether the failure lies with what the user asked for."""
+
+    _first_tick_s: float = 0.0
+
+    def count(self, message: Message) -> None:
+        """Counts a message of the stream."""
+        content = message.content
+        if isinstance(content, Tick):
+            if not self.ticks:
+                self._first_tick_s = time.perf_counter()
+            self.ticks = message.tick + 1
+            self.overruns += content.overrun
+            self.task_events.update(content.task_events)
+            self.inputs.update(given.kind for given in content.inputs)
+            self.wall_s = time.perf_counter() - self._first_tick_s
+        elif isinstance(content, Answer):
+            for event in content.events:
+                if event.phase != "onset":
+                    continue
+                if event.kind == "behaviour":
+                    self.behaviours[event.name] += 1
+                elif event.kind == "stimulus":
+                    (self.shams if event.sham else self.stimuli)[event.name] += 1
+        elif isinstance(content, Fault) and not content.fatal:
+            self.faults.append(content.sentence)
+        elif isinstance(content, End):
+            self.reason = content.reason

@@ -1,0 +1,1 @@
+"""Protocol files: read into a tree, checked, and turned into what the engine runs; explained in words."""

@@ -1,0 +1,44 @@
+"""The names that the references in a protocol file may use."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from rig.arenas.names import TASK_EVENTS
+from stim.detectors.behaviours import BEHAVIOURS
+from stim.protocol.check import Names
+from stim.protocol.nodes import items_of, section_of
+from stim.protocol.source import Node
+
+
+def valid_names(tree: Node, tasks: Sequence[str] | None, layers: Mapping[str, int] | None) -> Names:
+    """The names that references in this file may use."""
+    known = tuple(behaviour.name for behaviour in BEHAVIOURS)
+    detectors = tuple(section_of(tree, "detectors"))
+    detected = (*known, *(name for name in detectors if name not in known))
+    return {
+        "task": tasks,
+        "layer": None if layers is None else tuple(layers),
+        "behaviour": known,
+        "detected": detected,
+        "stimulus": tuple(section_of(tree, "stimuli")),
+        "baseline": tuple(section_of(tree, "baselines")),
+        "condition": tuple(
+            dict.fromkeys(
+                str(name.value)
+                for block in items_of(tree.get("blocks"))
+                for name in items_of(block.get("conditions"))
+            )
+        ),
+        "task event": _task_events(tree),
+        "trigger": (
+            *(f"{name}.{phase}" for name in detected for phase in ("onset", "offset")),
+            "trial.start",
+        ),
+    }
+
+
+def _task_events(tree: Node) -> tuple[str, ...] | None:
+    """What can happen in the file's task; None where the task is not known."""
+    task = tree.get("task")
+    return None if task is None or task.form != "text" else TASK_EVENTS.get(task.value)

@@ -1,0 +1,157 @@
+"""From the checked tree of a protocol file to its rules, with their events and conditions."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from stim.detectors.behaviours import BEHAVIOURS
+from stim.detectors.forecast import can_be_forecast
+from stim.protocol.check import Names
+from stim.protocol.keys import CONDITION_KEYS, EVENT, EVENT_KEYS, RULE
+from stim.protocol.nodes import is_sound, items_of, number_of, whole_of, word_of, words_of
+from stim.protocol.source import Node, Problems
+from stim.protocol.units import count_of, units_of
+from stim.rules import Rule
+from stim.stimuli.stimuli import Stimulus
+from stim.triggers import (
+    Activity,
+    All,
+    AnyOf,
+    BehaviourTurn,
+    Condition,
+    Crossing,
+    Either,
+    Foretold,
+    Level,
+    Not,
+    OperatorKey,
+    Present,
+    TaskHappening,
+    TrialStart,
+    TrialTime,
+    Trigger,
+    Within,
+)
+
+
+def rules_of(
+    tree: Node,
+    names: Names,
+    layers: Mapping[str, int] | None,
+    stimuli: Sequence[Stimulus],
+    problems: Problems,
+) -> tuple[Rule, ...]:
+    """The rules that are sound in themselves; notes what is not."""
+    section = tree.get("rules")
+    by_name = {stimulus.name: stimulus for stimulus in stimuli}
+    rules = []
+    for number, node in enumerate(items_of(section), 1):
+        if node.get("else") is not None and node.get("probability") is None:
+            problems.add(
+                node.keys["else"], "'else' needs a 'probability'; without one nothing is withheld"
+            )
+        if is_sound(node, RULE, names) and node.value["do"].value in by_name:
+            rules.append(_rule(node, number, by_name, layers, problems))
+    return tuple(rules)
+
+
+def _rule(
+    node: Node,
+    number: int,
+    stimuli: Mapping[str, Stimulus],
+    layers: Mapping[str, int] | None,
+    problems: Problems,
+) -> Rule:
+    given, until = node.get("if"), node.get("until")
+    sham = node.get("else")
+    return Rule(
+        number,
+        _event(node.value["on"], layers, problems),
+        stimuli[node.value["do"].value],
+        after_ms=number_of(node, "after_ms", 0.0),
+        for_ms=None if node.get("for_ms") is None else number_of(node, "for_ms", 0.0),
+        probability=number_of(node, "probability", 1.0),
+        sham=sham is not None and sham.value == "sham",
+        refractory_ms=number_of(node, "refractory_ms", 0.0),
+        max_count=whole_of(node, "max_count"),
+        given=None if given is None else _condition(given, layers, problems),
+        until=None if until is None else _event(until, layers, problems),
+        conditions=words_of(node.get("in")),
+    )
+
+
+def event_of(
+    tree: Node, key: str, names: Names, layers: Mapping[str, int] | None, problems: Problems
+) -> Trigger | None:
+    """The event at a key of the file, None where there is none or it has mistakes of its own."""
+    node = tree.get(key)
+    if node is None or not is_sound(node, EVENT, names):
+        return None
+    return _event(node, layers, problems)
+
+
+def _event(node: Node, layers: Mapping[str, int] | None, problems: Problems) -> Trigger:
+    if node.form == "list":
+        return AnyOf(tuple(_event(each, layers, problems) for each in node.value))
+    if node.form == "text":
+        name, _, phase = node.value.rpartition(".")
+        return TrialStart() if node.value == "trial.start" else BehaviourTurn(name, phase)
+    match next(each for each in EVENT_KEYS.variants if each in node.value):
+        case "time_ms":
+            return TrialTime(number_of(node, "time_ms", 0.0))
+        case "task":
+            return TaskHappening(word_of(node, "task"))
+        case "key":
+            return OperatorKey(word_of(node, "key"))
+        case "forecast":
+            name = word_of(node, "forecast")
+            if name in (each.name for each in BEHAVIOURS if not can_be_forecast(each)):
+                problems.add(
+                    node.value["forecast"],
+                    f"{name!r} follows from what happens in the task and cannot be foretold",
+                )
+            return Foretold(name, number_of(node, "lead_ms", 20.0))
+        case _:
+            return Crossing(_activity(node, layers, problems))
+
+
+def _condition(node: Node, layers: Mapping[str, int] | None, problems: Problems) -> Condition:
+    if node.form == "text":
+        return Present(node.value)
+    match next(each for each in CONDITION_KEYS.variants if each in node.value):
+        case "all":
+            return All(
+                tuple(_condition(each, layers, problems) for each in items_of(node.get("all")))
+            )
+        case "any":
+            inner = tuple(_condition(each, layers, problems) for each in items_of(node.get("any")))
+            return Either(inner)
+        case "not":
+            return Not(_condition(node.value["not"], layers, problems))
+        case "within_ms":
+            event = _event(node.value["of"], layers, problems)
+            return Within(event, number_of(node, "within_ms", 0.0))
+        case _:
+            return Level(_activity(node, layers, problems))
+
+
+def _activity(node: Node, layers: Mapping[str, int] | None, problems: Problems) -> Activity:
+    layer = word_of(node, "activity")
+    n_units = None if layers is None else layers[layer]
+    above, below = node.get("above"), node.get("below")
+    if above is None and below is None:
+        problems.add(node, "an activity needs a level: 'above', 'below', or both")
+    elif above is not None and below is not None and above.value >= below.value:
+        problems.add(node, "'above' has to be less than 'below': it is within both that counts")
+    units = units_of(node.value["units"], layer, n_units, problems)
+    if count_of(units, n_units) == 0:
+        problems.add(node.value["units"], "the activity of no units cannot be followed")
+    return Activity(
+        layer,
+        units,
+        "c" if word_of(node, "state") == "cell" else "h",
+        above=None if above is None else float(above.value),
+        below=None if below is None else float(below.value),
+        smoothing_ms=number_of(node, "smoothing_ms", 0.0),
+        natural=word_of(node, "values") != "applied",
+    )

@@ -1,0 +1,173 @@
+"""From the checked tree of a protocol file to its stimuli.
+
+Here is judged what takes more than one key to judge: units against the size of their layer, pulses against
+their rate, courses against the number of units. A stimulus that has mistakes of its own is left out; they are
+noted already.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Literal
+
+from rig.bus.external_inputs import OUTSIDE
+from stim.detectors.online import TICK_MS
+from stim.protocol.check import Names
+from stim.protocol.keys import STIMULUS
+from stim.protocol.nodes import is_sound, key_of, number_of, section_of, whole_of, word_of
+from stim.protocol.script import SCRIPT
+from stim.protocol.source import Node, Problems
+from stim.protocol.units import count_of, units_of
+from stim.stimuli.baselines import Span, Wanted
+from stim.stimuli.stimuli import STATES, Course, Pulses, Stimulus
+from stim.stimuli.waveform_file import course_file
+
+
+def stimuli_of(
+    tree: Node,
+    names: Names,
+    layers: Mapping[str, int] | None,
+    folder: Path,
+    problems: Problems,
+) -> tuple[Stimulus, ...]:
+    """The stimuli that are sound in themselves; notes what is not. Files are looked for in `folder`."""
+    stimuli = []
+    for name, node in section_of(tree, "stimuli").items():
+        if name in (OUTSIDE, SCRIPT):
+            whose = "of other programs" if name == OUTSIDE else "of a protocol's Python"
+            problems.add(
+                key_of(tree, "stimuli", name),
+                f"{name!r} is what stimuli {whose} are called; choose another name",
+            )
+        if is_sound(node, STIMULUS, names):
+            stimuli.append(_stimulus(name, node, layers, folder, problems))
+    return tuple(stimuli)
+
+
+def _stimulus(
+    name: str, node: Node, layers: Mapping[str, int] | None, folder: Path, problems: Problems
+) -> Stimulus:
+    kind = next(each for each in STIMULUS.variants if each in node.value)
+    layer = node.value[kind].value
+    n_units = None if layers is None else layers[layer]
+    units = units_of(node.value["units"], layer, n_units, problems)
+    given = node.get("state")
+    state = "both" if given is None else str(given.value)
+    means: tuple[Wanted, ...] = ()
+    templates: tuple[Wanted, ...] = ()
+    course: Course = ()
+    amount = 0.0
+    if kind == "clamp" and node.value["to"].form == "mapping":
+        means = _means(node.value["to"], layer, state, problems)
+    elif kind in _AMOUNT:
+        amount = float(node.value[_AMOUNT[kind]].value)
+    elif kind == "overwrite":
+        course, templates = _course(
+            node.value["with"], layer, state, count_of(units, n_units), folder, problems
+        )
+    up, down = _ramp(node.get("ramp_ms"))
+    return Stimulus(
+        name,
+        kind,
+        layer,
+        units,
+        state,
+        amount=amount,
+        means=means,
+        course=course,
+        templates=templates,
+        seed=whole_of(node, "seed"),
+        ramp_up_ms=up,
+        ramp_down_ms=down,
+        pulses=_pulses(node.get("pulses"), problems),
+    )
+
+
+_AMOUNT = {"clamp": "to", "bias": "by", "gain": "by", "noise": "sd"}
+
+
+def _means(node: Node, layer: str, state: str, problems: Problems) -> tuple[Wanted, ...]:
+    """What a clamp to the mean of a baseline wants, for each state that it changes."""
+    during, begin, end = (word_of(node, key) for key in ("during", "from", "until"))
+    if bool(begin) != bool(end):
+        problems.add(
+            node, "'from' and 'until' go together: the mean is taken from one to the other"
+        )
+    if during and (begin or end):
+        problems.add(node.keys["during"], "'during' and 'from' exclude each other; keep one")
+    span = Span(during=during, begin=begin, end=end)
+    return tuple(
+        Wanted(word_of(node, "mean"), "mean", layer, _short(each), span) for each in STATES[state]
+    )
+
+
+def _short(state: str) -> Literal["c", "h"]:
+    return "c" if state == "c" else "h"
+
+
+def _ramp(node: Node | None) -> tuple[float, float]:
+    if node is None:
+        return 0.0, 0.0
+    if node.form == "number":
+        return float(node.value), float(node.value)
+    return number_of(node, "up", 0.0), number_of(node, "down", 0.0)
+
+
+def _pulses(node: Node | None, problems: Problems) -> Pulses | None:
+    if node is None:
+        return None
+    pulses = Pulses(
+        float(node.value["width_ms"].value),
+        float(node.value["rate_hz"].value),
+        whole_of(node, "number"),
+    )
+    if pulses.width_ticks >= pulses.period_ticks and pulses.number != 1:
+        problems.add(
+            node,
+            f"pulses of {pulses.width_ticks * TICK_MS:g} ms at {pulses.rate_hz:g} Hz leave no gap: they "
+            "follow each other too soon",
+        )
+    return pulses
+
+
+def _course(
+    node: Node, layer: str, state: str, n_units: int | None, folder: Path, problems: Problems
+) -> tuple[Course, tuple[Wanted, ...]]:
+    """An overwrite's time course, or what it wants of a baseline for it."""
+    if node.form == "list":
+        return _listed_course(node, n_units, problems), ()
+    if "file" in node.value:
+        return course_file(folder, node.value["file"], n_units, problems), ()
+    around = word_of(node, "around")
+    templates = tuple(
+        Wanted(
+            word_of(node, "average"),
+            "template",
+            layer,
+            _short(each),
+            around=around.removesuffix(".onset"),
+            before_ms=number_of(node, "before_ms", 0.0),
+            after_ms=number_of(node, "after_ms", 20.0),
+        )
+        for each in STATES[state]
+    )
+    return (), templates
+
+
+def _listed_course(node: Node, n_units: int | None, problems: Problems) -> Course:
+    items: tuple[Node, ...] = node.value
+    forms = {item.form for item in items}
+    if forms == {"number"}:
+        return tuple(float(item.value) for item in items)
+    if forms != {"list"}:
+        problems.add(node, "a time course is a list of values, or a list of such lists, not both")
+        return ()
+    for item in items:
+        if len(item.value) != len(items[0].value):
+            problems.add(
+                item, f"this unit has {len(item.value)} values, the first has {len(items[0].value)}"
+            )
+    if n_units is not None and len(items) != n_units:
+        problems.add(node, f"there are {len(items)} time courses for {n_units} units")
+    return tuple(tuple(float(value.value) for value in item.value) for item in items)

@@ -1,0 +1,132 @@
+"""Stimuli on request: a client of the bus, or a protocol's Python, closes the loop itself.
+
+The session passes a client's request on with the tick that it reached it in (`Input` of kind "stimulate"
+or "release"). It acts from the next tick on, after the protocol's own stimuli, and is recorded like them
+under the name "outside", with the client's own name for it as its cause; a protocol's Python
+(`stim.protocol.script`) stimulates in the same way. As the requests are recorded with their ticks, a
+session with them can be run again.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from rig.bus.external_inputs import LARGEST, MOST_STIMULI, OUTSIDE
+from rig.bus.messages import Array, Event, Input, Intervention
+from stim.detectors.online import ticks_of
+from stim.stimuli.stimuli import STATES
+
+
+@dataclass
+class _Request:
+    name: str
+    interventions: tuple[Intervention, ...]
+    units: Array
+    gain: Array
+    value: Array
+    first: int
+    end: int | None
+    number: int = 0
+
+    def event(self, phase: str, tick: int, cause: str = "") -> Event:
+        what = cause or f"asked for as {self.name!r}"
+        stimulus = self.interventions[0].stimulus
+        return Event("stimulus", stimulus, phase, tick, tick, self.number, cause=what)
+
+
+class RequestedStimuli:
+    """The requests that are acting or about to.
+
+    Args:
+        layers: layer name to number of units.
+        count: how many there have been already.
+        stimulus: what they are recorded as.
+    """
+
+    def __init__(self, layers: Mapping[str, int], count: int = 0, stimulus: str = OUTSIDE) -> None:
+        self._layers = layers
+        self._stimulus = stimulus
+        self._requests: list[_Request] = []
+        self._count = count
+
+    def take(self, given: Input, tick: int) -> None:
+        """A request that reached the session at a tick. What cannot be done is dropped."""
+        if given.kind == "release":
+            for request in self._requests:
+                if request.name == given.name and (request.end is None or request.end > tick + 1):
+                    request.end = tick + 1
+            self._requests = [each for each in self._requests if each.end != each.first]
+        elif given.kind == "stimulate" and len(self._requests) < MOST_STIMULI:
+            asked = self._read(given.name, given.args, tick + 1)
+            if asked is not None:
+                self._requests.append(asked)
+
+    def release_all(self, tick: int) -> None:
+        """As if all of them had been released at a tick."""
+        for name in {request.name for request in self._requests}:
+            self.take(Input("release", name), tick)
+
+    def begin_or_end(self, tick: int) -> list[Event]:
+        """The onsets and offsets of a tick."""
+        events = []
+        for request in list(self._requests):
+            if request.first == tick:
+                self._count += 1
+                request.number = self._count
+                events.append(request.event("onset", tick))
+            elif request.end == tick:
+                events.append(request.event("offset", tick))
+                self._requests.remove(request)
+        return events
+
+    def begin_trial(self, tick: int) -> list[Event]:
+        """Ends everything: a trial begins with this tick."""
+        ended = [
+            request.event("offset", tick, "the trial ended")
+            for request in self._requests
+            if request.number
+        ]
+        self._requests = []
+        return ended
+
+    def at(self, tick: int) -> list[tuple[Intervention, Array, Array, Array]]:
+        """What acts on a tick, in the order in which it was asked for."""
+        return [
+            (intervention, request.units, request.gain, request.value)
+            for request in self._requests
+            if request.first <= tick and (request.end is None or tick < request.end)
+            for intervention in request.interventions
+        ]
+
+    def _read(self, name: str, args: Mapping[str, Any], first: int) -> _Request | None:
+        layer, state, for_ms = args.get("layer"), args.get("state"), args.get("for_ms")
+        n_units = self._layers.get(layer) if isinstance(layer, str) else None
+        if n_units is None or layer is None or not isinstance(state, str) or state not in STATES:
+            return None
+        try:
+            units = np.asarray(args["units"], np.int64)
+            gain = np.asarray(args.get("gain", 0.0), np.float32)
+            value = np.asarray(args.get("value", 0.0), np.float32)
+            if units.ndim != 1 or len(np.unique(units)) != len(units):
+                return None
+            gain = np.ascontiguousarray(np.broadcast_to(gain, units.shape))
+            value = np.ascontiguousarray(np.broadcast_to(value, units.shape))
+        except (KeyError, TypeError, ValueError, OverflowError):
+            return None
+        inside = len(units) and units.min() >= 0 and units.max() < n_units
+        if not inside or not all(
+            np.isfinite(each).all() and (np.abs(each) <= LARGEST).all() for each in (gain, value)
+        ):
+            return None
+        end = None
+        if for_ms is not None:
+            if not isinstance(for_ms, int | float) or not math.isfinite(for_ms):
+                return None
+            end = first + max(1, ticks_of(for_ms))
+        interventions = tuple(Intervention(self._stimulus, layer, each) for each in STATES[state])
+        return _Request(name, interventions, units, gain, value, first, end)

@@ -1,0 +1,251 @@
+"""Stimuli: which units of which layer are changed, how, and with what course over time.
+
+A stimulus becomes, for each tick that it is on, one intervention for each state that it changes:
+applied = gain * natural + value.
+
+| kind | gain | value |
+| --- | --- | --- |
+| clamp | 0 | what the units are held at |
+| overwrite | 0 | a course, tick by tick from the onset; its last value is held |
+| bias | 1 | what is added |
+| gain | what the units are multiplied by | 0 |
+| noise | 1 | Gaussian, drawn from (seed, stimulus, tick) |
+| lesion | 0 | 0, for c and for h |
+
+With a ramp the intervention goes gradually from none (gain 1, value 0) to what it says here, and back
+before its end; in the gaps of a pulse train there is no intervention at all. Where several stimuli are on
+at once they apply in the order of the file, each to what the one before has left, so that on units that
+they share the last clamp wins and biases add up; a stimulus of both states changes c, then h.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from rig.bus.messages import TICK_S, Array, Intervention
+from rig.errors import RunError
+from rig.random_streams import generator
+from stim.detectors.online import ticks_of
+from stim.stimuli.baselines import Values, Wanted
+
+STATES: Mapping[str, tuple[str, ...]] = {"cell": ("c",), "hidden": ("h",), "both": ("c", "h")}
+
+
+@dataclass(frozen=True)
+class Units:
+    """A choice of units of a layer.
+
+    "all", "listed", the "first" so many, so many at "random", or the "top" so many of the ranking that
+    `ranked` names.
+    """
+
+    choice: str
+    listed: tuple[int, ...] = ()
+    count: int = 0
+    seed: int | None = None
+    ranked: Wanted | None = None
+
+    def indices(
+        self, n_units: int, session_seed: int, values: Values | None = None
+    ) -> NDArray[np.int64]:
+        """The indices within a layer of `n_units`, ascending unless listed: (units,) int64.
+
+        A random choice without a seed of its own follows the session's. `values` has the ranking.
+        """
+        if self.choice == "all":
+            return np.arange(n_units)
+        if self.choice == "first":
+            return np.arange(self.count)
+        if self.choice == "random":
+            seed = session_seed if self.seed is None else self.seed
+            drawn = generator(seed, "units").choice(n_units, size=self.count, replace=False)
+            return np.sort(drawn).astype(np.int64)
+        if self.ranked is not None:
+            return np.sort(_value_of(self.ranked, values)[: self.count]).astype(np.int64)
+        return np.array(self.listed, dtype=np.int64)
+
+
+@dataclass(frozen=True)
+class Pulses:
+    """A pulse train; `number` None means until the stimulus ends."""
+
+    width_ms: float
+    rate_hz: float
+    number: int | None = None
+
+    @property
+    def width_ticks(self) -> int:
+        """How many ticks a pulse lasts, at least 1."""
+        return max(1, ticks_of(self.width_ms))
+
+    @property
+    def period_ticks(self) -> int:
+        """Ticks from one pulse to the next."""
+        return max(1, round(1 / (self.rate_hz * TICK_S)))
+
+    @property
+    def ticks(self) -> int | None:
+        """How long the whole train lasts, from its first pulse to the end of its last."""
+        if self.number is None:
+            return None
+        return (self.number - 1) * self.period_ticks + self.width_ticks
+
+    def on(self, ticks_since_onset: int) -> bool:
+        """Whether a tick, counted from the onset, is in a pulse."""
+        pulse, within = divmod(ticks_since_onset, self.period_ticks)
+        return within < self.width_ticks and (self.number is None or pulse < self.number)
+
+
+Course = tuple[float, ...] | tuple[tuple[float, ...], ...]
+
+
+@dataclass(frozen=True)
+class Stimulus:
+    """A stimulus of a protocol.
+
+    `kind` and `state` as the module says. `amount` is a clamp's value, a bias's, a gain's factor or a
+    noise's standard deviation; `means` has, for a clamp to baseline means, one `Wanted` for each state.
+    `course` is an overwrite's: a tuple of ticks for all units alike, or one such tuple for each unit;
+    `templates` has, for the average of a baseline, one `Wanted` for each state.
+    """
+
+    name: str
+    kind: str
+    layer: str
+    units: Units
+    state: str
+    amount: float = 0.0
+    means: tuple[Wanted, ...] = ()
+    course: Course = ()
+    templates: tuple[Wanted, ...] = ()
+    seed: int | None = None
+    ramp_up_ms: float = 0.0
+    ramp_down_ms: float = 0.0
+    pulses: Pulses | None = None
+
+    @property
+    def course_ticks(self) -> int:
+        """How long the stimulus lasts by itself: an overwrite's course, a counted pulse train; else 0."""
+        if self.pulses is not None:
+            return self.pulses.ticks or 0
+        if self.templates:
+            wanted = self.templates[0]
+            return wanted.before_ticks + wanted.after_ticks
+        first = self.course[0] if self.course else ()
+        return len(first) if isinstance(first, tuple) and first else len(self.course)
+
+    @property
+    def wanted(self) -> tuple[Wanted, ...]:
+        """All that it needs from baseline recordings."""
+        ranked = () if self.units.ranked is None else (self.units.ranked,)
+        return (*self.means, *self.templates, *ranked)
+
+    def strength(self, ticks_since_onset: int, duration_ticks: int | None) -> float:
+        """How much of the stimulus there is at a tick: 0 (natural) to 1, by its pulses and ramps.
+
+        A ramp of n ticks has n partial strengths, 1/(n+1) to n/(n+1), before full strength or after it.
+        Where nobody knows when the stimulus will end, it ends at once.
+        """
+        if self.pulses is not None and not self.pulses.on(ticks_since_onset):
+            return 0.0
+        strength = 1.0
+        if up := ticks_of(self.ramp_up_ms):
+            strength = min(strength, (ticks_since_onset + 1) / (up + 1))
+        if duration_ticks is not None and (down := ticks_of(self.ramp_down_ms)):
+            strength = min(strength, (duration_ticks - ticks_since_onset) / (down + 1))
+        return strength
+
+
+class Delivery:
+    """A stimulus made ready for a subject: arrays that can be sent as they are.
+
+    Args:
+        stimulus: what to deliver.
+        layers: layer name to number of units.
+        seed: the session's.
+        values: what the stimulus needs from baselines.
+
+    Raises:
+        RunError: `values` lacks something, or does not fit the layer.
+    """
+
+    def __init__(
+        self,
+        stimulus: Stimulus,
+        layers: Mapping[str, int],
+        seed: int,
+        values: Values | None = None,
+    ) -> None:
+        self._stimulus = stimulus
+        self._seed = seed if stimulus.seed is None else stimulus.seed
+        n_units = layers[stimulus.layer]
+        self.units = stimulus.units.indices(n_units, seed, values)
+        self._states = STATES[stimulus.state]
+        self.interventions: Sequence[Intervention] = tuple(
+            Intervention(stimulus.name, stimulus.layer, state) for state in self._states
+        )
+        size = len(self.units)
+        gain = {"bias": 1.0, "noise": 1.0, "gain": stimulus.amount}.get(stimulus.kind, 0.0)
+        self._gain = np.full(size, gain, np.float32)
+        self._rows = [self._course_of(place, n_units, values) for place in range(len(self._states))]
+        kept: list[Array] = [self.units, self._gain, *self._rows]
+        for array in kept:
+            array.flags.writeable = False
+
+    def _course_of(self, place: int, n_units: int, values: Values | None) -> NDArray[np.float32]:
+        """The values of the state at a place in `STATES`, tick by tick: (ticks, units)."""
+        stimulus, size = self._stimulus, len(self.units)
+        if stimulus.means or stimulus.templates:
+            wanted = (stimulus.means or stimulus.templates)[place]
+            found = np.atleast_2d(_value_of(wanted, values))
+            if found.shape[1] != n_units:
+                raise RunError(
+                    f"The baseline {wanted.baseline!r} has {found.shape[1]} units in {wanted.layer}, "
+                    f"the subject {n_units}."
+                )
+            return np.ascontiguousarray(found[:, self.units], np.float32)
+        if stimulus.kind == "overwrite":
+            course = np.array(stimulus.course, np.float32)
+            rows = course.T if course.ndim == 2 else np.repeat(course[:, None], size, 1)
+            return np.ascontiguousarray(rows)
+        held = stimulus.amount if stimulus.kind in ("clamp", "bias") else 0.0
+        return np.full((1, size), held, np.float32)
+
+    def at(
+        self, tick: int, ticks_since_onset: int, duration_ticks: int | None
+    ) -> list[tuple[Intervention, Array, Array, Array]]:
+        """The interventions of a tick with their units, gains and values, each (units,).
+
+        Args:
+            tick: of the session; noise is drawn for it.
+            ticks_since_onset: 0 is the first tick with the stimulus.
+            duration_ticks: how long it will have lasted; None where that is not known.
+        """
+        strength = self._stimulus.strength(ticks_since_onset, duration_ticks)
+        if strength == 0.0 or not len(self.units):
+            return []
+        acting = []
+        for state, intervention, rows in zip(
+            self._states, self.interventions, self._rows, strict=True
+        ):
+            gain, value = self._gain, rows[min(ticks_since_onset, len(rows) - 1)]
+            if self._stimulus.kind == "noise":
+                drawn = generator(self._seed, f"noise {self._stimulus.name} {state}", tick)
+                normal = drawn.standard_normal(len(self.units))
+                value = (self._stimulus.amount * normal).astype(np.float32)
+            if strength < 1.0:
+                gain = (1 - strength * (1 - gain)).astype(np.float32)
+                value = (strength * value).astype(np.float32)
+            acting.append((intervention, self.units, gain, value))
+        return acting
+
+
+def _value_of(wanted: Wanted, values: Values | None) -> Array:
+    found = (values or {}).get(wanted)
+    if found is None:
+        raise RunError(f"The session lacks the {wanted.kind} of the baseline {wanted.baseline!r}.")
+    return found

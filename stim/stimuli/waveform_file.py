@@ -1,0 +1,65 @@
+"""Time courses from CSV files: a row a tick, one column for all units alike or one for each unit."""
+
+from __future__ import annotations
+
+import csv
+import math
+from pathlib import Path
+
+from stim.protocol.source import Node, Problems, shorten
+from stim.stimuli.stimuli import Course
+
+MOST_TICKS = 10_000
+MOST_BYTES = 64 * 1024 * 1024
+LARGEST = 1000.0
+
+
+def course_file(folder: Path, name: Node, n_units: int | None, problems: Problems) -> Course:
+    """The course in a file beside the protocol; notes at the file's name what is wrong with it.
+
+    Args:
+        folder: where the protocol is.
+        name: the node that names the file.
+        n_units: how many units the course is for; None where that is not known.
+        problems: where to note them.
+    """
+    path = folder / str(name.value)
+    try:
+        if path.stat().st_size > MOST_BYTES:
+            problems.add(name, f"{path} is larger than {MOST_BYTES >> 20} MB")
+            return ()
+        with path.open(newline="", encoding="utf-8-sig") as file:
+            rows = [row for row in csv.reader(file) if row]
+    except (OSError, ValueError, csv.Error) as problem:
+        reason = getattr(problem, "strerror", None) or problem
+        problems.add(name, f"the time course {path} cannot be read: {reason}")
+        return ()
+    if not 1 <= len(rows) <= MOST_TICKS:
+        problems.add(name, f"{path} has {len(rows)} rows; a course has 1 to {MOST_TICKS} ticks")
+        return ()
+    wide = len(rows[0])
+    if wide != 1 and n_units is not None and wide != n_units:
+        problems.add(
+            name, f"{path} has {wide} columns for {n_units} units; it has to have 1 or as many"
+        )
+        return ()
+    values: list[list[float]] = []
+    for number, row in enumerate(rows, 1):
+        try:
+            line = [float(cell) for cell in row]
+        except ValueError:
+            shown = shorten(",".join(row))
+            problems.add(name, f"row {number} of {path} is {shown}, not a row of numbers")
+            return ()
+        if len(line) != wide:
+            problems.add(
+                name, f"row {number} of {path} has {len(line)} values, the first has {wide}"
+            )
+            return ()
+        if not all(math.isfinite(value) and abs(value) <= LARGEST for value in line):
+            problems.add(name, f"row {number} of {path} has values beyond ±{LARGEST:g}")
+            return ()
+        values.append(line)
+    if wide == 1:
+        return tuple(line[0] for line in values)
+    return tuple(tuple(line[k] for line in values) for k in range(wide))

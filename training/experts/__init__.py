@@ -1,0 +1,45 @@
+"""Experts: one per task, each labels what the animal should do now; what the network imitates.
+
+An expert is made of skills found by search (`Skills`: gait, turning, righting, tapping, leaping) and a small
+controller that picks among them. It may read the simulator, but decides only by what the animal could see,
+feel or remember itself: an expert that uses what the camera cannot show cannot be imitated.
+"""
+
+from __future__ import annotations
+
+from training.experts.interface import TaskExpert
+from training.skills.library import Skills
+
+
+def expert_for(task: str, skills: Skills) -> TaskExpert:
+    """The expert of a task.
+
+    Raises:
+        SubjectError: `skills` lacks one that the task needs.
+        ValueError: there is no expert for the task.
+    """
+    # imported here, because most users need one expert and few skills
+    if task == "corridor":
+        from training.experts.corridor import CorridorExpert
+
+        return CorridorExpert(skills)
+    if task == "gaps":
+        from training.experts.gaps import GapsExpert
+
+        return GapsExpert(skills)
+    if task == "forage":
+        from training.experts.forage import ForageExpert
+
+        return ForageExpert(skills)
+    if task == "escape":
+        from training.experts.escape import EscapeExpert
+
+        return EscapeExpert(skills)
+    if task == "two_tap":
+        from training.experts.two_tap import TwoTapExpert
+
+        return TwoTapExpert(skills)
+    raise ValueError(f"there is no expert for {task!r}")
+
+
+__all__ = ["Skills", "TaskExpert", "expert_for"]

@@ -1,0 +1,165 @@
+"""The expert of the gaps: run along the corridor, come to a stand before every gap, leap, run on."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from rig.arenas.gaps import gaps_of
+from training.experts.corridor import run_along
+from training.experts.interface import Place
+from training.experts.pose import BodyReader
+from training.experts.view import View
+from training.skills import leaping
+from training.skills.library import Skills
+from training.skills.locomotion import KEPT_PER_TICK
+
+Array = np.ndarray
+
+SEEN_WITHIN_M = 0.8
+"""A gap further off is less than a pixel high to eyes 7 cm above the ground."""
+SLOWS_WITHIN_M, STANDS_WITHIN_M, LEAPS_WITHIN_M = 0.6, 0.085, 0.11
+"""How far before a gap, from the trunk's joint, the animal begins to slow down, is to stand, and leaps where
+it stands: the last is farther, so that one that has stopped a little short knows what to do."""
+SQUARE_WITHIN_M = 0.45
+WALK, STANDING_M_S = 0.25, 0.1
+"""Commanded speed of the last steps, and the speed below which the animal stands."""
+LOOK_DOWN = {"cervical_extend": 0.6, "atlas": -0.6}
+"""Added to the gait to look 25 degrees down: an edge is in view until it is 12 cm away. By itself the gait
+carries the head 30 degrees up: edges nearer than 45 cm are seldom in view, and none nearer than 25 cm."""
+LOOK_DOWN_NEAR, NEAR_M = {"cervical_extend": 0.8, "atlas": -0.8}, 0.25
+"""The same within so much of an edge, 35 degrees down: the last centimetres show as a bright band that
+grows from the lower border of the picture. Farther away a head so low makes the gait rear up."""
+REARED_BELOW = 0.75
+"""An animal less upright than this stands until it has come down: running on, it would rear up and fall."""
+LANDED_TICKS = 12
+"""How long the animal stands after a leap."""
+RETURNS_BEFORE = 9
+"""Until this tick of a leap an animal whose body is still that of the stand has not begun it."""
+LEAPING_WEIGHT = 3.0
+"""How much a leap counts in what is learned (`TaskExpert.weight`). Counted as the rest, its push was learned
+at 85 % of its strength: enough for gaps of 10 cm, too little for those of 17."""
+
+
+class LeapFollower:
+    """Which tick of a leap the body is in, read off its activations.
+
+    A leap goes on as the body goes through it: the next tick is the one, of those about the expected one,
+    whose activations, after the muscles' lag, best explain the present ones. An animal that was told to leap
+    and stands is told to begin again. So labels do not run away from whoever is slow to follow them.
+    """
+
+    def __init__(self, leap: leaping.Leap) -> None:
+        self.control = leap.control
+        lagged = np.empty_like(self.control)
+        activation = self.control[-1]  # a leap ends in the stand that it begins in
+        for tick, control in enumerate(self.control):
+            lagged[tick] = activation
+            activation = KEPT_PER_TICK * activation + (1 - KEPT_PER_TICK) * control
+        self._lagged = lagged
+        self._expected = -1
+
+    @property
+    def leaping(self) -> bool:
+        """Whether a leap is going on, or the stand after it."""
+        return self._expected >= 0
+
+    @property
+    def landed(self) -> bool:
+        """Whether the stand after a leap is going on."""
+        return self._expected > leaping.LEAP_TICKS
+
+    def begin(self) -> None:
+        """Begin a leap."""
+        self._expected = 0
+
+    def act(self, activation: Array) -> Array:
+        """The next action (actuators,) for activations (actuators,)."""
+        # landed, it goes by the clock: one that runs on is not held by a stand that it does not come to
+        steps = (0,) if self._expected >= leaping.LEAP_TICKS else (-1, 0, 1)
+        near = {max(self._expected + step, 0) for step in steps}
+        if self._expected < RETURNS_BEFORE:
+            near.add(0)
+        misfit = {k: float(((self._lagged[k] - activation) ** 2).sum()) for k in near}
+        now = min(misfit, key=lambda k: misfit[k])
+        self._expected = now + 1 if now < leaping.LEAP_TICKS + LANDED_TICKS else -1
+        return self.control[now]
+
+
+class GapsExpert:
+    """Runs along the middle of the corridor, and leaps where the ground ends."""
+
+    weight = 1.0
+
+    def __init__(self, skills: Skills) -> None:
+        self._locomotion = skills.stepping()
+        self._leap = leaping.load(skills.path("leaping"))
+
+    def begin(self, environment: Any) -> None:
+        """See `TaskExpert`."""
+        self._body = BodyReader(environment)
+        self._near, self._far = gaps_of(self._body.model, self._body.data)
+        self._follower = LeapFollower(self._leap)
+        self._view = View(self._body, SEEN_WITHIN_M)
+
+    def act(self) -> Array:
+        """See `TaskExpert`."""
+        action = self._act()
+        leaps = self._follower.leaping and not self._follower.landed
+        self.weight = LEAPING_WEIGHT if leaps else 1.0
+        return action
+
+    def _act(self) -> Array:
+        follower, activation = self._follower, self._body.activation()
+        # the body's root, by which the leap was searched, is below the trunk: it differs when it pitches
+        edges = self._near - float(self._body.data.qpos[0])
+        before = float(edges[edges > 0].min(initial=np.inf))
+        velocity = self._body.data.subtree_linvel[self._body.torso][:2]
+        stands = float(np.hypot(*velocity)) < STANDING_M_S
+        if not follower.leaping and stands and before < LEAPS_WITHIN_M:
+            follower.begin()
+        if follower.leaping:
+            return follower.act(activation)
+        reared = self._body.upright() < REARED_BELOW
+        look = {} if reared else LOOK_DOWN_NEAR if before < NEAR_M else LOOK_DOWN
+        if before < STANDS_WITHIN_M or reared:
+            return self._run(0.0, look)
+        slowing = (before - STANDS_WITHIN_M) / (SLOWS_WITHIN_M - STANDS_WITHIN_M)
+        # the last steps are square to the gap, wherever the middle is
+        heading = 0.0 if before < SQUARE_WITHIN_M else None
+        return self._run(float(np.clip(slowing, WALK, 1)), look, heading)
+
+    def _run(self, speed: float, look: Mapping[str, float], heading: float | None = None) -> Array:
+        action = run_along(self._locomotion, self._body, speed, heading)
+        for joint, flexion in look.items():
+            action[self._body.actuators[joint]] += flexion
+        return np.clip(action, -1, 1)
+
+    def somewhere(self, rng: np.random.Generator) -> Place:
+        """See `TaskExpert`: before a gap, as often within centimetres as within tens of them.
+
+        Rather a wide one, in proportion to its width squared: those are crossed least often.
+        """
+        width = (self._far - self._near)[1:]
+        gap = 1 + int(rng.choice(len(width), p=width**2 / (width**2).sum()))
+        away = float(np.exp(rng.uniform(np.log(0.05), np.log(SEEN_WITHIN_M))))
+        x = max(self._near[gap] - away, self._far[gap - 1] + 0.05)
+        return float(x), float(rng.normal(0, 0.15)), float(rng.normal(0, 0.2))
+
+    def cues(self) -> Mapping[str, float]:
+        """See `TaskExpert`."""
+        view, x = self._view, self._body.place_m()[0]
+        cues = {
+            "corridor_heading": view.heading_rad(),
+            "corridor_offset": float(self._body.place_m()[1]),
+            "gap_seen": 0.0,
+        }
+        ahead = np.flatnonzero(self._far > x)
+        if len(ahead):
+            near, far = view.edge(self._near[ahead[0]]), view.edge(self._far[ahead[0]])
+            cues["gap_seen"] = float(near is not None)
+            cues |= {} if near is None else {"near_edge": near}
+            cues |= {} if far is None else {"far_edge": far}
+        return cues

@@ -1,0 +1,331 @@
+"""The expert of two-tap: finds the orb, comes to stand before it, taps it and 0.8 s later again.
+
+It looks for a green orb by turning to the left, and after most of a turn a few steps on. The orb hangs at 14
+cm, the eyes of the running gait are at 5.5 and look straight on: it would be out of view from 12 cm on, just
+where centimetres count. So the animal looks up, the more the nearer it is, and keeps the orb in view until
+it rears for it; where it came too near it steps back. Everything in a tap is counted from the moment at which
+it began or at which the orb was first touched. An orb that is no longer green is left alone: it will move.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from training.experts.interface import Place
+from training.experts.pose import REARING, BodyReader
+from training.experts.righting import Righting
+from training.experts.view import View
+from training.skills import steering
+from training.skills import walking_backward as backing
+from training.skills.library import Skills
+from training.skills.locomotion import KEPT_PER_TICK, Locomotion
+from training.skills.spinning import YAW_RAD_S as SPIN_YAW_RAD_S
+from training.skills.tap import AGAIN_KNOTS, LONGEST_REACH, LOOK_AGAIN_TICK, Tap
+from training.skills.tap import load as load_tap
+
+Array = np.ndarray
+
+SEEN_TO_M = 2.2
+"""The orb is a pixel wide at 1.9 m; farther away it shows faintly."""
+OUT_OF_VIEW_RAD = 0.65
+"""An orb that is not seen, and was last seen farther to the side, is looked for by turning as any other: on
+which side it was the network does not remember for long."""
+SIDE_REMEMBERED_TICKS = 20
+"""For so long it does: an orb that has just left the view beside is turned to."""
+IN_FRONT_RAD, BESIDE_M = 0.5, 0.03
+"""Where the orb is farther to the side, by angle and, nearer than `NEAR_M`, by both, it turns on the spot."""
+SPIN_PER_RAD = 1.2
+"""Part of the fastest turn, per angle to be turned."""
+NEAR_M = 0.3
+STOPPING_S = 0.05
+"""How far the animal goes on after it was told to stand, over its speed."""
+TOO_FAR_M, TOO_NEAR_M, BACK_UNTIL_M = 0.03, 0.025, 0.01
+"""It aims to stand at the tap's own distance, and taps where it stands less than so much too far or too near;
+from nearer it steps back, until it is too near by the last of these."""
+STANDING_TICKS = 2
+"""So briefly it stands before it taps: of one that stands there longer, the label is to begin."""
+SLOW_M_S, TURNING_RAD_S = 0.15, 1.0
+"""An animal that moves no faster stands."""
+SPIN_SPEED, SPIN_FAST = 0.4, 0.6
+"""Commands of speed that turn it on the spot at 3.2 and 4.6 rad/s."""
+FASTEST = 0.7
+"""Faster it runs hardly faster, and falls now and then."""
+LOOK_UP = {"cervical_extend": -0.5, "atlas": 0.5}
+"""Added to the gait to look 30 degrees up, so that an orb is in view from near and far alike."""
+LOOK_UP_NEAR = {"cervical_extend": -1.0, "atlas": 1.0}
+"""The same before an orb, which hangs above the eyes when it is in reach."""
+LOOK_UP_UNDER = {"cervical_extend": -1.0, "atlas": 1.0, "lumbar_extend": 0.3}
+"""The same almost under it, and standing: 54 degrees up."""
+UNDER_M = 0.14
+"""Within which of the trunk an orb counts as almost overhead."""
+LOOK_ROUND_RAD, WALK_ON_TICKS = 4.2, 30
+"""It looks round by so much, and walks on for so long."""
+TAP_TICKS = AGAIN_KNOTS[-1]
+LANDING_TICKS = 8
+REMEMBERED_TICKS = 75
+"""After which an orb that is not seen is looked for anew."""
+REACHABLE_M = 0.15
+PATIENCE_TICKS = 10
+"""How much longer than the reach itself it may take until it is given up."""
+FALLEN_TICKS = 15
+"""How long it has to lie, and not for a tap, before it gets up."""
+TAPPING, TAPPING_WEIGHT = frozenset({"reach", "again"}), 3.0
+"""What is seldom done, and all else is done for, counts more in learning."""
+PACE_WEIGHT = 0.02
+"""What it counts, beside the square misfit of activations, not to go on by just one tick."""
+
+
+class Reach:
+    """The reach, at the pace of the body: it goes on only as far as the muscles' activations have come.
+
+    An animal that does not follow is told again what comes next, instead of what would come by a clock that
+    it knows nothing of.
+
+    Args:
+        tap: the skill.
+        off: where the orb is, ahead and to the left (m).
+        activation: (actuators,) of the animal that begins.
+        begun: the animal is in the middle of it already: the first `next` finds where.
+    """
+
+    def __init__(
+        self, tap: Tap, off: tuple[float, float], activation: Array, begun: bool = False
+    ) -> None:
+        last = LONGEST_REACH
+        self._control = np.stack([tap.reaching(tick, *off) for tick in range(last + 1)])
+        # what the activations are when the next control is that of each tick
+        self._expected = np.empty_like(self._control)
+        self._expected[0] = activation
+        for tick in range(last):
+            self._expected[tick + 1] = (
+                KEPT_PER_TICK * self._expected[tick] + (1 - KEPT_PER_TICK) * self._control[tick]
+            )
+        self._tick = -1
+        self._begun = begun
+
+    def next(self, activation: Array) -> Array:
+        """Control (actuators,) for activations (actuators,); ask once a tick."""
+        if self._begun:
+            self._begun = False
+            self._tick = int(((self._expected - activation) ** 2).sum(1).argmin()) - 1
+        here = np.arange(max(self._tick, 0), min(self._tick + 4, len(self._control)))
+        misfit = ((self._expected[here] - activation) ** 2).sum(1)
+        self._tick = int(here[(misfit + PACE_WEIGHT * (here - self._tick - 1) ** 2).argmin()])
+        return self._control[self._tick]
+
+
+class TwoTapExpert:
+    """Finds, approaches and taps the orb twice.
+
+    Needs the skills `steering`, `spinning`, `righting` and `tapping`.
+    """
+
+    weight = 1.0
+
+    def __init__(self, skills: Skills) -> None:
+        self._locomotion = skills.locomotion()
+        self._spinning = Locomotion(steering.load(skills.path("spinning")), SPIN_SPEED)
+        self._backing = skills.backing()
+        self._tap = load_tap(skills.path("tapping"))
+        self._righting = Righting(skills.path("righting"), FALLEN_TICKS)
+
+    def begin(self, environment: Any) -> None:
+        """See `TaskExpert`."""
+        self._body = BodyReader(environment)
+        self._righting.begin()
+        self._view = View(self._body, SEEN_TO_M)
+        # the task has no public name for its one orb
+        self._orb = environment.task._targets[0][0]
+        self._goal: Array | None = None  # where the orb was last seen
+        self._seen = False
+        self._unseen = 0  # ticks since it was seen
+        self._mode = ""
+        self._turned, self._heading = 0.0, 0.0  # while it looks for the orb
+        self._walks = 0  # ticks for which it still walks on
+        self._ticks = 0  # in this mode
+        self._standing = 0  # ticks for which it was told to stand
+        self._was_touched = False
+        self._touched_at = np.zeros(3)
+        self._off = (0.0, 0.0)  # where the orb was, ahead and to the left, when the tap began
+
+    def somewhere(self, rng: np.random.Generator) -> Place:
+        """See `TaskExpert`: about the orb, as often within centimetres as within tens of them."""
+        orb = self._place_of_orb()
+        distance = np.exp(rng.uniform(np.log(0.05), np.log(SEEN_TO_M)))
+        bearing = rng.normal(0, 0.35) if rng.random() < 0.7 else rng.uniform(-np.pi, np.pi)
+        heading = rng.uniform(-np.pi, np.pi)
+        x, y = orb[:2] - distance * np.array([np.cos(heading + bearing), np.sin(heading + bearing)])
+        return float(x), float(y), float(heading)
+
+    def cues(self) -> Mapping[str, float]:
+        """See `TaskExpert`."""
+        orb = self._place_of_orb()
+        told = {"orb_seen": float(self._view.shows(orb)), **self._view.orb(orb)}
+        if told["orb_seen"]:
+            told["orb_touched"] = float(self._orb.activated[0])
+        return told
+
+    def act(self) -> Array:
+        """See `TaskExpert`."""
+        action = self._act()
+        tapping = self._mode in TAPPING or (self._mode == "approach" and self._standing > 0)
+        self.weight = TAPPING_WEIGHT if tapping else 1.0
+        return action
+
+    def _act(self) -> Array:
+        self._ticks += 1
+        self._look()
+        touched, touched_again = self._orb.activated
+        if touched and not self._was_touched:
+            if self._mode != "reach":  # by accident: the second touch is due all the same
+                self._off = (self._tap.ahead_m, 0.0)
+            self._touched_at = self._place_of_orb().copy()
+            self._enter("again")
+        self._was_touched = touched
+        if self._mode == "again":
+            if self._ticks - 1 == LOOK_AGAIN_TICK:
+                self._off = self._ahead_and_aside(self._touched_at)
+            if self._ticks <= TAP_TICKS:
+                return self._tap.touching_again(self._ticks - 1, *self._off)
+            self._goal = None
+            self._enter("land")
+        if self._mode == "reach":
+            if self._ticks <= LONGEST_REACH + PATIENCE_TICKS:
+                return self._reach.next(self._body.activation())
+            self._enter("land" if self._rearing() else "approach")
+        up = self._righting.act(self._body)
+        if up is not None:
+            self._standing = 0
+            return up
+        if self._mode == "land":
+            if self._ticks <= LANDING_TICKS:
+                return self._stand()
+            self._enter("find")
+        if self._goal is None or touched or touched_again:
+            return self._find()
+        return self._approach(self._goal)
+
+    def _enter(self, mode: str) -> None:
+        self._mode, self._ticks, self._standing = mode, 1, 0
+
+    def _place_of_orb(self) -> Array:
+        return self._body.model.geom_pos[self._orb.geom_id]
+
+    def _look(self) -> None:
+        orb = self._place_of_orb()
+        self._seen = self._view.shows(orb)
+        if self._mode != "reach":  # when it looks up, and feels where it is
+            self._unseen += 1
+        if self._seen:
+            self._unseen = 0
+        if self._seen:
+            self._goal = None if self._orb.activated[0] else orb.copy()
+        elif self._unseen > REMEMBERED_TICKS:
+            self._goal = None  # nor would the animal know any more
+        elif self._goal is not None and self._view.shows(self._goal):
+            self._goal = None  # it is not where it was
+
+    def _find(self) -> Array:
+        """Turn to the left; after most of a turn go on a little, and turn again.
+
+        An orb beside or above the eyes is never seen by one that only turns.
+        """
+        heading = self._body.heading_rad()
+        if self._mode != "find":
+            self._enter("find")
+            self._turned, self._heading, self._walks = 0.0, heading, 0
+        self._turned += (heading - self._heading + np.pi) % (2 * np.pi) - np.pi
+        self._heading = heading
+        if self._turned > LOOK_ROUND_RAD:
+            self._turned, self._walks = 0.0, WALK_ON_TICKS
+        if not self._walks:
+            return self._spin(1.0, SPIN_FAST)
+        self._walks -= 1
+        self._turned = 0.0
+        return self._go(FASTEST, 0.0)
+
+    def _approach(self, goal: Array) -> Array:
+        bearing = self._body.bearing_rad(goal)
+        ahead, aside = self._ahead_and_aside(goal)
+        distance = float(np.hypot(ahead, aside))
+        if distance < REACHABLE_M and ahead > 0 and self._rearing():
+            # it has begun by itself: go along
+            self._off = (ahead, aside)
+            self._enter("reach")
+            self._reach = Reach(self._tap, self._off, self._stand(), begun=True)
+            return self._reach.next(self._body.activation())
+        best = self._tap.ahead_m
+        if self._mode in ("", "find") or (self._mode == "back" and distance > best - BACK_UNTIL_M):
+            self._enter("approach")
+        if self._mode == "back" or distance < best - TOO_NEAR_M:
+            if self._mode != "back":
+                self._enter("back")
+            return self._back()
+        if self._unseen > SIDE_REMEMBERED_TICKS and abs(bearing) > OUT_OF_VIEW_RAD:
+            return self._spin(1.0, SPIN_FAST)
+        if abs(bearing) > IN_FRONT_RAD and (distance > NEAR_M or abs(aside) > BESIDE_M):
+            side = float(np.clip(SPIN_PER_RAD * bearing, -1, 1))
+            return self._spin(side, SPIN_FAST if abs(bearing) > 1.0 else SPIN_SPEED)
+        speed = self._body.forward_speed_m_s()
+        left = ahead - best - STOPPING_S * max(speed, 0.0)
+        if self._standing and ahead - best < TOO_FAR_M:
+            left = min(left, 0.0)  # near enough: no shuffling
+        if left > 0:
+            self._standing = 0
+            wanted = float(np.clip(0.3 + 2.5 * (left - 0.02), 0.25, FASTEST))
+            going = float(np.clip(speed / 0.5, 0, 1))
+            yaw = float(np.clip(5.0 * bearing, -3.0, 3.0))
+            return self._go(min(wanted, 0.5 + 0.5 * going), yaw)
+        if self._standing < STANDING_TICKS or abs(speed) > SLOW_M_S or self._turns():
+            return self._stand()
+        self._off = (ahead, aside)
+        self._enter("reach")
+        self._reach = Reach(self._tap, self._off, self._body.activation())
+        return self._reach.next(self._body.activation())
+
+    def _ahead_and_aside(self, goal: Array) -> tuple[float, float]:
+        bearing = self._body.bearing_rad(goal)
+        distance = float(np.hypot(*(goal - self._body.place_m())[:2]))
+        return distance * float(np.cos(bearing)), distance * float(np.sin(bearing))
+
+    def _turns(self) -> bool:
+        return abs(float(self._body.data.cvel[self._body.torso][2])) > TURNING_RAD_S
+
+    def _rearing(self) -> bool:
+        # one that stops from a run is raised in front too, but still moves
+        slow = abs(self._body.forward_speed_m_s()) < SLOW_M_S
+        return slow and float(self._body.matrix()[2, 0]) > REARING
+
+    def _go(self, speed: float, yaw_rad_s: float) -> Array:
+        self._standing = 0
+        return self._command(self._locomotion, speed, yaw_rad_s)
+
+    def _spin(self, side: float, speed: float) -> Array:
+        self._standing = 0
+        return self._command(self._spinning, speed, float(side) * SPIN_YAW_RAD_S)
+
+    def _back(self) -> Array:
+        self._standing = 0
+        return self._command(self._backing, backing.SPEED, backing.COMMAND)
+
+    def _stand(self) -> Array:
+        self._standing += 1
+        return self._command(self._locomotion, 0.0, 0.0)
+
+    def _command(self, locomotion: Locomotion, speed: float, yaw_rad_s: float) -> Array:
+        activation = self._body.activation()[None]
+        action = locomotion.act(activation, np.array([speed]), np.array([yaw_rad_s]))[0]
+        for joint, lift in self._look_up(standing=speed == 0).items():
+            action[self._body.actuators[joint]] += lift
+        return np.clip(action, -1, 1)
+
+    def _look_up(self, standing: bool) -> Mapping[str, float]:
+        if self._goal is None:
+            return LOOK_UP
+        distance = float(np.hypot(*(self._goal - self._body.place_m())[:2]))
+        if distance > NEAR_M:
+            return LOOK_UP
+        return LOOK_UP_UNDER if standing or distance < UNDER_M else LOOK_UP_NEAR

@@ -1,0 +1,1 @@
+"""Learning from rollouts: supervised vision, DAgger, distillation, V-MPO reinforcement learning."""

@@ -1,0 +1,1 @@
+"""Collecting experience: vectorised environments, actor processes, rollouts and their store."""

@@ -1,0 +1,157 @@
+"""The searches for the experts' skills, as stages of training: what each needs, runs and reports."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+
+import numpy as np
+
+from agent.errors import SubjectError
+from training.settings import Settings
+from training.skills import climbing, gait, leaping, righting, spinning, steering, stepping, tapping
+from training.skills import walking_backward as backing
+from training.skills.library import SKILLS, Skills
+from training.skills.search import SearchState, load_state
+from training.skills.tap_trials import Outcome
+
+Array = np.ndarray
+Told = Callable[[float, str], None]
+"""Gets the part done (0 to 1) and a line of text."""
+
+_NEEDS = {
+    "corridor": ("gait", "steering"),
+    "gaps": ("stepping", "leaping"),
+    "forage": ("gait", "steering", "spinning", "righting"),
+    "escape": ("gait", "steering", "righting", "climbing"),
+    "two_tap": ("gait", "steering", "spinning", "backing", "righting", "tapping"),
+}
+
+
+def needed_skills(tasks: Iterable[str]) -> tuple[str, ...]:
+    """The skills that the experts of these tasks are made of, in order."""
+    wanted = {skill for task in tasks for skill in _NEEDS[task]}
+    return tuple(skill for skill in SKILLS if skill in wanted)
+
+
+def _gait(settings: Settings, skills: Skills, threads: int, told: Told) -> None:
+    wanted = settings.gait
+    total = wanted.coarse_generations + wanted.stock_generations
+
+    def report(name: str, state: SearchState, speed: float, hz: float) -> None:
+        done = state.generation + (wanted.coarse_generations if name == "stock" else 0)
+        ran = f", {speed:.2f} m/s" if np.isfinite(speed) else ""
+        told(done / total, f"{name} physics: cost {state.best_cost:.2f}, {hz:.1f} Hz{ran}")
+
+    gait.find(wanted, skills.folder, threads, report)
+
+
+def _steering(settings: Settings, skills: Skills, threads: int, told: Told) -> None:
+    wanted = settings.steering
+
+    def report(name: str, state: SearchState, yaw: Array, speed: Array) -> None:
+        told(
+            state.generation / wanted.generations,
+            f"{name} physics: cost {state.best_cost:.2f}, turns {np.round(yaw, 1).tolist()} rad/s "
+            f"at {np.round(speed, 2).tolist()} m/s",
+        )
+
+    steering.find(gait.load(skills.path("gait")), wanted, skills.folder, threads, report)
+
+
+def _spinning(settings: Settings, skills: Skills, threads: int, told: Told) -> None:
+    wanted = settings.spinning
+
+    def report(state: SearchState, yaw: float, travel: float) -> None:
+        told(
+            state.generation / wanted.generations,
+            f"cost {state.best_cost:.2f}, turns {yaw:.1f} rad/s, travels {travel:.2f} m/s",
+        )
+
+    base = steering.load(skills.path("steering"))
+    spinning.find(base, wanted, skills.folder, threads, report)
+
+
+def _backing(settings: Settings, skills: Skills, threads: int, told: Told) -> None:
+    wanted = settings.backing
+
+    def report(state: SearchState, forwards: float) -> None:
+        text = f"cost {state.best_cost:.2f}, {forwards:.2f} m/s"
+        told(state.generation / max(1, wanted.generations), text)
+
+    backing.find(gait.load(skills.path("gait")), wanted, skills.folder, threads, report)
+
+
+def _part(state: SearchState, name: str, phases: Mapping[str, int]) -> float:
+    """The part done of a search in phases, of so many generations each, that is in the phase `name`."""
+    names = list(phases)
+    before = sum(phases[one] for one in names[: names.index(name)])
+    return (before + state.generation) / max(1, sum(phases.values()))
+
+
+def _righting(settings: Settings, skills: Skills, threads: int, told: Told) -> None:
+    wanted = settings.righting
+    phases = {"coarse": wanted.coarse_generations, "stock": wanted.stock_generations}
+
+    def report(name: str, state: SearchState, stands: float) -> None:
+        up = f", {stands:.0%} stand" if np.isfinite(stands) else ""
+        text = f"{name} physics: cost {state.best_cost:.2f}{up}"
+        told(_part(state, name, phases), text)
+
+    stand = steering.load(skills.path("steering")).table.mean(0)
+    righting.find(wanted, stand, skills.folder, threads, report)
+
+
+def _climbing(settings: Settings, skills: Skills, threads: int, told: Told) -> None:
+    wanted = settings.climbing
+    phases = {"coarse": wanted.coarse_generations, "stock": wanted.stock_generations}
+
+    def report(name: str, state: SearchState, gained_m: float, falls: float) -> None:
+        out = f", {gained_m:.2f} m out, {falls:.0%} fall" if np.isfinite(gained_m) else ""
+        told(_part(state, name, phases), f"{name} physics: cost {state.best_cost:.2f}{out}")
+
+    flat = steering.load(skills.path("steering"))
+    path = skills.folder / "gait-stock.npz"
+    searched = load_state(path)
+    if searched is None:
+        raise SubjectError(f"{path} is missing: train the stage 'gait' first, it begins there")
+    climbing.find(wanted, flat, searched.mean, skills.folder, threads, report)
+
+
+def _tapping(settings: Settings, skills: Skills, threads: int, told: Told) -> None:
+    wanted = settings.tapping
+    phases = {"both": wanted.generations, "again": wanted.again_generations}
+
+    def report(name: str, state: SearchState, outcome: Outcome) -> None:
+        twice = f"{outcome.success.mean():.0%} tap twice"
+        told(_part(state, name, phases), f"{name}: cost {state.best_cost:.2f}, {twice}")
+
+    tapping.find(steering.load(skills.path("steering")), wanted, skills.folder, threads, report)
+
+
+def _stepping(settings: Settings, skills: Skills, threads: int, told: Told) -> None:
+    stepping.find(settings.stepping, skills.folder, threads, told)
+
+
+def _leaping(settings: Settings, skills: Skills, threads: int, told: Told) -> None:
+    wanted = settings.leaping
+    phases = {"fast": wanted.fast_generations, "stock": wanted.stock_generations}
+
+    def report(name: str, state: SearchState, crossed: float) -> None:
+        over = f", {crossed:.0%} of gaps crossed" if np.isfinite(crossed) else ""
+        told(_part(state, name, phases), f"{name} physics: cost {state.best_cost:.2f}{over}")
+
+    leaping.find(steering.load(skills.path("stepping")), wanted, skills.folder, report)
+
+
+SEARCHES: dict[str, Callable[[Settings, Skills, int, Told], None]] = {
+    "gait": _gait,
+    "steering": _steering,
+    "spinning": _spinning,
+    "backing": _backing,
+    "righting": _righting,
+    "climbing": _climbing,
+    "tapping": _tapping,
+    "stepping": _stepping,
+    "leaping": _leaping,
+}
+"""Searches for the skills, by stage."""

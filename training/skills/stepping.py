@@ -1,0 +1,69 @@
+"""A second gait, with the trunk high and the elbows off the ground: one from which a rodent can leap.
+
+The fastest trot that a search finds runs low, on its elbows. That serves on level ground, and crossed one
+gap in nine: forelimbs that do not step cannot land. The same search with a price on a low posture gives this.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from training.skills import gait, steering
+from training.skills.gait import GaitSettings
+from training.skills.search import SearchState
+from training.skills.steering import Steering, SteeringSettings
+
+
+@dataclass(frozen=True)
+class SteppingSettings(GaitSettings):
+    """As `GaitSettings`; and of the search for what turns this gait, its generations and population."""
+
+    target_speed_m_s: float = 1.0
+    posture: float = 4.0
+    coarse_generations: int = 200
+    stock_generations: int = 247
+    coarse_population: int = 24
+    stock_population: int = 18
+    rollout_s: float = 1.4
+    steering_generations: int = 6
+    steering_population: int = 8
+
+
+def find(
+    settings: SteppingSettings,
+    folder: Path,
+    threads: int,
+    report: Callable[[float, str], None],
+) -> Steering:
+    """Search for the gait and then for what turns it, resuming what `folder` holds; writes `stepping.npz`.
+
+    `report` gets the part done (0 to 1) and a line of text.
+    """
+    place = folder / "stepping-search"
+    place.mkdir(parents=True, exist_ok=True)
+    generations = settings.coarse_generations + settings.stock_generations
+    total = generations + settings.steering_generations
+
+    def told(name: str, state: SearchState, speed: float, hz: float) -> None:
+        done = state.generation + (settings.coarse_generations if name == "stock" else 0)
+        report(done / total, f"{name} physics: cost {state.best_cost:.2f}, {hz:.1f} Hz")
+
+    found = gait.find(settings, place, threads, told)
+    turning = SteeringSettings(
+        generations=settings.steering_generations,
+        population=settings.steering_population,
+        seed=settings.seed,
+    )
+    result = steering.find(
+        found,
+        turning,
+        place,
+        threads,
+        lambda _, state, yaw, speed: report(
+            (generations + state.generation) / total, f"turning: cost {state.best_cost:.2f}"
+        ),
+    )
+    result.save(folder / "stepping.npz")
+    return result

@@ -1,0 +1,281 @@
+"""Trying taps out: many at once, from disturbed starts, with motor noise, at an orb in several places.
+
+The parts can be tried apart: `try_reach` ends in animals that have just touched, `try_again` begins there.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import mujoco
+import numpy as np
+
+from training.skills.body import Bodies
+from training.skills.steering import Steering
+from training.skills.tap import DUE_TICK, LONGEST_REACH, LOOK_AGAIN_TICK, Tap
+
+Array = np.ndarray
+
+ORB_HEIGHT_M, ORB_RADIUS_M = 0.14, 0.025
+PAW_RADIUS_M = 0.004
+TICKS_AGAIN = 47
+"""Until the second touch comes too late; the landing after it is not tried."""
+
+
+@dataclass(frozen=True)
+class Trial:
+    """What a candidate is tried from: s starts.
+
+    Attributes:
+        states: (s, state).
+        off_ahead_m, aside_m: (s,) where the orb is, beyond the tap's own distance, and to the left.
+        noise: (s, ticks, actuators) added to the actions.
+    """
+
+    states: Array
+    off_ahead_m: Array
+    aside_m: Array
+    noise: Array
+
+
+@dataclass(frozen=True)
+class Touched:
+    """Animals that have just touched the orb: s of them.
+
+    Attributes:
+        states: (s, state).
+        orbs: (s, 3) the orbs' places.
+        off_ahead_m, aside_m: (s,) as in the `Trial` that they come from.
+        noise: (s, ticks, actuators) to come.
+    """
+
+    states: Array
+    orbs: Array
+    off_ahead_m: Array
+    aside_m: Array
+    noise: Array
+
+    def some(self, chosen: Array, noise: Array) -> Touched:
+        """Those with the indices `chosen`, with other noise to come."""
+        return Touched(
+            self.states[chosen], self.orbs[chosen], self.off_ahead_m[chosen],
+            self.aside_m[chosen], noise,
+        )  # fmt: skip
+
+
+def arrivals(bodies: Bodies, steering: Steering, n: int, rng: np.random.Generator) -> Array:
+    """(n, state) animals that came with some speed and have stood for 0.12 to 0.3 s."""
+    ticks, stop = 44, 30
+    control = np.empty((n, ticks, len(bodies.actuators)))
+    for k in range(n):
+        speed = rng.uniform(0.2, 0.7)
+        phase = rng.random() + np.arange(ticks) * steering.cycles_per_tick(np.array([speed]))
+        going = stop + rng.integers(0, 9)
+        speeds = np.where(np.arange(ticks) < going, speed, 0.0)
+        control[k] = steering.control(phase, speeds, np.zeros(ticks))
+    starts = np.stack([bodies.disturbed_start(rng) for _ in range(n)])
+    noisy = np.clip(control + rng.normal(0, 0.07, control.shape), -1, 1)
+    arrived = bodies.run(starts, noisy)[0][:, -1:]
+    return arrived[bodies.motion(arrived).upright[:, 0] > 0.9, 0]
+
+
+def draw(
+    bodies: Bodies,
+    starts: Array,
+    n: int,
+    noise: float,
+    spread_m: tuple[float, float],
+    rng: np.random.Generator,
+) -> Trial:
+    """A trial: n of the `starts` (any, state), with the orb off by up to `spread_m` (ahead, aside)."""
+    return Trial(
+        states=starts[rng.integers(len(starts), size=n)],
+        off_ahead_m=rng.uniform(-spread_m[0], spread_m[0], n),
+        aside_m=rng.uniform(-spread_m[1], spread_m[1], n),
+        noise=rng.normal(0, noise, (n, LONGEST_REACH + TICKS_AGAIN, len(bodies.actuators))),
+    )
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What came of a trial; every array is (candidates, s).
+
+    Attributes:
+        reached_m: the least distance of a paw from the orb's centre in the reach.
+        touched: whether that was a touch.
+        reach_ticks: when the first touch was, or the nearest moment.
+        lingered_m: the least distance from 0.2 s to 0.68 s after the first touch.
+        again_m: the least distance when the second touch is due.
+        second_tick: the tick of the second touch after the first (0: none).
+        success: the task's rule.
+        upright: the least uprightness; upright_end: at the end.
+        height_end_m: the trunk's height at the end.
+    """
+
+    reached_m: Array
+    touched: Array
+    reach_ticks: Array
+    lingered_m: Array
+    again_m: Array
+    second_tick: Array
+    success: Array
+    upright: Array
+    upright_end: Array
+    height_end_m: Array
+
+
+class Paws:
+    """Where the forepaws are in given states, by forward kinematics."""
+
+    def __init__(self, bodies: Bodies) -> None:
+        self._model, self._data = bodies.model, mujoco.MjData(bodies.model)
+        self._torso = self._model.body("walker/torso").id
+        self._hands = [self._model.body(f"walker/hand_{side}").id for side in "LR"]
+
+    def trunk(self, qpos: Array) -> tuple[float, float, float]:
+        """The trunk's x and y (m) and heading (rad) in a pose (nq,)."""
+        # not the first numbers of the pose: those are of a frame beside the trunk
+        self._data.qpos[:] = qpos
+        mujoco.mj_kinematics(self._model, self._data)
+        x, y, _ = self._data.xpos[self._torso]
+        matrix = self._data.xmat[self._torso].reshape(3, 3)
+        return float(x), float(y), float(np.arctan2(matrix[1, 0], matrix[0, 0]))
+
+    def ahead_and_aside(self, qpos: Array, point: Array) -> tuple[float, float]:
+        """How far (m) a point (3,) is ahead of the trunk and to its left, in a pose (nq,)."""
+        x, y, heading = self.trunk(qpos)
+        dx, dy = point[0] - x, point[1] - y
+        ahead = dx * np.cos(heading) + dy * np.sin(heading)
+        return float(ahead), float(dy * np.cos(heading) - dx * np.sin(heading))
+
+    def distances(self, qpos: Array, point: Array) -> Array:
+        """(..., nq), (..., 3) to the distance (...) of the nearer paw's middle from the point."""
+        flat, points = qpos.reshape(-1, qpos.shape[-1]), point.reshape(-1, 3)
+        found = np.empty(len(flat))
+        for k, pose in enumerate(flat):
+            self._data.qpos[:] = pose
+            mujoco.mj_kinematics(self._model, self._data)
+            found[k] = np.sqrt(((self._data.xpos[self._hands] - points[k]) ** 2).sum(1).min())
+        return found.reshape(qpos.shape[:-1])
+
+
+@dataclass(frozen=True)
+class Reach:
+    """What came of the first reach; arrays are (candidates, s) and more.
+
+    Attributes:
+        nearest_m, touched, ticks, upright: see `Outcome`.
+        states: (candidates, s, state) at the touch, or at the nearest moment.
+        orbs: (candidates, s, 3).
+    """
+
+    nearest_m: Array
+    touched: Array
+    ticks: Array
+    upright: Array
+    states: Array
+    orbs: Array
+
+
+def try_reach(bodies: Bodies, paws: Paws, taps: list[Tap], trial: Trial) -> Reach:
+    """The first part of each tap, from each start of the trial."""
+    n, s = len(taps), len(trial.states)
+    actions = np.stack(
+        [
+            [tap.reaching(t, tap.ahead_m + off, left) for t in range(LONGEST_REACH)]
+            for tap in taps
+            for off, left in zip(trial.off_ahead_m, trial.aside_m, strict=True)
+        ]
+    )
+    noise = np.tile(trial.noise[:, :LONGEST_REACH], (n, 1, 1))
+    states, lost = _run(bodies, np.tile(trial.states, (n, 1)), actions + noise)
+    orbs = _orbs(bodies, paws, trial, taps).reshape(n * s, 3)
+    distance = paws.distances(bodies.split(states)[0], np.repeat(orbs[:, None], LONGEST_REACH, 1))
+    touching = distance < ORB_RADIUS_M + PAW_RADIUS_M
+    touched = touching.any(1) & ~lost
+    when = np.where(touched, touching.argmax(1), distance.argmin(1))
+    upright = np.where(lost, -1.0, bodies.motion(states).upright.min(1))
+    at_touch = states[np.arange(n * s), when]
+    values = (distance.min(1), touched, when, upright, at_touch, orbs)
+    return Reach(*(v.reshape(n, s, *v.shape[1:]) for v in values))
+
+
+def try_again(bodies: Bodies, paws: Paws, taps: list[Tap], touched: Touched) -> dict[str, Array]:
+    """The second part: each of the n taps goes on from its own s of the (n * s) touches.
+
+    Returns what `Outcome` tells of it, by name, each (n * s,).
+    """
+    own = [tap for tap in taps for _ in range(len(touched.states) // len(taps))]
+    ways = list(zip(own, touched.off_ahead_m, touched.aside_m, strict=True))
+    actions = np.array(
+        [
+            [tap.touching_again(t, tap.ahead_m + off, left) for t in range(LOOK_AGAIN_TICK)]
+            for tap, off, left in ways
+        ]
+    )
+    noise = touched.noise
+    down, lost = _run(bodies, touched.states, actions + noise[:, :LOOK_AGAIN_TICK])
+    low = bodies.split(down[:, -1])[0]
+    places = [paws.ahead_and_aside(q, o) for q, o in zip(low, touched.orbs, strict=True)]
+    actions = np.array(
+        [
+            [tap.touching_again(t, *place) for t in range(LOOK_AGAIN_TICK, TICKS_AGAIN)]
+            for tap, place in zip(own, places, strict=True)
+        ]
+    )
+    up, also_lost = _run(bodies, down[:, -1], actions + noise[:, LOOK_AGAIN_TICK:TICKS_AGAIN])
+    lost |= also_lost
+    states = np.concatenate([down, up], 1)
+    distance = paws.distances(
+        bodies.split(states)[0], np.repeat(touched.orbs[:, None], TICKS_AGAIN, 1)
+    )
+    # tick k ends k + 1 ticks after the first touch; the debounce ends with tick 10
+    counts = distance < ORB_RADIUS_M + PAW_RADIUS_M
+    counts[:, :10] = False
+    second = np.where(counts.any(1) & ~lost, counts.argmax(1) + 1, 0)
+    motion = bodies.motion(states)
+    return {
+        "lingered_m": distance[:, 9:33].min(1),
+        "again_m": distance[:, 36:43].min(1),
+        "second_tick": second,
+        "success": (second >= DUE_TICK - 4) & (second <= DUE_TICK + 4),
+        "upright": np.where(lost, -1.0, motion.upright.min(1)),
+        "upright_end": np.where(lost, -1.0, motion.upright[:, -1]),
+        "height_end_m": motion.z_m[:, -1],
+    }
+
+
+def try_out(bodies: Bodies, paws: Paws, taps: list[Tap], trial: Trial) -> Outcome:
+    """Each tap from each start of the trial."""
+    n, s = len(taps), len(trial.states)
+    reach = try_reach(bodies, paws, taps, trial)
+    touched = Touched(
+        reach.states.reshape(n * s, -1), reach.orbs.reshape(n * s, 3),
+        np.tile(trial.off_ahead_m, n), np.tile(trial.aside_m, n),
+        np.tile(trial.noise[:, LONGEST_REACH:], (n, 1, 1)),
+    )  # fmt: skip
+    more = {k: v.reshape(n, s) for k, v in try_again(bodies, paws, taps, touched).items()}
+    more["upright"] = np.minimum(more["upright"], reach.upright)
+    more["success"] = more["success"] & reach.touched
+    return Outcome(reach.nearest_m, reach.touched, reach.ticks, **more)
+
+
+def _run(bodies: Bodies, begin: Array, actions: Array) -> tuple[Array, Array]:
+    """States (n, ticks, state), and which (n,) were lost to numbers that are none."""
+    states, _ = bodies.run(begin, np.clip(actions, -1, 1))
+    lost = ~np.isfinite(states).all((1, 2))
+    states[lost] = begin[lost][:, None]
+    return states, lost
+
+
+def _orbs(bodies: Bodies, paws: Paws, trial: Trial, taps: list[Tap]) -> Array:
+    """(taps, s, 3): ahead and to the left of the trunk as it is at the start."""
+    trunks = [paws.trunk(qpos) for qpos in bodies.split(trial.states)[0]]
+    x0, y0, yaw = np.array(trunks).T
+    places = []
+    for tap in taps:
+        ahead = tap.ahead_m + trial.off_ahead_m
+        x = x0 + ahead * np.cos(yaw) - trial.aside_m * np.sin(yaw)
+        y = y0 + ahead * np.sin(yaw) + trial.aside_m * np.cos(yaw)
+        places.append(np.stack([x, y, np.full(len(x), ORB_HEIGHT_M)], 1))
+    return np.stack(places)
