@@ -17,7 +17,7 @@ import msgspec
 from recorder.opening import Where
 from recorder.reading import Recording
 from recorder.replay import ReplaySource
-from rig.bus.messages import TICK_S, Answer, Episode, Event, Message, Tick
+from rig.bus.messages import TICK_S, EngineReply, Episode, Event, Message, Tick
 from rig.errors import RunError, UserError
 from stim.engine import Engine
 from stim.protocol.protocol import Protocol
@@ -162,7 +162,7 @@ def _step(engine: Engine, message: Message, tally: _Tally) -> None:
             tally.trials += 1
         case Tick(trial=trial):
             answer = engine.answer(message).content
-            assert isinstance(answer, Answer)
+            assert isinstance(answer, EngineReply)
             tally.count(trial, answer.events)
 
 

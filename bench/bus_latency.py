@@ -37,8 +37,8 @@ from rich.table import Table
 
 from rig.bus.client import BusClient
 from rig.bus.hub import Hub
-from rig.bus.messages import Answer, Message, Reply, Tick, decode, encode
-from rig.bus.transport import Links
+from rig.bus.messages import EngineReply, Message, Reply, Tick, decode, encode
+from rig.bus.transport import SocketTransport
 from rig.session.directory import SessionDirectory
 from tests.recorder_stream import Stream, description
 
@@ -217,7 +217,7 @@ def client(path: str, n: int, ways: list[str]) -> None:
     context.term()
 
 
-def animal(folder: Path, links: Links, sockets: Sockets, session: str) -> dict[str, Way]:
+def animal(folder: Path, links: SocketTransport, sockets: Sockets, session: str) -> dict[str, Way]:
     """The ways as the process of the animal goes them."""
     tick, _ = tick_and_answer()
     assert isinstance(tick.content, Tick)
@@ -245,7 +245,7 @@ def animal(folder: Path, links: Links, sockets: Sockets, session: str) -> dict[s
     def hear_ours() -> None:
         answer, _ = links.listen(10.0)
         assert answer is not None
-        assert isinstance(answer.content, Answer)
+        assert isinstance(answer.content, EngineReply)
 
     def encoded(k: int) -> list[bytes]:
         return encode(Message(tick.content, session, k, k, tick.arrays))
@@ -291,7 +291,7 @@ def measure(n: int) -> dict[str, np.ndarray]:
         stack.callback(forwarder.terminate)
         while not all((folder / each).exists() for each in ("stream", "hub", "in", "out")):
             time.sleep(0.05)
-        links = Links(directory)
+        links = SocketTransport(directory)
         stack.callback(links.close)
         sockets = Sockets(folder, "animal")
         stack.callback(sockets.close)

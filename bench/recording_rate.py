@@ -32,7 +32,7 @@ from rich.table import Table
 import recorder
 from recorder.layout import LIBVER
 from rig.bus.messages import TICK_S, End, Message, RecorderReport, Signal, Tick, decode
-from rig.bus.transport import Links
+from rig.bus.transport import SocketTransport
 from rig.errors import RunError
 from rig.session.directory import SessionDirectory
 from tests.recorder_stream import Stream, description
@@ -110,7 +110,7 @@ class RunningRecorder:
 
     def __init__(self, path: Path) -> None:
         self.directory = SessionDirectory.create()
-        self.links = Links(self.directory)
+        self.links = SocketTransport(self.directory)
         self.links.connect_recorder("recorder")
         self._context = zmq.Context()
         self._reports = self._context.socket(zmq.PULL)

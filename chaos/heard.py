@@ -7,8 +7,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 
 from rig.bus.messages import (
-    Answer,
     End,
+    EngineReply,
     Episode,
     Fault,
     Message,
@@ -40,7 +40,7 @@ class Heard:
                 self.ticks[message.tick] = message
                 self.last_tick = max(self.last_tick, message.tick)
                 self._clock_offset_s = min(self._clock_offset_s, now - content.wall_s)
-            elif isinstance(content, Answer):
+            elif isinstance(content, EngineReply):
                 self.answers[message.tick] = message
             elif isinstance(content, Episode):
                 self.episodes.append(message)

@@ -11,15 +11,15 @@ import typer
 
 from cli.recordings import Parts
 from cli.sessions import AllowPython, Settings
-from rig.bus.messages import TICK_S, Answer, Episode, Message, Tick
+from rig.bus.messages import TICK_S, EngineReply, Episode, Message, Tick
 from rig.errors import UserError
 
 if TYPE_CHECKING:
     from rerun.comparison import Comparison
-    from rerun.in_process_transport import InProcessLinks
+    from rerun.in_process_transport import InProcessTransport
     from rerun.protocol_sequence import Stage
     from rerun.recorded_session import RecordedSession
-    from rig.resume_point import Past
+    from rig.resume_point import ResumePoint
 
 EVERY_LEAD_S = 1.0
 EVERY_LAST_S = 2.0
@@ -106,7 +106,7 @@ def rerun(
 
 
 def _compared(
-    session: RecordedSession, stages: Sequence[Stage], last: int, past: Past | None
+    session: RecordedSession, stages: Sequence[Stage], last: int, past: ResumePoint | None
 ) -> Comparison:
     """Runs the session again up to a tick, and holds it against its recording."""
     from recorder.replay import ReplaySource
@@ -123,16 +123,16 @@ def _compared(
         before = (
             each
             for each in recorded(source, session.first_tick, begin - 1)
-            if isinstance(each.content, Answer)
+            if isinstance(each.content, EngineReply)
         )
         answers = Comparison(before, session.first_tick)
         rest = Comparison(recorded(source, first, last), first)
 
-        def hear(message: Message, links: InProcessLinks) -> None:
+        def hear(message: Message, links: InProcessTransport) -> None:
             goes_on = isinstance(message.content, Episode) and first == session.first_tick
             if message.tick >= begin or goes_on:
                 rest.hear(message)
-            elif isinstance(message.content, Answer):
+            elif isinstance(message.content, EngineReply):
                 answers.hear(message)
                 rest.difference = answers.difference
             if rest.difference is not None:

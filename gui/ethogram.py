@@ -16,7 +16,7 @@ from PyQt6.QtGui import QColor, QPainter
 
 from gui.activity import WINDOW_TICKS
 from gui.theme import Theme
-from rig.bus.messages import Answer, Event, Message
+from rig.bus.messages import EngineReply, Event, Message
 
 BAR_HEIGHT = 0.68
 
@@ -174,7 +174,7 @@ class Ethogram:
                 self._first_tick = message.tick
             self._last_tick = max(self._last_tick, message.tick)
         for message in answers:
-            if isinstance(message.content, Answer):
+            if isinstance(message.content, EngineReply):
                 self._intervals.add(message.content.events, message.tick)
 
     def draw(self) -> None:

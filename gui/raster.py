@@ -12,7 +12,7 @@ from PyQt6.QtGui import QColor
 
 from gui.activity import WINDOW_TICKS, Z_RANGE, ActivityWindow, fit_rows
 from gui.theme import Theme, activity_colours
-from rig.bus.messages import Layer, Message
+from rig.bus.messages import LayerInfo, Message
 
 
 class Raster:
@@ -26,7 +26,7 @@ class Raster:
         self.plot = plot
         self.kind = "c_applied"
         self._theme = theme
-        self._layers: tuple[Layer, ...] = ()
+        self._layers: tuple[LayerInfo, ...] = ()
         self._window = ActivityWindow(0)
         self._levels = np.zeros((0, WINDOW_TICKS), np.uint8)
         self._order = np.zeros(0, np.intp)
@@ -51,7 +51,7 @@ class Raster:
         """The number of units."""
         return self._window.n_units
 
-    def describe(self, layers: tuple[Layer, ...], tick_s: float) -> None:
+    def describe(self, layers: tuple[LayerInfo, ...], tick_s: float) -> None:
         """Prepares for a session with these layers."""
         self._layers = layers
         self._tick_s = tick_s

@@ -9,7 +9,7 @@ from __future__ import annotations
 from gui.markers import Extent
 from gui.stream import Batch
 from recorder.replay import ReplaySource
-from rig.bus.messages import Answer, Episode, Message, Tick
+from rig.bus.messages import EngineReply, Episode, Message, Tick
 
 HISTORY_TICKS = 500
 _OF_THE_PAST = ("c_natural", "h_natural", "c_applied", "h_applied")
@@ -45,7 +45,7 @@ class Lane:
         if here < source.first_tick:
             return self._batch([])
         begin = max(source.first_tick, here - HISTORY_TICKS + 1)
-        ongoing = Message(Answer(source.going_on(begin)), tick=begin - 1)
+        ongoing = Message(EngineReply(source.going_on(begin)), tick=begin - 1)
         past = source.messages(begin, here - 1, _OF_THE_PAST)
         return self._batch([ongoing, *past, *source.messages(here, here)])
 

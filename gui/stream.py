@@ -16,10 +16,10 @@ from dataclasses import dataclass, field
 from PyQt6.QtCore import QObject, pyqtSignal
 
 from rig.bus.messages import (
-    Answer,
     Assets,
     Description,
     End,
+    EngineReply,
     Episode,
     Fault,
     Message,
@@ -55,7 +55,7 @@ class Batch:
             content = message.content
             if isinstance(content, Tick):
                 self.ticks.append(message)
-            elif isinstance(content, Answer):
+            elif isinstance(content, EngineReply):
                 self.answers.append(message)
             elif isinstance(content, Status):
                 self.status = content

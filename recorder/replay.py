@@ -14,15 +14,15 @@ from recorder.opening import Where, open_recording
 from recorder.reading import Recording
 from recorder.tables import TableRows, Trial, read_events, read_inputs, read_task_events
 from rig.bus.messages import (
-    Answer,
     Array,
     Assets,
     End,
+    EngineReply,
     Episode,
     Event,
     Fault,
     Input,
-    Intervention,
+    InterventionEntry,
     Message,
     Tick,
 )
@@ -245,14 +245,14 @@ class ReplaySource:
         row: dict[str, Any],
         confidence: Array | None,
         events: tuple[Event, ...],
-        interventions: list[tuple[Intervention, Array, Array, Array]],
+        interventions: list[tuple[InterventionEntry, Array, Array, Array]],
     ) -> Message:
         arrays: dict[str, Array] = {}
         if row["answer"] == 2:
             arrays["confidence"] = np.zeros(0, np.float32) if confidence is None else confidence
         for k, (_, units, gain, value) in enumerate(interventions):
             arrays |= {f"{k}.units": units, f"{k}.gain": gain, f"{k}.value": value}
-        content = Answer(
+        content = EngineReply(
             events=events,
             interventions=tuple(change for change, *_ in interventions),
             end_trial=bool(row["end_trial"]),
@@ -292,9 +292,9 @@ class ReplaySource:
 
     def _interventions(
         self, first: int, last: int
-    ) -> dict[int, list[tuple[Intervention, Array, Array, Array]]]:
+    ) -> dict[int, list[tuple[InterventionEntry, Array, Array, Array]]]:
         start, stop = np.searchsorted(self._intervention_ticks, [first, last + 1]).tolist()
-        found: dict[int, list[tuple[Intervention, Array, Array, Array]]] = {}
+        found: dict[int, list[tuple[InterventionEntry, Array, Array, Array]]] = {}
         if stop > start:
             rows = self._table("interventions")
             for tick, *names, units, gain, value in zip(
@@ -307,5 +307,5 @@ class ReplaySource:
                 rows.ragged("value", start, stop),
                 strict=True,
             ):
-                found.setdefault(tick, []).append((Intervention(*names), units, gain, value))
+                found.setdefault(tick, []).append((InterventionEntry(*names), units, gain, value))
         return found

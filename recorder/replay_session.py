@@ -20,9 +20,9 @@ from recorder.replay import ReplaySource
 from rig.bus.history import HISTORY_TICKS, Frames
 from rig.bus.hub import Hub, Request
 from rig.bus.messages import (
-    Answer,
     Command,
     End,
+    EngineReply,
     Episode,
     Message,
     Reply,
@@ -124,7 +124,7 @@ class ReplaySession:
         messages = source.messages(begin, position)
         if not messages or not isinstance(messages[0].content, Episode):
             messages = [*self._episode_of(begin), *messages]
-        ongoing = Message(Answer(source.going_on(begin)), tick=begin - 1)
+        ongoing = Message(EngineReply(source.going_on(begin)), tick=begin - 1)
         place = sum(isinstance(message.content, Episode) for message in messages[:1])
         messages.insert(place, ongoing)
         preamble = [self._named(source.description), self._named(source.assets)]
@@ -188,7 +188,7 @@ class ReplaySession:
                 self._trial = content.trial
             elif isinstance(content, Tick):
                 self._overruns += content.overrun
-            elif isinstance(content, Answer):
+            elif isinstance(content, EngineReply):
                 self._going_on.add(content.events)
             self._hub.send(self._named(message, self._number(message.topic)))
             self._next[message.topic] += 1
@@ -207,7 +207,7 @@ class ReplaySession:
             if event not in goes_on and event.kind != "condition"
         ]
         events += [event for event in goes_on if event not in went_on]
-        return [*found, Message(Answer(tuple(events)), tick=tick - 1)]
+        return [*found, Message(EngineReply(tuple(events)), tick=tick - 1)]
 
     # --- commands -------------------------------------------------------------------------------------
 

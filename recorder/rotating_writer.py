@@ -14,7 +14,7 @@ from recorder import layout
 from recorder.file_rotation import RollOver, check_parts, part_path
 from recorder.output_path import check_target
 from recorder.writer import Seam, Writer
-from rig.bus.messages import Answer, Array, Description, End, Episode, Fault, Message, Tick
+from rig.bus.messages import Array, Description, End, EngineReply, Episode, Fault, Message, Tick
 from rig.bus.open_intervals import GoingOn
 from rig.errors import RunError, UserError
 
@@ -99,7 +99,7 @@ class RollingWriter:
                 self._roll_over(message.tick)
             self._add_waiting()
             self._writer.add(message)
-        elif isinstance(content, Answer):
+        elif isinstance(content, EngineReply):
             self._writer.add(message)
             self._going_on.add(content.events, message.tick)
             self._answer = message

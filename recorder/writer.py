@@ -27,10 +27,10 @@ from recorder.output_path import check_target, reason
 from recorder.props import PropWriter
 from recorder.snapshots import row_of as snapshot_row
 from rig.bus.messages import (
-    Answer,
     Array,
     Description,
     End,
+    EngineReply,
     Episode,
     Event,
     Fault,
@@ -157,7 +157,7 @@ class Writer:
         self._check_sequence(message)
         if isinstance(content, Tick):
             self._add_tick(message, content)
-        elif isinstance(content, Answer):
+        elif isinstance(content, EngineReply):
             self._add_answer(message, content)
         elif isinstance(content, Episode):
             self._add_episode(message, content)
@@ -278,7 +278,7 @@ class Writer:
             return
         self._inputs.append(tick=tick, kind=given.kind, name=given.name.encode(), args=args)
 
-    def _add_answer(self, message: Message, answer: Answer) -> None:
+    def _add_answer(self, message: Message, answer: EngineReply) -> None:
         if self._answered or message.tick != self._last_tick:
             self._wrong("malformed", f"An answer to tick {message.tick} came where none was due.")
             return
@@ -297,7 +297,7 @@ class Writer:
             self._add_event(message.tick, event)
         self._add_interventions(message, answer)
 
-    def _add_interventions(self, message: Message, answer: Answer) -> None:
+    def _add_interventions(self, message: Message, answer: EngineReply) -> None:
         for k, change in enumerate(answer.interventions):
             try:
                 self._interventions.append(
@@ -310,7 +310,9 @@ class Writer:
                     value=message.arrays[f"{k}.value"],
                 )
             except (KeyError, ValueError, OverflowError) as problem:
-                self._wrong("malformed", f"Intervention {k} after tick {message.tick}: {problem}.")
+                self._wrong(
+                    "malformed", f"InterventionEntry {k} after tick {message.tick}: {problem}."
+                )
 
     def _add_event(self, answer_tick: int, event: Event) -> None:
         if event.kind != "stimulus" and not self._events.knows("name", event.name):
@@ -376,7 +378,7 @@ class Writer:
             self._add_episode(seam.episode, seam.episode.content)
         for answer_tick, event in seam.going_on:
             self._add_event(answer_tick, event)
-        if seam.answer is not None and isinstance(seam.answer.content, Answer):
+        if seam.answer is not None and isinstance(seam.answer.content, EngineReply):
             self._add_interventions(seam.answer, seam.answer.content)
         names = ", ".join(f"{event.kind} {event.name}" for _, event in seam.going_on)
         self._log(

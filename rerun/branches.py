@@ -17,15 +17,15 @@ from recorder.output_path import give_name
 from recorder.replay import ReplaySource
 from recorder.writer import Writer
 from rerun.comparison import Comparison
-from rerun.in_process_transport import InProcessLinks
+from rerun.in_process_transport import InProcessTransport
 from rerun.protocol_sequence import Stage
 from rerun.recorded_session import RecordedSession, run_again
 from rerun.resume import recorded, taken_up
 from rig.bus.messages import (
-    Answer,
     Assets,
     Description,
     End,
+    EngineReply,
     Episode,
     Fault,
     Message,
@@ -33,7 +33,7 @@ from rig.bus.messages import (
     Tick,
 )
 from rig.errors import UserError
-from rig.resume_point import Past, SnapshotError
+from rig.resume_point import ResumePoint, SnapshotError
 
 FLUSH_TICKS = 100
 
@@ -147,7 +147,7 @@ def _make_one(
     overwrite: bool,
     camera: bool,
     passed: Callable[[int], None],
-    past: Past | None,
+    past: ResumePoint | None,
 ) -> None:
     """Raises `SnapshotError` where the session, taken up, is not the recorded one up to the branching."""
     begin = 0 if past is None else past.snapshot.tick
@@ -161,7 +161,7 @@ def _make_one(
         )
         same = Comparison(ticks, first)
 
-        def hear(message: Message, links: InProcessLinks) -> None:
+        def hear(message: Message, links: InProcessTransport) -> None:
             record.hear(message)
             if isinstance(message.content, Tick):
                 if message.tick <= branch.tick:
@@ -203,7 +203,7 @@ class _Record:
                 return
             self._begin()
         elif self._writer is None or not isinstance(
-            content, Tick | Answer | Episode | Snapshot | Fault | End
+            content, Tick | EngineReply | Episode | Snapshot | Fault | End
         ):
             return
         assert self._writer is not None

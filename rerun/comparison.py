@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from rig.bus.messages import Answer, Array, Episode, Event, Message, Tick
+from rig.bus.messages import Array, EngineReply, Episode, Event, Message, Tick
 
 _BY_CAUSE = (
     *("qpos", "qvel", "act", "actuator_force", "body", "props", "proprioception", "camera"),
@@ -45,7 +45,7 @@ class Comparison:
 
     def __init__(self, recorded: Iterable[Message], first_tick: int) -> None:
         self._recorded: Iterator[Message] = (
-            each for each in recorded if isinstance(each.content, Episode | Tick | Answer)
+            each for each in recorded if isinstance(each.content, Episode | Tick | EngineReply)
         )
         self._first_tick = first_tick
         self._episode: Message | None = None
@@ -62,7 +62,7 @@ class Comparison:
         if isinstance(content, Episode) and message.tick < self._first_tick:
             self._episode = message  # the recording begins in the middle of this trial
             return
-        if not isinstance(content, Episode | Tick | Answer) or message.tick < self._first_tick:
+        if not isinstance(content, Episode | Tick | EngineReply) or message.tick < self._first_tick:
             return
         if self._episode is not None:
             kept, self._episode = self._episode, None
@@ -80,7 +80,7 @@ class Comparison:
             self.difference = Difference(message.tick, found)
             return
         self._awaited = next(self._recorded, None)
-        if isinstance(message.content, Answer) or (
+        if isinstance(message.content, EngineReply) or (
             self._awaited is None and isinstance(message.content, Tick)
         ):
             self.n_identical += 1
@@ -110,7 +110,7 @@ def differences(recorded: Message, again: Message) -> Iterator[tuple[str, str]]:
                 other,
                 ("trial", "first", "reward", "discount", "value", "task_events", "inputs"),
             )
-        case Answer(), Answer():
+        case EngineReply(), EngineReply():
             yield from _events(one, other)
             yield from _fields(one, other, ("interventions", "end_trial"))
             yield from _arrays(recorded, again)
@@ -152,7 +152,7 @@ def _fields(one: object, other: object, names: tuple[str, ...]) -> Iterator[tupl
             yield name, f"{_short(a)} recorded, {_short(b)} in the re-run"
 
 
-def _events(one: Answer, other: Answer) -> Iterator[tuple[str, str]]:
+def _events(one: EngineReply, other: EngineReply) -> Iterator[tuple[str, str]]:
     if one.events == other.events:
         return
     missing = [each for each in one.events if each not in other.events]

@@ -36,8 +36,8 @@ class Answering(Protocol):
         """The answer to a tick."""
 
 
-class InProcessLinks:
-    """Stands for `rig.bus.transport.Links` where engine and listener are in this process.
+class InProcessTransport:
+    """Stands for `rig.bus.transport.SocketTransport` where engine and listener are in this process.
 
     Args:
         session: the session's name, for its messages.
@@ -76,7 +76,7 @@ class InProcessLinks:
         self._n_ticks = min(self._n_ticks, self._next_tick + 1)
 
     def frames(self, content: Content, tick: int, arrays: Mapping[str, Array]) -> Frames:
-        """As `Links.frames`."""
+        """As `SocketTransport.frames`."""
         topic = str(content.__struct_config__.tag)
         number = self._sequence.get(topic, 0)
         self._sequence[topic] = number + 1

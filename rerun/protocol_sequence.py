@@ -15,7 +15,7 @@ from dataclasses import dataclass
 import msgspec
 import numpy as np
 
-from rig.bus.messages import Answer, Description, Message
+from rig.bus.messages import Description, EngineReply, Message
 from rig.errors import UserError
 from stim.detectors.online import Behaviour
 from stim.engine import Engine
@@ -98,7 +98,7 @@ class Relay:
         for engine in self._engines[self._at + 1 :]:
             engine.answer(message)
         answer = self._engines[self._at].answer(message)
-        assert isinstance(answer.content, Answer)
+        assert isinstance(answer.content, EngineReply)
         confidence = np.full(len(self._description.behaviours), np.nan, np.float32)
         confidence[self._places[self._at]] = answer.arrays["confidence"]
         return dataclasses.replace(answer, arrays={**answer.arrays, "confidence": confidence})

@@ -16,12 +16,12 @@ import recorder
 from agent.errors import SubjectError
 from analysis.baseline import resolve, sha256_of
 from recorder.reading import Recording
-from rerun.in_process_transport import InProcessLinks
+from rerun.in_process_transport import InProcessTransport
 from rerun.protocol_sequence import Relay, Stage, check_same_detectors, joined
 from rerun.rerun import run_in_process
 from rig.bus.messages import Branching, Description, End, Input, Message
 from rig.errors import UserError
-from rig.resume_point import Past
+from rig.resume_point import ResumePoint
 from rig.session.directory import SessionSpec
 from stim.protocol.protocol import Protocol, parse
 from stim.protocol.script import execute, header_of
@@ -268,8 +268,8 @@ def run_again(
     stages: Sequence[Stage],
     told: Description,
     last_tick: int,
-    hear: Callable[[Message, InProcessLinks], None],
-    past: Past | None = None,
+    hear: Callable[[Message, InProcessTransport], None],
+    past: ResumePoint | None = None,
 ) -> None:
     """Runs a session again up to a tick, in this process.
 
@@ -313,7 +313,7 @@ def run_again(
         hear(message, links)
 
     begin = 0 if past is None else past.snapshot.tick
-    links = InProcessLinks(
+    links = InProcessTransport(
         name,
         lambda description: Relay(stages, description),
         [(tick, given) for tick, given in session.inputs if tick >= begin],

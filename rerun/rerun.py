@@ -5,13 +5,15 @@ from __future__ import annotations
 import gc
 
 from agent.errors import SubjectError
-from rerun.in_process_transport import InProcessLinks
+from rerun.in_process_transport import InProcessTransport
 from rig.errors import RunError, UserError
-from rig.resume_point import Past
+from rig.resume_point import ResumePoint
 from rig.session.directory import SessionSpec
 
 
-def run_in_process(spec: SessionSpec, links: InProcessLinks, past: Past | None = None) -> None:
+def run_in_process(
+    spec: SessionSpec, links: InProcessTransport, past: ResumePoint | None = None
+) -> None:
     """Runs a session in this process, as fast as it can.
 
     Args:

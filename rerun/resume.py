@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from rig.bus.messages import Episode, Message, Tick
 from rig.errors import UserError
-from rig.resume_point import SNAPSHOT_TICKS, Past
+from rig.resume_point import SNAPSHOT_TICKS, ResumePoint
 
 if TYPE_CHECKING:
     from recorder.replay import ReplaySource
@@ -19,7 +19,7 @@ TICKS_AT_ONCE = 100
 
 
 @contextmanager
-def taken_up(session: RecordedSession, tick: int) -> Iterator[tuple[Past | None, str]]:
+def taken_up(session: RecordedSession, tick: int) -> Iterator[tuple[ResumePoint | None, str]]:
     """The last snapshot at or before a tick, with what was before it; None: the session's start.
 
     What was before may be in the recording's files before this one. The sentence says why there is no
@@ -40,7 +40,7 @@ def taken_up(session: RecordedSession, tick: int) -> Iterator[tuple[Past | None,
             again = "it is run again from its session's start."
             yield None, f"{session.name} {why}: {again}" if why else ""
         else:
-            yield Past(snapshot, _before(source, kept, snapshot.tick)), ""
+            yield ResumePoint(snapshot, _before(source, kept, snapshot.tick)), ""
 
 
 def _source(session: RecordedSession, stack: ExitStack) -> ReplaySource | None:

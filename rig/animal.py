@@ -24,7 +24,7 @@ _STATE = mujoco.mjtState.mjSTATE_INTEGRATION
 
 
 @dataclass(frozen=True)
-class Outcome:
+class StepResult:
     """What the physics of one tick led to: the task's reward and discount, and whether the trial is over.
 
     `trouble` is a sentence when the simulation became unstable (the trial ends with it), else "". `events` is
@@ -39,7 +39,7 @@ class Outcome:
 
 
 @dataclass(frozen=True)
-class Moment:
+class TickState:
     """The animal at the beginning of a tick: its senses and the physical state that they came from.
 
     Arrays are copies (float64): `qpos`, `qvel`, `act`, `actuator_force`, `body` as
@@ -152,7 +152,7 @@ class Animal:
 
     @property
     def props(self) -> tuple[str, ...]:
-        """The geoms in `xml` that the task moves or lets look otherwise, as in `Moment.props`."""
+        """The geoms in `xml` that the task moves or lets look otherwise, as in `TickState.props`."""
         return self._props.names
 
     @property
@@ -176,10 +176,10 @@ class Animal:
         assert self._camera is not None
         return self._camera.render()
 
-    def moment(self, observation: dict[str, NDArray[np.generic]]) -> Moment:
+    def moment(self, observation: dict[str, NDArray[np.generic]]) -> TickState:
         """The physical state that goes with an observation just made."""
         data = self._data
-        return Moment(
+        return TickState(
             observation,
             data.qpos.copy(),
             data.qvel.copy(),
@@ -189,15 +189,17 @@ class Animal:
             self._props.read(data),
         )
 
-    def act(self, action: NDArray[np.float64]) -> Outcome:
+    def act(self, action: NDArray[np.float64]) -> StepResult:
         """20 ms of physics under an action (38 values in -1…1), with the task's own hooks."""
         try:
             step = self._environment.step(action)
         except PhysicsError as problem:
-            return Outcome(
+            return StepResult(
                 0.0, 0.0, True, f"The simulation became unstable and the trial ended: {problem}"
             )
-        return Outcome(float(step.reward), float(step.discount), step.last(), events=self._events())
+        return StepResult(
+            float(step.reward), float(step.discount), step.last(), events=self._events()
+        )
 
     def close(self) -> None:
         """Gives back the rendering context and the simulation."""

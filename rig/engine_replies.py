@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from msgspec.structs import replace
 
 from agent.interventions import Intervention, by_layer
-from rig.bus.messages import Answer, Array, Event, Message
+from rig.bus.messages import Array, EngineReply, Event, Message
 
 
 class Answers:
@@ -25,7 +25,7 @@ class Answers:
         self.numbers_used: dict[str, int] = {}
 
     def interventions(
-        self, answer: Answer, arrays: Mapping[str, Array]
+        self, answer: EngineReply, arrays: Mapping[str, Array]
     ) -> tuple[Intervention, ...]:
         """An answer's interventions. Raises ValueError or KeyError if one is not finite, or not possible."""
         interventions = tuple(
@@ -41,7 +41,7 @@ class Answers:
         by_layer(interventions, self._layer_sizes)
         return interventions
 
-    def noted(self, answer: Answer) -> Answer:
+    def noted(self, answer: EngineReply) -> EngineReply:
         """Keeps what goes on, to end it when the engine dies, and the numbers, for the next engine.
 
         An engine that came in the middle of a trial tells its condition a second time: that is left out.
@@ -80,4 +80,4 @@ class Answers:
             )
             for event in self._going_on.values()
         )
-        return Message(Answer(events), tick=tick)
+        return Message(EngineReply(events), tick=tick)

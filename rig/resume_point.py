@@ -17,7 +17,7 @@ class SnapshotError(RunError):
 
 
 @dataclass(frozen=True)
-class Past:
+class ResumePoint:
     """A snapshot, and the session before it, as it was recorded.
 
     Detectors, triggers, stimuli and a protocol's Python are not in a snapshot: the engine is given the

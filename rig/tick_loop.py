@@ -20,16 +20,16 @@ import numpy as np
 
 from agent.interventions import Intervention
 from agent.subject import CAMERA, Step, Subject
-from rerun.in_process_transport import InProcessLinks
-from rig.animal import Animal, Moment, Outcome
+from rerun.in_process_transport import InProcessTransport
+from rig.animal import Animal, StepResult, TickState
 from rig.arenas.senses import flatten
 from rig.bus.messages import (
     TICK_S,
-    Answer,
     Array,
     Assets,
     Command,
     End,
+    EngineReply,
     Episode,
     Fault,
     Input,
@@ -38,11 +38,11 @@ from rig.bus.messages import (
     Snapshot,
     Tick,
 )
-from rig.bus.transport import Frames, Links
+from rig.bus.transport import Frames, SocketTransport
 from rig.engine_replies import Answers
 from rig.pacing import Pacer
 from rig.random_streams import generator
-from rig.resume_point import SNAPSHOT_TICKS, Past, SnapshotError
+from rig.resume_point import SNAPSHOT_TICKS, ResumePoint, SnapshotError
 from rig.session.directory import SessionSpec
 
 LATENCIES: tuple[str, ...] = (
@@ -73,8 +73,8 @@ class TickLoop:
         spec: SessionSpec,
         subject: Subject,
         animal: Animal,
-        links: Links | InProcessLinks,
-        past: Past | None = None,
+        links: SocketTransport | InProcessTransport,
+        past: ResumePoint | None = None,
     ) -> None:
         self._spec = spec
         self._subject = subject
@@ -136,9 +136,9 @@ class TickLoop:
         if self._engine_alive:
             self._links.to_engine(frames)
         self._tell(frames)
-        self._run_ticks(trial, self._tick, Outcome(0.0, 1.0, False))
+        self._run_ticks(trial, self._tick, StepResult(0.0, 1.0, False))
 
-    def _run_ticks(self, trial: int, first_tick: int, outcome: Outcome) -> None:
+    def _run_ticks(self, trial: int, first_tick: int, outcome: StepResult) -> None:
         """The ticks of a trial that began with `first_tick`, from the present one on."""
         self._pacer.restart()
         while not self._end_reason:
@@ -160,7 +160,7 @@ class TickLoop:
         gc.collect()
         return trial + 1
 
-    def _take_up(self, past: Past) -> int:
+    def _take_up(self, past: ResumePoint) -> int:
         """Tells what was, with the engine's answers to it, runs the rest of the trial; the next trial."""
         arena = ""
         for message in past.messages:
@@ -179,11 +179,11 @@ class TickLoop:
                 "The arena that the trial's seed draws now is not the recorded one."
             )
         snapshot, self._tick = past.content, past.snapshot.tick
-        outcome = Outcome(snapshot.reward, snapshot.discount, False, events=snapshot.task_events)
+        outcome = StepResult(snapshot.reward, snapshot.discount, False, events=snapshot.task_events)
         self._run_ticks(snapshot.trial, snapshot.trial_tick, outcome)
         return self._after_trial(snapshot.trial)
 
-    def _send_snapshot(self, trial: int, first_tick: int, before: Outcome) -> None:
+    def _send_snapshot(self, trial: int, first_tick: int, before: StepResult) -> None:
         animal, network = self._animal.state(), self._subject.state()
         content = Snapshot(
             trial, first_tick, before.reward, before.discount, before.events, animal.task
@@ -191,7 +191,7 @@ class TickLoop:
         arrays = {**animal.arrays, **network}
         self._tell(self._links.frames(content, self._tick, arrays))
 
-    def _run_tick(self, trial: int, first_tick: int, before: Outcome) -> tuple[Outcome, bool]:
+    def _run_tick(self, trial: int, first_tick: int, before: StepResult) -> tuple[StepResult, bool]:
         """One tick, k: everything between the senses of k and the answer to k."""
         self._obey_waiting_commands()
         self._change_recording()
@@ -236,18 +236,18 @@ class TickLoop:
         self._tick += 1
         return outcome, answer.end_trial
 
-    def _take_answer(self, tick: int) -> tuple[Answer, float]:
+    def _take_answer(self, tick: int) -> tuple[EngineReply, float]:
         """The answer to this tick, passed on, and when it was there."""
         message = self._answer_to(tick)
         came_s = time.perf_counter()
         answer = message.content
-        assert isinstance(answer, Answer)
+        assert isinstance(answer, EngineReply)
         self._interventions = self._accepted(answer, message.arrays)
         answer = self._answers.noted(answer)
         self._tell(self._links.frames(answer, tick, message.arrays))
         return answer, came_s
 
-    def _arrays(self, moment: Moment, step: Step) -> dict[str, Array]:
+    def _arrays(self, moment: TickState, step: Step) -> dict[str, Array]:
         arrays = {
             "proprioception": flatten(moment.observation),
             "camera": moment.observation[CAMERA],
@@ -293,7 +293,9 @@ class TickLoop:
                 )
         return self._answers.released(tick)
 
-    def _accepted(self, answer: Answer, arrays: Mapping[str, Array]) -> tuple[Intervention, ...]:
+    def _accepted(
+        self, answer: EngineReply, arrays: Mapping[str, Array]
+    ) -> tuple[Intervention, ...]:
         """The answer's interventions; none of them, and a fault, if one is not finite or not possible."""
         try:
             return self._answers.interventions(answer, arrays)

@@ -16,7 +16,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from rig.bus.external_inputs import OUTSIDE
-from rig.bus.messages import Answer, Array, Description, Event, Intervention, Message, Tick
+from rig.bus.messages import (
+    Array,
+    Description,
+    EngineReply,
+    Event,
+    InterventionEntry,
+    Message,
+    Tick,
+)
 from rig.errors import RunError
 from rig.random_streams import generator
 from stim.detectors.online import Detectors
@@ -217,7 +225,7 @@ class Engine:
             end_trial = end_trial or wants_end
         interventions, arrays = self._interventions(tick + 1)
         arrays["confidence"] = confidences
-        answer = Answer(tuple(events), interventions, end_trial)
+        answer = EngineReply(tuple(events), interventions, end_trial)
         return Message(answer, message.session, tick, arrays=arrays)
 
     def _begin_or_end(self, state: _RuleState, tick: int, events: list[Event]) -> None:
@@ -277,7 +285,7 @@ class Engine:
         )
         state.not_before = tick + rule.refractory_ticks
 
-    def _interventions(self, tick: int) -> tuple[tuple[Intervention, ...], dict[str, Array]]:
+    def _interventions(self, tick: int) -> tuple[tuple[InterventionEntry, ...], dict[str, Array]]:
         """What acts on a tick: by the order of the file's stimuli, then of its rules, then on request."""
         acting = []
         for state in self._rules:
@@ -287,10 +295,10 @@ class Engine:
             if each.end is None or tick < each.end:
                 acting.append(each)
         acting.sort(key=lambda each: each.order)  # stable: rules stay in their order
-        interventions: list[Intervention] = []
+        interventions: list[InterventionEntry] = []
         arrays: dict[str, Array] = {}
 
-        def add(intervention: Intervention, units: Array, gain: Array, value: Array) -> None:
+        def add(intervention: InterventionEntry, units: Array, gain: Array, value: Array) -> None:
             place = len(interventions)
             interventions.append(intervention)
             arrays[f"{place}.units"] = units

@@ -18,9 +18,9 @@ import msgspec
 import zmq
 
 from rig.bus.messages import (
-    Answer,
     Description,
     End,
+    EngineReply,
     Episode,
     Message,
     MessageError,
@@ -89,7 +89,7 @@ def _answer_all(socket: zmq.Socket[bytes], engine: Engine) -> None:
             case Tick():
                 answer = engine.answer(message)
                 content = answer.content
-                assert isinstance(content, Answer)
+                assert isinstance(content, EngineReply)
                 content = msgspec.structs.replace(
                     content, engine_ms=(time.perf_counter() - began_s) * 1e3
                 )

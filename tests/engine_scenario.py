@@ -8,7 +8,16 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from rig.body_state import NAMES
-from rig.bus.messages import Answer, Description, Event, Layer, Message, Tick, decode, encode
+from rig.bus.messages import (
+    Description,
+    EngineReply,
+    Event,
+    LayerInfo,
+    Message,
+    Tick,
+    decode,
+    encode,
+)
 from stim.engine import Engine
 from stim.protocol.protocol import Protocol
 from tests.protocol_texts import LAYERS
@@ -31,7 +40,7 @@ def describe(protocol: Protocol, seed: int = 7) -> Description:
     return Description(
         subject="runner",
         subject_sha256="",
-        layers=tuple(Layer(name, n_units) for name, n_units in LAYERS.items()),
+        layers=tuple(LayerInfo(name, n_units) for name, n_units in LAYERS.items()),
         task="corridor",
         seed=seed,
         pace="max",
@@ -105,7 +114,7 @@ def run(
         sent = engine.answer(tick_message(tick, speed, trial, first))
         message = decode([bytes(frame) for frame in encode(sent)])
         answer = message.content
-        assert isinstance(answer, Answer)
+        assert isinstance(answer, EngineReply)
         assert (message.tick, message.session) == (tick, "s")
         assert message.arrays["confidence"].dtype == np.float32
         assert message.arrays["confidence"].shape == (len(protocol.behaviours),)

@@ -15,16 +15,16 @@ import zmq
 import recorder.process
 from rig.body_state import NAMES
 from rig.bus.messages import (
-    Answer,
     Assets,
     Description,
     End,
+    EngineReply,
     Episode,
     Event,
     Fault,
     Input,
-    Intervention,
-    Layer,
+    InterventionEntry,
+    LayerInfo,
     Message,
     RecorderReport,
     Tick,
@@ -56,7 +56,7 @@ def description(n_layers: int = 4, **changes: object) -> Description:
         "subject": "runner",
         "subject_sha256": "5" * 64,
         "layers": tuple(
-            Layer(name, 128) for name in ("core", "policy_0", "policy_1", "policy_2")[:n_layers]
+            LayerInfo(name, 128) for name in ("core", "policy_0", "policy_1", "policy_2")[:n_layers]
         ),
         "task": "corridor",
         "seed": 7,
@@ -129,7 +129,7 @@ class Stream:
                 start = trial * TRIAL_TICKS
                 yield self.message(Episode(trial, f"<mujoco model='é{trial}'/>" * 20), start)
             yield self._tick(tick, trial)
-            yield self._answer(tick) if engine else self.message(Answer(), tick)
+            yield self._answer(tick) if engine else self.message(EngineReply(), tick)
 
     def fault(self, tick: int) -> Message:
         return self.message(
@@ -191,12 +191,12 @@ class Stream:
                 self._numbers[name] = self._numbers.get(name, -1) + 1
                 self._open[name] = tick + length
                 events.append(self._event(kind, name, "onset", tick))
-        interventions: tuple[Intervention, ...] = ()
+        interventions: tuple[InterventionEntry, ...] = ()
         arrays = {"confidence": self._random.random(len(BEHAVIOURS)).astype(np.float32)}
         if "silence" in self._open and self._numbers["silence"] % 2 == 0:
             interventions = (
-                Intervention("silence", "policy_2", "c"),
-                Intervention("drive", "core", "h"),
+                InterventionEntry("silence", "policy_2", "c"),
+                InterventionEntry("drive", "core", "h"),
             )
             for k, n in enumerate((64, 3)):
                 arrays[f"{k}.units"] = np.arange(n, dtype=np.int64)
@@ -204,11 +204,13 @@ class Stream:
                 arrays[f"{k}.value"] = self._random.standard_normal(n, np.float32)
         if "mine — µ" in self._open:
             place = len(interventions)
-            interventions = (*interventions, Intervention("mine — µ", "core", "c"))
+            interventions = (*interventions, InterventionEntry("mine — µ", "core", "c"))
             arrays[f"{place}.units"] = np.array([0, 5], np.int64)
             arrays[f"{place}.gain"] = np.zeros(2, np.float32)
             arrays[f"{place}.value"] = np.array([0.1, -2.5], np.float32)
-        content = Answer(tuple(events), interventions, tick % 50 == 9, float(self._random.random()))
+        content = EngineReply(
+            tuple(events), interventions, tick % 50 == 9, float(self._random.random())
+        )
         return self.message(content, tick, **arrays)
 
     def _event(self, kind: str, name: str, phase: str, tick: int) -> Event:

@@ -11,7 +11,7 @@ import pytest
 
 from analysis.baseline import resolve
 from recorder.writer import Writer
-from rig.bus.messages import Answer, Description, Message, Tick
+from rig.bus.messages import Description, EngineReply, Message, Tick
 from rig.errors import UserError
 from stim.stimuli.baselines import BaselineFile, Span, Values, Wanted
 from tests.recorder_stream import TRIAL_TICKS, Stream, description
@@ -35,7 +35,7 @@ def stream(n_ticks: int = N_TICKS, stimuli: bool = False) -> list[Message]:
         if isinstance(content, Tick):
             names = tuple(name for name, ticks in TASK_EVENTS.items() if message.tick in ticks)
             content = msgspec.structs.replace(content, task_events=names)
-        if isinstance(content, Answer) and not stimuli:
+        if isinstance(content, EngineReply) and not stimuli:
             kept = tuple(event for event in content.events if event.kind == "behaviour")
             content = msgspec.structs.replace(content, events=kept, interventions=())
             arrays = {"confidence": arrays["confidence"]}

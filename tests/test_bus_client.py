@@ -19,10 +19,10 @@ import zmq
 from rig.bus.client import BusClient
 from rig.bus.curve import make_keys
 from rig.bus.messages import (
-    Answer,
     Assets,
     Command,
     Description,
+    EngineReply,
     Episode,
     Fault,
     Message,
@@ -243,7 +243,7 @@ def test_who_joins_late_knows_what_goes_on(served: Served):
         wait_for(lambda: any(tick > 700 for tick in _ticks(bus.poll(0.2))), 180)
     with served.client() as bus:
         history = bus.join()
-    answers = [message.content for message in history if isinstance(message.content, Answer)]
+    answers = [message.content for message in history if isinstance(message.content, EngineReply)]
     assert len(answers) > 450
     going_on: set[tuple[str, str, int]] = set()
     for answer in answers:

@@ -10,12 +10,12 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from rig.bus.messages import (
-    Answer,
     Command,
+    EngineReply,
     Event,
     Fault,
     Input,
-    Intervention,
+    InterventionEntry,
     Message,
     MessageError,
     Tick,
@@ -44,7 +44,9 @@ _inputs = st.builds(
     name=_names,
     args=st.dictionaries(_names, st.one_of(_floats, _names, st.lists(_whole)), max_size=3),
 )
-_interventions = st.builds(Intervention, stimulus=_names, layer=_names, state=st.sampled_from("ch"))
+_interventions = st.builds(
+    InterventionEntry, stimulus=_names, layer=_names, state=st.sampled_from("ch")
+)
 _contents = st.one_of(
     st.builds(
         Tick,
@@ -59,7 +61,7 @@ _contents = st.one_of(
         inputs=st.lists(_inputs, max_size=2).map(tuple),
     ),
     st.builds(
-        Answer,
+        EngineReply,
         events=st.tuples(_events),
         interventions=st.tuples(_interventions),
         end_trial=st.booleans(),

@@ -24,7 +24,7 @@ from recorder.replay import ReplaySource
 from recorder.rotating_writer import RollingWriter
 from recorder.snapshots import Snapshots
 from rerun.comparison import Comparison
-from rig.bus.messages import Answer, Tick
+from rig.bus.messages import EngineReply, Tick
 from rig.errors import UserError
 from tests.recorder_stream import Rig, Stream, description
 from tests.rodent_rig import rodent_rig
@@ -211,7 +211,7 @@ def test_a_gap_between_parts_is_said(tmp_path: Path) -> None:
         limit = RollOver(after_s=1.0)
         writer = RollingWriter(path, description(), files.arrays, session=told.session, limit=limit)
         for message in messages:
-            lost = isinstance(message.content, Tick | Answer) and 49 < message.tick < 60
+            lost = isinstance(message.content, Tick | EngineReply) and 49 < message.tick < 60
             if message.tick <= last_before - 50 or lost:
                 continue
             writer.add(message)

@@ -12,7 +12,7 @@ import recorder
 from analysis.detection import Detection, detect, report
 from recorder.replay import ReplaySource
 from recorder.writer import Writer
-from rig.bus.messages import Answer, Event, Message
+from rig.bus.messages import EngineReply, Event, Message
 from rig.errors import UserError
 from stim.protocol.protocol import load
 from tests.recorder_stream import Stream, description
@@ -177,7 +177,7 @@ def test_a_recording_that_differs_is_said_to(folder: Path, tmp_path: Path) -> No
     gone = found.events[-1]
 
     def without(message: Message) -> Message:
-        if not isinstance(message.content, Answer):
+        if not isinstance(message.content, EngineReply):
             return message
         kept: tuple[Event, ...] = tuple(e for e in message.content.events if e != gone)
         content = msgspec.structs.replace(message.content, events=kept)

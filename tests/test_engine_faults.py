@@ -13,7 +13,7 @@ import pytest
 
 from recorder.replay import ReplaySource
 from rig.bus.client import BusClient
-from rig.bus.messages import Answer, Event, Message, Tick
+from rig.bus.messages import EngineReply, Event, Message, Tick
 from rig.errors import RunError
 from tests.rodent_rig import RunningRig, wait_for
 
@@ -97,7 +97,9 @@ def test_a_killed_engine_is_said_and_another_one_takes_over(
     with pytest.raises(RunError, match="no stimulation engine"):
         bus.command("stimulate", name="x", layer="core", units=[0])
     bus.command("restart_engine")
-    _wait_within(bus, 20.0, lambda m: isinstance(m.content, Answer) and m.content.engine_ms > 0)
+    _wait_within(
+        bus, 20.0, lambda m: isinstance(m.content, EngineReply) and m.content.engine_ms > 0
+    )
     _wait_within(bus, 2.0, _engine_is("alive"))
     bus.command("stimulate", name="x", layer="core", units=[0], value=0.1, for_ms=40)
     seen = _wait_within(bus, 10.0, lambda m: isinstance(m.content, Tick) and bool(m.content.inputs))
@@ -112,7 +114,7 @@ def test_a_killed_engine_is_said_and_another_one_takes_over(
     taken = min(
         m.tick
         for m in messages
-        if m.tick > release and isinstance(m.content, Answer) and m.content.engine_ms > 0
+        if m.tick > release and isinstance(m.content, EngineReply) and m.content.engine_ms > 0
     )
     held = _held(messages)
     assert release - 1 in held  # the clamp, up to the end
@@ -147,11 +149,15 @@ def test_a_stuck_engine_is_said_and_can_be_let_go(
     bus.command("drop_engine")
     _wait_within(bus, 1.0, lambda m: isinstance(m.content, Tick) and m.tick > stood + 5)
     bus.command("restart_engine")
-    _wait_within(bus, 20.0, lambda m: isinstance(m.content, Answer) and m.content.engine_ms > 0)
+    _wait_within(
+        bus, 20.0, lambda m: isinstance(m.content, EngineReply) and m.content.engine_ms > 0
+    )
     os.kill(rig.children()["stim.process"], signal.SIGSTOP)
     _wait_within(bus, 3.0, _engine_is("stuck"))
     bus.command("restart_engine")  # ends the stuck one first
-    _wait_within(bus, 20.0, lambda m: isinstance(m.content, Answer) and m.content.engine_ms > 0)
+    _wait_within(
+        bus, 20.0, lambda m: isinstance(m.content, EngineReply) and m.content.engine_ms > 0
+    )
     _end(rig, bus)
     messages, events = _recorded(out)
     died = [e.tick for e in events if "engine died" in e.cause and e.kind == "stimulus"]

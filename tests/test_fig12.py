@@ -21,7 +21,16 @@ from analysis.perturbations import Attempt, read_sessions
 from analysis.verdicts import Verdict
 from cli.figures import figure
 from recorder.writer import Writer
-from rig.bus.messages import Answer, End, Episode, Event, Intervention, Layer, Message, Tick
+from rig.bus.messages import (
+    End,
+    EngineReply,
+    Episode,
+    Event,
+    InterventionEntry,
+    LayerInfo,
+    Message,
+    Tick,
+)
 from rig.errors import UserError
 from tests.recorder_stream import Stream, description
 from tests.rodent_rig import rodent_rig
@@ -53,7 +62,7 @@ def told(seed: int, protocol: str, **changes: object):
         "seed": seed,
         "task": "two_tap",
         "protocol_name": protocol,
-        "layers": tuple(Layer(name, 64) for name in LAYERS),
+        "layers": tuple(LayerInfo(name, 64) for name in LAYERS),
         "proprioception": (("walker/touch", 4),),
         "joints": (),
         "actuators": ("one",),
@@ -112,14 +121,14 @@ def messages(known, trials: Sequence[Trial], played: bool, end: str) -> Iterator
                     events.append(Event("behaviour", "spin_left", phase, tick, tick - 5, spins))
             acting, arrays = (), {"confidence": np.zeros(2, np.float32)}
             if trial.layer and trial.n_units and start <= k + 1 < stop:
-                acting = (Intervention("stimulus", trial.layer, "c"),)
+                acting = (InterventionEntry("stimulus", trial.layer, "c"),)
                 value = np.full(trial.n_units, k / 100 if played else 0.5, np.float32)
                 arrays |= {
                     "0.units": np.arange(trial.n_units, dtype=np.int64),
                     "0.gain": np.zeros(trial.n_units, np.float32),
                     "0.value": value,
                 }
-            yield stream.message(Answer(tuple(events), acting), tick, **arrays)
+            yield stream.message(EngineReply(tuple(events), acting), tick, **arrays)
         stimuli += stimulated
         spins += trial.spin or trial.spun_before
     yield stream.message(End(end, len(trials) * TRIAL, 0), len(trials) * TRIAL)

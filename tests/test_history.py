@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from rig.bus.history import HISTORY_TICKS, RecentHistory
-from rig.bus.messages import Answer, Event, Message, Tick, decode, encode
+from rig.bus.messages import EngineReply, Event, Message, Tick, decode, encode
 from tests.recorder_stream import description
 
 
@@ -20,10 +20,10 @@ def test_a_late_joiner_gets_what_goes_on_and_the_last_condition_only():
             events.append(Event("behaviour", "rear", "onset", tick, tick, 1))
         if tick == 50:
             events.append(Event("behaviour", "rear", "offset", tick, tick, 1))
-        for content in (Tick(0, 0.0, 1.0, 0.0, False, False, 0.0), Answer(tuple(events))):
+        for content in (Tick(0, 0.0, 1.0, 0.0, False, False, 0.0), EngineReply(tuple(events))):
             message = Message(content, "s", tick, tick)
             history.keep(message, encode(message))
     before = decode((history.join() or [])[1])
-    assert isinstance(before.content, Answer)
+    assert isinstance(before.content, EngineReply)
     told = [(event.kind, event.name) for event in before.content.events]
     assert told == [("behaviour", "run"), ("condition", "b")]

@@ -22,7 +22,7 @@ from rig.bus.external_inputs import (
     Outside,
     read_input,
 )
-from rig.bus.messages import Answer, Description, Episode, Event, Input, Message, Tick
+from rig.bus.messages import Description, EngineReply, Episode, Event, Input, Message, Tick
 from rig.errors import RunError
 from stim.engine import Engine
 from stim.protocol.protocol import parse
@@ -126,7 +126,7 @@ def _tick(tick: int, *inputs: Input) -> Message:
 
 
 def _answer(tick: int, *events: Event) -> Message:
-    return Message(Answer(events), tick=tick)
+    return Message(EngineReply(events), tick=tick)
 
 
 def test_no_more_than_so_many_wait_or_go_on() -> None:
@@ -254,8 +254,8 @@ def _assert_follows_from_ticks_and_inputs(
             engine.episode(message.content.trial, message.tick)
         elif isinstance(message.content, Tick):
             again = engine.answer(message)
-        elif isinstance(message.content, Answer):
-            assert isinstance(again.content, Answer)
+        elif isinstance(message.content, EngineReply):
+            assert isinstance(again.content, EngineReply)
             assert again.content.events == message.content.events
             assert again.content.interventions == message.content.interventions
             assert set(again.arrays) == set(message.arrays)

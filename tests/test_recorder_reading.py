@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 import recorder
 from recorder.replay import ReplaySource
 from recorder.writer import Writer
-from rig.bus.messages import Answer, Event, Input, Intervention, Message, Tick
+from rig.bus.messages import EngineReply, Event, Input, InterventionEntry, Message, Tick
 from rig.errors import UserError
 from tests.recorder_checks import assert_same
 from tests.recorder_stream import BEHAVIOURS, Stream, description
@@ -177,7 +177,7 @@ _STIMULUS = st.builds(
 )
 _CHANGE = st.tuples(
     st.builds(
-        Intervention,
+        InterventionEntry,
         stimulus=_GIVEN,
         layer=st.sampled_from(["core", "policy_0"]),
         state=st.sampled_from(["c", "h"]),
@@ -241,7 +241,9 @@ def test_whatever_is_sent_comes_back(
             more[f"{index}.units"] = np.array([unit for unit, _, _ in units], np.int64)
             more[f"{index}.gain"] = np.array([gain for _, gain, _ in units], np.float32)
             more[f"{index}.value"] = np.array([value for _, _, value in units], np.float32)
-        said = Answer(tuple(events), tuple(change for change, _ in changes), end_trial, engine_ms)
+        said = EngineReply(
+            tuple(events), tuple(change for change, _ in changes), end_trial, engine_ms
+        )
         sent.append(Message(said, "test", first + k, 3 + k, more))
     path = tmp_path / "any.nwb"
     write(path, sent, n_layers=2)

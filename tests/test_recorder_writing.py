@@ -173,7 +173,7 @@ def test_what_is_malformed_is_noted_and_does_not_stop_the_recording(
     """Garbage frames, arrays that do not fit, unknown names, impossible numbers, missing arrays."""
     import msgspec
 
-    from rig.bus.messages import Answer, Event, Intervention
+    from rig.bus.messages import EngineReply, Event, InterventionEntry
 
     stream = Stream(description())
     file = tmp_path / "odd.nwb"
@@ -183,12 +183,12 @@ def test_what_is_malformed_is_noted_and_does_not_stop_the_recording(
         rig.send_all(stream.ticks(0, 5))
         tick = next(m for m in stream.ticks(5, 1) if m.topic == "tick")
         rig.send(Message(tick.content, tick.session, 5, 5, {**tick.arrays, "qpos": np.zeros(3)}))
-        odd = Answer(
+        odd = EngineReply(
             (
                 Event("behaviour", "flying", "onset", 5, 5, 0),
                 Event("behaviour", "run", "onset", 1 << 62, 5, 0),
             ),
-            (Intervention("silence", "policy_2", "c"),),
+            (InterventionEntry("silence", "policy_2", "c"),),
         )
         rig.send(Message(odd, stream.session, 5, 5))
         rig.send_all(m for m in stream.ticks(6, 5) if m.topic != "episode")

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from cli.main import main
 from recorder.writer import Writer
 from rig.bus.client import BusClient
-from rig.bus.messages import Answer, End, Message, Status, Tick
+from rig.bus.messages import End, EngineReply, Message, Status, Tick
 from rig.errors import RunError
 from rig.playback import LONGEST_LEAP_S, Playback, Stretch
 from rig.session.directory import SessionDirectory, running_sessions, runtime_folder
@@ -266,5 +266,5 @@ def test_a_playback_keeps_its_speed() -> None:
 
 def test_an_answer_is_there_for_every_tick(recorded: tuple[Path, list[Message]]) -> None:
     """What the tests above rely on in the recording that they use."""
-    topics = [m.topic for m in recorded[1] if isinstance(m.content, Tick | Answer)]
+    topics = [m.topic for m in recorded[1] if isinstance(m.content, Tick | EngineReply)]
     assert topics == ["tick", "answer"] * N_TICKS

@@ -24,7 +24,7 @@ from recorder.reading import Recording
 from recorder.writer import Writer
 from rerun.comparison import Comparison, differences
 from rerun.protocol_sequence import Relay, Stage
-from rig.bus.messages import Answer, Event, Message, Tick
+from rig.bus.messages import EngineReply, Event, Message, Tick
 from rig.errors import UserError
 from stim.engine import Engine
 from stim.protocol.protocol import parse
@@ -347,7 +347,7 @@ def test_another_protocol_leaves_nothing_of_the_one_before(
         if tick < at:
             assert list(differences(one, other)) == []
         content = other.content
-        assert isinstance(content, Answer)
+        assert isinstance(content, EngineReply)
         for event in content.events:
             if event.kind != "stimulus":
                 continue

@@ -15,7 +15,7 @@ from nwbinspector import Importance, inspect_nwbfile
 import recorder
 from recorder.replay import ReplaySource
 from rig.bus.client import BusClient
-from rig.bus.messages import Answer, Event, Message, Tick
+from rig.bus.messages import EngineReply, Event, Message, Tick
 from rig.errors import RunError
 from rig.session.directory import running_sessions
 from tests.rodent_rig import FIRST_LIGHT, ROOT, RunningRig, rodent_rig, wait_for
@@ -55,7 +55,7 @@ def _events(messages: list[Message], kind: str) -> list[Event]:
     return [
         event
         for message in messages
-        if isinstance(message.content, Answer)
+        if isinstance(message.content, EngineReply)
         for event in message.content.events
         if event.kind == kind
     ]
@@ -301,7 +301,7 @@ def test_a_late_engine_makes_overruns_that_are_counted(runtime: Path, tmp_path: 
     assert status == 0, trouble
     messages = _sent(out)
     ticks = [m for m in messages if isinstance(m.content, Tick)]
-    answers = [m for m in messages if isinstance(m.content, Answer)]
+    answers = [m for m in messages if isinstance(m.content, EngineReply)]
     assert [m.tick for m in ticks] == [m.tick for m in answers] == list(range(150))
     late = [m for m in ticks if m.content.overrun]
     assert late

@@ -21,9 +21,9 @@ from recorder.file_rotation import RollOver
 from recorder.replay import ReplaySource
 from recorder.rotating_writer import RollingWriter
 from recorder.snapshots import Snapshots
-from rerun.in_process_transport import InProcessLinks
+from rerun.in_process_transport import InProcessTransport
 from rerun.rerun import run_in_process
-from rig.animal import Animal, AnimalState, Moment, Outcome
+from rig.animal import Animal, AnimalState, StepResult, TickState
 from rig.arenas.task_state import OF_MODEL, OF_ORBS, REMEMBERED
 from rig.body_quantities import NAMES
 from rig.bus.messages import Assets, Description, Message
@@ -96,7 +96,7 @@ def live(path: Path, text: str, n_ticks: int, limit: RollOver | None = None) -> 
         elif writer:
             writer[0].add(message)
 
-    links = InProcessLinks(
+    links = InProcessTransport(
         "lived", lambda d: Engine(protocol, d, {}, script), (), n_ticks, "stopped", hear
     )
     run_in_process(spec, links)
@@ -213,7 +213,7 @@ def carry(animal: Animal, k: int) -> None:
         mujoco.mj_forward(model, data)
 
 
-def act(animal: Animal, first: int, last: int) -> list[tuple[Moment, Outcome]]:
+def act(animal: Animal, first: int, last: int) -> list[tuple[TickState, StepResult]]:
     """What it senses and earns in some ticks, under actions that depend on the tick alone."""
     lived = []
     for k in range(first, last):

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from rig.bus.messages import Answer, Description, Layer, Message, encode
+from rig.bus.messages import Description, EngineReply, LayerInfo, Message, encode
 from rig.errors import RunError
 from rig.random_streams import generator
 from stim.engine import Engine
@@ -52,7 +52,7 @@ def test_events_are_in_the_answer_to_their_tick() -> None:
     course = run(protocol, still_then_running(5, 50))
     for tick, message in course.answers.items():
         answer = message.content
-        assert isinstance(answer, Answer)
+        assert isinstance(answer, EngineReply)
         assert all(event.tick == tick for event in answer.events)
     onset = next(event for event in course.events if event.name == "silence")
     assert onset.cause == "rule 1: run.onset 1"
@@ -334,7 +334,7 @@ def test_a_session_of_other_behaviours_or_layers_is_refused() -> None:
     with pytest.raises(RunError, match="have to be the same"):
         Engine(read(SILENCE.replace("  run: {", "  dash: {")), description)
     with pytest.raises(RunError, match="no layer 'policy_2'"):
-        Engine(protocol, _replace(description, layers=(Layer("core", 128),)))
+        Engine(protocol, _replace(description, layers=(LayerInfo("core", 128),)))
 
 
 def test_behaviours_are_answered_in_the_order_of_the_description() -> None:
@@ -354,7 +354,7 @@ def test_behaviours_are_answered_in_the_order_of_the_description() -> None:
 def test_nothing_but_ticks_is_answered() -> None:
     engine = Engine(read(HEAD), describe(read(HEAD)))
     with pytest.raises(RunError, match="expected a tick"):
-        engine.answer(Message(Answer()))
+        engine.answer(Message(EngineReply()))
 
 
 def _replace(description: Description, **changes: object) -> Description:

@@ -17,13 +17,13 @@ import zmq
 
 from rig.body_state import NAMES
 from rig.bus.messages import (
-    Answer,
     Content,
     Description,
     End,
+    EngineReply,
     Episode,
     Event,
-    Layer,
+    LayerInfo,
     Message,
     Reply,
     Tick,
@@ -38,7 +38,7 @@ from tests.protocol_texts import read
 ROOT = Path(__file__).parent.parent
 FIRST_LIGHT = (ROOT / "protocols" / "first_light.yaml").read_text()
 BEHAVIOURS = tuple(behaviour.name for behaviour in behaviours.BEHAVIOURS)
-LAYERS = tuple(Layer(name, 128) for name in ("core", "policy_0", "policy_1", "policy_2"))
+LAYERS = tuple(LayerInfo(name, 128) for name in ("core", "policy_0", "policy_1", "policy_2"))
 
 
 def spec(session: str, text: str = FIRST_LIGHT) -> SessionSpec:
@@ -59,7 +59,7 @@ def spec(session: str, text: str = FIRST_LIGHT) -> SessionSpec:
     )
 
 
-def description(layers: tuple[Layer, ...] = LAYERS) -> Description:
+def description(layers: tuple[LayerInfo, ...] = LAYERS) -> Description:
     told = describe(read(FIRST_LIGHT), seed=2)
     return msgspec.structs.replace(
         told, layers=layers, trial_s=5, behaviours=BEHAVIOURS, stimuli=("silence",)
@@ -148,7 +148,7 @@ def test_every_tick_is_answered_once_and_the_stimulus_comes_on_its_tick(
             wire.tick(tick, 0.0 if tick < first + 30 else 0.8, trial)
             message = wire.receive()
             answer = message.content
-            assert isinstance(answer, Answer)
+            assert isinstance(answer, EngineReply)
             assert (message.tick, message.session) == (tick, wire.directory.session)
             assert message.sequence == sequence + 1
             sequence = message.sequence

@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rig.body_state import NAMES
-from rig.bus.messages import Answer, Event, Input, Message, Tick
+from rig.bus.messages import EngineReply, Event, Input, Message, Tick
 from rig.errors import RunError, UserError
 from stim.engine import Engine
 from stim.protocol.protocol import Protocol, parse
@@ -97,7 +97,7 @@ def play(
         arrays = {"body": body} | dict.fromkeys(states, activity)
         content = Tick(trial, 0, 1, 0, False, False, 0, seen.task, seen.inputs)
         answer = engine.answer(Message(content, "s", tick, tick, arrays)).content
-        assert isinstance(answer, Answer)
+        assert isinstance(answer, EngineReply)
         played.events.extend(answer.events)
         pending = [each.stimulus for each in answer.interventions]
         if answer.end_trial:

@@ -12,7 +12,7 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
-from rig.bus.messages import Answer, Input, Message, Tick
+from rig.bus.messages import EngineReply, Input, Message, Tick
 
 VERBS = ("key", "stimulate", "release")
 
@@ -128,7 +128,7 @@ class Outside:
                     self._waiting.remove(given)
                 if given.kind == "stimulate":
                     self._due[message.tick + 1] = self._due.get(message.tick + 1, 0) + 1
-        elif isinstance(content, Answer):
+        elif isinstance(content, EngineReply):
             # what has not begun by now never will: its trial was over, or it was released before
             self._due = {tick: n for tick, n in self._due.items() if tick > message.tick}
             for event in content.events:

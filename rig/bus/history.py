@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import deque
 from typing import NamedTuple, Protocol
 
-from rig.bus.messages import Answer, Episode, Message, Tick, decode, encode
+from rig.bus.messages import EngineReply, Episode, Message, Tick, decode, encode
 from rig.bus.open_intervals import GoingOn
 
 HISTORY_TICKS = 500
@@ -47,7 +47,7 @@ class RecentHistory:
         content = message.content
         if message.topic in ("description", "assets"):
             self._preamble[message.topic] = frames
-        elif isinstance(content, Episode | Tick | Answer):
+        elif isinstance(content, Episode | Tick | EngineReply):
             self._kept.append(_Kept(message.tick, message.topic, frames))
             self._ticks_kept += isinstance(content, Tick)
         while self._ticks_kept > HISTORY_TICKS:
@@ -72,9 +72,9 @@ class RecentHistory:
 
     def _forget(self, answer: Message) -> None:
         """Keeps of an answer that leaves the history what a late joiner must know: what still goes on."""
-        assert isinstance(answer.content, Answer)
+        assert isinstance(answer.content, EngineReply)
         self._going_on.add(answer.content.events)
-        going_on = Answer(self._going_on.events)
+        going_on = EngineReply(self._going_on.events)
         self._preamble["answer"] = encode(
             Message(going_on, self._session, answer.tick, answer.sequence)
         )

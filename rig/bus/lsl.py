@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import msgspec
 
 from rig.bus.client import BusClient
-from rig.bus.messages import Answer, Description, Episode, Message, Tick
+from rig.bus.messages import Description, EngineReply, Episode, Message, Tick
 from rig.errors import RunError, UserError
 
 if TYPE_CHECKING:
@@ -97,7 +97,7 @@ class Outlets:
                 self._mark(tick, {"kind": "task_event", "name": name})
             for given in content.inputs:
                 self._mark(tick, {"kind": given.kind, "name": given.name, "args": given.args})
-        elif isinstance(content, Answer) and self._started:
+        elif isinstance(content, EngineReply) and self._started:
             for event in content.events:
                 self._mark(event.tick, msgspec.to_builtins(event))
 

@@ -44,7 +44,7 @@ class MessageError(ValueError):
 # --- contents ---------------------------------------------------------------------------------------
 
 
-class Layer(msgspec.Struct, frozen=True):
+class LayerInfo(msgspec.Struct, frozen=True):
     """A layer of the subject's network: its name ("policy_0") and number of units."""
 
     name: str
@@ -93,7 +93,7 @@ class Description(msgspec.Struct, frozen=True, tag="description"):
 
     subject: str
     subject_sha256: str
-    layers: tuple[Layer, ...]
+    layers: tuple[LayerInfo, ...]
     task: str
     seed: int
     pace: str
@@ -202,12 +202,12 @@ class Snapshot(msgspec.Struct, frozen=True, tag="snapshot"):
     task: dict[str, Any]
 
 
-class Intervention(msgspec.Struct, frozen=True):
+class InterventionEntry(msgspec.Struct, frozen=True):
     """A change to units of one layer during one tick: applied = gain * natural + value.
 
     clamp and overwrite have gain 0, a bias gain 1, a gain value 0, a lesion both 0. The units, gains and
     values are arrays of the message: `<index>.units` (i8), `<index>.gain` and `<index>.value` (f4), where
-    index is this intervention's place in `Answer.interventions`. They act in list order.
+    index is this intervention's place in `EngineReply.interventions`. They act in list order.
     """
 
     stimulus: str
@@ -237,14 +237,14 @@ class Event(msgspec.Struct, frozen=True):
     cause: str = ""
 
 
-class Answer(msgspec.Struct, frozen=True, tag="answer"):
+class EngineReply(msgspec.Struct, frozen=True, tag="answer"):
     """The stimulation engine's answer to a tick: what it found in it, what acts on the next one.
 
     Array `confidence` (f4): one per behaviour of the session, in the order of `Description.behaviours`.
     """
 
     events: tuple[Event, ...] = ()
-    interventions: tuple[Intervention, ...] = ()
+    interventions: tuple[InterventionEntry, ...] = ()
     end_trial: bool = False
     engine_ms: float = 0.0
 
@@ -333,7 +333,7 @@ Content: TypeAlias = (
     | Episode
     | Tick
     | Snapshot
-    | Answer
+    | EngineReply
     | RecorderReport
     | Status
     | Spikes

@@ -13,12 +13,12 @@ import msgspec
 import zmq
 
 from rig.bus.messages import (
-    Answer,
     Array,
     Assets,
     Command,
     Content,
     Description,
+    EngineReply,
     Episode,
     Message,
     MessageError,
@@ -34,7 +34,7 @@ _MESSAGES_PER_S = 2 * 50  # a tick and the engine's answer to it
 Frames = list[bytes]
 
 
-class Links:
+class SocketTransport:
     """Sends the session's stream to recorder, engine and hub, and hears engine and supervisor."""
 
     def __init__(self, directory: SessionDirectory) -> None:
@@ -168,7 +168,7 @@ class Links:
             return None, content if isinstance(content, Command) else None
         if self._engine in ready:
             message = decode(self._engine.recv_multipart())
-            return (message if isinstance(message.content, Answer) else None), None
+            return (message if isinstance(message.content, EngineReply) else None), None
         return None, None
 
     def command(self) -> Command | None:

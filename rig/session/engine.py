@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from rig.bus.messages import Answer, Fault, Message
+from rig.bus.messages import EngineReply, Fault, Message
 from rig.session.processes import ChildProcess
 
 
@@ -30,7 +30,7 @@ class SessionEngine:
     def follow(self, message: Message) -> None:
         """Takes note of what passes by in the subject's stream."""
         content = message.content
-        if isinstance(content, Answer) and content.engine_ms > 0:  # the engine's own
+        if isinstance(content, EngineReply) and content.engine_ms > 0:  # the engine's own
             self.stuck = False
         elif isinstance(content, Fault) and content.source == "stimulation":
             self.stuck = self.alive  # the subject has waited for too long

@@ -13,7 +13,7 @@ from types import FrameType
 
 from agent.errors import SubjectError
 from rig.bus.messages import Fault
-from rig.bus.transport import Links
+from rig.bus.transport import SocketTransport
 from rig.errors import RunError
 from rig.session.directory import SessionDirectory
 from rig.session.parent import exit_with_parent
@@ -27,7 +27,7 @@ def main(arguments: list[str]) -> int:
     signal.signal(signal.SIGTERM, _leave)
     exit_with_parent()
     directory = SessionDirectory(Path(arguments[0]))
-    links = Links(directory)
+    links = SocketTransport(directory)
     try:
         _run(directory, links)
     except (SubjectError, RunError) as problem:
@@ -39,7 +39,7 @@ def main(arguments: list[str]) -> int:
     return 0
 
 
-def _run(directory: SessionDirectory, links: Links) -> None:
+def _run(directory: SessionDirectory, links: SocketTransport) -> None:
     try:
         # here, because MuJoCo and dm_control ask for OpenGL when they are imported
         from rig.arenas.camera import CameraUnavailableError

@@ -8,15 +8,15 @@ import mujoco
 
 import agent
 from agent.subject import Subject
-from rerun.in_process_transport import InProcessLinks
+from rerun.in_process_transport import InProcessTransport
 from rig import body_state
 from rig.animal import Animal, AnimalState
 from rig.arenas.names import TASK_EVENTS
 from rig.arenas.senses import PROPRIOCEPTION
-from rig.bus.messages import TICK_S, Description, Layer
-from rig.bus.transport import Links
+from rig.bus.messages import TICK_S, Description, LayerInfo
+from rig.bus.transport import SocketTransport
 from rig.errors import RunError
-from rig.resume_point import Past, SnapshotError
+from rig.resume_point import ResumePoint, SnapshotError
 from rig.session.directory import SessionSpec
 from rig.tick_loop import LATENCIES, TickLoop
 from rig.versions import versions
@@ -24,7 +24,9 @@ from rig.versions import versions
 ENGINE_TIMEOUT_S = 30.0
 
 
-def run(spec: SessionSpec, links: Links | InProcessLinks, past: Past | None = None) -> None:
+def run(
+    spec: SessionSpec, links: SocketTransport | InProcessTransport, past: ResumePoint | None = None
+) -> None:
     """Runs the session to its end, from its start or from a snapshot on.
 
     Raises `SubjectError` or `CameraUnavailableError` where the animal cannot be made, `RunError` where the
@@ -48,7 +50,7 @@ def run(spec: SessionSpec, links: Links | InProcessLinks, past: Past | None = No
         animal.close()
 
 
-def _restore(animal: Animal, subject: Subject, past: Past) -> None:
+def _restore(animal: Animal, subject: Subject, past: ResumePoint) -> None:
     snapshot, arrays = past.content, past.snapshot.arrays
     try:
         animal.go_on_from(AnimalState(snapshot.trial, snapshot.task, arrays))
@@ -67,7 +69,7 @@ def _description(spec: SessionSpec, subject: Subject, model: mujoco.MjModel) -> 
     return Description(
         subject=spec.subject,
         subject_sha256=subject.sha256,
-        layers=tuple(Layer(layer.name, layer.n_units) for layer in subject.layers),
+        layers=tuple(LayerInfo(layer.name, layer.n_units) for layer in subject.layers),
         task=spec.task,
         seed=spec.seed,
         pace=spec.pace,

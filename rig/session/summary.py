@@ -6,7 +6,7 @@ import time
 from collections import Counter
 from dataclasses import dataclass, field
 
-from rig.bus.messages import Answer, End, Fault, Message, RecorderReport, Tick
+from rig.bus.messages import End, EngineReply, Fault, Message, RecorderReport, Tick
 
 
 @dataclass
@@ -43,7 +43,7 @@ class Summary:
             self.task_events.update(content.task_events)
             self.inputs.update(given.kind for given in content.inputs)
             self.wall_s = time.perf_counter() - self._first_tick_s
-        elif isinstance(content, Answer):
+        elif isinstance(content, EngineReply):
             for event in content.events:
                 if event.phase != "onset":
                     continue

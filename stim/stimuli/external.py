@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 
 from rig.bus.external_inputs import LARGEST, MOST_STIMULI, OUTSIDE
-from rig.bus.messages import Array, Event, Input, Intervention
+from rig.bus.messages import Array, Event, Input, InterventionEntry
 from stim.detectors.online import ticks_of
 from stim.stimuli.stimuli import STATES
 
@@ -25,7 +25,7 @@ from stim.stimuli.stimuli import STATES
 @dataclass
 class _Request:
     name: str
-    interventions: tuple[Intervention, ...]
+    interventions: tuple[InterventionEntry, ...]
     units: Array
     gain: Array
     value: Array
@@ -94,7 +94,7 @@ class RequestedStimuli:
         self._requests = []
         return ended
 
-    def at(self, tick: int) -> list[tuple[Intervention, Array, Array, Array]]:
+    def at(self, tick: int) -> list[tuple[InterventionEntry, Array, Array, Array]]:
         """What acts on a tick, in the order in which it was asked for."""
         return [
             (intervention, request.units, request.gain, request.value)
@@ -128,5 +128,7 @@ class RequestedStimuli:
             if not isinstance(for_ms, int | float) or not math.isfinite(for_ms):
                 return None
             end = first + max(1, ticks_of(for_ms))
-        interventions = tuple(Intervention(self._stimulus, layer, each) for each in STATES[state])
+        interventions = tuple(
+            InterventionEntry(self._stimulus, layer, each) for each in STATES[state]
+        )
         return _Request(name, interventions, units, gain, value, first, end)

@@ -26,7 +26,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from rig.bus.messages import TICK_S, Array, Intervention
+from rig.bus.messages import TICK_S, Array, InterventionEntry
 from rig.errors import RunError
 from rig.random_streams import generator
 from stim.detectors.online import ticks_of
@@ -185,8 +185,8 @@ class Delivery:
         n_units = layers[stimulus.layer]
         self.units = stimulus.units.indices(n_units, seed, values)
         self._states = STATES[stimulus.state]
-        self.interventions: Sequence[Intervention] = tuple(
-            Intervention(stimulus.name, stimulus.layer, state) for state in self._states
+        self.interventions: Sequence[InterventionEntry] = tuple(
+            InterventionEntry(stimulus.name, stimulus.layer, state) for state in self._states
         )
         size = len(self.units)
         gain = {"bias": 1.0, "noise": 1.0, "gain": stimulus.amount}.get(stimulus.kind, 0.0)
@@ -217,7 +217,7 @@ class Delivery:
 
     def at(
         self, tick: int, ticks_since_onset: int, duration_ticks: int | None
-    ) -> list[tuple[Intervention, Array, Array, Array]]:
+    ) -> list[tuple[InterventionEntry, Array, Array, Array]]:
         """The interventions of a tick with their units, gains and values, each (units,).
 
         Args:
