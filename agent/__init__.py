@@ -15,15 +15,16 @@ from typing import TYPE_CHECKING, Any
 from agent.errors import SubjectError
 
 if TYPE_CHECKING:
+    from agent.architecture import NetworkConfig
     from agent.interventions import Intervention
-    from agent.network import Network, NetworkConfig
+    from agent.network import Network
     from agent.subject import Layer, Step, Subject, load
 
 _FOUND_IN = {
     "Intervention": "interventions",
     "Layer": "subject",
     "Network": "network",
-    "NetworkConfig": "network",
+    "NetworkConfig": "architecture",
     "Step": "subject",
     "Subject": "subject",
     "load": "subject",
@@ -31,7 +32,7 @@ _FOUND_IN = {
 
 
 def __getattr__(name: str) -> Any:
-    # on first use: they bring torch, and a command that needs none should not wait seconds for it
+    # on first use: a command that needs no network should not wait for the libraries that run one
     if name not in _FOUND_IN:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     return getattr(importlib.import_module(f"agent.{_FOUND_IN[name]}"), name)

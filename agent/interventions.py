@@ -13,6 +13,10 @@ from typing import Literal
 import numpy as np
 
 Array = np.ndarray
+State = Literal["c", "h"]
+
+CHANGE = ("gain", "value", "lowest", "highest")
+"""What `compose` makes of interventions, in this order."""
 
 LARGEST = np.float32(1e6)
 """No applied value is larger: a gain on a state that feeds back upon itself would else grow to infinity."""
@@ -34,7 +38,7 @@ class Intervention:
     """
 
     layer: str
-    state: Literal["c", "h"]
+    state: State
     units: Array
     gain: Array
     value: Array
@@ -113,3 +117,39 @@ def apply(interventions: Sequence[Intervention], c: Array, h: Array, output_gate
 def _applied(one: Intervention, natural: Array) -> Array:
     with np.errstate(over="ignore"):
         return np.clip(one.gain * natural[one.units] + one.value, -LARGEST, LARGEST)
+
+
+def compose(interventions: Sequence[Intervention], state: State, n_units: int) -> Array:
+    """Several interventions on a state as one: min(max(gain * natural + value, lowest), highest).
+
+    One after the other they multiply, add and are held at `LARGEST`; a chain of such maps is again one map of
+    this form. It is worked out in float64 and rounded once, so that a chain may differ from `apply` in the
+    last bit; a single intervention does not, and after a gain of 0 the value is exactly the one asked for.
+
+    Args:
+        interventions: those on one layer, in order.
+        state: those on the other state are left out.
+        n_units: of the layer.
+
+    Returns:
+        (4, n_units) float32, the rows of `CHANGE`; for units that no intervention names 1, -0 (which, other
+        than +0, changes no number at all when it is added), and limits beyond every natural value.
+    """
+    largest_float = float(np.finfo(np.float32).max)
+    gain, value = np.ones(n_units), np.full(n_units, -0.0)
+    lowest, highest = np.full(n_units, -largest_float), np.full(n_units, largest_float)
+    for one in interventions:
+        if one.state != state:
+            continue
+        units = one.units
+        by, plus = one.gain.astype(np.float64), one.value.astype(np.float64)
+        gain[units] *= by
+        value[units] = by * value[units] + plus
+        ends = np.stack([by * lowest[units] + plus, by * highest[units] + plus])
+        lowest[units] = np.clip(ends.min(0), -LARGEST, LARGEST)
+        highest[units] = np.clip(ends.max(0), -LARGEST, LARGEST)
+        # a line too steep for float32 is as good as one less steep: it goes from one limit to the other
+        excess = np.maximum(np.abs(gain[units]), np.abs(value[units])) / largest_float
+        gain[units] /= np.maximum(excess, 1)
+        value[units] /= np.maximum(excess, 1)
+    return np.stack([gain, value, lowest, highest]).astype(np.float32)

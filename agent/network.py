@@ -9,8 +9,8 @@
 The core learns from the value loss only: the policy reads its output without passing a gradient back.
 With `skip` every policy layer also reads the policy features, not only the layer below it.
 
-`Network.forward` runs sequences, for training. `agent.network_step` runs one step of one animal, for use,
-and is where interventions act.
+`Network.forward` runs sequences, for training. `agent.network_step` and `agent.onnx_step` run one step of one
+animal, for use; there interventions act.
 """
 
 from __future__ import annotations
@@ -21,56 +21,10 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
+from agent.architecture import CLIP_INPUT, NetworkConfig
+
 State = tuple[tuple[Tensor, Tensor], ...]
 """Per layer (h, c), each (batch, units); layers in the order of `NetworkConfig.layer_names`."""
-
-CLIP_INPUT = 6.0
-"""Normalised senses are clipped here, in standard deviations."""
-
-
-@dataclass(frozen=True)
-class NetworkConfig:
-    """The size and shape of the network; `policy_layers` is 1, 2 or 3."""
-
-    policy_layers: int = 3
-    skip: bool = True
-    core_units: int = 128
-    policy_units: int = 128
-    proprioception_size: int = 158
-    action_size: int = 38
-    vision_channels: tuple[int, int, int] = (16, 32, 32)
-    vision_features: int = 64
-    proprioception_features: tuple[int, int] = (256, 128)
-    policy_features: int = 128
-
-    def __post_init__(self) -> None:
-        if not 1 <= self.policy_layers <= 3:
-            raise ValueError(f"policy_layers is 1, 2 or 3, not {self.policy_layers}")
-
-    @property
-    def layer_names(self) -> tuple[str, ...]:
-        """core, policy_0, ... in the order in which units are numbered."""
-        return ("core", *(f"policy_{i}" for i in range(self.policy_layers)))
-
-    @property
-    def layer_sizes(self) -> tuple[int, ...]:
-        """Units of each layer."""
-        return (self.core_units, *[self.policy_units] * self.policy_layers)
-
-    @property
-    def encoding_size(self) -> int:
-        """Numbers that the two encoders give together."""
-        return self.vision_features + self.proprioception_features[1]
-
-    @property
-    def layer_inputs(self) -> tuple[int, ...]:
-        """Numbers that each layer reads, its own state not counted."""
-        above = self.policy_units + (self.policy_features if self.skip else 0)
-        return (
-            self.encoding_size,
-            self.policy_features,
-            *[above] * (self.policy_layers - 1),
-        )
 
 
 @dataclass(frozen=True)

@@ -1,31 +1,24 @@
-"""One step of one animal's network: the same sums as `Network.forward`, without gradients, with the
-LSTM's gates in the open, so that interventions act between a layer's update and all that reads it.
+"""One step of one animal's network on PyTorch: the same sums as `Network.forward`, without gradients, with
+the LSTM's gates in the open, so that interventions act between a layer's update and all that reads it.
+
+It is the reference that `agent.onnx_step` is held against.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 
 import numpy as np
 import torch
 from torch import Tensor
 from torch.nn.functional import conv2d, elu, layer_norm, linear
 
+from agent.architecture import CLIP_INPUT
 from agent.interventions import Intervention, apply
-from agent.network import CLIP_INPUT, Network
+from agent.network import Network
+from agent.runtime import Activity
 
 Array = np.ndarray
-
-
-@dataclass(frozen=True)
-class Activity:
-    """Activity of all units at one step, layers one after the other; each (units,) float32."""
-
-    c_natural: Array
-    h_natural: Array
-    c_applied: Array
-    h_applied: Array
 
 
 class NetworkStep:
@@ -39,11 +32,10 @@ class NetworkStep:
         config = network.config
         self.names = config.layer_names
         sizes = config.layer_sizes
-        ends = np.cumsum(sizes)
-        self._spans = [slice(end - size, end) for end, size in zip(ends, sizes, strict=True)]
+        self._spans = config.layer_spans
         self._skip = config.skip
-        self.c = np.zeros(int(ends[-1]), np.float32)
-        self.h = np.zeros(int(ends[-1]), np.float32)
+        self.c = np.zeros(config.n_units, np.float32)
+        self.h = np.zeros(config.n_units, np.float32)
         weights = {name: value.detach().clone() for name, value in network.state_dict().items()}
         self._w = weights
         self._scale = 1 / weights["std"]

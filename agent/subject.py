@@ -13,19 +13,31 @@ import os
 import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
+from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import torch
 from safetensors import SafetensorError
-from safetensors.torch import load as load_tensors
-from safetensors.torch import save as save_tensors
+from safetensors.numpy import load as load_arrays
+from safetensors.numpy import save as save_arrays
 
+from agent.architecture import NetworkConfig
 from agent.errors import SubjectError
 from agent.interventions import Intervention, by_layer
-from agent.network import Network, NetworkConfig
-from agent.network_step import Activity, NetworkStep
+from agent.runtime import (
+    DEFAULT,
+    PACKAGES,
+    Activity,
+    Runtime,
+    RuntimeName,
+    onnx_runtime,
+    torch_network,
+    torch_runtime,
+)
+
+if TYPE_CHECKING:
+    from agent.network import Network
 
 Array = np.ndarray
 
@@ -56,6 +68,15 @@ class Step:
     h_applied: Array
 
 
+@dataclass(frozen=True)
+class Weights:
+    """What `weights.safetensors` holds: float32 arrays by name, and the SHA-256 of the file."""
+
+    config: NetworkConfig
+    arrays: Mapping[str, Array]
+    sha256: str
+
+
 class Subject:
     """A trained animal, ready to act; made by `load`.
 
@@ -67,33 +88,57 @@ class Subject:
         proprioception: names and sizes of the senses that it reads, in its order.
         sha256: of everything that decides what it does: weights, architecture, order of the senses.
         training: what its folder says of how it was trained.
-        network: as PyTorch knows it, to train on from or to teach others; `step` does not read it.
+        runtime: what its steps run on, "onnx" or "torch".
+        config: the architecture.
     """
 
     def __init__(
         self,
-        network: Network,
-        name: str,
         folder: Path,
+        name: str,
+        weights: Weights,
         proprioception: Sequence[tuple[str, int]],
-        sha256: str,
         training: Mapping[str, Any],
+        runtime: RuntimeName = DEFAULT,
     ) -> None:
-        config = network.config
-        self.name, self.folder, self.sha256 = name, folder, sha256
-        self.config, self.network = config, network
+        config = weights.config
+        self.name, self.folder, self.config = name, folder, config
         self.training = dict(training)
         self.proprioception = tuple(proprioception)
         self.layers = tuple(
             Layer(*pair) for pair in zip(config.layer_names, config.layer_sizes, strict=True)
         )
-        self.n_units = sum(config.layer_sizes)
+        self.n_units = config.n_units
         self.unit_names = tuple(
             f"{layer.name}/{unit}" for layer in self.layers for unit in range(layer.n_units)
         )
+        identity = json.dumps(
+            [weights.sha256, asdict(config), list(proprioception)], sort_keys=True
+        )
+        self.sha256 = hashlib.sha256(identity.encode()).hexdigest()
         self._sizes = {layer.name: layer.n_units for layer in self.layers}
-        self._acting = NetworkStep(network)
-        self.action_std = self._acting.action_std
+        self._weights = weights
+        self.runtime = runtime
+
+    @cached_property
+    def _acting(self) -> Runtime:
+        if self.runtime == "onnx":
+            return onnx_runtime(self.config, self._weights.arrays, self._weights.sha256)
+        return torch_runtime(self.network)
+
+    @property
+    def action_std(self) -> Array:
+        """Standard deviation of each action (actions,), float64."""
+        return self._acting.action_std
+
+    @cached_property
+    def network(self) -> Network:
+        """The network as PyTorch knows it, to train on from or to teach others; `step` does not read it.
+
+        Raises:
+            SubjectError: PyTorch is not installed.
+        """
+        return torch_network(self.config, self._weights.arrays)
 
     def reset(self) -> None:
         """Begin an episode: all units at zero."""
@@ -201,14 +246,35 @@ def find(name_or_path: str | Path) -> Path:
     )
 
 
-def load(name_or_path: str | Path) -> Subject:
+def load(name_or_path: str | Path, runtime: RuntimeName = DEFAULT) -> Subject:
     """Load a subject by its name or its folder.
 
-    Sets PyTorch to one thread: at one animal more threads only get in each other's way.
+    Args:
+        name_or_path: such as "runner", or a folder that holds a `subject.toml`.
+        runtime: what its steps run on: "onnx", or "torch", the reference. The latter sets PyTorch to one
+            thread: at one animal more threads only get in each other's way.
+
+    Raises:
+        SubjectError: missing, damaged, made for another architecture, or the runtime is not installed.
+
+    >>> subject = load("runner")
+    >>> subject.n_units
+    512
+    """
+    subject = describe(name_or_path, runtime)
+    # the runtime starts now, not in the first tick of a session
+    subject.reset()
+    return subject
+
+
+def describe(name_or_path: str | Path, runtime: RuntimeName = DEFAULT) -> Subject:
+    """As `load`, but the runtime starts with the first step: for who only asks for layers or the hash.
 
     Raises:
         SubjectError: missing, damaged, or made for another architecture.
     """
+    if runtime not in PACKAGES:
+        raise SubjectError(f"there is no runtime {runtime!r}; there are {', '.join(PACKAGES)}")
     folder = find(name_or_path)
     path = folder / _TOML
     try:
@@ -229,17 +295,8 @@ def load(name_or_path: str | Path) -> Subject:
             f"{path} does not describe a subject of this version ({type(error).__name__}: {error}); "
             "restore it or train again"
         ) from None
-    network, digest = _load_weights(folder / _WEIGHTS, config, expected)
-    torch.set_num_threads(1)
-    identity = json.dumps([digest, asdict(config), senses], sort_keys=True)
-    return Subject(
-        network,
-        name,
-        folder,
-        senses,
-        hashlib.sha256(identity.encode()).hexdigest(),
-        said.get("training", {}),
-    )
+    weights = _load_weights(folder / _WEIGHTS, config, expected)
+    return Subject(folder, name, weights, senses, said.get("training", {}), runtime)
 
 
 def _config(said: Mapping[str, Any]) -> NetworkConfig:
@@ -255,7 +312,7 @@ def _config(said: Mapping[str, Any]) -> NetworkConfig:
     return NetworkConfig(**values)
 
 
-def _load_weights(path: Path, config: NetworkConfig, expected: str) -> tuple[Network, str]:
+def _load_weights(path: Path, config: NetworkConfig, expected: str) -> Weights:
     try:
         raw = path.read_bytes()
     except OSError as error:
@@ -268,14 +325,31 @@ def _load_weights(path: Path, config: NetworkConfig, expected: str) -> tuple[Net
             f"{path} is damaged: its SHA-256 is not the one in {_TOML}; restore both files"
         )
     try:
-        network = Network(config)
-        network.load_state_dict(load_tensors(raw))
-    except (SafetensorError, RuntimeError) as error:
-        reason = " ".join(str(error).split())[:200]
+        arrays = load_arrays(raw)
+    except SafetensorError as error:
         raise SubjectError(
-            f"{path} does not fit the architecture in {_TOML} ({reason}); restore both files"
+            f"{path} is no safetensors file ({error}); restore it or train again"
         ) from None
-    return network, digest
+    if misfit := _misfit(arrays, config.parameter_shapes):
+        raise SubjectError(
+            f"{path} does not fit the architecture in {_TOML} ({misfit}); restore both files"
+        )
+    return Weights(config, arrays, digest)
+
+
+def _misfit(arrays: Mapping[str, Array], shapes: Mapping[str, tuple[int, ...]]) -> str:
+    """What is wrong with the first array that is not as it should be; "" where all are."""
+    for name in sorted({*arrays, *shapes}):
+        if name not in arrays:
+            return f"{name} is missing"
+        if name not in shapes:
+            return f"{name} is not of this architecture"
+        found = arrays[name]
+        if found.shape != shapes[name] or found.dtype != np.float32:
+            return f"{name} is {found.dtype} {found.shape}, not float32 {shapes[name]}"
+        if not np.isfinite(found).all():
+            return f"{name} has numbers that are not finite"
+    return ""
 
 
 def write_bytes(path: Path, content: bytes) -> None:
@@ -298,7 +372,9 @@ def save(
     versions: Mapping[str, str],
 ) -> None:
     """Write a subject's folder: weights first, then the description that names their hash."""
-    raw = save_tensors({key: value.contiguous() for key, value in network.state_dict().items()})
+    raw = save_arrays(
+        {key: np.ascontiguousarray(value.numpy()) for key, value in network.state_dict().items()}
+    )
     lines = [
         f"format = {FORMAT}",
         f"name = {_toml(name)}",

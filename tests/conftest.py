@@ -1,4 +1,4 @@
-"""What all tests share: a runtime folder of their own, so that they see no other session."""
+"""What all tests share: runtime and cache folders of their own, so that they see no other session."""
 
 from __future__ import annotations
 
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 _RUNTIME = tempfile.mkdtemp(prefix="rr-")
 atexit.register(shutil.rmtree, _RUNTIME, ignore_errors=True)
 os.environ["XDG_RUNTIME_DIR"] = _RUNTIME
+os.environ["XDG_CACHE_HOME"] = _RUNTIME
 os.environ.setdefault("MUJOCO_GL", "egl")
 os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
 

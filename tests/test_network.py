@@ -8,9 +8,12 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from agent.architecture import NetworkConfig
 from agent.interventions import Intervention, apply, by_layer
-from agent.network import Network, NetworkConfig, core_parameters
+from agent.network import Network, core_parameters
 from agent.network_step import NetworkStep
+from agent.onnx_graph import build
+from agent.onnx_step import OnnxStep
 
 CONFIGS = [NetworkConfig(layers, skip) for layers in (1, 2, 3) for skip in (True, False)]
 NAMES = NetworkConfig().layer_names
@@ -35,8 +38,15 @@ def _inputs(ticks, batch=1, seed=0):
     return senses, pixels
 
 
-STEP = NetworkStep(_network())
+def _onnx_step(network, interventions=True):
+    weights = {name: value.detach().numpy() for name, value in network.state_dict().items()}
+    model = build(network.config, weights, interventions)
+    return OnnxStep(network.config, model, np.exp(weights["log_std"]))
+
+
+STEPS = {"torch": NetworkStep(_network()), "onnx": _onnx_step(_network())}
 SENSES, PIXELS = (x[:, 0].numpy() for x in _inputs(6))
+on_both = pytest.mark.parametrize("step", STEPS.values(), ids=STEPS)
 
 
 def _run(step, interventions_at, ticks=6):
@@ -49,11 +59,12 @@ def _run(step, interventions_at, ticks=6):
     return out
 
 
-PLAIN = _run(STEP, {})
+PLAIN = {step: _run(step, {}) for step in STEPS.values()}
 
 
+@pytest.mark.parametrize("make_step", [NetworkStep, _onnx_step], ids=STEPS)
 @pytest.mark.parametrize("config", CONFIGS, ids=lambda c: f"{c.policy_layers}-skip={c.skip}")
-def test_every_architecture_trains_and_steps_as_its_sequences_run(config):
+def test_every_architecture_trains_and_steps_as_its_sequences_run(config, make_step):
     network = _network(config)
     senses, pixels = _inputs(5, batch=3)
     out = network(senses, pixels, network.zero_state(3))
@@ -63,7 +74,7 @@ def test_every_architecture_trains_and_steps_as_its_sequences_run(config):
     missing = [n for n, p in network.named_parameters() if p.grad is None and n != "log_std"]
     assert not missing
     assert all(torch.isfinite(p.grad).all() for p in network.parameters() if p.grad is not None)
-    step = NetworkStep(network)
+    step = make_step(network)
     for tick in range(5):
         mean, value, activity = step.step(senses[tick, 0].numpy(), pixels[tick, 0].numpy(), {})
         np.testing.assert_allclose(mean, out.mean[tick, 0].detach().numpy(), atol=1e-5)
@@ -88,11 +99,12 @@ def test_no_gradient_of_the_policy_reaches_the_core(config):
     assert network.action.weight.grad is None
 
 
-def test_the_policy_reads_the_core():
+@on_both
+def test_the_policy_reads_the_core(step):
     """The core has no gradient from the policy, but the policy does depend on what it says."""
     silenced = Intervention("core", "h", np.arange(128), np.zeros(128), np.zeros(128))
-    other = _run(STEP, {0: [silenced]}, ticks=1)
-    assert not np.array_equal(other[0][0], PLAIN[0][0])
+    other = _run(step, {0: [silenced]}, ticks=1)
+    assert not np.array_equal(other[0][0], PLAIN[step][0][0])
 
 
 def test_a_layer_count_that_the_paper_does_not_have_is_refused():
@@ -125,28 +137,31 @@ def _same(one, other):
         np.testing.assert_array_equal(getattr(one[2], name), getattr(other[2], name))
 
 
-def test_without_interventions_natural_is_applied():
-    for _, _, activity in PLAIN:
+@on_both
+def test_without_interventions_natural_is_applied(step):
+    for _, _, activity in PLAIN[step]:
         np.testing.assert_array_equal(activity.c_natural, activity.c_applied)
         np.testing.assert_array_equal(activity.h_natural, activity.h_applied)
 
 
+@on_both
 @settings(max_examples=25, deadline=None)
 @given(st.integers(1, 5), st.lists(interventions(), min_size=1, max_size=4))
-def test_before_and_without_interventions_the_step_is_the_plain_one_to_the_bit(tick, some):
-    ran = _run(STEP, {tick: some}, ticks=tick + 1)
+def test_before_and_without_interventions_the_step_is_the_plain_one_to_the_bit(step, tick, some):
+    ran = _run(step, {tick: some}, ticks=tick + 1)
     for k in range(tick):
-        _same(ran[k], PLAIN[k])
+        _same(ran[k], PLAIN[step][k])
     empty = [Intervention(one.layer, one.state, [], [], []) for one in some]
-    for one, other in zip(_run(STEP, {1: empty}), PLAIN, strict=True):
+    for one, other in zip(_run(step, {1: empty}), PLAIN[step], strict=True):
         _same(one, other)
 
 
+@on_both
 @settings(max_examples=40, deadline=None)
 @given(interventions())
-def test_applied_values_are_what_was_asked_and_other_units_are_untouched(one):
-    ran = _run(STEP, {2: [one]}, ticks=3)[2][2]
-    plain = PLAIN[2][2]
+def test_applied_values_are_what_was_asked_and_other_units_are_untouched(step, one):
+    ran = _run(step, {2: [one]}, ticks=3)[2][2]
+    plain = PLAIN[step][2][2]
     layer = NAMES.index(one.layer)
     span = slice(128 * layer, 128 * layer + 128)
     natural_c, natural_h = ran.c_natural[span], ran.h_natural[span]
@@ -174,59 +189,62 @@ def test_applied_values_are_what_was_asked_and_other_units_are_untouched(one):
 huge = st.floats(allow_nan=False, allow_infinity=False, width=32)
 
 
+@on_both
 @settings(max_examples=25, deadline=None)
 @given(st.sampled_from(NAMES), st.sampled_from(["c", "h"]), huge, huge, finite)
 def test_nothing_infinite_comes_of_the_largest_gains_and_values_tick_after_tick(
-    layer, state, gain, value, other
+    step, layer, state, gain, value, other
 ):
     every = np.arange(128)
     some = [
         Intervention(layer, state, every, np.full(128, gain), np.full(128, value)),
         Intervention(layer, state, every, np.full(128, gain), np.full(128, other)),
     ]
-    for action, estimate, activity in _run(STEP, dict.fromkeys(range(6), some), ticks=6):
+    for action, estimate, activity in _run(step, dict.fromkeys(range(6), some), ticks=6):
         assert np.isfinite(action).all()
         assert np.isfinite(estimate)
         for name in ("c_natural", "h_natural", "c_applied", "h_applied"):
             assert np.isfinite(getattr(activity, name)).all()
 
 
+@on_both
 @settings(max_examples=20, deadline=None)
 @given(st.sampled_from(NAMES), st.sampled_from(["c", "h"]), finite)
 def test_a_clamp_holds_exactly_and_is_what_the_recurrence_and_the_layers_above_read(
-    layer, state, value
+    step, layer, state, value
 ):
     units = np.arange(0, 128, 2)
     clamp = Intervention(layer, state, units, np.zeros(64), np.full(64, value))
-    ran = _run(STEP, {k: [clamp] for k in range(1, 4)}, ticks=4)
+    ran = _run(step, {k: [clamp] for k in range(1, 4)}, ticks=4)
     span = slice(128 * NAMES.index(layer), 128 * NAMES.index(layer) + 128)
     for _, _, activity in ran[1:]:
         applied = activity.c_applied if state == "c" else activity.h_applied
         np.testing.assert_array_equal(applied[span][units], np.float32(value))
     # the next tick differs in the clamped layer itself: its recurrence read the applied values
-    assert not np.array_equal(ran[2][2].c_natural[span], PLAIN[2][2].c_natural[span])
+    assert not np.array_equal(ran[2][2].c_natural[span], PLAIN[step][2][2].c_natural[span])
     # and the action differs at once: all above read them in the same tick
     if layer != "core":
-        assert not np.array_equal(ran[1][0], PLAIN[1][0])
+        assert not np.array_equal(ran[1][0], PLAIN[step][1][0])
     else:
-        assert ran[1][1] != PLAIN[1][1]
+        assert ran[1][1] != PLAIN[step][1][1]
 
 
-def test_a_lesion_silences_and_several_act_in_list_order():
+@on_both
+def test_a_lesion_silences_and_several_act_in_list_order(step):
     units = np.array([3, 5])
     lesion = [
         Intervention("policy_1", state, units, np.zeros(2), np.zeros(2)) for state in ("c", "h")
     ]
-    activity = _run(STEP, {1: lesion}, ticks=2)[1][2]
+    activity = _run(step, {1: lesion}, ticks=2)[1][2]
     assert not activity.c_applied[256 + units].any()
     assert not activity.h_applied[256 + units].any()
     twice = [
         Intervention("policy_1", "h", units, np.zeros(2), np.full(2, 0.5)),
         Intervention("policy_1", "h", units, np.full(2, 2.0), np.full(2, 0.25)),
     ]
-    activity = _run(STEP, {1: twice}, ticks=2)[1][2]
+    activity = _run(step, {1: twice}, ticks=2)[1][2]
     np.testing.assert_array_equal(activity.h_applied[256 + units], np.float32(1.25))
-    activity = _run(STEP, {1: twice[::-1]}, ticks=2)[1][2]
+    activity = _run(step, {1: twice[::-1]}, ticks=2)[1][2]
     np.testing.assert_array_equal(activity.h_applied[256 + units], np.float32(0.5))
 
 
