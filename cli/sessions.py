@@ -32,6 +32,13 @@ HEADLESS_S = 20.0
 """Animal time of the session that `gui` runs where there is no display."""
 
 
+class Runtime(enum.StrEnum):
+    """What the subject's network runs on."""
+
+    onnx = "onnx"
+    torch = "torch"
+
+
 class Pace(enum.StrEnum):
     """How fast ticks follow each other."""
 
@@ -54,6 +61,13 @@ RollOverOption = Annotated[
         "--roll-over",
         metavar="LIMIT",
         help="Go on in a next file, …_001.nwb, after e.g. 10min of animal time, or 500MB.",
+    ),
+]
+RuntimeOption = Annotated[
+    Runtime,
+    typer.Option(
+        "--runtime",
+        help="What the network runs on: onnxruntime, or PyTorch, the reference (needs rodent-rig[train]).",
     ),
 ]
 AllowPython = Annotated[
@@ -79,6 +93,7 @@ def run(
     camera: Annotated[bool, typer.Option(help="Record what the animal sees, too.")] = True,
     picture: Annotated[bool, typer.Option(help="Draw the session beside its recording.")] = True,
     settings: Settings = None,
+    runtime: RuntimeOption = Runtime.onnx,
     allow_python: AllowPython = False,
     listen: Annotated[
         str, typer.Option(help="Also serve the bus at tcp://HOST:PORT (and PORT+1).")
@@ -114,6 +129,7 @@ def run(
         listen=listen,
         keys=keys,
         roll_over=roll_over,
+        runtime=runtime,
     )
     _run_headless(spec, directory, picture)
 
@@ -130,6 +146,7 @@ def gui(
     seed: Seed = None,
     roll_over: RollOverOption = "",
     settings: Settings = None,
+    runtime: RuntimeOption = Runtime.onnx,
     allow_python: AllowPython = False,
 ) -> None:
     """Open the window on a protocol, a recording, or a session that is running already."""
@@ -167,13 +184,14 @@ def gui(
             duration_s=HEADLESS_S,
             record=_new_recording(plan.name),
             roll_over=roll_over,
+            runtime=runtime,
         )
         _run_headless(spec, directory)
         return
     if file is None:
         _open_window(None, None)
         return
-    _open_window(file, seed, settings, allow_python, roll_over)
+    _open_window(file, seed, settings, allow_python, roll_over, runtime)
 
 
 def _is_recording(file: Path) -> bool:
@@ -269,10 +287,10 @@ def baselines_of(plan: Protocol) -> tuple[Values, tuple[BaselineUsed, ...]]:
     """What the protocol needs of its baseline recordings, and which these are."""
     if not plan.wanted:
         return {}, ()
-    from agent.subject import load
+    from agent.subject import describe
     from analysis.baseline import resolve
 
-    subject = load(plan.subject)
+    subject = describe(plan.subject)
     layers = {layer.name: layer.n_units for layer in subject.layers}
     return resolve(plan.baselines, plan.wanted, subject.sha256, layers)
 
@@ -307,6 +325,7 @@ def prepare_session(
     listen: str = "",
     keys: Path | None = None,
     roll_over: str = "",
+    runtime: Runtime = Runtime.onnx,
 ) -> tuple[SessionSpec, SessionDirectory]:
     """A new session's folder, and what its processes are told, from a protocol and the command line.
 
@@ -341,6 +360,7 @@ def prepare_session(
         allow_outside=plan.outside_allowed,
         baselines={each.name: each.sha256 for each in used},
         allow_python=plan.is_script,
+        runtime=runtime.value,
     )
     return spec, directory
 
@@ -433,6 +453,7 @@ def _open_window(
     settings: Sequence[str] | None = None,
     allow_python: bool = False,
     roll_over: str = "",
+    runtime: Runtime = Runtime.onnx,
 ) -> None:
     """The window, on a session of a protocol, or on nothing yet."""
     from gui.app import open_window
@@ -447,7 +468,7 @@ def _open_window(
             from rig.session.process import start_detached
 
             spec, directory = prepare_session(
-                plan, path, _seed(seed, plan), Pace.realtime, roll_over=roll_over
+                plan, path, _seed(seed, plan), Pace.realtime, roll_over=roll_over, runtime=runtime
             )
             start_detached(spec, directory)
             return directory.session

@@ -13,10 +13,10 @@ from rig.errors import RunError, UserError
 
 def layers_of(subject: str) -> dict[str, int]:
     """Layer names and sizes of a subject, from its folder. Raises `UserError` if it cannot be read."""
-    import agent
+    from agent.subject import describe
 
     try:
-        return {layer.name: layer.n_units for layer in agent.load(subject).layers}
+        return {layer.name: layer.n_units for layer in describe(subject).layers}
     except SubjectError as problem:
         raise UserError(str(problem)) from None
 

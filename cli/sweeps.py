@@ -193,9 +193,9 @@ def _key(run: Run) -> tuple[str, ...]:
 
 @functools.cache
 def _sha256(subject: str) -> str:
-    import agent
+    from agent.subject import describe
 
-    return agent.load(subject).sha256
+    return describe(subject).sha256
 
 
 def _lacks(file: Path, run: Run, plan: Protocol, duration_s: float | None, sha256: str) -> str:

@@ -107,7 +107,7 @@ def _experts(wanted: Wanted, work: Path | None, progress: Progress) -> Found:
         name = folder.resolve().parent.name if folder.name == "skills" else folder.name
         training = {"tasks": list(_PAPER_TASKS)}
     else:
-        subject = load(wanted.subject)
+        subject = load(wanted.subject, "torch")
         skills, training, name = skills_of(subject), subject.training, subject.name
     if skills is None or not skills.is_dir():
         raise SubjectError(
@@ -126,7 +126,7 @@ def _experts(wanted: Wanted, work: Path | None, progress: Progress) -> Found:
 
 
 def _subject(wanted: Wanted, store: bool, work: Path | None, progress: Progress) -> Found:
-    subject = load(wanted.subject)
+    subject = load(wanted.subject, "torch")
     tasks = tasks_of(subject.training, wanted.tasks)
     if store and wanted.tasks is not None:
         left_out = [task for task in _trained(subject) if task not in tasks]

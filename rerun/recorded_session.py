@@ -14,6 +14,7 @@ import msgspec
 import agent
 import recorder
 from agent.errors import SubjectError
+from agent.runtime import PACKAGES
 from analysis.baseline import resolve, sha256_of
 from recorder.reading import Recording
 from rerun.in_process_transport import InProcessTransport
@@ -23,6 +24,7 @@ from rig.bus.messages import Branching, Description, End, Input, Message
 from rig.errors import UserError
 from rig.resume_point import ResumePoint
 from rig.session.directory import SessionSpec
+from rig.versions import runtime_of
 from stim.protocol.protocol import Protocol, parse
 from stim.protocol.script import execute, header_of
 
@@ -58,15 +60,21 @@ def read(path: Path, parts: bool = False) -> RecordedSession:
         parts: all parts of the recording of which this is one, or that lie in this folder.
 
     Raises:
-        UserError: it is none, goes on, has no end or no ticks; or its subject is missing, or another one.
+        UserError: it is none, goes on, has no end or no ticks; or its subject is missing, or another one, or
+            what its network ran on is not installed.
     """
     with recorder.open(path, parts) as recording:
         session = _read(recording)
     told = session.description
     try:
-        subject = agent.load(told.subject)
+        runtime = runtime_of(told.versions)
+        subject = agent.load(told.subject, runtime)
+    except UserError as problem:
+        raise UserError(f"{path} cannot be run again: {problem}.") from None
     except SubjectError as problem:
-        raise UserError(f"{path} is of the subject {told.subject!r}: {problem}") from None
+        raise UserError(
+            f"{path} is of the subject {told.subject!r}, run on {PACKAGES[runtime]}: {problem}"
+        ) from None
     if subject.sha256 != told.subject_sha256:
         raise UserError(
             f"{path} was recorded from the subject {told.subject!r} with the weights "
@@ -304,6 +312,7 @@ def run_again(
         keys_used=joined(stages, "keys"),
         baselines=told.baselines,
         branched=told.branched,
+        runtime=runtime_of(told.versions),
     )
     interrupted: list[int] = []
 

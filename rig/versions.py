@@ -7,20 +7,44 @@ from __future__ import annotations
 
 import contextlib
 import platform
+from collections.abc import Mapping
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-PACKAGES = ("rodent-rig", "mujoco", "dm_control", "torch", "numpy", "pyzmq", "msgspec", "h5py")
+from agent.runtime import DEFAULT, RuntimeName
+from agent.runtime import PACKAGES as RUNTIMES
+from rig.errors import UserError
+
+PACKAGES = ("rodent-rig", "mujoco", "dm_control", "numpy", "pyzmq", "msgspec", "h5py")
+_RUNTIME = "runtime"
 
 
-def versions() -> dict[str, str]:
+def versions(runtime: RuntimeName = DEFAULT) -> dict[str, str]:
     """The version of Python and of each of `PACKAGES`; "not installed" of one run from its source.
 
-    Under "system" and "processor" the machine, as far as arithmetic may depend on it.
+    Under "runtime" the package that the subject's network runs on, and under that package's name its
+    version. Under "system" and "processor" the machine, as far as arithmetic may depend on it.
     """
-    packages = {name: _version(name) for name in PACKAGES}
+    package = RUNTIMES[runtime]
+    packages = {name: _version(name) for name in (*PACKAGES, package)} | {_RUNTIME: package}
     machine = {"system": f"{platform.system()} {platform.machine()}", "processor": _processor()}
     return {"python": platform.python_version()} | packages | machine
+
+
+def runtime_of(versions: Mapping[str, str]) -> RuntimeName:
+    """The runtime that a session was made on, from its `versions`; a session that does not say used PyTorch.
+
+    Raises:
+        UserError: this version does not know it.
+    """
+    package = versions.get(_RUNTIME, RUNTIMES["torch"])
+    for name, known in RUNTIMES.items():
+        if known == package:
+            return name
+    raise UserError(
+        f"the session was made on {package!r}, which this version cannot run; use the version of "
+        f"rodent-rig that made it ({versions.get('rodent-rig', 'unknown')})"
+    )
 
 
 def _processor() -> str:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from agent.network import Network, NetworkConfig
+from agent.architecture import NetworkConfig
+from agent.network import Network
 from training.rollout.auxiliary_targets import CUES
 from training.rollout.rollout import Segment
 

@@ -11,8 +11,9 @@ import torch
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 from torch.utils.tensorboard import SummaryWriter
 
+from agent.architecture import NetworkConfig
 from agent.errors import SubjectError
-from agent.network import Network, NetworkConfig, core_parameters
+from agent.network import Network, core_parameters
 from training.learn import reinforcement
 from training.learn.metrics import Course
 from training.learn.reinforcement import Learner, Reinforcement

@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 import torch
 
-from agent.network import Network, NetworkConfig
+from agent.architecture import NetworkConfig
+from agent.network import Network
 from rig.arenas import tasks
 from rig.arenas.camera import EgocentricCamera
 from rig.arenas.gaps import gaps_of

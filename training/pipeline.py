@@ -14,8 +14,9 @@ import numpy as np
 import torch
 
 import evaluation
+from agent.architecture import NetworkConfig
 from agent.errors import SubjectError
-from agent.network import Network, NetworkConfig
+from agent.network import Network
 from agent.subject import Subject, find, load, save
 from evaluation import card
 from rig.arenas import senses
@@ -124,7 +125,12 @@ def _run(
     if "reinforcement" in stages and settings.reinforcement.segments:
         _reinforcement(settings, work, folder, progress)
     if "evaluate" in stages:
-        score(load(folder), settings, work, lambda done, text: progress("evaluate", done, text))
+        score(
+            load(folder, "torch"),
+            settings,
+            work,
+            lambda done, text: progress("evaluate", done, text),
+        )
     return folder
 
 
@@ -307,7 +313,7 @@ def _reinforcement(settings: Settings, work: Path, folder: Path, progress: Progr
 def _loaded(name_or_path: str | Path) -> Subject:
     """A subject to learn from. Loading one leaves PyTorch with one thread; learning has use for more."""
     threads = torch.get_num_threads()
-    subject = load(name_or_path)
+    subject = load(name_or_path, "torch")
     torch.set_num_threads(threads)
     return subject
 

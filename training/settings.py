@@ -9,8 +9,8 @@ from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any, TypeVar
 
+from agent.architecture import NetworkConfig
 from agent.errors import SubjectError
-from agent.network import NetworkConfig
 from training.learn.dagger import ImitationSettings
 from training.learn.distillation import ApprenticeshipSettings
 from training.learn.reinforcement import Reinforcement

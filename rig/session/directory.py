@@ -36,6 +36,7 @@ class SessionSpec(msgspec.Struct, frozen=True):
     stimulate. `baselines` are the recordings that stimuli draw on, name to SHA-256; what is drawn lies in
     the session's folder. `allow_python`: whether a protocol's Python may be executed. `branched`: as in
     the session's description.
+    `runtime`: what the subject's network runs on (`agent.runtime`).
     """
 
     session: str
@@ -64,6 +65,7 @@ class SessionSpec(msgspec.Struct, frozen=True):
     baselines: dict[str, str] = {}
     allow_python: bool = False
     branched: tuple[Branching, ...] = ()
+    runtime: Literal["onnx", "torch"] = "onnx"
 
 
 class RunningSession(msgspec.Struct, frozen=True):

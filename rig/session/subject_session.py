@@ -32,7 +32,7 @@ def run(
     Raises `SubjectError` or `CameraUnavailableError` where the animal cannot be made, `RunError` where the
     engine does not come, `SnapshotError` where the session cannot be taken up.
     """
-    subject = agent.load(spec.subject)
+    subject = agent.load(spec.subject, spec.runtime)
     animal = Animal(spec.task, spec.seed, spec.camera_quality)
     try:
         if past is None:
@@ -90,7 +90,7 @@ def _description(spec: SessionSpec, subject: Subject, model: mujoco.MjModel) -> 
         n_act=model.na,
         camera_shape=(64, 64, 3),
         started=datetime.datetime.now(datetime.UTC).isoformat(),
-        versions=versions(),
+        versions=versions(spec.runtime),
         task_events=TASK_EVENTS.get(spec.task, ()),
         conditions=spec.conditions,
         keys=spec.keys_used,

@@ -16,7 +16,8 @@ import numpy as np
 import torch
 from dm_control.rl.control import PhysicsError
 
-from agent.network import Network, NetworkConfig
+from agent.architecture import NetworkConfig
+from agent.network import Network
 from rig.arenas import tasks
 from rig.arenas.camera import EgocentricCamera
 from rig.arenas.names import TASKS
