@@ -21,7 +21,7 @@ from recorder.opening import open_recording
 from recorder.reading import Recording
 from rig.bus.messages import Array
 from rig.errors import UserError
-from stim.stimuli.baselines import BaselineFile, BaselineUsed, Values, Wanted
+from stim.stimuli.baselines import BaselineFile, BaselineRequest, BaselineUsed, Values
 
 MIN_PERFORMANCES = 3
 """A ranking or a template needs at least so many: of fewer, an average says little."""
@@ -29,25 +29,25 @@ MIN_PERFORMANCES = 3
 
 def resolve(
     named: Mapping[str, BaselineFile],
-    wanted: Iterable[Wanted],
+    requests: Iterable[BaselineRequest],
     subject_sha256: str,
     layers: Mapping[str, int],
 ) -> tuple[Values, tuple[BaselineUsed, ...]]:
-    """What is wanted of baseline recordings, and the recordings that it comes from, by hash.
+    """What is asked for of baseline recordings, and the recordings that it comes from, by hash.
 
     Args:
-        named: the baselines by the names that `wanted` uses.
-        wanted: the means, rankings and templates; recordings that none of them names are not opened.
+        named: the baselines by the names that `requests` use.
+        requests: the means, rankings and templates; recordings that none of them names are not opened.
         subject_sha256: of the session's subject.
         layers: layer name to number of units of the session's subject.
 
     Raises:
         UserError: one sentence about what is missing, different or too little, and in which file.
     """
-    of_baseline: defaultdict[str, list[Wanted]] = defaultdict(list)
-    for each in dict.fromkeys(wanted):
+    of_baseline: defaultdict[str, list[BaselineRequest]] = defaultdict(list)
+    for each in dict.fromkeys(requests):
         of_baseline[each.baseline].append(each)
-    values: dict[Wanted, Array] = {}
+    values: dict[BaselineRequest, Array] = {}
     used = []
     for name, several in of_baseline.items():
         if name not in named:
@@ -126,25 +126,28 @@ class Baseline:
         self._bounds = np.concatenate([[0], breaks, [len(ticks)]])
         self._layer: tuple[tuple[str, str], NDArray[np.float32]] | None = None
 
-    def value(self, wanted: Wanted) -> Array:
-        """What is wanted, with the shape and dtype that `Wanted` says; raises `UserError` as `resolve`."""
-        if wanted.kind == "template":
-            value: Array = self._template(wanted)
+    def value(self, request: BaselineRequest) -> Array:
+        """What a request asks for, of the shape and dtype that `BaselineRequest` says.
+
+        Raises `UserError` as `resolve`.
+        """
+        if request.kind == "template":
+            value: Array = self._template(request)
         else:
-            spans = self._spans(wanted)
-            activity = self._activity(wanted)
-            if wanted.kind == "mean":
+            spans = self._spans(request)
+            activity = self._activity(request)
+            if request.kind == "mean":
                 value = core.mean_during(activity, spans)
             else:
                 return core.ranking(core.modulation(activity, spans))
         if not np.isfinite(value).all():
-            raise UserError(f"{self._path} has activity of {wanted.layer} that is not finite.")
+            raise UserError(f"{self._path} has activity of {request.layer} that is not finite.")
         return value
 
-    # --- rows of what is wanted -----------------------------------------------------------------
+    # --- rows of what is asked for -----------------------------------------------------------------
 
-    def _spans(self, wanted: Wanted) -> list[Rows]:
-        span = wanted.span
+    def _spans(self, request: BaselineRequest) -> list[Rows]:
+        span = request.span
         if span.during:
             spans = self._performances(span.during)
             found = f"{span.during} was performed whole {_times(len(spans))}"
@@ -155,15 +158,15 @@ class Baseline:
                 f"a whole span from {span.begin} ({_times(len(begins))}) to {span.end} "
                 f"({_times(len(ends))}) occurred {_times(len(spans))}"
             )
-        elif wanted.kind == "ranking":
+        elif request.kind == "ranking":
             raise UserError("A ranking needs a behaviour or a span that it is about.")
         else:
             return [(0, self._recording.n_ticks)]
-        self._enough(len(spans), wanted, found)
+        self._enough(len(spans), request, found)
         return spans
 
-    def _template(self, wanted: Wanted) -> NDArray[np.float32]:
-        name, before, after = wanted.around, wanted.before_ticks, wanted.after_ticks
+    def _template(self, request: BaselineRequest) -> NDArray[np.float32]:
+        name, before, after = request.around, request.before_ticks, request.after_ticks
         if name in self._recording.description.behaviours:
             moments = [start for start, _ in self._performances(name)]
         else:
@@ -177,14 +180,14 @@ class Baseline:
         found = f"{name} began {_times(len(moments))}"
         if len(whole) < len(moments):
             found += f", but only {len(whole)} of these with the whole window within one trial"
-        self._enough(len(whole), wanted, found)
-        return core.template(self._activity(wanted), whole, before, after)
+        self._enough(len(whole), request, found)
+        return core.template(self._activity(request), whole, before, after)
 
-    def _enough(self, n: int, wanted: Wanted, found: str) -> None:
-        needed = 1 if wanted.kind == "mean" else MIN_PERFORMANCES
+    def _enough(self, n: int, request: BaselineRequest, found: str) -> None:
+        needed = 1 if request.kind == "mean" else MIN_PERFORMANCES
         if n < needed:
             raise UserError(
-                f"In {self._path}, {found}; a {wanted.kind} needs at least {needed}: record a longer "
+                f"In {self._path}, {found}; a {request.kind} needs at least {needed}: record a longer "
                 "baseline, or choose what this animal does more often."
             )
 
@@ -244,11 +247,11 @@ class Baseline:
         row = int(np.searchsorted(ticks, tick))
         return row if row < len(ticks) and ticks[row] == tick else None
 
-    def _activity(self, wanted: Wanted) -> NDArray[np.float32]:
+    def _activity(self, request: BaselineRequest) -> NDArray[np.float32]:
         """The natural activity of a layer, (ticks, units); the last layer that was read is kept."""
-        key = (wanted.layer, wanted.state)
+        key = (request.layer, request.state)
         if self._layer is None or self._layer[0] != key:
-            frame = self._recording.activity(wanted.layer, wanted.state, applied=False)
+            frame = self._recording.activity(request.layer, request.state, applied=False)
             self._layer = (key, np.asarray(frame.values, np.float32))
         return self._layer[1]
 

@@ -17,7 +17,7 @@ from rig.errors import UserError
 if TYPE_CHECKING:
     from rerun.comparison import Comparison
     from rerun.in_process_transport import InProcessTransport
-    from rerun.protocol_sequence import Stage
+    from rerun.protocol_sequence import Segment
     from rerun.recorded_session import RecordedSession
     from rig.resume_point import ResumePoint
 
@@ -56,12 +56,12 @@ def rerun(
 
     Exit status 0: identical. 1: it differs, and where is said. 2: it cannot be run again.
     """
-    from rerun.recorded_session import read, stages_of
+    from rerun.recorded_session import read, segments_of
     from rerun.resume import taken_up
     from rig.resume_point import SnapshotError
 
     session = read(file, parts)
-    stages = stages_of(session, files, allow_python)
+    segments = segments_of(session, files, allow_python)
     last = session.last_tick
     if session.engineless_tick is not None:
         last = session.engineless_tick - 1
@@ -72,17 +72,17 @@ def rerun(
     if until is not None:
         last = _tick_in(session, "--until", until, last)
     if begin is None:
-        found = _compared(session, stages, last, None)
+        found = _compared(session, segments, last, None)
     else:
         with taken_up(session, _tick_in(session, "--from", begin, last)) as (past, why):
             if why:
                 print(why)
             try:
-                found = _compared(session, stages, last, past)
+                found = _compared(session, segments, last, past)
             except SnapshotError as problem:
                 print(f"{problem} It is run again from its start.")
                 past = None
-                found = _compared(session, stages, last, None)
+                found = _compared(session, segments, last, None)
             begun = 0 if past is None else past.snapshot.tick
             print(f"Taken up at tick {begun} ({begun * TICK_S:.2f} s).")
     if session.known_from > 0:
@@ -106,7 +106,7 @@ def rerun(
 
 
 def _compared(
-    session: RecordedSession, stages: Sequence[Stage], last: int, past: ResumePoint | None
+    session: RecordedSession, segments: Sequence[Segment], last: int, past: ResumePoint | None
 ) -> Comparison:
     """Runs the session again up to a tick, and holds it against its recording."""
     from recorder.replay import ReplaySource
@@ -140,7 +140,7 @@ def _compared(
             elif isinstance(message.content, Tick) and message.tick % 10 == 0:
                 bar.update(task, completed=message.tick)
 
-        run_again(session, stages, session.description, last, hear, past)
+        run_again(session, segments, session.description, last, hear, past)
     return rest
 
 
@@ -189,8 +189,8 @@ def branch(
     from cli.sessions import baselines_of, load_protocol
     from recorder.output_path import check_target
     from rerun.branches import Branch, is_there, make, onsets
-    from rerun.protocol_sequence import Stage
-    from rerun.recorded_session import branched, read, stages_of
+    from rerun.protocol_sequence import Segment
+    from rerun.recorded_session import branched, read, segments_of
     from stim.protocol.protocol import is_script
     from stim.protocol.script import execute
 
@@ -205,7 +205,7 @@ def branch(
     if file.is_dir():
         raise UserError(f"{file} is a folder; a branch leaves one recording, or one part of it.")
     session = read(file)
-    stages = stages_of(session, files, allow_python)
+    segments = segments_of(session, files, allow_python)
     if session.engineless_tick is not None:
         raise UserError(
             f"In {file} the stimulation engine died before tick {session.engineless_tick}, which cannot "
@@ -239,7 +239,7 @@ def branch(
             )
     plans = []
     for tick in ticks:
-        own, told = branched(session, stages, Stage(after, values, script, tick), baselines)
+        own, told = branched(session, segments, Segment(after, values, script, tick), baselines)
         target = targets[tick]
         if every is not None and not overwrite and is_there(target, told):
             continue

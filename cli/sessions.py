@@ -285,14 +285,14 @@ def load_protocol(
 
 def baselines_of(plan: Protocol) -> tuple[Values, tuple[BaselineUsed, ...]]:
     """What the protocol needs of its baseline recordings, and which these are."""
-    if not plan.wanted:
+    if not plan.baseline_requests:
         return {}, ()
     from agent.subject import describe
     from analysis.baseline import resolve
 
     subject = describe(plan.subject)
     layers = {layer.name: layer.n_units for layer in subject.layers}
-    return resolve(plan.baselines, plan.wanted, subject.sha256, layers)
+    return resolve(plan.baselines, plan.baseline_requests, subject.sha256, layers)
 
 
 def _seed(seed: int | None, plan: Protocol) -> int:

@@ -178,7 +178,7 @@ def _those(name: str, there: Mapping[str, str]) -> str:
 def _baselines(plans: Iterable[Protocol]) -> dict[str, str]:
     """The SHA-256 of the baseline recordings, by path; what sessions need of them is known to be there."""
     # settings such as the number of units ask the same of a baseline
-    asking = {plan.wanted: plan for plan in plans}.values()
+    asking = {plan.baseline_requests: plan for plan in plans}.values()
     return {used.path: used.sha256 for plan in asking for used in baselines_of(plan)[1]}
 
 

@@ -18,7 +18,7 @@ from recorder.replay import ReplaySource
 from recorder.writer import Writer
 from rerun.comparison import Comparison
 from rerun.in_process_transport import InProcessTransport
-from rerun.protocol_sequence import Stage
+from rerun.protocol_sequence import Segment
 from rerun.recorded_session import RecordedSession, run_again
 from rerun.resume import recorded, taken_up
 from rig.bus.messages import (
@@ -43,7 +43,7 @@ class Branch:
     """A branch to make: what it runs under, what it is, and the ticks that are recorded."""
 
     target: Path
-    stages: Sequence[Stage]
+    segments: Sequence[Segment]
     told: Description
     first_tick: int
     last_tick: int
@@ -51,7 +51,7 @@ class Branch:
     @property
     def tick(self) -> int:
         """The one that it leaves the session at."""
-        return self.stages[-1].first_tick
+        return self.segments[-1].first_tick
 
 
 def progress_bar() -> Progress:
@@ -173,7 +173,7 @@ def _make_one(
                 if message.tick % 10 == 0:
                     passed(message.tick)
 
-        run_again(session, branch.stages, branch.told, branch.last_tick, hear, past)
+        run_again(session, branch.segments, branch.told, branch.last_tick, hear, past)
     if same.difference is not None:
         print(
             f"{session.path.name}, run again here, is not the recorded session: it differs at "

@@ -25,7 +25,7 @@ from stim.stimuli.baselines import Values
 
 
 @dataclass(frozen=True)
-class Stage:
+class Segment:
     """A protocol that decides from the answer to `first_tick` on, with what it needs."""
 
     protocol: Protocol
@@ -34,9 +34,9 @@ class Stage:
     first_tick: int
 
 
-def joined(stages: Sequence[Stage], names: str) -> tuple[str, ...]:
-    """The names of all stages (a property of `Protocol`, such as "stimulus_names"), each once, in order."""
-    found = (name for stage in stages for name in getattr(stage.protocol, names))
+def joined(segments: Sequence[Segment], names: str) -> tuple[str, ...]:
+    """The names of all segments (a property of `Protocol`, such as "stimulus_names"), each once, in order."""
+    found = (name for segment in segments for name in getattr(segment.protocol, names))
     return tuple(dict.fromkeys(found))
 
 
@@ -60,29 +60,29 @@ def _definition(behaviour: Behaviour) -> dict[str, object]:
     return {name: value for name, value in vars(behaviour).items() if name != "source"}
 
 
-class Relay:
-    """The stages' engines as one; see `rerun.rerun.Answering`.
+class ProtocolSequence:
+    """The segments' engines as one; see `rerun.rerun.Answering`.
 
     Args:
-        stages: in order, the first from tick 0 on.
-        description: of the whole session, with the names of all stages.
+        segments: in order, the first from tick 0 on.
+        description: of the whole session, with the names of all segments.
 
     Raises:
         RunError: as `Engine`.
     """
 
-    def __init__(self, stages: Sequence[Stage], description: Description) -> None:
-        self._stages = tuple(stages)
+    def __init__(self, segments: Sequence[Segment], description: Description) -> None:
+        self._segments = tuple(segments)
         self._description = description
         self._engines: list[Engine] = []
-        for number, stage in enumerate(stages):
-            own = self._own_description(stage)
-            # a program of a later stage begins with that stage
-            script = None if number else stage.script
-            self._engines.append(Engine(stage.protocol, own, stage.values, script))
+        for number, segment in enumerate(segments):
+            own = self._own_description(segment)
+            # a program of a later segment begins with that segment
+            script = None if number else segment.script
+            self._engines.append(Engine(segment.protocol, own, segment.values, script))
         self._places = [
-            [description.behaviours.index(name) for name in stage.protocol.behaviour_names]
-            for stage in stages
+            [description.behaviours.index(name) for name in segment.protocol.behaviour_names]
+            for segment in segments
         ]
         self._at = 0
 
@@ -104,18 +104,20 @@ class Relay:
         return dataclasses.replace(answer, arrays={**answer.arrays, "confidence": confidence})
 
     def _hand_over(self, tick: int) -> None:
-        while self._at + 1 < len(self._stages) and tick >= self._stages[self._at + 1].first_tick:
-            before, stage = self._engines[self._at], self._stages[self._at + 1]
+        while (
+            self._at + 1 < len(self._segments) and tick >= self._segments[self._at + 1].first_tick
+        ):
+            before, segment = self._engines[self._at], self._segments[self._at + 1]
             self._at += 1
-            same_text = stage.protocol.text == self._stages[self._at - 1].protocol.text
-            script = None if same_text else stage.script
+            same_text = segment.protocol.text == self._segments[self._at - 1].protocol.text
+            script = None if same_text else segment.script
             self._engines[self._at].go_on_from(
-                before, tick, script, self._own_description(stage), keep_script=same_text
+                before, tick, script, self._own_description(segment), keep_script=same_text
             )
 
-    def _own_description(self, stage: Stage) -> Description:
+    def _own_description(self, segment: Segment) -> Description:
         return msgspec.structs.replace(
             self._description,
-            behaviours=stage.protocol.behaviour_names,
-            stimuli=stage.protocol.stimulus_names,
+            behaviours=segment.protocol.behaviour_names,
+            stimuli=segment.protocol.stimulus_names,
         )

@@ -18,7 +18,7 @@ from agent.runtime import PACKAGES
 from analysis.baseline import resolve, sha256_of
 from recorder.reading import Recording
 from rerun.in_process_transport import InProcessTransport
-from rerun.protocol_sequence import Relay, Stage, check_same_detectors, joined
+from rerun.protocol_sequence import ProtocolSequence, Segment, check_same_detectors, joined
 from rerun.rerun import run_in_process
 from rig.bus.messages import Branching, Description, End, Input, Message
 from rig.errors import UserError
@@ -126,7 +126,7 @@ def _engineless(recording: Recording) -> list[int]:
     return found
 
 
-def stages_of(session: RecordedSession, files: Path | None, allow_python: bool) -> list[Stage]:
+def segments_of(session: RecordedSession, files: Path | None, allow_python: bool) -> list[Segment]:
     """The protocols that the session ran under: one, or several of a branch.
 
     Args:
@@ -141,20 +141,20 @@ def stages_of(session: RecordedSession, files: Path | None, allow_python: bool) 
     texts = [(each.protocol_name, each.protocol_text, each.baselines) for each in told.branched]
     texts.append((told.protocol_name, told.protocol_text, told.baselines))
     firsts = [0, *(each.tick for each in told.branched)]
-    stages = [
-        _stage(session, *text, first, files, allow_python)
+    segments = [
+        _segment(session, *text, first, files, allow_python)
         for text, first in zip(texts, firsts, strict=True)
     ]
-    if joined(stages, "behaviour_names") != told.behaviours:
+    if joined(segments, "behaviour_names") != told.behaviours:
         raise UserError(
             f"{session.path} was recorded by a version that detects other behaviours "
             f"({', '.join(told.behaviours)}); run it again with that version "
             f"({told.versions.get('rodent-rig', 'unknown')})."
         )
-    return stages
+    return segments
 
 
-def _stage(
+def _segment(
     session: RecordedSession,
     name: str,
     text: str,
@@ -162,7 +162,7 @@ def _stage(
     first_tick: int,
     files: Path | None,
     allow_python: bool,
-) -> Stage:
+) -> Segment:
     told = session.description
     if _is_python(text) and not allow_python:
         raise UserError(
@@ -178,14 +178,16 @@ def _stage(
             protocol = parse(text, str(path), None, layers, script)
             _check_baselines(session.path, protocol, baselines)
             values = (
-                resolve(protocol.baselines, protocol.wanted, told.subject_sha256, layers)[0]
-                if protocol.wanted
+                resolve(
+                    protocol.baselines, protocol.baseline_requests, told.subject_sha256, layers
+                )[0]
+                if protocol.baseline_requests
                 else {}
             )
         except UserError as reason:
             problem = problem or reason
             continue
-        return Stage(protocol, values, script, first_tick)
+        return Segment(protocol, values, script, first_tick)
     assert problem is not None
     raise UserError(
         f"The protocol {name} of {session.path} cannot be run again: {problem} "
@@ -224,15 +226,15 @@ def _is_python(text: str) -> bool:
 
 def branched(
     session: RecordedSession,
-    stages: Sequence[Stage],
-    after: Stage,
+    segments: Sequence[Segment],
+    after: Segment,
     baselines: Mapping[str, str],
-) -> tuple[list[Stage], Description]:
-    """The stages of a branch, and what its session is.
+) -> tuple[list[Segment], Description]:
+    """The segments of a branch, and what its session is.
 
     Args:
         session: the one that is left.
-        stages: what it ran under.
+        segments: what it ran under.
         after: what the branch goes on with, from its `first_tick` on.
         baselines: of `after`, by hash.
 
@@ -249,7 +251,10 @@ def branched(
                 f"The protocol {protocol.name} is for the {what} {own!r}, {session.path} is of "
                 f"{theirs!r}; a branch goes on with the same {what}."
             )
-    kept = [stages[0], *(stage for stage in stages[1:] if stage.first_tick < after.first_tick)]
+    kept = [
+        segments[0],
+        *(segment for segment in segments[1:] if segment.first_tick < after.first_tick),
+    ]
     check_same_detectors(kept[-1].protocol, protocol)
     n_before = len(kept) - 1
     left = told.branched[n_before] if n_before < len(told.branched) else told
@@ -273,7 +278,7 @@ def branched(
 
 def run_again(
     session: RecordedSession,
-    stages: Sequence[Stage],
+    segments: Sequence[Segment],
     told: Description,
     last_tick: int,
     hear: Callable[[Message, InProcessTransport], None],
@@ -283,7 +288,7 @@ def run_again(
 
     Args:
         session: whose inputs from outside come again.
-        stages: what it runs under.
+        segments: what it runs under.
         told: what the session is: that of the recording, or of its branch.
         last_tick: its last tick.
         hear: is given every message, and the links, which it may stop.
@@ -306,10 +311,10 @@ def run_again(
         protocol_name=told.protocol_name,
         protocol_path="",
         protocol_text=told.protocol_text,
-        behaviours=joined(stages, "behaviour_names"),
-        stimuli=joined(stages, "stimulus_names"),
-        conditions=joined(stages, "condition_names"),
-        keys_used=joined(stages, "keys"),
+        behaviours=joined(segments, "behaviour_names"),
+        stimuli=joined(segments, "stimulus_names"),
+        conditions=joined(segments, "condition_names"),
+        keys_used=joined(segments, "keys"),
         baselines=told.baselines,
         branched=told.branched,
         runtime=runtime_of(told.versions),
@@ -324,7 +329,7 @@ def run_again(
     begin = 0 if past is None else past.snapshot.tick
     links = InProcessTransport(
         name,
-        lambda description: Relay(stages, description),
+        lambda description: ProtocolSequence(segments, description),
         [(tick, given) for tick, given in session.inputs if tick >= begin],
         last_tick + 1,
         session.end.reason if last_tick == session.last_tick else "stopped",

@@ -1,6 +1,6 @@
 """Closing the loop: what the animal does, and what is then done to its units.
 
-One tick goes through here as body state → `detectors` (with the definitions in `behaviours`) → `watch`,
-which tells what `triggers` happen → `rules` of the `protocol` → `stimuli`, put together by `engine` and
-served over the bus by `process`. Nothing here knows the simulator, the window or the file format.
+A tick goes through as body state → `detectors` → `trigger_evaluator` (which `triggers` fire) → `rules` of the
+`protocol` → `stimuli`. `engine` puts them together, `process` serves the engine over the bus.
+Nothing here knows the simulator, the window or the file format.
 """

@@ -34,7 +34,7 @@ from stim.rules import Rule, condition_of
 from stim.stimuli.baselines import Values
 from stim.stimuli.external import RequestedStimuli
 from stim.stimuli.stimuli import Delivery
-from stim.trigger_evaluator import Watch
+from stim.trigger_evaluator import TriggerEvaluator
 
 
 @dataclass
@@ -108,7 +108,7 @@ class Engine:
         self._outside = RequestedStimuli(layers, numbers.get(OUTSIDE, 0))
         self._script = None if script is None else Script(script, description)
         self._scripted = RequestedStimuli(layers, numbers.get(SCRIPT, 0), SCRIPT)
-        self._watch = Watch(
+        self._triggers = TriggerEvaluator(
             protocol.triggers,
             protocol.conditions,
             protocol.behaviours,
@@ -170,7 +170,7 @@ class Engine:
         self._trial = trial
         self._first_tick = tick
         self._ended.extend(self._detectors.begin_trial(tick))
-        self._watch.begin_trial(trial)
+        self._triggers.begin_trial(trial)
         for state in (*self._rules, *self._leaving):
             occurrence = state.occurrence
             if occurrence is not None and occurrence.number:
@@ -204,21 +204,20 @@ class Engine:
             self._begin_or_end(state, tick, events)
         for requested in (self._scripted, self._outside):
             events.extend(requested.begin_or_end(tick))
-        watch = self._watch
-        watch.see(tick, content, message.arrays, found)
+        self._triggers.observe(tick, content, message.arrays, found)
         starts = self._protocol.trial_starts
-        if not watch.started and (starts is None or watch.cause(starts)):
-            watch.start_trial(self._first_tick if starts is None else tick)
-        if watch.started:
+        if not self._triggers.started and (starts is None or self._triggers.fired(starts)):
+            self._triggers.start_trial(self._first_tick if starts is None else tick)
+        if self._triggers.started:
             for state in self._rules:
                 self._consider(state, tick)
         for each in content.inputs:
             self._outside.take(each, tick)
         ends = self._protocol.trial_ends
-        end_trial = bool(ends is not None and watch.started and watch.cause(ends))
+        end_trial = bool(ends is not None and self._triggers.started and self._triggers.fired(ends))
         if self._script is not None:
             requests, wants_end = self._script.step(
-                tick, content, message.arrays, found, watch.present, self._condition
+                tick, content, message.arrays, found, self._triggers.present, self._condition
             )
             for each in requests:
                 self._scripted.take(each, tick)
@@ -245,14 +244,14 @@ class Engine:
     def _consider(self, state: _RuleState, tick: int) -> None:
         """Ends the rule's stimulus or triggers it, as this tick says."""
         rule, occurrence = state.rule, state.occurrence
-        if rule.conditions and self._condition not in rule.conditions:
+        if rule.trial_conditions and self._condition not in rule.trial_conditions:
             return
         if occurrence is not None:
-            if rule.until is not None and self._watch.cause(rule.until):
+            if rule.until is not None and self._triggers.fired(rule.until):
                 self._cut_short(state, occurrence, tick + 1)
             return
-        cause = self._watch.cause(rule.on)
-        if cause and (rule.given is None or self._watch.holds(rule.given)):
+        cause = self._triggers.fired(rule.on)
+        if cause and (rule.condition is None or self._triggers.holds(rule.condition)):
             self._trigger(state, tick, cause)
 
     def _cut_short(self, state: _RuleState, occurrence: _Occurrence, end: int) -> None:

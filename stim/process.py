@@ -70,7 +70,7 @@ def serve(directory: SessionDirectory, socket_name: str = "engine") -> None:
             raise RunError(f"The session began with a {message.topic!r}, not with its description.")
         layers = {layer.name: layer.n_units for layer in message.content.layers}
         protocol = parse(spec.protocol_text, spec.protocol_path, layers=layers, script=script)
-        values = baselines.read(directory.baselines)[0] if protocol.wanted else {}
+        values = baselines.read(directory.baselines)[0] if protocol.baseline_requests else {}
         _answer_all(socket, Engine(protocol, message.content, values, script))
 
 

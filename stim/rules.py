@@ -18,10 +18,10 @@ from stim.triggers import Condition, Trigger
 class Rule:
     """A stimulus that follows a trigger.
 
-    `number` counts the file's rules from 1. `given` has to hold at the tick of the trigger. `until` ends
+    `number` counts the file's rules from 1. `condition` has to hold at the tick of the trigger. `until` ends
     the stimulus at the tick after it. `for_ms` None means as long as the stimulus lasts by itself, or
     until the trial ends. `sham` says whether a stimulus that the draw withholds is a sham or nothing.
-    `conditions` are those of trials in which the rule holds; none means all.
+    `trial_conditions` are those of trials in which the rule holds; none means all.
     """
 
     number: int
@@ -33,9 +33,9 @@ class Rule:
     sham: bool = False
     refractory_ms: float = 0.0
     max_count: int | None = None
-    given: Condition | None = None
+    condition: Condition | None = None
     until: Trigger | None = None
-    conditions: tuple[str, ...] = ()
+    trial_conditions: tuple[str, ...] = ()
 
     def delay_ticks(self, late_ms: float = 0.0) -> int:
         """From the tick of the trigger to the first tick of the stimulus, so much late; at least 1."""
@@ -46,7 +46,7 @@ class Rule:
         """How many ticks the stimulus lasts, at least 1; None until the trial ends."""
         if self.for_ms is not None:
             return max(1, ticks_of(self.for_ms))
-        return self.do.course_ticks or None
+        return self.do.own_duration_ticks or None
 
     @property
     def refractory_ticks(self) -> int:

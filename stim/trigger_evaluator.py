@@ -1,6 +1,6 @@
-"""The watch: which of a protocol's events happen at a tick, and which of its conditions hold.
+"""The trigger evaluator: which of a protocol's events happen at a tick, and which of its conditions hold.
 
-It sees every tick once (`see`), after the detectors have, and is then asked about triggers and
+It sees every tick once (`observe`), after the detectors have, and is then asked about triggers and
 conditions. What it remembers, it remembers within a trial: `begin_trial` forgets.
 """
 
@@ -17,18 +17,18 @@ from stim.detectors.online import Behaviour, ticks_of
 from stim.stimuli.baselines import Values
 from stim.triggers import (
     Activity,
-    All,
+    AllOf,
+    AnyEvent,
     AnyOf,
-    BehaviourTurn,
+    BehaviourTransition,
     Condition,
-    Crossing,
-    Either,
-    Foretold,
+    ForecastOnset,
     Level,
     Not,
     OperatorKey,
     Present,
-    TaskHappening,
+    TaskEvent,
+    ThresholdCrossing,
     TrialStart,
     TrialTime,
     Trigger,
@@ -38,7 +38,7 @@ from stim.triggers import (
 )
 
 
-class _Gauge:
+class ActivityMonitor:
     """The activity of one `Activity`, smoothed; whether it is within its levels, now and before."""
 
     def __init__(
@@ -54,7 +54,7 @@ class _Gauge:
         self.held: bool | None = None
         self.value = math.nan
 
-    def see(self, arrays: Mapping[str, Array]) -> None:
+    def observe(self, arrays: Mapping[str, Array]) -> None:
         """Takes a tick in; until the window is full, the activity is not within any level."""
         if not len(self._units):
             return
@@ -70,7 +70,7 @@ class _Gauge:
         self.holds, self.held, self.value = False, None, math.nan
 
 
-class Watch:
+class TriggerEvaluator:
     """Follows the events and conditions of a protocol through a session.
 
     Args:
@@ -102,22 +102,24 @@ class Watch:
             slices[name] = slice(start, start + n_units)
             start += n_units
         activities = {
-            each.activity for each in (*events, *parts) if isinstance(each, Crossing | Level)
+            each.activity
+            for each in (*events, *parts)
+            if isinstance(each, ThresholdCrossing | Level)
         }
         for activity in activities:
             if activity.layer not in slices:
                 raise RunError(f"The session's subject has no layer {activity.layer!r}.")
-        self._gauges = {each: _Gauge(each, slices, seed, values) for each in activities}
+        self._monitors = {each: ActivityMonitor(each, slices, seed, values) for each in activities}
         by_name = {behaviour.name: behaviour for behaviour in behaviours}
         try:
             self._forecasts = {
                 each: Forecast(by_name[each.behaviour], each.lead_ms, body_state)
                 for each in dict.fromkeys(events)
-                if isinstance(each, Foretold)
+                if isinstance(each, ForecastOnset)
             }
         except ValueError as problem:
             raise RunError(f"The protocol waits for a forecast, but {problem}.") from None
-        self._foretold: set[Foretold] = set()
+        self._forecast_onsets: set[ForecastOnset] = set()
         self._found: dict[tuple[str, str], Event] = {}
         self._present: dict[str, bool] = dict.fromkeys(by_name, False)
         self._task_events: frozenset[str] = frozenset()
@@ -127,10 +129,10 @@ class Watch:
         self._started = -1
 
     def begin_trial(self, trial: int) -> None:
-        """A trial begins with the next tick that is seen; it has not started yet."""
+        """A trial begins with the next tick that is observed; it has not started yet."""
         self._trial, self._started = trial, -1
-        for gauge in self._gauges.values():
-            gauge.forget()
+        for monitor in self._monitors.values():
+            monitor.forget()
         for forecast in self._forecasts.values():
             forecast.begin_trial()
         for event in self._remembered:
@@ -138,7 +140,7 @@ class Watch:
         for name in self._present:
             self._present[name] = False
 
-    def see(
+    def observe(
         self, tick: int, content: Tick, arrays: Mapping[str, Array], found: Sequence[Event]
     ) -> None:
         """Takes in a tick, its arrays and what the detectors found in it."""
@@ -148,15 +150,15 @@ class Watch:
             self._present[event.name] = event.phase == "onset"
         self._task_events = frozenset(content.task_events)
         self._keys = frozenset(each.name for each in content.inputs if each.kind == "key")
-        for gauge in self._gauges.values():
-            gauge.see(arrays)
-        self._foretold = {
+        for monitor in self._monitors.values():
+            monitor.observe(arrays)
+        self._forecast_onsets = {
             each
             for each, forecast in self._forecasts.items()
             if forecast.step(tick, arrays["body"], content.task_events)
         }
         for trigger in self._remembered:
-            if self.cause(trigger):
+            if self.fired(trigger):
                 self._remembered[trigger] = tick
 
     def start_trial(self, tick: int) -> None:
@@ -173,10 +175,10 @@ class Watch:
         """Whether the trial has started."""
         return self._started >= 0
 
-    def cause(self, trigger: Trigger) -> str:
+    def fired(self, trigger: Trigger) -> str:
         """What of the tick just seen is the event, in words; "" where it did not happen."""
         match trigger:
-            case BehaviourTurn(name, phase):
+            case BehaviourTransition(name, phase):
                 event = self._found.get((name, phase))
                 return f"{name}.{phase} {event.number}" if event is not None else ""
             case TrialStart():
@@ -184,18 +186,22 @@ class Watch:
             case TrialTime(time_ms):
                 due = self.started and self._tick - self._started == trigger.ticks
                 return f"{time_ms:g} ms of trial {self._trial}" if due else ""
-            case TaskHappening(name):
+            case TaskEvent(name):
                 return f"task {name}" if name in self._task_events else ""
             case OperatorKey(key):
                 return f"key {key}" if key in self._keys else ""
-            case Foretold(name, lead_ms):
-                return f"{name}.onset foretold {lead_ms:g} ms" if trigger in self._foretold else ""
-            case Crossing(activity):
-                gauge = self._gauges[activity]
-                crossed = gauge.holds and gauge.held is False
-                return f"activity of {activity.layer} {gauge.value:.4g}" if crossed else ""
-            case AnyOf(events):
-                return next((cause for each in events if (cause := self.cause(each))), "")
+            case ForecastOnset(name, lead_ms):
+                return (
+                    f"{name}.onset foretold {lead_ms:g} ms"
+                    if trigger in self._forecast_onsets
+                    else ""
+                )
+            case ThresholdCrossing(activity):
+                monitor = self._monitors[activity]
+                crossed = monitor.holds and monitor.held is False
+                return f"activity of {activity.layer} {monitor.value:.4g}" if crossed else ""
+            case AnyEvent(events):
+                return next((cause for each in events if (cause := self.fired(each))), "")
 
     def holds(self, condition: Condition) -> bool:
         """Whether a condition holds at the tick just seen."""
@@ -203,13 +209,13 @@ class Watch:
             case Present(name):
                 return self._present[name]
             case Level(activity):
-                return self._gauges[activity].holds
+                return self._monitors[activity].holds
             case Within(event, _):
                 last = self._remembered[event]
                 return last >= 0 and self._tick - last <= condition.ticks
             case Not(inner):
                 return not self.holds(inner)
-            case All(inner):
+            case AllOf(inner):
                 return all(self.holds(each) for each in inner)
-            case Either(inner):
+            case AnyOf(inner):
                 return any(self.holds(each) for each in inner)

@@ -41,7 +41,7 @@ class Activity:
 
 
 @dataclass(frozen=True)
-class BehaviourTurn:
+class BehaviourTransition:
     """The "onset" or "offset" (`phase`) of a behaviour, when it is found."""
 
     behaviour: str
@@ -66,7 +66,7 @@ class TrialTime:
 
 
 @dataclass(frozen=True)
-class TaskHappening:
+class TaskEvent:
     """Something happens in the task, as `rig.task_events` names it; found at the tick after its physics."""
 
     name: str
@@ -80,14 +80,14 @@ class OperatorKey:
 
 
 @dataclass(frozen=True)
-class Crossing:
+class ThresholdCrossing:
     """Activity comes within its levels, having been outside at the tick before."""
 
     activity: Activity
 
 
 @dataclass(frozen=True)
-class Foretold:
+class ForecastOnset:
     """The onset of a behaviour, foretold `lead_ms` ahead from the running state."""
 
     behaviour: str
@@ -95,21 +95,21 @@ class Foretold:
 
 
 @dataclass(frozen=True)
-class AnyOf:
+class AnyEvent:
     """Any of several events."""
 
     events: tuple[Trigger, ...]
 
 
 Trigger: TypeAlias = (
-    BehaviourTurn
+    BehaviourTransition
     | TrialStart
     | TrialTime
-    | TaskHappening
+    | TaskEvent
     | OperatorKey
-    | Crossing
-    | Foretold
-    | AnyOf
+    | ThresholdCrossing
+    | ForecastOnset
+    | AnyEvent
 )
 
 
@@ -151,25 +151,25 @@ class Not:
 
 
 @dataclass(frozen=True)
-class All:
+class AllOf:
     """All of several conditions hold."""
 
     conditions: tuple[Condition, ...]
 
 
 @dataclass(frozen=True)
-class Either:
+class AnyOf:
     """At least one of several conditions holds."""
 
     conditions: tuple[Condition, ...]
 
 
-Condition: TypeAlias = Present | Level | Within | Not | All | Either
+Condition: TypeAlias = Present | Level | Within | Not | AllOf | AnyOf
 
 
 def events_in(trigger: Trigger) -> tuple[Trigger, ...]:
     """The single events that a trigger is made of."""
-    if isinstance(trigger, AnyOf):
+    if isinstance(trigger, AnyEvent):
         return tuple(event for each in trigger.events for event in events_in(each))
     return (trigger,)
 
@@ -179,7 +179,7 @@ def parts_of(condition: Condition) -> tuple[Condition, ...]:
     match condition:
         case Not(inner):
             return (condition, *parts_of(inner))
-        case All(inner) | Either(inner):
+        case AllOf(inner) | AnyOf(inner):
             return (condition, *(part for each in inner for part in parts_of(each)))
         case _:
             return (condition,)

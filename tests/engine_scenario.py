@@ -76,8 +76,8 @@ Acting = tuple[str, str, str, list[int], list[float], list[float]]
 
 
 @dataclass
-class Course:
-    """What an engine answered to a course of ticks; `acting[k]` is what acted on tick k."""
+class EngineLog:
+    """What an engine answered to a series of ticks; `acting[k]` is what acted on tick k."""
 
     seed: int
     answers: dict[int, Message] = field(default_factory=dict)
@@ -98,10 +98,10 @@ def run(
     seed: int = 7,
     first_tick: int = 100,
     trials_at: Sequence[int] = (),
-) -> Course:
+) -> EngineLog:
     """Plays the subject's part; messages go through the wire format, a new trial drops interventions."""
     engine = Engine(protocol, describe(protocol, seed))
-    course = Course(seed)
+    log = EngineLog(seed)
     trial = -1
     pending: list[Acting] = []
     for tick, speed in enumerate(speeds, first_tick):
@@ -110,7 +110,7 @@ def run(
             trial += 1
             engine.episode(trial, tick)
             pending = []
-        course.acting[tick] = pending
+        log.acting[tick] = pending
         sent = engine.answer(tick_message(tick, speed, trial, first))
         message = decode([bytes(frame) for frame in encode(sent)])
         answer = message.content
@@ -119,8 +119,8 @@ def run(
         assert message.arrays["confidence"].dtype == np.float32
         assert message.arrays["confidence"].shape == (len(protocol.behaviours),)
         assert len(message.arrays) == 1 + 3 * len(answer.interventions)
-        course.answers[tick] = message
-        course.events.extend(answer.events)
+        log.answers[tick] = message
+        log.events.extend(answer.events)
         pending = [
             (
                 each.stimulus,
@@ -132,7 +132,7 @@ def run(
             )
             for i, each in enumerate(answer.interventions)
         ]
-    return course
+    return log
 
 
 def still_then_running(still: int, running: int) -> list[float]:

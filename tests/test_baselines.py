@@ -13,7 +13,7 @@ from analysis.baseline import resolve
 from recorder.writer import Writer
 from rig.bus.messages import Description, EngineReply, Message, Tick
 from rig.errors import UserError
-from stim.stimuli.baselines import BaselineFile, Span, Values, Wanted
+from stim.stimuli.baselines import BaselineFile, BaselineRequest, Span, Values
 from tests.recorder_stream import TRIAL_TICKS, Stream, description
 
 N_TICKS = 350
@@ -62,9 +62,9 @@ def file(session: list[Message], tmp_path_factory: pytest.TempPathFactory) -> Pa
     return write(tmp_path_factory.mktemp("baselines") / "baseline.nwb", session)
 
 
-def get(file: Path, *wanted: Wanted, **others: object) -> Values:
+def get(file: Path, *request: BaselineRequest, **others: object) -> Values:
     named = {"natural": BaselineFile(file)}
-    return resolve(named, wanted, **({"subject_sha256": "5" * 64, "layers": LAYERS} | others))[0]  # type: ignore[arg-type]
+    return resolve(named, request, **({"subject_sha256": "5" * 64, "layers": LAYERS} | others))[0]  # type: ignore[arg-type]
 
 
 def activity(session: list[Message], name: str, layer: str) -> np.ndarray:
@@ -100,8 +100,8 @@ def test_means(file: Path, session: list[Message]) -> None:
         ("c", "policy_2", Span(begin="run.onset", end="run.offset"), of_runs),
         ("c", "policy_0", Span(), np.arange(N_TICKS)),
     ):
-        wanted = Wanted("natural", "mean", layer, state, span)  # type: ignore[arg-type]
-        found = get(file, wanted)[wanted]
+        request = BaselineRequest("natural", "mean", layer, state, span)  # type: ignore[arg-type]
+        found = get(file, request)[request]
         expected = activity(session, f"{state}_natural", layer)[rows].mean(0, dtype=float)
         assert found.dtype == np.float32
         np.testing.assert_allclose(found, expected, atol=1e-6)
@@ -115,8 +115,8 @@ def test_a_ranking_finds_the_units_that_the_behaviour_moves(tmp_path: Path) -> N
             for unit, by in {3: 4.0, 77: -3.0, 20: 2.0}.items():  # of policy_1
                 message.arrays["h_natural"][256 + unit] += by
     file = write(tmp_path / "moved.nwb", session)
-    moved = Wanted("natural", "ranking", "policy_1", "h", Span("run"))
-    other = Wanted("natural", "ranking", "policy_1", "c", Span("run"))
+    moved = BaselineRequest("natural", "ranking", "policy_1", "h", Span("run"))
+    other = BaselineRequest("natural", "ranking", "policy_1", "c", Span("run"))
     found = get(file, moved, other)
     assert found[moved][:3].tolist() == [3, 77, 20]
     assert sorted(found[moved].tolist()) == list(range(128))
@@ -131,7 +131,7 @@ def test_templates(file: Path, session: list[Message]) -> None:
         ("run.offset", [ended for _, ended in runs(session)]),
         ("first_tap", TASK_EVENTS["first_tap"]),
     ):
-        wanted = Wanted(
+        request = BaselineRequest(
             "natural", "template", "policy_2", "c", around=around, before_ms=100, after_ms=300
         )
         whole = [
@@ -141,7 +141,7 @@ def test_templates(file: Path, session: list[Message]) -> None:
         ]
         assert 3 <= len(whole) < len(moments)
         expected = np.mean([c[at - 5 : at + 15] for at in whole], axis=0, dtype=float)
-        found = get(file, wanted)[wanted]
+        found = get(file, request)[request]
         assert found.shape == (20, 128)
         np.testing.assert_allclose(found, expected, atol=1e-6)
 
@@ -149,22 +149,24 @@ def test_templates(file: Path, session: list[Message]) -> None:
 def test_a_hole_in_the_recording_is_not_bridged(session: list[Message], tmp_path: Path) -> None:
     gone = range(12, 16)  # within a span of taps, and within a run
     file = write(tmp_path / "hole.nwb", [m for m in session if m.tick not in gone])
-    wanted = Wanted("natural", "mean", "core", "c", Span(begin="first_tap", end="second_tap"))
+    request = BaselineRequest(
+        "natural", "mean", "core", "c", Span(begin="first_tap", end="second_tap")
+    )
     rows = np.concatenate([np.arange(*span) for span in TAPS[1:]])
     expected = activity(session, "c_natural", "core")[rows].mean(0, dtype=float)
-    np.testing.assert_allclose(get(file, wanted)[wanted], expected, atol=1e-6)
+    np.testing.assert_allclose(get(file, request)[request], expected, atol=1e-6)
 
 
 def test_the_file_is_known_by_its_hash(file: Path) -> None:
-    wanted = [Wanted("natural", "mean", "core", "c")]
+    request = [BaselineRequest("natural", "mean", "core", "c")]
     sha256 = hashlib.sha256(file.read_bytes()).hexdigest()
     named = {"natural": BaselineFile(file, sha256.upper()), "unused": BaselineFile(Path("no.nwb"))}
-    _, used = resolve(named, wanted, "5" * 64, LAYERS)
+    _, used = resolve(named, request, "5" * 64, LAYERS)
     assert [(each.name, each.path, each.sha256) for each in used] == [
         ("natural", str(file), sha256)
     ]
     with pytest.raises(UserError, match=f"its SHA-256 is {sha256}, not 0000"):
-        resolve({"natural": BaselineFile(file, "0" * 64)}, wanted, "5" * 64, LAYERS)
+        resolve({"natural": BaselineFile(file, "0" * 64)}, request, "5" * 64, LAYERS)
 
 
 def test_what_is_no_baseline_is_said_in_one_sentence(
@@ -173,11 +175,13 @@ def test_what_is_no_baseline_is_said_in_one_sentence(
     text = tmp_path / "text.nwb"
     text.write_text("not a recording")
     stimulated = write(tmp_path / "stimulated.nwb", stream(60, stimuli=True))
-    mean = Wanted("natural", "mean", "core", "c")
+    mean = BaselineRequest("natural", "mean", "core", "c")
 
-    def refused(path: Path, complaint: str, wanted: Wanted = mean, **others: object) -> None:
+    def refused(
+        path: Path, complaint: str, request: BaselineRequest = mean, **others: object
+    ) -> None:
         with pytest.raises(UserError, match=complaint) as problem:
-            get(path, wanted, **others)
+            get(path, request, **others)
         assert "\n" not in str(problem.value)
         assert path.name in str(problem.value)
 
@@ -188,10 +192,10 @@ def test_what_is_no_baseline_is_said_in_one_sentence(
     refused(file, "another subject", subject_sha256="6" * 64)
     refused(file, "has the layers core 128", layers={"core": 128})
     with pytest.raises(UserError, match="no baseline 'other'; there is natural"):
-        get(file, Wanted("other", "mean", "core", "c"))
+        get(file, BaselineRequest("other", "mean", "core", "c"))
 
-    def asked(kind: str, **fields: object) -> Wanted:
-        return Wanted("natural", kind, "core", "c", **fields)  # type: ignore[arg-type]
+    def asked(kind: str, **fields: object) -> BaselineRequest:
+        return BaselineRequest("natural", kind, "core", "c", **fields)  # type: ignore[arg-type]
 
     refused(file, "no behaviour 'rear'; it has stand", asked("mean", span=Span("rear")))
     refused(file, "fallen was performed whole never", asked("mean", span=Span("fallen")))

@@ -14,7 +14,7 @@ from rig.body_quantities import NAMES
 from rig.bus.messages import Event
 from rig.errors import UserError
 from stim.detectors.behaviours import BEHAVIOURS, FIRST_TAP
-from stim.detectors.online import After, Behaviour, Condition, Detectors, python_behaviour
+from stim.detectors.online import After, Behaviour, Detectors, Threshold, python_behaviour
 from stim.detectors.quantities import DERIVED, is_quantity, read_quantity
 from stim.protocol.explain import explain
 from stim.protocol.protocol import parse
@@ -67,8 +67,8 @@ def test_a_detector_of_ones_own_follows_its_definition() -> None:
 
 
 def test_after_another_behaviour() -> None:
-    head = Condition("min_head_pitch", "head_pitch", 0.5, 0.3)
-    first = Behaviour("first", "", (Condition("p", "pitch", 0.5, 0.3),), min_duration_ms=20)
+    head = Threshold("min_head_pitch", "head_pitch", 0.5, 0.3)
+    first = Behaviour("first", "", (Threshold("p", "pitch", 0.5, 0.3),), min_duration_ms=20)
     then = Behaviour(
         "then", "", (head,), min_duration_ms=20, after=After(("first",), within_ms=100)
     )

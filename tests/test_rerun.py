@@ -23,7 +23,7 @@ from recorder.layout import SESSION, SessionNote
 from recorder.reading import Recording
 from recorder.writer import Writer
 from rerun.comparison import Comparison, differences
-from rerun.protocol_sequence import Relay, Stage
+from rerun.protocol_sequence import ProtocolSequence, Segment
 from rig.bus.messages import EngineReply, Event, Message, Tick
 from rig.errors import UserError
 from stim.engine import Engine
@@ -297,14 +297,14 @@ PROTOCOLS = tuple(parse(text, "p.yaml", ("corridor",), LAYERS) for text in TEXTS
 
 
 def answers(
-    stages: Sequence[Stage], speeds: Sequence[float], trials: Sequence[int]
+    segments: Sequence[Segment], speeds: Sequence[float], trials: Sequence[int]
 ) -> list[Message]:
-    names = {name: None for stage in stages for name in stage.protocol.stimulus_names}
-    described = describe(stages[0].protocol)
+    names = {name: None for segment in segments for name in segment.protocol.stimulus_names}
+    described = describe(segments[0].protocol)
     described = msgspec.structs.replace(described, stimuli=tuple(names))
-    engine: Engine | Relay = Relay(stages, described)
-    if len(stages) == 1:
-        engine = Engine(stages[0].protocol, describe(stages[0].protocol))
+    engine: Engine | ProtocolSequence = ProtocolSequence(segments, described)
+    if len(segments) == 1:
+        engine = Engine(segments[0].protocol, describe(segments[0].protocol))
     out = []
     for tick, speed in enumerate(speeds):
         if tick == 0 or tick in trials:
@@ -323,9 +323,9 @@ starts = st.sets(st.integers(0, 80), max_size=3)
 def test_a_protocol_that_takes_over_from_itself_changes_nothing(
     speeds: list[float], trials: set[int], at: int
 ) -> None:
-    plain = answers([Stage(PROTOCOLS[0], {}, None, 0)], speeds, sorted(trials))
+    plain = answers([Segment(PROTOCOLS[0], {}, None, 0)], speeds, sorted(trials))
     relayed = answers(
-        [Stage(PROTOCOLS[0], {}, None, 0), Stage(PROTOCOLS[0], {}, None, at)],
+        [Segment(PROTOCOLS[0], {}, None, 0), Segment(PROTOCOLS[0], {}, None, at)],
         speeds,
         sorted(trials),
     )
@@ -338,9 +338,9 @@ def test_a_protocol_that_takes_over_from_itself_changes_nothing(
 def test_another_protocol_leaves_nothing_of_the_one_before(
     speeds: list[float], trials: set[int], at: int
 ) -> None:
-    plain = answers([Stage(PROTOCOLS[0], {}, None, 0)], speeds, sorted(trials))
-    stages = [Stage(PROTOCOLS[0], {}, None, 0), Stage(PROTOCOLS[1], {}, None, at)]
-    found = answers(stages, speeds, sorted(trials))
+    plain = answers([Segment(PROTOCOLS[0], {}, None, 0)], speeds, sorted(trials))
+    segments = [Segment(PROTOCOLS[0], {}, None, 0), Segment(PROTOCOLS[1], {}, None, at)]
+    found = answers(segments, speeds, sorted(trials))
     going_on: dict[tuple[str, int], Event] = {}
     acting: set[str] = set()
     for tick, (one, other) in enumerate(zip(plain, found, strict=True)):

@@ -16,9 +16,9 @@ from rig.body_state import NAMES, BodyState
 from rig.bus.messages import Event
 from rig.errors import RunError
 from stim.detectors.behaviours import BEHAVIOURS
-from stim.detectors.online import Behaviour, Condition, Detectors, ticks_of
+from stim.detectors.online import Behaviour, Detectors, Threshold, ticks_of
 
-FAST = Condition("min_forward_speed", "forward_speed", on=0.5, off=0.3)
+FAST = Threshold("min_forward_speed", "forward_speed", on=0.5, off=0.3)
 
 
 def body(**quantities: float) -> np.ndarray:
@@ -80,13 +80,13 @@ def test_confidence_is_three_quarters_at_on_and_a_quarter_at_off() -> None:
 
 
 def test_conditions_that_have_to_be_small() -> None:
-    low = Behaviour("low", "", (Condition("max_up", "up", on=0.3, off=0.5),), min_duration_ms=20)
+    low = Behaviour("low", "", (Threshold("max_up", "up", on=0.3, off=0.5),), min_duration_ms=20)
     _, events = run([low], [body(up=value) for value in (1.0, 0.31, 0.3, 0.49, 0.5, 0.4)])
     assert phases(events) == [("onset", 2, 2), ("offset", 4, 4)]
 
 
 def test_all_conditions_have_to_hold() -> None:
-    upright = Condition("min_up", "up", on=0.7, off=0.5)
+    upright = Threshold("min_up", "up", on=0.7, off=0.5)
     behaviour = Behaviour("dash", "", (FAST, upright), min_duration_ms=20)
     states = [
         body(forward_speed=speed, up=up)
@@ -138,7 +138,7 @@ def test_a_missing_body_state_is_said() -> None:
 
 
 def test_ground_speed_is_made_of_both_horizontal_velocities() -> None:
-    behaviour = Behaviour("move", "", (Condition("min_ground_speed", "ground_speed", 5.0, 4.0),))
+    behaviour = Behaviour("move", "", (Threshold("min_ground_speed", "ground_speed", 5.0, 4.0),))
     confidence, _ = run([behaviour], [body(torso_vx=3.0, torso_vy=-4.0, torso_vz=9.0)])
     assert confidence[0, 0] == 0.75
 

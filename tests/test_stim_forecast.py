@@ -13,10 +13,10 @@ from hypothesis import strategies as st
 from rig.body_quantities import NAMES
 from stim.detectors.behaviours import BEHAVIOURS, FIRST_TAP, REAR, RUN
 from stim.detectors.forecast import Forecast, accuracy, can_be_forecast
-from stim.detectors.online import Behaviour, Condition, Detectors
+from stim.detectors.online import Behaviour, Detectors, Threshold
 
 DASH = Behaviour(
-    "dash", "", (Condition("min_forward_speed", "forward_speed", 0.5, 0.3),), min_duration_ms=60
+    "dash", "", (Threshold("min_forward_speed", "forward_speed", 0.5, 0.3),), min_duration_ms=60
 )
 
 
@@ -46,7 +46,7 @@ def test_a_steady_rise_is_foretold_by_the_lead(lead_ms: int) -> None:
 
 
 def test_a_jump_that_nothing_announces_is_told_with_its_onset() -> None:
-    behaviour = Behaviour("dash", "", DASH.conditions, min_duration_ms=20)
+    behaviour = Behaviour("dash", "", DASH.thresholds, min_duration_ms=20)
     body = states([0.0] * 20 + [1.0] * 20)
     assert told(behaviour, 100, body) == onsets(behaviour, body) == [20]
 

@@ -24,7 +24,7 @@ from stim.protocol.protocol import (
 )
 from stim.protocol.schema import json_schema
 from stim.stimuli.stimuli import Units
-from stim.triggers import BehaviourTurn, TrialTime
+from stim.triggers import BehaviourTransition, TrialTime
 from tests.protocol_texts import BASE, LAYERS, PLACED, PROTOCOLS, SHIPPED, TASKS, read
 
 relaxed = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow], max_examples=120)
@@ -68,7 +68,7 @@ def test_shipped_protocols_are_valid_and_explained(path: Path) -> None:
 def test_first_light_says_what_the_issue_asks() -> None:
     protocol = load(PROTOCOLS / "first_light.yaml", TASKS, LAYERS)
     (rule,) = protocol.rules
-    assert rule.on == BehaviourTurn("run", "onset")
+    assert rule.on == BehaviourTransition("run", "onset")
     assert (rule.delay_ticks(), rule.duration_ticks) == (1, 25)
     assert (rule.probability, rule.sham) == (0.5, True)
     silence = rule.do
@@ -130,10 +130,10 @@ def test_a_detector_changes_a_behaviour_or_adds_one() -> None:
     )
     assert protocol.behaviour_names == (*(each.name for each in BEHAVIOURS), "dash")
     run, dash = protocol.behaviours[2], protocol.behaviours[-1]
-    assert run.conditions[0].on == 0.6
-    assert run.conditions[0].off == pytest.approx(0.48)  # keeps its distance of 0.12 m/s
+    assert run.thresholds[0].on == 0.6
+    assert run.thresholds[0].off == pytest.approx(0.48)  # keeps its distance of 0.12 m/s
     assert run.refractory_ms == 300
-    assert (dash.conditions[0].on, dash.conditions[0].off) == (0.9, 0.5)
+    assert (dash.thresholds[0].on, dash.thresholds[0].off) == (0.9, 0.5)
 
 
 def test_the_word_on_is_a_key_and_not_true() -> None:

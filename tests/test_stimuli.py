@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from rig.errors import RunError
 from rig.random_streams import generator
-from stim.stimuli.baselines import Span, Wanted
+from stim.stimuli.baselines import BaselineRequest, Span
 from stim.stimuli.stimuli import Delivery, Pulses, Stimulus, Units
 
 LAYERS = {"core": 4, "policy_2": 3}
@@ -43,8 +43,8 @@ def test_each_kind_does_what_its_name_says() -> None:
     assert applied(gain, 9, 0, 5) == {state: [-1.0, -1.0, -4.0, 0.25] for state in "ch"}
     lesion = deliver(Stimulus("s", "lesion", "core", Units("all"), "both"))
     assert applied(lesion, 9, 0, 5) == {"c": [0.0] * 4, "h": [0.0] * 4}
-    course = ((1.0, 2.0), (3.0, 4.0))
-    overwrite = deliver(Stimulus("s", "overwrite", "core", some, "cell", course=course))
+    waveform = ((1.0, 2.0), (3.0, 4.0))
+    overwrite = deliver(Stimulus("s", "overwrite", "core", some, "cell", waveform=waveform))
     assert [applied(overwrite, 9, t, 5)["c"][:3:2] for t in range(3)] == [[3, 1], [4, 2], [4, 2]]
 
 
@@ -75,24 +75,24 @@ def test_between_pulses_units_are_natural() -> None:
     stimulus = Stimulus("s", "lesion", "core", Units("all"), "both", pulses=pulses)
     on = [bool(applied(deliver(stimulus), t, t, None)) for t in range(20)]
     assert on == [t % 5 < 2 and t < 15 for t in range(20)]
-    assert stimulus.course_ticks == 12  # from the first pulse to the end of the last
+    assert stimulus.own_duration_ticks == 12  # from the first pulse to the end of the last
 
 
 def test_means_and_templates_come_from_the_baseline() -> None:
-    mean = Wanted("quiet", "mean", "core", "h", Span(during="run"))
+    mean = BaselineRequest("quiet", "mean", "core", "h", Span(during="run"))
     clamp = Stimulus("s", "clamp", "core", Units("listed", (3, 1)), "hidden", means=(mean,))
     values = {mean: np.array([0.0, 0.1, 0.2, 0.3], np.float32)}
     found = applied(deliver(clamp, values=values), 0, 0, None)["h"]
     assert found == pytest.approx([0.5, 0.1, 2.0, 0.3])
-    template = Wanted("quiet", "template", "core", "c", around="rear", after_ms=40)
-    course = np.arange(8, dtype=np.float32).reshape(2, 4)
+    template = BaselineRequest("quiet", "template", "core", "c", around="rear", after_ms=40)
+    waveform = np.arange(8, dtype=np.float32).reshape(2, 4)
     play = Stimulus(
         "s", "overwrite", "core", Units("first", count=2), "cell", templates=(template,)
     )
-    assert play.course_ticks == 2
-    delivery = deliver(play, values={template: course})
+    assert play.own_duration_ticks == 2
+    delivery = deliver(play, values={template: waveform})
     assert [applied(delivery, t, t, None)["c"][:2] for t in range(3)] == [[0, 1], [4, 5], [4, 5]]
-    ranking = Wanted("quiet", "ranking", "core", "h", Span(during="rear"))
+    ranking = BaselineRequest("quiet", "ranking", "core", "h", Span(during="rear"))
     top = Units("top", count=2, ranked=ranking)
     order = {ranking: np.array([2, 0, 3, 1])}
     assert top.indices(4, 0, order).tolist() == [0, 2]

@@ -17,18 +17,18 @@ taken off where an onset looks back (`began_tick`), not where it is found.
 
 from __future__ import annotations
 
-from stim.detectors.online import After, Behaviour, Condition
+from stim.detectors.online import After, Behaviour, Threshold
 
-_UPRIGHT = Condition("min_up", "up", on=0.7, off=0.5)
+_UPRIGHT = Threshold("min_up", "up", on=0.7, off=0.5)
 
 STAND = Behaviour(
     "stand",
     "on its feet, and neither going anywhere nor turning",
     (
-        Condition("max_forward_speed", "forward_speed", on=0.05, off=0.09),
-        Condition("min_forward_speed", "forward_speed", on=-0.05, off=-0.09),
-        Condition("max_yaw_rate", "yaw_rate", on=0.8, off=1.2),
-        Condition("min_yaw_rate", "yaw_rate", on=-0.8, off=-1.2),
+        Threshold("max_forward_speed", "forward_speed", on=0.05, off=0.09),
+        Threshold("min_forward_speed", "forward_speed", on=-0.05, off=-0.09),
+        Threshold("max_yaw_rate", "yaw_rate", on=0.8, off=1.2),
+        Threshold("min_yaw_rate", "yaw_rate", on=-0.8, off=-1.2),
         _UPRIGHT,
     ),
     smoothing_ms=180,
@@ -39,10 +39,10 @@ WALK = Behaviour(
     "walk",
     "going forward slowly, and not round on the spot",
     (
-        Condition("min_forward_speed", "forward_speed", on=0.08, off=0.04),
-        Condition("max_forward_speed", "forward_speed", on=0.35, off=0.42),
-        Condition("max_yaw_rate", "yaw_rate", on=1.5, off=2.5),
-        Condition("min_yaw_rate", "yaw_rate", on=-1.5, off=-2.5),
+        Threshold("min_forward_speed", "forward_speed", on=0.08, off=0.04),
+        Threshold("max_forward_speed", "forward_speed", on=0.35, off=0.42),
+        Threshold("max_yaw_rate", "yaw_rate", on=1.5, off=2.5),
+        Threshold("min_yaw_rate", "yaw_rate", on=-1.5, off=-2.5),
         _UPRIGHT,
     ),
     smoothing_ms=180,
@@ -52,7 +52,7 @@ WALK = Behaviour(
 RUN = Behaviour(
     "run",
     "going forward fast: a trot or a gallop",
-    (Condition("min_forward_speed", "forward_speed", on=0.40, off=0.28), _UPRIGHT),
+    (Threshold("min_forward_speed", "forward_speed", on=0.40, off=0.28), _UPRIGHT),
     smoothing_ms=180,
     min_duration_ms=100,
 )
@@ -61,9 +61,9 @@ JUMP = Behaviour(
     "jump",
     "in the air, all paws well off the ground",
     (
-        Condition("min_paws_height", "paws_height", on=0.03, off=0.015),
-        Condition("min_torso_height", "torso_height", on=0.055, off=0.04),
-        Condition("min_least_up", "least_up", on=0.4, off=0.2),
+        Threshold("min_paws_height", "paws_height", on=0.03, off=0.015),
+        Threshold("min_torso_height", "torso_height", on=0.055, off=0.04),
+        Threshold("min_least_up", "least_up", on=0.4, off=0.2),
     ),
     min_duration_ms=40,
 )
@@ -72,10 +72,10 @@ REAR = Behaviour(
     "rear",
     "the trunk raised and the forepaws off the ground, the hind feet on it",
     (
-        Condition("min_pitch", "pitch", on=0.5, off=0.3),
-        Condition("min_forepaws_height", "forepaws_height", on=0.05, off=0.03),
-        Condition("max_hindpaws_height", "hindpaws_height", on=0.03, off=0.05),
-        Condition("min_pelvis_up", "pelvis_up", on=0.2, off=0.0),
+        Threshold("min_pitch", "pitch", on=0.5, off=0.3),
+        Threshold("min_forepaws_height", "forepaws_height", on=0.05, off=0.03),
+        Threshold("max_hindpaws_height", "hindpaws_height", on=0.03, off=0.05),
+        Threshold("min_pelvis_up", "pelvis_up", on=0.2, off=0.0),
     ),
     smoothing_ms=60,
     min_duration_ms=60,
@@ -85,8 +85,8 @@ SPIN_LEFT = Behaviour(
     "spin_left",
     "turning fast on the spot to its left",
     (
-        Condition("min_yaw_rate", "yaw_rate", on=1.8, off=0.9),
-        Condition("max_forward_speed", "forward_speed", on=0.22, off=0.32),
+        Threshold("min_yaw_rate", "yaw_rate", on=1.8, off=0.9),
+        Threshold("max_forward_speed", "forward_speed", on=0.22, off=0.32),
         _UPRIGHT,
     ),
     smoothing_ms=400,
@@ -97,8 +97,8 @@ SPIN_RIGHT = Behaviour(
     "spin_right",
     "turning fast on the spot to its right",
     (
-        Condition("max_yaw_rate", "yaw_rate", on=-1.8, off=-0.9),
-        Condition("max_forward_speed", "forward_speed", on=0.22, off=0.32),
+        Threshold("max_yaw_rate", "yaw_rate", on=-1.8, off=-0.9),
+        Threshold("max_forward_speed", "forward_speed", on=0.22, off=0.32),
         _UPRIGHT,
     ),
     smoothing_ms=400,
@@ -108,7 +108,7 @@ SPIN_RIGHT = Behaviour(
 TURN_LEFT = Behaviour(
     "turn_left",
     "turning to its left",
-    (Condition("min_yaw_rate", "yaw_rate", on=1.2, off=0.4), _UPRIGHT),
+    (Threshold("min_yaw_rate", "yaw_rate", on=1.2, off=0.4), _UPRIGHT),
     smoothing_ms=400,
     min_duration_ms=100,
 )
@@ -116,7 +116,7 @@ TURN_LEFT = Behaviour(
 TURN_RIGHT = Behaviour(
     "turn_right",
     "turning to its right",
-    (Condition("max_yaw_rate", "yaw_rate", on=-1.2, off=-0.4), _UPRIGHT),
+    (Threshold("max_yaw_rate", "yaw_rate", on=-1.2, off=-0.4), _UPRIGHT),
     smoothing_ms=400,
     min_duration_ms=100,
 )
@@ -125,8 +125,8 @@ CLIMB = Behaviour(
     "climb",
     "going up a slope",
     (
-        Condition("min_ground_slope", "ground_slope", on=0.12, off=0.05),
-        Condition("min_forward_speed", "forward_speed", on=0.08, off=0.03),
+        Threshold("min_ground_slope", "ground_slope", on=0.12, off=0.05),
+        Threshold("min_forward_speed", "forward_speed", on=0.08, off=0.03),
         _UPRIGHT,
     ),
     smoothing_ms=300,
@@ -137,9 +137,9 @@ LEAN = Behaviour(
     "lean",
     "on its feet, the trunk tilted to a side and kept there",
     (
-        Condition("min_side_tilt", "side_tilt", on=0.35, off=0.2),
-        Condition("max_forward_speed", "forward_speed", on=0.15, off=0.25),
-        Condition("min_least_up", "least_up", on=0.5, off=0.3),
+        Threshold("min_side_tilt", "side_tilt", on=0.35, off=0.2),
+        Threshold("max_forward_speed", "forward_speed", on=0.15, off=0.25),
+        Threshold("min_least_up", "least_up", on=0.5, off=0.3),
     ),
     smoothing_ms=100,
     min_duration_ms=300,
@@ -148,7 +148,7 @@ LEAN = Behaviour(
 STUMBLE = Behaviour(
     "stumble",
     "while going or just after it, tipping over to a side or onto the nose",
-    (Condition("min_tipped", "tipped", on=0.4, off=0.25),),
+    (Threshold("min_tipped", "tipped", on=0.4, off=0.25),),
     min_duration_ms=40,
     after=After(("walk", "run"), within_ms=200),
 )
@@ -157,8 +157,8 @@ FALLEN = Behaviour(
     "fallen",
     "trunk or pelvis on its side or back, low above the ground",
     (
-        Condition("max_least_up", "least_up", on=0.3, off=0.5),
-        Condition("max_torso_height", "torso_height", on=0.055, off=0.085),
+        Threshold("max_least_up", "least_up", on=0.3, off=0.5),
+        Threshold("max_torso_height", "torso_height", on=0.055, off=0.085),
     ),
     smoothing_ms=60,
     min_duration_ms=200,
@@ -168,8 +168,8 @@ RIGHTING = Behaviour(
     "righting",
     "was fallen, and is turning upright",
     (
-        Condition("min_mean_up_rate", "mean_up_rate", on=0.6, off=-0.4),
-        Condition("max_mean_up", "mean_up", on=0.8, off=0.95),
+        Threshold("min_mean_up_rate", "mean_up_rate", on=0.6, off=-0.4),
+        Threshold("max_mean_up", "mean_up", on=0.8, off=0.95),
     ),
     smoothing_ms=400,
     min_duration_ms=60,
@@ -180,9 +180,9 @@ APPROACH = Behaviour(
     "approach",
     "heading for an orb and coming nearer",
     (
-        Condition("max_orb_distance_rate", "orb_distance_rate", on=-0.12, off=-0.04),
-        Condition("max_orb_bearing", "orb_bearing", on=0.6, off=0.9),
-        Condition("min_orb_bearing", "orb_bearing", on=-0.6, off=-0.9),
+        Threshold("max_orb_distance_rate", "orb_distance_rate", on=-0.12, off=-0.04),
+        Threshold("max_orb_bearing", "orb_bearing", on=0.6, off=0.9),
+        Threshold("min_orb_bearing", "orb_bearing", on=-0.6, off=-0.9),
     ),
     smoothing_ms=180,
     min_duration_ms=100,
@@ -191,14 +191,14 @@ APPROACH = Behaviour(
 TAP_LEFT = Behaviour(
     "tap_left",
     "the left forepaw at the orb",
-    (Condition("max_hand_L_to_orb", "hand_L_to_orb", on=0.006, off=0.016),),
+    (Threshold("max_hand_L_to_orb", "hand_L_to_orb", on=0.006, off=0.016),),
     min_duration_ms=20,
 )
 
 TAP_RIGHT = Behaviour(
     "tap_right",
     "the right forepaw at the orb",
-    (Condition("max_hand_R_to_orb", "hand_R_to_orb", on=0.006, off=0.016),),
+    (Threshold("max_hand_R_to_orb", "hand_R_to_orb", on=0.006, off=0.016),),
     min_duration_ms=20,
 )
 

@@ -79,7 +79,7 @@ class Forecast:
         window = max(1, ticks_of(behaviour.smoothing_ms))
         self._lines = [
             (self._smoothed.place(c.quantity, window), c.off, 0.5 / (c.on - c.off))
-            for c in behaviour.conditions
+            for c in behaviour.thresholds
         ]
         self._name = behaviour.name
         self._last_seen = dict.fromkeys((each.name for each in others), -math.inf)

@@ -1,7 +1,7 @@
 """The online detector: from a body state each tick to behaviours with onset and offset.
 
-A behaviour is a set of conditions on named quantities (`stim.detectors.quantities`), each with two thresholds
-(hysteresis). Every tick a detector turns each quantity into a confidence
+A behaviour is a set of thresholds on named quantities (`stim.detectors.quantities`), each with a value that
+begins it and one that ends it (hysteresis). Every tick a detector turns each quantity into a confidence
 
     0 ... 0.25 at the off threshold ... 0.75 at the on threshold ... 1
 
@@ -42,7 +42,7 @@ def ticks_of(time_ms: float) -> int:
 
 
 @dataclass(frozen=True)
-class Condition:
+class Threshold:
     """A quantity has to reach `on`, and must then not fall back to `off`.
 
     With on above off it has to be large (`min_` names), with on below off small (`max_` names).
@@ -62,7 +62,7 @@ class Condition:
 
 
 class Source(Protocol):
-    """Where a behaviour's confidence comes from, if not from conditions or task events."""
+    """Where a behaviour's confidence comes from, if not from thresholds or task events."""
 
     def step(self, tick: int, body: Sequence[float], events: Sequence[str]) -> float:
         """The confidence (0..1) at a tick with this body state and these task events."""
@@ -99,14 +99,14 @@ class After:
 class Behaviour:
     """The definition of a behaviour; times in ms of animal time, rounded to ticks by `ticks_of`.
 
-    One of `conditions`, `events` and `source` says when it is there: all conditions hold; one of these
-    task events was told, no longer than `lasts_ms` ago; or as the source of that name says, which
-    is made for a session from the names of its body state's entries.
+    One of `thresholds`, `events` and `source` says when it is present: while all thresholds are reached;
+    for `lasts_ms` after one of these task events; or by the confidence of a source, which is made for a
+    session from the names of its body state's entries.
     """
 
     name: str
     meaning: str
-    conditions: tuple[Condition, ...] = ()
+    thresholds: tuple[Threshold, ...] = ()
     smoothing_ms: float = 0.0
     min_duration_ms: float = 100.0
     refractory_ms: float = 0.0
@@ -281,8 +281,8 @@ class Detectors:
         )
 
 
-class _Conditions:
-    """The least confidence of several conditions on smoothed quantities."""
+class _Thresholds:
+    """The least confidence of several thresholds on smoothed quantities."""
 
     def __init__(self, behaviour: Behaviour, smoothed: Smoothed) -> None:
         ticks = max(1, ticks_of(behaviour.smoothing_ms))
@@ -290,7 +290,7 @@ class _Conditions:
         # place of the quantity, and the line through (off, 0.25) and (on, 0.75)
         self._lines = [
             (smoothed.place(c.quantity, ticks), c.off, 0.5 / (c.on - c.off))
-            for c in behaviour.conditions
+            for c in behaviour.thresholds
         ]
 
     def step(self, tick: int, body: Sequence[float], events: Sequence[str]) -> float:
@@ -346,25 +346,25 @@ class _Python:
 def _confidence_of(behaviour: Behaviour, smoothed: Smoothed, body_state: Sequence[str]) -> Source:
     if behaviour.source is not None:
         return behaviour.source(body_state)
-    return _TaskEvents(behaviour) if behaviour.events else _Conditions(behaviour, smoothed)
+    return _TaskEvents(behaviour) if behaviour.events else _Thresholds(behaviour, smoothed)
 
 
 def with_thresholds(
     behaviour: Behaviour, thresholds: Mapping[str, tuple[float, float | None]]
 ) -> Behaviour:
-    """The behaviour with other (on, off) thresholds by condition name; off None keeps the distance."""
-    conditions = []
-    for condition in behaviour.conditions:
-        on, off = thresholds.get(condition.name, (condition.on, condition.off))
+    """The behaviour with other (on, off) values by the thresholds' names; off None keeps the distance."""
+    changed = []
+    for threshold in behaviour.thresholds:
+        on, off = thresholds.get(threshold.name, (threshold.on, threshold.off))
         if off is None:
-            off = on - (condition.on - condition.off)
-        conditions.append(Condition(condition.name, condition.quantity, on, off))
-    return replace(behaviour, conditions=tuple(conditions))
+            off = on - (threshold.on - threshold.off)
+        changed.append(Threshold(threshold.name, threshold.quantity, on, off))
+    return replace(behaviour, thresholds=tuple(changed))
 
 
 def custom_behaviour(
     name: str,
-    conditions: Mapping[str, tuple[float, float]],
+    thresholds: Mapping[str, tuple[float, float]],
     *,
     smoothing_ms: float = 60.0,
     min_duration_ms: float = 100.0,
@@ -387,7 +387,7 @@ def custom_behaviour(
 
     Args:
         name: its name.
-        conditions: quantity (`stim.detectors.quantities`) to (on, off); on above off where it has
+        thresholds: quantity (`stim.detectors.quantities`) to (on, off); on above off where it has
             to be large.
         smoothing_ms: the window over which quantities are averaged, backwards in time.
         min_duration_ms: how long it has to last before it counts as begun.
@@ -398,11 +398,11 @@ def custom_behaviour(
         ValueError: an on and an off threshold are the same.
     """
     made = []
-    for quantity, (on, off) in conditions.items():
+    for quantity, (on, off) in thresholds.items():
         if on == off:
             raise ValueError(f"on and off of {quantity!r} have to differ")
         side = "min" if on > off else "max"
-        made.append(Condition(f"{side}_{quantity}", quantity, on, off))
+        made.append(Threshold(f"{side}_{quantity}", quantity, on, off))
     return Behaviour(
         name,
         "defined in the protocol",

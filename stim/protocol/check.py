@@ -6,7 +6,7 @@ import math
 import re
 from collections.abc import Mapping, Sequence
 
-from stim.protocol.kinds import Either, Keys, Kind, ListOf, Named, Number, OneOf, Reference, Text
+from stim.protocol.kinds import Keys, Kind, ListOf, Named, Number, OneOf, Reference, Text, Union
 from stim.protocol.source import Node, Problems, shorten, suggestion
 
 Names = Mapping[str, Sequence[str] | None]
@@ -30,13 +30,13 @@ def check(node: Node, kind: Kind, label: str, names: Names, problems: Problems) 
     if node.form == "unknown":
         problems.add(node, str(node.value))
         return
-    if isinstance(kind, Either):
+    if isinstance(kind, Union):
         fitting = [each for each in kind.kinds if _form(each) == node.form]
         if fitting:
             check(node, fitting[0], label, names, problems)
         else:
-            wanted = ", or ".join(dict.fromkeys(_described(each) for each in kind.kinds))
-            problems.add(node, f"{label} has to be {wanted}, not {node.shown()}")
+            expected = ", or ".join(dict.fromkeys(_described(each) for each in kind.kinds))
+            problems.add(node, f"{label} has to be {expected}, not {node.shown()}")
         return
     if node.form == "nothing" and _may_be_empty(kind):
         return

@@ -1,6 +1,6 @@
 """From the checked tree of a protocol file to its behaviours: the rig's, as the file sets them, and its own.
 
-Its own are defined by conditions on quantities, or by a learned classifier. A detector that has mistakes of
+Its own are defined by thresholds on quantities, or by a learned classifier. A detector that has mistakes of
 its own is left out; they are noted already.
 """
 
@@ -67,7 +67,7 @@ def behaviours_of(
 def _thresholds(
     behaviour: Behaviour, node: Node, problems: Problems
 ) -> dict[str, tuple[float, float | None]]:
-    own = {condition.name: condition for condition in behaviour.conditions}
+    own = {threshold.name: threshold for threshold in behaviour.thresholds}
     found: dict[str, tuple[float, float | None]] = {}
     for name, value in node.value.items():
         if name not in own:
@@ -87,7 +87,7 @@ def _thresholds(
 
 def _defined(name: str, node: Node, problems: Problems) -> Behaviour | None:
     """The behaviour of a detector with `when`; notes what is wrong. See `custom_behaviour` for the file."""
-    conditions: dict[str, tuple[float, float]] = {}
+    thresholds: dict[str, tuple[float, float]] = {}
     when = node.value["when"]
     if when.form != "mapping" or not when.value:
         problems.add(when, "'when' needs a quantity, such as `pitch: {above: 0.5, until: 0.3}`")
@@ -106,14 +106,14 @@ def _defined(name: str, node: Node, problems: Problems) -> Behaviour | None:
             other = "below" if side == "above" else "above"
             problems.add(value, f"'until' has to be {other} '{side}': there the behaviour ends")
             sound = False
-        conditions[quantity] = (on, off)
+        thresholds[quantity] = (on, off)
     if not sound:
         return None
-    own = custom_behaviour(name, conditions)
+    own = custom_behaviour(name, thresholds)
     after = node.get("after")
     return custom_behaviour(
         name,
-        conditions,
+        thresholds,
         smoothing_ms=number_of(node, "smoothing_ms", own.smoothing_ms),
         min_duration_ms=number_of(node, "min_duration_ms", own.min_duration_ms),
         refractory_ms=number_of(node, "refractory_ms", own.refractory_ms),

@@ -5,25 +5,26 @@ from __future__ import annotations
 import os
 
 from rig.bus.external_inputs import OUTSIDE
-from stim.detectors.online import TICK_MS, Behaviour, Condition, ticks_of
+from stim.detectors.online import TICK_MS, Behaviour, Threshold, ticks_of
 from stim.protocol.protocol import Protocol
 from stim.protocol.script import SCRIPT
 from stim.rules import Block, Rule
-from stim.stimuli.baselines import Wanted
+from stim.stimuli.baselines import BaselineRequest
 from stim.stimuli.stimuli import Pulses, Stimulus, Units
 from stim.triggers import (
     Activity,
-    All,
+    AllOf,
+    AnyEvent,
     AnyOf,
-    BehaviourTurn,
-    Crossing,
-    Either,
-    Foretold,
+    BehaviourTransition,
+    Condition,
+    ForecastOnset,
     Level,
     Not,
     OperatorKey,
     Present,
-    TaskHappening,
+    TaskEvent,
+    ThresholdCrossing,
     TrialStart,
     TrialTime,
     Trigger,
@@ -31,7 +32,6 @@ from stim.triggers import (
     events_in,
     parts_of,
 )
-from stim.triggers import Condition as Given
 
 _UNITS = {
     "forward_speed": ("going forward at", "m/s"),
@@ -130,11 +130,11 @@ def _block(block: Block) -> str:
 
 
 def _watching(protocol: Protocol) -> str:
-    wanted = _watched(protocol)
-    if not wanted:
+    watched = _watched(protocol)
+    if not watched:
         return f"Detected and recorded: {', '.join(protocol.behaviour_names)}."
-    others = [name for name in protocol.behaviour_names if name not in wanted]
-    lines = [_behaviour(each) for each in protocol.behaviours if each.name in wanted]
+    others = [name for name in protocol.behaviour_names if name not in watched]
+    lines = [_behaviour(each) for each in protocol.behaviours if each.name in watched]
     return "\n".join(
         ["Watched for:", *(f"  {line}" for line in lines), f"Also recorded: {', '.join(others)}."]
     )
@@ -149,7 +149,7 @@ def _watched(protocol: Protocol) -> set[str]:
         names |= {
             event.behaviour
             for event in events_in(trigger)
-            if isinstance(event, BehaviourTurn | Foretold)
+            if isinstance(event, BehaviourTransition | ForecastOnset)
         }
     return names
 
@@ -158,8 +158,8 @@ def _behaviour(behaviour: Behaviour) -> str:
     ticks = max(1, ticks_of(behaviour.min_duration_ms))
     if behaviour.events:
         begins = f"with the task event {' or '.join(behaviour.events)}"
-    elif behaviour.conditions:
-        begins = f"with {' and '.join(_condition(each) for each in behaviour.conditions)}"
+    elif behaviour.thresholds:
+        begins = f"with {' and '.join(_threshold(each) for each in behaviour.thresholds)}"
     else:
         begins = "where its detector is sure of it (0.75 of 1, ends at 0.25)"
     text = f"{behaviour.name} ({behaviour.meaning}): begins {begins}, for {_time(ticks)}"
@@ -173,12 +173,12 @@ def _behaviour(behaviour: Behaviour) -> str:
     return text + "."
 
 
-def _condition(condition: Condition) -> str:
-    phrase, unit = _UNITS.get(condition.quantity, (f"{condition.quantity} of", ""))
-    above = condition.on > condition.off
+def _threshold(threshold: Threshold) -> str:
+    phrase, unit = _UNITS.get(threshold.quantity, (f"{threshold.quantity} of", ""))
+    above = threshold.on > threshold.off
     return (
-        f"{phrase} {condition.on:g} {unit} or {'more' if above else 'less'}".replace("  ", " ")
-        + f" (ends at {condition.off:g})"
+        f"{phrase} {threshold.on:g} {unit} or {'more' if above else 'less'}".replace("  ", " ")
+        + f" (ends at {threshold.off:g})"
     )
 
 
@@ -211,14 +211,14 @@ def _stimulus(stimulus: Stimulus) -> str:
 
 
 def _overwrite(stimulus: Stimulus, state: str) -> str:
-    lasts = _time(stimulus.course_ticks)
+    lasts = _time(stimulus.own_duration_ticks)
     if stimulus.templates:
-        wanted = stimulus.templates[0]
+        request = stimulus.templates[0]
         return (
-            f"{state} follows each unit's average course {_from(wanted)}, over {lasts}, then stays at its "
+            f"{state} follows each unit's average course {_from(request)}, over {lasts}, then stays at its "
             "last value while the stimulus is on"
         )
-    several = isinstance(stimulus.course[0], tuple)
+    several = isinstance(stimulus.waveform[0], tuple)
     each = "each unit its own" if several else "one for all"
     return (
         f"{state} follows a time course ({each}) of {lasts}, "
@@ -226,12 +226,12 @@ def _overwrite(stimulus: Stimulus, state: str) -> str:
     )
 
 
-def _from(wanted: Wanted) -> str:
+def _from(request: BaselineRequest) -> str:
     """Where a mean or a template comes from."""
-    if wanted.kind == "template":
-        begins = f"from {wanted.before_ms:g} ms before" if wanted.before_ms else "from"
-        return f"in {wanted.baseline}, {begins} the onsets of {wanted.around}"
-    return f"in {wanted.baseline}, {wanted.span}"
+    if request.kind == "template":
+        begins = f"from {request.before_ms:g} ms before" if request.before_ms else "from"
+        return f"in {request.baseline}, {begins} the onsets of {request.around}"
+    return f"in {request.baseline}, {request.span}"
 
 
 def _pulses(pulses: Pulses) -> str:
@@ -269,25 +269,25 @@ def _chosen(units: Units) -> str:
 def _when(trigger: Trigger) -> str:
     """An event in words: "when rear is found to begin"."""
     match trigger:
-        case BehaviourTurn(name, phase):
+        case BehaviourTransition(name, phase):
             return f"when {name} is found to {'begin' if phase == 'onset' else 'end'}"
         case TrialStart():
             return "when a trial begins"
         case TrialTime():
             return f"{_time(trigger.ticks)} after the first tick of each trial"
-        case TaskHappening(name):
+        case TaskEvent(name):
             return f"when the task has its event {name}"
         case OperatorKey(key):
             return f"when the operator presses {key}"
-        case Foretold(name, lead_ms):
+        case ForecastOnset(name, lead_ms):
             return f"when {name} is foretold to begin in {_time(ticks_of(lead_ms))}"
-        case Crossing(activity):
+        case ThresholdCrossing(activity):
             return f"when {_activity(activity)} comes to be {_level(activity)}"
-        case AnyOf(events):
+        case AnyEvent(events):
             return ", or ".join(_when(each) for each in events)
 
 
-def _given(condition: Given) -> str:
+def _holds(condition: Condition) -> str:
     """A condition in words: "rear is present"."""
     match condition:
         case Present(name):
@@ -298,11 +298,11 @@ def _given(condition: Given) -> str:
             ago = _time(condition.ticks)
             return f"it is at most {ago} since the moment {_when(event)}"
         case Not(inner):
-            return f"not ({_given(inner)})"
-        case All(inner):
-            return " and ".join(f"({_given(each)})" for each in inner)
-        case Either(inner):
-            return " or ".join(f"({_given(each)})" for each in inner)
+            return f"not ({_holds(inner)})"
+        case AllOf(inner):
+            return " and ".join(f"({_holds(each)})" for each in inner)
+        case AnyOf(inner):
+            return " or ".join(f"({_holds(each)})" for each in inner)
 
 
 def _activity(activity: Activity) -> str:
@@ -325,10 +325,10 @@ def _level(activity: Activity) -> str:
 def _rule(rule: Rule, protocol: Protocol) -> str:
     when = _when(rule.on)
     when = when[0].upper() + when[1:] + " (tick k)"
-    if rule.conditions:
-        when = f"In trials of {' or '.join(rule.conditions)}: {when[0].lower()}{when[1:]}"
-    if rule.given is not None:
-        when += f", if {_given(rule.given)}"
+    if rule.trial_conditions:
+        when = f"In trials of {' or '.join(rule.trial_conditions)}: {when[0].lower()}{when[1:]}"
+    if rule.condition is not None:
+        when += f", if {_holds(rule.condition)}"
     late = protocol.latency
     first, lasting = rule.delay_ticks(late.mean_ms), rule.duration_ticks
     if lasting is None:

@@ -10,7 +10,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from stim.protocol.kinds import (
-    Either,
     Key,
     Keys,
     Kind,
@@ -20,6 +19,7 @@ from stim.protocol.kinds import (
     OneOf,
     Reference,
     Text,
+    Union,
     Variant,
 )
 
@@ -76,7 +76,7 @@ DETECTOR = Keys(
         "thresholds": Key(
             Named(
                 "thresholds",
-                Either(
+                Union(
                     (
                         _THRESHOLD,
                         Keys(
@@ -105,7 +105,7 @@ DETECTOR = Keys(
     },
 )
 
-UNITS = Either(
+UNITS = Union(
     (
         OneOf(("all",)),
         ListOf(Number(0, 1_000_000, whole=True)),
@@ -145,7 +145,7 @@ ACTIVITY_KEYS: Mapping[str, Key] = {
 _ACTIVITY = Variant(needs=("units", "state"), takes=("above", "below", "smoothing_ms", "values"))
 
 _EVENTS: list[Kind] = [Reference("trigger")]
-EVENT = Either(_EVENTS)
+EVENT = Union(_EVENTS)
 """What happens at a tick; a list means any of them."""
 EVENT_KEYS = Keys(
     "an event",
@@ -174,7 +174,7 @@ EVENT_KEYS = Keys(
 _EVENTS += [EVENT_KEYS, ListOf(EVENT, longest=20)]
 
 _CONDITIONS: list[Kind] = [Reference("detected")]
-CONDITION = Either(_CONDITIONS)
+CONDITION = Union(_CONDITIONS)
 """What has to hold at a tick; a word is a behaviour that is present."""
 CONDITION_KEYS = Keys(
     "a condition",
@@ -230,12 +230,12 @@ STIMULUS = Keys(
             UNITS, "Which units of the layer: all, a list, the first, random or top ones.", True
         ),
         "to": Key(
-            Either((_VALUE, _MEAN)), "The value of a clamp, or each unit's mean in a baseline."
+            Union((_VALUE, _MEAN)), "The value of a clamp, or each unit's mean in a baseline."
         ),
         "with": Key(
-            Either(
+            Union(
                 (
-                    ListOf(Either((_VALUE, ListOf(_VALUE, longest=10_000))), longest=10_000),
+                    ListOf(Union((_VALUE, ListOf(_VALUE, longest=10_000))), longest=10_000),
                     Keys(
                         "a time course",
                         {
@@ -274,7 +274,7 @@ STIMULUS = Keys(
         "seed": Key(_SEED, "The seed of noise; without it, the session's seed."),
         "state": _STATE,
         "ramp_ms": Key(
-            Either(
+            Union(
                 (
                     _MS,
                     Keys(
@@ -327,7 +327,7 @@ RULE = Keys(
         ),
         "do": Key(Reference("stimulus"), "The stimulus that follows.", required=True),
         "in": Key(
-            Either((Reference("condition"), ListOf(Reference("condition"), longest=64))),
+            Union((Reference("condition"), ListOf(Reference("condition"), longest=64))),
             "The condition, or conditions, of a trial in which this rule holds; without, in all.",
         ),
         "after_ms": Key(
@@ -370,7 +370,7 @@ PROTOCOL = Keys(
         "protocol": Key(Text(80), "The protocol's name.", required=True),
         "description": Key(Text(), "What it is for."),
         "parameters": Key(
-            Named("parameters", Either((Number(-1e9, 1e9), Text(200)))),
+            Named("parameters", Union((Number(-1e9, 1e9), Text(200)))),
             "Values that are used below as $name, and that `--set name=value` and sweeps change.",
         ),
         "subject": Key(
@@ -395,7 +395,7 @@ PROTOCOL = Keys(
         ),
         "seed": Key(_SEED, "The seed of everything random, unless the command line gives another."),
         "loop_latency_ms": Key(
-            Either(
+            Union(
                 (
                     _MS,
                     Keys(

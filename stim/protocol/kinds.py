@@ -98,10 +98,10 @@ class Named:
 
 
 @dataclass(frozen=True)
-class Either:
+class Union:
     """One of several kinds, told apart by their form in the file (a word, a number, a list, a mapping)."""
 
     kinds: Sequence[Kind]
 
 
-Kind: TypeAlias = Number | Text | OneOf | Reference | ListOf | Keys | Named | Either
+Kind: TypeAlias = Number | Text | OneOf | Reference | ListOf | Keys | Named | Union

@@ -53,13 +53,13 @@ from stim.protocol.source import (
 from stim.protocol.stimuli import stimuli_of
 from stim.protocol.trials import baselines_of, blocks_of, latency_of
 from stim.rules import Block, Latency, Rule
-from stim.stimuli.baselines import BaselineFile, Wanted
+from stim.stimuli.baselines import BaselineFile, BaselineRequest
 from stim.stimuli.stimuli import Stimulus
 from stim.triggers import (
     Condition,
-    Crossing,
     Level,
     OperatorKey,
+    ThresholdCrossing,
     Trigger,
     Within,
     events_in,
@@ -122,7 +122,7 @@ class Protocol:
     @property
     def conditions(self) -> tuple[Condition, ...]:
         """All conditions that its rules have."""
-        return tuple(rule.given for rule in self.rules if rule.given is not None)
+        return tuple(rule.condition for rule in self.rules if rule.condition is not None)
 
     @property
     def _events(self) -> tuple[Trigger, ...]:
@@ -137,14 +137,15 @@ class Protocol:
         return tuple(dict.fromkeys(found))
 
     @property
-    def wanted(self) -> tuple[Wanted, ...]:
+    def baseline_requests(self) -> tuple[BaselineRequest, ...]:
         """All that it needs from its baseline recordings."""
         levels = [
             each.activity.units.ranked
             for each in (*self._events, *(p for c in self.conditions for p in parts_of(c)))
-            if isinstance(each, Crossing | Level) and each.activity.units.ranked is not None
+            if isinstance(each, ThresholdCrossing | Level)
+            and each.activity.units.ranked is not None
         ]
-        found = (wanted for stimulus in self.stimuli for wanted in stimulus.wanted)
+        found = (request for stimulus in self.stimuli for request in stimulus.baseline_requests)
         return tuple(dict.fromkeys((*found, *levels)))
 
 

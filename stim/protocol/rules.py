@@ -15,18 +15,18 @@ from stim.rules import Rule
 from stim.stimuli.stimuli import Stimulus
 from stim.triggers import (
     Activity,
-    All,
+    AllOf,
+    AnyEvent,
     AnyOf,
-    BehaviourTurn,
+    BehaviourTransition,
     Condition,
-    Crossing,
-    Either,
-    Foretold,
+    ForecastOnset,
     Level,
     Not,
     OperatorKey,
     Present,
-    TaskHappening,
+    TaskEvent,
+    ThresholdCrossing,
     TrialStart,
     TrialTime,
     Trigger,
@@ -62,7 +62,7 @@ def _rule(
     layers: Mapping[str, int] | None,
     problems: Problems,
 ) -> Rule:
-    given, until = node.get("if"), node.get("until")
+    condition, until = node.get("if"), node.get("until")
     sham = node.get("else")
     return Rule(
         number,
@@ -74,9 +74,9 @@ def _rule(
         sham=sham is not None and sham.value == "sham",
         refractory_ms=number_of(node, "refractory_ms", 0.0),
         max_count=whole_of(node, "max_count"),
-        given=None if given is None else _condition(given, layers, problems),
+        condition=None if condition is None else _condition(condition, layers, problems),
         until=None if until is None else _event(until, layers, problems),
-        conditions=words_of(node.get("in")),
+        trial_conditions=words_of(node.get("in")),
     )
 
 
@@ -92,15 +92,15 @@ def event_of(
 
 def _event(node: Node, layers: Mapping[str, int] | None, problems: Problems) -> Trigger:
     if node.form == "list":
-        return AnyOf(tuple(_event(each, layers, problems) for each in node.value))
+        return AnyEvent(tuple(_event(each, layers, problems) for each in node.value))
     if node.form == "text":
         name, _, phase = node.value.rpartition(".")
-        return TrialStart() if node.value == "trial.start" else BehaviourTurn(name, phase)
+        return TrialStart() if node.value == "trial.start" else BehaviourTransition(name, phase)
     match next(each for each in EVENT_KEYS.variants if each in node.value):
         case "time_ms":
             return TrialTime(number_of(node, "time_ms", 0.0))
         case "task":
-            return TaskHappening(word_of(node, "task"))
+            return TaskEvent(word_of(node, "task"))
         case "key":
             return OperatorKey(word_of(node, "key"))
         case "forecast":
@@ -110,9 +110,9 @@ def _event(node: Node, layers: Mapping[str, int] | None, problems: Problems) -> 
                     node.value["forecast"],
                     f"{name!r} follows from what happens in the task and cannot be foretold",
                 )
-            return Foretold(name, number_of(node, "lead_ms", 20.0))
+            return ForecastOnset(name, number_of(node, "lead_ms", 20.0))
         case _:
-            return Crossing(_activity(node, layers, problems))
+            return ThresholdCrossing(_activity(node, layers, problems))
 
 
 def _condition(node: Node, layers: Mapping[str, int] | None, problems: Problems) -> Condition:
@@ -120,12 +120,12 @@ def _condition(node: Node, layers: Mapping[str, int] | None, problems: Problems)
         return Present(node.value)
     match next(each for each in CONDITION_KEYS.variants if each in node.value):
         case "all":
-            return All(
+            return AllOf(
                 tuple(_condition(each, layers, problems) for each in items_of(node.get("all")))
             )
         case "any":
             inner = tuple(_condition(each, layers, problems) for each in items_of(node.get("any")))
-            return Either(inner)
+            return AnyOf(inner)
         case "not":
             return Not(_condition(node.value["not"], layers, problems))
         case "within_ms":

@@ -10,7 +10,7 @@ from typing import Any
 
 from stim.detectors.behaviours import BEHAVIOURS
 from stim.protocol.keys import CONDITION, EVENT, PROTOCOL
-from stim.protocol.kinds import Either, Keys, Kind, ListOf, Named, Number, OneOf, Reference, Text
+from stim.protocol.kinds import Keys, Kind, ListOf, Named, Number, OneOf, Reference, Text, Union
 from stim.protocol.source import PARAMETER
 
 
@@ -28,7 +28,7 @@ _RECURSIVE = {"event": EVENT, "condition": CONDITION}
 """Kinds that contain themselves."""
 
 
-def _any_of(kind: Either) -> list[dict[str, Any]]:
+def _any_of(kind: Union) -> list[dict[str, Any]]:
     return [_schema(each) for each in kind.kinds]
 
 
@@ -63,7 +63,7 @@ def _schema(kind: Kind) -> dict[str, Any]:
             }
         case Keys():
             return _of_keys(kind)
-        case Either(kinds):
+        case Union(kinds):
             return {"anyOf": [_schema(each) for each in kinds]}
 
 

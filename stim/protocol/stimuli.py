@@ -1,8 +1,8 @@
 """From the checked tree of a protocol file to its stimuli.
 
-Here is judged what takes more than one key to judge: units against the size of their layer, pulses against
-their rate, courses against the number of units. A stimulus that has mistakes of its own is left out; they are
-noted already.
+Checks what takes more than one key to judge: units against the size of their layer, pulses against their
+rate, waveforms against the number of units. A stimulus with mistakes within single keys is left out; `check`
+has noted those.
 """
 
 from __future__ import annotations
@@ -19,9 +19,9 @@ from stim.protocol.nodes import is_sound, key_of, number_of, section_of, whole_o
 from stim.protocol.script import SCRIPT
 from stim.protocol.source import Node, Problems
 from stim.protocol.units import count_of, units_of
-from stim.stimuli.baselines import Span, Wanted
-from stim.stimuli.stimuli import STATES, Course, Pulses, Stimulus
-from stim.stimuli.waveform_file import course_file
+from stim.stimuli.baselines import BaselineRequest, Span
+from stim.stimuli.stimuli import STATES, Pulses, Stimulus, Waveform
+from stim.stimuli.waveform_file import read_waveform
 
 
 def stimuli_of(
@@ -54,16 +54,16 @@ def _stimulus(
     units = units_of(node.value["units"], layer, n_units, problems)
     given = node.get("state")
     state = "both" if given is None else str(given.value)
-    means: tuple[Wanted, ...] = ()
-    templates: tuple[Wanted, ...] = ()
-    course: Course = ()
+    means: tuple[BaselineRequest, ...] = ()
+    templates: tuple[BaselineRequest, ...] = ()
+    waveform: Waveform = ()
     amount = 0.0
     if kind == "clamp" and node.value["to"].form == "mapping":
         means = _means(node.value["to"], layer, state, problems)
     elif kind in _AMOUNT:
         amount = float(node.value[_AMOUNT[kind]].value)
     elif kind == "overwrite":
-        course, templates = _course(
+        waveform, templates = _waveform(
             node.value["with"], layer, state, count_of(units, n_units), folder, problems
         )
     up, down = _ramp(node.get("ramp_ms"))
@@ -75,7 +75,7 @@ def _stimulus(
         state,
         amount=amount,
         means=means,
-        course=course,
+        waveform=waveform,
         templates=templates,
         seed=whole_of(node, "seed"),
         ramp_up_ms=up,
@@ -87,7 +87,7 @@ def _stimulus(
 _AMOUNT = {"clamp": "to", "bias": "by", "gain": "by", "noise": "sd"}
 
 
-def _means(node: Node, layer: str, state: str, problems: Problems) -> tuple[Wanted, ...]:
+def _means(node: Node, layer: str, state: str, problems: Problems) -> tuple[BaselineRequest, ...]:
     """What a clamp to the mean of a baseline wants, for each state that it changes."""
     during, begin, end = (word_of(node, key) for key in ("during", "from", "until"))
     if bool(begin) != bool(end):
@@ -98,7 +98,8 @@ def _means(node: Node, layer: str, state: str, problems: Problems) -> tuple[Want
         problems.add(node.keys["during"], "'during' and 'from' exclude each other; keep one")
     span = Span(during=during, begin=begin, end=end)
     return tuple(
-        Wanted(word_of(node, "mean"), "mean", layer, _short(each), span) for each in STATES[state]
+        BaselineRequest(word_of(node, "mean"), "mean", layer, _short(each), span)
+        for each in STATES[state]
     )
 
 
@@ -131,17 +132,17 @@ def _pulses(node: Node | None, problems: Problems) -> Pulses | None:
     return pulses
 
 
-def _course(
+def _waveform(
     node: Node, layer: str, state: str, n_units: int | None, folder: Path, problems: Problems
-) -> tuple[Course, tuple[Wanted, ...]]:
+) -> tuple[Waveform, tuple[BaselineRequest, ...]]:
     """An overwrite's time course, or what it wants of a baseline for it."""
     if node.form == "list":
-        return _listed_course(node, n_units, problems), ()
+        return _listed_waveform(node, n_units, problems), ()
     if "file" in node.value:
-        return course_file(folder, node.value["file"], n_units, problems), ()
+        return read_waveform(folder, node.value["file"], n_units, problems), ()
     around = word_of(node, "around")
     templates = tuple(
-        Wanted(
+        BaselineRequest(
             word_of(node, "average"),
             "template",
             layer,
@@ -155,7 +156,7 @@ def _course(
     return (), templates
 
 
-def _listed_course(node: Node, n_units: int | None, problems: Problems) -> Course:
+def _listed_waveform(node: Node, n_units: int | None, problems: Problems) -> Waveform:
     items: tuple[Node, ...] = node.value
     forms = {item.form for item in items}
     if forms == {"number"}:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from stim.protocol.nodes import whole_of, word_of
 from stim.protocol.source import Node, Problems
-from stim.stimuli.baselines import Span, Wanted
+from stim.stimuli.baselines import BaselineRequest, Span
 from stim.stimuli.stimuli import Units
 
 
@@ -31,7 +31,7 @@ def units_of(node: Node, layer: str, n_units: int | None, problems: Problems) ->
     ranked = None
     if choice == "top":
         by = word_of(node, "by").removesuffix(".onset")
-        ranked = Wanted(word_of(node, "in"), "ranking", layer, "h", Span(during=by))
+        ranked = BaselineRequest(word_of(node, "in"), "ranking", layer, "h", Span(during=by))
     return Units(choice, count=int(count.value), seed=whole_of(node, "seed"), ranked=ranked)
 
 

@@ -1,8 +1,8 @@
 """What stimuli need from baseline recordings: means, rankings and templates of natural activity.
 
-A protocol says what it wants (`Wanted`) of which named baseline recording; `analysis.baseline` reads it
-from the files before the session; the session's folder carries it to the stimulation process as one
-msgpack file (`write`, `read`). Nothing here knows HDF5.
+A protocol says what it needs (`BaselineRequest`) of which named baseline recording; `analysis.baseline`
+reads it from the files before the session; the session's folder carries it to the stimulation process as
+one msgpack file (`write`, `read`). Nothing here knows HDF5.
 
 The paper clamps units to their mean between the first and the second tap, chooses them by how strongly a
 behaviour modulates their z-scored activity, and overwrites them with their average trajectory over
@@ -24,7 +24,7 @@ from rig.bus.messages import Array
 from rig.errors import RunError
 from stim.detectors.online import ticks_of
 
-VERSION = 1
+VERSION = 2
 MAX_BYTES = 64 * 1024 * 1024
 MAX_UNITS = 65_536
 MAX_TICKS = 50_000
@@ -51,8 +51,8 @@ class Span(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         return f"from {self.begin} to {self.end}" if self.begin else "of the whole recording"
 
 
-class Wanted(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Something wanted of the natural activity of one layer in a baseline recording.
+class BaselineRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Something asked of the natural activity of one layer in a baseline recording.
 
     `kind` and what it leads to:
       - "mean": each unit's mean in `span`: (units,) float32;
@@ -82,8 +82,8 @@ class Wanted(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         return max(ticks_of(self.after_ms), 0 if self.before_ticks else 1)
 
 
-Values: TypeAlias = Mapping[Wanted, NDArray[np.float32] | NDArray[np.int64]]
-"""What was wanted, with shapes and dtypes as `Wanted` says."""
+Values: TypeAlias = Mapping[BaselineRequest, NDArray[np.float32] | NDArray[np.int64]]
+"""What was asked for, with shapes and dtypes as `BaselineRequest` says."""
 
 
 class BaselineFile(NamedTuple):
@@ -102,7 +102,7 @@ class BaselineUsed(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class _Value(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    wanted: Wanted
+    request: BaselineRequest
     shape: Annotated[tuple[int, ...], Meta(min_length=1, max_length=2)]
     data: bytes
 
@@ -116,9 +116,9 @@ class _File(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 def write(path: Path, values: Values, used: tuple[BaselineUsed, ...]) -> None:
     """Writes values and where they come from to a new file, or over an old one."""
     kept = []
-    for wanted, array in values.items():
-        plain = np.ascontiguousarray(array, _dtype(wanted))
-        kept.append(_Value(wanted, plain.shape, plain.tobytes()))
+    for request, array in values.items():
+        plain = np.ascontiguousarray(array, _dtype(request))
+        kept.append(_Value(request, plain.shape, plain.tobytes()))
     path.write_bytes(msgspec.msgpack.encode(_File(VERSION, tuple(kept), used)))
 
 
@@ -138,19 +138,19 @@ def read(path: Path) -> tuple[Values, tuple[BaselineUsed, ...]]:
         raise RunError(f"{path} does not hold a session's baselines: {problem}.") from None
     if file.version != VERSION:
         raise RunError(f"{path} has version {file.version}; this program reads version {VERSION}.")
-    return {value.wanted: _array(value, path) for value in file.values}, file.used
+    return {value.request: _array(value, path) for value in file.values}, file.used
 
 
-def _dtype(wanted: Wanted) -> str:
-    return "<i8" if wanted.kind == "ranking" else "<f4"
+def _dtype(request: BaselineRequest) -> str:
+    return "<i8" if request.kind == "ranking" else "<f4"
 
 
 def _array(value: _Value, path: Path) -> Array:
     """The array of a value, judged: what is not finite, or not a ranking, must not reach the subject."""
-    wanted, shape = value.wanted, value.shape
-    what = f"the {wanted.kind} of {wanted.layer} in {path}"
-    dtype = np.dtype(_dtype(wanted))
-    dimensions = 2 if wanted.kind == "template" else 1
+    request, shape = value.request, value.shape
+    what = f"the {request.kind} of {request.layer} in {path}"
+    dtype = np.dtype(_dtype(request))
+    dimensions = 2 if request.kind == "template" else 1
     if (
         len(shape) != dimensions
         or not 1 <= shape[-1] <= MAX_UNITS
@@ -160,7 +160,7 @@ def _array(value: _Value, path: Path) -> Array:
     if len(value.data) != int(np.prod(shape)) * dtype.itemsize:
         raise RunError(f"The size of {what} does not fit its shape {shape}.")
     array = np.frombuffer(value.data, dtype).reshape(shape)
-    if wanted.kind == "ranking":
+    if request.kind == "ranking":
         if not np.array_equal(np.sort(array), np.arange(len(array))):
             raise RunError(f"The order of units in {what} does not name each unit once.")
     elif not np.isfinite(array).all():

@@ -1,4 +1,4 @@
-"""Stimuli: which units of which layer are changed, how, and with what course over time.
+"""Stimuli: which units of which layer are changed, how, and with what waveform over time.
 
 A stimulus becomes, for each tick that it is on, one intervention for each state that it changes:
 applied = gain * natural + value.
@@ -6,7 +6,7 @@ applied = gain * natural + value.
 | kind | gain | value |
 | --- | --- | --- |
 | clamp | 0 | what the units are held at |
-| overwrite | 0 | a course, tick by tick from the onset; its last value is held |
+| overwrite | 0 | a waveform, tick by tick from the onset; its last value is held |
 | bias | 1 | what is added |
 | gain | what the units are multiplied by | 0 |
 | noise | 1 | Gaussian, drawn from (seed, stimulus, tick) |
@@ -30,7 +30,7 @@ from rig.bus.messages import TICK_S, Array, InterventionEntry
 from rig.errors import RunError
 from rig.random_streams import generator
 from stim.detectors.online import ticks_of
-from stim.stimuli.baselines import Values, Wanted
+from stim.stimuli.baselines import BaselineRequest, Values
 
 STATES: Mapping[str, tuple[str, ...]] = {"cell": ("c",), "hidden": ("h",), "both": ("c", "h")}
 
@@ -47,7 +47,7 @@ class Units:
     listed: tuple[int, ...] = ()
     count: int = 0
     seed: int | None = None
-    ranked: Wanted | None = None
+    ranked: BaselineRequest | None = None
 
     def indices(
         self, n_units: int, session_seed: int, values: Values | None = None
@@ -100,17 +100,25 @@ class Pulses:
         return within < self.width_ticks and (self.number is None or pulse < self.number)
 
 
-Course = tuple[float, ...] | tuple[tuple[float, ...], ...]
+Waveform = tuple[float, ...] | tuple[tuple[float, ...], ...]
 
 
 @dataclass(frozen=True)
 class Stimulus:
     """A stimulus of a protocol.
 
-    `kind` and `state` as the module says. `amount` is a clamp's value, a bias's, a gain's factor or a
-    noise's standard deviation; `means` has, for a clamp to baseline means, one `Wanted` for each state.
-    `course` is an overwrite's: a tuple of ticks for all units alike, or one such tuple for each unit;
-    `templates` has, for the average of a baseline, one `Wanted` for each state.
+    Attributes:
+        name: as the protocol calls it.
+        kind, state: as the module says.
+        layer, units: which units it changes.
+        amount: a clamp's value, what a bias adds, a gain's factor or a noise's standard deviation.
+        means: for a clamp to baseline means, one request for each state.
+        waveform: of an overwrite: a value for each tick, for all units alike, or one such tuple for each
+            unit.
+        templates: for an overwrite with the average of a baseline, one request for each state.
+        seed: of noise; None: the session's.
+        ramp_up_ms, ramp_down_ms: how long it takes to full strength, and back before its end.
+        pulses: a pulse train; None: on all the time.
     """
 
     name: str
@@ -119,27 +127,27 @@ class Stimulus:
     units: Units
     state: str
     amount: float = 0.0
-    means: tuple[Wanted, ...] = ()
-    course: Course = ()
-    templates: tuple[Wanted, ...] = ()
+    means: tuple[BaselineRequest, ...] = ()
+    waveform: Waveform = ()
+    templates: tuple[BaselineRequest, ...] = ()
     seed: int | None = None
     ramp_up_ms: float = 0.0
     ramp_down_ms: float = 0.0
     pulses: Pulses | None = None
 
     @property
-    def course_ticks(self) -> int:
-        """How long the stimulus lasts by itself: an overwrite's course, a counted pulse train; else 0."""
+    def own_duration_ticks(self) -> int:
+        """How long the stimulus lasts by itself: an overwrite's waveform, a counted pulse train; else 0."""
         if self.pulses is not None:
             return self.pulses.ticks or 0
         if self.templates:
-            wanted = self.templates[0]
-            return wanted.before_ticks + wanted.after_ticks
-        first = self.course[0] if self.course else ()
-        return len(first) if isinstance(first, tuple) and first else len(self.course)
+            request = self.templates[0]
+            return request.before_ticks + request.after_ticks
+        first = self.waveform[0] if self.waveform else ()
+        return len(first) if isinstance(first, tuple) and first else len(self.waveform)
 
     @property
-    def wanted(self) -> tuple[Wanted, ...]:
+    def baseline_requests(self) -> tuple[BaselineRequest, ...]:
         """All that it needs from baseline recordings."""
         ranked = () if self.units.ranked is None else (self.units.ranked,)
         return (*self.means, *self.templates, *ranked)
@@ -191,26 +199,28 @@ class Delivery:
         size = len(self.units)
         gain = {"bias": 1.0, "noise": 1.0, "gain": stimulus.amount}.get(stimulus.kind, 0.0)
         self._gain = np.full(size, gain, np.float32)
-        self._rows = [self._course_of(place, n_units, values) for place in range(len(self._states))]
+        self._rows = [
+            self._waveform_of(place, n_units, values) for place in range(len(self._states))
+        ]
         kept: list[Array] = [self.units, self._gain, *self._rows]
         for array in kept:
             array.flags.writeable = False
 
-    def _course_of(self, place: int, n_units: int, values: Values | None) -> NDArray[np.float32]:
+    def _waveform_of(self, place: int, n_units: int, values: Values | None) -> NDArray[np.float32]:
         """The values of the state at a place in `STATES`, tick by tick: (ticks, units)."""
         stimulus, size = self._stimulus, len(self.units)
         if stimulus.means or stimulus.templates:
-            wanted = (stimulus.means or stimulus.templates)[place]
-            found = np.atleast_2d(_value_of(wanted, values))
+            request = (stimulus.means or stimulus.templates)[place]
+            found = np.atleast_2d(_value_of(request, values))
             if found.shape[1] != n_units:
                 raise RunError(
-                    f"The baseline {wanted.baseline!r} has {found.shape[1]} units in {wanted.layer}, "
+                    f"The baseline {request.baseline!r} has {found.shape[1]} units in {request.layer}, "
                     f"the subject {n_units}."
                 )
             return np.ascontiguousarray(found[:, self.units], np.float32)
         if stimulus.kind == "overwrite":
-            course = np.array(stimulus.course, np.float32)
-            rows = course.T if course.ndim == 2 else np.repeat(course[:, None], size, 1)
+            waveform = np.array(stimulus.waveform, np.float32)
+            rows = waveform.T if waveform.ndim == 2 else np.repeat(waveform[:, None], size, 1)
             return np.ascontiguousarray(rows)
         held = stimulus.amount if stimulus.kind in ("clamp", "bias") else 0.0
         return np.full((1, size), held, np.float32)
@@ -244,8 +254,10 @@ class Delivery:
         return acting
 
 
-def _value_of(wanted: Wanted, values: Values | None) -> Array:
-    found = (values or {}).get(wanted)
+def _value_of(request: BaselineRequest, values: Values | None) -> Array:
+    found = (values or {}).get(request)
     if found is None:
-        raise RunError(f"The session lacks the {wanted.kind} of the baseline {wanted.baseline!r}.")
+        raise RunError(
+            f"The session lacks the {request.kind} of the baseline {request.baseline!r}."
+        )
     return found

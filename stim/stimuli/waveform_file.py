@@ -1,4 +1,4 @@
-"""Time courses from CSV files: a row a tick, one column for all units alike or one for each unit."""
+"""Waveforms from CSV files: a row a tick, one column for all units alike or one for each unit."""
 
 from __future__ import annotations
 
@@ -7,20 +7,20 @@ import math
 from pathlib import Path
 
 from stim.protocol.source import Node, Problems, shorten
-from stim.stimuli.stimuli import Course
+from stim.stimuli.stimuli import Waveform
 
 MOST_TICKS = 10_000
 MOST_BYTES = 64 * 1024 * 1024
 LARGEST = 1000.0
 
 
-def course_file(folder: Path, name: Node, n_units: int | None, problems: Problems) -> Course:
-    """The course in a file beside the protocol; notes at the file's name what is wrong with it.
+def read_waveform(folder: Path, name: Node, n_units: int | None, problems: Problems) -> Waveform:
+    """The waveform in a file beside the protocol; notes at the file's name what is wrong with it.
 
     Args:
         folder: where the protocol is.
         name: the node that names the file.
-        n_units: how many units the course is for; None where that is not known.
+        n_units: how many units the waveform is for; None where that is not known.
         problems: where to note them.
     """
     path = folder / str(name.value)
