@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 
 import msgspec
 
-from recorder.opening import Where
+from recorder.opening import RecordingPath
 from recorder.reading import Recording
 from recorder.replay import ReplaySource
 from rig.bus.messages import TICK_S, EngineReply, Episode, Event, Message, Tick
@@ -66,7 +66,7 @@ class Detection:
 
 def detect(
     protocol: Protocol,
-    where: Where,
+    where: RecordingPath,
     values: Values | None = None,
     script: ScriptFile | None = None,
 ) -> Detection:

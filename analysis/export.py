@@ -12,7 +12,7 @@ import numpy as np
 
 import recorder
 from analysis.derived_file import derived_file, span, write_file
-from recorder.opening import Where
+from recorder.opening import RecordingPath
 from recorder.output_path import check_target, reason
 from recorder.reading import Recording
 from recorder.schema import Series
@@ -98,7 +98,7 @@ def interval_rows(
 
 
 def export_intervals(
-    where: Where,
+    where: RecordingPath,
     out: Path,
     from_s: float | None = None,
     to_s: float | None = None,
@@ -165,7 +165,7 @@ def chosen_signals(
 
 
 def export_signals(
-    where: Where,
+    where: RecordingPath,
     names: tuple[str, ...],
     out: Path,
     from_s: float | None = None,

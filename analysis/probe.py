@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 import recorder
 from analysis.derived_file import derived_file, span, write_file
 from analysis.spiking import Drive, Offers, Probe, magnitude
-from recorder.opening import Where
+from recorder.opening import RecordingPath
 from recorder.reading import Recording
 from recorder.schema import unit_names
 
@@ -91,7 +91,7 @@ def spikes(
 
 
 def write_spikes(
-    where: Where,
+    where: RecordingPath,
     out: Path,
     probe: Probe | None = None,
     *,

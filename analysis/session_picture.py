@@ -18,7 +18,7 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 import recorder
-from recorder.opening import Where
+from recorder.opening import RecordingPath
 from recorder.reading import Recording
 from recorder.tables import Interval
 from rig.errors import UserError
@@ -40,7 +40,7 @@ _COLOURS = ("#56b4e9", "#e69f00", "#009e73", "#f0e442", "#cc79a7", "#0072b2", "#
 _STIMULUS = "#f0a6ca"
 
 
-def session_picture(where: Where, png_path: Path, at_s: float | None = None) -> None:
+def session_picture(where: RecordingPath, png_path: Path, at_s: float | None = None) -> None:
     """Draws a recording into a PNG, with the animal as it was at `at_s` of animal time.
 
     Without `at_s`: the middle of the longest behaviour that is not standing. At most `SPAN_S` around

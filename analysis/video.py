@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 import recorder
 from analysis.derived_file import span
-from recorder.opening import Where
+from recorder.opening import RecordingPath
 from recorder.output_path import check_target
 from recorder.reading import Recording
 from recorder.tables import Trial
@@ -39,7 +39,7 @@ Picture = NDArray[np.uint8]
 
 
 def export_video(
-    where: Where,
+    where: RecordingPath,
     out: Path,
     from_s: float | None = None,
     to_s: float | None = None,

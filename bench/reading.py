@@ -101,7 +101,7 @@ def measure(path: Path, times: int = 40) -> dict[str, tuple[float, float]]:
         clock("a random tick, all series", started)
         recording.close()
     with ReplaySource(path) as source:
-        source.going_on(1)  # events are read once, at the first
+        source.open_events(1)  # events are read once, at the first
         for _ in range(times):
             tick = int(random.integers(HISTORY_TICKS, source.last_tick))
             started = time.perf_counter()
@@ -109,7 +109,7 @@ def measure(path: Path, times: int = 40) -> dict[str, tuple[float, float]]:
             clock("a random tick as messages", started)
             tick = int(random.integers(HISTORY_TICKS, source.last_tick))
             started = time.perf_counter()
-            source.going_on(tick - HISTORY_TICKS + 1)
+            source.open_events(tick - HISTORY_TICKS + 1)
             source.messages(tick - HISTORY_TICKS + 1, tick)
             clock("seek: the ten seconds before", started)
             started = time.perf_counter()

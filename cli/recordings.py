@@ -16,7 +16,7 @@ from gui.display import display_missing
 from rig.errors import UserError
 
 if TYPE_CHECKING:
-    from recorder.opening import Where
+    from recorder.opening import RecordingPath
 
 File = Annotated[
     Path, typer.Argument(help="A recording (.nwb), or a folder with the parts of one.")
@@ -81,7 +81,7 @@ def recording_of(file: Path, parts: bool) -> Path | tuple[Path, ...]:
 
 
 def offer_replay(
-    file: Where, speed: float, paused: bool, hold: bool, listen: str, keys: Path | None
+    file: RecordingPath, speed: float, paused: bool, hold: bool, listen: str, keys: Path | None
 ) -> None:
     """A recording on a bus of its own, until it has been played or is stopped."""
     from recorder.replay import ReplaySource

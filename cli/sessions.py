@@ -104,12 +104,11 @@ def run(
     ] = None,
 ) -> None:
     """Run a session without a window and record it."""
-    from recorder.file_rotation import check_parts
-    from recorder.file_rotation import roll_over as limit_of
+    from recorder.file_rotation import check_parts, parse_rotation_limit
     from recorder.output_path import check_target
 
     if roll_over:
-        limit_of(roll_over)
+        parse_rotation_limit(roll_over)
     plan = load_protocol(protocol, settings, _python(protocol, allow_python))
     recording = out or _new_recording(plan.name)
     check_target(recording, overwrite)
@@ -160,9 +159,9 @@ def gui(
         if not _is_recording(each) and len(files or ()) > 1:
             raise UserError(f"{each} is no recording (.nwb): only recordings go side by side.")
     if roll_over:
-        from recorder.file_rotation import roll_over as limit_of
+        from recorder.file_rotation import parse_rotation_limit
 
-        limit_of(roll_over)
+        parse_rotation_limit(roll_over)
     missing = display_missing()
     file = files[0] if files else None
     if files and _is_recording(files[0]):

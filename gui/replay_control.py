@@ -15,7 +15,7 @@ from rig.bus.messages import TICK_S
 
 if TYPE_CHECKING:
     from gui.main_window import MainWindow
-    from recorder.first_divergence import Parting
+    from recorder.first_divergence import Divergence
 
 
 class ReplayControl(QObject):
@@ -140,7 +140,7 @@ class ReplayControl(QObject):
             self._window.columns.show_position(tick)
             self._window.show_position(tick)
 
-    def _parted(self, number: int, parting: Parting) -> None:
+    def _parted(self, number: int, parting: Divergence) -> None:
         if self.sender() is not self.stream:
             return
         first, tick = self._extents[0].name, parting.tick

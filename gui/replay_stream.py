@@ -20,7 +20,7 @@ from rig.playback import MAX_SPEED, MIN_SPEED, Playback, Stretch
 
 if TYPE_CHECKING:
     from gui.replay_track import Lane
-    from recorder.first_divergence import Parting
+    from recorder.first_divergence import Divergence
 
 Replayed = Path | tuple[Path, ...]
 """A recording: its file, or the files that are read as one."""
@@ -211,11 +211,11 @@ class ReplayStream(Stream):
             self._shown.wait(0.1)
 
 
-def _compare(lanes: Sequence[Lane]) -> Iterator[tuple[int, Parting | None]]:
+def _compare(lanes: Sequence[Lane]) -> Iterator[tuple[int, Divergence | None]]:
     """A little at a time: which recording is compared with the first, and what was found, if anything."""
-    from recorder.first_divergence import find_parting
+    from recorder.first_divergence import find_divergence
 
     one = lanes[0].source.recording
     for lane in lanes[1:]:
-        for found in find_parting(one, lane.source.recording):
+        for found in find_divergence(one, lane.source.recording):
             yield lane.number, found

@@ -45,7 +45,7 @@ class Lane:
         if here < source.first_tick:
             return self._batch([])
         begin = max(source.first_tick, here - HISTORY_TICKS + 1)
-        ongoing = Message(EngineReply(source.going_on(begin)), tick=begin - 1)
+        ongoing = Message(EngineReply(source.open_events(begin)), tick=begin - 1)
         past = source.messages(begin, here - 1, _OF_THE_PAST)
         return self._batch([ongoing, *past, *source.messages(here, here)])
 

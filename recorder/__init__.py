@@ -2,7 +2,7 @@
 
 `recorder.process` is the process that a session starts; it writes with `recorder.writer` what
 `recorder.layout` lays out. `recorder.open(path)` reads a recording, a growing one too, and with
-`parts=True` all files of one that was rolled over; `recorder.replay.ReplaySource` gives it back as the
+`parts=True` all files of one that was rotated; `recorder.replay.ReplaySource` gives it back as the
 messages that it was made from; `recorder.recover` repairs one whose recorder was killed.
 """
 

@@ -1,7 +1,8 @@
-"""The parts of a recording that was rolled over, read as one: what a seam cut in two is whole again.
+"""The files of a rotated recording, read as one: intervals that a rotation split are whole again.
 
-A part repeats at its beginning what goes on across the seam, so that it is a recording by itself: the
-trial, the onsets of behaviours and stimuli, the orders for its first tick. Here each of these is there once.
+A file repeats at its beginning what is open across the rotation, so that it is a recording by itself:
+the trial, the onsets of behaviours and stimuli, the interventions on its first tick. Here each of these
+appears once.
 """
 
 from __future__ import annotations
@@ -27,11 +28,11 @@ _TICK_OF_ROW = {
 """The tables in which a part repeats rows of the one before: those of ticks before its first."""
 
 
-_KEPT_OPEN = 4
+_MAX_OPEN_PARTS = 4
 """Of so many parts, those read last, the data sets stay open."""
 
 
-class JoinedRecording(Recording):
+class ConcatenatedRecording(Recording):
     """Parts of one recording that follow each other, as if they were one file.
 
     Everything is read from the parts when it is asked for. `path` is the first of them, `files` are all;
@@ -40,11 +41,11 @@ class JoinedRecording(Recording):
     """
 
     def __init__(self, parts: Sequence[Recording]) -> None:
-        self._of = tuple(parts)
+        self._recordings = tuple(parts)
         states = [each.state for each in parts]
         repaired = [each for each in ("unrecovered", "recovered") if each in states]
-        self._begin(parts[0].path, parts[0].note, (*repaired, states[-1])[0])
-        self._joined: dict[str, JoinedRows] = {}
+        self._begin(parts[0].path, parts[0].header, (*repaired, states[-1])[0])
+        self._cached_tables: dict[str, ConcatenatedRows] = {}
         self._in_use: dict[Recording, None] = dict.fromkeys(
             each for each in parts if each.state != "live"
         )
@@ -60,7 +61,7 @@ class JoinedRecording(Recording):
     @property
     def files(self) -> tuple[Path, ...]:
         """The files that are read here, in order."""
-        return tuple(each.path for each in self._of)
+        return tuple(each.path for each in self._recordings)
 
     @property
     def parts(self) -> tuple[Path, ...]:
@@ -68,54 +69,58 @@ class JoinedRecording(Recording):
         return self.files
 
     @property
-    def goes_on(self) -> bool:
-        """Whether the recording went on after the last of these parts."""
-        return self._of[-1].goes_on
+    def continues(self) -> bool:
+        """Whether the recording continues after the last of these parts."""
+        return self._recordings[-1].continues
 
     def refresh(self) -> int:
         """Takes notice of what was recorded since in these files; the number of ticks now."""
-        for each in self._of:
+        for each in self._recordings:
             if each.state == "live":
                 each.refresh()
-        self._begins = np.cumsum([0, *(each.n_ticks for each in self._of)])[:-1].tolist()
-        self._ticks = np.concatenate([each.ticks for each in self._of])
+        self._first_rows = np.cumsum([0, *(each.n_ticks for each in self._recordings)])[
+            :-1
+        ].tolist()
+        self._ticks = np.concatenate([each.ticks for each in self._recordings])
         self.__dict__.pop("trials", None)
         return self.n_ticks
 
     def table(self, path: str) -> TableRows:
-        """A table, all parts of it; the intervals that a seam cut are whole only in `intervals`, `trials`."""
-        if path in self._joined:
-            return self._joined[path]
-        joined = JoinedRows([self._own_rows(k, path) for k in range(len(self._of))])
-        if all(each.state != "live" for each in self._of):
-            self._joined[path] = joined
-        return joined
+        """A table of all files; intervals that a rotation split are whole only in `intervals`, `trials`."""
+        if path in self._cached_tables:
+            return self._cached_tables[path]
+        concatenated = ConcatenatedRows(
+            [self._rows_without_repeats(k, path) for k in range(len(self._recordings))]
+        )
+        if all(each.state != "live" for each in self._recordings):
+            self._cached_tables[path] = concatenated
+        return concatenated
 
     def intervals(self, table: str) -> tuple[Interval, ...]:
         """The rows of "behaviours" or "stimuli" in the order in which they began."""
         found: list[Interval] = []
         open_at: dict[tuple[str, int], int] = {}  # where in `found` is what the last part left open
-        for part in self._of:
+        for part in self._recordings:
             left_open = {}
             for each in part.intervals(table):
                 key = (each.name, each.number)
                 if key in open_at:
-                    place = open_at[key]
-                    found[place] = _whole(found[place], each, part, table)
+                    at = open_at[key]
+                    found[at] = _merge(found[at], each, part, table)
                 else:
-                    place = len(found)
+                    at = len(found)
                     found.append(each)
                 if each.offset_tick < 0:
-                    left_open[key] = place
+                    left_open[key] = at
             open_at = left_open
         return tuple(sorted(found, key=lambda each: each.start_s))
 
     @cached_property
     def trials(self) -> tuple[Trial, ...]:
-        """The trials, in order; one that goes on stops, for now, with the last tick."""
+        """The trials, in order; the open one stops, for now, with the last tick."""
         found: list[Trial] = []
         n_models = 0
-        for part in self._of:
+        for part in self._recordings:
             for each in part.trials:
                 if found and found[-1].trial == each.trial:
                     condition = found[-1].condition or each.condition
@@ -128,43 +133,43 @@ class JoinedRecording(Recording):
     @cached_property
     def assets(self) -> dict[str, Array]:
         """The files that the models name: uint8 arrays by file name."""
-        return self._of[0].assets
+        return self._recordings[0].assets
 
     def close(self) -> None:
         """Closes all files."""
-        for each in self._of:
+        for each in self._recordings:
             each.close()
 
     def _read(
         self, path: str, rows: slice, samples: int = 1, columns: slice | int | None = None
     ) -> Array:
         found = []
-        for part, begin in zip(self._of, self._begins, strict=True):
+        for part, begin in zip(self._recordings, self._first_rows, strict=True):
             start = rows.start - begin
             if start < 0:
                 start %= rows.step or 1
             stop = min(rows.stop - begin, part.n_ticks)
             if stop > start:
-                self._use(part)
+                self._mark_used(part)
                 found.append(part._read(path, slice(start, stop, rows.step), samples, columns))
         if not found:
-            return self._of[0]._read(path, slice(0, 0), samples, columns)
+            return self._recordings[0]._read(path, slice(0, 0), samples, columns)
         return found[0] if len(found) == 1 else np.concatenate(found)
 
-    def _use(self, part: Recording) -> None:
+    def _mark_used(self, part: Recording) -> None:
         """Leaves no more data sets open than needed: a long recording may be in hundreds of files."""
         if part.state == "live":
             return
         self._in_use.pop(part, None)
         self._in_use[part] = None
-        while len(self._in_use) > _KEPT_OPEN:
+        while len(self._in_use) > _MAX_OPEN_PARTS:
             oldest = next(iter(self._in_use))
             del self._in_use[oldest]
-            oldest.let_go()
+            oldest.close_datasets()
 
-    def _own_rows(self, k: int, path: str) -> tuple[TableRows, int]:
+    def _rows_without_repeats(self, k: int, path: str) -> tuple[TableRows, int]:
         """A part's table, and how many of its first rows the part before has, too."""
-        part = self._of[k]
+        part = self._recordings[k]
         rows = part.table(path)
         if k == 0 or path not in _TICK_OF_ROW or not part.n_ticks:
             return rows, rows.n_rows if k and path in _TICK_OF_ROW else 0
@@ -172,7 +177,7 @@ class JoinedRecording(Recording):
         return rows, int(np.argmax(own)) if own.any() else rows.n_rows
 
 
-class JoinedRows(TableRows):
+class ConcatenatedRows(TableRows):
     """Tables one after the other as one; of each so many first rows are left out."""
 
     def __init__(self, tables: Sequence[tuple[TableRows, int]]) -> None:
@@ -185,23 +190,23 @@ class JoinedRows(TableRows):
 
     def column(self, name: str, first: int = 0, last: int | None = None) -> Array:
         """The numbers of a column in rows first ≤ row < last."""
-        found = [rows.column(name, *span) for rows, span in self._within(first, last)]
+        found = [rows.column(name, *bounds) for rows, bounds in self._within(first, last)]
         return np.concatenate(found) if found else self._tables[0][0].column(name, 0, 0)
 
     def names(self, name: str, first: int = 0, last: int | None = None) -> list[str]:
         """The names that a column of codes stands for."""
         within = self._within(first, last)
-        return [each for rows, span in within for each in rows.names(name, *span)]
+        return [each for rows, bounds in within for each in rows.names(name, *bounds)]
 
     def ragged(self, name: str, first: int = 0, last: int | None = None) -> list[Array]:
         """The many values of each row of a ragged column."""
         within = self._within(first, last)
-        return [each for rows, span in within for each in rows.ragged(name, *span)]
+        return [each for rows, bounds in within for each in rows.ragged(name, *bounds)]
 
     def parsed(self, name: str, first: int = 0, last: int | None = None) -> list[dict[str, Any]]:
         """The JSON objects of a ragged column."""
         within = self._within(first, last)
-        return [each for rows, span in within for each in rows.parsed(name, *span)]
+        return [each for rows, bounds in within for each in rows.parsed(name, *bounds)]
 
     def _within(self, first: int, last: int | None) -> Iterator[tuple[TableRows, tuple[int, int]]]:
         """The tables that have some of these rows, and the first of theirs and the one after the last."""
@@ -215,11 +220,11 @@ class JoinedRows(TableRows):
             begin = end
 
 
-def _whole(begun: Interval, rest: Interval, part: Recording, table: str) -> Interval:
-    """What went on across a seam: as it began, with the end that the next part has."""
+def _merge(begun: Interval, rest: Interval, part: Recording, table: str) -> Interval:
+    """An interval that a rotation split: the beginning of the first part, the end of the next."""
     stop_s = rest.stop_s
     if rest.offset_tick >= 0 and rest.stop_s <= rest.start_s:
-        # looking back it had ended before the seam, where the next part could not put it
+        # looking back it had ended before the rotation, which the next part cannot express
         kind = "stimulus" if table == "stimuli" else "behaviour"
         key = (kind, "offset", rest.name, rest.number)
         for _, event in part.events:

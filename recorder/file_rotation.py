@@ -1,6 +1,6 @@
 """A recording in several files: when the next one begins, what they are called, and where the others are.
 
-`F.nwb` goes on in `F_001.nwb`, `F_002.nwb` and so on, in the same folder.
+`F.nwb` continues in `F_001.nwb`, `F_002.nwb` and so on, in the same folder.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from pathlib import Path
 
 import h5py
 
-from recorder.layout import SessionNote, read_note
+from recorder.layout import SessionHeader, read_header
 from rig.errors import UserError
 
 MIN_S = 1.0
@@ -21,7 +21,7 @@ _TIMES = ("s", "min", "h")
 
 
 @dataclass(frozen=True)
-class RollOver:
+class RotationLimit:
     """When a file is full: after so much animal time, or at so many bytes; 0 is no limit."""
 
     after_s: float = 0.0
@@ -34,7 +34,7 @@ class RollOver:
         return file_bytes >= self.after_bytes and recorded_s >= MIN_S
 
 
-def roll_over(text: str) -> RollOver:
+def parse_rotation_limit(text: str) -> RotationLimit:
     """What "10min" or "500MB" means. Raises `UserError` for what is no time and no size."""
     found = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*([A-Za-z]+)\s*", text)
     unit = {name.lower(): name for name in _UNITS}.get(found[2].lower(), "") if found else ""
@@ -44,9 +44,9 @@ def roll_over(text: str) -> RollOver:
         )
     amount = float(found[1]) * _UNITS[unit]
     if unit in _TIMES and amount >= MIN_S:
-        return RollOver(after_s=amount)
+        return RotationLimit(after_s=amount)
     if unit not in _TIMES and amount >= MIN_BYTES:
-        return RollOver(after_bytes=int(amount))
+        return RotationLimit(after_bytes=int(amount))
     raise UserError(
         f"--roll-over {text}: a file holds at least {MIN_S:g} s or {MIN_BYTES / 1e6:g} MB."
     )
@@ -78,7 +78,7 @@ def check_parts(first: Path, overwrite: bool) -> None:
             )
 
 
-def parts_of(path: Path, note: SessionNote) -> dict[int, Path]:
+def parts_of(path: Path, note: SessionHeader) -> dict[int, Path]:
     """The files of a recording that lie beside this one, by number, itself among them.
 
     Those before it, and those after it up to the first that is missing.
@@ -97,14 +97,14 @@ def parts_of(path: Path, note: SessionNote) -> dict[int, Path]:
     return dict(sorted(found.items()))
 
 
-def _belongs(path: Path, number: int, note: SessionNote) -> bool:
+def _belongs(path: Path, number: int, note: SessionHeader) -> bool:
     """Whether a file is the part with this number of the same session."""
     if not path.is_file():
         return False
     try:
         # as a live reader, so that one that is being written, or whose writer was killed, opens too
         with h5py.File(path, "r", swmr=True) as file:
-            other = read_note(file)
+            other = read_header(file)
     except (OSError, RuntimeError):
         return False
     return (

@@ -20,7 +20,7 @@ _PIECE_TICKS = 1000
 
 
 @dataclass(frozen=True)
-class Parting:
+class Divergence:
     """The ticks that two recordings have in common, and the first at which they differ; None: nowhere.
 
     `first` is after `last` where they have no tick in common.
@@ -36,7 +36,7 @@ class Parting:
         return self.first > self.last or self.tick == self.first
 
 
-def find_parting(one: Recording, other: Recording) -> Iterator[Parting | None]:
+def find_divergence(one: Recording, other: Recording) -> Iterator[Divergence | None]:
     """Looks for it piece by piece: None after each piece in which they are the same, at last what was found.
 
     A branch says which session it left at which tick, and is the same up to there: the search begins a few
@@ -49,11 +49,11 @@ def find_parting(one: Recording, other: Recording) -> Iterator[Parting | None]:
         end = min(begin + _PIECE_TICKS - 1, last)
         tick = _first_difference(one, other, begin, end)
         if tick is not None:
-            yield Parting(first, last, tick)
+            yield Divergence(first, last, tick)
             return
         yield None
         begin = end + 1
-    yield Parting(first, last, None)
+    yield Divergence(first, last, None)
 
 
 def _shared_up_to(one: Recording, other: Recording) -> int:

@@ -26,15 +26,15 @@ before the disk is full."""
 
 READERS_S = 1.0
 """How long a recording that ends waits for those who read it live to close it."""
-SEAM_READERS_S = 0.1
-"""How long one that goes on in another file does."""
+ROTATION_READERS_S = 0.1
+"""How long a recording that continues in another file waits for them."""
 
 
 class GrowingFile:
     """A file that grows: `h5` is open for writing.
 
     Args:
-        path: its name, once `appear` gives it.
+        path: its name, once `publish` gives it.
         image: the empty recording (`recorder.layout.empty_recording`).
         overwrite: whether it may take the place of another file.
 
@@ -50,24 +50,24 @@ class GrowingFile:
                 raise OSError(errno.ENOSPC, "")
             self._lock = reserve(path, "part")
         except OSError as problem:
-            raise self.not_made(problem) from None
+            raise self.creation_error(problem) from None
         self._partial = Path(self._lock.name)
         try:
             self._lock.write(image)
             self._lock.flush()
             self.h5 = h5py.File(self._partial, "r+", libver=layout.LIBVER)
             self._descriptor = int(self.h5.id.get_vfd_handle())
-            self._place = os.fstat(self._descriptor)
+            self._created = os.fstat(self._descriptor)
         except (OSError, RuntimeError) as problem:
-            self.abandon()
-            raise self.not_made(problem) from None
+            self.discard()
+            raise self.creation_error(problem) from None
 
     @property
     def size_bytes(self) -> int:
         """Its size at present."""
         return os.fstat(self._descriptor).st_size
 
-    def appear(self) -> None:
+    def publish(self) -> None:
         """Gives it its name. Raises `RunError`, if only because another file has it by now."""
         try:
             self.h5.flush()
@@ -75,10 +75,10 @@ class GrowingFile:
             give_name(self._partial, self.path, self._overwrite)
             sync_folder(self.path)
         except (OSError, RuntimeError) as problem:
-            self.abandon()
-            raise self.not_made(problem) from None
+            self.discard()
+            raise self.creation_error(problem) from None
 
-    def abandon(self) -> None:
+    def discard(self) -> None:
         """Takes away a file that has no name yet."""
         with contextlib.suppress(OSError, RuntimeError, AttributeError):
             self.h5.close()
@@ -97,27 +97,27 @@ class GrowingFile:
             os.fsync(self._descriptor)
             self._synced = True
 
-    def trouble(self, coming_bytes: int = 0) -> str:
+    def write_problem(self, coming_bytes: int = 0) -> str:
         """What keeps it from growing: it was taken away, or the disk is about to be full; else "".
 
         `coming_bytes` are about to be written. The reserve is for what closing needs, and for the chunks
         that HDF5 begins: 128 kB at once for each of some forty data sets.
         """
-        misplaced = self._misplaced()
-        if misplaced:
-            return misplaced
+        moved = self._moved_or_removed()
+        if moved:
+            return moved
         free = free_bytes(self.path)
         if free < RESERVE_BYTES + coming_bytes:
             return f"The disk of {self.path} is full ({free / 1e6:.1f} MB left)"
         return ""
 
-    def _misplaced(self) -> str:
+    def _moved_or_removed(self) -> str:
         """Says that it was moved away or removed; else ""."""
         try:
             now = os.stat(self.path)
         except OSError:
             now = None
-        if now is None or not os.path.samestat(now, self._place):
+        if now is None or not os.path.samestat(now, self._created):
             gone = os.fstat(self._lock.fileno()).st_nlink == 0
             return (
                 f"The file {self.path} was removed while it was being recorded"
@@ -139,12 +139,12 @@ class GrowingFile:
         """
         self.h5.close()
         with contextlib.suppress(FileNotFoundError):
-            if os.path.samestat(os.stat(self.path), self._place):
+            if os.path.samestat(os.stat(self.path), self._created):
                 self._finish(finish, readers_s)
             os.fsync(self._lock.fileno())
-        misplaced = self._misplaced()
+        moved = self._moved_or_removed()
         self._lock.close()
-        return misplaced
+        return moved
 
     def _finish(self, finish: Callable[[h5py.File], None], readers_s: float) -> None:
         give_up_s = time.monotonic() + readers_s
@@ -160,6 +160,6 @@ class GrowingFile:
                 finish(file)
             return
 
-    def not_made(self, problem: Exception) -> RunError:
+    def creation_error(self, problem: Exception) -> RunError:
         """What to say where it could not be made."""
         return RunError(f"The recording {self.path} cannot be made: {reason(problem)}.")

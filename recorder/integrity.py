@@ -42,7 +42,7 @@ HDF5_ERRORS = (
 T = TypeVar("T")
 
 
-def damaged(where: object, what: object) -> UserError:
+def integrity_error(where: object, what: object) -> UserError:
     """The sentence for a file that is damaged; `where` is the file's path, or something in an open one."""
     if isinstance(where, h5py.Group | h5py.Dataset):
         what = f"{where.name} {what}"
@@ -58,7 +58,7 @@ def read(data: h5py.Dataset, rows: slice | tuple[slice | int, ...]) -> Array:
     try:
         values: Array = data[rows]
     except HDF5_ERRORS as problem:
-        raise damaged(data, f"cannot be read ({problem})") from None
+        raise integrity_error(data, f"cannot be read ({problem})") from None
     return values
 
 
@@ -67,21 +67,21 @@ def parsed(where: object, text: str | bytes, kind: type[T]) -> T:
     try:
         return msgspec.json.decode(text, type=kind)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as problem:
-        raise damaged(where, f"{text[:40]!r} is no {kind.__name__} ({problem})") from None
+        raise integrity_error(where, f"{text[:40]!r} is no {kind.__name__} ({problem})") from None
 
 
-def check_description(path: object, told: Description) -> None:
+def check_description(path: object, description: Description) -> None:
     """Raises `UserError` if a description is of more than a recording can have."""
-    columns = sum(layer.n_units for layer in told.layers)
-    columns += sum(size for _, size in told.proprioception)
-    columns += sum(signal.n_channels for signal in told.signals)
-    columns += told.n_qpos + told.n_qvel + told.n_act
+    columns = sum(layer.n_units for layer in description.layers)
+    columns += sum(size for _, size in description.proprioception)
+    columns += sum(signal.n_channels for signal in description.signals)
+    columns += description.n_qpos + description.n_qvel + description.n_act
     if columns > MOST_COLUMNS:
-        raise damaged(path, f"it describes {columns} columns")
-    if not 0 < told.tick_s <= 10:
-        raise damaged(path, f"its ticks are of {told.tick_s} s")
-    if not all(signal.n_samples and signal.n_channels for signal in told.signals):
-        raise damaged(path, "a signal of it has no samples")
+        raise integrity_error(path, f"it describes {columns} columns")
+    if not 0 < description.tick_s <= 10:
+        raise integrity_error(path, f"its ticks are of {description.tick_s} s")
+    if not all(signal.n_samples and signal.n_channels for signal in description.signals):
+        raise integrity_error(path, "a signal of it has no samples")
 
 
 def check_layout(
@@ -96,22 +96,22 @@ def check_layout(
     A table, or a column of one, may be missing: the former is empty, the latter came in a later version.
     """
     try:
-        look = _Look(file)
-        look.at_data(timestamps, "<f8", ())
+        check = _LayoutCheck(file)
+        check.dataset(timestamps, "<f8", ())
         for each in series:
-            look.at_data(f"{each.path}/data", each.dtype, each.shape)
+            check.dataset(f"{each.path}/data", each.dtype, each.shape)
             if each.samples > 1:
-                look.at_data(f"{each.path}/timestamps", "<f8", ())
+                check.dataset(f"{each.path}/timestamps", "<f8", ())
         for table in (*tables, _ASSETS):
-            look.at_table(table)
+            check.table(table)
     except HDF5_ERRORS as problem:
-        raise damaged(path, f"it cannot be read ({problem})") from None
+        raise integrity_error(path, f"it cannot be read ({problem})") from None
 
 
 _ASSETS = Table("assets", "scratch", "", ())
 
 
-class _Look:
+class _LayoutCheck:
     """Looks at what is in a file. By h5py's lower level: hundreds of data sets in a few milliseconds."""
 
     def __init__(self, file: h5py.File) -> None:
@@ -119,7 +119,7 @@ class _Look:
         self._size = file.id.get_filesize()
         self._groups: dict[str, h5py.h5g.GroupID] = {"": file.id}
 
-    def at_table(self, table: Table) -> None:
+    def table(self, table: Table) -> None:
         """A table may be missing; what is in it are columns."""
         folder, _, name = table.path.rpartition("/")
         if folder and not self._is_there(folder):
@@ -130,26 +130,28 @@ class _Look:
         dtypes |= {f"{column.name}_index": "<u8" for column in table.columns if column.ragged}
         for raw in self._group(table.path):
             name = raw.decode()
-            self.at_data(f"{table.path}/{name}", dtypes.get(name), ())
+            self.dataset(f"{table.path}/{name}", dtypes.get(name), ())
 
-    def at_data(self, path: str, dtype: str | None, shape: tuple[int, ...]) -> None:
+    def dataset(self, path: str, dtype: str | None, shape: tuple[int, ...]) -> None:
         """A data set of this dtype (None: any), a row of which has this shape, all of it in this file."""
         data = self._own(path)
         if not isinstance(data, h5py.h5d.DatasetID) or data.rank != 1 + len(shape):
-            raise damaged(self._file, f"has a {path} of another shape than was recorded")
+            raise integrity_error(self._file, f"has a {path} of another shape than was recorded")
         kept = data.get_create_plist()
         if kept.get_layout() == h5py.h5d.VIRTUAL or kept.get_external_count():
-            raise damaged(self._file, f"has its {path} in another file")
+            raise integrity_error(self._file, f"has its {path} in another file")
         if data.shape[1:] != shape:
-            raise damaged(self._file, f"has a {path} of another shape than was recorded")
+            raise integrity_error(self._file, f"has a {path} of another shape than was recorded")
         if dtype is not None and data.dtype != np.dtype(dtype):
-            raise damaged(self._file, f"has a {path} of another type than was recorded")
+            raise integrity_error(self._file, f"has a {path} of another type than was recorded")
         filters = {kept.get_filter(k)[0] for k in range(kept.get_nfilters())}
         if filters - {h5py.h5z.FILTER_DEFLATE}:
-            raise damaged(self._file, f"has a {path} that is packed in an unknown way")
+            raise integrity_error(self._file, f"has a {path} that is packed in an unknown way")
         n_bytes = math.prod(data.shape) * data.dtype.itemsize
         if n_bytes > self._size * (_MOST_SQUEEZED if filters else 1) + _SLACK_BYTES:
-            raise damaged(self._file, f"has {n_bytes} bytes of {path} in a file of {self._size}")
+            raise integrity_error(
+                self._file, f"has {n_bytes} bytes of {path} in a file of {self._size}"
+            )
 
     def _is_there(self, path: str) -> bool:
         folder, _, name = path.rpartition("/")
@@ -161,7 +163,7 @@ class _Look:
         if path not in self._groups:
             found = self._own(path)
             if not isinstance(found, h5py.h5g.GroupID):
-                raise damaged(self._file, f"has a {path} that is no group")
+                raise integrity_error(self._file, f"has a {path} that is no group")
             self._groups[path] = found
         return self._groups[path]
 
@@ -171,7 +173,7 @@ class _Look:
         group = self._group(folder)
         key = name.encode()
         if not group.links.exists(key):
-            raise damaged(self._file, f"has no {path}")
+            raise integrity_error(self._file, f"has no {path}")
         if group.links.get_info(key).type != h5py.h5l.TYPE_HARD:
-            raise damaged(self._file, f"has its {path} elsewhere")
+            raise integrity_error(self._file, f"has its {path} elsewhere")
         return h5py.h5o.open(group, key)

@@ -17,7 +17,7 @@ from rig.bus.messages import Event
 
 
 @dataclass
-class Spans:
+class IntervalTables:
     """The three interval tables of a recording. `first_tick` is its first one, -1 before that."""
 
     behaviours: TableAppender

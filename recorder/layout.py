@@ -62,10 +62,10 @@ def is_fill(values: Array) -> NDArray[np.bool_]:
 # --- the session's own words ------------------------------------------------------------------------
 
 
-class SessionNote(msgspec.Struct, frozen=True):
+class SessionHeader(msgspec.Struct, frozen=True):
     """Stands in the file as JSON (scratch/session): marks it as ours, and rebuilds the description.
 
-    `part` is the file's number, from 0, where a recording was rolled over into several.
+    `part` is the file's number, from 0, where a recording is in several.
     """
 
     program: str
@@ -76,13 +76,13 @@ class SessionNote(msgspec.Struct, frozen=True):
     part: int = 0
 
 
-def read_note(file: h5py.File) -> SessionNote | None:
-    """The note of an open recording; None if the file is not one of ours."""
+def read_header(file: h5py.File) -> SessionHeader | None:
+    """The header of an open recording; None if the file is not one of ours."""
     try:
         if SESSION not in file or file[SESSION].shape != ():
             return None
         text = file[SESSION][()]
-        return msgspec.json.decode(text, type=SessionNote)
+        return msgspec.json.decode(text, type=SessionHeader)
     except (msgspec.DecodeError, RecursionError, *HDF5_ERRORS):
         return None
 
@@ -113,23 +113,23 @@ def empty_recording(
     return image
 
 
-def number(file: h5py.File, part: int, before: str) -> None:
+def mark_as_part(file: h5py.File, part: int, previous_file: str) -> None:
     """Makes an empty recording a part of one: its number from 1 on, `before` the file that it follows."""
-    note = read_note(file)
-    assert note is not None
-    file[SESSION][()] = msgspec.json.encode(msgspec.structs.replace(note, part=part)).decode()
+    header = read_header(file)
+    assert header is not None
+    file[SESSION][()] = msgspec.json.encode(msgspec.structs.replace(header, part=part)).decode()
     file["identifier"][()] = str(uuid.uuid4())
     file["file_create_date"][0] = datetime.now().astimezone().isoformat()
     file["general/notes"][()] = (
-        f"Part {part + 1} of a recording in several files, after {before}; "
+        f"Part {part + 1} of a recording in several files, after {previous_file}; "
         f"{file['general/notes'].asstr()[()]}"
     )
 
 
-def note_of(description: Description, session: str, camera: bool) -> str:
+def header_text(description: Description, session: str, camera: bool) -> str:
     """The text of `SESSION`."""
-    note = SessionNote("rodent-rig", LAYOUT_VERSION, session, camera, description)
-    return msgspec.json.encode(note).decode()
+    header = SessionHeader("rodent-rig", LAYOUT_VERSION, session, camera, description)
+    return msgspec.json.encode(header).decode()
 
 
 def chunk_rows(shape: tuple[int, ...], dtype: str) -> int:

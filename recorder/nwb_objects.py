@@ -13,7 +13,7 @@ from pynwb.ecephys import ElectricalSeries
 from pynwb.epoch import TimeIntervals
 from pynwb.file import Subject
 
-from recorder.layout import chunk_rows, fill_value, note_of, started_at, versions_text
+from recorder.layout import chunk_rows, fill_value, header_text, started_at, versions_text
 from recorder.schema import Column, Series, Table, series_of, tables_of
 from rig.bus.messages import Array, Description
 
@@ -59,7 +59,7 @@ def session_objects(
     if assets:
         nwb.add_scratch(_assets(assets))
     nwb.add_scratch(
-        note_of(description, session, camera),
+        header_text(description, session, camera),
         name="session",
         description="The session's own description, JSON; marks the file as a rodent-rig recording.",
     )

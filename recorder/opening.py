@@ -1,4 +1,4 @@
-"""Opens recordings: one file, or the files of one that was rolled over, read as one.
+"""Opens recordings: one file, or the files of a rotated recording, read as one.
 
     recorder.open("F.nwb")                          # this file
     recorder.open("F.nwb", parts=True)              # the whole recording that it belongs to
@@ -19,7 +19,7 @@ from pathlib import Path
 import h5py
 
 from recorder import superblock
-from recorder.concatenated import JoinedRecording
+from recorder.concatenated import ConcatenatedRecording
 from recorder.file_rotation import first_path, part_path
 from recorder.integrity import HDF5_ERRORS
 from recorder.output_path import reason
@@ -28,18 +28,18 @@ from recorder.recovery import needs_recovery, recover
 from recorder.summary import describe
 from rig.errors import RunError, UserError
 
-Where = Path | str | Sequence[Path]
+RecordingPath = Path | str | Sequence[Path]
 """A recording's file, a folder with the parts of one, or these parts."""
 
 
-def open_recording(where: Where, parts: bool = False) -> Recording:
+def open_recording(path_or_parts: RecordingPath, parts: bool = False) -> Recording:
     """Opens a recording for reading; see `Recording`. Usually called as `recorder.open`.
 
     One that was left by a killed recorder is repaired first; where that is impossible (a full disk, a
     folder that cannot be written), it is read as it is.
 
     Args:
-        where: a file, a folder with the parts of one recording, or several parts.
+        path_or_parts: a file, a folder with the parts of one recording, or several parts.
         parts: read the whole recording, of which the file may be any part; `Recording.files` are all.
 
     Raises:
@@ -48,17 +48,17 @@ def open_recording(where: Where, parts: bool = False) -> Recording:
             each other.
     """
     with ExitStack() as opened:
-        if isinstance(where, Path | str):
-            path = Path(where)
+        if isinstance(path_or_parts, Path | str):
+            path = Path(path_or_parts)
             if path.is_dir():
-                found = _in_folder(path, opened)
+                found = _parts_in_folder(path, opened)
             elif parts:
-                found = _beside(path, opened)
+                found = _parts_beside(path, opened)
             else:
                 return _open_one(path)
         else:
-            found = _opened([Path(each) for each in where], opened)
-        recording = found[0] if len(found) == 1 else JoinedRecording(found)
+            found = _opened([Path(each) for each in path_or_parts], opened)
+        recording = found[0] if len(found) == 1 else ConcatenatedRecording(found)
         opened.pop_all()
         return recording
 
@@ -72,9 +72,9 @@ def all_parts(path: Path) -> tuple[Path, ...]:
         return recording.files
 
 
-def info(where: Where, parts: bool = False) -> str:
+def info(path_or_parts: RecordingPath, parts: bool = False) -> str:
     """What a recorded session was, on one screen of plain text."""
-    with open_recording(where, parts) as recording:
+    with open_recording(path_or_parts, parts) as recording:
         return describe(recording)
 
 
@@ -109,30 +109,30 @@ def _open_one(path: Path) -> Recording:
 # --- the parts of a recording -----------------------------------------------------------------------
 
 
-def _in_folder(folder: Path, opened: ExitStack) -> list[Recording]:
+def _parts_in_folder(folder: Path, opened: ExitStack) -> list[Recording]:
     files = sorted(folder.glob("*.nwb"))
     if not files:
         raise UserError(f"There is no recording (.nwb) in the folder {folder}.")
-    return _complete(_opened(files, opened))
+    return _check_complete(_opened(files, opened))
 
 
-def _beside(path: Path, opened: ExitStack) -> list[Recording]:
+def _parts_beside(path: Path, opened: ExitStack) -> list[Recording]:
     one = opened.enter_context(_open_one(path))
     others = [each for each in one.parts if each != path]
-    return _complete(_following([one, *_each(others, opened)]))
+    return _check_complete(_check_order([one, *_open_each(others, opened)]))
 
 
 def _opened(files: Sequence[Path], opened: ExitStack) -> list[Recording]:
     if not files:
         raise UserError("No recording was named.")
-    return _following(_each(files, opened))
+    return _check_order(_open_each(files, opened))
 
 
-def _each(files: Sequence[Path], opened: ExitStack) -> list[Recording]:
+def _open_each(files: Sequence[Path], opened: ExitStack) -> list[Recording]:
     return [opened.enter_context(_open_one(each)) for each in files]
 
 
-def _following(found: list[Recording]) -> list[Recording]:
+def _check_order(found: list[Recording]) -> list[Recording]:
     """These files in order. Raises `UserError` unless they are parts that follow each other."""
     found = sorted(found, key=lambda each: each.part)
     for one, other in pairwise(found):
@@ -158,11 +158,11 @@ def _following(found: list[Recording]) -> list[Recording]:
     return found
 
 
-def _complete(found: list[Recording]) -> list[Recording]:
+def _check_complete(found: list[Recording]) -> list[Recording]:
     """The same. Raises `UserError` if the recording's beginning or end is not among them."""
     if found[0].part:
         raise _missing(found[0], found[0].part - 1)
-    if found[-1].goes_on and not _is_being_made(found[-1]):
+    if found[-1].continues and not _next_file_is_being_created(found[-1]):
         raise _missing(found[-1], found[-1].part + 1)
     return found
 
@@ -182,8 +182,8 @@ def _missing(beside: Recording, number: int) -> UserError:
     )
 
 
-def _is_being_made(last: Recording) -> bool:
-    """Whether the next file has no name yet: the recorder is in the midst of a seam, or was killed there."""
+def _next_file_is_being_created(last: Recording) -> bool:
+    """Whether the next file has no name yet: the recorder is between two files, or was killed there."""
     name = part_path(first_path(last.path, last.part), last.part + 1).name
     return any(
         each.name.startswith(f".{name}.") and each.name.endswith(".part")

@@ -24,9 +24,9 @@ from types import FrameType
 
 import zmq
 
-from recorder.file_rotation import RollOver, check_parts, roll_over
+from recorder.file_rotation import RotationLimit, check_parts, parse_rotation_limit
 from recorder.output_path import check_target, free_bytes
-from recorder.rotating_writer import RollingWriter
+from recorder.rotating_writer import RotatingWriter
 from rig.bus.messages import (
     Array,
     Assets,
@@ -61,7 +61,7 @@ class Recorder:
         path: Path,
         overwrite: bool,
         camera: bool,
-        limit: RollOver | None = None,
+        limit: RotationLimit | None = None,
     ) -> None:
         self._path = path
         self._overwrite = overwrite
@@ -77,7 +77,7 @@ class Recorder:
         self._session = directory.session
         self._description: Description | None = None
         self._waiting: list[Message] = []
-        self._writer: RollingWriter | None = None
+        self._writer: RotatingWriter | None = None
         self._ended = False
         self.stopping = False
 
@@ -107,11 +107,11 @@ class Recorder:
                 reported = now
         self._finish()
 
-    def fail(self, sentence: str) -> None:
+    def report_failure(self, sentence: str) -> None:
         """Reports that the recording failed."""
         self._report("failed", sentence)
 
-    def leave(self) -> None:
+    def close(self) -> None:
         """Closes the sockets, the last report sent."""
         self._stream.close(linger=0)
         self._reports.close()
@@ -140,14 +140,14 @@ class Recorder:
                 message = decode(frames)
             except MessageError as problem:
                 if self._writer is not None:
-                    self._writer.note_malformed(str(problem))
+                    self._writer.log_malformed(str(problem))
                 continue
-            self._take(message)
+            self._handle(message)
             if self._ended:
                 break
         return True
 
-    def _take(self, message: Message) -> None:
+    def _handle(self, message: Message) -> None:
         if self._writer is not None:
             self._writer.add(message)
             self._ended = isinstance(message.content, End)
@@ -166,7 +166,7 @@ class Recorder:
             raise RunError(
                 "The session's stream began without a description; nothing was recorded."
             )
-        self._writer = RollingWriter(
+        self._writer = RotatingWriter(
             self._path,
             self._description,
             assets,
@@ -222,7 +222,7 @@ def main(arguments: list[str] | None = None) -> int:
         given.file,
         given.overwrite,
         given.camera,
-        roll_over(given.roll_over) if given.roll_over else None,
+        parse_rotation_limit(given.roll_over) if given.roll_over else None,
     )
 
     def stop(number: int, frame: FrameType | None) -> None:
@@ -237,14 +237,14 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         recorder.run()
     except (UserError, RunError) as problem:
-        recorder.fail(str(problem))
+        recorder.report_failure(str(problem))
         print(problem, file=sys.stderr)
         status = 2 if isinstance(problem, UserError) else 1
     except Exception as problem:
-        recorder.fail(f"The recorder failed ({type(problem).__name__}: {problem}).")
+        recorder.report_failure(f"The recorder failed ({type(problem).__name__}: {problem}).")
         traceback.print_exc()
         status = 1
-    recorder.leave()
+    recorder.close()
     return status
 
 

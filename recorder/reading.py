@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 
 from recorder.file_rotation import parts_of
 from recorder.integrity import check_description, check_layout, parsed, read
-from recorder.layout import LAYOUT_VERSION, TICK, TIMESTAMPS, SessionNote, read_note
+from recorder.layout import LAYOUT_VERSION, TICK, TIMESTAMPS, SessionHeader, read_header
 from recorder.props import RecordedProps
 from recorder.schema import Series, series_of, stimuli_of, tables_of, unit_names
 from recorder.tables import (
@@ -56,37 +56,37 @@ class Recording:
     """A recorded session. Use `recorder.open`; close it, or use it in a `with` block.
 
     `state` is "closed", "live" (being recorded), "recovered" (repaired just now) or "unrecovered".
-    `part` is its number, from 0, where the recording was rolled over into several files.
+    `part` is its number, from 0, where the recording is in several files.
     Ticks are those of the session; a recording may start in its middle. Times are animal time in
     seconds, 0 at tick 0.
     """
 
     def __init__(self, path: Path, file: h5py.File, state: str) -> None:
-        note = read_note(file)
-        if note is None:
+        header = read_header(file)
+        if header is None:
             raise UserError(f"{path} is an HDF5 file, but not a recording of this program.")
-        if note.layout > LAYOUT_VERSION:
+        if header.layout > LAYOUT_VERSION:
             raise UserError(f"{path} was recorded by a newer version of this program; update it.")
-        check_description(path, note.description)
-        self._begin(path, note, state)
+        check_description(path, header.description)
+        self._begin(path, header, state)
         self._file = file
-        tables = tables_of(note.description)
+        tables = tables_of(header.description)
         check_layout(path, file, self.series.values(), TIMESTAMPS, tables)
         # opened once: finding a data set by its name takes longer than reading a few rows of it
         self._data: dict[str, h5py.Dataset] = {}
         self._tables: dict[str, TableRows] = {}
         self.refresh()
 
-    def _begin(self, path: Path, note: SessionNote, state: str) -> None:
+    def _begin(self, path: Path, header: SessionHeader, state: str) -> None:
         self.path = path
         self.state = state
-        self.session = note.session
-        self.description: Description = note.description
-        self.has_camera = note.camera
-        self.part = note.part
-        self.note = note
+        self.session = header.session
+        self.description: Description = header.description
+        self.has_camera = header.camera
+        self.part = header.part
+        self.header = header
         self.series: dict[str, Series] = {
-            series.name: series for series in series_of(note.description, note.camera)
+            series.name: series for series in series_of(header.description, header.camera)
         }
         self._ticks: NDArray[np.int64] = np.zeros(0, np.int64)
 
@@ -108,15 +108,15 @@ class Recording:
 
     @property
     def parts(self) -> tuple[Path, ...]:
-        """The files of a recording that was rolled over, in order, as far as they lie here; else this one.
+        """The files of a recording in several, in order, as far as they lie here; else this one.
 
         Each is a recording by itself; their ticks follow each other without one missing or twice.
         """
-        return tuple(parts_of(self.path, self.note).values())
+        return tuple(parts_of(self.path, self.header).values())
 
     @property
-    def goes_on(self) -> bool:
-        """Whether the recording went on in a further file when this one was closed."""
+    def continues(self) -> bool:
+        """Whether the recording continues in a further file."""
         # a recorder that was killed just then never began the next one
         kinds = [each.kind for each in self.log if each.kind in ("goes on", "recovery")]
         return kinds[-1:] == ["goes on"]
@@ -291,7 +291,7 @@ class Recording:
 
     @cached_property
     def trials(self) -> tuple[Trial, ...]:
-        """The trials, in order; one that goes on stops, for now, with the last tick."""
+        """The trials, in order; the open one stops, for now, with the last tick."""
         return read_trials(self.table("intervals/trials"), self._now_s)
 
     @property
@@ -407,7 +407,7 @@ class Recording:
     def _now_s(self) -> float:
         return (self.last_tick + 1) * self.description.tick_s
 
-    def let_go(self) -> None:
+    def close_datasets(self) -> None:
         """Closes the data sets that were read: each keeps up to a megabyte of what it last read."""
         self._data.clear()
 

@@ -20,16 +20,16 @@ import numpy as np
 from recorder import superblock
 from recorder.appending import BLOCK_ROWS, TableAppender
 from recorder.file_rotation import first_path, part_path
-from recorder.integrity import HDF5_ERRORS, check_description, check_layout, damaged
-from recorder.intervals import Spans
+from recorder.integrity import HDF5_ERRORS, check_description, check_layout, integrity_error
+from recorder.intervals import IntervalTables
 from recorder.layout import (
     LIBVER,
     TICK,
     TIMESTAMPS,
-    SessionNote,
+    SessionHeader,
     drop_empty_tables,
     is_fill,
-    read_note,
+    read_header,
 )
 from recorder.output_path import reason, remove_leftovers, reserve
 from recorder.schema import series_of, tables_of
@@ -93,10 +93,10 @@ def recover(path: Path) -> RecoveryReport:
             )
         try:
             with h5py.File(path, "r") as file:
-                _remove_unnamed_part(path, _note(file, path))
+                _remove_unnamed_part(path, _header(file, path))
                 return RecoveryReport(path, False, len(file[TICK]))
         except HDF5_ERRORS as problem:
-            raise damaged(path, reason(problem)) from None
+            raise integrity_error(path, reason(problem)) from None
     size = path.stat().st_size
     free = shutil.disk_usage(path.parent).free
     if free < size + 1_000_000:
@@ -136,14 +136,16 @@ def _superblock(path: Path) -> superblock.Superblock:
     return block
 
 
-def _note(file: h5py.File, path: Path) -> SessionNote:
-    note = read_note(file)
-    if note is None:
+def _header(file: h5py.File, path: Path) -> SessionHeader:
+    header = read_header(file)
+    if header is None:
         raise UserError(f"{path} is an HDF5 file, but not a recording of this program.")
-    told = note.description
-    check_description(path, told)
-    check_layout(path, file, series_of(told, note.camera), TIMESTAMPS, tables_of(told))
-    return note
+    description = header.description
+    check_description(path, description)
+    check_layout(
+        path, file, series_of(description, header.camera), TIMESTAMPS, tables_of(description)
+    )
+    return header
 
 
 def _repair(copy: Path, path: Path) -> RecoveryReport:
@@ -152,48 +154,48 @@ def _repair(copy: Path, path: Path) -> RecoveryReport:
         raw.seek(0)
         raw.write(superblock.repaired(block, copy.stat().st_size))
     with h5py.File(copy, "r+", libver=LIBVER) as file:
-        note = _note(file, path)
+        header = _header(file, path)
         size = copy.stat().st_size
-        n_rows, n_dropped = _trim_series(file, note, size)
+        n_rows, n_dropped = _trim_series(file, header, size)
         last_tick = int(file[TICK][n_rows - 1]) if n_rows else -1
         first_tick = int(file[TICK][0]) if n_rows else -1
         tables = [
             table
-            for table in tables_of(note.description)
+            for table in tables_of(header.description)
             if table.path in file or table.name not in _LATER
         ]
         n_ended = 0
         if all(table.path in file for table in tables):
             for table in tables:
                 _trim_table(file[table.path], table.path, last_tick)
-            n_ended = _complete(file, note, first_tick, last_tick)
+            n_ended = _complete(file, header, first_tick, last_tick)
         # else the recorder was killed after it had completed the tables and begun to drop empty ones
         report = RecoveryReport(path, True, n_rows, n_dropped, n_ended)
-        _note_recovery(file, note, report, last_tick)
-        drop_empty_tables(file, note.description)
-    _remove_unnamed_part(path, note)
+        _log_recovery(file, header, report, last_tick)
+        drop_empty_tables(file, header.description)
+    _remove_unnamed_part(path, header)
     return report
 
 
-def _remove_unnamed_part(path: Path, note: SessionNote) -> None:
+def _remove_unnamed_part(path: Path, header: SessionHeader) -> None:
     """Removes the next file of a recording whose recorder was killed before that had its name, or a tick."""
     with contextlib.suppress(OSError):
-        remove_leftovers(part_path(first_path(path, note.part), note.part + 1), "part")
+        remove_leftovers(part_path(first_path(path, header.part), header.part + 1), "part")
 
 
-def _complete(file: h5py.File, note: SessionNote, first_tick: int, last_tick: int) -> int:
+def _complete(file: h5py.File, header: SessionHeader, first_tick: int, last_tick: int) -> int:
     """Makes the intervals anew from the events, and ends what is open. How much was."""
     appenders = {
         table.name: TableAppender(file, table)
-        for table in tables_of(note.description)
+        for table in tables_of(header.description)
         if table.folder == "intervals"
     }
-    n_ended = _end_trials(file["intervals/trials"], note, last_tick)
-    spans = Spans(
+    n_ended = _end_trials(file["intervals/trials"], header, last_tick)
+    intervals = IntervalTables(
         appenders["behaviours"],
         appenders["stimuli"],
         appenders["trials"],
-        note.description.tick_s,
+        header.description.tick_s,
         first_tick,
     )
     trials = file["intervals/trials/first_tick"][:]
@@ -203,19 +205,19 @@ def _complete(file: h5py.File, note: SessionNote, first_tick: int, last_tick: in
             if row >= 0 and event.phase == "onset":
                 appenders["trials"].change(row, condition=event.name)
         else:
-            spans.add(event)
-    n_ended += spans.n_open
-    spans.end_all(last_tick + 1)
+            intervals.add(event)
+    n_ended += intervals.n_open
+    intervals.end_all(last_tick + 1)
     appenders["behaviours"].write()
     appenders["stimuli"].write()
     appenders["trials"].write()
     return n_ended
 
 
-def _note_recovery(
-    file: h5py.File, note: SessionNote, report: RecoveryReport, last_tick: int
+def _log_recovery(
+    file: h5py.File, header: SessionHeader, report: RecoveryReport, last_tick: int
 ) -> None:
-    for table in tables_of(note.description):
+    for table in tables_of(header.description):
         if table.name == "log" and table.path in file:
             log = TableAppender(file, table)
             log.append(
@@ -231,10 +233,10 @@ def _note_recovery(
             log.write()
 
 
-def _trim_series(file: h5py.File, note: SessionNote, size: int) -> tuple[int, int]:
+def _trim_series(file: h5py.File, header: SessionHeader, size: int) -> tuple[int, int]:
     """Cuts all series to the rows that every one of them has. How many those are, and how many went."""
     datasets = [(file[TIMESTAMPS], 1)]
-    for series in series_of(note.description, note.camera):
+    for series in series_of(header.description, header.camera):
         datasets.append((file[f"{series.path}/data"], series.samples))
         if series.samples > 1:
             datasets.append((file[f"{series.path}/timestamps"], series.samples))
@@ -297,10 +299,10 @@ def _trim_table(group: h5py.Group, path: str, last_tick: int) -> None:
         dataset.resize(n_rows, 0)
 
 
-def _end_trials(group: h5py.Group, note: SessionNote, last_tick: int) -> int:
+def _end_trials(group: h5py.Group, header: SessionHeader, last_tick: int) -> int:
     """Ends the trials that have no end: with the next one's start, or with the recording."""
     firsts, stops = group["first_tick"][:], group["stop_time"][:]
-    ends = np.append(firsts[1:], last_tick + 1) * note.description.tick_s
+    ends = np.append(firsts[1:], last_tick + 1) * header.description.tick_s
     n_open = int(np.isnan(stops[-1:]).sum())
     if len(stops):
         group["stop_time"][:] = np.where(

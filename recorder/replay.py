@@ -9,8 +9,8 @@ from typing import Any, Self
 
 import numpy as np
 
-from recorder.integrity import damaged, parsed
-from recorder.opening import Where, open_recording
+from recorder.integrity import integrity_error, parsed
+from recorder.opening import RecordingPath, open_recording
 from recorder.reading import Recording
 from recorder.tables import TableRows, Trial, read_events, read_inputs, read_task_events
 from rig.bus.messages import (
@@ -50,7 +50,7 @@ class ReplaySource:
     `recorder.open` does, and raises what that raises.
     """
 
-    def __init__(self, where: Where) -> None:
+    def __init__(self, where: RecordingPath) -> None:
         self.recording: Recording = open_recording(where)
         path = self.recording.path
         if self.recording.n_ticks == 0:
@@ -59,7 +59,7 @@ class ReplaySource:
         ticks = self.recording.ticks
         if ticks[0] < 0 or ticks[-1] > _LAST_TICK or np.any(np.diff(ticks) <= 0):
             self.recording.close()
-            raise damaged(path, "its ticks do not follow each other")
+            raise integrity_error(path, "its ticks do not follow each other")
         self._event_ticks = self._ticks_of("events", "answer_tick")
         self._intervention_ticks = self._ticks_of("interventions", "answer_tick")
         self._task_event_ticks = self._ticks_of("task_events", "tick")
@@ -169,7 +169,7 @@ class ReplaySource:
         trial = self.recording.trial_of(max(before_tick - n, self.first_tick))
         return [self._episode(trial), *messages] if trial else messages
 
-    def going_on(self, tick: int) -> tuple[Event, ...]:
+    def open_events(self, tick: int) -> tuple[Event, ...]:
         """The onsets before this tick whose offset had not come yet."""
         found = GoingOn()
         found.add(event for answered, event in self._all_events if answered < tick)

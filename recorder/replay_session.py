@@ -39,7 +39,7 @@ _WAIT_S = 0.004
 _FIRST_NUMBER = 2 * HISTORY_TICKS
 """Sequence numbers begin here, so that a history before the first tick that was sent has numbers too."""
 
-_OF_AN_ANIMAL = {
+_LIVE_ONLY = {
     "key": "a key is for the protocol of a running animal",
     "stimulate": "units of a recorded animal cannot be stimulated",
     "release": "units of a recorded animal cannot be stimulated",
@@ -80,7 +80,7 @@ class ReplaySession:
         self._stopped = False
         self._over = False
         self._overruns = 0
-        self._going_on = GoingOn()
+        self._open_intervals = GoingOn()
         try:
             self._hub = Hub(directory, listen, keys, history=self)
         except BaseException:
@@ -95,7 +95,7 @@ class ReplaySession:
         """The replay from start to end."""
         recording = self._source.recording
         try:
-            self._send(Stretch(self._playback.first, self._playback.first, jumped=True))
+            self._send_stretch(Stretch(self._playback.first, self._playback.first, jumped=True))
             self._directory.announce(
                 RunningSession(
                     self._directory.session,
@@ -124,7 +124,7 @@ class ReplaySession:
         messages = source.messages(begin, position)
         if not messages or not isinstance(messages[0].content, Episode):
             messages = [*self._episode_of(begin), *messages]
-        ongoing = Message(EngineReply(source.going_on(begin)), tick=begin - 1)
+        ongoing = Message(EngineReply(source.open_events(begin)), tick=begin - 1)
         place = sum(isinstance(message.content, Episode) for message in messages[:1])
         messages.insert(place, ongoing)
         preamble = [self._named(source.description), self._named(source.assets)]
@@ -166,18 +166,18 @@ class ReplaySession:
         while not self._stopped and not self._over:
             _, requests = self._hub.pump(_WAIT_S)
             for request in requests:
-                self._obey(request)
+                self._handle(request)
             now = time.monotonic()
             was_playing = self._playback.playing
             for stretch in self._playback.advance(now - then):
-                self._send(stretch)
+                self._send_stretch(stretch)
             then = now
             if now >= next_status_s:
                 next_status_s = now + STATUS_EVERY_S
                 self._publish_status("replaying" if self._playback.playing else "paused")
             self._over = was_playing and not self._playback.playing and not self._hold
 
-    def _send(self, stretch: Stretch) -> None:
+    def _send_stretch(self, stretch: Stretch) -> None:
         messages = self._source.messages(stretch.first, stretch.last)
         if stretch.jumped:
             messages = [*self._jump(stretch.first, messages), *messages]
@@ -189,49 +189,49 @@ class ReplaySession:
             elif isinstance(content, Tick):
                 self._overruns += content.overrun
             elif isinstance(content, EngineReply):
-                self._going_on.add(content.events)
+                self._open_intervals.add(content.events)
             self._hub.send(self._named(message, self._number(message.topic)))
             self._next[message.topic] += 1
 
     def _jump(self, tick: int, messages: list[Message]) -> list[Message]:
-        """The trial, if it is another, and an answer that ends what went on and begins what goes on."""
+        """The trial, if it is another, and an answer that ends and begins intervals accordingly."""
         found = []
         trial = self._source.recording.trial_of(tick)
         begins = bool(messages) and isinstance(messages[0].content, Episode)
         if trial is not None and trial.trial != self._trial and not begins:
             found = self._episode_of(tick)
-        goes_on, went_on = self._source.going_on(tick), self._going_on.events
+        now_open, were_open = self._source.open_events(tick), self._open_intervals.events
         events = [
             msgspec.structs.replace(event, phase="offset", tick=tick)
-            for event in went_on
-            if event not in goes_on and event.kind != "condition"
+            for event in were_open
+            if event not in now_open and event.kind != "condition"
         ]
-        events += [event for event in goes_on if event not in went_on]
+        events += [event for event in now_open if event not in were_open]
         return [*found, Message(EngineReply(tuple(events)), tick=tick - 1)]
 
     # --- commands -------------------------------------------------------------------------------------
 
-    def _obey(self, request: Request) -> None:
+    def _handle(self, request: Request) -> None:
         command = request.command
         if not request.trusted:
             self._hub.refuse(
                 request,
                 "Over TCP without keys a replay can be heard and not commanded; see --keys.",
             )
-        elif command.verb in _OF_AN_ANIMAL:
+        elif command.verb in _LIVE_ONLY:
             self._hub.refuse(
                 request,
                 f"This is a replay of {self._source.recording.name}, and "
-                f"{_OF_AN_ANIMAL[command.verb]}.",
+                f"{_LIVE_ONLY[command.verb]}.",
             )
         else:
-            sentence = self._carry_out(command)
+            sentence = self._execute(command)
             if sentence:
                 self._hub.refuse(request, sentence)
             else:
                 self._hub.reply(request, Reply(True, fields=self._where()))
 
-    def _carry_out(self, command: Command) -> str:
+    def _execute(self, command: Command) -> str:
         """Does it and returns "", or returns why not."""
         playback = self._playback
         stretch: Stretch | None = None
@@ -244,11 +244,11 @@ class ReplaySession:
                 stretch = playback.play()
             case Command("where", {**rest}) if not rest:
                 pass
-            case Command("step", {**args}) if _whole(args.get("ticks", 1)) and args.keys() <= {
+            case Command("step", {**args}) if _is_whole(args.get("ticks", 1)) and args.keys() <= {
                 "ticks"
             }:
                 stretch = playback.step(args.get("ticks", 1))
-            case Command("seek", {"tick": tick, **rest}) if not rest and _whole(tick):
+            case Command("seek", {"tick": tick, **rest}) if not rest and _is_whole(tick):
                 if not playback.first <= tick <= playback.last:
                     return (
                         f"The recording has the ticks {playback.first} to {playback.last}, "
@@ -262,7 +262,7 @@ class ReplaySession:
             case Command("loop", {**rest}) if not rest:
                 playback.repeat_nothing()
             case Command("loop", {"first": first, "last": last, **rest}) if (
-                not rest and _whole(first) and _whole(last)
+                not rest and _is_whole(first) and _is_whole(last)
             ):
                 try:
                     stretch = playback.repeat(first, last)
@@ -274,7 +274,7 @@ class ReplaySession:
             case _:
                 return f"{command.verb!r} with these arguments is not a command of a replay; see docs/bus.md."
         if stretch is not None:
-            self._send(stretch)
+            self._send_stretch(stretch)
         return ""
 
     def _where(self) -> dict[str, Any]:
@@ -310,5 +310,5 @@ class ReplaySession:
         self._hub.publish(status, self._playback.position)
 
 
-def _whole(value: object) -> bool:
+def _is_whole(value: object) -> bool:
     return isinstance(value, int) and not isinstance(value, bool) and abs(value) < 1 << 53

@@ -1,8 +1,7 @@
-"""A recording that goes on in further files: each is whole by itself, with no tick missing or twice between.
+"""A recording in several files: each is whole by itself, with no tick missing or twice between them.
 
-At a seam, which lies between two ticks, the next file is made under a hidden name, the one before is
-closed, and only then does the next one get its name. What fails before the first is closed leaves that one
-growing.
+A rotation happens between two ticks: the next file is made under a hidden name, the present one is closed,
+and only then does the next one get its name. What fails before that leaves the present file growing.
 """
 
 from __future__ import annotations
@@ -11,18 +10,18 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from recorder import layout
-from recorder.file_rotation import RollOver, check_parts, part_path
+from recorder.file_rotation import RotationLimit, check_parts, part_path
 from recorder.output_path import check_target
-from recorder.writer import Seam, Writer
+from recorder.writer import RotationState, Writer
 from rig.bus.messages import Array, Description, End, EngineReply, Episode, Fault, Message, Tick
 from rig.bus.open_intervals import GoingOn
 from rig.errors import RunError, UserError
 
 RETRY_S = 10.0
-"""Animal time until a roll-over that failed is tried again."""
+"""Animal time until a failed rotation is tried again."""
 
 
-class RollingWriter:
+class RotatingWriter:
     """A recording in one file, or with a `limit` in several; otherwise like `Writer`.
 
     `part` is the number of the present file, from 0, `path` its name; counts are those of all files.
@@ -39,7 +38,7 @@ class RollingWriter:
         session: str = "",
         overwrite: bool = False,
         camera: bool = False,
-        limit: RollOver | None = None,
+        limit: RotationLimit | None = None,
     ) -> None:
         check_target(path, overwrite)
         if limit is not None:
@@ -56,8 +55,8 @@ class RollingWriter:
         self._ticks_before = self._bytes_before = 0
         self._last_tick_before = -1
         self._error = ""
-        self._not_before = 0
-        self._going_on = GoingOn()
+        self._retry_after = 0
+        self._open_intervals = GoingOn()
         self._answer: Message | None = None
         self._episode: Message | None = None
         self._waiting: list[Message] = []  # what belongs to the next tick, and so to its file
@@ -85,7 +84,7 @@ class RollingWriter:
 
     @property
     def bytes_before(self) -> int:
-        """Size of the files before the present one."""
+        """Size in bytes of the files before the present one."""
         return self._bytes_before
 
     def add(self, message: Message) -> None:
@@ -96,19 +95,19 @@ class RollingWriter:
             self._writer.add(message)
         elif isinstance(content, Tick):
             if self._is_due():
-                self._roll_over(message.tick)
+                self._rotate(message.tick)
             self._add_waiting()
             self._writer.add(message)
         elif isinstance(content, EngineReply):
             self._writer.add(message)
-            self._going_on.add(content.events, message.tick)
+            self._open_intervals.add(content.events, message.tick)
             self._answer = message
         else:
             self._waiting.append(message)
 
-    def note_malformed(self, sentence: str) -> None:
+    def log_malformed(self, sentence: str) -> None:
         """Writes into the log that something came that was no message."""
-        self._writer.note_malformed(sentence)
+        self._writer.log_malformed(sentence)
 
     def flush(self, sync: bool = True) -> None:
         """As `Writer.flush`."""
@@ -131,44 +130,48 @@ class RollingWriter:
     def _is_due(self) -> bool:
         assert self._limit is not None
         writer = self._writer
-        if not writer.answered or writer.n_ticks <= self._not_before:
+        if not writer.answered or writer.n_ticks <= self._retry_after:
             return False
         return self._limit.is_due(writer.n_ticks * self._description.tick_s, writer.file_bytes)
 
-    def _roll_over(self, first_tick: int) -> None:
+    def _rotate(self, first_tick: int) -> None:
         begins = any(isinstance(message.content, Episode) for message in self._waiting)
-        seam = Seam(
+        rotation = RotationState(
             number=self.part + 1,
-            before=self.path.name,
+            previous_file=self.path.name,
             first_tick=first_tick,
             expected=self._writer.expected,
             episode=None if begins else self._episode,
-            going_on=self._going_on.answered,
+            open_events=self._open_intervals.answered,
             answer=self._answer,
         )
         try:
-            following = self._open(part_path(self._first_path, seam.number), self._image, seam)
+            following = self._open(
+                part_path(self._first_path, rotation.number), self._image, rotation
+            )
         except (RunError, UserError) as problem:
-            self._error = f"{self.path} goes on, without a next file: {problem}"
-            self._writer.note(self._error)
+            self._error = f"{self.path} continues without a next file: {problem}"
+            self._writer.log_note(self._error)
             retry_ticks = round(RETRY_S / self._description.tick_s)
-            self._not_before = self._writer.n_ticks + retry_ticks
+            self._retry_after = self._writer.n_ticks + retry_ticks
             return
         try:
-            self._writer.close(goes_on=f"Goes on in {following.path.name} with tick {first_tick}.")
+            self._writer.close(
+                next_file=f"Continues in {following.path.name} with tick {first_tick}."
+            )
         except RunError:
-            following.abandon()
+            following.discard()
             raise
         self._ticks_before += self._writer.ticks_on_disk
         self._last_tick_before = self._writer.last_tick_on_disk
         self._bytes_before += self.path.stat().st_size
         self._error = self._writer.error
-        self._not_before = 0
-        following.appear()
+        self._retry_after = 0
+        following.publish()
         self._writer = following
-        self.part = seam.number
+        self.part = rotation.number
 
-    def _open(self, path: Path, image: bytes, seam: Seam | None = None) -> Writer:
+    def _open(self, path: Path, image: bytes, rotation: RotationState | None = None) -> Writer:
         return Writer(
             path,
             self._description,
@@ -176,5 +179,5 @@ class RollingWriter:
             overwrite=self._overwrite,
             camera=self._camera,
             image=image,
-            seam=seam,
+            rotation=rotation,
         )

@@ -23,27 +23,27 @@ _STATES = {
     "unrecovered": "its recorder was killed; run `rodent-rig recover` where there is room",
 }
 _MAX_LOG = 6
-_SEAMS = ("continues", "goes on")
+_ROTATION_KINDS = ("continues", "goes on")
 
 
 def describe(recording: Recording) -> str:
     """The session in about 25 lines of plain text: who, what, how long, what happened, what went wrong."""
-    told = recording.description
+    description = recording.description
     overruns = int(np.sum(recording.values("overrun") == 1))
     size_mb = sum(each.stat().st_size for each in recording.files) / 1e6
     lines = [
         f"{recording.name}   {size_mb:.1f} MB, {_STATES[recording.state]}",
         "",
-        f"  session     {recording.session}, started {told.started}",
-        f"  subject     {told.subject}   sha256 {told.subject_sha256[:12]}…",
-        f"  units       {sum(layer.n_units for layer in told.layers)}: "
-        + ", ".join(f"{layer.name} {layer.n_units}" for layer in told.layers),
-        f"  task        {told.task}, seed {told.seed}, pace {told.pace}",
-        f"  protocol    {told.protocol_name}",
+        f"  session     {recording.session}, started {description.started}",
+        f"  subject     {description.subject}   sha256 {description.subject_sha256[:12]}…",
+        f"  units       {sum(layer.n_units for layer in description.layers)}: "
+        + ", ".join(f"{layer.name} {layer.n_units}" for layer in description.layers),
+        f"  task        {description.task}, seed {description.seed}, pace {description.pace}",
+        f"  protocol    {description.protocol_name}",
         *(
-            f"  branched    at tick {left.tick} ({left.tick * told.tick_s:.2f} s) from "
+            f"  branched    at tick {left.tick} ({left.tick * description.tick_s:.2f} s) from "
             f"{left.session}; {left.protocol_name} until then"
-            for left in told.branched
+            for left in description.branched
         ),
         f"  recorded    {recording.duration_s:.2f} s of animal time: {recording.n_ticks} ticks"
         + (f", {recording.first_tick} to {recording.last_tick}" if recording.n_ticks else ""),
@@ -54,22 +54,24 @@ def describe(recording: Recording) -> str:
         f"  reward      {np.nansum(recording.values('reward')):.2f} in all",
         f"  camera      {'recorded' if recording.has_camera else 'not recorded'}",
         "",
-        "  behaviours  " + _counts(recording.intervals("behaviours"), told.behaviours),
-        "  stimuli     " + _counts(recording.intervals("stimuli"), stimuli_of(told)),
+        "  behaviours  " + _counts(recording.intervals("behaviours"), description.behaviours),
+        "  stimuli     " + _counts(recording.intervals("stimuli"), stimuli_of(description)),
         "  task events " + _times(each.name for each in recording.task_events),
         "  outside     " + _times(_words(given) for _, given in recording.inputs),
     ]
     ended = recording.end
-    how = "in a further file" if recording.goes_on else "not seen by the recorder"
+    how = "in a further file" if recording.continues else "not seen by the recorder"
     lines += ["", f"  ended       {ended.reason if ended else how}"]
-    troubles = [entry for entry in recording.log if entry.kind not in ("end", *_SEAMS)]
+    troubles = [entry for entry in recording.log if entry.kind not in ("end", *_ROTATION_KINDS)]
     lines += [
         f"  {entry.kind:<10}  tick {entry.tick}: {_sentence(entry)}"
         for entry in troubles[:_MAX_LOG]
     ]
     if len(troubles) > _MAX_LOG:
         lines.append(f"  … and {len(troubles) - _MAX_LOG} more entries in its log")
-    versions = ", ".join(f"{name} {version}" for name, version in sorted(told.versions.items()))
+    versions = ", ".join(
+        f"{name} {version}" for name, version in sorted(description.versions.items())
+    )
     lines += ["", f"  made with   {versions}"]
     return "\n".join(lines)
 
@@ -79,19 +81,19 @@ def _part(recording: Recording) -> list[str]:
     parts = recording.parts
     if len(recording.files) > 1:
         first, last = recording.part + 1, recording.part + len(parts)
-        more = ", and what follows is not read" if recording.goes_on else ""
+        more = ", and what follows is not read" if recording.continues else ""
         names = ", ".join(each.name for each in parts)
         return [f"  parts       {first} to {last}, read as one: {names}{more}"]
-    seams = [entry.text for entry in recording.log if entry.kind in _SEAMS]
-    if len(parts) == 1 and not seams:
+    rotations = [entry.text for entry in recording.log if entry.kind in _ROTATION_KINDS]
+    if len(parts) == 1 and not rotations:
         return []
     n_parts = recording.part + len(parts) - parts.index(recording.path)
-    missing = recording.goes_on and parts[-1] == recording.path
+    missing = recording.continues and parts[-1] == recording.path
     return [
         f"  part        {recording.part + 1} of {n_parts}: {', '.join(each.name for each in parts)}"
         + (", and what follows is not here" if missing else "")
         + ("; --parts reads them as one" if len(parts) > 1 else ""),
-        *(f"              {text}" for text in seams),
+        *(f"              {text}" for text in rotations),
     ]
 
 

@@ -10,7 +10,7 @@ from typing import Any
 import h5py
 import numpy as np
 
-from recorder.integrity import damaged, parsed, read
+from recorder.integrity import integrity_error, parsed, read
 from recorder.schema import EMPTY_TEXT, NO_CONDITION, UNLISTED
 from rig.bus.messages import Array, Event, Input
 
@@ -136,7 +136,7 @@ class TableRows:
         counts = np.minimum(counts, len(data)).astype(np.int64)
         start, ends = (int(counts[0]), counts[1:]) if first else (0, counts)
         if np.any(np.diff(ends, prepend=start) < 0):
-            raise damaged(index, "does not count on")
+            raise integrity_error(index, "does not count on")
         return list(np.split(read(data, slice(start, int(ends[-1]))), ends[:-1] - start))
 
     def parsed(self, name: str, first: int = 0, last: int | None = None) -> list[dict[str, Any]]:
@@ -145,7 +145,7 @@ class TableRows:
 
     def _data(self, name: str) -> Any:
         if name not in self._group:
-            raise damaged(self._group, f"has no column {name}")
+            raise integrity_error(self._group, f"has no column {name}")
         return self._group[name]
 
     def texts(self, name: str, first: int = 0, last: int | None = None) -> list[str]:

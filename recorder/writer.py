@@ -21,8 +21,8 @@ import numpy as np
 
 from recorder import layout, schema
 from recorder.appending import SeriesAppender, TableAppender
-from recorder.growing_file import READERS_S, SEAM_READERS_S, GrowingFile
-from recorder.intervals import Spans
+from recorder.growing_file import READERS_S, ROTATION_READERS_S, GrowingFile
+from recorder.intervals import IntervalTables
 from recorder.output_path import check_target, reason
 from recorder.props import PropWriter
 from recorder.snapshots import row_of as snapshot_row
@@ -46,25 +46,25 @@ _MAX_COUNT = 1 << 53
 
 
 @dataclass(frozen=True)
-class Seam:
-    """What a part of a recording takes over from the one before.
+class RotationState:
+    """What the next file of a recording starts from when the file before is full.
 
     Args:
-        number: the part's, from 1; the first file of the recording is 0.
-        before: the name of the file before.
+        number: of the file, from 1; the first file of the recording is 0.
+        previous_file: the name of the file before.
         first_tick: the tick that it begins with.
         expected: the sequence number that is due, by topic.
-        episode: the trial that goes on; None if one begins with the part.
-        going_on: the onsets of what goes on, each with the tick whose answer brought it.
-        answer: the last one; what it ordered acts on the first tick.
+        episode: the trial that continues; None if one begins with the file.
+        open_events: the onsets of open intervals, each with the tick whose answer brought it.
+        answer: the last one; its interventions act on the first tick.
     """
 
     number: int
-    before: str
+    previous_file: str
     first_tick: int
     expected: Mapping[str, int]
     episode: Message | None
-    going_on: tuple[tuple[int, Event], ...]
+    open_events: tuple[tuple[int, Event], ...]
     answer: Message | None
 
 
@@ -78,8 +78,8 @@ class Writer:
     with one sentence when writing fails, after which what was flushed is in the file and nothing more
     can be added.
 
-    `image` is the empty recording, if it was made before. With a `seam` it is a part that goes on where
-    another one ends: it has no name until `appear` gives it.
+    `image` is the empty recording, if it was made before. With a `rotation` the file continues another
+    one and has no name until `publish` gives it.
     """
 
     def __init__(
@@ -92,7 +92,7 @@ class Writer:
         overwrite: bool = False,
         camera: bool = False,
         image: bytes = b"",
-        seam: Seam | None = None,
+        rotation: RotationState | None = None,
     ) -> None:
         self.path = path
         self.error = ""
@@ -110,17 +110,17 @@ class Writer:
         image = image or layout.empty_recording(description, assets, session, camera)
         self._file = GrowingFile(path, image, overwrite)
         try:
-            if seam is not None:
-                layout.number(self._file.h5, seam.number, seam.before)
+            if rotation is not None:
+                layout.mark_as_part(self._file.h5, rotation.number, rotation.previous_file)
             self._open_appenders(description, camera)
             self._file.h5.swmr_mode = True
         except (OSError, RuntimeError) as problem:
-            self._file.abandon()
-            raise self._file.not_made(problem) from None
-        if seam is None:
-            self._file.appear()
+            self._file.discard()
+            raise self._file.creation_error(problem) from None
+        if rotation is None:
+            self._file.publish()
         else:
-            self._take_over(seam)
+            self._continue_from(rotation)
 
     @property
     def n_ticks(self) -> int:
@@ -142,14 +142,14 @@ class Writer:
         """The sequence number that is due next, by topic."""
         return dict(self._expected)
 
-    def appear(self) -> None:
+    def publish(self) -> None:
         """Gives a part its name. Raises `RunError` where that is impossible; the part is gone then."""
-        self._file.appear()
+        self._file.publish()
 
-    def abandon(self) -> None:
+    def discard(self) -> None:
         """Takes away a part that has no name yet."""
         self._closed = True
-        self._file.abandon()
+        self._file.discard()
 
     def add(self, message: Message) -> None:
         """Takes the next message of the stream."""
@@ -171,13 +171,13 @@ class Writer:
                 message.sequence,
             )
 
-    def note(self, sentence: str) -> None:
+    def log_note(self, sentence: str) -> None:
         """Writes a sentence into the log."""
         self._log("note", sentence, self._last_tick, -1)
 
-    def note_malformed(self, sentence: str) -> None:
+    def log_malformed(self, sentence: str) -> None:
         """Writes into the log that something came that was no message."""
-        self._wrong("malformed", sentence)
+        self._log_problem("malformed", sentence)
 
     def flush(self, sync: bool = True) -> None:
         """Puts every complete row on the disk, then counts it. Raises `RunError` when it cannot.
@@ -200,32 +200,32 @@ class Writer:
         if self.ticks_on_disk == 0:
             self.last_tick_on_disk = -1
 
-    def close(self, why: str = "", goes_on: str = "") -> None:
+    def close(self, why: str = "", next_file: str = "") -> None:
         """Ends what is open, writes the rest and closes the file, so that every reader opens it.
 
-        `why` goes into the log; `goes_on` says that, and where, the recording goes on in another file.
+        `why` goes into the log; `next_file` says in which file the recording continues.
         Raises `RunError` when the rest cannot be written.
         """
         if self._closed:
             return
-        if why or goes_on:
-            self._log("goes on" if goes_on else "note", goes_on or why, self._last_tick, -1)
-        self._spans.end_all(self._last_tick + 1)
+        if why or next_file:
+            self._log("goes on" if next_file else "note", next_file or why, self._last_tick, -1)
+        self._intervals.end_all(self._last_tick + 1)
         self._answered = True
         self.flush()
         self._closed = True
         try:
-            misplaced = self._close_file(SEAM_READERS_S if goes_on else READERS_S)
+            moved = self._close_file(ROTATION_READERS_S if next_file else READERS_S)
         except (OSError, RuntimeError) as problem:
             raise self._failed(reason(problem)) from None
-        if misplaced:
-            raise RunError(f"{misplaced}; it ended after {self.ticks_on_disk} ticks.")
+        if moved:
+            raise RunError(f"{moved}; it ended after {self.ticks_on_disk} ticks.")
 
     # --- one message ----------------------------------------------------------------------------
 
     def _add_tick(self, message: Message, tick: Tick) -> None:
         if self._last_tick >= 0 and message.tick != self._last_tick + 1:
-            self._wrong("gap", f"After tick {self._last_tick} came tick {message.tick}.")
+            self._log_problem("gap", f"After tick {self._last_tick} came tick {message.tick}.")
         if self._series.full:
             self._write()
         wrong = self._series.append(
@@ -250,17 +250,17 @@ class Writer:
         )
         self._last_tick = message.tick
         self._answered = False
-        if self._spans.first_tick < 0:
-            self._spans.first_tick = message.tick
+        if self._intervals.first_tick < 0:
+            self._intervals.first_tick = message.tick
         if wrong:
-            self._wrong(
+            self._log_problem(
                 "malformed", f"Tick {message.tick} came without a fitting {', '.join(wrong)}."
             )
         if not self._props.add(message.tick, message.arrays.get("props")):
-            self._wrong("malformed", f"Tick {message.tick} came without fitting props.")
+            self._log_problem("malformed", f"Tick {message.tick} came without fitting props.")
         for name in tick.task_events:
             if not self._task_events.knows("event", name):
-                self._wrong("malformed", f"Tick {message.tick} brought the unknown {name!r}.")
+                self._log_problem("malformed", f"Tick {message.tick} brought the unknown {name!r}.")
             self._task_events.append(
                 tick=message.tick,
                 time=message.tick * self._tick_s,
@@ -274,13 +274,17 @@ class Writer:
         try:
             args = msgspec.json.encode(given.args)
         except (TypeError, ValueError) as problem:
-            self._wrong("malformed", f"Tick {tick} brought an input that is no text: {problem}.")
+            self._log_problem(
+                "malformed", f"Tick {tick} brought an input that is no text: {problem}."
+            )
             return
         self._inputs.append(tick=tick, kind=given.kind, name=given.name.encode(), args=args)
 
     def _add_answer(self, message: Message, answer: EngineReply) -> None:
         if self._answered or message.tick != self._last_tick:
-            self._wrong("malformed", f"An answer to tick {message.tick} came where none was due.")
+            self._log_problem(
+                "malformed", f"An answer to tick {message.tick} came where none was due."
+            )
             return
         values: dict[str, Any] = {
             "answer": 1,
@@ -310,15 +314,19 @@ class Writer:
                     value=message.arrays[f"{k}.value"],
                 )
             except (KeyError, ValueError, OverflowError) as problem:
-                self._wrong(
-                    "malformed", f"InterventionEntry {k} after tick {message.tick}: {problem}."
+                self._log_problem(
+                    "malformed", f"Intervention {k} after tick {message.tick}: {problem}."
                 )
 
     def _add_event(self, answer_tick: int, event: Event) -> None:
         if event.kind != "stimulus" and not self._events.knows("name", event.name):
-            self._wrong("malformed", f"Tick {answer_tick} brought the unknown {event.name!r}.")
+            self._log_problem(
+                "malformed", f"Tick {answer_tick} brought the unknown {event.name!r}."
+            )
         if max(abs(event.tick), abs(event.began_tick), abs(event.number)) > _MAX_COUNT:
-            self._wrong("malformed", f"Tick {answer_tick} brought an impossible {event.name!r}.")
+            self._log_problem(
+                "malformed", f"Tick {answer_tick} brought an impossible {event.name!r}."
+            )
             return
         self._events.append(
             answer_tick=answer_tick,
@@ -332,7 +340,7 @@ class Writer:
             confidence=event.confidence,
             cause=event.cause.encode(),
         )
-        self._spans.add(event)
+        self._intervals.add(event)
 
     def _add_episode(self, message: Message, episode: Episode) -> None:
         model = self._models.get(episode.xml)
@@ -341,26 +349,26 @@ class Writer:
                 xml=episode.xml.encode(), props=msgspec.json.encode(episode.props)
             )
             self._models = {episode.xml: model}
-        self._spans.add_trial(episode.trial, message.tick, model, message.sequence)
+        self._intervals.add_trial(episode.trial, message.tick, model, message.sequence)
         self._props.begin_trial()
 
     def _add_snapshot(self, message: Message, snapshot: Snapshot) -> None:
         try:
             self._snapshots.append(**snapshot_row(message.tick, snapshot, message.arrays))
         except (KeyError, TypeError, ValueError) as problem:
-            self._wrong("malformed", f"The snapshot before tick {message.tick}: {problem}.")
+            self._log_problem("malformed", f"The snapshot before tick {message.tick}: {problem}.")
 
     def _check_sequence(self, message: Message) -> None:
         expected = self._expected.get(message.topic)
         if expected is not None and message.sequence != expected:
-            self._wrong(
+            self._log_problem(
                 "gap",
                 f"{message.topic.capitalize()} messages are missing before tick {message.tick}: "
                 f"number {expected} was due, {message.sequence} came.",
             )
         self._expected[message.topic] = message.sequence + 1
 
-    def _wrong(self, kind: str, sentence: str) -> None:
+    def _log_problem(self, kind: str, sentence: str) -> None:
         self.error = sentence
         self._log(kind, sentence, self._last_tick, -1)
 
@@ -369,23 +377,23 @@ class Writer:
 
     # --- the file -------------------------------------------------------------------------------
 
-    def _take_over(self, seam: Seam) -> None:
-        """Begins as a part: with the trial, and with whatever else goes on."""
-        self._expected = dict(seam.expected)
-        self._last_tick = seam.first_tick - 1
-        self._spans.first_tick = seam.first_tick
-        if seam.episode is not None and isinstance(seam.episode.content, Episode):
-            self._add_episode(seam.episode, seam.episode.content)
-        for answer_tick, event in seam.going_on:
+    def _continue_from(self, rotation: RotationState) -> None:
+        """Begins as a part of a recording: with the trial and the intervals that are open."""
+        self._expected = dict(rotation.expected)
+        self._last_tick = rotation.first_tick - 1
+        self._intervals.first_tick = rotation.first_tick
+        if rotation.episode is not None and isinstance(rotation.episode.content, Episode):
+            self._add_episode(rotation.episode, rotation.episode.content)
+        for answer_tick, event in rotation.open_events:
             self._add_event(answer_tick, event)
-        if seam.answer is not None and isinstance(seam.answer.content, EngineReply):
-            self._add_interventions(seam.answer, seam.answer.content)
-        names = ", ".join(f"{event.kind} {event.name}" for _, event in seam.going_on)
+        if rotation.answer is not None and isinstance(rotation.answer.content, EngineReply):
+            self._add_interventions(rotation.answer, rotation.answer.content)
+        names = ", ".join(f"{event.kind} {event.name}" for _, event in rotation.open_events)
         self._log(
             "continues",
-            f"Goes on from {seam.before}, which ends with tick {seam.first_tick - 1}; going on across "
-            f"the seam: {names or 'nothing'}.",
-            seam.first_tick - 1,
+            f"Continues {rotation.previous_file}, which ends with tick {rotation.first_tick - 1}; open then: "
+            f"{names or 'nothing'}.",
+            rotation.first_tick - 1,
             -1,
         )
 
@@ -407,14 +415,14 @@ class Writer:
         self._snapshots = tables["snapshots"]
         self._model_table = tables["models"]
         self._log_table = tables["log"]
-        self._spans = Spans(
+        self._intervals = IntervalTables(
             tables["behaviours"], tables["stimuli"], tables["trials"], description.tick_s
         )
 
     def _write(self, keep_last: bool = False) -> None:
         if self._closed:
             raise RunError(f"The recording {self.path} is closed.")
-        self._check_place()
+        self._check_output()
         try:
             if any([table.write() for table in self._tables.values()]):
                 # events first: a killed writer must not leave a tick without what was found in it
@@ -424,26 +432,26 @@ class Writer:
         except (OSError, RuntimeError) as problem:
             raise self._failed(reason(problem)) from None
 
-    def _check_place(self) -> None:
+    def _check_output(self) -> None:
         """Ends the recording where its file was taken away or the disk is about to be full."""
-        trouble = self._file.trouble(self._series.waiting_bytes)
-        if trouble:
+        problem = self._file.write_problem(self._series.waiting_bytes)
+        if problem:
             removed = self._file.removed
             self._close_early()
             n_ticks = self.ticks_on_disk
             if removed:
                 self.ticks_on_disk, self.last_tick_on_disk = 0, -1
                 raise RunError(
-                    f"{trouble}; the recording ended, and the {n_ticks} ticks in it are lost."
+                    f"{problem}; the recording ended, and the {n_ticks} ticks in it are lost."
                 )
             raise RunError(
-                f"{trouble}; the recording ended after {n_ticks} ticks, which are whole."
+                f"{problem}; the recording ended after {n_ticks} ticks, which are whole."
             )
 
     def _close_early(self) -> None:
         """Closes properly before a write; what cannot be written any more is left out."""
         last_tick = self._last_tick - (0 if self._answered else 1)
-        self._spans.end_all(last_tick + 1)
+        self._intervals.end_all(last_tick + 1)
         self._closed = True
         with contextlib.suppress(OSError, RuntimeError):
             for table in self._tables.values():

@@ -90,7 +90,7 @@ def _read(recording: Recording) -> RecordedSession:
         raise UserError(f"{path} is still being recorded; wait for its end.")
     if recording.n_ticks == 0:
         raise UserError(f"{path} has no ticks; there is nothing to run again.")
-    if recording.end is None and not recording.goes_on:
+    if recording.end is None and not recording.continues:
         raise UserError(
             f"{path} does not have the session's end (its recorder was killed, or stopped early); only a "
             "whole recording is run again."

@@ -1,6 +1,6 @@
 """Damages recordings, and opens them as a user would, in a process that may crash, hang or eat memory.
 
-`damage(path, random)` does something to a file, from a seed: bytes on the disk, or, with h5py, what the file
+`corrupt(path, random)` does something to a file, from a seed: bytes on the disk, or, with h5py, what the file
 says of itself. `Opener.attempt(path)` opens it in every way and tells what came of it.
 """
 
@@ -42,7 +42,7 @@ _SIGNATURES = (
 # --- damage -----------------------------------------------------------------------------------------
 
 
-def damage(path: Path, random: Random) -> str:
+def corrupt(path: Path, random: Random) -> str:
     """Does one to three things to a file; says what."""
     done = []
     for _ in range(random.choice((1, 1, 1, 2, 3))):
@@ -57,27 +57,27 @@ def damage(path: Path, random: Random) -> str:
 def _bytes(path: Path, random: Random) -> str:
     data = bytearray(path.read_bytes())
     what = random.choice(("flip", "flip", "flip", "zero", "noise", "cut", "insert", "remove"))
-    place = _place(data, random)
+    offset = _random_offset(data, random)
     n = random.choice((1, 1, 2, 8, 64, 4096))
     if what == "flip":
         for _ in range(n):
-            place = _place(data, random)
-            data[place] ^= 1 << random.randrange(8)
+            offset = _random_offset(data, random)
+            data[offset] ^= 1 << random.randrange(8)
     elif what == "zero":
-        data[place : place + n] = bytes(len(data[place : place + n]))
+        data[offset : offset + n] = bytes(len(data[offset : offset + n]))
     elif what == "noise":
-        data[place : place + n] = random.randbytes(len(data[place : place + n]))
+        data[offset : offset + n] = random.randbytes(len(data[offset : offset + n]))
     elif what == "cut":
-        del data[place:]
+        del data[offset:]
     elif what == "insert":
-        data[place:place] = random.randbytes(n)
+        data[offset:offset] = random.randbytes(n)
     else:
-        del data[place : place + n]
+        del data[offset : offset + n]
     path.write_bytes(data)
-    return f"{what} {n} at {place}"
+    return f"{what} {n} at {offset}"
 
 
-def _place(data: bytearray, random: Random) -> int:
+def _random_offset(data: bytearray, random: Random) -> int:
     """Anywhere, more often where the file speaks of itself."""
     if random.random() < 0.2:
         return random.randrange(len(data))
@@ -113,11 +113,11 @@ def _forged_header(path: Path, random: Random) -> str:
 
 def _forged_superblock(path: Path, random: Random) -> str:
     data = bytearray(path.read_bytes())
-    place = random.randrange(8, 44)
-    data[place] = random.randrange(256)
+    offset = random.randrange(8, 44)
+    data[offset] = random.randrange(256)
     data[44:48] = lookup3(bytes(data[:44])).to_bytes(4, "little")
     path.write_bytes(data)
-    return f"forged superblock at {place}"
+    return f"forged superblock at {offset}"
 
 
 def _names(file: h5py.File) -> list[str]:
@@ -193,13 +193,13 @@ def _grow(file: h5py.File, name: str, random: Random) -> None:
 def _fill(file: h5py.File, name: str, random: Random) -> None:
     if name == "scratch/session":
         text = file[name][()]
-        place = random.randrange(len(text))
+        offset = random.randrange(len(text))
         number = random.choice(
             (b"-1", b"1e400", b"99999999999", b"9007199254740993", b"null", b"[]")
         )
         digits = [k for k in range(len(text)) if text[k : k + 1].isdigit()]
-        place = random.choice(digits)
-        file[name][()] = text[:place] + number + text[place + 1 :]
+        offset = random.choice(digits)
+        file[name][()] = text[:offset] + number + text[offset + 1 :]
         return
     numbers = [
         each
@@ -244,7 +244,7 @@ _KINDS = (
 # --- opening ----------------------------------------------------------------------------------------
 
 
-class Outcome(NamedTuple):
+class OpenResult(NamedTuple):
     """What came of one way of opening a file: exit status, and what stood on standard error."""
 
     way: str
@@ -326,11 +326,11 @@ def _open_in_every_way(path: Path, results: int) -> None:
         sys.stderr.flush()
         said.seek(start)
         told = said.read().decode("utf-8", "replace")
-        os.write(results, json.dumps(Outcome(way, status, told)).encode() + b"\n")
+        os.write(results, json.dumps(OpenResult(way, status, told)).encode() + b"\n")
     os._exit(0)
 
 
-def _attempt(path: Path) -> list[Outcome]:
+def _attempt(path: Path) -> list[OpenResult]:
     ours, theirs = os.pipe()
     pid = os.fork()
     if pid == 0:
@@ -351,12 +351,12 @@ def _attempt(path: Path) -> list[Outcome]:
                 break
             way, *rest = json.loads(line)
             if rest:
-                found.append(Outcome(way, *rest))
+                found.append(OpenResult(way, *rest))
     _, status = os.waitpid(pid, 0)
     if late:
-        found.append(Outcome(way, -999, f"no end within {TIME_LIMIT_S:g} s"))
+        found.append(OpenResult(way, -999, f"no end within {TIME_LIMIT_S:g} s"))
     elif status:
-        found.append(Outcome(way, -status, "the process did not survive it"))
+        found.append(OpenResult(way, -status, "the process did not survive it"))
     return found
 
 
@@ -373,13 +373,13 @@ class Opener:
             text=True,
         )
 
-    def attempt(self, path: Path) -> list[Outcome]:
+    def attempt(self, path: Path) -> list[OpenResult]:
         """What came of each way; one that the process did not survive has a status below 0."""
         assert self._process.stdin is not None
         assert self._process.stdout is not None
         self._process.stdin.write(f"{path}\n")
         self._process.stdin.flush()
-        return [Outcome(*each) for each in json.loads(self._process.stdout.readline())]
+        return [OpenResult(*each) for each in json.loads(self._process.stdout.readline())]
 
     def close(self) -> None:
         """Ends it."""

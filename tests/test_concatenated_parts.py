@@ -1,4 +1,4 @@
-"""A session that rolled over, read as one: what one file would have held; and what is missing is said."""
+"""A recording in several files, read as one, holds what one file would hold; a missing file is named."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ from pytestqt.qtbot import QtBot
 import recorder
 from cli.main import main
 from gui.main_window import MainWindow
-from recorder.file_rotation import RollOver
+from recorder.file_rotation import RotationLimit
 from recorder.reading import Recording
 from recorder.replay import ReplaySource
-from recorder.rotating_writer import RollingWriter
+from recorder.rotating_writer import RotatingWriter
 from recorder.snapshots import Snapshots
 from rerun.comparison import Comparison
 from rig.bus.messages import EngineReply, Tick
@@ -44,7 +44,7 @@ rules:
   - {on: {time_ms: 180}, do: nudge, for_ms: 200}
 """
 N_TICKS, FIRST_TICKS = 300, (0, 110, 220)
-"""At 2.2 s a file the seams lie in a trial and in a `push`; at the first one a `nudge` begins."""
+"""At 2.2 s a file the rotations lie in a trial and in a `push`; at the first one a `nudge` begins."""
 
 OF_THE_CLOCK = ("wall_s", "latency", "overrun", "engine_ms")
 """Series that two sessions of one seed do not share."""
@@ -60,7 +60,7 @@ class Session(NamedTuple):
 
 @pytest.fixture(scope="module")
 def session(tmp_path_factory: pytest.TempPathFactory) -> Session:
-    folder = tmp_path_factory.mktemp("joined")
+    folder = tmp_path_factory.mktemp("concatenated")
     (folder / "parts").mkdir()
     protocol = folder / "coin.yaml"
     protocol.write_text(PROTOCOL)
@@ -83,57 +83,61 @@ def session(tmp_path_factory: pytest.TempPathFactory) -> Session:
 def opened(session: Session) -> Iterator[tuple[Recording, Recording]]:
     """The parts as one, and the one file."""
     with (
-        recorder.open(session.parts[0], parts=True) as joined,
+        recorder.open(session.parts[0], parts=True) as concatenated,
         recorder.open(session.whole) as whole,
     ):
-        yield joined, whole
+        yield concatenated, whole
 
 
 def test_all_values_and_tables_are_those_of_one_file(
     opened: tuple[Recording, Recording], session: Session
 ) -> None:
-    """Series bit for bit, also a stretch across both seams; intervals, trials, events, each once."""
-    joined, whole = opened
-    assert joined.ticks.tolist() == whole.ticks.tolist() == list(range(N_TICKS))
-    assert joined.series.keys() == whole.series.keys()
-    for name in sorted(joined.series.keys() - set(OF_THE_CLOCK)):
+    """Series bit for bit, also a stretch across both rotations; intervals, trials, events, each once."""
+    concatenated, whole = opened
+    assert concatenated.ticks.tolist() == whole.ticks.tolist() == list(range(N_TICKS))
+    assert concatenated.series.keys() == whole.series.keys()
+    for name in sorted(concatenated.series.keys() - set(OF_THE_CLOCK)):
         if not name.endswith("sequence"):
-            assert joined.values(name).tobytes() == whole.values(name).tobytes(), name
-    across = joined.values("qpos", 100, 230)
+            assert concatenated.values(name).tobytes() == whole.values(name).tobytes(), name
+    across = concatenated.values("qpos", 100, 230)
     assert across.tobytes() == whole.values("qpos", 100, 230).tobytes()
     steps = slice(3, 290, 7)
-    np.testing.assert_array_equal(joined.block("body", steps), whole.block("body", steps))
-    np.testing.assert_array_equal(joined.times_s(105, 115), np.arange(105, 116) * 0.02)
+    np.testing.assert_array_equal(concatenated.block("body", steps), whole.block("body", steps))
+    np.testing.assert_array_equal(concatenated.times_s(105, 115), np.arange(105, 116) * 0.02)
     core, expected = (each.activity("core", "h", start_s=2, stop_s=3) for each in opened)
     np.testing.assert_array_equal(core.values, expected.values)
     np.testing.assert_array_equal(core.t, expected.t)
 
     for table in ("behaviours", "stimuli"):
-        assert joined.intervals(table) == whole.intervals(table)
-    seams_s = [tick * 0.02 for tick in FIRST_TICKS[1:]]
+        assert concatenated.intervals(table) == whole.intervals(table)
+    rotations_s = [tick * 0.02 for tick in FIRST_TICKS[1:]]
     cut = [
-        [each.name for each in joined.intervals("stimuli") if each.start_s < seam < each.stop_s]
-        for seam in seams_s
+        [
+            each.name
+            for each in concatenated.intervals("stimuli")
+            if each.start_s < rotation < each.stop_s
+        ]
+        for rotation in rotations_s
     ]
     assert all("push" in names for names in cut)
-    assert seams_s[0] in [each.start_s for each in joined.intervals("stimuli")]
-    assert joined.events == whole.events
-    assert joined.task_events == whole.task_events
-    assert [replace(each, model=0, sequence=0) for each in joined.trials] == [
+    assert rotations_s[0] in [each.start_s for each in concatenated.intervals("stimuli")]
+    assert concatenated.events == whole.events
+    assert concatenated.task_events == whole.task_events
+    assert [replace(each, model=0, sequence=0) for each in concatenated.trials] == [
         replace(each, model=0, sequence=0) for each in whole.trials
     ]
-    for one, other in zip(joined.trials, whole.trials, strict=True):
-        assert joined.model_xml(one) == whole.model_xml(other)
-    assert joined.trial_of(219) == joined.trials[2]
-    assert joined.end == whole.end
-    assert Snapshots(joined).ticks == Snapshots(whole).ticks
-    assert (joined.name, joined.files, joined.state) == (
+    for one, other in zip(concatenated.trials, whole.trials, strict=True):
+        assert concatenated.model_xml(one) == whole.model_xml(other)
+    assert concatenated.trial_of(219) == concatenated.trials[2]
+    assert concatenated.end == whole.end
+    assert Snapshots(concatenated).ticks == Snapshots(whole).ticks
+    assert (concatenated.name, concatenated.files, concatenated.state) == (
         "F.nwb and 2 more",
         session.parts,
         "closed",
     )
     with pytest.raises(UserError, match="open one of them"):
-        _ = joined.nwb
+        _ = concatenated.nwb
 
 
 def test_the_stream_is_that_of_one_file(session: Session) -> None:
@@ -144,7 +148,7 @@ def test_the_stream_is_that_of_one_file(session: Session) -> None:
             same.hear(message)
         assert (same.difference, same.n_identical, same.complete) == (None, N_TICKS, True)
         for tick in (109, 110, 111, 220):
-            assert parts.going_on(tick) == whole.going_on(tick)
+            assert parts.open_events(tick) == whole.open_events(tick)
         assert parts.end is not None
 
 
@@ -152,8 +156,8 @@ def test_any_part_and_the_folder_stand_for_the_recording(session: Session) -> No
     """One part, the folder, all of them in any order; some of them are a stretch."""
     folder = session.parts[0].parent
     for where in (folder, str(folder), session.parts[::-1]):
-        with recorder.open(where) as joined:
-            assert (joined.files, joined.n_ticks) == (session.parts, N_TICKS)
+        with recorder.open(where) as concatenated:
+            assert (concatenated.files, concatenated.n_ticks) == (session.parts, N_TICKS)
     for part in session.parts:
         assert recorder.all_parts(part) == session.parts
     with recorder.open(session.parts[1:]) as stretch:
@@ -202,14 +206,16 @@ def test_what_is_missing_or_does_not_belong_is_said(session: Session, tmp_path: 
 
 
 def test_a_gap_between_parts_is_said(tmp_path: Path) -> None:
-    """Ticks that were lost just at a seam, and a second recording of the same session."""
+    """Ticks that were lost just at a rotation, and a second recording of the same session."""
     file, again = tmp_path / "F.nwb", tmp_path / "again.nwb"
     stream = Stream(description())
     told, files = stream.beginning()
     messages = list(stream.ticks(0, 90))
     for path, last_before in ((file, 49), (again, 55)):
-        limit = RollOver(after_s=1.0)
-        writer = RollingWriter(path, description(), files.arrays, session=told.session, limit=limit)
+        limit = RotationLimit(after_s=1.0)
+        writer = RotatingWriter(
+            path, description(), files.arrays, session=told.session, limit=limit
+        )
         for message in messages:
             lost = isinstance(message.content, Tick | EngineReply) and 49 < message.tick < 60
             if message.tick <= last_before - 50 or lost:
@@ -224,7 +230,7 @@ def test_a_gap_between_parts_is_said(tmp_path: Path) -> None:
 
 
 def test_parts_are_read_while_the_last_one_grows(tmp_path: Path) -> None:
-    """What is on disk of a session that runs, and after a refresh what came since; until the next seam."""
+    """What is on disk of a running session, and what a refresh brings, until the next rotation."""
     stream = Stream(description())
     file = tmp_path / "F.nwb"
     messages = [*stream.beginning(), *stream.ticks(0, 230)]
@@ -235,22 +241,22 @@ def test_parts_are_read_while_the_last_one_grows(tmp_path: Path) -> None:
     ):
         rig.send_all(each for each in messages if each.tick < 185)
         rig.wait_for("recording", 185)
-        with recorder.open(file, parts=True) as joined:
-            assert (joined.name, joined.state) == ("F.nwb and 2 more", "live")
-            assert joined.ticks.tolist() == list(range(185))
-            assert _run(joined) == (163, -1, True)
+        with recorder.open(file, parts=True) as concatenated:
+            assert (concatenated.name, concatenated.state) == ("F.nwb and 2 more", "live")
+            assert concatenated.ticks.tolist() == list(range(185))
+            assert _run(concatenated) == (163, -1, True)
             rig.send_all(each for each in messages if each.tick >= 185)
             rig.wait_for("recording", 230)
-            assert (joined.n_ticks, joined.refresh()) == (185, 230)
-            for tick, row in zip(range(70, 230), joined.values("qpos", 70), strict=True):
+            assert (concatenated.n_ticks, concatenated.refresh()) == (185, 230)
+            for tick, row in zip(range(70, 230), concatenated.values("qpos", 70), strict=True):
                 assert row.tobytes() == ticks[tick].arrays["qpos"].tobytes()
-            assert _run(joined) == (163, 188, False)
-            assert [each.trial for each in joined.trials] == [0, 1, 2]
+            assert _run(concatenated) == (163, 188, False)
+            assert [each.trial for each in concatenated.trials] == [0, 1, 2]
 
 
-def _run(joined: Recording) -> tuple[int, int, bool]:
-    """The run that the seam at tick 180 cut: onset, offset, whether it goes on."""
-    (run,) = (each for each in joined.intervals("behaviours") if each.began_tick == 161)
+def _run(concatenated: Recording) -> tuple[int, int, bool]:
+    """The run that the rotation at tick 180 cut: onset, offset, whether it goes on."""
+    (run,) = (each for each in concatenated.intervals("behaviours") if each.began_tick == 161)
     return run.onset_tick, run.offset_tick, run.ongoing
 
 
@@ -319,7 +325,9 @@ def test_the_command_line_reads_all_parts(
         assert "Part 1 of the recording" in err
 
 
-def test_the_window_plays_across_the_seams(session: Session, qtbot: QtBot, tmp_path: Path) -> None:
+def test_the_window_plays_across_the_rotations(
+    session: Session, qtbot: QtBot, tmp_path: Path
+) -> None:
     """One time axis over all parts; no tick is left out where one file ends."""
     settings = QSettings(str(tmp_path / "window.ini"), QSettings.Format.IniFormat)
     window = MainWindow(None, settings)

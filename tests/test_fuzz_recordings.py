@@ -16,7 +16,7 @@ import pytest
 
 from recorder.writer import Writer
 from rig.bus.messages import Signal
-from tests.damaged_recordings import Opener, Outcome, damage
+from tests.damaged_recordings import Opener, OpenResult, corrupt
 from tests.recorder_stream import Stream, description
 
 TIMES = int(os.environ.get("RODENT_RIG_FUZZ", "1"))
@@ -49,18 +49,18 @@ def opener() -> Iterator[Opener]:
     made.close()
 
 
-def wrong(outcome: Outcome) -> bool:
+def wrong(result: OpenResult) -> bool:
     """Whether it is anything but success, or one sentence and status 2."""
-    if outcome.status == 0:
+    if result.status == 0:
         return False
-    return outcome.status != 2 or len(outcome.said.strip().splitlines()) != 1
+    return result.status != 2 or len(result.said.strip().splitlines()) != 1
 
 
 def test_what_is_whole_is_read(recordings: list[Path], opener: Opener, tmp_path: Path):
     for path in recordings:
         copy = tmp_path / path.name
         shutil.copyfile(path, copy)
-        assert [outcome.status for outcome in opener.attempt(copy)] == [0, 0, 0, 0]
+        assert [result.status for result in opener.attempt(copy)] == [0, 0, 0, 0]
 
 
 def test_damaged_recordings(recordings: list[Path], opener: Opener, tmp_path: Path):
@@ -69,6 +69,6 @@ def test_damaged_recordings(recordings: list[Path], opener: Opener, tmp_path: Pa
         random = Random(f"{SEED} {k}")
         path = tmp_path / "damaged.nwb"
         shutil.copyfile(random.choice(recordings), path)
-        what = damage(path, random)
-        found += [(k, what, outcome) for outcome in opener.attempt(path) if wrong(outcome)]
-    assert found == [], "\n".join(f"{k} {what}: {outcome}" for k, what, outcome in found)
+        what = corrupt(path, random)
+        found += [(k, what, result) for result in opener.attempt(path) if wrong(result)]
+    assert found == [], "\n".join(f"{k} {what}: {result}" for k, what, result in found)

@@ -18,9 +18,9 @@ from pytestqt.qtbot import QtBot
 import recorder
 from analysis.session_picture import third_person_frame
 from gui.main_window import MainWindow
-from recorder.file_rotation import RollOver
+from recorder.file_rotation import RotationLimit
 from recorder.replay import ReplaySource
-from recorder.rotating_writer import RollingWriter
+from recorder.rotating_writer import RotatingWriter
 from recorder.writer import Writer
 from rig.animal import Animal
 from rig.bus.messages import Assets, Episode, Message
@@ -81,7 +81,7 @@ def tapped(tmp_path_factory: pytest.TempPathFactory) -> Lived:
     whole, parted = folder / "whole.nwb", folder / "parted.nwb"
     for writer in (
         Writer(whole, told, files, session="test"),
-        RollingWriter(parted, told, files, session="test", limit=RollOver(after_s=0.6)),
+        RotatingWriter(parted, told, files, session="test", limit=RotationLimit(after_s=0.6)),
     ):
         for message in sent[2:]:
             writer.add(message)

@@ -16,7 +16,7 @@ import pytest
 
 import recorder
 from gui.recorder_watch import RecorderWatch
-from recorder.file_rotation import RollOver, check_parts, roll_over
+from recorder.file_rotation import RotationLimit, check_parts, parse_rotation_limit
 from recorder.replay import ReplaySource
 from recorder.writer import Writer
 from rig.bus.messages import Message, RecorderReport, Status
@@ -26,7 +26,7 @@ from tests.recorder_stream import Rig, Stream, description
 
 N_TICKS = 530
 FIRST_TICKS = (0, 205, 410)
-"""At 4.1 s a file; the seams lie within a trial, a `run` and a stimulus."""
+"""At 4.1 s a file; the rotations lie within a trial, a `run` and a stimulus."""
 
 
 @pytest.fixture(scope="module")
@@ -37,11 +37,11 @@ def session() -> list[Message]:
 
 
 @pytest.fixture(scope="module")
-def rolled(
+def rotated(
     session: list[Message], tmp_path_factory: pytest.TempPathFactory
 ) -> tuple[Path, list[RecorderReport]]:
     """The first file of a recording in three, and all that the recorder reported meanwhile."""
-    file = tmp_path_factory.mktemp("rolled") / "F.nwb"
+    file = tmp_path_factory.mktemp("rotated") / "F.nwb"
     with (
         tempfile.TemporaryDirectory(prefix="r") as folder,
         Rig(Path(folder), file, "--roll-over", "4.1s") as rig,
@@ -62,10 +62,10 @@ def _parts(first: Path) -> list[Path]:
 
 
 def test_every_message_is_in_one_part_bit_for_bit(
-    rolled: tuple[Path, list[RecorderReport]], session: list[Message]
+    rotated: tuple[Path, list[RecorderReport]], session: list[Message]
 ) -> None:
-    """Read one after the other the files give back the session; each begins with the trial that goes on."""
-    file, _ = rolled
+    """Read one after the other the files give back the session; each begins with the trial that is open."""
+    file, _ = rotated
     assert [path.name for path in _parts(file)] == ["F.nwb", "F_001.nwb", "F_002.nwb"]
     sent = iter(message for message in session[2:] if message.topic in ("tick", "answer"))
     episodes = [message for message in session if message.topic == "episode"]
@@ -86,8 +86,8 @@ def test_every_message_is_in_one_part_bit_for_bit(
     assert next(sent, None) is None
 
 
-def test_what_goes_on_across_a_seam_is_in_both_parts(
-    rolled: tuple[Path, list[RecorderReport]], session: list[Message], tmp_path: Path
+def test_open_intervals_are_in_both_parts(
+    rotated: tuple[Path, list[RecorderReport]], session: list[Message], tmp_path: Path
 ) -> None:
     """Behaviours, stimuli and trials last as long, in all, as in one file; their numbers join them."""
     whole = tmp_path / "whole.nwb"
@@ -107,22 +107,22 @@ def test_what_goes_on_across_a_seam_is_in_both_parts(
                     found["trials", trial.condition, trial.trial] += trial.stop_s - trial.start_s
         return {key: pytest.approx(length) for key, length in found.items()}
 
-    assert lengths(_parts(rolled[0])) == lengths([whole])
-    with recorder.open(_parts(rolled[0])[1]) as second, recorder.open(whole) as one:
+    assert lengths(_parts(rotated[0])) == lengths([whole])
+    with recorder.open(_parts(rotated[0])[1]) as second, recorder.open(whole) as one:
         going_on = {each.name for each in second.intervals("behaviours") if each.onset_tick == -1}
         assert going_on == {"run"}
         assert min(each.start_s for each in second.intervals("behaviours")) >= 205 * 0.02
         np.testing.assert_array_equal(second.values("qpos"), one.values("qpos", 205, 409))
         with ReplaySource(second.path) as replay, ReplaySource(whole) as complete:
-            assert replay.going_on(205) == complete.going_on(205)
-            assert replay.going_on(300) == complete.going_on(300)
+            assert replay.open_events(205) == complete.open_events(205)
+            assert replay.open_events(300) == complete.open_events(300)
 
 
-def test_the_recorder_claims_the_same_across_a_seam(
-    rolled: tuple[Path, list[RecorderReport]],
+def test_acknowledgements_count_all_files(
+    rotated: tuple[Path, list[RecorderReport]],
 ) -> None:
     """Its counts go up and are those of all files; the window's figure goes with them."""
-    file, reports = rolled
+    file, reports = rotated
     ticks = [report.ticks_on_disk for report in reports]
     assert ticks == sorted(ticks)
     assert all(report.last_tick == report.ticks_on_disk - 1 for report in reports)
@@ -141,9 +141,9 @@ def test_the_recorder_claims_the_same_across_a_seam(
             assert verdict.file == f"F_{report.part:03d}.nwb (part {report.part + 1})"
 
 
-def test_each_part_is_a_whole_nwb_file(rolled: tuple[Path, list[RecorderReport]]) -> None:
+def test_each_part_is_a_whole_nwb_file(rotated: tuple[Path, list[RecorderReport]]) -> None:
     """pynwb's validator and nwbinspector find nothing; identifiers differ; the summary names the files."""
-    file, _ = rolled
+    file, _ = rotated
     identifiers = set()
     for path in _parts(file):
         assert nwb_problems(path) == []
@@ -154,8 +154,8 @@ def test_each_part_is_a_whole_nwb_file(rolled: tuple[Path, list[RecorderReport]]
     assert len(identifiers) == 3
     first, second, third = map(recorder.info, _parts(file))
     assert "1 of 3: F.nwb, F_001.nwb, F_002.nwb" in first
-    assert "Goes on in F_001.nwb with tick 205." in first
-    assert "Goes on from F.nwb, which ends with tick 204" in second
+    assert "Continues in F_001.nwb with tick 205." in first
+    assert "Continues F.nwb, which ends with tick 204" in second
     assert "behaviour run" in second
     assert "ended       in a further file" in second
     assert "3 of 3" in third
@@ -163,9 +163,9 @@ def test_each_part_is_a_whole_nwb_file(rolled: tuple[Path, list[RecorderReport]]
 
 
 def _killed(
-    file: Path, session: list[Message], run_s: float, at_seam: bool
+    file: Path, session: list[Message], run_s: float, at_rotation: bool
 ) -> tuple[int, list[str]]:
-    """Records at 400 ticks/s in files of 50 ticks and kills the recorder, if asked for at a seam.
+    """Records at 400 ticks/s in files of 50 ticks and kills the recorder, if asked for during a rotation.
 
     Returns the ticks it had acknowledged, and the hidden files that were there at that moment.
     """
@@ -179,10 +179,10 @@ def _killed(
         for n, message in enumerate(session[2:-1]):
             rig.send(message)
             time.sleep(max(0.0, started + n / 800 - time.monotonic()))
-            if time.monotonic() > started + run_s and (not at_seam or _hidden(file)):
+            if time.monotonic() > started + run_s and (not at_rotation or _hidden(file)):
                 break
         deadline = time.monotonic() + 5
-        while at_seam and not _hidden(file) and time.monotonic() < deadline:
+        while at_rotation and not _hidden(file) and time.monotonic() < deadline:
             pass
         os.kill(rig.process.pid, signal.SIGKILL)
         left = _hidden(file)
@@ -196,16 +196,16 @@ def _hidden(file: Path) -> list[str]:
 
 
 @pytest.mark.parametrize(
-    ("attempt", "at_seam"), [(0, False), (1, False), (2, True), (3, True), (4, True)]
+    ("attempt", "at_rotation"), [(0, False), (1, False), (2, True), (3, True), (4, True)]
 )
 def test_a_kill_loses_nothing_that_was_acknowledged(
-    session: list[Message], tmp_path: Path, attempt: int, at_seam: bool
+    session: list[Message], tmp_path: Path, attempt: int, at_rotation: bool
 ) -> None:
     """At any moment, and just when the next file is made: what was acknowledged is in the files, once."""
     file = tmp_path / "F.nwb"
     run_s = random.Random(attempt).uniform(0.1, 1.0)
-    acknowledged, left = _killed(file, session, run_s, at_seam)
-    assert len(left) == 1 or not at_seam
+    acknowledged, left = _killed(file, session, run_s, at_rotation)
+    assert len(left) == 1 or not at_rotation
     ticks: list[int] = []
     for number, path in enumerate(_parts(file)):
         with recorder.open(path) as part:
@@ -235,7 +235,7 @@ def test_a_part_that_never_had_its_name_is_cleared_away(
     writer = Writer(file, description(), session[1].arrays, session="test")
     for message in session[2:100]:
         writer.add(message)
-    writer.close(goes_on="Goes on in F_001.nwb with tick 49.")
+    writer.close(next_file="Continues in F_001.nwb with tick 49.")
     hidden = tmp_path / ".F_001.nwb.0123abcd.part"
     hidden.write_bytes(file.read_bytes())
     assert "1 of 1: F.nwb, and what follows is not here" in recorder.info(file)
@@ -248,7 +248,7 @@ def test_a_part_that_never_had_its_name_is_cleared_away(
 def test_a_name_that_is_taken_does_not_end_a_recording(
     session: list[Message], sockets: Path, tmp_path: Path
 ) -> None:
-    """Refused before it begins; if it appears meanwhile, the recording goes on where it is, and says so."""
+    """Refused before it begins; if the file appears meanwhile, the present one grows on, and says so."""
     file, other = tmp_path / "F.nwb", tmp_path / "F_001.nwb"
     other.write_bytes(b"precious")
     with pytest.raises(UserError, match=r"F_001\.nwb exists already"):
@@ -261,7 +261,7 @@ def test_a_name_that_is_taken_does_not_end_a_recording(
         other.write_bytes(b"precious")
         rig.send_all(iter(session[2:]))
         assert rig.wait() == 0
-        assert "goes on, without a next file" in rig.reports[-1].error
+        assert "continues without a next file" in rig.reports[-1].error
         assert rig.reports[-1].ticks_on_disk == N_TICKS
     assert other.read_bytes() == b"precious"
     with recorder.open(file) as recording:
@@ -271,13 +271,13 @@ def test_a_name_that_is_taken_does_not_end_a_recording(
 
 def test_limits_are_times_and_sizes() -> None:
     """What is neither, or too little, is refused in one sentence."""
-    assert roll_over("10min") == RollOver(after_s=600.0)
-    assert roll_over("1.5 h") == RollOver(after_s=5400.0)
-    assert roll_over("500MB") == RollOver(after_bytes=500_000_000)
-    assert roll_over("2gb") == RollOver(after_bytes=2_000_000_000)
-    assert RollOver(after_bytes=10**8).is_due(60.0, 10**8)
-    assert not RollOver(after_bytes=10**8).is_due(60.0, 10**8 - 1)
+    assert parse_rotation_limit("10min") == RotationLimit(after_s=600.0)
+    assert parse_rotation_limit("1.5 h") == RotationLimit(after_s=5400.0)
+    assert parse_rotation_limit("500MB") == RotationLimit(after_bytes=500_000_000)
+    assert parse_rotation_limit("2gb") == RotationLimit(after_bytes=2_000_000_000)
+    assert RotationLimit(after_bytes=10**8).is_due(60.0, 10**8)
+    assert not RotationLimit(after_bytes=10**8).is_due(60.0, 10**8 - 1)
     for wrong in ("", "10", "ten minutes", "5 parsecs", "-3s", "0s", "0.1s", "1MB", "1e3s"):
         with pytest.raises(UserError, match="roll-over") as refused:
-            roll_over(wrong)
+            parse_rotation_limit(wrong)
         assert len(str(refused.value).splitlines()) == 1

@@ -15,7 +15,7 @@ import recorder
 from cli.main import main
 from gui.main_window import MainWindow
 from gui.markers import PARTING
-from recorder.first_divergence import Parting, find_parting
+from recorder.first_divergence import Divergence, find_divergence
 from recorder.writer import Writer
 from rig.bus.messages import Branching, Description, Message, Tick
 from tests.recorder_stream import Stream, description
@@ -76,21 +76,21 @@ def window(qtbot: QtBot, tmp_path: Path) -> Iterator[MainWindow]:
 @pytest.mark.parametrize(
     ("one", "other", "expected"),
     [
-        ("one", "branch", Parting(0, SHORTER - 1, PARTS_AT)),
-        ("branch", "one", Parting(0, SHORTER - 1, PARTS_AT)),
-        ("one", "one", Parting(0, N_TICKS - 1, None)),
-        ("branch", "late", Parting(200, SHORTER - 1, None)),
-        ("one", "late", Parting(200, SHORTER - 1, 200)),
-        ("one", "other", Parting(0, SHORTER - 1, 0)),
+        ("one", "branch", Divergence(0, SHORTER - 1, PARTS_AT)),
+        ("branch", "one", Divergence(0, SHORTER - 1, PARTS_AT)),
+        ("one", "one", Divergence(0, N_TICKS - 1, None)),
+        ("branch", "late", Divergence(200, SHORTER - 1, None)),
+        ("one", "late", Divergence(200, SHORTER - 1, 200)),
+        ("one", "other", Divergence(0, SHORTER - 1, 0)),
     ],
 )
-def test_where_recordings_part(folder: Path, one: str, other: str, expected: Parting) -> None:
+def test_where_recordings_part(folder: Path, one: str, other: str, expected: Divergence) -> None:
     """Found to the tick, from whichever side, by one unit's last bits."""
     with (
         recorder.open(folder / f"{one}.nwb") as first,
         recorder.open(folder / f"{other}.nwb") as second,
     ):
-        *before, found = find_parting(first, second)
+        *before, found = find_divergence(first, second)
     assert found == expected
     assert found.from_the_start == (expected.tick == expected.first)
     assert not any(before)

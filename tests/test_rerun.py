@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 
 import recorder
 from cli.main import app
-from recorder.layout import SESSION, SessionNote
+from recorder.layout import SESSION, SessionHeader
 from recorder.reading import Recording
 from recorder.writer import Writer
 from rerun.comparison import Comparison, differences
@@ -117,7 +117,7 @@ def altered(folder: Path, name: str, **told: object) -> Path:
     path = folder / name
     shutil.copy(folder / "f.nwb", path)
     with h5py.File(path, "r+") as file:
-        note = msgspec.json.decode(file[SESSION][()], type=SessionNote)
+        note = msgspec.json.decode(file[SESSION][()], type=SessionHeader)
         description = msgspec.structs.replace(note.description, **told)
         changed = msgspec.structs.replace(note, description=description)
         file[SESSION][()] = msgspec.json.encode(changed).decode()

@@ -17,9 +17,9 @@ import torch
 import recorder
 from agent import load
 from cli.main import app
-from recorder.file_rotation import RollOver
+from recorder.file_rotation import RotationLimit
 from recorder.replay import ReplaySource
-from recorder.rotating_writer import RollingWriter
+from recorder.rotating_writer import RotatingWriter
 from recorder.snapshots import Snapshots
 from rerun.in_process_transport import InProcessTransport
 from rerun.rerun import run_in_process
@@ -66,7 +66,7 @@ def protocol(session):
 LAYERS = {layer.name: layer.n_units for layer in load("runner").layers}
 
 
-def live(path: Path, text: str, n_ticks: int, limit: RollOver | None = None) -> None:
+def live(path: Path, text: str, n_ticks: int, limit: RotationLimit | None = None) -> None:
     """Records a session of the animal: tick loop, engine and writer in this process."""
     script = execute(text, "p.py") if text.startswith("PROTOCOL") else None
     protocol = parse(text, "p.py" if script else "p.yaml", None, LAYERS, script)
@@ -86,13 +86,13 @@ def live(path: Path, text: str, n_ticks: int, limit: RollOver | None = None) -> 
         stimuli=protocol.stimulus_names,
     )
     told: list[Description] = []
-    writer: list[RollingWriter] = []
+    writer: list[RotatingWriter] = []
 
     def hear(message: Message) -> None:
         if isinstance(message.content, Description):
             told.append(message.content)
         elif isinstance(message.content, Assets):
-            writer.append(RollingWriter(path, told[0], message.arrays, limit=limit))
+            writer.append(RotatingWriter(path, told[0], message.arrays, limit=limit))
         elif writer:
             writer[0].add(message)
 
@@ -116,7 +116,7 @@ def test_from_a_snapshot_on_every_arena_is_the_same_again(
 ) -> None:
     path = tmp_path / "f.nwb"
     parted = task == "two_tap"
-    live(path, BODY.format(task=task), 60, RollOver(after_s=1.04) if parted else None)
+    live(path, BODY.format(task=task), 60, RotationLimit(after_s=1.04) if parted else None)
     with recorder.open(path) as session:
         (hold,) = [each for each in session.intervals("stimuli") if each.name == "hold"]
         assert hold.onset_tick < 50 < hold.onset_tick + 15
