@@ -16,12 +16,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from rig.bus.external_inputs import OUTSIDE
+from rig.bus.interventions import BusIntervention, pack
 from rig.bus.messages import (
-    Array,
     Description,
     EngineReply,
     Event,
-    InterventionEntry,
     Message,
     Tick,
 )
@@ -222,7 +221,7 @@ class Engine:
             for each in requests:
                 self._scripted.take(each, tick)
             end_trial = end_trial or wants_end
-        interventions, arrays = self._interventions(tick + 1)
+        interventions, arrays = pack(self._interventions(tick + 1))
         arrays["confidence"] = confidences
         answer = EngineReply(tuple(events), interventions, end_trial)
         return Message(answer, message.session, tick, arrays=arrays)
@@ -284,7 +283,7 @@ class Engine:
         )
         state.not_before = tick + rule.refractory_ticks
 
-    def _interventions(self, tick: int) -> tuple[tuple[InterventionEntry, ...], dict[str, Array]]:
+    def _interventions(self, tick: int) -> list[BusIntervention]:
         """What acts on a tick: by the order of the file's stimuli, then of its rules, then on request."""
         acting = []
         for state in self._rules:
@@ -294,24 +293,12 @@ class Engine:
             if each.end is None or tick < each.end:
                 acting.append(each)
         acting.sort(key=lambda each: each.order)  # stable: rules stay in their order
-        interventions: list[InterventionEntry] = []
-        arrays: dict[str, Array] = {}
-
-        def add(intervention: InterventionEntry, units: Array, gain: Array, value: Array) -> None:
-            place = len(interventions)
-            interventions.append(intervention)
-            arrays[f"{place}.units"] = units
-            arrays[f"{place}.gain"] = gain
-            arrays[f"{place}.value"] = value
-
+        interventions: list[BusIntervention] = []
         for each in acting:
             delivery = self._deliveries[each.rule.do.name]
             duration = None if each.end is None else each.end - each.first
-            for one in delivery.at(tick, tick - each.first, duration):
-                add(*one)
-        for one in (*self._scripted.at(tick), *self._outside.at(tick)):
-            add(*one)
-        return tuple(interventions), arrays
+            interventions.extend(delivery.at(tick, tick - each.first, duration))
+        return [*interventions, *self._scripted.at(tick), *self._outside.at(tick)]
 
     def _event(
         self, occurrence: _Occurrence, phase: str, tick: int, cause: str | None = None

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from rig.body_state import NAMES
+from rig.bus.interventions import unpack
 from rig.bus.messages import (
     Description,
     EngineReply,
@@ -122,15 +123,8 @@ def run(
         log.answers[tick] = message
         log.events.extend(answer.events)
         pending = [
-            (
-                each.stimulus,
-                each.layer,
-                each.state,
-                message.arrays[f"{i}.units"].tolist(),
-                message.arrays[f"{i}.gain"].tolist(),
-                message.arrays[f"{i}.value"].tolist(),
-            )
-            for i, each in enumerate(answer.interventions)
+            (*each[:3], *(numbers.tolist() for numbers in each[3:]))
+            for each in unpack(answer, message.arrays)
         ]
     return log
 

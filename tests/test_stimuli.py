@@ -21,11 +21,11 @@ def applied(
 ) -> dict[str, list[float]]:
     """What becomes of `NATURAL` in each state at a tick; nothing where no intervention acts."""
     found = {}
-    for intervention, units, gain, value in delivery.at(tick, since, lasting):
+    for each in delivery.at(tick, since, lasting):
         state = NATURAL.copy()
-        state[units] = gain * state[units] + value
-        assert gain.dtype == value.dtype == np.float32
-        found[intervention.state] = state.tolist()
+        state[each.units] = each.gain * state[each.units] + each.value
+        assert each.gain.dtype == each.value.dtype == np.float32
+        found[each.state] = state.tolist()
     return found
 
 

@@ -17,7 +17,8 @@ from typing import Any
 import numpy as np
 
 from rig.bus.external_inputs import LARGEST, MOST_STIMULI, OUTSIDE
-from rig.bus.messages import Array, Event, Input, InterventionEntry
+from rig.bus.interventions import BusIntervention
+from rig.bus.messages import Event, Input
 from stim.detectors.online import ticks_of
 from stim.stimuli.stimuli import STATES
 
@@ -25,10 +26,7 @@ from stim.stimuli.stimuli import STATES
 @dataclass
 class _Request:
     name: str
-    interventions: tuple[InterventionEntry, ...]
-    units: Array
-    gain: Array
-    value: Array
+    interventions: tuple[BusIntervention, ...]
     first: int
     end: int | None
     number: int = 0
@@ -94,10 +92,10 @@ class RequestedStimuli:
         self._requests = []
         return ended
 
-    def at(self, tick: int) -> list[tuple[InterventionEntry, Array, Array, Array]]:
+    def at(self, tick: int) -> list[BusIntervention]:
         """What acts on a tick, in the order in which it was asked for."""
         return [
-            (intervention, request.units, request.gain, request.value)
+            intervention
             for request in self._requests
             if request.first <= tick and (request.end is None or tick < request.end)
             for intervention in request.interventions
@@ -129,6 +127,7 @@ class RequestedStimuli:
                 return None
             end = first + max(1, ticks_of(for_ms))
         interventions = tuple(
-            InterventionEntry(self._stimulus, layer, each) for each in STATES[state]
+            BusIntervention(self._stimulus, layer, each, units, gain, value)
+            for each in STATES[state]
         )
-        return _Request(name, interventions, units, gain, value, first, end)
+        return _Request(name, interventions, first, end)

@@ -20,13 +20,14 @@ they share the last clamp wins and biases add up; a stimulus of both states chan
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from rig.bus.messages import TICK_S, Array, InterventionEntry
+from rig.bus.interventions import BusIntervention
+from rig.bus.messages import TICK_S, Array
 from rig.errors import RunError
 from rig.random_streams import generator
 from stim.detectors.online import ticks_of
@@ -193,9 +194,6 @@ class Delivery:
         n_units = layers[stimulus.layer]
         self.units = stimulus.units.indices(n_units, seed, values)
         self._states = STATES[stimulus.state]
-        self.interventions: Sequence[InterventionEntry] = tuple(
-            InterventionEntry(stimulus.name, stimulus.layer, state) for state in self._states
-        )
         size = len(self.units)
         gain = {"bias": 1.0, "noise": 1.0, "gain": stimulus.amount}.get(stimulus.kind, 0.0)
         self._gain = np.full(size, gain, np.float32)
@@ -227,8 +225,8 @@ class Delivery:
 
     def at(
         self, tick: int, ticks_since_onset: int, duration_ticks: int | None
-    ) -> list[tuple[InterventionEntry, Array, Array, Array]]:
-        """The interventions of a tick with their units, gains and values, each (units,).
+    ) -> list[BusIntervention]:
+        """The interventions of a tick; none in the gaps of a pulse train, and where there are no units.
 
         Args:
             tick: of the session; noise is drawn for it.
@@ -239,18 +237,17 @@ class Delivery:
         if strength == 0.0 or not len(self.units):
             return []
         acting = []
-        for state, intervention, rows in zip(
-            self._states, self.interventions, self._rows, strict=True
-        ):
+        name, layer = self._stimulus.name, self._stimulus.layer
+        for state, rows in zip(self._states, self._rows, strict=True):
             gain, value = self._gain, rows[min(ticks_since_onset, len(rows) - 1)]
             if self._stimulus.kind == "noise":
-                drawn = generator(self._seed, f"noise {self._stimulus.name} {state}", tick)
+                drawn = generator(self._seed, f"noise {name} {state}", tick)
                 normal = drawn.standard_normal(len(self.units))
                 value = (self._stimulus.amount * normal).astype(np.float32)
             if strength < 1.0:
                 gain = (1 - strength * (1 - gain)).astype(np.float32)
                 value = (strength * value).astype(np.float32)
-            acting.append((intervention, self.units, gain, value))
+            acting.append(BusIntervention(name, layer, state, self.units, gain, value))
         return acting
 
 
