@@ -38,7 +38,7 @@ from rich.table import Table
 from rig.bus.client import BusClient
 from rig.bus.hub import Hub
 from rig.bus.messages import EngineReply, Message, Reply, Tick, decode, encode
-from rig.bus.transport import SocketTransport
+from rig.bus.socket_transport import SocketTransport
 from rig.session.directory import SessionDirectory
 from tests.recorder_stream import Stream, description
 
@@ -251,13 +251,13 @@ def animal(folder: Path, links: SocketTransport, sockets: Sockets, session: str)
         return encode(Message(tick.content, session, k, k, tick.arrays))
 
     return {
-        "our bus": one_way(lambda k: links.to_hub(links.frames(tick.content, k, tick.arrays))),
+        "our bus": one_way(lambda k: links.to_hub(links.message(tick.content, k, tick.arrays))),
         "bare pyzmq": one_way(lambda k: sockets.stream.send_multipart(encoded(k))),
         "pyzmq, ready made": one_way(lambda k: sockets.stream.send_multipart(ready)),
         "pyzmq forwarder": one_way(lambda k: sockets.to_forwarder.send_multipart(encoded(k))),
         "Redis": one_way(lambda k: _xadd(server, "ticks", encoded(k))),
         "our bus ": there_and_back(
-            lambda k: links.to_engine(links.frames(tick.content, k, tick.arrays)), hear_ours
+            lambda k: links.to_engine(links.message(tick.content, k, tick.arrays)), hear_ours
         ),
         "bare pyzmq ": there_and_back(
             lambda k: sockets.engine.send_multipart(encoded(k)),

@@ -58,10 +58,10 @@ def limit(task: str, subject_name: str, ticks: int) -> Limit:
             trial += 1
             animal.begin_trial(trial)
             subject.reset()
-        observation = animal.feel()
+        observation = animal.proprioception()
         noise = generator(SEED, "motor noise", tick).standard_normal(38)
         t0 = time.perf_counter()
-        observation[CAMERA] = animal.see()
+        observation[CAMERA] = animal.render()
         t1 = time.perf_counter()
         action = subject.step(observation, (), noise).action
         t2 = time.perf_counter()

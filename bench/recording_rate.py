@@ -32,7 +32,7 @@ from rich.table import Table
 import recorder
 from recorder.layout import LIBVER
 from rig.bus.messages import TICK_S, End, Message, RecorderReport, Signal, Tick, decode
-from rig.bus.transport import SocketTransport
+from rig.bus.socket_transport import SocketTransport
 from rig.errors import RunError
 from rig.session.directory import SessionDirectory
 from tests.recorder_stream import Stream, description
@@ -122,7 +122,7 @@ class RunningRecorder:
     def begin(self, messages: list[Message]) -> None:
         """Sends the description and assets, and waits until the file is there."""
         for message in messages:
-            self.links.frames(message.content, message.tick, message.arrays)
+            self.links.message(message.content, message.tick, message.arrays)
         self.wait_for("starting")
         if not self.links.begin_recording(30.0):
             raise RunError("The recorder did not connect.")
@@ -173,14 +173,14 @@ def record(source: Source, folder: Path, seconds: float, paced: bool) -> Rate:
             while not paced and tick - running.on_disk > QUEUE_TICKS:
                 running.listen(0.1)
             for message in source.tick(tick):
-                frames = running.links.frames(message.content, tick, message.arrays)
-                while not running.links.to_recorder(frames):
+                outgoing = running.links.message(message.content, tick, message.arrays)
+                while not running.links.to_recorder(outgoing):
                     running.listen(0.01)
             late_s = max(late_s, time.perf_counter() - due)
             running.listen()
             behind_s = max(behind_s, (tick + 1 - running.on_disk) * TICK_S)
         end = End("duration", n_ticks, 0)
-        running.links.disconnect_recorder(last=running.links.frames(end, n_ticks, {}))
+        running.links.disconnect_recorder(last=running.links.message(end, n_ticks, {}))
         running.wait_for("closed")
         wall_s = time.perf_counter() - started
     rate = Rate(seconds, wall_s, _gaps(path, n_ticks), late_s, behind_s)

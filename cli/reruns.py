@@ -41,7 +41,7 @@ def rerun(
         typer.Option(
             "--from",
             metavar="SECONDS",
-            help="Take the session up at the last snapshot at or before this; from its start if left out.",
+            help="Resume the session at the last snapshot at or before this; from its start if left out.",
         ),
     ] = None,
     until: Annotated[
@@ -57,7 +57,7 @@ def rerun(
     Exit status 0: identical. 1: it differs, and where is said. 2: it cannot be run again.
     """
     from rerun.recorded_session import read, segments_of
-    from rerun.resume import taken_up
+    from rerun.resume import resume_point
     from rig.resume_point import SnapshotError
 
     session = read(file, parts)
@@ -74,17 +74,17 @@ def rerun(
     if begin is None:
         found = _compared(session, segments, last, None)
     else:
-        with taken_up(session, _tick_in(session, "--from", begin, last)) as (past, why):
+        with resume_point(session, _tick_in(session, "--from", begin, last)) as (resume, why):
             if why:
                 print(why)
             try:
-                found = _compared(session, segments, last, past)
+                found = _compared(session, segments, last, resume)
             except SnapshotError as problem:
                 print(f"{problem} It is run again from its start.")
-                past = None
+                resume = None
                 found = _compared(session, segments, last, None)
-            begun = 0 if past is None else past.snapshot.tick
-            print(f"Taken up at tick {begun} ({begun * TICK_S:.2f} s).")
+            begun = 0 if resume is None else resume.snapshot.tick
+            print(f"Resumed at tick {begun} ({begun * TICK_S:.2f} s).")
     if session.known_from > 0:
         print(
             f"The recording begins at tick {session.known_from}; whatever came from outside before is "
@@ -106,29 +106,29 @@ def rerun(
 
 
 def _compared(
-    session: RecordedSession, segments: Sequence[Segment], last: int, past: ResumePoint | None
+    session: RecordedSession, segments: Sequence[Segment], last: int, resume: ResumePoint | None
 ) -> Comparison:
     """Runs the session again up to a tick, and holds it against its recording."""
     from recorder.replay import ReplaySource
     from rerun.branches import progress_bar
     from rerun.comparison import Comparison
     from rerun.recorded_session import run_again
-    from rerun.resume import recorded
+    from rerun.resume import recorded_messages
 
-    begin = 0 if past is None else past.snapshot.tick
+    begin = 0 if resume is None else resume.snapshot.tick
     first = max(begin, session.first_tick)
     with ReplaySource(session.files) as source, progress_bar() as bar:
         task = bar.add_task("running again", total=last + 1)
         # before a snapshot it is the engine's answers alone that are made again
         before = (
             each
-            for each in recorded(source, session.first_tick, begin - 1)
+            for each in recorded_messages(source, session.first_tick, begin - 1)
             if isinstance(each.content, EngineReply)
         )
         answers = Comparison(before, session.first_tick)
-        rest = Comparison(recorded(source, first, last), first)
+        rest = Comparison(recorded_messages(source, first, last), first)
 
-        def hear(message: Message, links: InProcessTransport) -> None:
+        def on_message(message: Message, transport: InProcessTransport) -> None:
             goes_on = isinstance(message.content, Episode) and first == session.first_tick
             if message.tick >= begin or goes_on:
                 rest.hear(message)
@@ -136,11 +136,11 @@ def _compared(
                 answers.hear(message)
                 rest.difference = answers.difference
             if rest.difference is not None:
-                links.stop()
+                transport.stop()
             elif isinstance(message.content, Tick) and message.tick % 10 == 0:
                 bar.update(task, completed=message.tick)
 
-        run_again(session, segments, session.description, last, hear, past)
+        run_again(session, segments, session.description, last, on_message, resume)
     return rest
 
 
@@ -188,7 +188,7 @@ def branch(
     """
     from cli.sessions import baselines_of, load_protocol
     from recorder.output_path import check_target
-    from rerun.branches import Branch, is_there, make, onsets
+    from rerun.branches import Branch, exists, make, onsets
     from rerun.protocol_sequence import Segment
     from rerun.recorded_session import branched, read, segments_of
     from stim.protocol.protocol import is_script
@@ -239,13 +239,15 @@ def branch(
             )
     plans = []
     for tick in ticks:
-        own, told = branched(session, segments, Segment(after, values, script, tick), baselines)
+        own, description = branched(
+            session, segments, Segment(after, values, script, tick), baselines
+        )
         target = targets[tick]
-        if every is not None and not overwrite and is_there(target, told):
+        if every is not None and not overwrite and exists(target, description):
             continue
         begin = 0 if lead is None else max(0, tick - round(lead / TICK_S))
         end = session.last_tick if last is None else tick + round(last / TICK_S)
-        plans.append(Branch(target, own, told, begin, min(end, session.last_tick)))
+        plans.append(Branch(target, own, description, begin, min(end, session.last_tick)))
     if every is not None:
         folder.mkdir(parents=True, exist_ok=True)
     for plan in plans:

@@ -20,7 +20,7 @@ from rerun.comparison import Comparison
 from rerun.in_process_transport import InProcessTransport
 from rerun.protocol_sequence import Segment
 from rerun.recorded_session import RecordedSession, run_again
-from rerun.resume import recorded, taken_up
+from rerun.resume import recorded_messages, resume_point
 from rig.bus.messages import (
     Assets,
     Description,
@@ -44,7 +44,7 @@ class Branch:
 
     target: Path
     segments: Sequence[Segment]
-    told: Description
+    description: Description
     first_tick: int
     last_tick: int
 
@@ -93,13 +93,13 @@ def onsets(file: Path, every: str) -> list[int]:
     return sorted(set(found))
 
 
-def is_there(target: Path, told: Description) -> bool:
+def exists(target: Path, description: Description) -> bool:
     """Whether a branch was made before; raises `UserError` if its file is something else."""
     if not target.exists():
         return False
     with recorder.open(target) as recording:
         own = recording.description
-        if own.branched == told.branched and own.protocol_text == told.protocol_text:
+        if own.branched == description.branched and own.protocol_text == description.protocol_text:
             return True
     raise UserError(
         f"{target} is not the branch that was to be made; remove it, or give --overwrite."
@@ -124,20 +124,20 @@ def make(
             # what was not recorded is not there to be copied
             begin = each.tick if seen or not camera else min(each.tick, each.first_tick)
 
-            def passed(tick: int, before: int = done) -> None:
+            def show_progress(tick: int, before: int = done) -> None:
                 bar.update(task, completed=before + tick)
 
-            with taken_up(session, begin) as (past, why):
+            with resume_point(session, begin) as (resume, why):
                 if why and number == 1:
                     print(why)
                 problem = ""
                 try:
-                    _make_one(session, each, overwrite, camera, passed, past)
+                    _make_one(session, each, overwrite, camera, show_progress, resume)
                 except SnapshotError as reason:
                     problem = str(reason)
             if problem:
                 print(f"{problem} {each.target.name} is made from the session's start.")
-                _make_one(session, each, overwrite, camera, passed, None)
+                _make_one(session, each, overwrite, camera, show_progress, None)
             done += each.last_tick + 1
 
 
@@ -146,42 +146,46 @@ def _make_one(
     branch: Branch,
     overwrite: bool,
     camera: bool,
-    passed: Callable[[int], None],
-    past: ResumePoint | None,
+    show_progress: Callable[[int], None],
+    resume: ResumePoint | None,
 ) -> None:
-    """Raises `SnapshotError` where the session, taken up, is not the recorded one up to the branching."""
-    begin = 0 if past is None else past.snapshot.tick
+    """Raises `SnapshotError` where the resumed session is not the recorded one up to the branching."""
+    begin = 0 if resume is None else resume.snapshot.tick
     first = max(begin, session.first_tick)
     with (
         ReplaySource(session.path) as source,
-        _Record(branch, overwrite, camera) as record,
+        _BranchWriter(branch, overwrite, camera) as record,
     ):
         ticks = (
-            each for each in recorded(source, first, branch.tick) if isinstance(each.content, Tick)
+            each
+            for each in recorded_messages(source, first, branch.tick)
+            if isinstance(each.content, Tick)
         )
-        same = Comparison(ticks, first)
+        comparison = Comparison(ticks, first)
 
-        def hear(message: Message, links: InProcessTransport) -> None:
-            record.hear(message)
+        def on_message(message: Message, transport: InProcessTransport) -> None:
+            record.add(message)
             if isinstance(message.content, Tick):
                 if message.tick <= branch.tick:
-                    same.hear(message)
-                if same.difference is not None and past is not None:
+                    comparison.hear(message)
+                if comparison.difference is not None and resume is not None:
                     raise SnapshotError(
-                        f"Taken up at tick {begin} it is another session at {same.difference}."
+                        f"Resumed at tick {begin} it is another session at {comparison.difference}."
                     )
                 if message.tick % 10 == 0:
-                    passed(message.tick)
+                    show_progress(message.tick)
 
-        run_again(session, branch.segments, branch.told, branch.last_tick, hear, past)
-    if same.difference is not None:
+        run_again(
+            session, branch.segments, branch.description, branch.last_tick, on_message, resume
+        )
+    if comparison.difference is not None:
         print(
             f"{session.path.name}, run again here, is not the recorded session: it differs at "
-            f"{same.difference}. {branch.target.name} is no counterfactual of it."
+            f"{comparison.difference}. {branch.target.name} is no counterfactual of it."
         )
 
 
-class _Record:
+class _BranchWriter:
     """Writes a branch; its file has its name when it is whole, and is removed if it never is."""
 
     def __init__(self, branch: Branch, overwrite: bool, camera: bool) -> None:
@@ -193,7 +197,7 @@ class _Record:
         self._writer: Writer | None = None
         self._ended = False
 
-    def hear(self, message: Message) -> None:
+    def add(self, message: Message) -> None:
         """Takes the next message of the stream."""
         content = message.content
         if isinstance(content, Description | Assets | Episode):

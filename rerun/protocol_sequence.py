@@ -61,7 +61,7 @@ def _definition(behaviour: Behaviour) -> dict[str, object]:
 
 
 class ProtocolSequence:
-    """The segments' engines as one; see `rerun.rerun.Answering`.
+    """The segments' engines as one; see `rerun.in_process_transport.ReplyingEngine`.
 
     Args:
         segments: in order, the first from tick 0 on.

@@ -65,21 +65,21 @@ def read(path: Path, parts: bool = False) -> RecordedSession:
     """
     with recorder.open(path, parts) as recording:
         session = _read(recording)
-    told = session.description
+    description = session.description
     try:
-        runtime = runtime_of(told.versions)
-        subject = agent.load(told.subject, runtime)
+        runtime = runtime_of(description.versions)
+        subject = agent.load(description.subject, runtime)
     except UserError as problem:
         raise UserError(f"{path} cannot be run again: {problem}.") from None
     except SubjectError as problem:
         raise UserError(
-            f"{path} is of the subject {told.subject!r}, run on {PACKAGES[runtime]}: {problem}"
+            f"{path} is of the subject {description.subject!r}, run on {PACKAGES[runtime]}: {problem}"
         ) from None
-    if subject.sha256 != told.subject_sha256:
+    if subject.sha256 != description.subject_sha256:
         raise UserError(
-            f"{path} was recorded from the subject {told.subject!r} with the weights "
-            f"{told.subject_sha256[:12]}…; the one that is here has {subject.sha256[:12]}… and would do "
-            "something else: put the old one back, or name its folder in RODENT_RIG_SUBJECTS."
+            f"{path} was recorded from the subject {description.subject!r} with the weights "
+            f"{description.subject_sha256[:12]}…; the one that is here has {subject.sha256[:12]}… and "
+            "would do something else: put the old one back, or name its folder in RODENT_RIG_SUBJECTS."
         )
     return session
 
@@ -137,19 +137,21 @@ def segments_of(session: RecordedSession, files: Path | None, allow_python: bool
     Raises:
         UserError: a protocol's Python is not allowed, or a file that it names is missing or was changed.
     """
-    told = session.description
-    texts = [(each.protocol_name, each.protocol_text, each.baselines) for each in told.branched]
-    texts.append((told.protocol_name, told.protocol_text, told.baselines))
-    firsts = [0, *(each.tick for each in told.branched)]
+    description = session.description
+    texts = [
+        (each.protocol_name, each.protocol_text, each.baselines) for each in description.branched
+    ]
+    texts.append((description.protocol_name, description.protocol_text, description.baselines))
+    firsts = [0, *(each.tick for each in description.branched)]
     segments = [
         _segment(session, *text, first, files, allow_python)
         for text, first in zip(texts, firsts, strict=True)
     ]
-    if joined(segments, "behaviour_names") != told.behaviours:
+    if joined(segments, "behaviour_names") != description.behaviours:
         raise UserError(
             f"{session.path} was recorded by a version that detects other behaviours "
-            f"({', '.join(told.behaviours)}); run it again with that version "
-            f"({told.versions.get('rodent-rig', 'unknown')})."
+            f"({', '.join(description.behaviours)}); run it again with that version "
+            f"({description.versions.get('rodent-rig', 'unknown')})."
         )
     return segments
 
@@ -163,13 +165,13 @@ def _segment(
     files: Path | None,
     allow_python: bool,
 ) -> Segment:
-    told = session.description
+    description = session.description
     if _is_python(text) and not allow_python:
         raise UserError(
             f"{session.path} ran under the Python protocol {name}, a program that could do anything you "
             "can: read it (the field `protocol` of the file), then give --allow-python."
         )
-    layers = {layer.name: layer.n_units for layer in told.layers}
+    layers = {layer.name: layer.n_units for layer in description.layers}
     problem: UserError | None = None
     for folder in _folders(session.path, files):
         path = folder / f"{name}{'.py' if _is_python(text) else '.yaml'}"
@@ -179,7 +181,10 @@ def _segment(
             _check_baselines(session.path, protocol, baselines)
             values = (
                 resolve(
-                    protocol.baselines, protocol.baseline_requests, told.subject_sha256, layers
+                    protocol.baselines,
+                    protocol.baseline_requests,
+                    description.subject_sha256,
+                    layers,
                 )[0]
                 if protocol.baseline_requests
                 else {}
@@ -241,10 +246,10 @@ def branched(
     Raises:
         UserError: the protocol is for another subject or task, or detects otherwise.
     """
-    told, protocol = session.description, after.protocol
+    description, protocol = session.description, after.protocol
     for what, own, theirs in (
-        ("subject", protocol.subject, told.subject),
-        ("task", protocol.task, told.task),
+        ("subject", protocol.subject, description.subject),
+        ("task", protocol.task, description.task),
     ):
         if own != theirs:
             raise UserError(
@@ -257,7 +262,7 @@ def branched(
     ]
     check_same_detectors(kept[-1].protocol, protocol)
     n_before = len(kept) - 1
-    left = told.branched[n_before] if n_before < len(told.branched) else told
+    left = description.branched[n_before] if n_before < len(description.branched) else description
     here = Branching(
         after.first_tick,
         left.protocol_name,
@@ -267,11 +272,11 @@ def branched(
         left.baselines,
     )
     description = msgspec.structs.replace(
-        told,
+        description,
         protocol_name=protocol.name,
         protocol_text=protocol.text,
         baselines=dict(baselines),
-        branched=(*told.branched[:n_before], here),
+        branched=(*description.branched[:n_before], here),
     )
     return [*kept, after], description
 
@@ -279,20 +284,20 @@ def branched(
 def run_again(
     session: RecordedSession,
     segments: Sequence[Segment],
-    told: Description,
+    description: Description,
     last_tick: int,
-    hear: Callable[[Message, InProcessTransport], None],
-    past: ResumePoint | None = None,
+    on_message: Callable[[Message, InProcessTransport], None],
+    resume: ResumePoint | None = None,
 ) -> None:
     """Runs a session again up to a tick, in this process.
 
     Args:
         session: whose inputs from outside come again.
         segments: what it runs under.
-        told: what the session is: that of the recording, or of its branch.
+        description: what the session is: that of the recording, or of its branch.
         last_tick: its last tick.
-        hear: is given every message, and the links, which it may stop.
-        past: where it is taken up; None: from its start.
+        on_message: is given every message, and the transport, which it may stop.
+        resume: where it is resumed; None: from its start.
 
     Raises:
         KeyboardInterrupt: it was interrupted (SIGINT, SIGTERM), between two messages.
@@ -301,46 +306,46 @@ def run_again(
     name = f"{time.strftime('%m%d-%H%M%S-')}{secrets.token_hex(2)}"
     spec = SessionSpec(
         session=name,
-        subject=told.subject,
-        task=told.task,
-        seed=told.seed,
+        subject=description.subject,
+        task=description.task,
+        seed=description.seed,
         pace="max",
-        duration_s=told.duration_s,
-        trial_s=told.trial_s,
+        duration_s=description.duration_s,
+        trial_s=description.trial_s,
         trials=0,
-        protocol_name=told.protocol_name,
+        protocol_name=description.protocol_name,
         protocol_path="",
-        protocol_text=told.protocol_text,
+        protocol_text=description.protocol_text,
         behaviours=joined(segments, "behaviour_names"),
         stimuli=joined(segments, "stimulus_names"),
         conditions=joined(segments, "condition_names"),
         keys_used=joined(segments, "keys"),
-        baselines=told.baselines,
-        branched=told.branched,
-        runtime=runtime_of(told.versions),
+        baselines=description.baselines,
+        branched=description.branched,
+        runtime=runtime_of(description.versions),
     )
     interrupted: list[int] = []
 
-    def heard(message: Message) -> None:
+    def pass_on(message: Message) -> None:
         if interrupted:
             raise KeyboardInterrupt
-        hear(message, links)
+        on_message(message, transport)
 
-    begin = 0 if past is None else past.snapshot.tick
-    links = InProcessTransport(
+    begin = 0 if resume is None else resume.snapshot.tick
+    transport = InProcessTransport(
         name,
-        lambda description: ProtocolSequence(segments, description),
+        lambda described: ProtocolSequence(segments, described),
         [(tick, given) for tick, given in session.inputs if tick >= begin],
         last_tick + 1,
         session.end.reason if last_tick == session.last_tick else "stopped",
-        heard,
+        pass_on,
     )
     previous = {
         number: signal.signal(number, lambda number, _: interrupted.append(number))
         for number in (signal.SIGINT, signal.SIGTERM)
     }
     try:
-        run_in_process(spec, links, past)
+        run_in_process(spec, transport, resume)
     finally:
         for number, handler in previous.items():
             signal.signal(number, handler)

@@ -12,18 +12,18 @@ from rig.session.directory import SessionSpec
 
 
 def run_in_process(
-    spec: SessionSpec, links: InProcessTransport, past: ResumePoint | None = None
+    spec: SessionSpec, transport: InProcessTransport, resume: ResumePoint | None = None
 ) -> None:
     """Runs a session in this process, as fast as it can.
 
     Args:
         spec: the session.
-        links: with the engine, and whoever hears.
-        past: where it is taken up; None from its start.
+        transport: with the engine and the listener.
+        resume: where it is resumed; None from its start.
 
     Raises:
         UserError: the subject cannot be used.
-        SnapshotError: the session cannot be taken up there.
+        SnapshotError: the session cannot be resumed there.
         RunError: the animal cannot see here, or the protocol's Python fails.
     """
     try:
@@ -36,7 +36,7 @@ def run_in_process(
             "what lacks."
         ) from None
     try:
-        run(spec, links, past)
+        run(spec, transport, resume)
     except SubjectError as problem:
         raise UserError(str(problem)) from None
     except CameraUnavailableError as problem:

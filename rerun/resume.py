@@ -1,4 +1,4 @@
-"""Where a recorded session is taken up again: at a snapshot, with the recorded ticks before it."""
+"""Resume a recorded session at a snapshot, with the recorded ticks before it."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ TICKS_AT_ONCE = 100
 
 
 @contextmanager
-def taken_up(session: RecordedSession, tick: int) -> Iterator[tuple[ResumePoint | None, str]]:
+def resume_point(session: RecordedSession, tick: int) -> Iterator[tuple[ResumePoint | None, str]]:
     """The last snapshot at or before a tick, with what was before it; None: the session's start.
 
     What was before may be in the recording's files before this one. The sentence says why there is no
@@ -74,7 +74,7 @@ def _before(source: ReplaySource, kept: Snapshots, tick: int) -> Iterator[Messag
             yield message
 
 
-def recorded(source: ReplaySource, first: int, last: int) -> Iterator[Message]:
+def recorded_messages(source: ReplaySource, first: int, last: int) -> Iterator[Message]:
     """The recorded stream of these ticks, both included, read a block at a time."""
     for begin in range(first, last + 1, TICKS_AT_ONCE):
         yield from source.messages(begin, min(begin + TICKS_AT_ONCE - 1, last))

@@ -25,10 +25,13 @@ _STATE = mujoco.mjtState.mjSTATE_INTEGRATION
 
 @dataclass(frozen=True)
 class StepResult:
-    """What the physics of one tick led to: the task's reward and discount, and whether the trial is over.
+    """What the physics of one tick led to.
 
-    `trouble` is a sentence when the simulation became unstable (the trial ends with it), else "". `events` is
-    what happened in terms of the task (`rig.arenas.names.TASK_EVENTS`).
+    Attributes:
+        reward, discount: of the task.
+        over: whether the trial has ended.
+        trouble: a sentence when the simulation became unstable (the trial ends with it), else "".
+        events: what happened in terms of the task (`rig.arenas.names.TASK_EVENTS`).
     """
 
     reward: float
@@ -40,11 +43,13 @@ class StepResult:
 
 @dataclass(frozen=True)
 class TickState:
-    """The animal at the beginning of a tick: its senses and the physical state that they came from.
+    """The animal at the beginning of a tick: its observation and the physical state that it comes from.
 
-    Arrays are copies (float64): `qpos`, `qvel`, `act`, `actuator_force`, `body` as
-    `rig.body_state.NAMES`, and `props` as `rig.props` reads them; `observation` has dm_control's keys,
-    camera included.
+    Attributes:
+        observation: dm_control's keys; proprioception float64 and the camera uint8 (64, 64, 3).
+        qpos, qvel, act, actuator_force: float64 copies of MuJoCo's vectors.
+        body: float64, in the order of `rig.body_state.NAMES`.
+        props: float64 (props, `rig.props.COLUMNS`).
     """
 
     observation: dict[str, NDArray[np.generic]]
@@ -58,11 +63,14 @@ class TickState:
 
 @dataclass(frozen=True)
 class AnimalState:
-    """All that an animal goes on from in the middle of a trial, but for what its episode is drawn with.
+    """All that is needed to restore an animal in the middle of a trial, but for what its seed draws again.
 
-    `task` is plain values (`rig.arenas.task_state`, and what the reader of its events has seen). Arrays:
-    `physics` (MuJoCo's state of integration), `sensors` and `actuator_force` (what was sensed on the way
-    into that state; MuJoCo does not compute it from the state alone), `random` (key of a generator).
+    Attributes:
+        trial: whose arena is drawn again.
+        task: plain values (`rig.arenas.task_state`, and what the reader of its events has seen).
+        arrays: `physics` (float64, MuJoCo's mjSTATE_INTEGRATION), `sensors` and `actuator_force` (float64,
+            sensed on the way into that state; MuJoCo does not compute them from the state alone), `random`
+            (int32, key of a generator).
     """
 
     trial: int
@@ -119,8 +127,8 @@ class Animal:
         }
         return AnimalState(self._trial, task, arrays)
 
-    def go_on_from(self, state: AnimalState) -> None:
-        """Draws the state's trial again and takes up the state; instead of the first `begin_trial`.
+    def restore(self, state: AnimalState) -> None:
+        """Draws the state's trial again and restores the state; instead of the first `begin_trial`.
 
         Raises ValueError, KeyError or TypeError where it is no state of this arena.
         """
@@ -161,23 +169,10 @@ class Animal:
         files = self._environment.task.root_entity.mjcf_model.get_assets()
         return {name: files[name] for name in sorted(files)}
 
-    def sense(self) -> dict[str, NDArray[np.generic]]:
-        """The animal's observation now, under dm_control's names, its camera's picture included."""
-        observation = self.feel()
-        observation[CAMERA] = self.see()
-        return observation
-
-    def feel(self) -> dict[str, NDArray[np.generic]]:
-        """What it feels now: the observation without the picture."""
-        return self._senses.observe()
-
-    def see(self) -> NDArray[np.uint8]:
-        """What it sees now: the picture of its camera, (64, 64, 3)."""
-        assert self._camera is not None
-        return self._camera.render()
-
-    def moment(self, observation: dict[str, NDArray[np.generic]]) -> TickState:
-        """The physical state that goes with an observation just made."""
+    def observe(self) -> TickState:
+        """What the animal feels and sees now, and the physical state that it comes from."""
+        observation = self.proprioception()
+        observation[CAMERA] = self.render()
         data = self._data
         return TickState(
             observation,
@@ -188,6 +183,15 @@ class Animal:
             self._body.read(data),
             self._props.read(data),
         )
+
+    def proprioception(self) -> dict[str, NDArray[np.generic]]:
+        """The observation without the picture, under dm_control's names."""
+        return self._senses.observe()
+
+    def render(self) -> NDArray[np.uint8]:
+        """The picture of its camera now, (64, 64, 3) RGB."""
+        assert self._camera is not None
+        return self._camera.render()
 
     def act(self, action: NDArray[np.float64]) -> StepResult:
         """20 ms of physics under an action (38 values in -1…1), with the task's own hooks."""

@@ -1,4 +1,4 @@
-"""What a stimulation engine has answered: read for the network, and remembered for when the engine dies."""
+"""Replies of stimulation engines: read for the network, and followed for when an engine dies."""
 
 from __future__ import annotations
 
@@ -7,66 +7,63 @@ from collections.abc import Mapping
 from msgspec.structs import replace
 
 from agent.interventions import Intervention, by_layer
-from rig.bus.messages import Array, EngineReply, Event, Message
+from rig.bus.interventions import unpack
+from rig.bus.messages import EngineReply, Event, Message
+from rig.bus.open_intervals import GoingOn
 
 
-class Answers:
-    """Follows the answers of a session's engines.
+class EngineReplies:
+    """Follows the replies of a session's engines.
 
     Args:
-        layer_sizes: the units of each layer of the subject.
+        layer_sizes: units of each layer of the subject.
 
-    `numbers_used`: the highest number so far of each kind and name of events, for the next engine.
+    Attributes:
+        numbers_used: highest number so far of each kind and name of events, for the next engine.
     """
 
     def __init__(self, layer_sizes: Mapping[str, int]) -> None:
         self._layer_sizes = layer_sizes
-        self._going_on: dict[tuple[str, str, int], Event] = {}
+        self._open = GoingOn()
         self.numbers_used: dict[str, int] = {}
 
-    def interventions(
-        self, answer: EngineReply, arrays: Mapping[str, Array]
-    ) -> tuple[Intervention, ...]:
-        """An answer's interventions. Raises ValueError or KeyError if one is not finite, or not possible."""
+    def interventions(self, message: Message) -> tuple[Intervention, ...]:
+        """The interventions of a reply, in their order.
+
+        Raises:
+            ValueError: one is not finite, or its layer or a unit does not exist.
+            KeyError: an array of one is missing.
+        """
+        reply = message.content
+        assert isinstance(reply, EngineReply)
         interventions = tuple(
             Intervention(
                 each.layer,
                 each.state,  # type: ignore[arg-type]  # Intervention refuses other states
-                arrays[f"{index}.units"],
-                arrays[f"{index}.gain"],
-                arrays[f"{index}.value"],
+                each.units,
+                each.gain,
+                each.value,
             )
-            for index, each in enumerate(answer.interventions)
+            for each in unpack(reply, message.arrays)
         )
         by_layer(interventions, self._layer_sizes)
         return interventions
 
-    def noted(self, answer: EngineReply) -> EngineReply:
-        """Keeps what goes on, to end it when the engine dies, and the numbers, for the next engine.
+    def register(self, reply: EngineReply) -> EngineReply:
+        """Follows a reply's events: what is open, to end it when the engine dies, and the numbers in use.
 
-        An engine that came in the middle of a trial tells its condition a second time: that is left out.
+        Returns the reply without conditions that are known already: an engine that came in the middle of a
+        trial announces its condition a second time.
         """
-        events = []
-        for event in answer.events:
+        events = tuple(event for event in reply.events if not self._is_known_condition(event))
+        for event in events:
             name = f"{event.kind} {event.name}"
-            used = self.numbers_used.get(name, 0)
-            if event.kind == "condition" and event.number <= used:
-                continue
-            events.append(event)
-            self.numbers_used[name] = max(event.number, used)
-            if event.kind == "condition":
-                continue
-            key = (event.kind, event.name, event.number)
-            if event.phase == "onset":
-                self._going_on[key] = event
-            else:
-                self._going_on.pop(key, None)
-        return (
-            answer if len(events) == len(answer.events) else replace(answer, events=tuple(events))
-        )
+            self.numbers_used[name] = max(event.number, self.numbers_used.get(name, 0))
+        self._open.add(events)
+        return reply if len(events) == len(reply.events) else replace(reply, events=events)
 
-    def released(self, tick: int) -> Message:
-        """The answer to a tick in place of an engine that has died: all that goes on ends."""
+    def release_all(self, tick: int) -> Message:
+        """The reply to a tick in place of an engine that has died: behaviours and stimuli all end."""
         events = tuple(
             Event(
                 event.kind,
@@ -78,6 +75,11 @@ class Answers:
                 sham=event.sham,
                 cause="the stimulation engine died",
             )
-            for event in self._going_on.values()
+            for event in self._open.events
+            if event.kind != "condition"
         )
         return Message(EngineReply(events), tick=tick)
+
+    def _is_known_condition(self, event: Event) -> bool:
+        used = self.numbers_used.get(f"{event.kind} {event.name}", 0)
+        return event.kind == "condition" and event.number <= used

@@ -1,4 +1,4 @@
-"""What a session that is taken up at a snapshot has behind it."""
+"""A snapshot at which a session is resumed, with the session before it."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ SNAPSHOT_TICKS = 50
 
 
 class SnapshotError(RunError):
-    """The session cannot be taken up there; from its start it can be."""
+    """The session cannot be resumed there; from its start it can be."""
 
 
 @dataclass(frozen=True)

@@ -53,4 +53,6 @@ def test_a_missing_array_is_named() -> None:
 
 
 def test_the_example_runs() -> None:
-    assert doctest.testmod(interventions).attempted and not doctest.testmod(interventions).failed
+    results = doctest.testmod(interventions)
+    assert results.attempted
+    assert not results.failed

@@ -362,5 +362,5 @@ def test_a_part_alone_and_all_of_them_are_run_again(
         monkeypatch, capsys, "rerun", session.parts[1], "--parts", "--from", 4.2
     )
     assert (status, err) == (0, "")
-    assert "Taken up at tick 200" in out
+    assert "Resumed at tick 200" in out
     assert f"F.nwb and 2 more: identical for {N_TICKS - 200} ticks" in out

@@ -63,7 +63,7 @@ def tapped(tmp_path_factory: pytest.TempPathFactory) -> Lived:
     (orb,) = (k for k in range(model.ngeom) if "target" in model.geom(k).name)
     orbs = []
     for tick in range(N_TICKS):
-        moment = animal.moment(animal.feel())
+        moment = animal.observe()
         message, answer = next(pattern), next(pattern)
         arrays = {**message.arrays, "qpos": moment.qpos, "qvel": moment.qvel}
         arrays |= {"act": moment.act, "body": moment.body, "props": moment.props}

@@ -108,7 +108,7 @@ def test_a_re_run_begins_at_a_snapshot(folder: Path, capsys: pytest.CaptureFixtu
     words = ("rerun", folder / "f.nwb", "--from", 1.2, "--until", 1.4)
     app([str(each) for each in words], standalone_mode=False)
     out = capsys.readouterr().out
-    assert "Taken up at tick 50 (1.00 s)" in out  # the first of a trial
+    assert "Resumed at tick 50 (1.00 s)" in out  # the first of a trial
     assert "identical for 21 ticks" in out
 
 

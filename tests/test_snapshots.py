@@ -1,4 +1,4 @@
-"""Sessions taken up in the middle: in every arena, from the snapshot on, the same to the bit."""
+"""Sessions resumed in the middle: in every arena, from the snapshot on, the same to the bit."""
 
 from __future__ import annotations
 
@@ -132,7 +132,7 @@ def test_from_a_snapshot_on_every_arena_is_the_same_again(
             there = np.hypot(x - body["torso_x"], y - body["torso_y"])
             assert there == pytest.approx(body["orb_distance"], abs=1e-12)
     out = said(capsys, "rerun", tmp_path / "f_001.nwb" if parted else path, "--from", 1.1)
-    assert "Taken up at tick 50" in out
+    assert "Resumed at tick 50" in out
     assert f"identical for {8 if parted else 10} ticks" in out
 
 
@@ -144,17 +144,17 @@ def foraged(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-def test_a_later_trial_and_a_program_are_taken_up_too(
+def test_a_later_trial_and_a_program_are_resumed_too(
     foraged: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     with recorder.open(foraged) as session:
         assert [each.first_tick for each in session.trials] == [0, 75]
         assert any(each.name == "script" for each in session.intervals("stimuli"))
     out = said(capsys, "rerun", foraged, "--from", 2, "--allow-python")
-    assert "Taken up at tick 100" in out
+    assert "Resumed at tick 100" in out
     assert "identical for 10 ticks" in out
     out = said(capsys, "rerun", foraged, "--from", 0.4, "--until", 0.6, "--allow-python")
-    assert "Taken up at tick 0" in out
+    assert "Resumed at tick 0" in out
     assert "identical for 31 ticks" in out
     with pytest.raises(UserError, match="the ticks 0 to 80 can be run again"):
         said(capsys, "rerun", foraged, "--from", 1.9, "--until", 1.6, "--allow-python")
@@ -217,7 +217,7 @@ def act(animal: Animal, first: int, last: int) -> list[tuple[TickState, StepResu
     """What it senses and earns in some ticks, under actions that depend on the tick alone."""
     lived = []
     for k in range(first, last):
-        moment = animal.moment(animal.sense())
+        moment = animal.observe()
         carry(animal, k)
         action = np.random.default_rng(k).uniform(-0.5, 0.5, 38)
         lived.append((moment, animal.act(action)))
@@ -273,7 +273,7 @@ def test_an_animal_that_has_touched_orbs_goes_on_as_it_would_have(name: str) -> 
             assert values.tobytes() == model_at_first[field].tobytes(), field
     animal.close()
     again = Animal(name, 5)
-    again.go_on_from(kept)
+    again.restore(kept)
     assert again.xml == arena
     two = act(again, 15, 40)
     again.close()

@@ -15,6 +15,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Annotated, Any, TypeAlias
 
 import msgspec
@@ -361,6 +362,14 @@ class Message:
     def topic(self) -> str:
         """The first frame: the content's tag."""
         return str(self.content.__struct_config__.tag)
+
+    @cached_property
+    def frames(self) -> list[bytes]:
+        """The message encoded, ready for `send_multipart`; once, however many it is sent to.
+
+        Raises ValueError for a dtype that the bus does not carry.
+        """
+        return encode(self)
 
 
 class _ArraySpec(msgspec.Struct, frozen=True, array_like=True):

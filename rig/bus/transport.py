@@ -1,186 +1,87 @@
-"""The subject's side of the bus: one socket for each of those who must hear every tick.
+"""What the tick loop needs of a session's other parts: to send them messages, and to hear what they answer.
 
-The recorder's queue is bounded at ten seconds of ticks and never loses one: when it is full the animal
-waits. The engine answers every tick. The hub, which serves the displays, is never waited for.
+A session of processes uses `rig.bus.socket_transport.SocketTransport`; a re-run in one process uses
+`rerun.in_process_transport.InProcessTransport`, which neither encodes nor decodes anything.
 """
 
 from __future__ import annotations
 
-import time
 from collections.abc import Mapping
+from typing import Protocol
 
-import msgspec
-import zmq
-
-from rig.bus.messages import (
-    Array,
-    Assets,
-    Command,
-    Content,
-    Description,
-    EngineReply,
-    Episode,
-    Message,
-    MessageError,
-    Reply,
-    decode,
-    encode,
-)
-from rig.session.directory import SessionDirectory
-
-QUEUE_S = 10.0
-_MESSAGES_PER_S = 2 * 50  # a tick and the engine's answer to it
-
-Frames = list[bytes]
+from rig.bus.messages import Array, Command, Content, Message
 
 
-class SocketTransport:
-    """Sends the session's stream to recorder, engine and hub, and hears engine and supervisor."""
-
-    def __init__(self, directory: SessionDirectory) -> None:
-        self._session = directory.session
-        self._context = zmq.Context()
-        self._sequence: dict[str, int] = {}
-        self._hub = self._socket(zmq.PUSH)
-        self._hub.connect(directory.address("hub"))
-        self._control = self._socket(zmq.PULL)
-        self._control.bind(directory.address("control"))
-        self._directory = directory
-        self._engine = self._engine_socket("engine")
-        self._recorder: zmq.Socket[bytes] | None = None
-        self._preamble: dict[str, Frames] = {}
-        self._wake = zmq.Poller()
-        self._wake.register(self._engine, zmq.POLLIN)
-        self._wake.register(self._control, zmq.POLLIN)
-
-    def _socket(self, kind: int) -> zmq.Socket[bytes]:
-        socket: zmq.Socket[bytes] = self._context.socket(kind)
-        socket.linger = 2000
-        return socket
-
-    def _engine_socket(self, name: str) -> zmq.Socket[bytes]:
-        socket = self._socket(zmq.DEALER)
-        socket.sndhwm = socket.rcvhwm = 0  # an answer is owed for each tick: it cannot pile up
-        socket.bind(self._directory.address(name))
-        return socket
+class Transport(Protocol):
+    """The subject's side of a session's stream: to engine, hub and recorder, from engine and supervisor."""
 
     @property
     def recording(self) -> bool:
         """Whether the stream goes to a recorder at present."""
-        return self._recorder is not None
+        ...
 
-    def frames(self, content: Content, tick: int, arrays: Mapping[str, Array]) -> Frames:
-        """A message of this session as frames, numbered within its topic."""
-        topic = str(content.__struct_config__.tag)
-        number = self._sequence.get(topic, 0)
-        self._sequence[topic] = number + 1
-        frames = encode(Message(content, self._session, tick, number, arrays))
-        if isinstance(content, Description | Assets | Episode):
-            self._preamble[topic] = frames
-        return frames
+    def message(self, content: Content, tick: int, arrays: Mapping[str, Array]) -> Message:
+        """A message of this session, numbered within its topic; it is sent by the methods below.
 
-    def to_engine(self, frames: Frames) -> None:
-        """Sends to the engine; where it has just died, to nobody: the supervisor will say so."""
-        try:
-            self._engine.send_multipart(frames, zmq.NOBLOCK)
-        except zmq.Again:
-            pass
+        Args:
+            content: what it says.
+            tick: the tick that it belongs to; -1 before the first.
+            arrays: by name, dtypes as the bus carries them.
+        """
+        ...
 
-    def to_hub(self, frames: Frames) -> None:
-        """Sends to the displays' hub; what it cannot take at once is not waited for."""
-        try:
-            self._hub.send_multipart(frames, zmq.NOBLOCK)
-        except zmq.Again:
-            pass
+    def to_engine(self, message: Message) -> None:
+        """Sends to the stimulation engine; never waits."""
+        ...
 
-    def to_recorder(self, frames: Frames) -> bool:
-        """Sends to the recorder. False when its queue is full: ask again, nothing was sent."""
-        if self._recorder is None:
-            return True
-        try:
-            self._recorder.send_multipart(frames, zmq.NOBLOCK)
-        except zmq.Again:
-            return False
-        return True
+    def to_hub(self, message: Message) -> None:
+        """Sends to the displays; never waits."""
+        ...
 
-    def connect_recorder(self, name: str) -> None:
-        """Opens a queue for a recorder, at the named socket; see `begin_recording`."""
-        self.disconnect_recorder()
-        socket = self._socket(zmq.PUSH)
-        socket.sndhwm = int(QUEUE_S * _MESSAGES_PER_S)
-        socket.bind(self._directory.address(name))
-        self._recorder = socket
+    def to_recorder(self, message: Message) -> bool:
+        """Sends to the recorder, if there is one. False: its queue is full and nothing was sent."""
+        ...
+
+    def listen(self, timeout_s: float) -> tuple[Message | None, Command | None]:
+        """The engine's next reply or the supervisor's next command, whichever comes first.
+
+        Raises `MessageError` for a malformed message.
+        """
+        ...
+
+    def command(self) -> Command | None:
+        """The supervisor's next command if one is waiting. Raises `MessageError` if it is malformed."""
+        ...
+
+    def wait_for_engine(self, timeout_s: float) -> bool:
+        """Whether an engine has said within the time that it is ready."""
+        ...
+
+    def replace_engine(self, socket: str) -> None:
+        """Expects another engine at the named socket; nothing of the one before is heard any more."""
+        ...
+
+    def send_preamble(self, numbers_used: Mapping[str, int]) -> None:
+        """Sends description and present episode to an engine that comes while the session runs.
+
+        Args:
+            numbers_used: highest number so far of each kind and name of events ("behaviour run").
+        """
+        ...
+
+    def connect_recorder(self, socket: str) -> None:
+        """Opens a queue for a recorder at the named socket; `begin_recording` follows."""
+        ...
 
     def begin_recording(self, wait_s: float) -> bool:
         """Sends what a recording begins with once the recorder has connected; False if it has not yet."""
-        if self._recorder is None or not self._recorder.poll(int(wait_s * 1000), zmq.POLLOUT):
-            return False
-        for topic in ("description", "assets", "episode"):
-            if topic in self._preamble:
-                self.to_recorder(self._preamble[topic])
-        return True
+        ...
 
-    def disconnect_recorder(self, keep_queue: bool = True, last: Frames | None = None) -> None:
-        """Closes the recorder's queue; what is in it still goes out, unless the recorder is dead.
+    def disconnect_recorder(self, keep_queue: bool = True, last: Message | None = None) -> None:
+        """Closes the recorder's queue.
 
-        `last` is a last message for it, an `End`, with which it closes its file.
+        Args:
+            keep_queue: what is in it still goes out; False when the recorder is dead.
+            last: a last message, an `End`, with which the recorder closes its file.
         """
-        if self._recorder is not None:
-            if last is not None:
-                self._recorder.send_multipart(last)
-            self._recorder.close(linger=10_000 if keep_queue else 0)
-            self._recorder = None
-
-    def wait_for_engine(self, timeout_s: float) -> bool:
-        """Whether the engine has said that it is ready, within the time."""
-        deadline = time.monotonic() + timeout_s
-        while self._engine.poll(int(max(0.0, deadline - time.monotonic()) * 1000)):
-            try:
-                if isinstance(decode(self._engine.recv_multipart()).content, Reply):
-                    return True
-            except MessageError:
-                continue
-        return False
-
-    def expect_engine(self, name: str) -> None:
-        """Opens a socket for another engine; nothing of the one before is heard any more."""
-        self._wake.unregister(self._engine)
-        self._engine.close(linger=0)
-        self._engine = self._engine_socket(name)
-        self._wake.register(self._engine, zmq.POLLIN)
-
-    def introduce(self, numbers_used: Mapping[str, int]) -> None:
-        """Tells an engine that comes while the session runs what it is, and which trial runs."""
-        message = decode(self._preamble["description"])
-        assert isinstance(message.content, Description)
-        told = msgspec.structs.replace(message.content, numbers_used=dict(numbers_used))
-        self.to_engine(encode(Message(told, self._session, message.tick, message.sequence)))
-        self.to_engine(self._preamble["episode"])
-
-    def listen(self, timeout_s: float) -> tuple[Message | None, Command | None]:
-        """The engine's next answer or the supervisor's next command, whichever is there first.
-
-        A malformed message raises `MessageError`.
-        """
-        ready = dict(self._wake.poll(int(timeout_s * 1000)))
-        if self._control in ready:
-            content = decode(self._control.recv_multipart()).content
-            return None, content if isinstance(content, Command) else None
-        if self._engine in ready:
-            message = decode(self._engine.recv_multipart())
-            return (message if isinstance(message.content, EngineReply) else None), None
-        return None, None
-
-    def command(self) -> Command | None:
-        """The supervisor's next command if one is waiting."""
-        if not self._control.poll(0):
-            return None
-        content = decode(self._control.recv_multipart()).content
-        return content if isinstance(content, Command) else None
-
-    def close(self) -> None:
-        """Leaves the bus after what was sent has gone out (two seconds at most, ten to the recorder)."""
-        self.disconnect_recorder()
-        for socket in (self._hub, self._control, self._engine):
-            socket.close()
-        self._context.term()
+        ...

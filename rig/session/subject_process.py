@@ -13,7 +13,7 @@ from types import FrameType
 
 from agent.errors import SubjectError
 from rig.bus.messages import Fault
-from rig.bus.transport import SocketTransport
+from rig.bus.socket_transport import SocketTransport
 from rig.errors import RunError
 from rig.session.directory import SessionDirectory
 from rig.session.parent import exit_with_parent
@@ -27,19 +27,20 @@ def main(arguments: list[str]) -> int:
     signal.signal(signal.SIGTERM, _leave)
     exit_with_parent()
     directory = SessionDirectory(Path(arguments[0]))
-    links = SocketTransport(directory)
+    transport = SocketTransport(directory)
     try:
-        _run(directory, links)
+        _run(directory, transport)
     except (SubjectError, RunError) as problem:
-        links.to_hub(links.frames(Fault("subject", str(problem), fatal=True), -1, {}))
+        fault = Fault("subject", str(problem), fatal=True)
+        transport.to_hub(transport.message(fault, -1, {}))
         print(problem, file=sys.stderr)
         return 2 if isinstance(problem, SubjectError) else 1
     finally:
-        links.close()
+        transport.close()
     return 0
 
 
-def _run(directory: SessionDirectory, links: SocketTransport) -> None:
+def _run(directory: SessionDirectory, transport: SocketTransport) -> None:
     try:
         # here, because MuJoCo and dm_control ask for OpenGL when they are imported
         from rig.arenas.camera import CameraUnavailableError
@@ -50,7 +51,7 @@ def _run(directory: SessionDirectory, links: SocketTransport) -> None:
             "lacks; where there is only software rendering, MUJOCO_GL=osmesa may do."
         ) from None
     try:
-        run(directory.read_spec(), links)
+        run(directory.read_spec(), transport)
     except CameraUnavailableError as problem:
         raise RunError(f"The animal cannot see: {problem}.") from None
 

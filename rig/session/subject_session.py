@@ -8,13 +8,12 @@ import mujoco
 
 import agent
 from agent.subject import Subject
-from rerun.in_process_transport import InProcessTransport
 from rig import body_state
 from rig.animal import Animal, AnimalState
 from rig.arenas.names import TASK_EVENTS
 from rig.arenas.senses import PROPRIOCEPTION
 from rig.bus.messages import TICK_S, Description, LayerInfo
-from rig.bus.transport import SocketTransport
+from rig.bus.transport import Transport
 from rig.errors import RunError
 from rig.resume_point import ResumePoint, SnapshotError
 from rig.session.directory import SessionSpec
@@ -24,40 +23,46 @@ from rig.versions import versions
 ENGINE_TIMEOUT_S = 30.0
 
 
-def run(
-    spec: SessionSpec, links: SocketTransport | InProcessTransport, past: ResumePoint | None = None
-) -> None:
+def run(spec: SessionSpec, transport: Transport, resume: ResumePoint | None = None) -> None:
     """Runs the session to its end, from its start or from a snapshot on.
 
-    Raises `SubjectError` or `CameraUnavailableError` where the animal cannot be made, `RunError` where the
-    engine does not come, `SnapshotError` where the session cannot be taken up.
+    Args:
+        spec: the session.
+        transport: to engine, hub and recorder.
+        resume: where it is resumed; None from its start.
+
+    Raises:
+        SubjectError: the animal cannot be made.
+        CameraUnavailableError: it cannot see here.
+        RunError: the engine does not come.
+        SnapshotError: the session cannot be resumed there.
     """
     subject = agent.load(spec.subject, spec.runtime)
     animal = Animal(spec.task, spec.seed, spec.camera_quality)
     try:
-        if past is None:
+        if resume is None:
             animal.begin_trial(0)
         else:
-            _restore(animal, subject, past)
+            _restore(animal, subject, resume)
         description = _description(spec, subject, animal.model)
-        frames = links.frames(description, -1, {})
-        if not links.wait_for_engine(ENGINE_TIMEOUT_S):
+        message = transport.message(description, -1, {})
+        if not transport.wait_for_engine(ENGINE_TIMEOUT_S):
             raise RunError("The stimulation engine did not start within 30 s; nothing was run.")
-        links.to_engine(frames)
-        links.to_hub(frames)
-        TickLoop(spec, subject, animal, links, past).run()
+        transport.to_engine(message)
+        transport.to_hub(message)
+        TickLoop(spec, subject, animal, transport, resume).run()
     finally:
         animal.close()
 
 
-def _restore(animal: Animal, subject: Subject, past: ResumePoint) -> None:
-    snapshot, arrays = past.content, past.snapshot.arrays
+def _restore(animal: Animal, subject: Subject, resume: ResumePoint) -> None:
+    snapshot, arrays = resume.content, resume.snapshot.arrays
     try:
-        animal.go_on_from(AnimalState(snapshot.trial, snapshot.task, arrays))
+        animal.restore(AnimalState(snapshot.trial, snapshot.task, arrays))
         subject.restore(arrays)
     except (IndexError, KeyError, TypeError, ValueError) as problem:
         raise SnapshotError(
-            f"The snapshot before tick {past.snapshot.tick} does not fit: {problem}."
+            f"The snapshot before tick {resume.snapshot.tick} does not fit: {problem}."
         ) from None
 
 

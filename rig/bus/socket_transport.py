@@ -1,0 +1,183 @@
+"""The subject's side of the bus: one socket for each of those who must hear every tick.
+
+The recorder's queue is bounded at ten seconds of ticks and never loses one: when it is full the animal
+waits. The engine answers every tick. The hub, which serves the displays, is never waited for.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+
+import msgspec
+import zmq
+
+from rig.bus.messages import (
+    Array,
+    Assets,
+    Command,
+    Content,
+    Description,
+    EngineReply,
+    Episode,
+    Message,
+    MessageError,
+    Reply,
+    decode,
+)
+from rig.session.directory import SessionDirectory
+
+QUEUE_S = 10.0
+_MESSAGES_PER_S = 2 * 50  # a tick and the engine's answer to it
+
+
+class SocketTransport:
+    """Sends the session's stream to recorder, engine and hub, and receives from engine and supervisor."""
+
+    def __init__(self, directory: SessionDirectory) -> None:
+        self._session = directory.session
+        self._context = zmq.Context()
+        self._sequence: dict[str, int] = {}
+        self._hub = self._socket(zmq.PUSH)
+        self._hub.connect(directory.address("hub"))
+        self._control = self._socket(zmq.PULL)
+        self._control.bind(directory.address("control"))
+        self._directory = directory
+        self._engine = self._engine_socket("engine")
+        self._recorder: zmq.Socket[bytes] | None = None
+        self._preamble: dict[str, Message] = {}
+        self._wake = zmq.Poller()
+        self._wake.register(self._engine, zmq.POLLIN)
+        self._wake.register(self._control, zmq.POLLIN)
+
+    def _socket(self, kind: int) -> zmq.Socket[bytes]:
+        socket: zmq.Socket[bytes] = self._context.socket(kind)
+        socket.linger = 2000
+        return socket
+
+    def _engine_socket(self, name: str) -> zmq.Socket[bytes]:
+        socket = self._socket(zmq.DEALER)
+        socket.sndhwm = socket.rcvhwm = 0  # an answer is owed for each tick: it cannot pile up
+        socket.bind(self._directory.address(name))
+        return socket
+
+    @property
+    def recording(self) -> bool:
+        """Whether the stream goes to a recorder at present."""
+        return self._recorder is not None
+
+    def message(self, content: Content, tick: int, arrays: Mapping[str, Array]) -> Message:
+        """As `Transport.message`; description, assets and episode are kept for those who come later."""
+        topic = str(content.__struct_config__.tag)
+        number = self._sequence.get(topic, 0)
+        self._sequence[topic] = number + 1
+        message = Message(content, self._session, tick, number, arrays)
+        if isinstance(content, Description | Assets | Episode):
+            self._preamble[topic] = message
+        return message
+
+    def to_engine(self, message: Message) -> None:
+        """Sends to the engine; where it has just died, to nobody: the supervisor will say so."""
+        try:
+            self._engine.send_multipart(message.frames, zmq.NOBLOCK)
+        except zmq.Again:
+            pass
+
+    def to_hub(self, message: Message) -> None:
+        """Sends to the displays' hub; what it cannot take at once is not waited for."""
+        try:
+            self._hub.send_multipart(message.frames, zmq.NOBLOCK)
+        except zmq.Again:
+            pass
+
+    def to_recorder(self, message: Message) -> bool:
+        """Sends to the recorder. False when its queue is full: try again, nothing was sent."""
+        if self._recorder is None:
+            return True
+        try:
+            self._recorder.send_multipart(message.frames, zmq.NOBLOCK)
+        except zmq.Again:
+            return False
+        return True
+
+    def connect_recorder(self, socket: str) -> None:
+        """Opens a queue for a recorder, at the named socket; see `begin_recording`."""
+        self.disconnect_recorder()
+        queue = self._socket(zmq.PUSH)
+        queue.sndhwm = int(QUEUE_S * _MESSAGES_PER_S)
+        queue.bind(self._directory.address(socket))
+        self._recorder = queue
+
+    def begin_recording(self, wait_s: float) -> bool:
+        """Sends what a recording begins with once the recorder has connected; False if it has not yet."""
+        if self._recorder is None or not self._recorder.poll(int(wait_s * 1000), zmq.POLLOUT):
+            return False
+        for topic in ("description", "assets", "episode"):
+            if topic in self._preamble:
+                self.to_recorder(self._preamble[topic])
+        return True
+
+    def disconnect_recorder(self, keep_queue: bool = True, last: Message | None = None) -> None:
+        """Closes the recorder's queue; what is in it still goes out, unless the recorder is dead.
+
+        `last` is a last message for it, an `End`, with which it closes its file.
+        """
+        if self._recorder is not None:
+            if last is not None:
+                self._recorder.send_multipart(last.frames)
+            self._recorder.close(linger=10_000 if keep_queue else 0)
+            self._recorder = None
+
+    def wait_for_engine(self, timeout_s: float) -> bool:
+        """Whether the engine has said that it is ready, within the time."""
+        deadline = time.monotonic() + timeout_s
+        while self._engine.poll(int(max(0.0, deadline - time.monotonic()) * 1000)):
+            try:
+                if isinstance(decode(self._engine.recv_multipart()).content, Reply):
+                    return True
+            except MessageError:
+                continue
+        return False
+
+    def replace_engine(self, socket: str) -> None:
+        """Opens a socket for another engine; nothing of the one before is heard any more."""
+        self._wake.unregister(self._engine)
+        self._engine.close(linger=0)
+        self._engine = self._engine_socket(socket)
+        self._wake.register(self._engine, zmq.POLLIN)
+
+    def send_preamble(self, numbers_used: Mapping[str, int]) -> None:
+        """Sends an engine that comes while the session runs what the session is, and which trial runs."""
+        message = self._preamble["description"]
+        assert isinstance(message.content, Description)
+        content = msgspec.structs.replace(message.content, numbers_used=dict(numbers_used))
+        self.to_engine(Message(content, self._session, message.tick, message.sequence))
+        self.to_engine(self._preamble["episode"])
+
+    def listen(self, timeout_s: float) -> tuple[Message | None, Command | None]:
+        """The engine's next reply or the supervisor's next command, whichever is there first.
+
+        A malformed message raises `MessageError`.
+        """
+        ready = dict(self._wake.poll(int(timeout_s * 1000)))
+        if self._control in ready:
+            content = decode(self._control.recv_multipart()).content
+            return None, content if isinstance(content, Command) else None
+        if self._engine in ready:
+            message = decode(self._engine.recv_multipart())
+            return (message if isinstance(message.content, EngineReply) else None), None
+        return None, None
+
+    def command(self) -> Command | None:
+        """The supervisor's next command if one is waiting."""
+        if not self._control.poll(0):
+            return None
+        content = decode(self._control.recv_multipart()).content
+        return content if isinstance(content, Command) else None
+
+    def close(self) -> None:
+        """Leaves the bus after what was sent has gone out (two seconds at most, ten to the recorder)."""
+        self.disconnect_recorder()
+        for socket in (self._hub, self._control, self._engine):
+            socket.close()
+        self._context.term()

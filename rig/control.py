@@ -1,0 +1,85 @@
+"""What the supervisor has asked of the subject, and what of it has still to be done."""
+
+from __future__ import annotations
+
+from rig.bus.messages import Command, Fault, Input, MessageError
+from rig.bus.transport import Transport
+
+
+class Control:
+    """Follows the supervisor's commands; the tick loop and its parts act on what it holds.
+
+    Attributes:
+        end_reason: why the session is to end, "" while it is not.
+        paused: whether the session is to stand still between two ticks.
+        engine_alive: whether there is an engine that replies to ticks.
+        engine_expected: whether another engine was started and has not said yet that it is ready.
+        file_made: whether the recorder has made its file.
+    """
+
+    def __init__(self, transport: Transport) -> None:
+        self._transport = transport
+        self._inputs: list[Input] = []
+        self._faults: list[Fault] = []
+        self._recording_request: Command | None = None
+        self.end_reason = ""
+        self.paused = False
+        self.engine_alive = True
+        self.engine_expected = False
+        self.file_made = False
+
+    def finish(self, reason: str) -> None:
+        """Ends the session with the present tick; the first reason counts."""
+        self.end_reason = self.end_reason or reason
+
+    def obey_waiting(self) -> None:
+        """Obeys all commands that have come; a malformed one is passed over."""
+        while True:
+            try:
+                command = self._transport.command()
+            except MessageError:
+                continue
+            if command is None:
+                return
+            self.obey(command)
+
+    def obey(self, command: Command) -> None:
+        """Does what a command asks for, or keeps it until it can be done."""
+        match command.verb:
+            case "stop":
+                self.finish(str(command.args.get("reason", "stopped")))
+            case "pause":
+                self.paused = True
+            case "resume":
+                self.paused = False
+            case "input":
+                self._inputs.append(Input(**command.args))
+            case "fault":
+                self._faults.append(Fault(**command.args))
+            case "engine_dead":
+                # what it decided last still acts; then all is released
+                self.engine_alive = self.engine_expected = False
+            case "new_engine":
+                self._transport.replace_engine(str(command.args["socket"]))
+                self.engine_expected = True
+            case "record" | "end_recording":
+                self._recording_request = command
+            case "file_made":
+                self.file_made = True
+            case "recorder_dead":
+                self._transport.disconnect_recorder(keep_queue=False)
+
+    def take_inputs(self) -> tuple[Input, ...]:
+        """What has come from outside since this was last called: the inputs of the next tick."""
+        inputs, self._inputs = tuple(self._inputs), []
+        return inputs
+
+    def take_faults(self) -> tuple[Fault, ...]:
+        """Faults that the supervisor has told everyone and that the recording lacks."""
+        faults, self._faults = tuple(self._faults), []
+        return faults
+
+    def take_recording_request(self) -> Command | None:
+        """The last request to begin or to end a recording, once."""
+        request, self._recording_request = self._recording_request, None
+        return request
