@@ -24,10 +24,10 @@ def lsl(
     ] = Activity.hidden,
 ) -> None:
     """Offer a running session's activity, body state and events as LSL streams, until it ends."""
-    from rig.bus.client import BusClient
     from rig.bus.lsl import follow, offer
+    from rig.client import attach
 
-    with BusClient.attach(session) as client:
+    with attach(session) as client:
         outlets = offer(client, state.value)
         print(
             "LSL streams are offered: 'rodent-rig activity', 'rodent-rig body' and "

@@ -11,8 +11,8 @@ from rig.errors import RunError, UserError
 
 if TYPE_CHECKING:
     from analysis.spiking import OnLine
-    from rig.bus.client import BusClient
-    from rig.bus.derived_stream import SideStream
+    from rig.bus.derived_stream import DerivedStream
+    from rig.client import BusClient
 
 SOCKET = "spikes"
 
@@ -32,15 +32,15 @@ def probe(
 ) -> None:
     """Publish a running session's spikes (an emulation): those that `spikes` gives of its recording."""
     from analysis.spiking import OnLine, Probe
-    from rig.bus.client import BusClient
-    from rig.bus.derived_stream import SideStream
+    from rig.bus.derived_stream import DerivedStream
     from rig.bus.messages import Description
+    from rig.client import attach
     from rig.session.directory import find_session
 
     if seed is not None and not 0 <= seed < 2**63:
         raise UserError(f"--seed {seed}: a seed is a whole number from 0 to 2^63 - 1.")
     how = Probe(*rates_of(rates), refractory_ms)
-    with BusClient.attach(session) as client:
+    with attach(session) as client:
         before = client.join()
         told = next((each for each in before if isinstance(each.content, Description)), None)
         if told is None or not isinstance(told.content, Description):
@@ -53,7 +53,7 @@ def probe(
             if message.topic == "tick":  # for the pauses after the last spikes
                 on_line.spikes(message.tick, message.arrays[activity])
         directory = find_session(told.session)
-        with closing(SideStream(directory, SOCKET)) as stream:
+        with closing(DerivedStream(directory, SOCKET)) as stream:
             print(
                 f"Spikes of {told.session}, emulated from the units' activity: subscribe to "
                 f"{directory.address(SOCKET)}. Ctrl-C ends them, not the session.",
@@ -71,7 +71,7 @@ def rates_of(text: str) -> tuple[float, float]:
     return lowest, highest
 
 
-def _follow(client: BusClient, stream: SideStream, on_line: OnLine, activity: str) -> None:
+def _follow(client: BusClient, stream: DerivedStream, on_line: OnLine, activity: str) -> None:
     """Spikes for every tick, until the session's end."""
     from rig.bus.messages import End, Spikes, Tick
 

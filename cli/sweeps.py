@@ -323,7 +323,7 @@ def named(line: RunLine) -> str:
 
 if __name__ == "__main__":
     from cli.main import main
-    from rig.session.parent import exit_with_parent
+    from rig.session.exit_with_parent import exit_with_parent
 
     exit_with_parent()
     main()

@@ -2,9 +2,9 @@
 
 import numpy as np
 
-from rig.bus.client import BusClient
+from rig.client import attach
 
-with BusClient.attach() as bus:
+with attach() as bus:
     description = bus.join()[0].content
     units = [
         f"{layer.name}/{unit}" for layer in description.layers for unit in range(layer.n_units)

@@ -5,11 +5,11 @@ Start a session (`rodent-rig run protocols/observe.yaml --pace realtime`), then 
 
 import numpy as np
 
-from rig.bus.client import BusClient
+from rig.client import attach
 
 LAYER, TIMES, LEARN_TICKS = "policy_0", 5, 100
 
-with BusClient.attach() as bus:
+with attach() as bus:
     layers = bus.join()[0].content.layers
     names = [layer.name for layer in layers for _ in range(layer.n_units)]
     first, n_units = names.index(LAYER), names.count(LAYER)

@@ -11,7 +11,7 @@ from typing import Any
 from PyQt6.QtCore import QObject, pyqtSignal
 
 from gui.stream import BATCH_INTERVAL_S, Batch, Stream
-from rig.bus.client import BusClient
+from rig.client import BusClient, attach
 from rig.errors import RunError
 from rig.session.directory import running_sessions
 
@@ -67,7 +67,7 @@ class LiveStream(Stream):
         # A client of its own: starting or closing a recording takes a second, and the displays must not
         # stand still for it.
         try:
-            with BusClient.attach(self.session) as client:
+            with attach(self.session) as client:
                 fields = client.command(verb, timeout_s=30.0, **args)
         except RunError as problem:
             self.refused.emit(verb, str(problem))
@@ -95,7 +95,7 @@ class LiveStream(Stream):
         deadline = time.monotonic() + ATTACH_TIMEOUT_S
         while True:
             try:
-                return BusClient.attach(self.session)
+                return attach(self.session)
             except RunError:
                 if time.monotonic() > deadline or self._closing.is_set():
                     raise

@@ -40,7 +40,7 @@ from rig.bus.messages import (
 )
 from rig.errors import RunError, UserError
 from rig.session.directory import SessionDirectory
-from rig.session.parent import exit_with_parent
+from rig.session.exit_with_parent import exit_with_parent
 
 FLUSH_EVERY_S = 0.15
 """How often rows are handed to the system, which keeps them when this process is killed; every second

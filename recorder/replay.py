@@ -26,7 +26,7 @@ from rig.bus.messages import (
     Message,
     Tick,
 )
-from rig.bus.open_intervals import GoingOn
+from rig.bus.open_intervals import OpenIntervals
 from rig.errors import UserError
 
 _ARRAYS = (
@@ -171,7 +171,7 @@ class ReplaySource:
 
     def open_events(self, tick: int) -> tuple[Event, ...]:
         """The onsets before this tick whose offset had not come yet."""
-        found = GoingOn()
+        found = OpenIntervals()
         found.add(event for answered, event in self._all_events if answered < tick)
         return found.events
 

@@ -30,7 +30,7 @@ from rig.bus.messages import (
     Tick,
     encode,
 )
-from rig.bus.open_intervals import GoingOn
+from rig.bus.open_intervals import OpenIntervals
 from rig.playback import MAX_SPEED, MIN_SPEED, Playback, Stretch
 from rig.session.directory import RunningSession, SessionDirectory
 
@@ -80,7 +80,7 @@ class ReplaySession:
         self._stopped = False
         self._over = False
         self._overruns = 0
-        self._open_intervals = GoingOn()
+        self._open_intervals = OpenIntervals()
         try:
             self._hub = Hub(directory, listen, keys, history=self)
         except BaseException:

@@ -14,7 +14,7 @@ from recorder.file_rotation import RotationLimit, check_parts, part_path
 from recorder.output_path import check_target
 from recorder.writer import RotationState, Writer
 from rig.bus.messages import Array, Description, End, EngineReply, Episode, Fault, Message, Tick
-from rig.bus.open_intervals import GoingOn
+from rig.bus.open_intervals import OpenIntervals
 from rig.errors import RunError, UserError
 
 RETRY_S = 10.0
@@ -56,7 +56,7 @@ class RotatingWriter:
         self._last_tick_before = -1
         self._error = ""
         self._retry_after = 0
-        self._open_intervals = GoingOn()
+        self._open_intervals = OpenIntervals()
         self._answer: Message | None = None
         self._episode: Message | None = None
         self._waiting: list[Message] = []  # what belongs to the next tick, and so to its file

@@ -9,7 +9,7 @@ from msgspec.structs import replace
 from agent.interventions import Intervention, by_layer
 from rig.bus.interventions import unpack
 from rig.bus.messages import EngineReply, Event, Message
-from rig.bus.open_intervals import GoingOn
+from rig.bus.open_intervals import OpenIntervals
 
 
 class EngineReplies:
@@ -24,7 +24,7 @@ class EngineReplies:
 
     def __init__(self, layer_sizes: Mapping[str, int]) -> None:
         self._layer_sizes = layer_sizes
-        self._open = GoingOn()
+        self._open = OpenIntervals()
         self.numbers_used: dict[str, int] = {}
 
     def interventions(self, message: Message) -> tuple[Intervention, ...]:

@@ -31,7 +31,7 @@ from rig.bus.messages import (
 )
 from rig.errors import RunError, UserError
 from rig.session.directory import SessionDirectory
-from rig.session.parent import exit_with_parent
+from rig.session.exit_with_parent import exit_with_parent
 from stim.engine import Engine
 from stim.protocol.protocol import is_script, parse
 from stim.protocol.script import execute

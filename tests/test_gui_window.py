@@ -18,7 +18,7 @@ from cli.sessions import Pace, load_protocol, prepare_session
 from gui import recordings
 from gui.main_window import MainWindow
 from gui.stream import Batch
-from rig.bus.client import BusClient
+from rig.client import attach
 from rig.errors import RunError
 from rig.session.directory import running_sessions
 from rig.session.process import start_detached
@@ -47,7 +47,7 @@ def start(runtime: Path, protocol: Path) -> Iterator[Callable[[], str]]:
     yield start_session
     for note in running_sessions():
         try:
-            with BusClient.attach(note.session) as bus:
+            with attach(note.session) as bus:
                 bus.command("stop")
         except RunError:
             os.kill(note.pid, signal.SIGKILL)
@@ -229,14 +229,14 @@ def test_keys_reach_the_protocol_and_a_dead_engine_is_replaced(
     assert window.timeline.frozen
     qtbot.keyClick(window, Qt.Key.Key_F)
 
-    with BusClient.attach() as bus:
+    with attach() as bus:
         bus.command("stimulate", name="mine", layer="core", units=[1], value=0.5, for_ms=200)
     ethogram = window.timeline.ethogram
     qtbot.waitUntil(
         lambda: any(each.name == "outside" for _, each in ethogram._drawn), timeout=10000
     )
     assert [name for kind, name in inputs[before:] if kind == "key"] == []
-    with BusClient.attach() as bus, pytest.raises(RunError):
+    with attach() as bus, pytest.raises(RunError):
         bus.command("stimulate", name="mine", layer="no such layer", units=[1], value=0.5)
     qtbot.waitUntil(lambda: window.health.value("refused") == "1", timeout=5000)
 

@@ -11,8 +11,8 @@ import zmq
 import recorder
 from analysis.probe import Probe, spike_trains
 from recorder.writer import Writer
-from rig.bus.client import BusClient
 from rig.bus.messages import End, Spikes, decode
+from rig.client import attach
 from rig.session.directory import find_session, running_sessions
 from tests.recorder_stream import Stream, description
 from tests.rodent_rig import RunningRig, rodent_rig, wait_for
@@ -37,7 +37,7 @@ def test_the_spikes_on_line_are_those_of_the_recording(runtime: Path, file: Path
         wait_for(lambda: bool(running_sessions()), 60)
         name = running_sessions()[0].session
         probing = RunningRig("probe", name, "--rates", "2,120", "--refractory-ms", "3")
-        with BusClient.attach(name) as client, probing as probe:
+        with attach(name) as client, probing as probe:
             assert probe.process.stdout is not None
             assert name in probe.process.stdout.readline()
             context = zmq.Context()

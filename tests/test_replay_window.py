@@ -15,8 +15,8 @@ from pytestqt.qtbot import QtBot
 from gui.main_window import MainWindow
 from gui.markers import BEHAVIOURS, STIMULI, TRIALS, Place, around, neighbour, places
 from recorder.writer import Writer
-from rig.bus.client import BusClient
 from rig.bus.messages import Event
+from rig.client import attach
 from rig.session.directory import running_sessions
 from tests.recorder_stream import Stream, description
 from tests.rodent_rig import RunningRig, wait_for
@@ -120,7 +120,7 @@ def test_the_window_on_a_replay_on_the_bus(
         session = running_sessions()[0].session
         window.attach(session)
         qtbot.waitUntil(lambda: window.phase == "live", timeout=60_000)
-        with BusClient.attach(session) as bus:
+        with attach(session) as bus:
             bus.command("resume")
             _at(qtbot, window, N_TICKS - 1)
             bus.command("seek", tick=120)

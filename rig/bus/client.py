@@ -17,8 +17,8 @@ from typing import Any, Self
 import zmq
 
 from rig.bus.messages import Command, Message, MessageError, Reply, decode, encode
+from rig.bus.sockets import SocketFolder
 from rig.errors import RunError
-from rig.session.directory import SessionDirectory, find_session, running_sessions
 
 QUEUE_TICKS = 1500
 HISTORY_MESSAGES = 10_000
@@ -31,9 +31,9 @@ _NUMBERED = ("tick", "answer", "episode")
 class BusClient:
     """Subscribes to a session's stream and sends it commands. Not thread-safe: one per thread.
 
-    Use `BusClient.attach()` for the newest running session or `attach(name)` for a certain one, then
-    iterate over `messages()`, or call `poll()` from an event loop. `lost` counts ticks that could not be
-    recovered; `rejected` counts malformed messages.
+    `rig.client.attach` makes one for a running session of this machine. Iterate over `messages()`, or call
+    `poll()` from an event loop. `lost` counts ticks that could not be recovered; `rejected` counts
+    malformed messages.
     """
 
     def __init__(
@@ -60,25 +60,9 @@ class BusClient:
         self.rejected = 0
 
     @classmethod
-    def attach(cls, session: str | None = None) -> Self:
-        """A client of a running session on this machine, the newest one unless named.
-
-        Raises `RunError` when there is none.
-        """
-        if session is None:
-            running = running_sessions()
-            if not running:
-                raise RunError(
-                    "No session is running; start one with `rodent-rig run` or the window."
-                )
-            session = running[0].session
-        directory = find_session(session)
-        return cls.of(directory)
-
-    @classmethod
-    def of(cls, directory: SessionDirectory) -> Self:
+    def of(cls, folder: SocketFolder) -> Self:
         """A client of the session in this folder."""
-        return cls(directory.address("stream"), directory.address("command"))
+        return cls(folder.address("stream"), folder.address("command"))
 
     def join(self, timeout_s: float = 10.0) -> list[Message]:
         """What a late joiner needs, oldest first: description, assets, the episode, recent ticks.

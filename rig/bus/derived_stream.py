@@ -13,26 +13,26 @@ import zmq
 
 from rig.bus.client import QUEUE_TICKS
 from rig.bus.messages import Array, Content, Message, encode
+from rig.bus.sockets import SocketFolder
 from rig.errors import RunError
-from rig.session.directory import SessionDirectory
 
 
-class SideStream:
+class DerivedStream:
     """Publishes messages that carry the session's name and numbers of their own.
 
     Raises `RunError` where another program has a stream of that name already.
     """
 
-    def __init__(self, directory: SessionDirectory, name: str) -> None:
-        self._session = directory.session
+    def __init__(self, folder: SocketFolder, name: str) -> None:
+        self._session = folder.session
         self._sequence: dict[str, int] = {}
-        if _is_served(directory.path / name):
+        if _is_served(folder.path / name):
             raise RunError(f"Session {self._session} has a stream of {name} already.")
         self._context = zmq.Context()
         self._socket = self._context.socket(zmq.PUB)
         self._socket.sndhwm = 4 * QUEUE_TICKS
         self._socket.linger = 500
-        self._socket.bind(directory.address(name))
+        self._socket.bind(folder.address(name))
 
     def send(self, content: Content, tick: int, arrays: Mapping[str, Array] | None = None) -> None:
         """Sends it to all who listen; waits for nobody."""

@@ -85,7 +85,7 @@ def read_input(verb: str, args: Mapping[str, Any], layers: Mapping[str, int]) ->
     )
 
 
-class Outside:
+class ExternalInputs:
     """What has come into one session from outside, followed through its stream: how much is going on.
 
     Args:
@@ -97,7 +97,7 @@ class Outside:
         self._names: set[str] = set()
         self._waiting: list[Input] = []
         self._due: dict[int, int] = {}  # stimuli that a tick has brought, by the tick they act from
-        self._going_on: set[int] = set()
+        self._active: set[int] = set()
 
     def accept(self, verb: str, args: Mapping[str, Any]) -> Input:
         """The input that a command asks for, which now waits for the next tick.
@@ -113,7 +113,7 @@ class Outside:
             raise NotAcceptedError(f"no stimulus from outside was ever called {given.name!r}")
         if verb == "stimulate":
             asked = sum(each.kind == "stimulate" for each in self._waiting)
-            if asked + sum(self._due.values()) + len(self._going_on) >= MOST_STIMULI:
+            if asked + sum(self._due.values()) + len(self._active) >= MOST_STIMULI:
                 raise NotAcceptedError(f"{MOST_STIMULI} stimuli from outside go on already")
             self._names.add(given.name)
         self._waiting.append(given)
@@ -134,9 +134,9 @@ class Outside:
             for event in content.events:
                 if event.kind == "stimulus" and event.name == OUTSIDE:
                     if event.phase == "onset":
-                        self._going_on.add(event.number)
+                        self._active.add(event.number)
                     else:
-                        self._going_on.discard(event.number)
+                        self._active.discard(event.number)
 
 
 def _only(args: Mapping[str, Any], known: tuple[str, ...], verb: str) -> None:

@@ -6,7 +6,7 @@ from collections import deque
 from typing import NamedTuple, Protocol
 
 from rig.bus.messages import EngineReply, Episode, Message, Tick, decode, encode
-from rig.bus.open_intervals import GoingOn
+from rig.bus.open_intervals import OpenIntervals
 
 HISTORY_TICKS = 500
 
@@ -39,7 +39,7 @@ class RecentHistory:
         self._session = session
         self._kept: deque[_Kept] = deque()
         self._ticks_kept = 0
-        self._going_on = GoingOn()
+        self._open_intervals = OpenIntervals()
         self._preamble: dict[str, Frames] = {}
 
     def keep(self, message: Message, frames: Frames) -> None:
@@ -73,8 +73,8 @@ class RecentHistory:
     def _forget(self, answer: Message) -> None:
         """Keeps of an answer that leaves the history what a late joiner must know: what still goes on."""
         assert isinstance(answer.content, EngineReply)
-        self._going_on.add(answer.content.events)
-        going_on = EngineReply(self._going_on.events)
+        self._open_intervals.add(answer.content.events)
+        going_on = EngineReply(self._open_intervals.events)
         self._preamble["answer"] = encode(
             Message(going_on, self._session, answer.tick, answer.sequence)
         )

@@ -25,8 +25,8 @@ from rig.bus.messages import (
     decode,
     encode,
 )
+from rig.bus.sockets import SocketFolder
 from rig.errors import UserError
-from rig.session.directory import SessionDirectory
 
 MOST_COMMAND_BYTES = 4 * 1024 * 1024
 """Who sends a longer command is disconnected."""
@@ -50,7 +50,7 @@ class Hub:
 
     def __init__(
         self,
-        directory: SessionDirectory,
+        folder: SocketFolder,
         listen: str = "",
         keys: Path | None = None,
         history: History | None = None,
@@ -62,11 +62,11 @@ class Hub:
         Raises `UserError` when the address is malformed, in use, or would be open to other machines
         without keys.
         """
-        self._session = directory.session
+        self._session = folder.session
         self._context = zmq.Context()
-        self._incoming = self._bind(zmq.PULL, directory.address("hub"))
-        self._stream = self._bind(zmq.XPUB, directory.address("stream"))
-        self._commands = self._bind(zmq.ROUTER, directory.address("command"))
+        self._incoming = self._bind(zmq.PULL, folder.address("hub"))
+        self._stream = self._bind(zmq.XPUB, folder.address("stream"))
+        self._commands = self._bind(zmq.ROUTER, folder.address("command"))
         self._keys = keys
         self._outside: list[zmq.Socket[bytes]] = []
         self._recent = RecentHistory(self._session)

@@ -118,7 +118,7 @@ class Outlets:
         info = self._lsl.StreamInfo(
             f"rodent-rig {name}", kind, n_channels, rate_hz, number, f"{self._session}-{name}"
         )
-        told = info.desc()
+        described = info.desc()
         for key in (
             "subject",
             "subject_sha256",
@@ -128,9 +128,9 @@ class Outlets:
             "pace",
             "seed",
         ):
-            told.append_child_value(key, str(getattr(self._description, key)))
-        told.append_child_value("session", self._session)
-        listed = told.append_child("channels")
+            described.append_child_value(key, str(getattr(self._description, key)))
+        described.append_child_value("session", self._session)
+        listed = described.append_child("channels")
         for label, group in channels:
             channel = listed.append_child("channel")
             channel.append_child_value("label", label)

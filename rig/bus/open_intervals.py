@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from rig.bus.messages import Event
 
 
-class GoingOn:
+class OpenIntervals:
     """What has begun and not ended, followed through the events of a session; a condition until the next."""
 
     def __init__(self) -> None:

@@ -25,7 +25,7 @@ from rig.bus.messages import (
     Reply,
     decode,
 )
-from rig.session.directory import SessionDirectory
+from rig.bus.sockets import SocketFolder
 
 QUEUE_S = 10.0
 _MESSAGES_PER_S = 2 * 50  # a tick and the engine's answer to it
@@ -34,15 +34,15 @@ _MESSAGES_PER_S = 2 * 50  # a tick and the engine's answer to it
 class SocketTransport:
     """Sends the session's stream to recorder, engine and hub, and receives from engine and supervisor."""
 
-    def __init__(self, directory: SessionDirectory) -> None:
-        self._session = directory.session
+    def __init__(self, folder: SocketFolder) -> None:
+        self._session = folder.session
         self._context = zmq.Context()
         self._sequence: dict[str, int] = {}
         self._hub = self._socket(zmq.PUSH)
-        self._hub.connect(directory.address("hub"))
+        self._hub.connect(folder.address("hub"))
         self._control = self._socket(zmq.PULL)
-        self._control.bind(directory.address("control"))
-        self._directory = directory
+        self._control.bind(folder.address("control"))
+        self._folder = folder
         self._engine = self._engine_socket("engine")
         self._recorder: zmq.Socket[bytes] | None = None
         self._preamble: dict[str, Message] = {}
@@ -58,7 +58,7 @@ class SocketTransport:
     def _engine_socket(self, name: str) -> zmq.Socket[bytes]:
         socket = self._socket(zmq.DEALER)
         socket.sndhwm = socket.rcvhwm = 0  # an answer is owed for each tick: it cannot pile up
-        socket.bind(self._directory.address(name))
+        socket.bind(self._folder.address(name))
         return socket
 
     @property
@@ -105,7 +105,7 @@ class SocketTransport:
         self.disconnect_recorder()
         queue = self._socket(zmq.PUSH)
         queue.sndhwm = int(QUEUE_S * _MESSAGES_PER_S)
-        queue.bind(self._directory.address(socket))
+        queue.bind(self._folder.address(socket))
         self._recorder = queue
 
     def begin_recording(self, wait_s: float) -> bool:

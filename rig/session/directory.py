@@ -18,6 +18,7 @@ from typing import Literal
 import msgspec
 
 from rig.bus.messages import Branching
+from rig.bus.sockets import SocketFolder
 from rig.errors import RunError
 
 MAX_SOCKET_PATH = 100
@@ -100,11 +101,8 @@ def runtime_folder() -> Path:
     return folder
 
 
-class SessionDirectory:
+class SessionDirectory(SocketFolder):
     """The folder of one session: its socket addresses, its spec, its note."""
-
-    def __init__(self, path: Path) -> None:
-        self.path = path
 
     @classmethod
     def create(cls) -> SessionDirectory:
@@ -117,19 +115,6 @@ class SessionDirectory:
             )
         path.mkdir(mode=0o700)
         return cls(path)
-
-    @property
-    def session(self) -> str:
-        """The session's name."""
-        return self.path.name
-
-    def address(self, socket: str) -> str:
-        """The ipc address of one of the session's sockets.
-
-        "stream" and "command" are for clients; "recorder", "engine", "hub" and "control" are between the
-        session's own processes.
-        """
-        return f"ipc://{self.path / socket}"
 
     @property
     def baselines(self) -> Path:

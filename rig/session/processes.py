@@ -44,7 +44,7 @@ class ChildProcess:
         """Its exit status; None while it runs."""
         return self._process.poll()
 
-    def last_words(self) -> str:
+    def stderr_tail(self) -> str:
         """Why it failed: the last line of its log is its one sentence, or the error it stumbled over."""
         try:
             log = self._log.read_text(errors="replace").strip()

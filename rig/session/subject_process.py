@@ -16,7 +16,7 @@ from rig.bus.messages import Fault
 from rig.bus.socket_transport import SocketTransport
 from rig.errors import RunError
 from rig.session.directory import SessionDirectory
-from rig.session.parent import exit_with_parent
+from rig.session.exit_with_parent import exit_with_parent
 
 
 def main(arguments: list[str]) -> int:

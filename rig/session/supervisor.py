@@ -16,7 +16,7 @@ from pathlib import Path
 import msgspec
 import zmq
 
-from rig.bus.external_inputs import VERBS, NotAcceptedError, Outside
+from rig.bus.external_inputs import VERBS, ExternalInputs, NotAcceptedError
 from rig.bus.hub import Hub, Request
 from rig.bus.messages import (
     TICK_S,
@@ -69,7 +69,9 @@ class Supervisor:
         self._paused = False
         self._stop_reason = ""
         self._stops = 0
-        self._outside: Outside | None = None  # once the subject has said what layers it has
+        self._external_inputs: ExternalInputs | None = (
+            None  # once the subject has said what layers it has
+        )
         self._recorder: ChildProcess | None = None
         self._recorder_number = 0
         self._recorder_died = False
@@ -188,13 +190,13 @@ class Supervisor:
         if self._recorder is None or self._summary.failure:
             return
         if report is None or report.state != "closed":
-            words = report.error if report and report.error else self._recorder.last_words()
+            words = report.error if report and report.error else self._recorder.stderr_tail()
             self._summary.failure = words or "The recorder ended without closing its file."
 
     def _check_processes(self) -> None:
         if self._ended is None and self._engine.has_died():
             if self._summary.ticks == 0:
-                words = self._engine.process.last_words() or "it died before its first answer."
+                words = self._engine.process.stderr_tail() or "it died before its first answer."
                 self._fail(f"The stimulation engine could not start: {words}")
                 self._stop_reason = "failed"
                 self._subject.end()
@@ -211,7 +213,7 @@ class Supervisor:
             if self._recorder_finishing and report is not None and report.state == "closed":
                 self._recorder, self._recorder_finishing = None, False
                 return
-            words = report.error if report and report.error else recorder.last_words()
+            words = report.error if report and report.error else recorder.stderr_tail()
             sentence = words or (
                 "The recorder died before it confirmed that anything was recorded."
                 if report is None or report.state == "starting"
@@ -230,7 +232,7 @@ class Supervisor:
                 self._stop_reason = "failed"
         self._watch_recorder()
         if self._subject.status not in (None, 0) and self._ended is None:
-            sentence = self._subject.last_words() or "The subject process died."
+            sentence = self._subject.stderr_tail() or "The subject process died."
             if not self._summary.failure:  # else it has said so itself
                 self._hub.publish(Fault("subject", sentence, fatal=True), self._summary.ticks - 1)
             self._fail(sentence, wrong_input=self._subject.status == 2)
@@ -256,10 +258,12 @@ class Supervisor:
         self._summary.count(message)
         content = message.content
         self._engine.follow(message)
-        if self._outside is not None:
-            self._outside.follow(message)
+        if self._external_inputs is not None:
+            self._external_inputs.follow(message)
         if isinstance(content, Description):
-            self._outside = Outside({layer.name: layer.n_units for layer in content.layers})
+            self._external_inputs = ExternalInputs(
+                {layer.name: layer.n_units for layer in content.layers}
+            )
         elif isinstance(content, Fault) and content.fatal:
             self._fail(content.sentence)
         elif isinstance(content, End):
@@ -282,12 +286,12 @@ class Supervisor:
         self._engine.process.kill()
         self._check_processes()
 
-    def _take_outside(self, request: Request) -> None:
+    def _accept_input(self, request: Request) -> None:
         """Checks what a client asks for and passes it to the subject, or refuses it."""
         verb = request.command.verb
         if verb != "key" and not self._spec.allow_outside:
             self._hub.refuse(request, "This session does not take stimuli from outside.")
-        elif self._outside is None or not self._summary.ticks:
+        elif self._external_inputs is None or not self._summary.ticks:
             self._hub.reply(request, Reply(False, "The animal is not running yet; ask again."))
         elif verb == "stimulate" and not self._engine.alive:
             self._hub.reply(
@@ -296,7 +300,7 @@ class Supervisor:
             )
         else:
             try:
-                given = self._outside.accept(verb, request.command.args)
+                given = self._external_inputs.accept(verb, request.command.args)
             except NotAcceptedError as problem:
                 self._hub.refuse(request, f"{verb} was refused: {problem}.")
                 return
@@ -389,7 +393,7 @@ class Supervisor:
                 else:
                     self._hub.reply(request, Reply(False, "No stimulation engine is stuck."))
             case Command(verb, _) if verb in VERBS:
-                self._take_outside(request)
+                self._accept_input(request)
             case Command(verb, _):
                 self._hub.refuse(
                     request, f"{verb!r} with these arguments is not a command; see docs/bus.md."

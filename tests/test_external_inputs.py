@@ -18,8 +18,8 @@ from rig.bus.external_inputs import (
     LARGEST,
     MOST_STIMULI,
     MOST_WAITING,
+    ExternalInputs,
     NotAcceptedError,
-    Outside,
     read_input,
 )
 from rig.bus.messages import Description, EngineReply, Episode, Event, Input, Message, Tick
@@ -131,7 +131,7 @@ def _answer(tick: int, *events: Event) -> Message:
 
 def test_no_more_than_so_many_wait_or_go_on() -> None:
     """Room comes back when a tick takes what waits, when a stimulus ends, and when one never begins."""
-    outside = Outside(LAYERS)
+    outside = ExternalInputs(LAYERS)
     asked = [outside.accept("stimulate", PUSH) for _ in range(MOST_STIMULI)]
     with pytest.raises(NotAcceptedError, match="go on already"):
         outside.accept("stimulate", PUSH)
