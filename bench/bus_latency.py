@@ -35,12 +35,12 @@ import zmq
 from rich.console import Console
 from rich.table import Table
 
+from bench.synthetic_session import Stream, description
 from rig.bus.client import BusClient
 from rig.bus.hub import Hub
 from rig.bus.messages import EngineReply, Message, Reply, Tick, decode, encode
 from rig.bus.socket_transport import SocketTransport
 from rig.session.directory import SessionDirectory
-from tests.recorder_stream import Stream, description
 
 ONE_WAY = ("our bus", "bare pyzmq", "pyzmq, ready made", "pyzmq forwarder", "Redis")
 ROUND_TRIP = ("our bus ", "bare pyzmq ", "pyzmq, ready made ", "Redis ")
@@ -247,8 +247,11 @@ def animal(folder: Path, links: SocketTransport, sockets: Sockets, session: str)
         assert answer is not None
         assert isinstance(answer.content, EngineReply)
 
+    def numbered(k: int) -> Message:
+        return Message(tick.content, session, k, k, tick.arrays)
+
     def encoded(k: int) -> list[bytes]:
-        return encode(Message(tick.content, session, k, k, tick.arrays))
+        return encode(numbered(k))
 
     return {
         "our bus": one_way(lambda k: links.to_hub(links.message(tick.content, k, tick.arrays))),
@@ -256,9 +259,7 @@ def animal(folder: Path, links: SocketTransport, sockets: Sockets, session: str)
         "pyzmq, ready made": one_way(lambda k: sockets.stream.send_multipart(ready)),
         "pyzmq forwarder": one_way(lambda k: sockets.to_forwarder.send_multipart(encoded(k))),
         "Redis": one_way(lambda k: _xadd(server, "ticks", encoded(k))),
-        "our bus ": there_and_back(
-            lambda k: links.to_engine(links.message(tick.content, k, tick.arrays)), hear_ours
-        ),
+        "our bus ": there_and_back(lambda k: links.to_engine(numbered(k)), hear_ours),
         "bare pyzmq ": there_and_back(
             lambda k: sockets.engine.send_multipart(encoded(k)),
             lambda: decode(sockets.engine.recv_multipart()),

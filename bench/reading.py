@@ -18,6 +18,7 @@ import h5py
 import numpy as np
 
 import recorder
+from bench.synthetic_session import Stream, description
 from gui.replay_track import Lane
 from recorder.layout import TIMESTAMPS
 from recorder.replay import ReplaySource
@@ -25,7 +26,6 @@ from recorder.schema import series_of, tables_of
 from recorder.writer import Writer
 from rig.bus.history import HISTORY_TICKS
 from rig.bus.messages import Description
-from tests.recorder_stream import Stream, description
 
 PIECE_TICKS = 3000
 """A minute."""

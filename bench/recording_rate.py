@@ -30,12 +30,12 @@ from rich.console import Console
 from rich.table import Table
 
 import recorder
+from bench.synthetic_session import Stream, description
 from recorder.layout import LIBVER
 from rig.bus.messages import TICK_S, End, Message, RecorderReport, Signal, Tick, decode
 from rig.bus.socket_transport import SocketTransport
 from rig.errors import RunError
 from rig.session.directory import SessionDirectory
-from tests.recorder_stream import Stream, description
 
 PROBE = Signal("probe", n_channels=1024, n_samples=600, volts_per_count=0.195e-6)
 PROBE_BYTES = 2 * PROBE.n_channels * PROBE.n_samples

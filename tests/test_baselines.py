@@ -10,11 +10,11 @@ import numpy as np
 import pytest
 
 from analysis.baseline import resolve
+from bench.synthetic_session import TRIAL_TICKS, Stream, description
 from recorder.writer import Writer
 from rig.bus.messages import Description, EngineReply, Message, Tick
 from rig.errors import UserError
 from stim.stimuli.baselines import BaselineFile, BaselineRequest, Span, Values
-from tests.recorder_stream import TRIAL_TICKS, Stream, description
 
 N_TICKS = 350
 LAYERS = {"core": 128, "policy_0": 128, "policy_1": 128, "policy_2": 128}

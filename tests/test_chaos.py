@@ -12,6 +12,7 @@ from pathlib import Path
 import h5py
 import pytest
 
+from bench.synthetic_session import Stream, description
 from chaos.fault import Seen
 from chaos.file import examine
 from chaos.heard import Heard
@@ -20,7 +21,6 @@ from chaos.plan import KINDS, plan, plans
 from chaos.verdict import judge
 from recorder.writer import Writer
 from rig.bus.messages import Fault, Message, RecorderReport, Status
-from tests.recorder_stream import Stream, description
 from tests.rodent_rig import ROOT
 
 SHORT = ("recorder", "stimulation", "subject", "suspended", "folder", "disk")

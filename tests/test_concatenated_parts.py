@@ -16,6 +16,7 @@ from PyQt6.QtCore import QSettings
 from pytestqt.qtbot import QtBot
 
 import recorder
+from bench.synthetic_session import Stream, description
 from cli.main import main
 from gui.main_window import MainWindow
 from recorder.file_rotation import RotationLimit
@@ -26,7 +27,7 @@ from recorder.snapshots import Snapshots
 from rerun.comparison import Comparison
 from rig.bus.messages import EngineReply, Tick
 from rig.errors import UserError
-from tests.recorder_stream import Rig, Stream, description
+from tests.recorder_rig import Rig
 from tests.rodent_rig import rodent_rig
 
 PROTOCOL = """

@@ -10,12 +10,12 @@ import pytest
 
 import recorder
 from analysis.detection import Detection, detect, report
+from bench.synthetic_session import Stream, description
 from recorder.replay import ReplaySource
 from recorder.writer import Writer
 from rig.bus.messages import EngineReply, Event, Message
 from rig.errors import UserError
 from stim.protocol.protocol import load
-from tests.recorder_stream import Stream, description
 from tests.rodent_rig import rodent_rig
 
 OWN = """

@@ -12,10 +12,11 @@ import numpy as np
 import pytest
 
 import recorder
+from bench.synthetic_session import Stream, description
 from recorder.replay import ReplaySource
 from rig.bus.messages import Message, Signal, Tick
 from tests.recorder_checks import assert_same, nwb_problems
-from tests.recorder_stream import Rig, Stream, description
+from tests.recorder_rig import Rig
 
 PROBE = Signal("probe", n_channels=6, n_samples=20, volts_per_count=2e-7)
 N_TICKS = 120

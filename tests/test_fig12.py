@@ -19,6 +19,7 @@ from analysis.fig12_groups import Held
 from analysis.fig12_paper import of_held
 from analysis.perturbations import Attempt, read_sessions
 from analysis.verdicts import Verdict
+from bench.synthetic_session import Stream, description
 from cli.figures import figure
 from recorder.writer import Writer
 from rig.bus.messages import (
@@ -32,7 +33,6 @@ from rig.bus.messages import (
     Tick,
 )
 from rig.errors import UserError
-from tests.recorder_stream import Stream, description
 from tests.rodent_rig import rodent_rig
 
 TRIAL = 80

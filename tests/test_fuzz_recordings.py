@@ -14,10 +14,10 @@ from random import Random
 
 import pytest
 
+from bench.synthetic_session import Stream, description
 from recorder.writer import Writer
 from rig.bus.messages import Signal
 from tests.damaged_recordings import Opener, OpenResult, corrupt
-from tests.recorder_stream import Stream, description
 
 TIMES = int(os.environ.get("RODENT_RIG_FUZZ", "1"))
 SEED = int(os.environ.get("RODENT_RIG_FUZZ_SEED", "0"))

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from bench.synthetic_session import description
 from rig.bus.history import HISTORY_TICKS, RecentHistory
 from rig.bus.messages import EngineReply, Event, Message, Tick, decode, encode
-from tests.recorder_stream import description
 
 
 def test_a_late_joiner_gets_what_goes_on_and_the_last_condition_only():

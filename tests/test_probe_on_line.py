@@ -10,11 +10,11 @@ import zmq
 
 import recorder
 from analysis.probe import Probe, spike_trains
+from bench.synthetic_session import Stream, description
 from recorder.writer import Writer
 from rig.bus.messages import End, Spikes, decode
 from rig.client import attach
 from rig.session.directory import find_session, running_sessions
-from tests.recorder_stream import Stream, description
 from tests.rodent_rig import RunningRig, rodent_rig, wait_for
 
 N_TICKS = 150

@@ -17,6 +17,7 @@ from pytestqt.qtbot import QtBot
 
 import recorder
 from analysis.session_picture import third_person_frame
+from bench.synthetic_session import Stream, description
 from gui.main_window import MainWindow
 from recorder.file_rotation import RotationLimit
 from recorder.replay import ReplaySource
@@ -25,7 +26,6 @@ from recorder.writer import Writer
 from rig.animal import Animal
 from rig.bus.messages import Assets, Episode, Message
 from tests.recorder_checks import assert_same
-from tests.recorder_stream import Stream, description
 
 FIRST_TAP, SECOND_TAP, N_TICKS = 8, 48, 60
 FIRST_OF_PART = 30

@@ -12,9 +12,10 @@ import h5py
 import pytest
 
 import recorder
+from bench.synthetic_session import Stream, description
 from recorder.replay import ReplaySource
 from tests.recorder_checks import assert_same, nwb_problems
-from tests.recorder_stream import Rig, Stream, description
+from tests.recorder_rig import Rig
 
 
 def _fill(rig: Rig, stream: Stream) -> None:

@@ -15,6 +15,7 @@ import numpy as np
 import pytest
 
 import recorder
+from bench.synthetic_session import Stream, description
 from gui.recorder_watch import RecorderWatch
 from recorder.file_rotation import RotationLimit, check_parts, parse_rotation_limit
 from recorder.replay import ReplaySource
@@ -22,7 +23,7 @@ from recorder.writer import Writer
 from rig.bus.messages import Message, RecorderReport, Status
 from rig.errors import UserError
 from tests.recorder_checks import assert_same, nwb_problems
-from tests.recorder_stream import Rig, Stream, description
+from tests.recorder_rig import Rig
 
 N_TICKS = 530
 FIRST_TICKS = (0, 205, 410)

@@ -13,12 +13,12 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import recorder
+from bench.synthetic_session import BEHAVIOURS, Stream, description
 from recorder.replay import ReplaySource
 from recorder.writer import Writer
 from rig.bus.messages import EngineReply, Event, Input, InterventionEntry, Message, Tick
 from rig.errors import UserError
 from tests.recorder_checks import assert_same
-from tests.recorder_stream import BEHAVIOURS, Stream, description
 
 N_TICKS = 250
 

@@ -16,13 +16,14 @@ import numpy as np
 import pytest
 
 import recorder
+from bench.synthetic_session import Stream, description
 from recorder import superblock
 from recorder.recovery import needs_recovery
 from recorder.replay import ReplaySource
 from rig.bus.messages import Message
 from rig.errors import RunError, UserError
 from tests.recorder_checks import assert_same, nwb_problems
-from tests.recorder_stream import Rig, Stream, description
+from tests.recorder_rig import Rig
 
 N_KILLS = 12
 MAX_LOSS_S = 0.5

@@ -14,10 +14,11 @@ import numpy as np
 import pytest
 
 import recorder
+from bench.synthetic_session import Stream, description
 from recorder.replay import ReplaySource
 from rig.bus.messages import Message
 from tests.recorder_checks import assert_same, nwb_problems
-from tests.recorder_stream import ROOT, Rig, Stream, description
+from tests.recorder_rig import ROOT, Rig
 
 
 def test_a_session_is_recorded_bit_for_bit(sockets: Path, tmp_path: Path) -> None:

@@ -12,13 +12,13 @@ from PyQt6.QtCore import QSettings, Qt
 from pytestqt.qtbot import QtBot
 
 import recorder
+from bench.synthetic_session import Stream, description
 from cli.main import main
 from gui.main_window import MainWindow
 from gui.markers import PARTING
 from recorder.first_divergence import Divergence, find_divergence
 from recorder.writer import Writer
 from rig.bus.messages import Branching, Description, Message, Tick
-from tests.recorder_stream import Stream, description
 
 N_TICKS, SHORTER, PARTS_AT = 400, 300, 150
 BRANCHING = Branching(PARTS_AT - 1, "first_light", "protocol: first_light", "one", "5" * 64)

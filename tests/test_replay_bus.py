@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from bench.synthetic_session import Stream, description
 from cli.main import main
 from recorder.writer import Writer
 from rig.bus.client import BusClient
@@ -18,7 +19,6 @@ from rig.errors import RunError
 from rig.playback import LONGEST_LEAP_S, Playback, Stretch
 from rig.session.directory import SessionDirectory, running_sessions, runtime_folder
 from tests.recorder_checks import assert_same
-from tests.recorder_stream import Stream, description
 from tests.rodent_rig import RunningRig, wait_for
 
 N_TICKS = 700

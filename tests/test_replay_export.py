@@ -11,10 +11,10 @@ import numpy as np
 import pytest
 
 import recorder
+from bench.synthetic_session import Stream, description
 from cli.main import main
 from recorder.writer import Writer
 from rig.bus.messages import Episode
-from tests.recorder_stream import Stream, description
 
 N_TICKS = 250
 MODEL = """

@@ -12,11 +12,11 @@ import pytest
 
 import recorder
 from analysis.probe import Probe, spike_trains, spikes
+from bench.synthetic_session import Stream, description
 from cli.main import main
 from recorder.writer import Writer
 from rig.bus.messages import Tick
 from rig.errors import UserError
-from tests.recorder_stream import Stream, description
 
 N_TICKS = 500
 

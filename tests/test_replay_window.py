@@ -12,13 +12,13 @@ from hypothesis import strategies as st
 from PyQt6.QtCore import QPoint, QSettings, Qt
 from pytestqt.qtbot import QtBot
 
+from bench.synthetic_session import Stream, description
 from gui.main_window import MainWindow
 from gui.markers import BEHAVIOURS, STIMULI, TRIALS, Place, around, neighbour, places
 from recorder.writer import Writer
 from rig.bus.messages import Event
 from rig.client import attach
 from rig.session.directory import running_sessions
-from tests.recorder_stream import Stream, description
 from tests.rodent_rig import RunningRig, wait_for
 
 N_TICKS = 400

@@ -18,6 +18,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import recorder
+from bench.synthetic_session import description as describe_stream
 from cli.main import app
 from recorder.layout import SESSION, SessionHeader
 from recorder.reading import Recording
@@ -30,7 +31,6 @@ from stim.engine import Engine
 from stim.protocol.protocol import parse
 from tests.engine_scenario import describe, tick_message
 from tests.protocol_texts import LAYERS
-from tests.recorder_stream import description as describe_stream
 from tests.rodent_rig import FIRST_LIGHT, ROOT, RunningRig, rodent_rig, wait_for
 
 PROTOCOL = """

@@ -11,13 +11,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from analysis.learned import QUANTITIES, Labelled, fit, fit_clusters, fit_labels
+from bench.synthetic_session import Stream, description
 from recorder.writer import Writer
 from rig.body_quantities import NAMES
 from rig.errors import UserError
 from stim.detectors.learned import Classifier, LearnedSource, features_of, learned_behaviour, load
 from stim.detectors.online import Detectors
 from stim.protocol.protocol import parse
-from tests.recorder_stream import Stream, description
 
 TICKS = 1500
 
