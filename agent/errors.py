@@ -5,7 +5,3 @@ from __future__ import annotations
 
 class SubjectError(Exception):
     """A subject, or the settings to train one, cannot be used: what, where, and what to do."""
-
-
-class ClusterError(SubjectError):
-    """A Ray cluster cannot be used: which address, why, and what to do."""

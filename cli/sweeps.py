@@ -30,13 +30,13 @@ from rich.progress import (
 )
 from rich.table import Table
 
-from agent.errors import ClusterError
 from cli.sessions import baselines_of, load_protocol
-from parallel.jobs import Places, Processes, RayTasks
+from parallel.errors import ClusterError
+from parallel.jobs import Executor, Processes, RayTasks
+from parallel.sweep import Run, RunLine, SweepNote, SweepRequest, folder_of, runs_of
+from parallel.sweep import sweep as run_sweep
 from rig.bus.messages import TICK_S
 from rig.errors import RunError, UserError
-from rig.sweep import Asked, Run, RunLine, SweepNote, folder_of, runs_of
-from rig.sweep import sweep as run_sweep
 from rig.versions import versions
 from stim.protocol.protocol import Protocol, parameters
 from stim.protocol.source import read_text
@@ -100,7 +100,7 @@ def sweep(
         baselines=_baselines(plans.values()),
         versions=versions(),
         asked=[
-            Asked(
+            SweepRequest(
                 chosen,
                 list(range(seeds)),
                 datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
@@ -229,7 +229,7 @@ def _lacks(file: Path, run: Run, plan: Protocol, duration_s: float | None, sha25
         return str(problem)
 
 
-def _places(ray: str | None, jobs: int | None) -> AbstractContextManager[Places]:
+def _places(ray: str | None, jobs: int | None) -> AbstractContextManager[Executor]:
     """Where sessions run. A session is several processes that mostly wait for each other."""
     if ray is None:
         return Processes(jobs or max(1, (os.cpu_count() or 1) // 2))

@@ -15,9 +15,9 @@ from evaluation.paper.activity import record
 from evaluation.paper.check import PaperCheck, check
 from evaluation.running import run
 from evaluation.scores import Score
+from parallel.progress import Progress, terminal_progress
 from rig.arenas.camera import CameraUnavailableError
 from rig.arenas.names import TASKS
-from training.progress import Progress, terminal_progress
 
 RECORDED_EPISODES = 4
 """Of each task, for the check against the paper."""

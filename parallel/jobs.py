@@ -34,24 +34,26 @@ class Job(msgspec.Struct, frozen=True):
     sees: str
 
 
-class Outcome(msgspec.Struct, frozen=True):
+class JobResult(msgspec.Struct, frozen=True):
     """How a command ended: a sentence where it failed, else ""; the wall time that it took."""
 
     sentence: str
     seconds: float
 
 
-class Places(Protocol):
+class Executor(Protocol):
     """Where runs are run: `Processes` or `RayTasks`; a context manager."""
 
-    def outcomes(self, jobs: Mapping[str, Job]) -> Iterator[tuple[str, Outcome]]:
+    def outcomes(self, jobs: Mapping[str, Job]) -> Iterator[tuple[str, JobResult]]:
         """Runs all jobs, several at once, and gives each job's key and outcome as it ends."""
 
 
-def run_job(job: Job, started: Callable[[subprocess.Popen[str]], None] = lambda _: None) -> Outcome:
+def run_job(
+    job: Job, started: Callable[[subprocess.Popen[str]], None] = lambda _: None
+) -> JobResult:
     """Runs a command to its end, here; `started` is called with its process."""
     if not Path(job.sees).exists():
-        return Outcome(
+        return JobResult(
             f"the machine {socket.gethostname()} does not see {job.sees}, which has to lie where all "
             "machines of the cluster see it",
             0.0,
@@ -71,15 +73,15 @@ def run_job(job: Job, started: Callable[[subprocess.Popen[str]], None] = lambda 
     _, said = process.communicate()
     seconds = round(time.monotonic() - began, 2)
     if process.returncode == 0:
-        return Outcome("", seconds)
+        return JobResult("", seconds)
     if process.returncode < 0:
         name = signal.Signals(-process.returncode).name
-        return Outcome(f"it was ended by the signal {name}", seconds)
+        return JobResult(f"it was ended by the signal {name}", seconds)
     words = [line.strip() for line in said.splitlines() if line.strip()]
     last = words[-1][:400] if words else "it said nothing"
     if any(word.startswith("Traceback (most recent call last)") for word in words):
         last = f"it stumbled over an error of its own: {last}"
-    return Outcome(last, seconds)
+    return JobResult(last, seconds)
 
 
 class Processes:
@@ -92,10 +94,10 @@ class Processes:
         self._lock = threading.Lock()
         self._threads: list[threading.Thread] = []
 
-    def outcomes(self, jobs: Mapping[str, Job]) -> Iterator[tuple[str, Outcome]]:
-        """As `Places.outcomes`."""
+    def outcomes(self, jobs: Mapping[str, Job]) -> Iterator[tuple[str, JobResult]]:
+        """As `Executor.outcomes`."""
         waiting: queue.SimpleQueue[tuple[str, Job]] = queue.SimpleQueue()
-        done: queue.SimpleQueue[tuple[str, Outcome]] = queue.SimpleQueue()
+        done: queue.SimpleQueue[tuple[str, JobResult]] = queue.SimpleQueue()
         for item in jobs.items():
             waiting.put(item)
 
@@ -108,7 +110,7 @@ class Processes:
                 try:
                     outcome = run_job(job, self._started)
                 except OSError as problem:
-                    outcome = Outcome(f"it could not be started: {problem.strerror}", 0.0)
+                    outcome = JobResult(f"it could not be started: {problem.strerror}", 0.0)
                 done.put((key, outcome))
 
         # The kernel tells a command that its parent is gone when the thread ends that started it: these
@@ -165,8 +167,8 @@ class RayTasks:
         told = cluster.environment(*_WORKERS_KNOW)
         self._task = self._ray.remote(num_cpus=1, max_retries=0, runtime_env=told)(run_job)
 
-    def outcomes(self, jobs: Mapping[str, Job]) -> Iterator[tuple[str, Outcome]]:
-        """As `Places.outcomes`."""
+    def outcomes(self, jobs: Mapping[str, Job]) -> Iterator[tuple[str, JobResult]]:
+        """As `Executor.outcomes`."""
         waiting = list(jobs.items())[::-1]
         running: dict[Any, str] = {}
         while waiting or running:
@@ -176,10 +178,10 @@ class RayTasks:
             done, _ = self._ray.wait(list(running), num_returns=1)
             key = running.pop(done[0])
             try:
-                outcome: Outcome = self._ray.get(done[0])
+                outcome: JobResult = self._ray.get(done[0])
             except self._ray.exceptions.RayError as error:
                 reason = self._cluster.in_a_sentence(getattr(error, "cause", None) or error)
-                outcome = Outcome(f"its Ray worker failed: {reason}", 0.0)
+                outcome = JobResult(f"its Ray worker failed: {reason}", 0.0)
             yield key, outcome
 
     def __enter__(self) -> RayTasks:

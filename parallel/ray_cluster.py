@@ -17,7 +17,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from agent.errors import ClusterError
+from parallel.errors import ClusterError
 
 OBJECT_STORE_BYTES = 400_000_000
 """Shared memory of a cluster started here; a segment of 16 animals with pictures is about 8 MB."""

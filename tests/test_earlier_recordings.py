@@ -64,7 +64,7 @@ def test_its_replay_is_the_stream(earlier: Path, name: str) -> None:
 
 @pytest.mark.parametrize("name", TICKS)
 def test_it_runs_again_on_the_reference_runtime(earlier: Path, name: str) -> None:
-    """To the bit on a processor like the one that made it; another rounds otherwise, which is small at first."""
+    """To the bit on a processor like the one that made it; another one rounds differently, a little."""
     again = rodent_rig("rerun", earlier / f"{name}.nwb")
     if again.returncode == 0:
         assert f"identical for {TICKS[name]} ticks" in again.stdout

@@ -20,8 +20,8 @@ from hypothesis import strategies as st
 import recorder
 from cli.sweeps import sweep
 from parallel.jobs import Job, Processes, run_job
+from parallel.sweep import Run, SweepNote, SweepRequest, folder_of, read_lines, read_note, runs_of
 from rig.errors import UserError
-from rig.sweep import Asked, Run, SweepNote, folder_of, read_lines, read_note, runs_of
 from tests.rodent_rig import ROOT, rodent_rig, wait_for
 
 TINY = """\
@@ -228,13 +228,13 @@ def note(**changes: object) -> SweepNote:
     fields: dict[str, object] = {
         "protocol": "p.yaml", "protocol_text": "text", "duration_s": 0.0, "camera": False,
         "subjects": {"runner": "1"}, "baselines": {}, "versions": {},
-        "asked": [Asked({"units": ["1"]}, [0], "now")],
+        "asked": [SweepRequest({"units": ["1"]}, [0], "now")],
     }  # fmt: skip
     return SweepNote(**(fields | changes))  # type: ignore[arg-type]
 
 
 def test_what_is_asked_of_a_folder_adds_up(tmp_path: Path) -> None:
-    more = [Asked({"units": ["1", "2"]}, [0, 1], "later")]
+    more = [SweepRequest({"units": ["1", "2"]}, [0, 1], "later")]
     for asked in (note(), note(), note(asked=more)):
         with folder_of(tmp_path, asked):
             pass

@@ -19,11 +19,11 @@ from agent.errors import SubjectError
 from agent.network import Network
 from agent.subject import Subject, find, load, save
 from evaluation import card
+from parallel.progress import Progress, terminal_progress
 from rig.arenas import senses
 from rig.arenas.names import TASKS
 from training.learn import checkpoint, dagger, distillation, metrics, reinforcement, vision
 from training.learn.metrics import Writer
-from training.progress import Progress, terminal_progress
 from training.rollout.actor_pool import Fleet
 from training.rollout.rollout import Segment
 from training.rollout.rollout_store import Lived

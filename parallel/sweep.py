@@ -22,14 +22,14 @@ from pathlib import Path
 
 import msgspec
 
-from parallel.jobs import Job, Places
+from parallel.jobs import Executor, Job
 from rig.errors import RunError, UserError
 
 NOTE, LINES, RECORDINGS = "sweep.json", "runs.jsonl", "recordings"
 _PLAIN = re.compile(r"[\w.+-]{1,40}", re.ASCII)
 
 
-class Asked(msgspec.Struct, frozen=True):
+class SweepRequest(msgspec.Struct, frozen=True):
     """One call of a sweep: the values of each setting, the seeds, and when (ISO 8601, UTC)."""
 
     settings: dict[str, list[str]]
@@ -51,7 +51,7 @@ class SweepNote(msgspec.Struct, frozen=True):
     subjects: dict[str, str]
     baselines: dict[str, str]
     versions: dict[str, str]
-    asked: list[Asked]
+    asked: list[SweepRequest]
 
 
 class Run(msgspec.Struct, frozen=True):
@@ -203,7 +203,7 @@ def sweep(
     runs: Sequence[Run],
     arguments: Callable[[Run, Path], list[str]],
     lacks: Callable[[Run], str],
-    places: Places,
+    places: Executor,
     tell: Callable[[RunLine, bool], None],
 ) -> list[RunLine]:
     """Runs what is not complete yet; a line for each run, in their order.

@@ -1,4 +1,4 @@
-"""How training tells how far it is."""
+"""Progress of long work on a terminal: a bar per stage, with the time left."""
 
 from __future__ import annotations
 
