@@ -25,6 +25,7 @@ lint: setup
 
 bench: setup
 	$(BIN)/python -m bench
+	$(BIN)/python -m bench.runtime
 	$(BIN)/python -m bench.detection
 	$(BIN)/python -m bench.reading
 	$(BIN)/python -m bench.recording_rate --seconds 15 --burst 10 --rounds 2

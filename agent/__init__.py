@@ -4,7 +4,8 @@
     subject.reset()
     step = subject.step(observation)
 
-The core (this folder) imports nothing else of this project; `training` makes subjects.
+Steps run on onnxruntime; `agent.load("runner", runtime="torch")` takes PyTorch, the reference. This folder
+imports nothing else of this project; `training` makes subjects.
 """
 
 from __future__ import annotations

@@ -5,8 +5,11 @@ from __future__ import annotations
 import csv
 import re
 import shutil
+import subprocess
+import sys
 from collections.abc import Sequence
 from dataclasses import replace
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -139,6 +142,37 @@ def test_the_first_difference_is_told(folder: Path) -> None:
     assert "Made with mujoco 0.1" in done.stdout
 
 
+def test_it_runs_again_on_what_it_was_recorded_on(folder: Path, tmp_path: Path) -> None:
+    options = ("--seed", 3, "--duration", 1, "--no-picture", "--runtime", "torch")
+    done = rodent_rig("run", folder / "p.yaml", *options, "--out", tmp_path / "f.nwb")
+    assert done.returncode == 0, done.stderr
+    with recorder.open(folder / "f.nwb") as session:
+        assert session.description.versions["runtime"] == "onnxruntime"
+        assert session.description.versions["onnxruntime"] == version("onnxruntime")
+    with recorder.open(tmp_path / "f.nwb") as session:
+        versions = session.description.versions
+    assert versions["runtime"] == "torch"
+    assert versions["torch"] == version("torch")
+    # one that does not say was made when there was only PyTorch
+    del versions["runtime"]
+    for path in (tmp_path / "f.nwb", altered(tmp_path, "older.nwb", versions=versions)):
+        done = rodent_rig("rerun", path)
+        assert done.returncode == 0, done.stdout + done.stderr
+        assert "identical for 50 ticks" in done.stdout
+        assert "Made with" not in done.stdout
+    without = 'import sys; sys.modules["torch"] = None; from cli.main import main; main()'
+    done = subprocess.run(
+        [sys.executable, "-c", without, "rerun", tmp_path / "older.nwb"],
+        capture_output=True,
+        text=True,
+        cwd=ROOT,
+        check=False,
+    )
+    assert done.returncode == 2
+    assert "run on torch" in done.stderr
+    assert "pip install 'rodent-rig[train]'" in " ".join(done.stderr.split())
+
+
 def test_a_branch_into_its_own_protocol_is_the_same_session(folder: Path) -> None:
     with recorder.open(folder / "f.nwb") as session:
         (push,) = [each for each in session.intervals("stimuli") if each.name == "push"]
@@ -241,6 +275,8 @@ def test_what_cannot_be_run_again(folder: Path, tmp_path: Path) -> None:
     refused("something else", "rerun", altered(folder, "other.nwb", subject_sha256="0" * 64))
     refused("no-such", "rerun", altered(folder, "gone.nwb", subject="no-such"))
     refused("its baseline 'b'", "rerun", altered(folder, "base.nwb", baselines={"b": "0" * 64}))
+    future = altered(folder, "future.nwb", versions={"runtime": "dreams", "rodent-rig": "9"})
+    refused("made on 'dreams', which this version cannot run", "rerun", future)
     python = 'PROTOCOL = """\nprotocol: p\n"""\ndef protocol(session): yield\n'
     refused("--allow-python", "rerun", altered(folder, "python.nwb", protocol_text=python))
     refused("can be run again", "rerun", session, "--from", 1000)
