@@ -22,7 +22,8 @@ from bench.synthetic_session import Stream, description
 from gui.replay_track import Lane
 from recorder.layout import TIMESTAMPS
 from recorder.replay import ReplaySource
-from recorder.schema import series_of, tables_of
+from recorder.series_schema import series_of
+from recorder.table_schema import tables_of
 from recorder.writer import Writer
 from rig.bus.history import HISTORY_TICKS
 from rig.bus.messages import Description

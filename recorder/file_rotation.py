@@ -6,12 +6,14 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 import h5py
 
 from recorder.layout import SessionHeader, read_header
+from rig.bus.messages import Event, Message
 from rig.errors import UserError
 
 MIN_S = 1.0
@@ -32,6 +34,29 @@ class RotationLimit:
         if self.after_s:
             return recorded_s >= self.after_s - 1e-9
         return file_bytes >= self.after_bytes and recorded_s >= MIN_S
+
+
+@dataclass(frozen=True)
+class RotationState:
+    """What the next file of a recording starts from when the file before is full.
+
+    Args:
+        number: of the file, from 1; the first file of the recording is 0.
+        previous_file: the name of the file before.
+        first_tick: the tick that it begins with.
+        expected: the sequence number that is due, by topic.
+        episode: the trial that continues; None if one begins with the file.
+        open_events: the onsets of open intervals, each with the tick whose answer brought it.
+        answer: the last one; its interventions act on the first tick.
+    """
+
+    number: int
+    previous_file: str
+    first_tick: int
+    expected: Mapping[str, int]
+    episode: Message | None
+    open_events: tuple[tuple[int, Event], ...]
+    answer: Message | None
 
 
 def parse_rotation_limit(text: str) -> RotationLimit:
@@ -78,26 +103,26 @@ def check_parts(first: Path, overwrite: bool) -> None:
             )
 
 
-def parts_of(path: Path, note: SessionHeader) -> dict[int, Path]:
+def parts_of(path: Path, header: SessionHeader) -> dict[int, Path]:
     """The files of a recording that lie beside this one, by number, itself among them.
 
     Those before it, and those after it up to the first that is missing.
     """
-    first = first_path(path, note.part)
-    found = {note.part: path}
-    if part_path(first, note.part) != path:
+    first = first_path(path, header.part)
+    found = {header.part: path}
+    if part_path(first, header.part) != path:
         return found  # renamed: who belongs to it cannot be told
-    for number in range(note.part):
-        if _belongs(part_path(first, number), number, note):
+    for number in range(header.part):
+        if _belongs(part_path(first, number), number, header):
             found[number] = part_path(first, number)
-    number = note.part + 1
-    while _belongs(part_path(first, number), number, note):
+    number = header.part + 1
+    while _belongs(part_path(first, number), number, header):
         found[number] = part_path(first, number)
         number += 1
     return dict(sorted(found.items()))
 
 
-def _belongs(path: Path, number: int, note: SessionHeader) -> bool:
+def _belongs(path: Path, number: int, header: SessionHeader) -> bool:
     """Whether a file is the part with this number of the same session."""
     if not path.is_file():
         return False
@@ -109,6 +134,6 @@ def _belongs(path: Path, number: int, note: SessionHeader) -> bool:
         return False
     return (
         other is not None
-        and (other.session, other.part) == (note.session, number)
-        and other.description.started == note.description.started
+        and (other.session, other.part) == (header.session, number)
+        and other.description.started == header.description.started
     )

@@ -16,7 +16,7 @@ from pathlib import Path
 
 import h5py
 
-from recorder import layout
+from recorder.layout import LIBVER
 from recorder.output_path import free_bytes, give_name, reason, reserve, sync_folder
 from rig.errors import RunError
 
@@ -35,7 +35,7 @@ class GrowingFile:
 
     Args:
         path: its name, once `publish` gives it.
-        image: the empty recording (`recorder.layout.empty_recording`).
+        image: the empty recording (`recorder.empty_file.empty_recording`).
         overwrite: whether it may take the place of another file.
 
     Raises `RunError` with one sentence where it cannot be made.
@@ -55,7 +55,7 @@ class GrowingFile:
         try:
             self._lock.write(image)
             self._lock.flush()
-            self.h5 = h5py.File(self._partial, "r+", libver=layout.LIBVER)
+            self.h5 = h5py.File(self._partial, "r+", libver=LIBVER)
             self._descriptor = int(self.h5.id.get_vfd_handle())
             self._created = os.fstat(self._descriptor)
         except (OSError, RuntimeError) as problem:
@@ -152,7 +152,7 @@ class GrowingFile:
             # HDF5's lock is that of a reader: ours keeps everybody away who would write
             locking = None if time.monotonic() < give_up_s else False
             try:
-                file = h5py.File(self.path, "r+", libver=layout.LIBVER, locking=locking)
+                file = h5py.File(self.path, "r+", libver=LIBVER, locking=locking)
             except BlockingIOError:
                 time.sleep(0.05)
                 continue

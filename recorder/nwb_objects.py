@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import uuid
 from collections.abc import Mapping
+from datetime import UTC, datetime
 
 import numpy as np
 from hdmf.backends.hdf5 import H5DataIO
@@ -13,10 +15,14 @@ from pynwb.ecephys import ElectricalSeries
 from pynwb.epoch import TimeIntervals
 from pynwb.file import Subject
 
-from recorder.layout import chunk_rows, fill_value, header_text, started_at, versions_text
-from recorder.schema import Column, Series, Table, series_of, tables_of
+from recorder.layout import fill_value, header_text
+from recorder.schema import Column, Series, Table
+from recorder.series_schema import series_of
+from recorder.table_schema import tables_of
 from rig.bus.messages import Array, Description
 
+_CHUNK_BYTES = 128 * 1024
+_MAX_CHUNK_ROWS = 1024
 _MODULES = {
     "processing/behavior": ("behavior", "Body state, and how sure the detectors are."),
     "processing/rig": ("rig", "The rig's clock and latencies; names of units and columns."),
@@ -74,7 +80,7 @@ def session_file(description: Description, session: str) -> NWBFile:
             f"{description.protocol_name!r}, seed {description.seed}."
         ),
         identifier=str(uuid.uuid4()),
-        session_start_time=started_at(description),
+        session_start_time=_started_at(description),
         session_id=session or None,
         experiment_description=(
             "A simulated animal: a neural network drives a simulated rat's body. Times are animal time: "
@@ -84,7 +90,7 @@ def session_file(description: Description, session: str) -> NWBFile:
         stimulus_notes=f"Stimuli of the protocol: {', '.join(description.stimuli) or 'none'}.",
         notes=(
             f"seed {description.seed}; pace {description.pace}; task {description.task}; "
-            f"subject sha256 {description.subject_sha256}; versions {versions_text(description)}"
+            f"subject sha256 {description.subject_sha256}; versions {_versions_text(description)}"
         ),
         source_script="rodent-rig recorder",
         source_script_file_name="recorder/process.py",
@@ -107,7 +113,7 @@ def _growing(
     return H5DataIO(
         np.zeros((0, *shape), dtype),
         maxshape=(None, *shape),
-        chunks=(rows or chunk_rows(shape, dtype), *shape),
+        chunks=(rows or _chunk_rows(shape, dtype), *shape),
         fillvalue=fill_value(dtype),
         compression="gzip" if compressed else None,
         compression_opts=1 if compressed else None,
@@ -234,3 +240,23 @@ def _assets(assets: Mapping[str, Array]) -> DynamicTable:
         ],
         colnames=["file_name", "content"],
     )
+
+
+def _chunk_rows(shape: tuple[int, ...], dtype: str) -> int:
+    """Rows of a chunk: about 128 kB, so that a random tick is read with little beside it."""
+    row = int(np.prod(shape, dtype=np.int64)) * np.dtype(dtype).itemsize
+    return int(min(_MAX_CHUNK_ROWS, max(1, _CHUNK_BYTES // max(1, row))))
+
+
+def _started_at(description: Description) -> datetime:
+    """When the session started, with a time zone; now if the description does not say."""
+    try:
+        moment = datetime.fromisoformat(description.started)
+    except ValueError:
+        moment = datetime.now(UTC)
+    return moment if moment.tzinfo else moment.astimezone()
+
+
+def _versions_text(description: Description) -> str:
+    """The versions of the programs, as JSON."""
+    return json.dumps(description.versions, sort_keys=True)

@@ -19,17 +19,17 @@ from typing import TYPE_CHECKING, Any, Self
 
 import h5py
 import numpy as np
-from numpy.typing import NDArray
 
 from recorder.file_rotation import parts_of
-from recorder.integrity import check_description, check_layout, parsed, read
-from recorder.layout import LAYOUT_VERSION, TICK, TIMESTAMPS, SessionHeader, read_header
+from recorder.integrity import parsed
+from recorder.layout import TIMESTAMPS
 from recorder.props import RecordedProps
-from recorder.schema import Series, series_of, stimuli_of, tables_of, unit_names
+from recorder.schema import unit_names
+from recorder.series_reader import SeriesReader
+from recorder.table_schema import stimuli_of
 from recorder.tables import (
     Interval,
     LogEntry,
-    TableRows,
     TaskEvent,
     Trial,
     read_events,
@@ -39,7 +39,7 @@ from recorder.tables import (
     read_task_events,
     read_trials,
 )
-from rig.bus.messages import Array, Description, End, Event, Fault, Input
+from rig.bus.messages import Array, End, Event, Fault, Input
 from rig.errors import UserError
 
 if TYPE_CHECKING:
@@ -52,7 +52,7 @@ def _refresh(_: str, node: h5py.Dataset | h5py.Group) -> None:
         node.refresh()
 
 
-class Recording:
+class Recording(SeriesReader):
     """A recorded session. Use `recorder.open`; close it, or use it in a `with` block.
 
     `state` is "closed", "live" (being recorded), "recovered" (repaired just now) or "unrecovered".
@@ -60,40 +60,6 @@ class Recording:
     Ticks are those of the session; a recording may start in its middle. Times are animal time in
     seconds, 0 at tick 0.
     """
-
-    def __init__(self, path: Path, file: h5py.File, state: str) -> None:
-        header = read_header(file)
-        if header is None:
-            raise UserError(f"{path} is an HDF5 file, but not a recording of this program.")
-        if header.layout > LAYOUT_VERSION:
-            raise UserError(f"{path} was recorded by a newer version of this program; update it.")
-        check_description(path, header.description)
-        self._begin(path, header, state)
-        self._file = file
-        tables = tables_of(header.description)
-        check_layout(path, file, self.series.values(), TIMESTAMPS, tables)
-        # opened once: finding a data set by its name takes longer than reading a few rows of it
-        self._data: dict[str, h5py.Dataset] = {}
-        self._tables: dict[str, TableRows] = {}
-        self.refresh()
-
-    def _begin(self, path: Path, header: SessionHeader, state: str) -> None:
-        self.path = path
-        self.state = state
-        self.session = header.session
-        self.description: Description = header.description
-        self.has_camera = header.camera
-        self.part = header.part
-        self.header = header
-        self.series: dict[str, Series] = {
-            series.name: series for series in series_of(header.description, header.camera)
-        }
-        self._ticks: NDArray[np.int64] = np.zeros(0, np.int64)
-
-    @property
-    def file(self) -> h5py.File:
-        """The file, as h5py sees it."""
-        return self._file
 
     @property
     def name(self) -> str:
@@ -120,86 +86,6 @@ class Recording:
         # a recorder that was killed just then never began the next one
         kinds = [each.kind for each in self.log if each.kind in ("goes on", "recovery")]
         return kinds[-1:] == ["goes on"]
-
-    # --- ticks ----------------------------------------------------------------------------------
-
-    def refresh(self) -> int:
-        """Takes notice of what was recorded since; the number of ticks now."""
-        datasets = [
-            (self._dataset(f"{series.path}/data"), series.samples)
-            for series in self.series.values()
-        ]
-        datasets.append((self._dataset(TIMESTAMPS), 1))
-        if self.file.swmr_mode:
-            for dataset, _ in datasets:
-                dataset.refresh()
-        n_ticks = min(len(dataset) // samples for dataset, samples in datasets)
-        old = len(self._ticks)
-        new = read(self._dataset(TICK), slice(old, n_ticks))
-        self._ticks = np.concatenate([self._ticks, new])
-        self.__dict__.pop("trials", None)
-        return n_ticks
-
-    @property
-    def n_ticks(self) -> int:
-        """Ticks in the recording."""
-        return len(self._ticks)
-
-    @property
-    def ticks(self) -> NDArray[np.int64]:
-        """The tick of each row."""
-        return self._ticks
-
-    @property
-    def first_tick(self) -> int:
-        """The first recorded tick; -1 if there is none."""
-        return int(self._ticks[0]) if len(self._ticks) else -1
-
-    @property
-    def last_tick(self) -> int:
-        """The last recorded tick; -1 if there is none."""
-        return int(self._ticks[-1]) if len(self._ticks) else -1
-
-    @property
-    def duration_s(self) -> float:
-        """Recorded animal time."""
-        return self.n_ticks * self.description.tick_s
-
-    def rows(self, first_tick: int | None = None, last_tick: int | None = None) -> slice:
-        """The rows of these ticks, both included; ticks outside the recording have none."""
-        start = 0 if first_tick is None else int(np.searchsorted(self._ticks, first_tick))
-        if last_tick is None:
-            return slice(start, self.n_ticks)
-        return slice(start, max(start, int(np.searchsorted(self._ticks, last_tick, "right"))))
-
-    def values(
-        self, name: str, first_tick: int | None = None, last_tick: int | None = None
-    ) -> Array:
-        """A series as an array, one row per tick, both ticks included.
-
-        What has several samples a tick comes as (ticks, samples, channels). Names: those of `series`,
-        such as "qpos", "action", "c_applied", "body". Raises `UserError` for another.
-        """
-        if name not in self.series:
-            raise UserError(
-                f"{self.path} has no series {name!r}; it has {', '.join(sorted(self.series))}."
-            )
-        return self.block(name, self.rows(first_tick, last_tick))
-
-    def block(self, name: str, rows: slice, columns: slice | int | None = None) -> Array:
-        """Rows of a series that there is, or of these columns of it, as an array.
-
-        Rows may have a step, and columns be chosen, where the series has one sample a tick.
-        """
-        series = self.series[name]
-        values = self._read(f"{series.path}/data", rows, series.samples, columns)
-        return values if series.samples == 1 else values.reshape(-1, *series.tick_shape)
-
-    def times_s(
-        self, first_tick: int | None = None, last_tick: int | None = None
-    ) -> NDArray[np.float64]:
-        """Animal time of these ticks, in seconds."""
-        return self._read(TIMESTAMPS, self.rows(first_tick, last_tick))
 
     # --- as pynapple objects --------------------------------------------------------------------
 
@@ -329,16 +215,6 @@ class Recording:
         ends = [entry for entry in self.log if entry.kind == "end"]
         return parsed(self.path, ends[-1].text, End) if ends else None
 
-    def table(self, path: str) -> TableRows:
-        """A table, by its place in the file, as it is now; without rows where nothing happened."""
-        if path in self._tables:
-            return self._tables[path]
-        if self.file.swmr_mode:
-            for dataset in self.file.get(path, {}).values():
-                dataset.refresh()
-            return TableRows(self.file.get(path))
-        return self._tables.setdefault(path, TableRows(self.file.get(path)))
-
     # --- the model ------------------------------------------------------------------------------
 
     def trial_of(self, tick: int) -> Trial | None:
@@ -406,23 +282,6 @@ class Recording:
     @property
     def _now_s(self) -> float:
         return (self.last_tick + 1) * self.description.tick_s
-
-    def close_datasets(self) -> None:
-        """Closes the data sets that were read: each keeps up to a megabyte of what it last read."""
-        self._data.clear()
-
-    def _dataset(self, path: str) -> h5py.Dataset:
-        if path not in self._data:
-            self._data[path] = self.file[path]
-        return self._data[path]
-
-    def _read(
-        self, path: str, rows: slice, samples: int = 1, columns: slice | int | None = None
-    ) -> Array:
-        """Rows of a data set that has so many samples a tick, all of its columns or some."""
-        if samples > 1:
-            rows = slice(rows.start * samples, rows.stop * samples)
-        return read(self._dataset(path), rows if columns is None else (rows, columns))
 
     def _units_of(self, layer: str | None) -> tuple[int, int]:
         first = 0

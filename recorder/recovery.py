@@ -19,6 +19,7 @@ import numpy as np
 
 from recorder import superblock
 from recorder.appending import BLOCK_ROWS, TableAppender
+from recorder.empty_file import drop_empty_tables
 from recorder.file_rotation import first_path, part_path
 from recorder.integrity import HDF5_ERRORS, check_description, check_layout, integrity_error
 from recorder.intervals import IntervalTables
@@ -27,12 +28,12 @@ from recorder.layout import (
     TICK,
     TIMESTAMPS,
     SessionHeader,
-    drop_empty_tables,
     is_fill,
     read_header,
 )
 from recorder.output_path import reason, remove_leftovers, reserve
-from recorder.schema import series_of, tables_of
+from recorder.series_schema import series_of
+from recorder.table_schema import tables_of
 from recorder.tables import TableRows, read_events
 from rig.errors import RunError, UserError
 

@@ -9,10 +9,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
-from recorder import layout
-from recorder.file_rotation import RotationLimit, check_parts, part_path
+from recorder.empty_file import empty_recording
+from recorder.file_rotation import RotationLimit, RotationState, check_parts, part_path
 from recorder.output_path import check_target
-from recorder.writer import RotationState, Writer
+from recorder.writer import Writer
 from rig.bus.messages import Array, Description, End, EngineReply, Episode, Fault, Message, Tick
 from rig.bus.open_intervals import OpenIntervals
 from rig.errors import RunError, UserError
@@ -49,7 +49,7 @@ class RotatingWriter:
         self._overwrite = overwrite
         self._camera = camera
         self._limit = limit
-        image = layout.empty_recording(description, assets, session, camera)
+        image = empty_recording(description, assets, session, camera)
         self._image = image if limit is not None else b""
         self._writer = self._open(path, image)
         self._ticks_before = self._bytes_before = 0

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from recorder.integrity import parsed
-from recorder.schema import stimuli_of
+from recorder.table_schema import stimuli_of
 from rig.bus.messages import Fault, Input
 
 if TYPE_CHECKING:

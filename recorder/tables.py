@@ -62,7 +62,7 @@ class TaskEvent:
 
 @dataclass(frozen=True)
 class LogEntry:
-    """Something that the recorder noted; the kinds are `recorder.schema.LOG_KINDS`."""
+    """Something that the recorder noted; the kinds are `recorder.table_schema.LOG_KINDS`."""
 
     tick: int
     kind: str

@@ -12,60 +12,31 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import msgspec
 import numpy as np
 
-from recorder import layout, schema
-from recorder.appending import SeriesAppender, TableAppender
+from recorder.appending import SeriesAppender
+from recorder.empty_file import drop_empty_tables, empty_recording, mark_as_part
+from recorder.file_rotation import RotationState
 from recorder.growing_file import READERS_S, ROTATION_READERS_S, GrowingFile
-from recorder.intervals import IntervalTables
 from recorder.output_path import check_target, reason
-from recorder.props import PropWriter
-from recorder.snapshots import row_of as snapshot_row
+from recorder.series_schema import series_of
+from recorder.session_tables import SessionTables
 from rig.bus.messages import (
     Array,
     Description,
     End,
     EngineReply,
     Episode,
-    Event,
     Fault,
-    Input,
     Message,
     Snapshot,
     Tick,
 )
 from rig.errors import RunError
-
-_MAX_COUNT = 1 << 53
-"""No tick, and no number of an occurrence, is larger."""
-
-
-@dataclass(frozen=True)
-class RotationState:
-    """What the next file of a recording starts from when the file before is full.
-
-    Args:
-        number: of the file, from 1; the first file of the recording is 0.
-        previous_file: the name of the file before.
-        first_tick: the tick that it begins with.
-        expected: the sequence number that is due, by topic.
-        episode: the trial that continues; None if one begins with the file.
-        open_events: the onsets of open intervals, each with the tick whose answer brought it.
-        answer: the last one; its interventions act on the first tick.
-    """
-
-    number: int
-    previous_file: str
-    first_tick: int
-    expected: Mapping[str, int]
-    episode: Message | None
-    open_events: tuple[tuple[int, Event], ...]
-    answer: Message | None
 
 
 class Writer:
@@ -74,12 +45,20 @@ class Writer:
     `n_ticks` counts the rows that came, `ticks_on_disk` those that are flushed and synced, up to
     `last_tick_on_disk`. `error` is the latest sentence about something wrong with the stream, or "".
 
-    Raises `UserError` if the file exists and `overwrite` is not set, or its folder does not; `RunError`
-    with one sentence when writing fails, after which what was flushed is in the file and nothing more
-    can be added.
+    Args:
+        path: the file to make.
+        description: of the session: its units, behaviours, body, task and clock.
+        assets: files that the models of its episodes name: uint8 arrays by file name.
+        session: the session's id.
+        overwrite: whether an existing file is replaced.
+        camera: whether the animal's camera is recorded.
+        image: the empty recording, if it was made before.
+        rotation: what the file continues; it has no name then until `publish` gives it.
 
-    `image` is the empty recording, if it was made before. With a `rotation` the file continues another
-    one and has no name until `publish` gives it.
+    Raises:
+        UserError: if the file exists and `overwrite` is not set, or its folder does not.
+        RunError: with one sentence, when writing fails; what was flushed is in the file, and nothing more can
+            be added.
     """
 
     def __init__(
@@ -95,24 +74,25 @@ class Writer:
         rotation: RotationState | None = None,
     ) -> None:
         self.path = path
-        self.error = ""
         self.ticks_on_disk = 0
         self.last_tick_on_disk = -1
         self._description = description
-        self._tick_s = description.tick_s
         self._expected: dict[str, int] = {}
-        self._models: dict[str, int] = {}
         self._last_tick = -1
         self._answered = True
         self._closed = False
         self._dirty = False
+        self._no_confidence = np.full(len(description.behaviours), np.nan, np.float32)
         check_target(path, overwrite)
-        image = image or layout.empty_recording(description, assets, session, camera)
+        image = image or empty_recording(description, assets, session, camera)
         self._file = GrowingFile(path, image, overwrite)
         try:
             if rotation is not None:
-                layout.mark_as_part(self._file.h5, rotation.number, rotation.previous_file)
-            self._open_appenders(description, camera)
+                mark_as_part(self._file.h5, rotation.number, rotation.previous_file)
+            self._tables = SessionTables(self._file.h5, description)
+            self._series = SeriesAppender(
+                self._file.h5, series_of(description, camera), description.tick_s
+            )
             self._file.h5.swmr_mode = True
         except (OSError, RuntimeError) as problem:
             self._file.discard()
@@ -123,18 +103,23 @@ class Writer:
             self._continue_from(rotation)
 
     @property
+    def error(self) -> str:
+        """The latest sentence about something wrong with the stream, or ""."""
+        return self._tables.error
+
+    @property
     def n_ticks(self) -> int:
         """Ticks that came, on disk or not yet."""
         return self._series.n_rows
 
     @property
     def file_bytes(self) -> int:
-        """The size of the file."""
+        """The size of the file in bytes."""
         return self._file.size_bytes
 
     @property
     def answered(self) -> bool:
-        """Whether the last tick has its answer, so that a tick is whole here."""
+        """Whether the last tick has its answer, so that its row is complete."""
         return self._answered
 
     @property
@@ -147,24 +132,24 @@ class Writer:
         self._file.publish()
 
     def discard(self) -> None:
-        """Takes away a part that has no name yet."""
+        """Removes a part that has no name yet."""
         self._closed = True
         self._file.discard()
 
     def add(self, message: Message) -> None:
-        """Takes the next message of the stream."""
+        """Takes the next message of the stream. Raises `RunError` when writing fails."""
         content = message.content
         self._check_sequence(message)
         if isinstance(content, Tick):
             self._add_tick(message, content)
         elif isinstance(content, EngineReply):
-            self._add_answer(message, content)
+            self._add_reply(message, content)
         elif isinstance(content, Episode):
-            self._add_episode(message, content)
+            self._tables.add_episode(message, content)
         elif isinstance(content, Snapshot):
-            self._add_snapshot(message, content)
+            self._tables.add_snapshot(message, content)
         elif isinstance(content, Fault | End):
-            self._log(
+            self._tables.log(
                 "fault" if isinstance(content, Fault) else "end",
                 msgspec.json.encode(content).decode(),
                 message.tick,
@@ -173,11 +158,11 @@ class Writer:
 
     def log_note(self, sentence: str) -> None:
         """Writes a sentence into the log."""
-        self._log("note", sentence, self._last_tick, -1)
+        self._tables.log("note", sentence)
 
     def log_malformed(self, sentence: str) -> None:
         """Writes into the log that something came that was no message."""
-        self._log_problem("malformed", sentence)
+        self._tables.log_problem("malformed", sentence)
 
     def flush(self, sync: bool = True) -> None:
         """Puts every complete row on the disk, then counts it. Raises `RunError` when it cannot.
@@ -209,8 +194,8 @@ class Writer:
         if self._closed:
             return
         if why or next_file:
-            self._log("goes on" if next_file else "note", next_file or why, self._last_tick, -1)
-        self._intervals.end_all(self._last_tick + 1)
+            self._tables.log("goes on" if next_file else "note", next_file or why)
+        self._tables.end_intervals(self._last_tick + 1)
         self._answered = True
         self.flush()
         self._closed = True
@@ -225,11 +210,13 @@ class Writer:
 
     def _add_tick(self, message: Message, tick: Tick) -> None:
         if self._last_tick >= 0 and message.tick != self._last_tick + 1:
-            self._log_problem("gap", f"After tick {self._last_tick} came tick {message.tick}.")
+            self._tables.log_problem(
+                "gap", f"After tick {self._last_tick} came tick {message.tick}."
+            )
         if self._series.full:
             self._write()
         wrong = self._series.append(
-            message.tick * self._tick_s,
+            message.tick * self._description.tick_s,
             {
                 **message.arrays,
                 "confidence": self._no_confidence,
@@ -248,175 +235,62 @@ class Writer:
                 "engine_ms": 0.0,
             },
         )
-        self._last_tick = message.tick
+        self._last_tick = self._tables.last_tick = message.tick
         self._answered = False
-        if self._intervals.first_tick < 0:
-            self._intervals.first_tick = message.tick
+        self._tables.begin(message.tick)
         if wrong:
-            self._log_problem(
+            self._tables.log_problem(
                 "malformed", f"Tick {message.tick} came without a fitting {', '.join(wrong)}."
             )
-        if not self._props.add(message.tick, message.arrays.get("props")):
-            self._log_problem("malformed", f"Tick {message.tick} came without fitting props.")
-        for name in tick.task_events:
-            if not self._task_events.knows("event", name):
-                self._log_problem("malformed", f"Tick {message.tick} brought the unknown {name!r}.")
-            self._task_events.append(
-                tick=message.tick,
-                time=message.tick * self._tick_s,
-                trial=tick.trial,
-                event=name,
-            )
-        for given in tick.inputs:
-            self._add_input(message.tick, given)
+        self._tables.add_tick(message, tick)
 
-    def _add_input(self, tick: int, given: Input) -> None:
-        try:
-            args = msgspec.json.encode(given.args)
-        except (TypeError, ValueError) as problem:
-            self._log_problem(
-                "malformed", f"Tick {tick} brought an input that is no text: {problem}."
-            )
-            return
-        self._inputs.append(tick=tick, kind=given.kind, name=given.name.encode(), args=args)
-
-    def _add_answer(self, message: Message, answer: EngineReply) -> None:
+    def _add_reply(self, message: Message, reply: EngineReply) -> None:
         if self._answered or message.tick != self._last_tick:
-            self._log_problem(
+            self._tables.log_problem(
                 "malformed", f"An answer to tick {message.tick} came where none was due."
             )
             return
         values: dict[str, Any] = {
             "answer": 1,
             "answer_sequence": message.sequence,
-            "end_trial": answer.end_trial,
-            "engine_ms": answer.engine_ms,
+            "end_trial": reply.end_trial,
+            "engine_ms": reply.engine_ms,
         }
         confidence = message.arrays.get("confidence")
         if confidence is not None and confidence.shape == self._no_confidence.shape:
             values |= {"confidence": confidence, "answer": 2}
         self._series.amend_last(values)
         self._answered = True
-        for event in answer.events:
-            self._add_event(message.tick, event)
-        self._add_interventions(message, answer)
-
-    def _add_interventions(self, message: Message, answer: EngineReply) -> None:
-        for k, change in enumerate(answer.interventions):
-            try:
-                self._interventions.append(
-                    answer_tick=message.tick,
-                    stimulus=change.stimulus,
-                    layer=change.layer,
-                    state=change.state,
-                    units=message.arrays[f"{k}.units"],
-                    gain=message.arrays[f"{k}.gain"],
-                    value=message.arrays[f"{k}.value"],
-                )
-            except (KeyError, ValueError, OverflowError) as problem:
-                self._log_problem(
-                    "malformed", f"Intervention {k} after tick {message.tick}: {problem}."
-                )
-
-    def _add_event(self, answer_tick: int, event: Event) -> None:
-        if event.kind != "stimulus" and not self._events.knows("name", event.name):
-            self._log_problem(
-                "malformed", f"Tick {answer_tick} brought the unknown {event.name!r}."
-            )
-        if max(abs(event.tick), abs(event.began_tick), abs(event.number)) > _MAX_COUNT:
-            self._log_problem(
-                "malformed", f"Tick {answer_tick} brought an impossible {event.name!r}."
-            )
-            return
-        self._events.append(
-            answer_tick=answer_tick,
-            kind=event.kind,
-            name=event.name,
-            phase=event.phase,
-            tick=event.tick,
-            began_tick=event.began_tick,
-            number=event.number,
-            sham=event.sham,
-            confidence=event.confidence,
-            cause=event.cause.encode(),
-        )
-        self._intervals.add(event)
-
-    def _add_episode(self, message: Message, episode: Episode) -> None:
-        model = self._models.get(episode.xml)
-        if model is None:
-            model = self._model_table.append(
-                xml=episode.xml.encode(), props=msgspec.json.encode(episode.props)
-            )
-            self._models = {episode.xml: model}
-        self._intervals.add_trial(episode.trial, message.tick, model, message.sequence)
-        self._props.begin_trial()
-
-    def _add_snapshot(self, message: Message, snapshot: Snapshot) -> None:
-        try:
-            self._snapshots.append(**snapshot_row(message.tick, snapshot, message.arrays))
-        except (KeyError, TypeError, ValueError) as problem:
-            self._log_problem("malformed", f"The snapshot before tick {message.tick}: {problem}.")
+        self._tables.add_reply(message, reply)
 
     def _check_sequence(self, message: Message) -> None:
         expected = self._expected.get(message.topic)
         if expected is not None and message.sequence != expected:
-            self._log_problem(
+            self._tables.log_problem(
                 "gap",
                 f"{message.topic.capitalize()} messages are missing before tick {message.tick}: "
                 f"number {expected} was due, {message.sequence} came.",
             )
         self._expected[message.topic] = message.sequence + 1
 
-    def _log_problem(self, kind: str, sentence: str) -> None:
-        self.error = sentence
-        self._log(kind, sentence, self._last_tick, -1)
-
-    def _log(self, kind: str, text: str, tick: int, sequence: int) -> None:
-        self._log_table.append(kind=kind, text=text.encode(), tick=tick, sequence=sequence)
-
     # --- the file -------------------------------------------------------------------------------
 
     def _continue_from(self, rotation: RotationState) -> None:
         """Begins as a part of a recording: with the trial and the intervals that are open."""
         self._expected = dict(rotation.expected)
-        self._last_tick = rotation.first_tick - 1
-        self._intervals.first_tick = rotation.first_tick
+        self._last_tick = self._tables.last_tick = rotation.first_tick - 1
+        self._tables.begin(rotation.first_tick)
         if rotation.episode is not None and isinstance(rotation.episode.content, Episode):
-            self._add_episode(rotation.episode, rotation.episode.content)
+            self._tables.add_episode(rotation.episode, rotation.episode.content)
         for answer_tick, event in rotation.open_events:
-            self._add_event(answer_tick, event)
+            self._tables.add_event(answer_tick, event)
         if rotation.answer is not None and isinstance(rotation.answer.content, EngineReply):
-            self._add_interventions(rotation.answer, rotation.answer.content)
+            self._tables.add_interventions(rotation.answer, rotation.answer.content)
         names = ", ".join(f"{event.kind} {event.name}" for _, event in rotation.open_events)
-        self._log(
+        self._tables.log(
             "continues",
-            f"Continues {rotation.previous_file}, which ends with tick {rotation.first_tick - 1}; open then: "
-            f"{names or 'nothing'}.",
-            rotation.first_tick - 1,
-            -1,
-        )
-
-    def _open_appenders(self, description: Description, camera: bool) -> None:
-        tables = {
-            table.name: TableAppender(self._file.h5, table)
-            for table in schema.tables_of(description)
-        }
-        self._series = SeriesAppender(
-            self._file.h5, schema.series_of(description, camera), description.tick_s
-        )
-        self._no_confidence = np.full(len(description.behaviours), np.nan, np.float32)
-        self._tables = tables
-        self._events = tables["events"]
-        self._interventions = tables["interventions"]
-        self._task_events = tables["task_events"]
-        self._inputs = tables["inputs"]
-        self._props = PropWriter(tables["props"])
-        self._snapshots = tables["snapshots"]
-        self._model_table = tables["models"]
-        self._log_table = tables["log"]
-        self._intervals = IntervalTables(
-            tables["behaviours"], tables["stimuli"], tables["trials"], description.tick_s
+            f"Continues {rotation.previous_file}, which ends with tick {self._last_tick}; "
+            f"open then: {names or 'nothing'}.",
         )
 
     def _write(self, keep_last: bool = False) -> None:
@@ -424,7 +298,7 @@ class Writer:
             raise RunError(f"The recording {self.path} is closed.")
         self._check_output()
         try:
-            if any([table.write() for table in self._tables.values()]):
+            if self._tables.write():
                 # events first: a killed writer must not leave a tick without what was found in it
                 self._file.flush()
                 self._dirty = True
@@ -451,11 +325,10 @@ class Writer:
     def _close_early(self) -> None:
         """Closes properly before a write; what cannot be written any more is left out."""
         last_tick = self._last_tick - (0 if self._answered else 1)
-        self._intervals.end_all(last_tick + 1)
+        self._tables.end_intervals(last_tick + 1)
         self._closed = True
         with contextlib.suppress(OSError, RuntimeError):
-            for table in self._tables.values():
-                table.write()
+            self._tables.write()
             self._series.write(keep_last=not self._answered)
             self._file.flush()
             self._file.sync()
@@ -464,9 +337,7 @@ class Writer:
             self._close_file()
 
     def _close_file(self, readers_s: float = READERS_S) -> str:
-        return self._file.close(
-            lambda file: layout.drop_empty_tables(file, self._description), readers_s
-        )
+        return self._file.close(lambda file: drop_empty_tables(file, self._description), readers_s)
 
     def _failed(self, why: str) -> RunError:
         self._closed = True

@@ -1,0 +1,66 @@
+"""The file of a recording before its first row, and what is taken out of it after its last.
+
+An NWB file whose every data set exists, empty, because nothing can be added to a file that is read while it
+grows.
+"""
+
+from __future__ import annotations
+
+import uuid
+import warnings
+from collections.abc import Mapping
+from datetime import datetime
+
+import h5py
+import msgspec
+
+from recorder.layout import LIBVER, SESSION, read_header
+from recorder.table_schema import tables_of
+from rig.bus.messages import Array, Description
+
+
+def empty_recording(
+    description: Description, assets: Mapping[str, Array], session: str, camera: bool
+) -> bytes:
+    """The bytes of a session's file, written with pynwb: every data set is there, and empty.
+
+    Takes a second or two, more the first time in a process (imports pynwb).
+    """
+    with warnings.catch_warnings():
+        # hdmf calls EnumData experimental; it is part of the cached specification in the file
+        warnings.simplefilter("ignore")
+        from pynwb import NWBHDF5IO
+
+        from recorder.nwb_objects import session_objects
+
+        nwb = session_objects(description, assets, session, camera)
+        in_memory = h5py.File("empty", "w", libver=LIBVER, driver="core", backing_store=False)
+        with in_memory as file, NWBHDF5IO(file=file, mode="w") as io:
+            io.write(nwb)
+            file.flush()
+            image: bytes = file.id.get_file_image()
+    return image
+
+
+def mark_as_part(file: h5py.File, part: int, previous_file: str) -> None:
+    """Makes an empty recording a part of one: its number from 1 on, and the file that it follows."""
+    header = read_header(file)
+    assert header is not None
+    file[SESSION][()] = msgspec.json.encode(msgspec.structs.replace(header, part=part)).decode()
+    file["identifier"][()] = str(uuid.uuid4())
+    file["file_create_date"][0] = datetime.now().astimezone().isoformat()
+    file["general/notes"][()] = (
+        f"Part {part + 1} of a recording in several files, after {previous_file}; "
+        f"{file['general/notes'].asstr()[()]}"
+    )
+
+
+def drop_empty_tables(file: h5py.File, description: Description) -> None:
+    """Takes the tables without rows out of a file that grows no more.
+
+    nwbinspector (0.7) fails on an empty table. Each removal is one small write; a reader takes a missing
+    table for an empty one.
+    """
+    for table in tables_of(description):
+        if table.path in file and len(file[f"{table.path}/id"]) == 0:
+            del file[table.path]
