@@ -20,7 +20,7 @@ from recorder.replay import ReplaySource
 from rig.bus.messages import TICK_S, EngineReply, Episode, Event, Message, Tick
 from rig.errors import RunError, UserError
 from stim.engine import Engine
-from stim.protocol.protocol import Protocol
+from stim.protocol.model import Protocol
 from stim.protocol.script import ScriptFile
 from stim.stimuli.baselines import Values
 

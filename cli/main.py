@@ -18,6 +18,7 @@ from cli import (
     environment,
     exports,
     figures,
+    protocols,
     recordings,
     reruns,
     sessions,
@@ -38,7 +39,7 @@ app = typer.Typer(
 )
 app.command("gui")(sessions.gui)
 app.command("run")(sessions.run)
-app.command("check")(sessions.check)
+app.command("check")(protocols.check)
 app.command("sweep")(sweeps.sweep)
 app.command("replay")(recordings.replay)
 app.command("info")(recordings.info)

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from cli.options import AllowPython, Settings
 from cli.recordings import Parts
-from cli.sessions import AllowPython, Settings
 from rig.bus.messages import TICK_S, EngineReply, Episode, Message, Tick
 from rig.errors import UserError
 
@@ -186,13 +186,12 @@ def branch(
     Animal, network, task and every random draw are those of the recording: with its own protocol it is the
     same session again; with a stimulus it is the same up to there, and what differs is what the stimulus did.
     """
-    from cli.sessions import baselines_of, load_protocol
+    from cli.protocols import baselines_of, load_protocol
     from recorder.output_path import check_target
     from rerun.branches import Branch, exists, make, onsets
     from rerun.protocol_sequence import Segment
     from rerun.recorded_session import branched, read, segments_of
-    from stim.protocol.protocol import is_script
-    from stim.protocol.script import execute
+    from stim.protocol.read import is_script
 
     if [at, at_tick, every].count(None) != 2:
         raise UserError(
@@ -201,7 +200,6 @@ def branch(
     if is_script(str(protocol)) and not allow_python:
         raise UserError(f"{protocol} is a program: read it, then give --allow-python.")
     after = load_protocol(protocol, settings, allow_python)
-    script = execute(after.text, str(protocol)) if after.is_script else None
     if file.is_dir():
         raise UserError(f"{file} is a folder; a branch leaves one recording, or one part of it.")
     session = read(file)
@@ -240,7 +238,7 @@ def branch(
     plans = []
     for tick in ticks:
         own, description = branched(
-            session, segments, Segment(after, values, script, tick), baselines
+            session, segments, Segment(after, values, after.script, tick), baselines
         )
         target = targets[tick]
         if every is not None and not overwrite and exists(target, description):

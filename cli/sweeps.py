@@ -1,8 +1,4 @@
-"""`rodent-rig sweep`: one protocol over many settings and seeds.
-
-`python -m cli.sweeps ...` is `rodent-rig ...` that ends with the process that started it; a sweep runs its
-sessions so.
-"""
+"""`rodent-rig sweep`: one protocol over many settings and seeds."""
 
 from __future__ import annotations
 
@@ -30,7 +26,7 @@ from rich.progress import (
 )
 from rich.table import Table
 
-from cli.sessions import baselines_of, load_protocol
+from cli.protocols import baselines_of, check_tree
 from parallel.errors import ClusterError
 from parallel.jobs import Executor, Processes, RayTasks
 from parallel.sweep import Run, RunLine, SweepNote, SweepRequest, folder_of, runs_of
@@ -38,7 +34,8 @@ from parallel.sweep import sweep as run_sweep
 from rig.bus.messages import TICK_S
 from rig.errors import RunError, UserError
 from rig.versions import versions
-from stim.protocol.protocol import Protocol, parameters
+from stim.protocol.model import Protocol
+from stim.protocol.read import ProtocolTree, read_protocol, with_settings
 from stim.protocol.source import read_text
 
 UNFINISHED = ("stopped", "failed")
@@ -87,13 +84,16 @@ def sweep(
     ):
         if not value >= least:
             raise UserError(f"{name} is at least {least}, not {value}.")
-    chosen = _settings(protocol, set_ or [])
+    tree = read_protocol(read_text(protocol), str(protocol))
+    chosen = _settings(tree, set_ or [])
     runs = runs_of(chosen, range(seeds))
-    plans = {_key(run): load_protocol(protocol, _words(run)) for run in runs if run.seed == 0}
+    plans = {
+        _key(run): check_tree(with_settings(tree, run.settings)) for run in runs if run.seed == 0
+    }
     folder = out or Path("sweeps") / protocol.stem
     note = SweepNote(
         protocol=os.path.relpath(protocol, folder),
-        protocol_text=read_text(protocol),
+        protocol_text=tree.text,
         duration_s=duration or 0.0,
         camera=camera,
         subjects={plan.subject: _sha256(plan.subject) for plan in plans.values()},
@@ -119,7 +119,7 @@ def sweep(
         return _lacks(folder / run.file, run, plan, duration, note.subjects[plan.subject])
 
     def arguments(run: Run, file: Path) -> list[str]:
-        words = ["-m", "cli.sweeps", "run", str(protocol), "--seed", str(run.seed)]
+        words = ["-m", "cli.worker", "run", str(protocol), "--seed", str(run.seed)]
         for word in _words(run):
             words += ["--set", word]
         if duration is not None:
@@ -144,18 +144,18 @@ def sweep(
         )
 
 
-def _settings(protocol: Path, given: Sequence[str]) -> dict[str, list[str]]:
+def _settings(tree: ProtocolTree, settings: Sequence[str]) -> dict[str, list[str]]:
     """The values of each parameter that is set, checked against those that the protocol has."""
-    there = parameters(read_text(protocol), str(protocol))
+    there = tree.parameters
     chosen: dict[str, list[str]] = {}
-    for each in given:
+    for each in settings:
         name, equals, rest = each.partition("=")
         name, values = name.strip(), [value.strip() for value in rest.split(",")]
         if not equals or not name:
             raise UserError(f"--set {each}: write it as NAME=VALUE,VALUE,…, such as units=0,8,16.")
         if name not in there:
             raise UserError(
-                f"--set {each}: {protocol} has no parameter {name!r}; {_those(name, there)}"
+                f"--set {each}: {tree.path} has no parameter {name!r}; {_those(name, there)}"
             )
         if name in chosen:
             raise UserError(f"--set {name} is given twice; write all of its values into one.")
@@ -319,11 +319,3 @@ class _Report:
 def named(line: RunLine) -> str:
     """A run's settings and seed in a line."""
     return str(Run(line.settings, line.seed, line.file))
-
-
-if __name__ == "__main__":
-    from cli.main import main
-    from rig.session.exit_with_parent import exit_with_parent
-
-    exit_with_parent()
-    main()

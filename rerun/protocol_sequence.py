@@ -19,7 +19,7 @@ from rig.bus.messages import Description, EngineReply, Message
 from rig.errors import UserError
 from stim.detectors.online import Behaviour
 from stim.engine import Engine
-from stim.protocol.protocol import Protocol
+from stim.protocol.model import Protocol
 from stim.protocol.script import ScriptFile
 from stim.stimuli.baselines import Values
 

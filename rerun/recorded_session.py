@@ -25,7 +25,8 @@ from rig.errors import UserError
 from rig.resume_point import ResumePoint
 from rig.session.directory import SessionSpec
 from rig.versions import runtime_of
-from stim.protocol.protocol import Protocol, parse
+from stim.protocol.model import Protocol
+from stim.protocol.read import parse
 from stim.protocol.script import execute, header_of
 
 

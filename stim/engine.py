@@ -27,7 +27,7 @@ from rig.bus.messages import (
 from rig.errors import RunError
 from rig.random_streams import generator
 from stim.detectors.online import Detectors
-from stim.protocol.protocol import Protocol
+from stim.protocol.model import Protocol
 from stim.protocol.script import SCRIPT, Script, ScriptFile
 from stim.rules import Rule, condition_of
 from stim.stimuli.baselines import Values

@@ -33,7 +33,7 @@ from rig.errors import RunError, UserError
 from rig.session.directory import SessionDirectory
 from rig.session.exit_with_parent import exit_with_parent
 from stim.engine import Engine
-from stim.protocol.protocol import is_script, parse
+from stim.protocol.read import check_protocol, is_script, read_protocol
 from stim.protocol.script import execute
 from stim.stimuli import baselines
 
@@ -59,7 +59,8 @@ def serve(directory: SessionDirectory, socket_name: str = "engine") -> None:
         if not spec.allow_python:
             raise UserError(f"{spec.protocol_path} is a program; it runs only with --allow-python.")
         script = execute(spec.protocol_text, spec.protocol_path)
-    parse(spec.protocol_text, spec.protocol_path, script=script)
+    tree = read_protocol(spec.protocol_text, spec.protocol_path)
+    check_protocol(tree, script=script)
     with zmq.Context() as context, context.socket(zmq.DEALER) as socket:
         socket.linger = LINGER_MS
         socket.rcvhwm = socket.sndhwm = 0
@@ -69,7 +70,7 @@ def serve(directory: SessionDirectory, socket_name: str = "engine") -> None:
         if not isinstance(message.content, Description):
             raise RunError(f"The session began with a {message.topic!r}, not with its description.")
         layers = {layer.name: layer.n_units for layer in message.content.layers}
-        protocol = parse(spec.protocol_text, spec.protocol_path, layers=layers, script=script)
+        protocol = check_protocol(tree, layers=layers, script=script)
         values = baselines.read(directory.baselines)[0] if protocol.baseline_requests else {}
         _answer_all(socket, Engine(protocol, message.content, values, script))
 

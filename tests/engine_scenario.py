@@ -20,7 +20,7 @@ from rig.bus.messages import (
     encode,
 )
 from stim.engine import Engine
-from stim.protocol.protocol import Protocol
+from stim.protocol.model import Protocol
 from tests.protocol_texts import LAYERS
 
 HEAD = """

@@ -5,7 +5,9 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from stim.protocol.protocol import Protocol, parse
+from stim.protocol.model import Protocol
+from stim.protocol.read import parse
+from stim.protocol.source import read_text
 
 PROTOCOLS = Path(__file__).parent.parent / "protocols"
 SHIPPED = sorted(PROTOCOLS.glob("*.yaml"))
@@ -13,6 +15,13 @@ TASKS = ("corridor", "gaps", "forage", "escape", "two_tap")
 LAYERS = {"core": 128, "policy_0": 128, "policy_1": 128, "policy_2": 128}
 PLACED = re.compile(r"p\.yaml:[1-9]\d*:[1-9]\d*: \S.*")
 BASE = "protocol: p\nsubject: runner\ntask: corridor\n"
+
+
+def load(
+    path: Path, tasks: tuple[str, ...] | None = None, layers: dict[str, int] | None = None
+) -> Protocol:
+    """The protocol in a file; raises `UserError` where it is none."""
+    return parse(read_text(path), str(path), tasks, layers)
 
 
 def read(text: str) -> Protocol:

@@ -15,7 +15,7 @@ from recorder.replay import ReplaySource
 from recorder.writer import Writer
 from rig.bus.messages import EngineReply, Event, Message
 from rig.errors import UserError
-from stim.protocol.protocol import load
+from tests.protocol_texts import load
 from tests.rodent_rig import rodent_rig
 
 OWN = """
@@ -61,7 +61,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def found_by(protocol: Path, recording: Path) -> Detection:
-    return detect(load(protocol, None, None), recording)
+    return detect(load(protocol), recording)
 
 
 def written(file: Path, messages: list[Message], told: object) -> Path:
@@ -120,7 +120,7 @@ def test_another_protocol_finds_its_own(folder: Path) -> None:
     assert [each.tick for each in found.stimuli if each.cause.startswith("rule 1")] == due
     of_start = [each.tick for each in found.stimuli if each.cause.startswith("rule 2")]
     assert of_start == [start + 1 for start in starts]
-    text = report(load(folder / "other.yaml", None, None), found)
+    text = report(load(folder / "other.yaml"), found)
     assert "The recording was made with another protocol and has" in text
 
 
@@ -167,7 +167,7 @@ def test_a_recording_that_began_late_has_no_start_of_its_first_trial(
     found = found_by(folder / "other.yaml", written(tmp_path / "late.nwb", late, told))
     of_start = [each.trial for each in found.stimuli if each.cause.startswith("rule 2")]
     assert of_start == [1, 2, 3, 4]
-    text = report(load(folder / "other.yaml", None, None), found)
+    text = report(load(folder / "other.yaml"), found)
     assert "begins at tick 30 of its session" in text
 
 
@@ -187,7 +187,7 @@ def test_a_recording_that_differs_is_said_to(folder: Path, tmp_path: Path) -> No
         messages = [without(each) for each in source.messages(0, source.last_tick)]
         told = source.recording.description
     file = written(tmp_path / "differs.nwb", messages, told)
-    text = report(load(folder / "own.yaml", None, None), found_by(folder / "own.yaml", file))
+    text = report(load(folder / "own.yaml"), found_by(folder / "own.yaml", file))
     assert text.endswith(f"its stimuli differ from tick {gone.tick} on.")
 
 

@@ -25,7 +25,7 @@ from rig.bus.external_inputs import (
 from rig.bus.messages import Description, EngineReply, Episode, Event, Input, Message, Tick
 from rig.errors import RunError
 from stim.engine import Engine
-from stim.protocol.protocol import parse
+from stim.protocol.read import parse
 from tests.rodent_rig import ROOT, RunningRig, free_port, wait_for
 
 LAYERS = {"core": 128, "policy_0": 64}

@@ -22,9 +22,8 @@ from stim.protocol.keys import (
     RULE,
     STIMULUS,
 )
-from stim.protocol.protocol import load
 from stim.protocol.source import MAX_BYTES
-from tests.protocol_texts import BASE, LAYERS, PLACED, SHIPPED, TASKS, read
+from tests.protocol_texts import BASE, LAYERS, PLACED, SHIPPED, TASKS, load, read
 
 relaxed = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow], max_examples=120)
 

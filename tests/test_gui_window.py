@@ -14,7 +14,9 @@ from PyQt6.QtWidgets import QAbstractButton
 from pytestqt.qtbot import QtBot
 
 import recorder
-from cli.sessions import Pace, load_protocol, prepare_session
+from cli.options import Pace
+from cli.protocols import load_protocol
+from cli.session_spec import RunOptions, prepare_session
 from gui import recordings
 from gui.main_window import MainWindow
 from gui.stream import Batch
@@ -40,7 +42,9 @@ def start(runtime: Path, protocol: Path) -> Iterator[Callable[[], str]]:
     """Starts a session as the command line does it for the window; ends what is left of it."""
 
     def start_session() -> str:
-        spec, directory = prepare_session(load_protocol(protocol), protocol, 1, Pace.realtime)
+        spec, directory = prepare_session(
+            load_protocol(protocol), RunOptions(seed=1, pace=Pace.realtime)
+        )
         start_detached(spec, directory, 30.0)
         return directory.session
 

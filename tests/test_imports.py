@@ -106,7 +106,7 @@ def test_no_import_goes_in_a_circle() -> None:
 HEAVY = ("torch", "ray", "tensorboard", "sklearn", "matplotlib")
 
 LIGHT = {
-    "run and check": "import cli.main, cli.sessions, rig.session.supervisor, stim.protocol.protocol",
+    "run and check": "import cli.main, cli.sessions, rig.session.supervisor, stim.protocol.read",
     "gui": "import cli.main, gui.app, gui.main_window",
     "replay and info": "import cli.main, cli.recordings, recorder.replay, recorder.summary",
     "rerun": "import cli.main, cli.reruns, rerun.rerun, rerun.recorded_session, rerun.branches",

@@ -17,7 +17,7 @@ from stim.detectors.behaviours import BEHAVIOURS, FIRST_TAP
 from stim.detectors.online import After, Behaviour, Detectors, Threshold, python_behaviour
 from stim.detectors.quantities import DERIVED, is_quantity, read_quantity
 from stim.protocol.explain import explain
-from stim.protocol.protocol import parse
+from stim.protocol.read import parse
 
 BASE = "protocol: p\nsubject: rodent\ntask: two_tap\n"
 

@@ -31,7 +31,7 @@ from rerun.protocol_sequence import ProtocolSequence, Segment
 from rig.bus.messages import EngineReply, Event, Message, Tick
 from rig.errors import UserError
 from stim.engine import Engine
-from stim.protocol.protocol import parse
+from stim.protocol.read import parse
 from tests.engine_scenario import describe, tick_message
 from tests.protocol_texts import LAYERS
 from tests.rodent_rig import FIRST_LIGHT, ROOT, RunningRig, rodent_rig, wait_for

@@ -30,7 +30,7 @@ from rig.bus.messages import Assets, Description, Message
 from rig.errors import UserError
 from rig.session.directory import SessionSpec
 from stim.engine import Engine
-from stim.protocol.protocol import parse
+from stim.protocol.read import parse
 from stim.protocol.script import execute
 from tests.test_rerun import same_until
 

@@ -17,7 +17,7 @@ from rig.body_quantities import NAMES
 from rig.errors import UserError
 from stim.detectors.learned import Classifier, LearnedSource, features_of, learned_behaviour, load
 from stim.detectors.online import Detectors
-from stim.protocol.protocol import parse
+from stim.protocol.read import parse
 
 TICKS = 1500
 

@@ -15,17 +15,17 @@ from ruamel.yaml import YAML
 from rig.errors import UserError
 from stim.detectors.behaviours import BEHAVIOURS
 from stim.protocol.explain import explain
-from stim.protocol.protocol import (
-    load,
-    parameters,
+from stim.protocol.read import (
+    ProtocolTree,
+    check_protocol,
     parse,
-    subject_and_task,
-    with_parameters,
+    read_protocol,
+    with_settings,
 )
 from stim.protocol.schema import json_schema
 from stim.stimuli.stimuli import Units
 from stim.triggers import BehaviourTransition, TrialTime
-from tests.protocol_texts import BASE, LAYERS, PLACED, PROTOCOLS, SHIPPED, TASKS, read
+from tests.protocol_texts import BASE, LAYERS, PLACED, PROTOCOLS, SHIPPED, TASKS, load, read
 
 relaxed = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow], max_examples=120)
 
@@ -162,13 +162,38 @@ def test_unknown_layers_are_accepted_only_where_the_layers_are_not_known() -> No
     assert "there is no layer 'policy_9'; did you mean 'policy_" in error(text)
 
 
-def test_subject_and_task_come_with_their_places() -> None:
-    named = subject_and_task("protocol: p\nsubject: rat 7\ntask: nowhere\nrules: 7\n", "p.yaml")
-    assert (named.subject, named.task) == ("rat 7", "nowhere")
-    assert named.subject_at == "p.yaml:2:10"
+def test_an_unknown_subject_does_not_hide_the_other_mistakes() -> None:
+    def layers_of(subject: str) -> dict[str, int]:
+        if subject != "runner":
+            raise UserError(f"there is no subject {subject!r}")
+        return LAYERS
+
+    tree = read_protocol("protocol: p\nsubject: rat 7\ntask: nowhere\nrules: 7\n", "p.yaml")
     with pytest.raises(UserError) as refused:
-        subject_and_task("protocol: p\nsubjet: rat 7\ntask: 7\n", "p.yaml")
+        check_protocol(tree, TASKS, layers_of)
+    lines = str(refused.value).splitlines()
+    assert [line.split(": ")[0] for line in lines] == ["p.yaml:2:10", "p.yaml:3:7", "p.yaml:4:8"]
+    assert lines[0].endswith("there is no subject 'rat 7'")
+    assert check_protocol(read_protocol(BASE, "p.yaml"), TASKS, layers_of).subject == "runner"
+    missing = read_protocol("protocol: p\nsubjet: rat 7\ntask: 7\n", "p.yaml")
+    with pytest.raises(UserError) as refused:
+        check_protocol(missing, TASKS, layers_of)
     assert len(str(refused.value).splitlines()) == 3
+
+
+def test_a_tree_is_checked_as_often_as_one_likes() -> None:
+    tree = read_protocol(BASE + "seed: 1\nseed: 2\ntrials: x\n", "p.yaml")
+    told = []
+    for _ in range(2):
+        with pytest.raises(UserError) as refused:
+            check_protocol(tree)
+        told.append(str(refused.value))
+    assert told[0] == told[1]
+    assert len(told[0].splitlines()) == 2
+
+
+def changed(text: str, path: str = "p.yaml", **settings: str) -> ProtocolTree:
+    return with_settings(read_protocol(text, path), settings)
 
 
 def test_parameters_are_values_that_can_be_changed() -> None:
@@ -177,36 +202,64 @@ def test_parameters_are_values_that_can_be_changed() -> None:
         "subject: $who\ntask: corridor\nstimuli:\n"
         "  s: {clamp: $layer, units: {first: $units}, to: 0, state: cell}\n"
     )
-    assert parameters(text, "p.yaml") == {"units": "64", "layer": "policy_2", "who": "runner"}
-    (stimulus,) = read(text).stimuli
+    tree = read_protocol(text, "p.yaml")
+    assert tree.parameters == {"units": "64", "layer": "policy_2", "who": "runner"}
+    (stimulus,) = check_protocol(tree).stimuli
     assert (stimulus.layer, stimulus.units.count) == ("policy_2", 64)
-    changed = with_parameters(text, {"units": "8", "layer": "core"}, "p.yaml")
-    (stimulus,) = read(changed).stimuli
+    other = check_protocol(changed(text, units="8", layer="core"))
+    (stimulus,) = other.stimuli
     assert (stimulus.layer, stimulus.units.count) == ("core", 8)
-    assert changed == text.replace("64", "8").replace("'policy_2'", "core")
-    assert subject_and_task(text, "p.yaml").subject == "runner"
+    assert other.text == text.replace("64", "8").replace("'policy_2'", "core")
+    assert other.subject == "runner"
     with pytest.raises(UserError, match=r"p.yaml has no parameter 'unit'; did you mean 'units'\?"):
-        with_parameters(text, {"unit": "8"}, "p.yaml")
+        changed(text, unit="8")
     assert "there is no parameter 'unit'; did you mean 'units'?" in error(
         text.replace("$units", "$unit")
     )
     assert ":7:37: there are not 900 units" in error(text.replace("64", "900"))
+    with pytest.raises(UserError, match=":7:37: there are not 900 units"):
+        check_protocol(changed(text, units="900"), TASKS, LAYERS)
 
 
 @relaxed
-@given(st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=30))
-def test_whatever_a_parameter_is_set_to_stays_that_one_value(value: str) -> None:
-    text = "protocol: p\nparameters: {a: 1, b: 2}\nsubject: $a\ntask: corridor\nseed: $b\n"
+@given(
+    st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=30),
+    st.sampled_from(
+        ["1", "long one", "'in quotes'", '"\\u00e9"', "|\n    of lines\n    two", ">-\n    x"]
+    ),
+)
+def test_whatever_a_parameter_is_set_to_stays_that_one_value(value: str, before: str) -> None:
+    text = (
+        f"protocol: p\nparameters:\n  z: 3\n  a: {before}\n  b: 2\n"
+        "subject: $a\ntask: corridor\nseed: $b\n"
+    )
     try:
-        changed = with_parameters(text, {"a": value}, "p.yaml")
+        tree = changed(text, a=value)
     except UserError:
         assert not value.strip() or not value.isprintable()
         return
-    found = parameters(changed, "p.yaml")
-    assert found["b"] == "2"
-    kept, given = found["a"], value.strip()
-    number = re.fullmatch(r"[-+.\deE]+", given)
-    assert kept == given or (number and float(kept) == float(given))
+    again = read_protocol(tree.text, "p.yaml")  # as the stimulation process will read it
+    assert again.parameters == tree.parameters
+    assert {k: v.span for k, v in again.parameter_nodes.items()} == {
+        k: v.span for k, v in tree.parameter_nodes.items()
+    }
+    found = tree.parameters
+    assert (found["z"], found["b"]) == ("3", "2")
+    kept, asked = found["a"], value.strip()
+    number = re.fullmatch(r"[-+.\deE]+", asked)
+    assert kept == asked or (number and float(kept) == float(asked))
+    twice = with_settings(tree, {"a": "7", "z": "11"})
+    assert twice.text == changed(text, a="7", z="11").text
+
+
+def test_parameters_of_a_python_protocol_are_changed_in_its_text() -> None:
+    text = 'PROTOCOL = """\n' + BASE + 'parameters: {n: 3}\ntrials: $n\n"""\nx = 3\n'
+    protocol = check_protocol(changed(text, "p.py", n="4"))
+    assert (protocol.trials, protocol.is_script) == (4, True)
+    assert protocol.text == text.replace("{n: 3}", "{n: 4}")
+    for value in ('a"""b', r"\d"):  # would mean something else within Python's quotes
+        with pytest.raises(UserError, match=r"p\.py has escapes in its PROTOCOL"):
+            changed(text, "p.py", n=value)
 
 
 # --- what is refused ----------------------------------------------------------------------------------

@@ -51,7 +51,7 @@ def session_of(*words: str) -> int:
             command = (entry / "cmdline").read_bytes().decode().split("\0")
         except (OSError, UnicodeDecodeError):
             continue
-        if "cli.sweeps" in command and all(word in command for word in words):
+        if "cli.worker" in command and all(word in command for word in words):
             return int(entry.name)
     return 0
 

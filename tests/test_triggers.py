@@ -16,7 +16,8 @@ from rig.body_state import NAMES
 from rig.bus.messages import EngineReply, Event, Input, Message, Tick
 from rig.errors import RunError, UserError
 from stim.engine import Engine
-from stim.protocol.protocol import Protocol, parse
+from stim.protocol.model import Protocol
+from stim.protocol.read import parse
 from stim.protocol.script import execute, header_of
 from stim.rules import Block, condition_of
 from tests.engine_scenario import describe

@@ -6,7 +6,7 @@ import os
 
 from rig.bus.external_inputs import OUTSIDE
 from stim.detectors.online import TICK_MS, Behaviour, Threshold, ticks_of
-from stim.protocol.protocol import Protocol
+from stim.protocol.model import Protocol
 from stim.protocol.script import SCRIPT
 from stim.rules import Block, Rule
 from stim.stimuli.baselines import BaselineRequest

@@ -89,6 +89,12 @@ class Problems:
     def __len__(self) -> int:
         return len(self._found)
 
+    def copy(self) -> Problems:
+        """The same problems, to add more without changing these."""
+        other = Problems(self._path, self._offset + 1)
+        other._found = list(self._found)
+        return other
+
     def raise_if_any(self) -> None:
         """Raises `UserError` with all problems in the order of the file, one a line."""
         if not self._found:

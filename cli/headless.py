@@ -1,0 +1,107 @@
+"""A session without a window, on the terminal: a line of progress, and at its end what it did."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.table import Table
+
+from rig.bus.messages import TICK_S, Status
+from rig.errors import RunError, UserError
+from rig.session.directory import SessionDirectory, SessionSpec
+from rig.session.summary import Summary
+from rig.session.supervisor import run_session
+
+
+def run_headless(spec: SessionSpec, directory: SessionDirectory, picture: bool = True) -> None:
+    """Runs a session, its supervisor in this process, and prints what it did.
+
+    Args:
+        spec: the session.
+        directory: its folder.
+        picture: whether to draw the session beside its recording.
+
+    Raises:
+        UserError, RunError: the session failed; how, and whether the input was wrong.
+    """
+    with Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        TextColumn("{task.fields[detail]}"),
+        TimeRemainingColumn(),
+        console=Console(stderr=True),
+        transient=True,
+    ) as progress:
+        total = spec.duration_s or (spec.trials * spec.trial_s) or None
+        bar = progress.add_task("starting the animal", total=total, detail="")
+        said: list[str] = []
+
+        def show(status: Status) -> None:
+            on_disk = status.recorder.ticks_on_disk if status.recorder else 0
+            if status.fault and status.fault not in said:
+                said.append(status.fault)
+                progress.console.print(status.fault, style="yellow", soft_wrap=True)
+            progress.update(
+                bar,
+                description=f"{spec.protocol_name}: {status.state}",
+                completed=status.ticks * TICK_S,
+                detail=f"tick {status.ticks}, {on_disk} on disk, {status.realtime_factor:.1f} x real time",
+            )
+
+        summary = run_session(spec, directory, end_when_recording_fails=True, on_status=show)
+    if summary.ticks:
+        _print_summary(summary, spec, picture)
+    if summary.failure:
+        raise (UserError if summary.wrong_input else RunError)(summary.failure)
+
+
+def _print_summary(summary: Summary, spec: SessionSpec, picture: bool) -> None:
+    def counts(found: dict[str, int]) -> str:
+        return ", ".join(f"{name} {number}" for name, number in sorted(found.items())) or "none"
+
+    animal_s = summary.ticks * TICK_S
+    table = Table(show_header=False, box=None, pad_edge=False)
+    table.add_column(style="bold")
+    table.add_column(overflow="fold")
+    speed = f" ({animal_s / summary.wall_s:.2f} x real time)" if summary.wall_s else ""
+    table.add_row("ended by", summary.reason)
+    table.add_row("ticks", f"{summary.ticks} = {animal_s:.2f} s of animal time{speed}")
+    table.add_row("overruns", str(summary.overruns))
+    table.add_row("behaviours seen", counts(summary.behaviours))
+    table.add_row("stimuli delivered", counts(summary.stimuli))
+    table.add_row("shams", counts(summary.shams))
+    if summary.task_events:
+        table.add_row("events of the task", counts(summary.task_events))
+    if summary.inputs:
+        table.add_row("from outside", counts(summary.inputs))
+    table.add_row("seed", str(spec.seed))
+    for fault in summary.faults:
+        table.add_row("fault", f"[yellow]{fault}[/yellow]")
+    if summary.recording is not None:
+        report = summary.recording
+        size = f"{report.ticks_on_disk} ticks, {report.file_bytes / 1e6:.1f} MB, {report.state}"
+        file = report.file
+        if report.part:
+            file = f"{spec.record} and {report.part} more, the last {Path(report.file).name}"
+        table.add_row("recording", f"{file} ({size})")
+        if picture and report.ticks_on_disk:
+            table.add_row("picture", _draw(Path(spec.record)))
+    terminal = Console(highlight=False, width=None if sys.stdout.isatty() else 240)
+    terminal.print(table)
+
+
+def _draw(recording: Path) -> str:
+    """Draws a session beside its recording. Where that is; or why not, if the recording is lost, say."""
+    import recorder
+    from analysis.session_picture import session_picture
+
+    drawn = recording.with_suffix(".png")
+    try:
+        session_picture(recorder.all_parts(recording), drawn)
+    except (UserError, RunError, OSError) as problem:
+        drawn.unlink(missing_ok=True)
+        return f"none: {problem}"
+    return str(drawn.resolve())

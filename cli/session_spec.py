@@ -1,0 +1,126 @@
+"""From a checked protocol and the options of a command to a session that can be started."""
+
+from __future__ import annotations
+
+import datetime
+import secrets
+from dataclasses import dataclass
+from pathlib import Path
+
+from cli.options import Pace, Runtime
+from cli.protocols import baselines_of
+from rig.errors import UserError
+from rig.session.directory import SessionDirectory, SessionSpec
+from stim.protocol.model import Protocol
+from stim.stimuli import baselines
+from stim.stimuli.baselines import BaselineUsed
+
+
+@dataclass(frozen=True)
+class RunOptions:
+    """How a protocol is run; what is None is as the protocol says.
+
+    Attributes:
+        seed: of everything random; drawn where the protocol has none either.
+        pace: as fast as the machine can, or in real time.
+        duration_s: animal time at which the session ends.
+        record: the file to record into from the first tick on; None: nothing is recorded.
+        overwrite: whether that file may exist already.
+        camera: whether what the animal sees is recorded too.
+        listen: an address tcp://HOST:PORT at which the bus is served besides; "": none.
+        keys: the folder of CURVE keys for `listen`.
+        roll_over: when the recording goes on in a next file (`recorder.file_rotation`); "": never.
+        runtime: what the network runs on.
+    """
+
+    seed: int | None = None
+    pace: Pace = Pace.max
+    duration_s: float | None = None
+    record: Path | None = None
+    overwrite: bool = False
+    camera: bool = True
+    listen: str = ""
+    keys: Path | None = None
+    roll_over: str = ""
+    runtime: Runtime = Runtime.onnx
+
+
+def prepare_session(
+    protocol: Protocol, options: RunOptions
+) -> tuple[SessionSpec, SessionDirectory]:
+    """A new session's spec, and its folder, which holds what the protocol takes from its baselines.
+
+    Raises:
+        UserError: the seed cannot be one, or a baseline recording does not have what is asked of it.
+        RunError: the folder cannot be made.
+    """
+    seed = _seed(options.seed, protocol)
+    values, used = baselines_of(protocol)
+    directory = SessionDirectory.create()
+    if used:
+        baselines.write(directory.baselines, values, used)
+    return session_spec(protocol, options, directory.session, seed, used), directory
+
+
+def session_spec(
+    protocol: Protocol,
+    options: RunOptions,
+    session: str,
+    seed: int,
+    used: tuple[BaselineUsed, ...] = (),
+) -> SessionSpec:
+    """What the processes of a session are told at its start.
+
+    Args:
+        protocol: what it runs under.
+        options: how it is run; their seed is not looked at.
+        session: its name.
+        seed: of everything random.
+        used: the baseline recordings that its stimuli draw on.
+    """
+    duration_s = options.duration_s
+    return SessionSpec(
+        session=session,
+        subject=protocol.subject,
+        task=protocol.task,
+        seed=seed,
+        pace=options.pace.value,
+        duration_s=protocol.duration_s if duration_s is None else duration_s,
+        trial_s=protocol.trial_s,
+        trials=protocol.trials,
+        protocol_name=protocol.name,
+        protocol_path=str(Path(protocol.path).resolve()),
+        protocol_text=protocol.text,
+        behaviours=protocol.behaviour_names,
+        stimuli=protocol.stimulus_names,
+        record=str(options.record.resolve()) if options.record else "",
+        overwrite=options.overwrite,
+        record_camera=options.camera,
+        roll_over=options.roll_over,
+        listen=options.listen,
+        keys=str(options.keys.resolve()) if options.keys else "",
+        conditions=protocol.condition_names,
+        keys_used=protocol.keys,
+        allow_outside=protocol.outside_allowed,
+        baselines={each.name: each.sha256 for each in used},
+        allow_python=protocol.is_script,
+        runtime=options.runtime.value,
+    )
+
+
+def new_recording(protocol: Protocol) -> Path:
+    """A file in the folder `recordings`, which is made, named after the protocol and the time."""
+    folder = Path("recordings")
+    folder.mkdir(exist_ok=True)
+    stamp = datetime.datetime.now().strftime("%Y%m%d-%H%M%S")
+    return folder / f"{protocol.name}-{stamp}.nwb"
+
+
+def _seed(seed: int | None, protocol: Protocol) -> int:
+    """The command line's seed, else the protocol's, else one that is drawn."""
+    seed = protocol.seed if seed is None else seed
+    if seed is None:
+        return secrets.randbelow(2**31)
+    if not 0 <= seed < 2**63:
+        raise UserError(f"--seed {seed}: a seed is a whole number from 0 to 2^63 - 1.")
+    return seed
