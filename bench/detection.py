@@ -15,7 +15,8 @@ import numpy as np
 from bench.stage import Take
 from rig.body_quantities import NAMES
 from stim.detectors.behaviours import BEHAVIOURS
-from stim.detectors.online import Behaviour, Detectors
+from stim.detectors.definition import Behaviour
+from stim.detectors.online import Detectors
 
 SLACK_TICKS = 3
 """A find that misses the truth by no more than this still meets it: a touch may last one tick."""

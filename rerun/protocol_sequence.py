@@ -17,7 +17,7 @@ import numpy as np
 
 from rig.bus.messages import Description, EngineReply, Message
 from rig.errors import UserError
-from stim.detectors.online import Behaviour
+from stim.detectors.definition import Behaviour
 from stim.engine import Engine
 from stim.protocol.model import Protocol
 from stim.protocol.script import ScriptFile

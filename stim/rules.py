@@ -9,8 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from rig.random_streams import generator
-from stim.detectors.online import ticks_of
 from stim.stimuli.stimuli import Stimulus
+from stim.ticks import ticks_of
 from stim.triggers import Condition, Trigger
 
 

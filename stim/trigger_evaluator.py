@@ -12,9 +12,10 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from rig.bus.messages import Array, Event, Tick
 from rig.errors import RunError
+from stim.detectors.definition import Behaviour
 from stim.detectors.forecast import Forecast
-from stim.detectors.online import Behaviour, ticks_of
 from stim.stimuli.baselines import Values
+from stim.ticks import ticks_of
 from stim.triggers import (
     Activity,
     AllOf,

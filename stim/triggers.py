@@ -10,8 +10,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from stim.detectors.online import ticks_of
 from stim.stimuli.stimuli import Units
+from stim.ticks import ticks_of
 
 
 @dataclass(frozen=True)

@@ -12,17 +12,12 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from rig.errors import UserError
+from stim.protocol.detector_keys import DETECTOR
 from stim.protocol.explain import explain
-from stim.protocol.keys import (
-    BLOCK,
-    CONDITION_KEYS,
-    DETECTOR,
-    EVENT_KEYS,
-    PROTOCOL,
-    RULE,
-    STIMULUS,
-)
+from stim.protocol.keys import BLOCK, PROTOCOL, RULE
 from stim.protocol.source import MAX_BYTES
+from stim.protocol.stimulus_keys import STIMULUS
+from stim.protocol.trigger_keys import CONDITION_KEYS, EVENT_KEYS
 from tests.protocol_texts import BASE, LAYERS, PLACED, SHIPPED, TASKS, load, read
 
 relaxed = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow], max_examples=120)

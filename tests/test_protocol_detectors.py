@@ -14,7 +14,8 @@ from rig.body_quantities import NAMES
 from rig.bus.messages import Event
 from rig.errors import UserError
 from stim.detectors.behaviours import BEHAVIOURS, FIRST_TAP
-from stim.detectors.online import After, Behaviour, Detectors, Threshold, python_behaviour
+from stim.detectors.definition import After, Behaviour, Threshold, python_behaviour
+from stim.detectors.online import Detectors
 from stim.detectors.quantities import DERIVED, is_quantity, read_quantity
 from stim.protocol.explain import explain
 from stim.protocol.read import parse

@@ -16,9 +16,17 @@ from rig.body_state import NAMES, BodyState
 from rig.bus.messages import Event
 from rig.errors import RunError
 from stim.detectors.behaviours import BEHAVIOURS
-from stim.detectors.online import Behaviour, Detectors, Threshold, ticks_of
+from stim.detectors.definition import Behaviour, Threshold
+from stim.detectors.online import Detectors
+from stim.ticks import ticks_of
 
 FAST = Threshold("min_forward_speed", "forward_speed", on=0.5, off=0.3)
+
+
+def line_of(threshold: Threshold, value: float) -> float:
+    """0.75 at `on`, 0.25 at `off`, linear in between and beyond, within 0 and 1; 0 for NaN."""
+    line = 0.25 + (value - threshold.off) / (threshold.on - threshold.off) * 0.5
+    return min(line, 1.0) if line > 0 else 0.0
 
 
 def body(**quantities: float) -> np.ndarray:
@@ -101,7 +109,7 @@ def test_smoothing_is_the_mean_of_the_last_ticks_and_recovers_from_nan() -> None
     values = [0.9, 0.2, 0.6, math.nan, 0.4, 0.4, 0.4, 0.4, 0.1]
     confidence, _ = run([behaviour], speeds(*values))
     full = [values[i - 3 : i + 1] for i in range(3, len(values))]
-    expected = [0, 0, 0, *(FAST.confidence(sum(window) / 4) for window in full)]
+    expected = [0, 0, 0, *(line_of(FAST, sum(window) / 4) for window in full)]
     assert confidence[:, 0] == pytest.approx(expected, abs=1e-6)
     assert confidence[3:7, 0].tolist() == [0, 0, 0, 0]  # the NaN is in the window
     assert confidence[7:, 0] == pytest.approx([0.5, 0.3125], abs=1e-6)

@@ -12,8 +12,9 @@ from hypothesis import strategies as st
 
 from rig.body_quantities import NAMES
 from stim.detectors.behaviours import BEHAVIOURS, FIRST_TAP, REAR, RUN
+from stim.detectors.definition import Behaviour, Threshold
 from stim.detectors.forecast import Forecast, accuracy, can_be_forecast
-from stim.detectors.online import Behaviour, Detectors, Threshold
+from stim.detectors.online import Detectors
 
 DASH = Behaviour(
     "dash", "", (Threshold("min_forward_speed", "forward_speed", 0.5, 0.3),), min_duration_ms=60

@@ -17,7 +17,7 @@ taken off where an onset looks back (`began_tick`), not where it is found.
 
 from __future__ import annotations
 
-from stim.detectors.online import After, Behaviour, Threshold
+from stim.detectors.definition import After, Behaviour, Threshold
 
 _UPRIGHT = Threshold("min_up", "up", on=0.7, off=0.5)
 

@@ -22,15 +22,9 @@ from numpy.typing import NDArray
 
 from rig.bus.messages import TICK_S
 from stim.detectors.behaviours import BEHAVIOURS
-from stim.detectors.online import (
-    OFF_CONFIDENCE,
-    ON_CONFIDENCE,
-    TICK_MS,
-    Behaviour,
-    Detectors,
-    Smoothed,
-    ticks_of,
-)
+from stim.detectors.definition import OFF_CONFIDENCE, ON_CONFIDENCE, Behaviour
+from stim.detectors.online import Detectors, Smoothed, confidence_lines
+from stim.ticks import TICK_MS, ticks_of
 
 TREND_TICKS = 5
 """Over so many ticks the line is laid; within them a stride hardly shows in the smoothed values."""
@@ -76,11 +70,7 @@ class Forecast:
         self._place = len(others)
         self._after = behaviour.after
         self._smoothed = Smoothed(body_state)
-        window = max(1, ticks_of(behaviour.smoothing_ms))
-        self._lines = [
-            (self._smoothed.place(c.quantity, window), c.off, 0.5 / (c.on - c.off))
-            for c in behaviour.thresholds
-        ]
+        self._lines = confidence_lines(behaviour, self._smoothed)
         self._name = behaviour.name
         self._last_seen = dict.fromkeys((each.name for each in others), -math.inf)
         self._is_on = dict.fromkeys(self._last_seen, False)

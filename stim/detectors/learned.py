@@ -32,7 +32,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rig.errors import UserError
-from stim.detectors.online import Behaviour, Source
+from stim.detectors.definition import Behaviour, Source
 from stim.detectors.quantities import is_quantity, read_quantity
 
 FORMAT = 1

@@ -1,15 +1,8 @@
 """The online detector: from a body state each tick to behaviours with onset and offset.
 
-A behaviour is a set of thresholds on named quantities (`stim.detectors.quantities`), each with a value that
-begins it and one that ends it (hysteresis). Every tick a detector turns each quantity into a confidence
-
-    0 ... 0.25 at the off threshold ... 0.75 at the on threshold ... 1
-
-and takes the least of them. The behaviour begins when that has been at least 0.75 for the minimum
-duration, and ends as soon as it is 0.25 or less. An onset is found at the last tick of the minimum
-duration. Some behaviours can only begin during, or soon after, another one (`after`); some are made of
-what happens in the task (`events`); and some have their confidence from elsewhere (`source`): a classifier
-that was fit to recordings (`stim.detectors.learned`), or a class of the user's own (`PythonDetector`).
+A behaviour (`stim.detectors.definition`) has at every tick a confidence from 0 to 1. It begins when that has
+been at least 0.75 for the minimum duration, and ends as soon as it is 0.25 or less. An onset is found at the
+last tick of the minimum duration.
 
 Quantities waver within each stride (3-6 Hz), so they are averaged over a window that ends at the present
 tick. A window of n ticks shows what was (n - 1) / 2 ticks ago on average; `began_tick`, which looks back,
@@ -21,103 +14,27 @@ from __future__ import annotations
 
 import math
 from collections import deque
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
-from typing import Protocol
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
-from rig.bus.messages import TICK_S, Event
+from rig.bus.messages import Event
+from stim.detectors.definition import OFF_CONFIDENCE, ON_CONFIDENCE, Behaviour, Source
 from stim.detectors.quantities import Quantity, read_quantity
-
-TICK_MS = TICK_S * 1000
-ON_CONFIDENCE = 0.75
-OFF_CONFIDENCE = 0.25
-
-
-def ticks_of(time_ms: float) -> int:
-    """A time in ticks, rounded to the nearest; halfway goes up (30 ms are 2 ticks, 29 ms are 1)."""
-    return math.floor(time_ms / TICK_MS + 0.5)
-
-
-@dataclass(frozen=True)
-class Threshold:
-    """A quantity has to reach `on`, and must then not fall back to `off`.
-
-    With on above off it has to be large (`min_` names), with on below off small (`max_` names).
-    """
-
-    name: str
-    quantity: str
-    on: float
-    off: float
-
-    def confidence(self, value: float) -> float:
-        """0..1; 0.75 at `on`, 0.25 at `off`, linear in between and beyond; 0 for NaN."""
-        confidence = OFF_CONFIDENCE + (value - self.off) / (self.on - self.off) * 0.5
-        if confidence > 1.0:
-            return 1.0
-        return confidence if confidence > 0.0 else 0.0  # also where it is NaN
-
-
-class Source(Protocol):
-    """Where a behaviour's confidence comes from, if not from thresholds or task events."""
-
-    def step(self, tick: int, body: Sequence[float], events: Sequence[str]) -> float:
-        """The confidence (0..1) at a tick with this body state and these task events."""
-
-    def begin_trial(self) -> None:
-        """Forgets the trial before."""
-
-
-class PythonDetector(Protocol):
-    """A detector of the user's own, in Python; used only with `--allow-python`.
-
-    A class with a name and this one method; it may remember what it likes from tick to tick. A method
-    `begin_trial()` is called, if there is one, at the beginning of every trial.
-    """
-
-    name: str
-
-    def step(self, tick: int, body: Mapping[str, float], events: Sequence[str]) -> float:
-        """The confidence (0..1): from 0.75 on the behaviour begins, at 0.25 it ends.
-
-        `body` has every entry of the body state by name, `events` what happened in the task.
-        """
-
-
-@dataclass(frozen=True)
-class After:
-    """A behaviour can only begin while one of these is present, or within a time of its end."""
-
-    behaviours: tuple[str, ...]
-    within_ms: float
-
-
-@dataclass(frozen=True)
-class Behaviour:
-    """The definition of a behaviour; times in ms of animal time, rounded to ticks by `ticks_of`.
-
-    One of `thresholds`, `events` and `source` says when it is present: while all thresholds are reached;
-    for `lasts_ms` after one of these task events; or by the confidence of a source, which is made for a
-    session from the names of its body state's entries.
-    """
-
-    name: str
-    meaning: str
-    thresholds: tuple[Threshold, ...] = ()
-    smoothing_ms: float = 0.0
-    min_duration_ms: float = 100.0
-    refractory_ms: float = 0.0
-    after: After | None = None
-    events: tuple[str, ...] = ()
-    lasts_ms: float = 100.0
-    source: Callable[[Sequence[str]], Source] | None = None
+from stim.ticks import ticks_of
 
 
 class Detector:
-    """One behaviour, tick by tick. `step` returns "onset", "offset" or "" and sets `confidence`."""
+    """One behaviour, tick by tick.
+
+    Attributes:
+        behaviour: its definition.
+        present: whether it goes on.
+        confidence: at the last tick, 0 to 1.
+        began_tick: when the present or last occurrence began, looking back; -1 before the first.
+        last_present: the last tick at which it was present; -inf before the first.
+    """
 
     def __init__(self, behaviour: Behaviour) -> None:
         self.behaviour = behaviour
@@ -132,7 +49,13 @@ class Detector:
         self.last_present = -math.inf
 
     def step(self, tick: int, confidence: float, may_begin: bool = True) -> str:
-        """Takes the confidence at a tick, and whether the behaviour may begin at it."""
+        """What happens at a tick: "onset", "offset" or "".
+
+        Args:
+            tick: of the session, one more at every call within a trial.
+            confidence: at the tick, 0 to 1.
+            may_begin: whether the behaviour can begin at this tick.
+        """
         self.confidence = confidence
         if self.present:
             if confidence > OFF_CONFIDENCE:
@@ -159,7 +82,11 @@ class Detector:
 
 
 class Smoothed:
-    """Quantities of the body state, averaged over windows that end at the present tick; each kept once."""
+    """Quantities of the body state, averaged over windows that end at the present tick; each kept once.
+
+    Args:
+        body_state: names of the entries of the vectors that `step` will get.
+    """
 
     def __init__(self, body_state: Sequence[str]) -> None:
         self._body_state = body_state
@@ -177,7 +104,10 @@ class Smoothed:
         return self._places[key]
 
     def step(self, body: Sequence[float]) -> list[float]:
-        """The means at a tick, also kept as `values`; NaN until a window is full."""
+        """The means at a tick, in the order of `place`, also kept as `values`; NaN until a window is full.
+
+        `body` has the body state's entries.
+        """
         # Summed anew each tick: a running sum would drift, and one NaN would stay in it for ever.
         values = []
         for window, read, ticks in self._windows:
@@ -236,7 +166,13 @@ class Detectors:
     def step(
         self, tick: int, body: NDArray[np.float64], task_events: Sequence[str] = ()
     ) -> tuple[NDArray[np.float32], list[Event]]:
-        """The confidences at a tick, (behaviours,) float32, and what began or ended in it."""
+        """The confidences at a tick, (behaviours,) float32, and what began or ended in it.
+
+        Args:
+            tick: of the session.
+            body: (entries,) float64, the body state in the order of its names.
+            task_events: what happened in the task.
+        """
         state: list[float] = body.tolist()
         self._smoothed.step(state)
         events = []
@@ -281,17 +217,24 @@ class Detectors:
         )
 
 
+def confidence_lines(behaviour: Behaviour, smoothed: Smoothed) -> list[tuple[int, float, float]]:
+    """For each threshold the place of its quantity in `smoothed`, its off value, and the slope.
+
+    The confidence is the line through (off, 0.25) and (on, 0.75).
+    """
+    ticks = max(1, ticks_of(behaviour.smoothing_ms))
+    return [
+        (smoothed.place(each.quantity, ticks), each.off, 0.5 / (each.on - each.off))
+        for each in behaviour.thresholds
+    ]
+
+
 class _Thresholds:
     """The least confidence of several thresholds on smoothed quantities."""
 
     def __init__(self, behaviour: Behaviour, smoothed: Smoothed) -> None:
-        ticks = max(1, ticks_of(behaviour.smoothing_ms))
         self._smoothed = smoothed
-        # place of the quantity, and the line through (off, 0.25) and (on, 0.75)
-        self._lines = [
-            (smoothed.place(c.quantity, ticks), c.off, 0.5 / (c.on - c.off))
-            for c in behaviour.thresholds
-        ]
+        self._lines = confidence_lines(behaviour, smoothed)
 
     def step(self, tick: int, body: Sequence[float], events: Sequence[str]) -> float:
         values = self._smoothed.values
@@ -325,103 +268,7 @@ class _TaskEvents:
         self._until = -1
 
 
-class _Python:
-    """A user's detector as a source; what it says that is no number counts as 0."""
-
-    def __init__(self, detector: PythonDetector, body_state: Sequence[str]) -> None:
-        self._detector = detector
-        self._names = tuple(body_state)
-
-    def step(self, tick: int, body: Sequence[float], events: Sequence[str]) -> float:
-        named = dict(zip(self._names, body, strict=True))
-        confidence = float(self._detector.step(tick, named, events))
-        return min(max(confidence, 0.0), 1.0) if confidence == confidence else 0.0
-
-    def begin_trial(self) -> None:
-        begin = getattr(self._detector, "begin_trial", None)
-        if begin is not None:
-            begin()
-
-
 def _confidence_of(behaviour: Behaviour, smoothed: Smoothed, body_state: Sequence[str]) -> Source:
     if behaviour.source is not None:
         return behaviour.source(body_state)
     return _TaskEvents(behaviour) if behaviour.events else _Thresholds(behaviour, smoothed)
-
-
-def with_thresholds(
-    behaviour: Behaviour, thresholds: Mapping[str, tuple[float, float | None]]
-) -> Behaviour:
-    """The behaviour with other (on, off) values by the thresholds' names; off None keeps the distance."""
-    changed = []
-    for threshold in behaviour.thresholds:
-        on, off = thresholds.get(threshold.name, (threshold.on, threshold.off))
-        if off is None:
-            off = on - (threshold.on - threshold.off)
-        changed.append(Threshold(threshold.name, threshold.quantity, on, off))
-    return replace(behaviour, thresholds=tuple(changed))
-
-
-def custom_behaviour(
-    name: str,
-    thresholds: Mapping[str, tuple[float, float]],
-    *,
-    smoothing_ms: float = 60.0,
-    min_duration_ms: float = 100.0,
-    refractory_ms: float = 0.0,
-    after: After | None = None,
-) -> Behaviour:
-    """A behaviour of the user's own, as a protocol file defines it.
-
-    In the file:
-
-        detectors:
-          my_rear:
-            when:                                # all of these
-              pitch: {above: 0.6, until: 0.4}    # begins above the first, ends below the second
-              hindpaws_height: {below: 0.03, until: 0.05}
-            after: {behaviour: stand, within_ms: 500}      # optional: begins only then
-            smoothing_ms: 60
-            min_duration_ms: 100
-            refractory_ms: 1000
-
-    Args:
-        name: its name.
-        thresholds: quantity (`stim.detectors.quantities`) to (on, off); on above off where it has
-            to be large.
-        smoothing_ms: the window over which quantities are averaged, backwards in time.
-        min_duration_ms: how long it has to last before it counts as begun.
-        refractory_ms: how long after its end it cannot begin again.
-        after: behaviours during or soon after which alone it can begin.
-
-    Raises:
-        ValueError: an on and an off threshold are the same.
-    """
-    made = []
-    for quantity, (on, off) in thresholds.items():
-        if on == off:
-            raise ValueError(f"on and off of {quantity!r} have to differ")
-        side = "min" if on > off else "max"
-        made.append(Threshold(f"{side}_{quantity}", quantity, on, off))
-    return Behaviour(
-        name,
-        "defined in the protocol",
-        tuple(made),
-        smoothing_ms,
-        min_duration_ms,
-        refractory_ms,
-        after,
-    )
-
-
-def python_behaviour(
-    detector: PythonDetector, min_duration_ms: float = 20.0, refractory_ms: float = 0.0
-) -> Behaviour:
-    """A behaviour that a Python detector finds."""
-    return Behaviour(
-        detector.name,
-        "found by a Python detector",
-        min_duration_ms=min_duration_ms,
-        refractory_ms=refractory_ms,
-        source=lambda body_state: _Python(detector, body_state),
-    )

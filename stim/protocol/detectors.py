@@ -12,10 +12,10 @@ from pathlib import Path
 from rig.errors import UserError
 from stim.detectors import learned
 from stim.detectors.behaviours import BEHAVIOURS
-from stim.detectors.online import After, Behaviour, custom_behaviour, with_thresholds
+from stim.detectors.definition import After, Behaviour, custom_behaviour, with_thresholds
 from stim.detectors.quantities import is_quantity, quantity_names
 from stim.protocol.check import Names
-from stim.protocol.keys import DETECTOR
+from stim.protocol.detector_keys import DETECTOR
 from stim.protocol.nodes import is_sound, key_of, number_of, section_of
 from stim.protocol.source import Node, Problems, shorten, suggestion
 

@@ -5,12 +5,13 @@ from __future__ import annotations
 import os
 
 from rig.bus.external_inputs import OUTSIDE
-from stim.detectors.online import TICK_MS, Behaviour, Threshold, ticks_of
+from stim.detectors.definition import Behaviour, Threshold
 from stim.protocol.model import Protocol
 from stim.protocol.script import SCRIPT
 from stim.rules import Block, Rule
 from stim.stimuli.baselines import BaselineRequest
 from stim.stimuli.stimuli import Pulses, Stimulus, Units
+from stim.ticks import TICK_MS, ticks_of
 from stim.triggers import (
     Activity,
     AllOf,

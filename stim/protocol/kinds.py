@@ -1,4 +1,4 @@
-"""The kinds of values that may stand in a protocol file, of which `protocol_keys` describes its shape."""
+"""The kinds of values that a protocol file may have; `stim.protocol.keys` describes it in terms of them."""
 
 from __future__ import annotations
 

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from rig.bus.external_inputs import OUTSIDE
-from stim.detectors.online import Behaviour
+from stim.detectors.definition import Behaviour
 from stim.protocol.script import SCRIPT, ScriptFile
 from stim.rules import Block, Latency, Rule
 from stim.stimuli.baselines import BaselineFile, BaselineRequest

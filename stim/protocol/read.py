@@ -37,7 +37,7 @@ from pathlib import Path
 from typing import Any, TypeAlias
 
 from rig.errors import UserError
-from stim.detectors.online import Behaviour
+from stim.detectors.definition import Behaviour
 from stim.protocol.check import NAME, check
 from stim.protocol.detectors import behaviours_of
 from stim.protocol.keys import PROTOCOL

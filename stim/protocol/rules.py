@@ -7,9 +7,10 @@ from collections.abc import Mapping, Sequence
 from stim.detectors.behaviours import BEHAVIOURS
 from stim.detectors.forecast import can_be_forecast
 from stim.protocol.check import Names
-from stim.protocol.keys import CONDITION_KEYS, EVENT, EVENT_KEYS, RULE
+from stim.protocol.keys import RULE
 from stim.protocol.nodes import is_sound, items_of, number_of, whole_of, word_of, words_of
 from stim.protocol.source import Node, Problems
+from stim.protocol.trigger_keys import CONDITION_KEYS, EVENT, EVENT_KEYS
 from stim.protocol.units import count_of, units_of
 from stim.rules import Rule
 from stim.stimuli.stimuli import Stimulus

@@ -1,7 +1,7 @@
 """The shape of protocol files as a JSON Schema, with which editors complete and check while one types.
 
-Made from the same description of keys as the validator uses (`protocol_keys`). Names that only the session
-knows (layers, tasks) are any text here; `rodent-rig check` knows them.
+Made of the same description of keys as the validator uses (`stim.protocol.keys`). Names that only the
+session knows (layers, tasks) are any text here; `rodent-rig check` knows them.
 """
 
 from __future__ import annotations
@@ -9,9 +9,10 @@ from __future__ import annotations
 from typing import Any
 
 from stim.detectors.behaviours import BEHAVIOURS
-from stim.protocol.keys import CONDITION, EVENT, PROTOCOL
+from stim.protocol.keys import PROTOCOL
 from stim.protocol.kinds import Keys, Kind, ListOf, Named, Number, OneOf, Reference, Text, Union
 from stim.protocol.source import PARAMETER
+from stim.protocol.trigger_keys import CONDITION, EVENT
 
 
 def json_schema() -> dict[str, Any]:

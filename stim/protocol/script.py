@@ -22,8 +22,8 @@
             tick = yield actions
 
 `PROTOCOL` says the rest as a protocol file does, detectors and rules included; `DETECTORS` may list
-detectors of one's own (`stim.detectors.online.PythonDetector`). What is yielded at tick k acts from k + 1 on,
-is recorded as the stimulus "script" with the action's name as its cause, and ends with the trial.
+detectors of one's own (`stim.detectors.definition.PythonDetector`). What is yielded at tick k acts from
+k + 1 on, is recorded as the stimulus "script" with the action's name as its cause, and ends with the trial.
 
 Such a file is a program: it runs only with `--allow-python`, in the stimulation process. It gets the
 session (seed, layers and names), and should draw random numbers from `session.generator(stream, tick)`
@@ -46,7 +46,7 @@ from numpy.typing import NDArray
 from rig.bus.messages import Array, Description, Event, Input, Tick
 from rig.errors import RunError, UserError
 from rig.random_streams import generator
-from stim.detectors.online import Behaviour, python_behaviour
+from stim.detectors.definition import Behaviour, python_behaviour
 
 SCRIPT = "script"
 """The stimulus that all of a script's actions are recorded as."""

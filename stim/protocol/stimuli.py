@@ -12,16 +12,16 @@ from pathlib import Path
 from typing import Literal
 
 from rig.bus.external_inputs import OUTSIDE
-from stim.detectors.online import TICK_MS
 from stim.protocol.check import Names
-from stim.protocol.keys import STIMULUS
 from stim.protocol.nodes import is_sound, key_of, number_of, section_of, whole_of, word_of
 from stim.protocol.script import SCRIPT
 from stim.protocol.source import Node, Problems
+from stim.protocol.stimulus_keys import STIMULUS
 from stim.protocol.units import count_of, units_of
 from stim.stimuli.baselines import BaselineRequest, Span
 from stim.stimuli.stimuli import STATES, Pulses, Stimulus, Waveform
 from stim.stimuli.waveform_file import read_waveform
+from stim.ticks import TICK_MS
 
 
 def stimuli_of(

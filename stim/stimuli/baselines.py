@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 
 from rig.bus.messages import Array
 from rig.errors import RunError
-from stim.detectors.online import ticks_of
+from stim.ticks import TICK_MS, ticks_of
 
 VERSION = 2
 MAX_BYTES = 64 * 1024 * 1024
@@ -31,7 +31,7 @@ MAX_TICKS = 50_000
 MAX_VALUES = 1_000
 
 _Name = Annotated[str, Meta(max_length=200)]
-_Milliseconds = Annotated[float, Meta(ge=0, le=MAX_TICKS * 20)]
+_Milliseconds = Annotated[float, Meta(ge=0, le=MAX_TICKS * TICK_MS)]
 
 
 class Span(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -19,8 +19,8 @@ import numpy as np
 from rig.bus.external_inputs import LARGEST, MOST_STIMULI, OUTSIDE
 from rig.bus.interventions import BusIntervention
 from rig.bus.messages import Event, Input
-from stim.detectors.online import ticks_of
 from stim.stimuli.stimuli import STATES
+from stim.ticks import ticks_of
 
 
 @dataclass

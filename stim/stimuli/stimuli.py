@@ -30,8 +30,8 @@ from rig.bus.interventions import BusIntervention
 from rig.bus.messages import TICK_S, Array
 from rig.errors import RunError
 from rig.random_streams import generator
-from stim.detectors.online import ticks_of
 from stim.stimuli.baselines import BaselineRequest, Values
+from stim.ticks import ticks_of
 
 STATES: Mapping[str, tuple[str, ...]] = {"cell": ("c",), "hidden": ("h",), "both": ("c", "h")}
 
