@@ -17,6 +17,7 @@ import pytest
 
 from agent.errors import SubjectError
 from parallel import ray_cluster
+from parallel.errors import ClusterError
 from training.rollout import actor_pool
 from training.rollout.actor_pool import AHEAD, Fleet, Order
 
@@ -88,7 +89,7 @@ def cluster():
         try:
             ray_cluster.probe(address)
             break
-        except SubjectError:
+        except ClusterError:
             if time.monotonic() > limit:
                 head.kill()
                 raise
@@ -181,7 +182,7 @@ def test_a_cluster_too_small_is_told(cluster):
 def test_an_address_where_nothing_listens_is_told_at_once():
     address = f"127.0.0.1:{free_port()}"
     began = time.monotonic()
-    with pytest.raises(SubjectError, match=rf"^no Ray cluster answers at {address} .*refused"):
+    with pytest.raises(ClusterError, match=rf"^no Ray cluster answers at {address} .*refused"):
         Fleet(Counting, 2, address)
     assert time.monotonic() - began < 5
 
@@ -193,7 +194,7 @@ def test_an_address_where_something_else_listens_is_told(monkeypatch):
         listener.bind(("127.0.0.1", 0))
         listener.listen(4)
         address = f"127.0.0.1:{listener.getsockname()[1]}"
-        with pytest.raises(SubjectError, match="does not answer as a Ray cluster"):
+        with pytest.raises(ClusterError, match="does not answer as a Ray cluster"):
             Fleet(Counting, 2, address)
 
 
@@ -207,7 +208,7 @@ def test_a_cluster_that_does_not_come_up_is_tried_again_and_then_told(monkeypatc
         raise Exception("The current node timed out during startup.\nand so on")
 
     monkeypatch.setattr(ray, "init", init)
-    with pytest.raises(SubjectError, match=r"local cannot be used: .* timed out during startup\.$"):
+    with pytest.raises(ClusterError, match=r"local cannot be used: .* timed out during startup\.$"):
         Fleet(Counting, 2, "local")
     assert len(tried) == ray_cluster.STARTS
     assert not tried[0]["include_dashboard"]
@@ -216,7 +217,7 @@ def test_a_cluster_that_does_not_come_up_is_tried_again_and_then_told(monkeypatc
 
 @pytest.mark.parametrize("address", ["", "somewhere", "ray://10.0.0.1:1", "a b:1", "h:99999999"])
 def test_an_address_that_is_none_is_told(address):
-    with pytest.raises(SubjectError, match="a Ray address is 'local' or host:port"):
+    with pytest.raises(ClusterError, match="a Ray address is 'local' or host:port"):
         Fleet(Counting, 1, address)
 
 
