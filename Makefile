@@ -1,19 +1,21 @@
-# make run    sets everything up and opens the application on the default subject
-# make test   sets everything up and runs the checks and tests
+# make run    installs what sessions need and opens the application on the default subject
+# make test   installs everything and runs the checks and tests
 # make chaos  kills, fills and takes away what a hundred sessions need, and says what was lost
 # make bench  measures speed against limits and peers, and how well behaviours are found, as tables
 
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-READY := $(VENV)/.ready
+BASE := $(VENV)/.base
+DEV := $(VENV)/.dev
+INSTALL := $(BIN)/python -m pip install --quiet --constraint constraints.txt --editable
 PROTOCOL ?= protocols/first_light.yaml
 # options of `python -m chaos`: --seed N, --sessions N, --jobs N, --only KIND
 CHAOS ?=
 
 .PHONY: run test lint bench chaos setup clean
 
-run: setup
+run: $(BASE)
 	$(BIN)/rodent-rig gui $(PROTOCOL)
 
 test: setup lint
@@ -34,14 +36,18 @@ bench: setup
 chaos: setup
 	$(BIN)/python -m chaos $(CHAOS)
 
-setup: $(READY)
+setup: $(DEV)
 
-$(READY): pyproject.toml constraints.txt cli/system_packages.txt
+$(BASE): pyproject.toml constraints.txt cli/system_packages.txt
 	scripts/system_packages.sh
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed, this is " + sys.version.split()[0])'
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[dev]'
-	touch $(READY)
+	$(INSTALL) .
+	touch $@
+
+$(DEV): $(BASE)
+	$(INSTALL) '.[dev]'
+	touch $@
 
 clean:
 	rm -rf $(VENV) build *.egg-info

@@ -58,6 +58,13 @@ app.command("keys")(sessions.keys)
 app.command("doctor")(environment.doctor)
 
 
+EXTRAS = {
+    **dict.fromkeys(("torch", "cma", "tensorboard", "ray"), "train"),
+    **dict.fromkeys(("pynapple", "sklearn", "pyarrow", "imageio_ffmpeg"), "analysis"),
+}
+"""What the base installation leaves out: package to the extra that brings it."""
+
+
 def main() -> None:
     """Runs a command; a known trouble is one sentence on standard error and an exit status."""
     try:
@@ -65,6 +72,16 @@ def main() -> None:
     except (UserError, RunError) as problem:
         print(problem, file=sys.stderr)
         sys.exit(2 if isinstance(problem, UserError) else 1)
+    except ModuleNotFoundError as problem:
+        package = (problem.name or "").partition(".")[0]
+        if package not in EXTRAS:
+            raise
+        print(
+            f"This needs the package {package}, which the base installation leaves out; install it with "
+            f"pip install 'rodent-rig[{EXTRAS[package]}]'.",
+            file=sys.stderr,
+        )
+        sys.exit(2)
     except KeyboardInterrupt:
         sys.exit(1)
 

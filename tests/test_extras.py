@@ -1,0 +1,40 @@
+"""What the base installation leaves out is named where it is needed."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+
+from cli.main import EXTRAS
+from tests.rodent_rig import ROOT
+
+WITHOUT = """
+import sys
+sys.modules[{package!r}] = None
+sys.argv = ["rodent-rig", *{words!r}]
+from cli.main import main
+main()
+"""
+
+
+@pytest.mark.parametrize(
+    ("package", "words"),
+    [
+        ("torch", ["train", "subjects/runner.toml"]),
+        ("cma", ["evaluate", "runner", "--episodes", "1"]),
+    ],
+)
+def test_a_missing_extra_is_one_sentence_that_says_how_to_get_it(
+    package: str, words: list[str]
+) -> None:
+    code = WITHOUT.format(package=package, words=words)
+    result = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    assert result.returncode == 2, result.stderr
+    assert result.stderr.splitlines() == [
+        f"This needs the package {package}, which the base installation leaves out; install it with "
+        f"pip install 'rodent-rig[{EXTRAS[package]}]'."
+    ]
