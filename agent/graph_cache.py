@@ -12,6 +12,7 @@ import json
 import os
 import tempfile
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import asdict
 from importlib.metadata import version
 from pathlib import Path
@@ -60,21 +61,20 @@ def _key(config: NetworkConfig, sha256: str) -> str:
 
 
 def _read(key: str) -> bytes | None:
-    try:
-        for path in cache_folder().glob(f"{key}-*.onnx"):
+    for path in cache_folder().glob(f"{key}-*.onnx"):
+        with suppress(OSError):
             model = path.read_bytes()
             if path.stem == _name(key, model):
-                path.touch()
+                with suppress(OSError):  # others' caches can be read, too
+                    path.touch()
                 return model
             path.unlink()
-    except OSError:
-        pass
     return None
 
 
 def _write(key: str, model: bytes) -> None:
     folder = cache_folder()
-    try:
+    with suppress(OSError):
         folder.mkdir(parents=True, exist_ok=True)
         # several sessions may build the same graph at once: each writes its own file first
         handle, partial = tempfile.mkstemp(dir=folder, suffix=".partial")
@@ -84,8 +84,6 @@ def _write(key: str, model: bytes) -> None:
         newest_first = sorted(folder.glob("*.onnx"), key=lambda path: -path.stat().st_mtime)
         for path in newest_first[MAX_FILES:]:
             path.unlink(missing_ok=True)
-    except OSError:
-        pass
 
 
 def _name(key: str, model: bytes) -> str:

@@ -6,8 +6,13 @@ what comes out is copied from there after it.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
 from typing import Any
+
+# From 1.29 on onnxruntime reports its use to Microsoft, from a thread of its own, unless told not to before
+# it is imported. The version that is pinned has none of that; no other version shall either.
+os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
 
 import numpy as np
 import onnxruntime

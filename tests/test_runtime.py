@@ -178,6 +178,12 @@ def test_units_that_nothing_names_are_not_even_held_at_the_limit():
     assert held.tobytes() == np.array([2e6, 1e6, -0.0, 0.0], np.float32).tobytes()
 
 
+@pytest.fixture
+def cache(tmp_path, monkeypatch):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    return tmp_path / "cache" / "rodent-rig" / "graphs"
+
+
 # --- loading ----------------------------------------------------------------------------------------
 
 
@@ -223,6 +229,14 @@ def test_loading_and_stepping_needs_no_pytorch_and_from_the_cache_no_onnx():
     assert _python(STEP + heavy) == "[]"
 
 
+def test_onnxruntime_reports_to_nobody(cache):
+    """No thread beside those of numpy, no identifier or data base of its own in the user's cache."""
+    threads = 'import os; print(len(os.listdir("/proc/self/task")))'
+    before = _python("import numpy; " + threads)
+    assert _python(STEP + threads) == before
+    assert [path.name for path in cache.parent.parent.iterdir()] == ["rodent-rig"]
+
+
 def test_where_pytorch_is_missing_a_sentence_says_what_to_install():
     without = 'import sys; sys.modules["torch"] = None\n' + STEP
     refused = """
@@ -239,12 +253,6 @@ for act in (lambda: agent.load("runner", "torch"), lambda: subject.network):
 
 
 # --- on disk ----------------------------------------------------------------------------------------
-
-
-@pytest.fixture
-def cache(tmp_path, monkeypatch):
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
-    return tmp_path / "cache" / "rodent-rig" / "graphs"
 
 
 def _graph(config, weights, sha256="of the weights"):
@@ -291,6 +299,19 @@ def test_only_the_latest_are_kept(cache, monkeypatch):
     for name in "abc":
         _graph(config, weights, name)
     assert len(list(cache.iterdir())) == 2
+
+
+def test_a_graph_in_a_cache_that_is_not_ours_is_read(cache, monkeypatch):
+    config = NetworkConfig(1)
+    first = _graph(config, _weights(config))
+
+    def refuse(*_, **__):
+        raise PermissionError("read-only")
+
+    monkeypatch.setattr(Path, "touch", refuse)
+    monkeypatch.setattr(Path, "mkdir", refuse)
+    monkeypatch.setattr("agent.onnx_graph.build", None)
+    assert _graph(config, {}) == first
 
 
 def test_a_cache_that_cannot_be_written_is_no_error(tmp_path, monkeypatch):
