@@ -20,7 +20,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from analysis.fig12 import Drawn
+from analysis.figure_result import FigureResult
 from analysis.pairs import Floats, Pairs, read_pairs
 
 LEAST_PAIRS = 2
@@ -33,7 +33,7 @@ _INK, _MUTED = "#222222", "#666666"
 _COLOURS = ("#0072b2", "#e69f00", "#009e73", "#cc79a7", "#d55e00", "#56b4e9")
 
 
-def draw(files: Iterable[Path], out: Path) -> Drawn:
+def draw(files: Iterable[Path], out: Path) -> FigureResult:
     """Draws the figure into `out`, and its numbers into a CSV beside it.
 
     Args:
@@ -49,7 +49,7 @@ def draw(files: Iterable[Path], out: Path) -> Drawn:
     editable = {"pdf.fonttype": 42, "svg.fonttype": "none", "font.size": 8, "axes.linewidth": 0.6}
     with matplotlib.rc_context(editable):
         _draw(pairs, out)
-    return Drawn((out, numbers), (), tuple(_notes(pairs)))
+    return FigureResult((out, numbers), (), tuple(_notes(pairs)))
 
 
 # --- numbers ----------------------------------------------------------------------------------------
@@ -71,7 +71,7 @@ def spread_of(values: Floats) -> Floats:
     return spread
 
 
-def trials_per_pair(with_it: Floats, without: Floats) -> Floats:
+def relative_efficiency(with_it: Floats, without: Floats) -> Floats:
     """How many trials of each sort, stimulated and not, are as precise as one pair.
 
     The mean difference of n stimulated and n other trials has the variance (v₁ + v₀) / n, that of n pairs
@@ -92,14 +92,14 @@ def _write(path: Path, pairs: Pairs) -> None:
         mean_of(effect),
         spread_of(effect),
         spread_of(pairs.without),
-        trials_per_pair(pairs.with_it, pairs.without),
+        relative_efficiency(pairs.with_it, pairs.without),
     )
     with path.open("w", newline="") as file:
         writer = csv.writer(file)
         writer.writerow(
             [
                 *("kind", "name", "offset_ticks", "offset_s", "pairs", "mean", "sd"),
-                *("standard_error", "sd_of_trials", "trials_per_pair"),
+                *("standard_error", "sd_of_trials", "relative_efficiency"),
             ]
         )
         for k, signal in enumerate(pairs.signals):
@@ -125,7 +125,7 @@ def _notes(pairs: Pairs) -> Iterable[str]:
     if pairs.n < LEAST_PAIRS:
         yield "One pair has no spread: make more of them (`rodent-rig branch --every`)."
     else:
-        ratio = trials_per_pair(pairs.with_it, pairs.without)
+        ratio = relative_efficiency(pairs.with_it, pairs.without)
         found = [k for k, each in enumerate(pairs.signals) if each.name == SHOWN_QUANTITY]
         for after_s in TOLD_S:
             at = int(np.searchsorted(pairs.offsets, round(after_s / pairs.tick_s)))

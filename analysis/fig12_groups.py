@@ -8,13 +8,16 @@ from dataclasses import dataclass
 from analysis.cluster_statistics import Events
 from analysis.perturbations import SUCCESS, Attempt, Session, Stimulation, of_kind
 
+Key = tuple[str, int]
+"""Layer and number of units."""
+
 
 @dataclass(frozen=True)
-class Held:
-    """Attempts, by what was held: `control` nothing, `by[layer, n_units]` the rest."""
+class Inactivation:
+    """Attempts at two-tap: `control` with no unit inactivated, `by[layer, n_units]` the rest."""
 
     control: list[Attempt]
-    by: dict[tuple[str, int], list[Attempt]]
+    by: dict[Key, list[Attempt]]
 
     @property
     def layers(self) -> list[str]:
@@ -23,16 +26,16 @@ class Held:
 
     @property
     def levels(self) -> list[int]:
-        """How many units were held, fewest first."""
+        """How many units were inactivated, fewest first."""
         return sorted({n for _, n in self.by})
 
 
 @dataclass(frozen=True)
-class Played:
+class Activation:
     """Stimulations by layer and number of units, and the shams of the same sessions."""
 
-    by: dict[tuple[str, int], list[Stimulation]]
-    shams: dict[tuple[str, int], list[Stimulation]]
+    by: dict[Key, list[Stimulation]]
+    shams: dict[Key, list[Stimulation]]
 
     @property
     def layers(self) -> list[str]:
@@ -40,7 +43,7 @@ class Played:
         return sorted({layer for layer, _ in self.by})
 
     @property
-    def most_units(self) -> dict[str, tuple[str, int]]:
+    def most_units(self) -> dict[str, Key]:
         """Of each layer the key with the most units."""
         return {layer: max(key for key in self.by if key[0] == layer) for layer in self.layers}
 
@@ -50,10 +53,10 @@ class Played:
         return [each for several in self.shams.values() for each in several]
 
 
-def held_in(sessions: Sequence[Session]) -> Held:
-    """The attempts of the sessions in which units were held."""
-    found = Held([], {})
-    for session in of_kind(sessions, "held"):
+def inactivation_of(sessions: Sequence[Session]) -> Inactivation:
+    """The attempts of the sessions in which units were inactivated."""
+    found = Inactivation([], {})
+    for session in of_kind(sessions, "inactivated"):
         for attempt in session.attempts:
             if attempt.n_units:
                 found.by.setdefault((attempt.layer, attempt.n_units), []).append(attempt)
@@ -62,10 +65,10 @@ def held_in(sessions: Sequence[Session]) -> Held:
     return found
 
 
-def played_in(sessions: Sequence[Session]) -> Played:
-    """The stimulations of the sessions in which a time course was played."""
-    found = Played({}, {})
-    for session in of_kind(sessions, "played"):
+def activation_of(sessions: Sequence[Session]) -> Activation:
+    """The stimulations of the sessions in which units were activated."""
+    found = Activation({}, {})
+    for session in of_kind(sessions, "activated"):
         for each in session.stimulations:
             into = found.shams if each.sham else found.by
             into.setdefault((each.layer, each.n_units), []).append(each)

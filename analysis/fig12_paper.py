@@ -1,14 +1,15 @@
-"""What the paper says of figure 12 (section 3.5, A.8), beside what recordings show."""
+"""The paper's claims about figure 12 (section 3.5, A.8), beside what recordings show."""
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 
 import numpy as np
 
-from analysis.cluster_statistics import Events, Floats, resampled
-from analysis.fig12_groups import Held, Played, elicited, success
-from analysis.verdicts import Verdict, enough, judged
+from analysis.cluster_statistics import CONFIDENCE, Events, Floats, contrast
+from analysis.fig12_groups import Activation, Inactivation, elicited, success
+from analysis.verdicts import Claim, Verdict, has_enough_data, judge_shares, simultaneous
 
 RARELY = 0.2
 """Core stimulation "rarely" elicits spins if it does so in less than this share beyond shams."""
@@ -16,82 +17,93 @@ PAPER_UNITS = 64
 """The number of units whose ablation the paper describes (section 3.5)."""
 
 
-def of_held(held: Held) -> list[Verdict]:
-    """What the paper says of inactivation, as far as these attempts can be held against it."""
-    policies = [layer for layer in held.layers if layer.startswith("policy")]
+def inactivation_claims(inactivation: Inactivation) -> list[Claim]:
+    """The paper's claims about inactivation, as far as these attempts can be held against them."""
+    policies = [layer for layer in inactivation.layers if layer.startswith("policy")]
     levels = [
         n
-        for n in held.levels
-        if ("core", n) in held.by and any((p, n) in held.by for p in policies)
+        for n in inactivation.levels
+        if ("core", n) in inactivation.by and any((p, n) in inactivation.by for p in policies)
     ]
-    core = [success(held.by["core", n]) for n in levels]
-    policy = [success([each for p in policies for each in held.by.get((p, n), [])]) for n in levels]
-    verdicts = []
+    core = [success(inactivation.by["core", n]) for n in levels]
+    policy = [
+        success([each for p in policies for each in inactivation.by.get((p, n), [])])
+        for n in levels
+    ]
+    claims = []
     half = len(levels)
     if levels:
 
         def stronger(shares: Floats) -> Floats:
-            return np.nanmean(shares[:, :half] - shares[:, half:], axis=1)
+            with warnings.catch_warnings():
+                warnings.filterwarnings("ignore", "Mean of empty slice")
+                found: Floats = np.nanmean(shares[:, :half] - shares[:, half:], axis=1)
+            return found
 
-        verdicts.append(
-            judged(
-                "A",
-                "inactivation of policy units had a stronger effect than the inactivation of core units",
-                "success with core units held minus with policy units held, mean over numbers of units, "
-                "is above 0",
-                resampled([*core, *policy], stronger),
+        claims.append(
+            judge_shares(
+                (
+                    "figure 12A",
+                    "inactivation of policy units had a stronger effect than the inactivation of core units",
+                    "success with core units inactivated minus with policy units inactivated, mean over "
+                    "numbers of units, is above 0",
+                ),
+                contrast([*core, *policy], stronger),
                 [_joined(core), _joined(policy)],
             )
         )
-        verdicts.append(_several_levels(levels, core, policy))
+        claims.append(_several_levels(levels, core, policy))
     last = policies[-1] if policies else None
-    if last is not None and (last, PAPER_UNITS) in held.by and held.control:
-        groups = [success(held.control), success(held.by[last, PAPER_UNITS])]
-        verdicts.append(
-            judged(
-                "A, B",
-                f"ablation of {PAPER_UNITS} neurons in the final policy layer disrupts the performance",
-                f"unperturbed success minus that with {PAPER_UNITS} units of {last} held is above 0",
-                resampled(groups, lambda shares: shares[:, 0] - shares[:, 1]),
+    if last is not None and (last, PAPER_UNITS) in inactivation.by and inactivation.control:
+        groups = [success(inactivation.control), success(inactivation.by[last, PAPER_UNITS])]
+        claims.append(
+            judge_shares(
+                (
+                    "figure 12A, B",
+                    f"ablation of {PAPER_UNITS} neurons in the final policy layer disrupts the performance",
+                    f"unperturbed success minus that with {PAPER_UNITS} units of {last} inactivated is "
+                    "above 0",
+                ),
+                contrast(groups, _difference),
                 groups,
             )
         )
-    return verdicts
+    return claims
 
 
 def _several_levels(
-    levels: list[int],
-    core: list[Events],
-    policy: list[Events],
-) -> Verdict:
-    weaker, stronger, told, all_enough = [], [], [], True
+    levels: Sequence[int], core: Sequence[Events], policy: Sequence[Events]
+) -> Claim:
+    """At two levels or more: a partial conjunction, whose intervals are Bonferroni's for n - 1 levels."""
+    weaker, stronger, measured, all_enough = 0, 0, [], True
+    confidence = simultaneous(len(levels) - 1) if len(levels) > 1 else CONFIDENCE
     for n, one, other in zip(levels, core, policy, strict=True):
-        found = resampled([one, other], lambda shares: shares[:, 0] - shares[:, 1])
-        told.append(f"{n}: {found}")
-        if not enough([one, other]):
+        found = contrast([one, other], _difference, confidence)
+        measured.append(f"{n}: {found}")
+        if not has_enough_data([one, other]):
             all_enough = False
-        elif found.low > 0:
-            weaker.append(n)
-        elif found.high < 0:
-            stronger.append(n)
-    verdict = "agrees" if len(weaker) > 1 else "disagrees" if len(stronger) > 1 else "cannot tell"
-    return Verdict(
-        "A",
+        else:
+            weaker += found.low > 0
+            stronger += found.high < 0
+    verdict: Verdict = "agrees" if weaker > 1 else "disagrees" if stronger > 1 else "cannot tell"
+    return Claim(
+        "figure 12A",
         "core inactivation has a weaker negative effect on trial success than policy inactivation for "
         "several levels of inactivation",
         "the same difference is above 0 at two numbers of units or more",
-        "; ".join(told) + ("" if all_enough else "; some with too few attempts"),
+        "; ".join(measured) + ("" if all_enough else "; some with too few attempts"),
         verdict,
     )
 
 
-def of_played(played: Played) -> list[Verdict]:
-    """What the paper says of activation, as far as these stimulations can be held against it."""
-    keys = played.most_units
-    layers = [layer for layer in ("core", *_policies(played)) if layer in keys]
-    groups = [elicited(played.by[keys[layer]]) for layer in layers]
-    shams = elicited(played.all_shams)
-    verdicts = []
+def activation_claims(activation: Activation) -> list[Claim]:
+    """The paper's claims about activation, as far as these stimulations can be held against them."""
+    keys = activation.most_units
+    policies = [layer for layer in activation.layers if layer.startswith("policy")]
+    layers = [layer for layer in ("core", *policies) if layer in keys]
+    groups = [elicited(activation.by[keys[layer]]) for layer in layers]
+    shams = elicited(activation.all_shams)
+    claims = []
     if len(layers) > 1:
         depth = np.arange(len(layers)) - (len(layers) - 1) / 2
 
@@ -99,43 +111,49 @@ def of_played(played: Played) -> list[Verdict]:
             slopes: Floats = shares @ depth / (depth @ depth)
             return slopes
 
-        verdicts.append(
-            judged(
-                "C",
-                "the efficacy of this activation was more reliable in layers closer to the motor output",
-                f"the share of spins rises from layer to layer ({', '.join(layers)}): slope above 0",
-                resampled(groups, slope),
+        claims.append(
+            judge_shares(
+                (
+                    "figure 12C",
+                    "the efficacy of this activation was more reliable in layers closer to the motor output",
+                    f"the share of spins rises from layer to layer ({', '.join(layers)}): slope above 0",
+                ),
+                contrast(groups, slope),
                 groups,
             )
         )
     if "core" in layers:
         pair = [groups[0], shams]
-        found = resampled(pair, lambda shares: RARELY - (shares[:, 0] - shares[:, 1]))
-        verdicts.append(
-            judged(
-                "C",
-                "activation of core units rarely elicited spins",
-                f"its share less that of shams is below {RARELY:.0%}: {RARELY} minus this is above 0",
-                found,
+        claims.append(
+            judge_shares(
+                (
+                    "figure 12C",
+                    "activation of core units rarely elicited spins",
+                    f"its share less that of shams is below {RARELY:.0%}: {RARELY} minus this is above 0",
+                ),
+                contrast(pair, lambda shares: RARELY - (shares[:, 0] - shares[:, 1])),
                 pair,
             )
         )
     if layers[-1:] and layers[-1] != "core":
         pair = [groups[-1], shams]
-        verdicts.append(
-            judged(
-                "C, D",
-                "during the two-tap sequence, we were able to elicit spinning movements",
-                f"share of spins in {layers[-1]} less that of shams is above 0",
-                resampled(pair, lambda shares: shares[:, 0] - shares[:, 1]),
+        claims.append(
+            judge_shares(
+                (
+                    "figure 12C, D",
+                    "during the two-tap sequence, we were able to elicit spinning movements",
+                    f"share of spins in {layers[-1]} less that of shams is above 0",
+                ),
+                contrast(pair, _difference),
                 pair,
             )
         )
-    return verdicts
+    return claims
 
 
-def _policies(played: Played) -> list[str]:
-    return [layer for layer in played.layers if layer.startswith("policy")]
+def _difference(shares: Floats) -> Floats:
+    """Of two groups' shares (draws, 2)."""
+    return shares[:, 0] - shares[:, 1]
 
 
 def _joined(groups: Sequence[Events]) -> Events:

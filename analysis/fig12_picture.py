@@ -12,10 +12,10 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 from analysis.cluster_statistics import Share, share
-from analysis.fig12_groups import Held, Played, elicited, success
+from analysis.fig12_groups import Activation, Inactivation, elicited, success
 from analysis.fig12_paper import PAPER_UNITS
 from analysis.perturbations import OUTCOMES, SUCCESS, TRACE_S
-from analysis.verdicts import Verdict
+from analysis.verdicts import Claim
 
 _INK, _MUTED, _BAND = "#222222", "#666666", "#bbbbbb"
 # Okabe and Ito's colours, which people with colour vision deficiencies tell apart; markers as well
@@ -28,21 +28,36 @@ _NAMES = {
 }
 
 
-def picture(held: Held, played: Played, verdicts: Sequence[Verdict], out: Path) -> None:
-    """Draws what there is: A and B from what was held, C and D from what was played."""
+def picture(
+    inactivation: Inactivation, activation: Activation, claims: Sequence[Claim], out: Path
+) -> None:
+    """Draw what there is: A and B of the inactivation, C and D of the activation.
+
+    Args:
+        inactivation: attempts at two-tap.
+        activation: stimulations and shams.
+        claims: written below the panels that they are about.
+        out: the file, .png, .pdf or .svg.
+    """
     # text stays text in vector formats, so that it can be edited
     editable = {"pdf.fonttype": 42, "svg.fonttype": "none", "font.size": 8, "axes.linewidth": 0.6}
     with matplotlib.rc_context(editable):
-        _draw(held, played, verdicts, out)
+        _draw(inactivation, activation, claims, out)
 
 
-def _draw(held: Held, played: Played, verdicts: Sequence[Verdict], out: Path) -> None:
-    rows = [name for name, there in (("held", held.by), ("played", played.by)) if there]
+def _draw(
+    inactivation: Inactivation, activation: Activation, claims: Sequence[Claim], out: Path
+) -> None:
+    rows = [
+        name
+        for name, there in (("inactivation", inactivation.by), ("activation", activation.by))
+        if there
+    ]
     figure = Figure(figsize=(7.2, 3.6 * len(rows)), dpi=200, facecolor="white")
     FigureCanvasAgg(figure)
     # a layer looks the same in every figure, whichever others are there
     known = ("core", "policy_0", "policy_1", "policy_2")
-    layers = [*known, *sorted({*held.layers, *played.layers} - set(known))]
+    layers = [*known, *sorted({*inactivation.layers, *activation.layers} - set(known))]
     look = {
         layer: (_COLOURS[k % len(_COLOURS)], _MARKERS[k % len(_MARKERS)])
         for k, layer in enumerate(layers)
@@ -52,24 +67,28 @@ def _draw(held: Held, played: Played, verdicts: Sequence[Verdict], out: Path) ->
             1, 2, width_ratios=(3, 2), left=0.1, right=0.985, top=0.91, bottom=0.32, wspace=0.36
         )
         left, right = (strip.add_subplot(each) for each in grid)
-        if name == "held":
-            _draw_success(left, held, look)
-            _draw_outcomes(right, held)
+        if name == "inactivation":
+            _draw_success(left, inactivation, look)
+            _draw_outcomes(right, inactivation)
         else:
-            _draw_elicited(left, played, look)
-            _draw_turning(right, played, look)
-        letters = "AB" if name == "held" else "CD"
+            _draw_elicited(left, activation, look)
+            _draw_turning(right, activation, look)
+        letters = "AB" if name == "inactivation" else "CD"
         for axes, letter in zip((left, right), letters, strict=True):
             axes.set_title(
                 f"{letter}  {axes.get_title('left')}", loc="left", fontsize=9, color=_INK
             )
             axes.spines[["top", "right"]].set_visible(False)
             axes.tick_params(width=0.6, length=2.5)
-        said = [f"{v.verdict}: “{v.paper}”" for v in verdicts if v.panel[0] in letters]
+        said = [
+            f"{claim.verdict}: “{claim.quote}”"
+            for claim in claims
+            if claim.source.startswith(f"figure 12{letters[0]}")
+        ]
         heading = (
-            "What the paper says, and whether these recordings agree:"
+            "The paper's claims, and whether these recordings agree:"
             if said
-            else "Too little is here to hold against what the paper says."
+            else "There is too little here to hold against the paper's claims."
         )
         strip.text(
             *(0.02, 0.015),
@@ -82,11 +101,13 @@ def _draw(held: Held, played: Played, verdicts: Sequence[Verdict], out: Path) ->
 
 
 def _errors(shares: Sequence[Share]) -> list[list[float]]:
-    return [[x.value - x.low for x in shares], [x.high - x.value for x in shares]]
+    # of no hits at all the lower bound can be off 0 by rounding
+    below = [max(0.0, each.value - each.low) for each in shares]
+    return [below, [max(0.0, each.high - each.value) for each in shares]]
 
 
-def _draw_success(axes: Axes, held: Held, look: dict[str, tuple[str, str]]) -> None:
-    control = share(*success(held.control))
+def _draw_success(axes: Axes, inactivation: Inactivation, look: dict[str, tuple[str, str]]) -> None:
+    control = share(*success(inactivation.control))
     if control.n:
         axes.axhspan(control.low, control.high, color=_BAND, alpha=0.45, linewidth=0)
         axes.axhline(control.value, color=_MUTED, linewidth=0.8)
@@ -98,12 +119,12 @@ def _draw_success(axes: Axes, held: Held, look: dict[str, tuple[str, str]]) -> N
             fontsize=6,
             color=_MUTED,
         )
-    levels = held.levels
+    levels = inactivation.levels
     place = {n: float(k) for k, n in enumerate([0, *levels])}
-    for j, layer in enumerate(held.layers):
-        own = [n for n in levels if (layer, n) in held.by]
-        shares = [share(*success(held.by[layer, n])) for n in own]
-        shift = 0.08 * (j - (len(held.layers) - 1) / 2)
+    for j, layer in enumerate(inactivation.layers):
+        own = [n for n in levels if (layer, n) in inactivation.by]
+        shares = [share(*success(inactivation.by[layer, n])) for n in own]
+        shift = 0.08 * (j - (len(inactivation.layers) - 1) / 2)
         x = [place[n] + shift for n in own]
         colour, marker = look[layer]
         axes.errorbar(
@@ -122,16 +143,18 @@ def _draw_success(axes: Axes, held: Held, look: dict[str, tuple[str, str]]) -> N
     axes.set_xlim(-0.4, len(levels) + 0.4)
     axes.set_ylim(-0.02, 1.18)
     axes.set_yticks(np.linspace(0, 1, 6))
-    axes.set_xlabel("units held")
+    axes.set_xlabel("inactivated units")
     axes.set_ylabel("second tap in time,\nshare of first taps")
     axes.set_title("success of two-tap", loc="left")
     axes.legend(frameon=False, fontsize=6, loc="upper right", ncols=2)
 
 
-def _draw_outcomes(axes: Axes, held: Held) -> None:
-    level = min(held.levels, key=lambda n: abs(n - PAPER_UNITS))
-    groups = {"nothing held": held.control} | {
-        layer: held.by[layer, level] for layer in held.layers if (layer, level) in held.by
+def _draw_outcomes(axes: Axes, inactivation: Inactivation) -> None:
+    level = min(inactivation.levels, key=lambda n: abs(n - PAPER_UNITS))
+    groups = {"unperturbed": inactivation.control} | {
+        layer: inactivation.by[layer, level]
+        for layer in inactivation.layers
+        if (layer, level) in inactivation.by
     }
     groups = {name: attempts for name, attempts in groups.items() if attempts}
     names = [f"{name}\nn = {len(attempts)}" for name, attempts in groups.items()]
@@ -160,18 +183,18 @@ def _draw_outcomes(axes: Axes, held: Held) -> None:
     axes.set_xlim(0, 1)
     axes.tick_params(axis="y", labelsize=6)
     axes.set_xlabel("share of first taps")
-    axes.set_title(f"how attempts end, {level} units held", loc="left")
+    axes.set_title(f"how attempts end, {level} units inactivated", loc="left")
     axes.legend(frameon=False, fontsize=6, loc="upper center", bbox_to_anchor=(0.4, -0.17), ncols=3)
 
 
-def _draw_elicited(axes: Axes, played: Played, look: dict[str, tuple[str, str]]) -> None:
-    keys = sorted(played.by)
+def _draw_elicited(axes: Axes, activation: Activation, look: dict[str, tuple[str, str]]) -> None:
+    keys = sorted(activation.by)
     several = len({n for _, n in keys}) > 1
     for k, key in enumerate(keys):
         colour, marker = look[key[0]]
         for at, stimulations, filled in (
-            (k - 0.13, played.by[key], True),
-            (k + 0.13, played.shams.get(key) or played.all_shams, False),
+            (k - 0.13, activation.by[key], True),
+            (k + 0.13, activation.shams.get(key) or activation.all_shams, False),
         ):
             found = share(*elicited(stimulations))
             if not found.n:
@@ -218,10 +241,13 @@ def _draw_elicited(axes: Axes, played: Played, look: dict[str, tuple[str, str]])
     axes.legend(frameon=False, fontsize=6, loc="upper right", ncols=2)
 
 
-def _draw_turning(axes: Axes, played: Played, look: dict[str, tuple[str, str]]) -> None:
+def _draw_turning(axes: Axes, activation: Activation, look: dict[str, tuple[str, str]]) -> None:
     groups = [
-        *((layer, played.by[key], look[layer][0], "-") for layer, key in played.most_units.items()),
-        ("sham", played.all_shams, _MUTED, "--"),
+        *(
+            (layer, activation.by[key], look[layer][0], "-")
+            for layer, key in activation.most_units.items()
+        ),
+        ("sham", activation.all_shams, _MUTED, "--"),
     ]
     for name, stimulations, colour, style in groups:
         traces = np.array([each.turned for each in stimulations])

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from analysis import effect, fig12
-from analysis.fig12 import Drawn
+from analysis.figure_result import FigureResult
 
 
 @dataclass(frozen=True)
@@ -15,12 +15,13 @@ class Drawing:
     """A figure: what it shows, and the function that draws it from recordings into a file."""
 
     about: str
-    draw: Callable[[Iterable[Path], Path], Drawn]
+    draw: Callable[[Iterable[Path], Path], FigureResult]
 
 
 FIGURES: Mapping[str, Drawing] = {
     "fig12": Drawing(
-        "two-tap with units held, and movements played to units (the paper's figure 12)", fig12.draw
+        "two-tap with units inactivated, and movements elicited by activation (the paper's figure 12)",
+        fig12.draw,
     ),
     "effect": Drawing(
         "what a stimulus caused, per unit and per joint over time, from a session and its branches",

@@ -32,9 +32,9 @@ TRACE_S = 1.2
 
 @dataclass(frozen=True)
 class Attempt:
-    """A first tap and how it ended; with the layer and the number of units that were held meanwhile.
+    """A first tap and how it ended; with the layer and the number of units that were inactivated meanwhile.
 
-    Nothing was held in shams and without stimulus: `layer` is then "", `n_units` 0.
+    Nothing was inactivated in shams and without stimulus: `layer` is then "", `n_units` 0.
     """
 
     seed: int
@@ -61,7 +61,10 @@ class Stimulation:
 
 @dataclass(frozen=True)
 class Session:
-    """What one recording contributes; `kind` is that of its stimuli: "held", "played" or "" for none."""
+    """What one recording contributes.
+
+    `kind` is that of its stimuli: "inactivated", "activated" or "" for none.
+    """
 
     protocol: str
     subject: str
@@ -81,7 +84,7 @@ class Sessions:
 
 
 @dataclass(frozen=True)
-class _Acted:
+class _Stimulated:
     layer: str = ""
     n_units: int = 0
     varies: bool = False
@@ -133,14 +136,18 @@ def read_session(recording: Recording, behaviour: str) -> Session:
     """What a recording contributes; see `read_sessions`."""
     told = recording.description
     stimuli = recording.intervals("stimuli")
-    acted = _acted(recording, stimuli)
-    attempts, undecided = _attempts(recording, stimuli, acted)
-    stimulations, during = _stimulations(recording, stimuli, acted, behaviour)
-    kinds = {"played" if each.varies else "held" for each in acted.values() if each.n_units}
+    stimulated = _stimulated_units(recording, stimuli)
+    attempts, undecided = _attempts(recording, stimuli, stimulated)
+    stimulations, during = _stimulations(recording, stimuli, stimulated, behaviour)
+    kinds = {
+        "activated" if each.varies else "inactivated"
+        for each in stimulated.values()
+        if each.n_units
+    }
     return Session(
         told.protocol_name,
         told.subject_sha256,
-        "played" if "played" in kinds else "held" if kinds else "",
+        "activated" if "activated" in kinds else "inactivated" if kinds else "",
         tuple(attempts),
         undecided,
         tuple(stimulations),
@@ -148,7 +155,9 @@ def read_session(recording: Recording, behaviour: str) -> Session:
     )
 
 
-def _acted(recording: Recording, stimuli: Iterable[Interval]) -> dict[tuple[str, int], _Acted]:
+def _stimulated_units(
+    recording: Recording, stimuli: Iterable[Interval]
+) -> dict[tuple[str, int], _Stimulated]:
     """What each delivered stimulus did, by name and number: from the interventions of its ticks."""
     rows = recording.table("processing/record/interventions")
     ticks = rows.column("answer_tick") + 1
@@ -168,7 +177,7 @@ def _acted(recording: Recording, stimuli: Iterable[Interval]) -> dict[tuple[str,
         for k in own:
             of_layer[layers[k]].update(units[k].tolist())
         first = values[own[0]] if len(own) else np.zeros(0)
-        found[stimulus.name, stimulus.number] = _Acted(
+        found[stimulus.name, stimulus.number] = _Stimulated(
             "+".join(sorted(of_layer)),
             sum(len(each) for each in of_layer.values()),
             any(len(values[k]) == len(first) and (values[k] != first).any() for k in own),
@@ -177,7 +186,9 @@ def _acted(recording: Recording, stimuli: Iterable[Interval]) -> dict[tuple[str,
 
 
 def _attempts(
-    recording: Recording, stimuli: tuple[Interval, ...], acted: dict[tuple[str, int], _Acted]
+    recording: Recording,
+    stimuli: tuple[Interval, ...],
+    stimulated: dict[tuple[str, int], _Stimulated],
 ) -> tuple[list[Attempt], int]:
     """The attempts that were decided, and how many were not when the trial or the session ended."""
     seed = recording.description.seed
@@ -191,14 +202,14 @@ def _attempts(
             if event.trial != first[1]:
                 undecided, first = undecided + 1, None
                 continue
-            held = [
-                acted[each.name, each.number]
+            overlapping = [
+                stimulated[each.name, each.number]
                 for each in stimuli
                 if not each.sham
                 and each.onset_tick <= event.tick
                 and (each.offset_tick < 0 or each.offset_tick > first[0])
             ]
-            most = max(held, key=lambda each: each.n_units, default=_Acted())
+            most = max(overlapping, key=lambda each: each.n_units, default=_Stimulated())
             layer = most.layer if most.n_units else ""
             found.append(Attempt(seed, layer, most.n_units, event.name))
             first = None
@@ -208,13 +219,13 @@ def _attempts(
 def _stimulations(
     recording: Recording,
     stimuli: tuple[Interval, ...],
-    acted: dict[tuple[str, int], _Acted],
+    stimulated: dict[tuple[str, int], _Stimulated],
     behaviour: str,
 ) -> tuple[list[Stimulation], int]:
     """The stimulations and shams, and how many came when the behaviour was there already."""
     told = recording.description
     spans = [each for each in recording.intervals("behaviours") if each.name.startswith(behaviour)]
-    usual = {each for each in acted.values() if each.n_units}
+    usual = {each for each in stimulated.values() if each.n_units}
     of_session = (
         next(iter(usual)) if len({(each.layer, each.n_units) for each in usual}) == 1 else None
     )
@@ -234,7 +245,7 @@ def _stimulations(
             span.onset_tick > onset and onset - blur <= span.began_tick <= stop + grace
             for span in spans
         )
-        did = (of_session or _Acted()) if each.sham else acted[each.name, each.number]
+        did = (of_session or _Stimulated()) if each.sham else stimulated[each.name, each.number]
         found.append(
             Stimulation(
                 told.seed,

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 import recorder
 from analysis.derived_file import derived_file, span, write_file
-from analysis.spiking import Drive, Offers, Probe, magnitude
+from analysis.spiking import Drive, Probe, ThinnedPoisson, magnitude
 from recorder.opening import RecordingPath
 from recorder.reading import Recording
 from recorder.schema import unit_names
@@ -55,13 +55,13 @@ def spike_trains(
     described = recording.description
     n_units = sum(layer.n_units for layer in described.layers)
     seed = described.seed if seed is None else seed
-    offers = Offers(probe, n_units, seed, described.tick_s)
+    candidates = ThinnedPoisson(probe, n_units, seed, described.tick_s)
     first, last = span(recording, from_s, to_s)
     name = "h_applied" if applied else "h_natural"
     drive = _drive(recording, name, probe.drive, first, last)
     units, times = [], []
     for tick, activity in _ticks(recording, name, first, last):
-        unit, time_s = offers.taken(tick, drive(activity))
+        unit, time_s = candidates.spikes(tick, drive(activity))
         units.append(unit)
         times.append(time_s)
     unit, time_s = np.concatenate(units), np.concatenate(times)

@@ -67,7 +67,7 @@ def magnitude(activity: NDArray[np.float32]) -> NDArray[np.float64]:
     return np.minimum(np.abs(activity.astype(np.float64)), 1.0)
 
 
-class Offers:
+class ThinnedPoisson:
     """Spikes that every unit is offered at its highest rate, so that the draws do not depend on activity.
 
     Of these it takes as many as its rate at the tick allows (thinning).
@@ -84,7 +84,7 @@ class Offers:
         self._offered = int(poisson.isf(_NEGLIGIBLE, float(np.max(expected, initial=0.0)))) + 1
         self._cumulative = poisson.cdf(np.arange(self._offered), expected[:, None])
 
-    def taken(
+    def spikes(
         self, tick: int, drive: NDArray[np.float64]
     ) -> tuple[NDArray[np.intp], NDArray[np.float64]]:
         """Units and times of a tick's spikes, before the refractory period takes some away.
@@ -111,7 +111,7 @@ class OnLine:
     def __init__(self, probe: Probe, n_units: int, seed: int, tick_s: float) -> None:
         if probe.drive != "magnitude":
             raise UserError("A unit's own range is known only of a recording; on line |h| drives.")
-        self._offers = Offers(probe, n_units, seed, tick_s)
+        self._candidates = ThinnedPoisson(probe, n_units, seed, tick_s)
         self._refractory_s = probe.refractory_ms / 1e3
         self._last = np.full(n_units, -np.inf)
         self._tick: int | None = None
@@ -128,7 +128,7 @@ class OnLine:
         if self._tick is not None and tick != self._tick + 1:
             self._last[:] = -np.inf
         self._tick = tick
-        unit, time_s = self._offers.taken(tick, magnitude(activity))
+        unit, time_s = self._candidates.spikes(tick, magnitude(activity))
         order = np.lexsort((unit, time_s))
         kept = []
         for k in order.tolist():

@@ -1,49 +1,104 @@
-"""A statement of the paper beside what was measured, by a rule that is written down before."""
+"""Claims of the paper beside what was measured: one rule, by intervals, for the whole project.
+
+A claim is written down as one or more numbers that are above 0 where it holds, each with an interval over
+seeds (`analysis.cluster_statistics`):
+
+    agrees        every interval is above 0
+    disagrees     an interval is below 0
+    cannot tell   otherwise; so always where there are too few seeds for an interval
+
+With several numbers their intervals are simultaneous (Bonferroni): together they hold with 95 %. Where six
+seeds are enough for one number, two or three take seven, four to six take eight.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Literal, TypeAlias
 
-from analysis.cluster_statistics import Estimate, Events, share
+from analysis.cluster_statistics import (
+    CONFIDENCE,
+    FEWEST_CLUSTERS,
+    Estimate,
+    Events,
+    Floats,
+    interval_of_mean,
+    share,
+)
 
-LEAST_EVENTS = 20
-LEAST_SEEDS = 5
-"""Of less than so many events of a kind, from less than so many seeds, nothing is concluded."""
+Verdict: TypeAlias = Literal["agrees", "disagrees", "cannot tell"]
+
+FEWEST_EVENTS = 20
+"""Of fewer events of a kind nothing is concluded."""
 
 
 @dataclass(frozen=True)
-class Verdict:
-    """A statement of the paper beside what was measured: "agrees", "disagrees" or "cannot tell"."""
+class Claim:
+    """A claim of the paper, and what became of it.
 
-    panel: str
-    paper: str
+    Attributes:
+        source: section or figure of the paper.
+        quote: its words.
+        rule: what has to be above 0, written down before it was measured.
+        measured: the numbers, with their intervals.
+        verdict: see `judge`.
+    """
+
+    source: str
+    quote: str
     rule: str
     measured: str
-    verdict: str
+    verdict: Verdict
+
+    def as_json(self) -> dict[str, str]:
+        """All of it, as text."""
+        return dict(vars(self))
 
 
-def enough(groups: Sequence[Events]) -> bool:
-    """Whether there is enough of each group to conclude anything from it."""
+def judge(estimates: Sequence[Estimate]) -> Verdict:
+    """Whether a claim holds that says of each of these that it is above 0; see this module.
+
+    >>> judge([Estimate(0.3, 0.1, 0.5, 12)])
+    'agrees'
+    >>> judge([Estimate(0.3, 0.1, 0.5, 12), Estimate(-0.2, -0.3, -0.1, 12)])
+    'disagrees'
+    >>> judge([Estimate(0.3, -0.1, 0.7, 12)])
+    'cannot tell'
+    """
+    if estimates and all(each.low > 0 for each in estimates):
+        return "agrees"
+    return "disagrees" if any(each.high < 0 for each in estimates) else "cannot tell"
+
+
+def simultaneous(parts: int) -> float:
+    """The confidence of each of several intervals that together hold with 95 % (Bonferroni)."""
+    return 1 - (1 - CONFIDENCE) / max(1, parts)
+
+
+def estimates_of(margins: Sequence[Sequence[float] | Floats]) -> list[Estimate]:
+    """The means of several margins, each (seeds,), with simultaneous intervals."""
+    return [interval_of_mean(each, simultaneous(len(margins))) for each in margins]
+
+
+def has_enough_data(groups: Sequence[Events]) -> bool:
+    """Whether each group has enough events from enough seeds to conclude anything from it."""
     return all(
-        len(hits) >= LEAST_EVENTS and len(set(seeds)) >= LEAST_SEEDS for hits, seeds in groups
+        len(hits) >= FEWEST_EVENTS and len(set(seeds)) >= FEWEST_CLUSTERS for hits, seeds in groups
     )
 
 
-def judged(panel: str, paper: str, rule: str, found: Estimate, groups: Sequence[Events]) -> Verdict:
-    """What the paper says holds where an estimate is above 0, with its whole interval.
+def judge_shares(claim: tuple[str, str, str], found: Estimate, groups: Sequence[Events]) -> Claim:
+    """A claim about shares of events: `judge`, and "cannot tell" of too few events.
 
     Args:
-        panel: where it is drawn.
-        paper: what the paper says.
-        rule: what the estimate is of.
-        found: the estimate.
-        groups: the events that it was made from; with too few of any, nothing is concluded.
+        claim: source, quote and rule.
+        found: what the rule says is above 0.
+        groups: the events that it was made from.
     """
     shares = ", ".join(str(share(*group)) for group in groups)
     measured = f"{found}; shares {shares}"
-    if not enough(groups):
-        few = f"too few: at least {LEAST_EVENTS} events from {LEAST_SEEDS} seeds each are needed"
-        return Verdict(panel, paper, rule, f"{measured}; {few}", "cannot tell")
-    verdict = "agrees" if found.low > 0 else "disagrees" if found.high < 0 else "cannot tell"
-    return Verdict(panel, paper, rule, measured, verdict)
+    if not has_enough_data(groups):
+        few = f"at least {FEWEST_EVENTS} events from {FEWEST_CLUSTERS} seeds each are needed"
+        return Claim(*claim, f"{measured}; too few: {few}", "cannot tell")
+    return Claim(*claim, measured, judge([found]))

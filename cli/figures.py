@@ -48,14 +48,14 @@ def figure(
     except OSError as problem:
         raise RunError(f"The figure could not be written: {problem}.") from None
     table = Table(box=None, pad_edge=False)
-    for column in ("panel", "the paper", "rule", "measured", "verdict"):
+    for column in ("source", "the paper", "rule", "measured", "verdict"):
         table.add_column(column, overflow="fold")
     styles = {"agrees": "green", "disagrees": "red", "cannot tell": "yellow"}
-    for each in drawn.verdicts:
-        said = (each.panel, f"“{each.paper}”", each.rule, each.measured)
+    for each in drawn.claims:
+        said = (each.source, f"“{each.quote}”", each.rule, each.measured)
         table.add_row(*map(escape, said), f"[{styles[each.verdict]}]{each.verdict}[/]")
     out_console = Console(highlight=False, width=None if sys.stdout.isatty() else 200)
-    if drawn.verdicts:
+    if drawn.claims:
         out_console.print(table)
     for note in drawn.notes:
         out_console.print(escape(note))

@@ -68,7 +68,7 @@ def evaluate(
         typer.Option(help="Seconds of an episode; 30 (bowl 20, corridor 10) if left out."),
     ] = None,
     expert: Annotated[
-        bool, typer.Option("--expert", help="Only the experts, beside chance; no student.")
+        bool, typer.Option("--expert", help="Only the experts, beside chance; no subject.")
     ] = False,
     skills: Annotated[
         Path | None,
@@ -77,7 +77,10 @@ def evaluate(
         ),
     ] = None,
     paper: Annotated[
-        bool, typer.Option("--paper", help="Hold its activity and movement against the paper, too.")
+        bool,
+        typer.Option(
+            "--paper", help="Hold its activity and movement against the paper's claims, too."
+        ),
     ] = False,
     json: Annotated[bool, typer.Option("--json", help="Print everything as JSON.")] = False,
     store: Annotated[
@@ -86,7 +89,7 @@ def evaluate(
             "--store", help="Write scores.json and card.md into its folder; with --paper."
         ),
     ] = False,
-    jobs: Annotated[int, typer.Option(help="Processes; the figures do not depend on it.")] = 1,
+    jobs: Annotated[int, typer.Option(help="Processes; the numbers do not depend on it.")] = 1,
 ) -> None:
     """Measure what a subject can do: both renderings, sampled and mean actions, beside expert and chance.
 
@@ -103,14 +106,14 @@ def evaluate(
         if not value >= least:
             raise UserError(f"{name} is at least {least}, not {value}")
     if expert and (paper or store):
-        raise UserError("--expert measures no student, so it goes with neither --paper nor --store")
-    wanted = session.Wanted(
+        raise UserError("--expert measures no subject, so it goes with neither --paper nor --store")
+    config = session.EvaluationConfig(
         subject, tasks, episodes, stock_episodes, duration, expert, skills, paper or store, jobs
     )
     try:
-        found = session.evaluate(wanted, store)
+        result = session.evaluate(config, store)
     except SubjectError as problem:
         raise UserError(str(problem)) from None
     except session.CannotMeasureError as problem:
         raise RunError(str(problem)) from None
-    print(found.json()) if json else found.show()
+    print(result.json()) if json else result.show()

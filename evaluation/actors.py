@@ -1,9 +1,8 @@
-"""Who acts in an episode. A source is small and can be sent to another process; it makes the actor there."""
+"""Who acts in an episode: a `PolicySpec`, small enough to be sent to a process, builds the actor there."""
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -13,16 +12,15 @@ import numpy as np
 
 from agent.errors import SubjectError
 from agent.subject import Step, Subject, load
+from evaluation.code_identity import digest
 from training.experts import Skills, TaskExpert, expert_for
 from training.experts.pose import BodyReader
 
 Array = np.ndarray
 
-_ROOT = Path(__file__).resolve().parents[1]
-_AGENT, _TRAINING = _ROOT / "agent", _ROOT / "training"
 WALK_SPEED = 1.0
 WALK_YAW_RAD_S = 3.0
-WALK_REDRAWN_S = 1.0
+WALK_REDRAW_S = 1.0
 _TICKS_PER_S = 50
 
 
@@ -36,24 +34,20 @@ class Actor(Protocol):
         """The action (actuators,) for what the animal senses now."""
 
 
-class Source(Protocol):
-    """Makes an actor; equal `identity` means that it does the same in the same episode."""
+class PolicySpec(Protocol):
+    """Builds an actor; with equal `identity` it does the same in the same episode."""
 
-    def make(self) -> Actor:
-        """The actor. Raises `SubjectError` where something that it needs is missing."""
+    def build(self) -> Actor:
+        """The actor.
+
+        Raises:
+            SubjectError: something that it needs is missing.
+        """
 
     def identity(self) -> str:
-        """A digest of everything that decides what the actor does."""
+        """A digest of the data that decides what the actor does; its code is in `code_identity`."""
 
     def __hash__(self) -> int: ...
-
-
-def digest(paths: Iterable[Path], *words: str) -> str:
-    """SHA-256 of the contents of files, in the order of their names, and of words."""
-    found = hashlib.sha256(repr(words).encode())
-    for path in sorted(paths):
-        found.update(path.name.encode() + b"\0" + hashlib.sha256(path.read_bytes()).digest())
-    return found.hexdigest()
 
 
 @lru_cache(maxsize=2)
@@ -66,23 +60,23 @@ def _loaded(folder: Path, sha256: str) -> Subject:
 
 
 @dataclass(frozen=True)
-class Student:
+class SubjectSpec:
     """A trained subject; `sampled` is with motor noise, as in sessions, otherwise the mean action."""
 
     folder: Path
     sha256: str
     sampled: bool
 
-    def make(self) -> Actor:
-        """See `Source`."""
-        return StudentActor(_loaded(self.folder, self.sha256), self.sampled)
+    def build(self) -> Actor:
+        """See `PolicySpec`."""
+        return PolicyActor(_loaded(self.folder, self.sha256), self.sampled)
 
     def identity(self) -> str:
-        """See `Source`."""
-        return digest(_AGENT.glob("*.py"), self.sha256, str(self.sampled))
+        """See `PolicySpec`."""
+        return digest([], self.sha256, str(self.sampled))
 
 
-class StudentActor:
+class PolicyActor:
     """A subject that acts; `last` is what it did at the last tick."""
 
     last: Step
@@ -104,19 +98,19 @@ class StudentActor:
 
 
 @dataclass(frozen=True)
-class Teacher:
+class ExpertSpec:
     """The expert of a task, made of the skills in a folder."""
 
     task: str
     skills: Path
 
-    def make(self) -> Actor:
-        """See `Source`."""
+    def build(self) -> Actor:
+        """See `PolicySpec`."""
         return _ExpertActor(_expert(self.task, self.skills))
 
     def identity(self) -> str:
-        """See `Source`."""
-        return _skilled(self.skills, "expert", self.task)
+        """See `PolicySpec`."""
+        return _skills_digest(self.skills, "expert", self.task)
 
 
 def _expert(task: str, skills: Path) -> TaskExpert:
@@ -126,9 +120,8 @@ def _expert(task: str, skills: Path) -> TaskExpert:
         raise SubjectError(f"there is no expert for {task!r} in this version") from None
 
 
-def _skilled(skills: Path, *words: str) -> str:
-    code = [*_TRAINING.glob("experts/*.py"), *_TRAINING.glob("skills/*.py")]
-    return digest([*code, *skills.glob("*.npz")], *words)
+def _skills_digest(skills: Path, *words: str) -> str:
+    return digest(skills.glob("*.npz"), *words)
 
 
 class _ExpertActor:
@@ -143,21 +136,21 @@ class _ExpertActor:
 
 
 @dataclass(frozen=True)
-class RandomWalk:
+class RandomWalkSpec:
     """The expert's running with a yaw command that is drawn anew every second: it meets orbs by chance."""
 
     skills: Path
 
-    def make(self) -> Actor:
-        """See `Source`."""
-        return _WalkActor(self.skills)
+    def build(self) -> Actor:
+        """See `PolicySpec`."""
+        return _RandomWalkActor(self.skills)
 
     def identity(self) -> str:
-        """See `Source`."""
-        return _skilled(self.skills, "random walk")
+        """See `PolicySpec`."""
+        return _skills_digest(self.skills, "random walk")
 
 
-class _WalkActor:
+class _RandomWalkActor:
     def __init__(self, skills: Path) -> None:
         self._locomotion = Skills(skills).locomotion()
 
@@ -167,7 +160,7 @@ class _WalkActor:
         self._tick = 0
 
     def act(self, observation: Mapping[str, Array]) -> Array:
-        if self._tick % round(WALK_REDRAWN_S * _TICKS_PER_S) == 0:
+        if self._tick % round(WALK_REDRAW_S * _TICKS_PER_S) == 0:
             self._yaw = self._rng.uniform(-WALK_YAW_RAD_S, WALK_YAW_RAD_S)
         self._tick += 1
         # from a standstill the full gait makes it stumble
@@ -178,15 +171,15 @@ class _WalkActor:
 
 
 @dataclass(frozen=True)
-class RandomActions:
+class RandomActionsSpec:
     """Actions drawn uniformly, every tick anew."""
 
-    def make(self) -> Actor:
-        """See `Source`."""
+    def build(self) -> Actor:
+        """See `PolicySpec`."""
         return _RandomActor()
 
     def identity(self) -> str:
-        """See `Source`."""
+        """See `PolicySpec`."""
         return "uniform 1"
 
 

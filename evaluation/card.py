@@ -1,21 +1,33 @@
-"""What a subject's folder says about what it can do: `scores.json`, and `card.md` for people."""
+"""What a subject's folder says about what it can do: `scores.json`, and `card.md` for people.
+
+The card is made from `scores.json` alone, so that it can be written anew when its form or a rule changes:
+
+    python -m evaluation.card subjects/rodent
+"""
 
 from __future__ import annotations
 
 import json
+import sys
 import tomllib
 from collections.abc import Mapping, Sequence
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from agent.subject import Subject, write_bytes
+from agent.errors import SubjectError
+from agent.subject import Subject, load, write_bytes
 from evaluation import tables
-from evaluation.paper.check import HOW, PaperCheck
-from evaluation.scores import FIGURES, Score, as_json
+from evaluation.metrics import METRICS
+from evaluation.paper.check import PaperCheck
+from evaluation.scores import Score, as_json, from_json
 
 SCORES, CARD = "scores.json", "card.md"
 _LIBRARIES = ("mujoco", "dm_control", "torch", "numpy")
+_CAPTIONS = {
+    "spectra.png": "power spectra of movement and layers; grey: 4 to 5 Hz",
+    "sharing.png": "what tasks share in movement and in each layer",
+}
 
 
 def document(
@@ -26,7 +38,16 @@ def document(
     notes: Sequence[str],
     paper: PaperCheck | None,
 ) -> dict[str, Any]:
-    """Everything measured, as JSON; `sha256` is the subject's, None where only experts were scored."""
+    """Everything measured, as JSON.
+
+    Args:
+        name: the subject's, or that of the folder of skills.
+        sha256: the subject's; None where only experts were scored.
+        tasks: those that were measured.
+        scores: of all conditions.
+        notes: a sentence for each thing that could not be measured.
+        paper: the paper's claims; None where they were not asked for.
+    """
     return {
         "subject": name,
         "sha256": sha256,
@@ -35,27 +56,38 @@ def document(
         "tasks": {task: _goals(task) for task in tasks},
         "scores": [as_json(score, scores) for score in scores],
         "not_measured": list(notes),
+        "remarks": [],
         "paper": paper.as_json() if paper else None,
     }
 
 
-def as_text(found: Mapping[str, Any]) -> str:
+def recomputed(stored: Mapping[str, Any]) -> dict[str, Any]:
+    """A stored document with its goals and metrics computed anew from its episodes, by the rules of now."""
+    scores = [from_json(each) for each in stored["scores"]]
+    return {
+        **stored,
+        "tasks": {task: _goals(task) for task in stored["tasks"]},
+        "scores": [as_json(score, scores) for score in scores],
+    }
+
+
+def as_text(stored: Mapping[str, Any]) -> str:
     """A document as JSON, an episode a line: it is to be read, and compared between versions."""
-    episodes = [episode for score in found["scores"] for episode in score["each"]]
+    episodes = [episode for score in stored["scores"] for episode in score["episodes"]]
     places = iter(range(len(episodes)))
     scores = [
-        {**score, "each": [f"episode {next(places)}" for _ in score["each"]]}
-        for score in found["scores"]
+        {**score, "episodes": [f"episode {next(places)}" for _ in score["episodes"]]}
+        for score in stored["scores"]
     ]
-    text = json.dumps({**found, "scores": scores}, indent=1)
+    text = json.dumps({**stored, "scores": scores}, indent=1, ensure_ascii=False)
     for place, episode in enumerate(episodes):
         text = text.replace(f'"episode {place}"', json.dumps(episode), 1)
-    return text
+    return text + "\n"
 
 
 def _goals(task: str) -> dict[str, dict[str, float | None]]:
-    figures = [f for f in FIGURES[task] if f.at_least is not None or f.aim is not None]
-    return {figure.key: {"at_least": figure.at_least, "aim": figure.aim} for figure in figures}
+    goals = [m for m in METRICS[task] if m.minimum is not None or m.target is not None]
+    return {metric.key: {"minimum": metric.minimum, "target": metric.target} for metric in goals}
 
 
 def write(
@@ -65,68 +97,94 @@ def write(
     notes: Sequence[str] = (),
     paper: PaperCheck | None = None,
 ) -> None:
-    """Write `scores.json`, `card.md` and its pictures into the subject's folder."""
-    found = document(subject.name, subject.sha256, tasks, scores, notes, paper)
-    pictures: list[str] = []
+    """Write `scores.json`, `card.md` and its pictures into the subject's folder.
+
+    Args:
+        subject: whose.
+        tasks: those that were measured.
+        scores: of all conditions.
+        notes: a sentence for each thing that could not be measured.
+        paper: the paper's claims, with their pictures.
+    """
+    stored = document(subject.name, subject.sha256, tasks, scores, notes, paper)
     if paper is not None:
         # matplotlib takes a second, and most evaluations draw nothing
         from evaluation.paper.pictures import draw
 
-        pictures = draw(paper, subject.folder)
-    write_bytes(subject.folder / SCORES, (as_text(found) + "\n").encode())
-    text = "\n".join(_card(subject, tasks, scores, notes, paper, pictures))
-    write_bytes(subject.folder / CARD, text.encode())
+        draw(paper, subject.folder)
+    _write(subject, stored)
 
 
-def _said(folder: Path) -> Mapping[str, Any]:
+def rewrite(folder: Path) -> None:
+    """Write a subject's metrics and card anew, from the episodes in its `scores.json`.
+
+    Raises:
+        SubjectError: there is no subject, or it has no scores that this version can read.
+    """
+    subject = load(folder, "torch")
+    path = subject.folder / SCORES
+    try:
+        stored = json.loads(path.read_text(encoding="utf-8"))
+        _write(subject, recomputed(stored))
+    except (OSError, ValueError, KeyError, TypeError) as problem:
+        raise SubjectError(
+            f"{path} cannot be read ({type(problem).__name__}: {problem}); measure the subject again with "
+            f"`rodent-rig evaluate {subject.name} --store`"
+        ) from None
+
+
+def _write(subject: Subject, stored: Mapping[str, Any]) -> None:
+    write_bytes(subject.folder / SCORES, as_text(stored).encode())
+    write_bytes(subject.folder / CARD, "\n".join(_card(subject, stored)).encode())
+
+
+def _manifest(folder: Path) -> Mapping[str, Any]:
     return tomllib.loads((folder / "subject.toml").read_text(encoding="utf-8"))
 
 
-def _card(
-    subject: Subject,
-    tasks: Sequence[str],
-    scores: Sequence[Score],
-    notes: Sequence[str],
-    paper: PaperCheck | None,
-    pictures: Sequence[str],
-) -> list[str]:
-    said = _said(subject.folder)
+def _card(subject: Subject, stored: Mapping[str, Any]) -> list[str]:
+    manifest = _manifest(subject.folder)
+    tasks = list(stored["tasks"])
+    scores = [from_json(each) for each in stored["scores"]]
     layers = ", ".join(f"{layer.name} {layer.n_units}" for layer in subject.layers)
     named = ", ".join(tables.TITLES[task] for task in tasks)
     training = {k: _plain(v) for k, v in subject.training.items() if k not in ("task", "tasks")}
-    measured = ", ".join(f"{library} {version(library)}" for library in _LIBRARIES)
-    trained = ", ".join(f"{key} {value}" for key, value in said.get("versions", {}).items())
+    measured = ", ".join(f"{library} {v}" for library, v in stored["measured_with"].items())
+    trained = ", ".join(f"{key} {value}" for key, value in manifest.get("versions", {}).items())
+    many = len(tasks) > 1
+    notes, remarks, paper = stored["not_measured"], stored.get("remarks", []), stored["paper"]
     return [
         f"# {subject.name}",
         "",
-        f"A virtual rodent of {subject.n_units} units ({layers}); one network, one set of weights, "
-        f"and no cue that "
-        "tells it its task.",
+        f"A virtual rodent of {subject.n_units} units ({layers})"
+        + (
+            "; one network, one set of weights, and no cue that tells it its task." if many else "."
+        ),
         "",
         "| | |",
         "| --- | --- |",
-        f"| tasks | {named} |",
+        f"| {'tasks' if many else 'task'} | {named} |",
         *(f"| {key.replace('_', ' ')} | {value} |" for key, value in training.items()),
-        f"| trained with | {trained or 'not told'} |",
-        f"| measured with | {measured} |",
-        f"| licence | {said.get('licence', 'GPL-3.0-or-later')} |",
+        f"| trained with | {trained or 'unknown'} |",
+        f"| measured with | {measured or 'unknown'} |",
+        f"| licence | {manifest.get('licence', 'GPL-3.0-or-later')} |",
         f"| identity | SHA-256 of weights, architecture and order of the senses: "
         f"`{subject.sha256}` |",
         "",
         "## Scores",
         "",
         "In dm_control's own environments at stock physics (1 ms Euler, 20 ms control), measured "
-        "by "
-        f"`rodent-rig evaluate {subject.name} --store`; episode k has seed k. Means with their "
-        f"standard errors, "
-        "shares with their counts. The goals are held against the sampled action under fast "
-        "rendering, as in "
-        "sessions. Expert, random walk and random actions do not look through the camera.",
+        f"by `rodent-rig evaluate {subject.name} --store`; episode k has seed k. Means with their "
+        "standard errors, shares with their counts. The goals are held against the sampled action under "
+        "fast rendering, as in sessions: one is reached where the whole 95 % interval over episodes is above "
+        "it, missed where it is below, and otherwise it cannot be told. Expert, random walk and random "
+        "actions do not look through the camera.",
+        *(["", *(f"- {remark}" for remark in remarks)] if remarks else []),
         *(line for task in tasks for line in _section(task, scores)),
         *(["", "Not measured:", "", *(f"- {note}" for note in notes)] if notes else []),
         "",
         "`scores.json` has every episode.",
-        *_beside(paper, pictures),
+        *_beside_the_paper(paper, subject.folder),
         "",
     ]
 
@@ -138,7 +196,7 @@ _EXPLAINED = {
     "early) and once over the whole time, where nothing more is covered after such an end. A gap "
     "is reached when "
     "the skull is beyond its near edge, and crossed when the trunk and all four paws are beyond "
-    "its far edge. "
+    "its far edge; one that is reached in the last second of the time counts neither way. "
     "A fall: the torso's upward axis below 0.3, or the trunk below the floor.",
     "forage": "The random walk is the expert's running with a yaw command of up to ±3 rad/s that "
     "is drawn anew "
@@ -160,7 +218,7 @@ def _section(task: str, scores: Sequence[Score]) -> list[str]:
         "",
         f"### {tables.TITLES[task].capitalize()}",
         "",
-        f"Episodes of {tables.duration_text(task, scores)}. {_EXPLAINED[task]}",
+        f"Episodes of {tables.time_limit_text(task, scores)}. {_EXPLAINED[task]}",
         "",
         *tables.markdown(task, scores),
         *(_intervals(own) if task == "two_tap" else []),
@@ -170,9 +228,9 @@ def _section(task: str, scores: Sequence[Score]) -> list[str]:
 def _intervals(scores: Sequence[Score]) -> list[str]:
     lines = ["", "Intervals of all second taps, in s:", ""]
     for score in scores:
-        found = [t for e in score.episodes for t in e.figures["intervals_s"] if t is not None]
-        told = ", ".join(f"{t:.2f}" for t in sorted(found)) or "none"
-        lines.append(f"- {' '.join(score.condition.key[1:])}: {told}")
+        found = [t for e in score.episodes for t in e.statistics["intervals_s"] if t is not None]
+        values = ", ".join(f"{t:.2f}" for t in sorted(found)) or "none"
+        lines.append(f"- {' '.join(score.condition.key[1:])}: {values}")
     return lines
 
 
@@ -180,26 +238,37 @@ def _plain(value: Any) -> str:
     return ", ".join(map(str, value)) if isinstance(value, list) else str(value)
 
 
-def _beside(paper: PaperCheck | None, pictures: Sequence[str]) -> list[str]:
+def _beside_the_paper(paper: Mapping[str, Any] | None, folder: Path) -> list[str]:
     if paper is None:
         return []
-    episodes = ", ".join(f"{tables.TITLES[task]} {n}" for task, n in paper.episodes.items())
-    lines = ["", "## Beside the paper", ""]
-    lines += [
+    episodes = ", ".join(f"{tables.TITLES[task]} {n}" for task, n in paper["episodes"].items())
+    lines = [
+        "",
+        "## Beside the paper",
+        "",
         f"Merel, Aldarondo et al., *Deep neuroethology of a virtual rodent*, ICLR 2020. Episodes "
         f"recorded: {episodes}.",
         "",
         "| section | the paper | rule | measured | |",
         "| --- | --- | --- | --- | --- |",
     ]
-    for one in paper.statements:
-        cells = (one.section, f"“{one.quote}”", one.rule, one.measured, f"**{one.verdict}**")
+    for one in paper["claims"]:
+        cells = (
+            *(one["source"], f"“{one['quote']}”", one["rule"], one["measured"]),
+            f"**{one['verdict']}**",
+        )
         lines.append("| " + " | ".join(cells) + " |")
-    for paragraph in HOW:
+    for paragraph in paper["how"]:
         lines += ["", paragraph]
-    captions = {
-        "spectra.png": "power spectra of movement and layers; grey: 4 to 5 Hz",
-        "sharing.png": "what tasks share in movement and in each layer",
-    }
-    lines += [line for name in pictures for line in ("", f"![{captions[name]}]({name})")]
+    for name, caption in _CAPTIONS.items():
+        if (folder / name).exists():
+            lines += ["", f"![{caption}]({name})"]
     return lines
+
+
+if __name__ == "__main__":
+    for argument in sys.argv[1:]:
+        try:
+            rewrite(Path(argument))
+        except SubjectError as problem:
+            sys.exit(str(problem))

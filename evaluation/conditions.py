@@ -10,35 +10,41 @@ from typing import Any
 
 from agent.errors import SubjectError
 from agent.subject import Subject
-from evaluation.actors import RandomActions, RandomWalk, Source, Student, Teacher
+from evaluation.actors import (
+    ExpertSpec,
+    PolicySpec,
+    RandomActionsSpec,
+    RandomWalkSpec,
+    SubjectSpec,
+)
 from rig.arenas.camera import Quality
 from rig.arenas.names import TASKS
 
-DURATION_S = {"corridor": 10.0, "gaps": 30.0, "forage": 30.0, "escape": 20.0, "two_tap": 30.0}
+TIME_LIMIT_S = {"corridor": 10.0, "gaps": 30.0, "forage": 30.0, "escape": 20.0, "two_tap": 30.0}
 QUALITIES: tuple[Quality, ...] = ("fast", "stock")
 
 
 @dataclass(frozen=True)
-class Condition:
+class EvaluationCondition:
     """Episodes of one actor in one task under one rendering.
 
     Attributes:
         task: one of `rig.arenas.names.TASKS`.
-        actor: "student", "expert", "random walk" or "random".
-        source: makes the actor.
+        actor: "subject", "expert", "random walk" or "random".
+        policy: builds the actor; None where only the stored scores are there.
         quality: how the camera renders; None for an actor that does not look.
         sampled: with motor noise (or otherwise random), not the mean action.
         episodes: how many; episode k uses seed k.
-        duration_s: of an episode, unless the task ends it.
+        time_limit_s: of an episode, unless the task ends it.
     """
 
     task: str
     actor: str
-    source: Source
+    policy: PolicySpec | None
     quality: Quality | None
     sampled: bool
     episodes: int
-    duration_s: float
+    time_limit_s: float
 
     @property
     def key(self) -> tuple[str, str, str, str]:
@@ -52,13 +58,13 @@ class Condition:
         return range(1, self.episodes + 1)
 
 
-def tasks_of(training: Mapping[str, Any], wanted: str | None = None) -> tuple[str, ...]:
-    """The tasks to evaluate: those named in `wanted` ("gaps,forage"), or those of the subject's training.
+def tasks_of(training: Mapping[str, Any], selected: str | None = None) -> tuple[str, ...]:
+    """The tasks to evaluate: those named in `selected` ("gaps,forage"), or those of the subject's training.
 
     Raises:
         SubjectError: there is no such task, or none is named.
     """
-    named: Any = wanted.replace(" ", "").split(",") if wanted is not None else None
+    named: Any = selected.replace(" ", "").split(",") if selected is not None else None
     if named is None:
         one = training.get("task")
         named = training.get("tasks", [one] if one else None)
@@ -79,11 +85,11 @@ def plan(
     stock_episodes: int,
     skills: Path | None,
     duration_s: float | None = None,
-) -> tuple[list[Condition], list[str]]:
+) -> tuple[list[EvaluationCondition], list[str]]:
     """All conditions of a subject's score table, and a sentence for each that cannot be measured.
 
     Args:
-        subject: the student.
+        subject: what is measured.
         tasks: its tasks.
         episodes: of every condition under fast rendering, and of the blind ones.
         stock_episodes: under stock rendering, which takes several times as long; 0 leaves it out.
@@ -92,14 +98,16 @@ def plan(
     """
     conditions, notes = [], []
     for task in tasks:
-        lasts = duration_s or DURATION_S[task]
+        limit_s = duration_s or TIME_LIMIT_S[task]
         for quality in QUALITIES:
             count = episodes if quality == "fast" else stock_episodes
             for sampled in (True, False):
-                student = Student(subject.folder, subject.sha256, sampled)
+                policy = SubjectSpec(subject.folder, subject.sha256, sampled)
                 if count:
                     conditions.append(
-                        Condition(task, "student", student, quality, sampled, count, lasts)
+                        EvaluationCondition(
+                            task, "subject", policy, quality, sampled, count, limit_s
+                        )
                     )
     beside, missing = expert_conditions(tasks, episodes, skills, duration_s)
     notes += missing
@@ -112,26 +120,28 @@ def expert_conditions(
     episodes: int,
     skills: Path | None,
     duration_s: float | None = None,
-) -> tuple[list[Condition], list[str]]:
+) -> tuple[list[EvaluationCondition], list[str]]:
     """Experts, random walk (in the maze) and random actions; arguments and result as of `plan`."""
-    conditions: list[Condition] = []
+    conditions: list[EvaluationCondition] = []
     notes: list[str] = []
 
-    def add(task: str, actor: str, source: Source, sampled: bool) -> None:
+    def add(task: str, actor: str, policy: PolicySpec, sampled: bool) -> None:
         try:
-            source.make()  # here rather than in the middle of the evaluation
+            policy.build()  # here rather than in the middle of the evaluation
         except SubjectError as problem:
-            notes.append(f"{task}: no {actor} beside the student: {problem}")
+            notes.append(f"{task}: no {actor} beside the subject: {problem}")
             return
-        lasts = duration_s or DURATION_S[task]
-        conditions.append(Condition(task, actor, source, None, sampled, episodes, lasts))
+        limit_s = duration_s or TIME_LIMIT_S[task]
+        conditions.append(
+            EvaluationCondition(task, actor, policy, None, sampled, episodes, limit_s)
+        )
 
     for task in tasks:
         if skills is not None:
-            add(task, "expert", Teacher(task, skills), False)
+            add(task, "expert", ExpertSpec(task, skills), False)
         else:
-            notes.append(f"{task}: no expert beside the student: it has no folder of skills")
+            notes.append(f"{task}: no expert beside the subject: it has no folder of skills")
         if task == "forage" and skills is not None:
-            add(task, "random walk", RandomWalk(skills), True)
-        add(task, "random", RandomActions(), True)
+            add(task, "random walk", RandomWalkSpec(skills), True)
+        add(task, "random", RandomActionsSpec(), True)
     return conditions, notes

@@ -19,8 +19,8 @@ from parallel.progress import Progress, terminal_progress
 from rig.arenas.camera import CameraUnavailableError
 from rig.arenas.names import TASKS
 
-RECORDED_EPISODES = 4
-"""Of each task, for the check against the paper."""
+RECORDED_EPISODES = 10
+"""Of each task, for the claims of the paper: as many as intervals over seeds need."""
 _PAPER_TASKS = tuple(task for task in TASKS if task != "corridor")
 
 
@@ -29,14 +29,14 @@ class CannotMeasureError(Exception):
 
 
 @dataclass(frozen=True)
-class Wanted:
+class EvaluationConfig:
     """What to measure; see the command's help."""
 
     subject: str
     tasks: str | None = None
     episodes: int = 25
     stock_episodes: int = 3
-    duration_s: float | None = None
+    time_limit_s: float | None = None
     only_experts: bool = False
     skills: Path | None = None
     paper: bool = False
@@ -44,7 +44,7 @@ class Wanted:
 
 
 @dataclass(frozen=True)
-class Found:
+class EvaluationResult:
     """What was measured."""
 
     name: str
@@ -64,15 +64,17 @@ class Found:
     def show(self) -> None:
         """Print the tables."""
         tables.show(self.tasks, self.scores, self.notes)
-        for one in self.paper.statements if self.paper else ():
-            print(f'\n{one.section}: "{one.quote}"\n    {one.verdict}: {one.measured}')
+        for one in self.paper.claims if self.paper else ():
+            print(f'\n{one.source}: "{one.quote}"\n    {one.verdict}: {one.measured}')
 
 
-def evaluate(wanted: Wanted, store: bool = False, work: Path | None = None) -> Found:
+def evaluate(
+    config: EvaluationConfig, store: bool = False, work: Path | None = None
+) -> EvaluationResult:
     """Measure, with progress on the terminal; with `store` also into the subject's folder.
 
     Args:
-        wanted: what to measure.
+        config: what to measure.
         store: write `scores.json` and `card.md`.
         work: where finished episodes are kept; `runs/<name>/scores` unless given.
 
@@ -83,9 +85,9 @@ def evaluate(wanted: Wanted, store: bool = False, work: Path | None = None) -> F
     with terminal_progress() as progress:
         try:
             return (
-                _experts(wanted, work, progress)
-                if wanted.only_experts
-                else _subject(wanted, store, work, progress)
+                _experts(config, work, progress)
+                if config.only_experts
+                else _subject(config, store, work, progress)
             )
         except CameraUnavailableError as problem:
             raise CannotMeasureError(str(problem)) from None
@@ -95,65 +97,67 @@ def evaluate(wanted: Wanted, store: bool = False, work: Path | None = None) -> F
             ) from None
 
 
-def _experts(wanted: Wanted, work: Path | None, progress: Progress) -> Found:
-    folder = Path(wanted.subject)
+def _experts(config: EvaluationConfig, work: Path | None, progress: Progress) -> EvaluationResult:
+    folder = Path(config.subject)
     training: Mapping[str, object] = {}
     name = folder.name
-    if wanted.skills is not None:
-        skills: Path | None = wanted.skills
+    if config.skills is not None:
+        skills: Path | None = config.skills
     elif (folder / "skills").is_dir() or (folder / "steering.npz").exists():
-        # a folder that has skills, or a folder of skills: there is no student yet
+        # a folder that has skills, or a folder of skills: there is no subject yet
         skills = folder / "skills" if (folder / "skills").is_dir() else folder
         name = folder.resolve().parent.name if folder.name == "skills" else folder.name
         training = {"tasks": list(_PAPER_TASKS)}
     else:
-        subject = load(wanted.subject, "torch")
+        subject = load(config.subject, "torch")
         skills, training, name = skills_of(subject), subject.training, subject.name
     if skills is None or not skills.is_dir():
         raise SubjectError(
-            f"there are no skills for experts {f'in {skills}' if skills else f'beside {wanted.subject}'}; "
+            f"there are no skills for experts {f'in {skills}' if skills else f'beside {config.subject}'}; "
             "name their folder with --skills"
         )
-    tasks = tasks_of(training, wanted.tasks)
-    conditions, notes = expert_conditions(tasks, wanted.episodes, skills, wanted.duration_s)
+    tasks = tasks_of(training, config.tasks)
+    conditions, notes = expert_conditions(tasks, config.episodes, skills, config.time_limit_s)
     if not any(one.actor == "expert" for one in conditions):
         raise SubjectError("; ".join(notes))
     place = work or Path("runs") / name / "scores"
     scores = run(
-        conditions, place, wanted.jobs, lambda done, text: progress("evaluate", done, text)
+        conditions, place, config.jobs, lambda done, text: progress("evaluate", done, text)
     )
-    return Found(name, None, tasks, scores, notes, None)
+    return EvaluationResult(name, None, tasks, scores, notes, None)
 
 
-def _subject(wanted: Wanted, store: bool, work: Path | None, progress: Progress) -> Found:
-    subject = load(wanted.subject, "torch")
-    tasks = tasks_of(subject.training, wanted.tasks)
-    if store and wanted.tasks is not None:
+def _subject(
+    config: EvaluationConfig, store: bool, work: Path | None, progress: Progress
+) -> EvaluationResult:
+    subject = load(config.subject, "torch")
+    tasks = tasks_of(subject.training, config.tasks)
+    if store and config.tasks is not None:
         left_out = [task for task in _trained(subject) if task not in tasks]
         if left_out:
             raise SubjectError(
                 f"a card tells of all that {subject.name} was trained for: with --store, --tasks "
                 f"cannot leave out {', '.join(left_out)}"
             )
-    if wanted.skills is not None and not wanted.skills.is_dir():
-        raise SubjectError(f"there is no folder of skills {wanted.skills}")
-    skills = wanted.skills or skills_of(subject)
+    if config.skills is not None and not config.skills.is_dir():
+        raise SubjectError(f"there is no folder of skills {config.skills}")
+    skills = config.skills or skills_of(subject)
     place = work or Path("runs") / subject.name / "scores"
     conditions, notes = plan(
-        subject, tasks, wanted.episodes, wanted.stock_episodes, skills, wanted.duration_s
+        subject, tasks, config.episodes, config.stock_episodes, skills, config.time_limit_s
     )
     scores = run(
-        conditions, place, wanted.jobs, lambda done, text: progress("evaluate", done, text)
+        conditions, place, config.jobs, lambda done, text: progress("evaluate", done, text)
     )
     paper = None
-    if wanted.paper:
+    if config.paper:
         recorded = record(
             subject,
             tasks,
-            min(RECORDED_EPISODES, wanted.episodes),
+            min(RECORDED_EPISODES, config.episodes),
             place,
-            wanted.jobs,
-            wanted.duration_s,
+            config.jobs,
+            config.time_limit_s,
             lambda done, text: progress("record", done, text),
         )
         try:
@@ -162,7 +166,7 @@ def _subject(wanted: Wanted, store: bool, work: Path | None, progress: Progress)
             notes.append(f"beside the paper: {problem}")
     if store:
         card.write(subject, tasks, scores, notes, paper)
-    return Found(subject.name, subject.sha256, tasks, scores, notes, paper)
+    return EvaluationResult(subject.name, subject.sha256, tasks, scores, notes, paper)
 
 
 def _trained(subject: Subject) -> tuple[str, ...]:

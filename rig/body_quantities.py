@@ -6,6 +6,11 @@ animal's heading.
 
 from __future__ import annotations
 
+FALLEN_BELOW_UP = 0.3
+"""An animal lies where the upward part of its torso's vertical axis is below this (73° from upright)."""
+UPRIGHT_ABOVE_UP = 0.8
+"""It is upright above this (37°)."""
+
 PAWS: tuple[str, ...] = ("hand_L", "hand_R", "foot_L", "foot_R")
 PADS: tuple[str, ...] = ("palm_L", "palm_R", "sole_L", "sole_R")
 

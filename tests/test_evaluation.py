@@ -1,4 +1,4 @@
-"""Evaluation: what its meters count, going on after an interruption, and the check against the check."""
+"""Evaluation: what is counted, going on after an interruption, and the check against the paper."""
 
 from __future__ import annotations
 
@@ -17,13 +17,24 @@ from analysis.behaviour_features import morlet_amplitude
 from analysis.sharing import cka, overlap, partition, representation_across, variance_between
 from analysis.spectra import population_spectrum
 from cli.main import main
-from evaluation import Condition, Episode, Score, metrics, plan, run, running
-from evaluation.actors import RandomActions, Student
+from evaluation import (
+    EpisodeResult,
+    EvaluationCondition,
+    Score,
+    card,
+    episode_statistics,
+    plan,
+    run,
+    running,
+)
+from evaluation.actors import RandomActionsSpec, SubjectSpec
+from evaluation.code_identity import sources
 from evaluation.conditions import tasks_of
-from evaluation.evaluate import Wanted, evaluate
+from evaluation.evaluate import EvaluationConfig, evaluate
+from evaluation.metrics import METRICS, MetricValue
 from evaluation.paper import check
-from evaluation.paper.activity import Recorded
-from evaluation.scores import FIGURES, as_json
+from evaluation.paper.activity import RecordedEpisode
+from evaluation.scores import as_json
 from evaluation.tables import markdown, rows
 from rig.arenas import tasks
 
@@ -31,12 +42,14 @@ RUNNER = Path(__file__).resolve().parents[1] / "subjects" / "runner"
 
 
 def _random(task="corridor", episodes=2, duration_s=0.2):
-    return Condition(task, "random", RandomActions(), None, True, episodes, duration_s)
+    return EvaluationCondition(
+        task, "random", RandomActionsSpec(), None, True, episodes, duration_s
+    )
 
 
-def _student(runner, episodes=2, duration_s=0.2):
-    source = Student(runner.folder, runner.sha256, sampled=True)
-    return Condition("corridor", "student", source, "fast", True, episodes, duration_s)
+def _subject(runner, episodes=2, duration_s=0.2):
+    policy = SubjectSpec(runner.folder, runner.sha256, sampled=True)
+    return EvaluationCondition("corridor", "subject", policy, "fast", True, episodes, duration_s)
 
 
 @pytest.fixture(scope="module")
@@ -48,14 +61,14 @@ def runner():
 
 
 def test_how_many_processes_changes_nothing(runner):
-    conditions = [_student(runner), _random("gaps")]
+    conditions = [_subject(runner), _random("gaps")]
     assert run(conditions, jobs=1) == run(conditions, jobs=2)
 
 
 def test_seeds_differ_and_are_kept(runner):
     one, again = run([_random()])[0], run([_random()])[0]
     assert one == again
-    assert one.episodes[0].figures != one.episodes[1].figures
+    assert one.episodes[0].statistics != one.episodes[1].statistics
     assert [episode.seed for episode in one.episodes] == [1, 2]
 
 
@@ -69,7 +82,7 @@ def test_an_interrupted_evaluation_goes_on(tmp_path, monkeypatch):
 
     condition = _random(episodes=3)
     with pytest.raises(Interrupted):
-        run([condition], tmp_path, report=stop)
+        run([condition], tmp_path, on_progress=stop)
     (kept,) = tmp_path.glob("*.jsonl")
     with kept.open("a") as file:
         file.write('{"seed": 2, "duration')  # as a power cut leaves it
@@ -101,16 +114,41 @@ def test_a_folder_that_cannot_keep_episodes_is_one_sentence(tmp_path):
             shutil.rmtree(tmp_path / "scores")
 
     with pytest.raises(agent.SubjectError, match="No such file or directory; put that right"):
-        run([_random()], tmp_path / "scores", report=take_away)
+        run([_random()], tmp_path / "scores", on_progress=take_away)
 
 
-# --- meters -----------------------------------------------------------------------------------------
+def test_what_is_kept_is_of_all_the_code_that_it_depends_on(tmp_path):
+    root = RUNNER.parents[1]
+    files = {file.relative_to(root).as_posix() for file in sources(["evaluation.episode"], root)}
+    assert {
+        "evaluation/episode_statistics.py",
+        "evaluation/actors.py",
+        "agent/network_step.py",
+        "agent/onnx_step.py",
+        "rig/arenas/senses.py",
+        "rig/body_quantities.py",
+        "training/experts/gaps.py",
+        "training/skills/leaping.py",
+    } <= files
+    # neither how it is counted afterwards nor how it is shown
+    assert not {"evaluation/metrics.py", "evaluation/tables.py", "evaluation/card.py"} & files
+    paper = {f.relative_to(root).as_posix() for f in sources(["evaluation.paper.check"], root)}
+    assert {"analysis/spectra.py", "analysis/sharing.py"} <= paper
+    (tmp_path / "one").mkdir()
+    (tmp_path / "one" / "__init__.py").write_text("")
+    (tmp_path / "one" / "a.py").write_text("def f():\n    from one import b\n")
+    (tmp_path / "one" / "b.py").write_text("import numpy\n")
+    (tmp_path / "one" / "c.py").write_text("import one.a\n")
+    assert [file.name for file in sources(["one.a"], tmp_path)] == ["__init__.py", "a.py", "b.py"]
+
+
+# --- statistics of episodes ------------------------------------------------------------------------
 
 
 def _placed(task, seed=1):
     environment = tasks.make(task, seed)
     environment.reset()
-    return environment, metrics.meter_for(task, environment)
+    return environment, episode_statistics.statistics_for(task, environment)
 
 
 def _move(environment, x=None, z=None, turn=None):
@@ -123,68 +161,96 @@ def _move(environment, x=None, z=None, turn=None):
 
 
 def test_gaps_are_those_of_the_arena():
-    environment, meter = _placed("gaps")
-    widths = np.diff(meter.gaps, axis=1)
+    environment, statistics = _placed("gaps")
+    widths = np.diff(statistics.gaps, axis=1)
     assert 0.05 <= widths.min() < widths.max() <= 0.2
-    platforms = np.array([b[0] - a[1] for a, b in zip(meter.gaps, meter.gaps[1:], strict=False)])
+    platforms = np.array(
+        [b[0] - a[1] for a, b in zip(statistics.gaps, statistics.gaps[1:], strict=False)]
+    )
     assert 0.4 - 1e-9 <= platforms.min() < platforms.max() <= 0.8 + 1e-9
-    assert meter.gaps[0][0] > 6
+    assert statistics.gaps[0][0] > 6
     environment.close()
 
 
 def test_a_gap_is_crossed_with_all_paws_and_a_drop_is_a_fall():
-    environment, meter = _placed("gaps")
-    stands, (first, second) = environment.physics.data.ptr.qpos[2], meter.gaps[:2]
+    environment, statistics = _placed("gaps")
+    stands, (first, second) = environment.physics.data.ptr.qpos[2], statistics.gaps[:2]
     for x in (first[0] - 0.3, first[0] - 0.02, first[1] + 0.02):
         _move(environment, x)
-        meter.after()
+        statistics.update()
     # the nose is over, the hind paws are not
-    assert meter.figures(1.0, 30.0, False)["gaps"] == []
+    assert [gap["crossed"] for gap in statistics.summary(1.0, 30.0, False)["gaps"]] == [False]
     _move(environment, first[1] + 0.25)
-    meter.after()
-    assert [gap["crossed"] for gap in meter.figures(1.0, 30.0, False)["gaps"]] == [True]
-    assert not meter.fell(False)
+    statistics.update()
+    assert [gap["crossed"] for gap in statistics.summary(1.0, 30.0, False)["gaps"]] == [True]
+    assert not statistics.fell(False)
     _move(environment, second[0] + 0.01, stands - 0.2)
-    meter.after()
-    found = meter.figures(2.0, 30.0, True)
-    assert meter.fell(False)
+    statistics.update()
+    found = statistics.summary(2.0, 30.0, True)
+    assert statistics.fell(False)
     assert [gap["crossed"] for gap in found["gaps"]] == [True, False]
     assert found["gaps"][0]["width_m"] == pytest.approx(first[1] - first[0], abs=1e-4)
     assert found["speed_m_s"] == pytest.approx(15 * found["speed_over_all_m_s"])
+    assert [gap["reached_s"] for gap in found["gaps"]] == [0.02, 0.08]
+    environment.close()
+
+
+def test_a_gap_reached_in_the_last_second_counts_neither_way():
+    environment, statistics = _placed("gaps")
+    first, second = statistics.gaps[:2]
+    for x in (
+        first[0] + 0.02,
+        first[1] + 0.25,
+        second[0] - 0.3,
+        second[0] + 0.02,
+        second[1] + 0.25,
+    ):
+        _move(environment, x)
+        statistics.update()
+
+    def counted(limit_s, ended=False):
+        return [gap["crossed"] for gap in statistics.summary(0.1, limit_s, ended)["gaps"]]
+
+    # reached at 0 s and at 0.06 s
+    assert counted(30.0) == [True, True]
+    assert counted(1.05) == [True]
+    assert counted(1.0) == []
+    # an end by the task, long before the time is up, decides a gap
+    assert counted(30.0, True) == [True, True]
     environment.close()
 
 
 def test_orbs_are_counted():
-    environment, meter = _placed("forage")
-    assert meter.figures(1, 30, False)["orbs"] == 0
+    environment, statistics = _placed("forage")
+    assert statistics.summary(1, 30, False)["orbs"] == 0
     physics = environment.physics
     there = physics.bind(environment.task._active_targets[0][0].geom).xpos.copy()
     physics.data.ptr.qpos[:2] = there[:2]
     physics.data.ptr.qpos[2] = there[2]
     physics.forward()
     environment.step(np.zeros(38))
-    meter.after()
-    found = meter.figures(1, 30, False)
+    statistics.update()
+    found = statistics.summary(1, 30, False)
     assert found["orbs"] == 1
     assert found["orbs_there"] >= 3
     environment.close()
 
 
 def test_the_bowl_counts_distance_and_half_a_second_upright():
-    environment, meter = _placed("escape")
+    environment, statistics = _placed("escape")
     for turn, ticks in ((3.0, 30), (0.2, 24), (1.2, 5), (0.2, 26)):
         for _ in range(ticks):
             _move(environment, 1.5, 0.5, turn)
-            meter.after()
-    found = meter.figures(2, 20, False)
+            statistics.update()
+    found = statistics.summary(2, 20, False)
     assert found["distance_m"] == pytest.approx(1.5, abs=0.1)
     assert found["righted"]
     assert found["righted_after_s"] == pytest.approx((30 + 24 + 5) * 0.02)
-    assert not meter.fell(False)
+    assert not statistics.fell(False)
     for _ in range(120):
         _move(environment, 1.5, 0.5, 2.0)
-        meter.after()
-    assert meter.fell(False)
+        statistics.update()
+    assert statistics.fell(False)
     environment.close()
 
 
@@ -193,7 +259,7 @@ def test_the_bowl_counts_distance_and_half_a_second_upright():
 )
 def test_taps_and_their_intervals(second_s, outcome):
     """The orb is held against a forepaw, away from it, and against it again."""
-    environment, meter = _placed("two_tap")
+    environment, statistics = _placed("two_tap")
     physics = environment.physics
     hand = physics.data.ptr.body("walker/hand_L")
     orb = physics.bind(environment.task._targets[0][0].geom)
@@ -201,8 +267,8 @@ def test_taps_and_their_intervals(second_s, outcome):
         touching = tick == 2 or (second_s is not None and tick == 2 + round(second_s / 0.02))
         orb.pos = hand.xpos if touching else (5, 5, 1)
         environment.step(np.zeros(38))
-        meter.after()
-    found = meter.figures(1.1, 30, False)
+        statistics.update()
+    found = statistics.summary(1.1, 30, False)
     assert found["first_taps"] == 1
     assert found["outcomes"] == [outcome]
     if second_s is None:
@@ -212,52 +278,72 @@ def test_taps_and_their_intervals(second_s, outcome):
     environment.close()
 
 
-# --- figures ----------------------------------------------------------------------------------------
+# --- metrics ----------------------------------------------------------------------------------------
 
 
 def _score(task, actor, each, fell=False, quality=None):
     episodes = tuple(
-        Episode(seed, 30.0, 1.0, fell, False, False, figures)
-        for seed, figures in enumerate(each, 1)
+        EpisodeResult(seed, 30.0, 1.0, fell, False, False, statistics)
+        for seed, statistics in enumerate(each, 1)
     )
-    return Score(Condition(task, actor, RandomActions(), quality, True, len(each), 30.0), episodes)
+    policy = RandomActionsSpec()
+    condition = EvaluationCondition(task, actor, policy, quality, True, len(each), 30.0)
+    return Score(condition, episodes)
 
 
-def test_figures_are_held_against_the_goals():
-    own = [{"orbs": n, "orbs_there": 9, "travelled_m": 5.0} for n in (4, 6, 8)]
-    walk = [{"orbs": n, "orbs_there": 9, "travelled_m": 5.0} for n in (1, 0, 1)]
+def test_metrics_are_held_against_the_goals_by_their_intervals():
+    def forage(orbs):
+        return [{"orbs": n, "orbs_there": 9, "travelled_m": 5.0} for n in orbs]
+
     scores = [
-        _score("forage", "student", own, quality="fast"),
-        _score("forage", "random walk", walk),
+        _score("forage", "subject", forage([7, 6, 8, 9, 8, 7, 6, 8, 9, 7, 8, 7]), quality="fast"),
+        _score("forage", "random walk", forage([1, 0, 1, 1, 2, 0, 1, 1, 0, 1, 1, 1])),
     ]
-    found = scores[0].estimates(scores)
-    assert found["orbs"].value == 6
-    assert found["orbs"].standard_error == pytest.approx(2 / math.sqrt(3))
+    found = scores[0].metrics(scores)
+    assert found["orbs"].value == pytest.approx(7.5)
+    assert found["orbs"].standard_error == pytest.approx(1 / math.sqrt(12))
+    assert found["orbs"].low < 7.5 - 1.9 / math.sqrt(12)
     assert found["orbs_to_random_walk"].value == pytest.approx(9)
+    assert 5 < found["orbs_to_random_walk"].low < 9 < found["orbs_to_random_walk"].high
     _, table = rows("forage", scores)
     reached = {row[0]: row[-3:] for row in table}
-    assert reached["orbs an episode"] == ["3", "6", "aim"]
-    assert reached["orbs, times those of the random walk"] == ["5", "", "at least"]
-    assert "| 6.0 ± 1.2 | 0.7 ± 0.3 | 3 | 6 | aim |" in markdown("forage", scores)[4]
+    assert reached["orbs an episode"] == ["3", "6", "target"]
+    assert reached["orbs, times those of the random walk"] == ["5", "", "minimum"]
+    assert (
+        "| 7.5 ± 0.3 | 0.8 ± 0.2 | 6.9 to 8.2 | 3 | 6 | target |" in markdown("forage", scores)[4]
+    )
+    # three episodes are too few for an interval
+    few = [_score("forage", "subject", forage([7, 8, 9]), quality="fast")]
+    assert {row[0]: row[-4:] for row in rows("forage", few)[1]}["orbs an episode"] == [
+        *("none", "3", "6", "cannot tell")
+    ]
+
+
+def test_a_goal_is_reached_where_the_whole_interval_is_above_it():
+    metric = {metric.key: metric for metric in METRICS["gaps"]}["speed_m_s"]
+    assert (metric.minimum, metric.target) == (0.6, 0.9)
+    for low, high, reached in (
+        (0.3, 0.5, "below"),
+        (0.5, 0.7, "cannot tell"),
+        (0.65, 0.85, "minimum"),
+        (0.65, 0.95, "minimum"),
+        (0.92, 0.95, "target"),
+    ):
+        assert metric.reached(MetricValue((low + high) / 2, low, high)) == reached
+    assert metric.reached(MetricValue(float("nan"))) == "not measured"
+    assert METRICS["gaps"][0].reached(MetricValue(5.0)) == ""
 
 
 def test_shares_count_what_was_tried_and_nothing_is_not_nought():
     gaps = [{"width_m": 0.06, "crossed": True}, {"width_m": 0.19, "crossed": False}]
-    figures = {"gaps": gaps, "speed_m_s": 0.7, "speed_over_all_m_s": 0.5, "stride_hz": None}
-    score = _score("gaps", "student", [figures], fell=True, quality="fast")
-    told = as_json(score, [score])["figures"]
-    assert told["crossed"] == {"value": 0.5, "count": 1, "total": 2}
-    assert told["crossed_5_8_cm"]["value"] == 1
-    assert told["crossed_17_20_cm"]["value"] == 0
-    assert told["crossed_8_11_cm"]["value"] is None
-    assert told["without_a_fall"]["value"] == 0
-    by_key = {figure.key: figure for figure in FIGURES["gaps"]}
-    assert by_key["crossed"].verdict(float("nan")) == "not measured"
-    assert [by_key["speed_m_s"].verdict(v) for v in (0.59, 0.6, 0.9)] == [
-        "below",
-        "at least",
-        "aim",
-    ]
+    statistics = {"gaps": gaps, "speed_m_s": 0.7, "speed_over_all_m_s": 0.5, "stride_hz": None}
+    score = _score("gaps", "subject", [statistics], fell=True, quality="fast")
+    stored = as_json(score, [score])["metrics"]
+    assert stored["crossed"] == {"value": 0.5, "count": 1, "total": 2}
+    assert stored["crossed_5_8_cm"]["value"] == 1
+    assert stored["crossed_17_20_cm"]["value"] == 0
+    assert stored["crossed_8_11_cm"]["value"] is None
+    assert stored["without_a_fall"]["value"] == 0
     json.dumps(as_json(score, [score]), allow_nan=False)
 
 
@@ -277,6 +363,43 @@ def test_a_spectrum_finds_its_frequency():
     assert np.trapezoid(spectrum.density, spectrum.hz) == pytest.approx(1, abs=0.01)
     with pytest.raises(ValueError, match="vary"):
         population_spectrum([np.ones((600, 3))], 50)
+
+
+SECONDS = np.arange(1500) * 0.02
+
+
+@pytest.mark.parametrize("hz", [0.3, 1.0, 4.5])
+@pytest.mark.parametrize(
+    "drift",
+    [
+        30 * SECONDS,
+        0.1 * (SECONDS - 15) ** 2,
+        10 * np.exp(-SECONDS / 8),
+        10 / (1 + np.exp(-(SECONDS - 15) / 3)),
+        10 * np.sin(2 * np.pi * 0.04 * SECONDS),
+    ],
+    ids=["line", "parabola", "decay", "step", "slow sine"],
+)
+def test_slow_drift_does_not_move_a_spectrum(hz, drift):
+    """Units of known frequency, each with its own part of a drift that is several times as large."""
+    rng = np.random.default_rng(1)
+    parts = [
+        np.sin(2 * np.pi * hz * SECONDS + phase)[:, None] * rng.normal(size=12)
+        + drift[:, None] * rng.normal(size=12)
+        for phase in (0, 1)
+    ]
+    assert drift.std() > 3 * np.sqrt(0.5)
+    spectrum = population_spectrum(parts, 50)
+    assert spectrum.median_hz() == pytest.approx(hz, abs=0.02)
+    assert spectrum.median_resolved
+
+
+def test_a_median_in_the_lowest_bin_is_not_resolved():
+    rng = np.random.default_rng(1)
+    slow = np.sin(2 * np.pi * 0.11 * SECONDS)[:, None] * rng.normal(size=12)
+    assert not population_spectrum([slow], 50).median_resolved
+    fast = np.sin(2 * np.pi * 0.5 * SECONDS)[:, None] * rng.normal(size=12)
+    assert population_spectrum([fast], 50).median_resolved
 
 
 def test_a_wavelet_gives_a_sines_amplitude_at_its_frequency():
@@ -304,10 +427,10 @@ def test_sharing_is_measured_as_it_is():
     assert both["a", "b"] == pytest.approx(1)
 
 
-def _recorded(seed, core_hz, policy_hz, stride_hz, offset):
+def _recorded(seed, core_hz, policy_hz, stride_hz, offset, n=600):
     rng = np.random.default_rng(seed)
-    seconds = np.arange(700) * 0.02
-    gait = np.sin(2 * np.pi * (stride_hz * seconds[:, None] + np.random.default_rng(5).random(40)))
+    seconds = np.arange(n) * 0.02
+    gait = np.sin(2 * np.pi * (stride_hz * seconds[:, None] + np.random.default_rng(5).random(12)))
 
     def layer(hz, offset):
         return np.sin(2 * np.pi * (hz * seconds[:, None] + rng.random(16))) + offset
@@ -316,38 +439,48 @@ def _recorded(seed, core_hz, policy_hz, stride_hz, offset):
         return 0.02 * rng.normal(size=shape)
 
     cells = np.hstack([layer(core_hz, offset), layer(policy_hz, 0.0)])
-    return Recorded(
-        cells=(cells + noise(cells.shape)).astype(np.float32),
-        angles=(gait[:, :20] + noise((700, 20))).astype(np.float32),
-        places=(gait[:, 20:] + noise((700, 20))).astype(np.float32),
-        forces=(gait[:, :10] + noise((700, 10))).astype(np.float32),
+    return RecordedEpisode(
+        cell_states=(cells + noise(cells.shape)).astype(np.float32),
+        joint_angles=(gait[:, :6] + noise((n, 6))).astype(np.float32),
+        body_positions=(gait[:, 6:] + noise((n, 6))).astype(np.float32),
+        forces=(gait[:, :4] + noise((n, 4))).astype(np.float32),
         hip=gait[:, 0].astype(np.float32),
-        speed_m_s=np.full(700, 0.9, np.float32),
+        speed_m_s=np.full(n, 0.9, np.float32),
     )
 
 
+LAYERS = (Layer("core", 16), Layer("policy_0", 16))
+
+
+def _claims(n_seeds, tasks=("gaps", "forage"), **options):
+    recorded = {
+        task: [_recorded(10 * seed + index, offset=index, **options) for seed in range(n_seeds)]
+        for index, task in enumerate(tasks)
+    }
+    found = check.check(recorded, LAYERS)
+    json.dumps(found.as_json(), allow_nan=False)
+    return found.claims
+
+
 def test_the_paper_is_agreed_with_or_not_by_rule():
-    layers = (Layer("core", 16), Layer("policy_0", 16))
+    like = _claims(7, core_hz=0.3, policy_hz=7.0, stride_hz=4.5)
+    assert [one.verdict for one in like[:4]] == ["agrees"] * 4
+    assert like[-1].verdict == "agrees"
+    unlike = _claims(7, ("gaps",), core_hz=7.0, policy_hz=0.3, stride_hz=7.0)
+    assert [one.verdict for one in unlike] == ["disagrees"] * 4 + ["cannot tell"] * 4
 
-    def verdicts(**options):
-        told = {
-            task: [_recorded(seed + index, offset=index, **options) for seed in (1, 11)]
-            for index, task in enumerate(("gaps", "forage"))
-        }
-        found = check.check(told, layers)
-        json.dumps(found.as_json(), allow_nan=False)
-        return [one.verdict for one in found.statements]
 
-    like = verdicts(core_hz=0.3, policy_hz=7.0, stride_hz=4.5)
-    assert like[:4] == ["agrees"] * 4
-    assert like[-1] == "agrees"
-    unlike = verdicts(core_hz=7.0, policy_hz=0.3, stride_hz=7.0)
-    assert unlike[:4] == ["disagrees"] * 4
-    alone = check.check({"gaps": [_recorded(1, 3.0, 3.2, 4.5, 0)]}, layers)
-    assert alone.statements[0].verdict == "in direction only"
-    assert {one.verdict for one in alone.statements[4:]} == {"cannot be told"}
+def test_what_the_data_cannot_carry_is_said():
+    few = _claims(5, core_hz=0.3, policy_hz=7.0, stride_hz=4.5)
+    assert {one.verdict for one in few} == {"cannot tell"}
+    assert "no interval" in few[0].measured
+    slow = _claims(7, ("gaps",), core_hz=0.11, policy_hz=7.0, stride_hz=4.5, n=1500)
+    assert [one.verdict for one in slow[:3]] == ["cannot tell", "cannot tell", "agrees"]
+    assert "the median of core lies in the lowest bin" in slow[0].measured
+    alone = check.check({"gaps": [_recorded(1, 3.0, 3.2, 4.5, 0)]}, LAYERS)
+    assert {one.verdict for one in alone.claims} == {"cannot tell"}
     with pytest.raises(ValueError, match="5 s"):
-        check.check({"gaps": []}, layers)
+        check.check({"gaps": []}, LAYERS)
 
 
 # --- the whole, and bad input -----------------------------------------------------------------------
@@ -356,16 +489,18 @@ def test_the_paper_is_agreed_with_or_not_by_rule():
 def test_a_stored_evaluation_has_scores_card_and_the_paper(tmp_path):
     folder = tmp_path / "subjects" / "runner"
     shutil.copytree(RUNNER, folder)
-    wanted = Wanted(str(folder), episodes=1, stock_episodes=0, duration_s=7.0, paper=True)
-    found = evaluate(wanted, store=True, work=tmp_path / "work")
+    config = EvaluationConfig(
+        str(folder), episodes=1, stock_episodes=0, time_limit_s=7.0, paper=True
+    )
+    found = evaluate(config, store=True, work=tmp_path / "work")
     assert found.notes == [] or "no expert" in found.notes[0]
-    told = json.loads((folder / "scores.json").read_text())
-    assert told["sha256"] == agent.load(folder).sha256
-    (own,) = (s for s in told["scores"] if (s["actor"], s["action"]) == ("student", "sampled"))
-    assert own["figures"]["speed_m_s"]["value"] > 0.5
-    assert len(own["each"]) == 1
-    assert told["paper"]["statements"][0]["section"] == "3.2"
-    card = (folder / "card.md").read_text()
+    stored = json.loads((folder / "scores.json").read_text())
+    assert stored["sha256"] == agent.load(folder).sha256
+    (own,) = (s for s in stored["scores"] if (s["actor"], s["action"]) == ("subject", "sampled"))
+    assert own["metrics"]["speed_m_s"]["value"] > 0.5
+    assert len(own["episodes"]) == 1
+    assert stored["paper"]["claims"][0]["source"] == "3.2"
+    text = (folder / "card.md").read_text()
     for words in (
         "| forward speed m/s",
         "## Beside the paper",
@@ -373,14 +508,33 @@ def test_a_stored_evaluation_has_scores_card_and_the_paper(tmp_path):
         "GPL-3.0",
         "animal ticks",
     ):
-        assert words in card
+        assert words in text
     assert (folder / "spectra.png").stat().st_size < 100_000
+    (folder / "card.md").unlink()
+    card.rewrite(folder)
+    assert (folder / "card.md").read_text() == text
+    assert json.loads((folder / "scores.json").read_text()) == stored
+
+
+@pytest.mark.parametrize("name", ["rodent", "rodent_one_layer", "rodent_second", "runner"])
+def test_shipped_cards_are_what_their_scores_say(name, tmp_path):
+    shutil.copytree(RUNNER.parent / name, tmp_path / name)
+    card.rewrite(tmp_path / name)
+    for file in ("card.md", "scores.json"):
+        assert (tmp_path / name / file).read_bytes() == (RUNNER.parent / name / file).read_bytes()
+
+
+def test_scores_of_another_form_are_one_sentence(tmp_path):
+    shutil.copytree(RUNNER, tmp_path / "runner")
+    (tmp_path / "runner" / "scores.json").write_text("[]")
+    with pytest.raises(agent.SubjectError, match=r"scores\.json cannot be read .*evaluate runner"):
+        card.rewrite(tmp_path / "runner")
 
 
 def test_a_plan_has_a_sentence_for_what_is_missing(runner, tmp_path):
     conditions, notes = plan(runner, ("corridor", "forage"), 2, 1, tmp_path)
     actors = [one.key for one in conditions]
-    assert ("corridor", "student", "stock", "mean") in actors
+    assert ("corridor", "subject", "stock", "mean") in actors
     assert ("forage", "random", "none", "sampled") in actors
     assert not any(actor == "expert" for _, actor, _, _ in actors)
     assert any(note.startswith("corridor: no expert") for note in notes)

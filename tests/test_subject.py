@@ -12,8 +12,8 @@ from dm_control.locomotion.examples import basic_rodent_2020
 
 import agent
 from agent import subject as subjects
-from evaluation import Condition, run_episode
-from evaluation.actors import Student
+from evaluation import EvaluationCondition, run_episode
+from evaluation.actors import SubjectSpec
 from rig.arenas import senses, tasks
 from rig.arenas.camera import EgocentricCamera
 from rig.arenas.senses import Senses
@@ -56,10 +56,12 @@ def test_it_drives_dm_controls_unmodified_environments_with_their_own_camera(run
 
 def test_the_runner_runs(runner):
     """Two and a half seconds from the start: more than a metre and not fallen."""
-    student = Student(runner.folder, runner.sha256, sampled=True)
-    episode = run_episode(Condition("corridor", "student", student, "fast", True, 1, 2.5), 1)
+    policy = SubjectSpec(runner.folder, runner.sha256, sampled=True)
+    episode = run_episode(
+        EvaluationCondition("corridor", "subject", policy, "fast", True, 1, 2.5), 1
+    )
     assert not episode.fell
-    assert episode.figures["distance_m"] > 1.0
+    assert episode.statistics["distance_m"] > 1.0
 
 
 def _run_from(runner, heading_rad, blind, ticks=250):

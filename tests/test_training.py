@@ -120,7 +120,7 @@ def test_all_stages_together_make_a_subject_that_loads_and_is_scored(trained):
     corridor = {(row["rendering"], row["action"]) for row in own}
     assert corridor == {(q, a) for q in ("fast", "stock") for a in ("sampled", "mean")}
     assert {r["actor"] for r in rows} == {"student", "expert", "random"}
-    assert "student mean stock 1 ep." in (folder / "card.md").read_text()
+    assert "subject mean stock 1 ep." in (folder / "card.md").read_text()
 
 
 def test_a_finished_training_is_not_done_again(trained):

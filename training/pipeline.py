@@ -375,7 +375,7 @@ def score(
         work / "skills",
         wanted.duration_s or None,
     )
-    scores = evaluation.run(conditions, work / "scores", report=progress)
+    scores = evaluation.run(conditions, work / "scores", on_progress=progress)
     card.write(subject, tasks, scores, notes)
     return scores
 

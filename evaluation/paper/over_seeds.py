@@ -1,0 +1,55 @@
+"""Statistics of recorded episodes with their intervals over seeds, and how they are written."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+
+import numpy as np
+
+from analysis.cluster_statistics import Estimate, Floats, jackknife
+from analysis.verdicts import estimates_of
+
+
+def pseudo_values(statistic: Callable[[list[int]], Floats], seeds: Sequence[int]) -> Floats:
+    """A statistic as one value per seed, (seeds, ...); of one seed, or where it is not defined, NaN.
+
+    Args:
+        statistic: from some of the seeds to an array, NaN where it is not defined.
+        seeds: all of them.
+    """
+    whole = np.asarray(statistic(list(seeds)), np.float64)
+    if len(seeds) < 2:
+        return np.full((len(seeds), *whole.shape), np.nan)
+    found = jackknife(statistic, seeds)
+    # a statistic that needs one certain seed has no interval
+    found[:, ~np.isfinite(found).all(0)] = np.nan
+    return found
+
+
+def estimates_over_seeds(margins: Floats) -> list[Estimate]:
+    """Margins (seeds, several) with simultaneous 95 % intervals over seeds."""
+    return estimates_of(list(margins.T))
+
+
+def listed(values: Mapping[str, float], unit: str = "") -> str:
+    """Values by name on one line; what was not measured is a dash.
+
+    >>> listed({"core": 0.2, "policy_0": float("nan")}, "Hz")
+    'core 0.20, policy_0 – Hz'
+    """
+    shown = [f"{n} {one:.2f}" if np.isfinite(one) else f"{n} –" for n, one in values.items()]
+    return f"{', '.join(shown)} {unit}".rstrip()
+
+
+def with_margins(text: str, names: Sequence[str], estimates: Sequence[Estimate]) -> str:
+    """What was measured, followed by the margins that decide.
+
+    Args:
+        text: the measured values.
+        names: of the margins.
+        estimates: the margins, in the order of the names.
+    """
+    margins = (
+        f"{name} {estimate}".strip() for name, estimate in zip(names, estimates, strict=True)
+    )
+    return f"{text}; margin {', '.join(margins)}"

@@ -1,0 +1,71 @@
+"""Function calls in processes of this machine, several at a time."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from contextlib import contextmanager
+from typing import Any, TypeVar
+
+Arguments = TypeVar("Arguments", bound=tuple[Any, ...])
+Result = TypeVar("Result")
+
+
+def in_processes(
+    function: Callable[..., Result], calls: Sequence[Arguments], jobs: int
+) -> Iterator[tuple[Arguments, Result]]:
+    """Call a module's function with each tuple of arguments, in as many processes as `jobs`.
+
+    With one job, or one call, it is called here.
+
+    Args:
+        function: can be imported by name; what it takes and returns can be sent between processes.
+        calls: its arguments, a tuple for each call.
+        jobs: processes.
+
+    Yields:
+        arguments and result, as they are done.
+
+    Raises:
+        concurrent.futures.process.BrokenProcessPool: a process died.
+    """
+    if jobs <= 1 or len(calls) <= 1:
+        for one in calls:
+            yield one, function(*one)
+        return
+    with _one_thread_each():
+        pool = ProcessPoolExecutor(jobs, multiprocessing.get_context("spawn"))
+        try:
+            running: dict[Future[Result], Arguments] = {}
+            rest = iter(calls)
+            while True:
+                # few are handed over at a time, so that an interruption does not wait for the rest
+                for one in rest:
+                    running[pool.submit(function, *one)] = one
+                    if len(running) > jobs:
+                        break
+                if not running:
+                    return
+                ready, _ = wait(running, return_when=FIRST_COMPLETED)
+                for future in ready:
+                    yield running.pop(future), future.result()
+        finally:
+            pool.shutdown(wait=True, cancel_futures=True)
+
+
+@contextmanager
+def _one_thread_each() -> Iterator[None]:
+    """Processes begun inside use one thread for linear algebra: there is one for each core already."""
+    names = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
+    kept = {name: os.environ.get(name) for name in names}
+    os.environ.update(dict.fromkeys(names, "1"))
+    try:
+        yield
+    finally:
+        for name, value in kept.items():
+            if value is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = value
