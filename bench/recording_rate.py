@@ -41,8 +41,8 @@ PROBE = Signal("probe", n_channels=1024, n_samples=600, volts_per_count=0.195e-6
 PROBE_BYTES = 2 * PROBE.n_channels * PROBE.n_samples
 """A tick's."""
 AIM_SHARE = 0.8
-QUEUE_TICKS = 200
-"""How far the source runs ahead of the disk when it is not paced: four seconds of ticks, 250 MB."""
+QUEUE_TICKS = 500
+"""How far the source runs ahead of the disk when it is not paced: ten seconds of ticks, as in a session."""
 _POOL_TICKS = 50
 _COUNTER = 1 << 15
 

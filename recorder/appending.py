@@ -1,9 +1,10 @@
 """Rows in memory on their way to the disk: one appender for all series, one for each table.
 
-Rows gather in preallocated blocks and reach the file in few, large writes. What must come last comes
-last: a row's data before its time stamp, a ragged column's values before their index, a table's `id`
-after its columns; so that a reader of the growing file, or of one whose writer was killed, finds
-whatever the last column counts.
+Rows gather in preallocated blocks and reach the file in few, large writes. A series of which a tick fills a
+chunk of the file (a probe's samples) is not gathered: its arrays go from the message to the file as they are.
+What must come last comes last: a row's data before its time stamp, a ragged column's values before their
+index, a table's `id` after its columns; so that a reader of the growing file, or of one whose writer was
+killed, finds whatever the last column counts.
 """
 
 from __future__ import annotations
@@ -20,26 +21,105 @@ from recorder.schema import EMPTY_TEXT, UNLISTED, Series, Table
 from rig.bus.messages import Array
 
 BLOCK_ROWS = 128
+WAITING_CHUNKS_BYTES = 4 << 20
+"""Chunks that wait are written at so many bytes: few calls, and still in the processor's cache."""
 
 
 def extend(dataset: h5py.Dataset, first: int, rows: Array) -> None:
-    """Writes rows from row `first` on, growing the data set to end with them."""
+    """Writes rows at the end of a data set, which grows to end with them.
+
+    Args:
+        dataset: one that can grow along its first axis.
+        first: the row to begin with.
+        rows: (n, *shape of a row), of the data set's dtype or one that HDF5 converts to it.
+    """
     if len(rows):
-        dataset.resize(first + len(rows), 0)
-        dataset[first : first + len(rows)] = rows
+        # h5py's lower level: its upper one takes longer for a few rows than the writing does
+        plain = np.ascontiguousarray(rows)
+        dataset.id.set_extent((first + len(rows), *rows.shape[1:]))
+        place = dataset.id.get_space()
+        place.select_hyperslab((first, *(0 for _ in rows.shape[1:])), rows.shape)
+        dataset.id.write(h5py.h5s.create_simple(rows.shape), place, plain)
+
+
+class ChunkAppender:
+    """A series of which each tick is one chunk of its data set: written as it lies in memory, not copied.
+
+    Raises what h5py raises where the disk cannot take it.
+    """
+
+    def __init__(self, dataset: h5py.Dataset) -> None:
+        self._id = dataset.id
+        self._shape: tuple[int, ...] = dataset.chunks
+        self._dtype: np.dtype[Any] = dataset.dtype
+        self._offset = (0,) * (len(self._shape) - 1)
+        self._waiting: list[Array] = []
+        self._n_written = 0
+        self.chunk_bytes = int(np.prod(self._shape)) * self._dtype.itemsize
+
+    @staticmethod
+    def fits(dataset: h5py.Dataset, series: Series) -> bool:
+        """Whether a tick of the series is one chunk of its data set, stored as it is."""
+        return (
+            series.samples > 1
+            and dataset.chunks == series.tick_shape
+            and dataset.compression is None
+        )
+
+    @property
+    def due(self) -> bool:
+        """Whether enough waits to be written before more comes."""
+        return len(self._waiting) * self.chunk_bytes >= WAITING_CHUNKS_BYTES
+
+    @property
+    def waiting_bytes(self) -> int:
+        """Size of the chunks that wait to be written."""
+        return len(self._waiting) * self.chunk_bytes
+
+    def append(self, value: Array | None) -> None:
+        """Adds a tick's samples, of the shape of a chunk; None: zeros. The array must not change any more."""
+        if value is None:
+            value = np.zeros(self._shape, self._dtype)
+        self._waiting.append(np.ascontiguousarray(value, self._dtype))
+
+    def write(self, keep_last: bool = False) -> None:
+        """Writes the chunks that wait, with `keep_last` all but the last."""
+        n = len(self._waiting) - (1 if keep_last and self._waiting else 0)
+        if n == 0:
+            return
+        first = self._n_written
+        self._id.set_extent(((first + n) * self._shape[0], *self._shape[1:]))
+        for k in range(n):
+            start = ((first + k) * self._shape[0], *self._offset)
+            self._id.write_direct_chunk(start, self._waiting[k])
+        self._n_written += n
+        del self._waiting[:n]
 
 
 class SeriesAppender:
     """The rows of all series; row k of each belongs to the same tick.
 
-    Of a series with several samples a tick, so many rows do; `tick_s` is for their time stamps.
+    Args:
+        file: open for writing.
+        series: all of a recording.
+        tick_s: seconds of a tick; of a series with several samples a tick it spaces their time stamps.
     """
 
     def __init__(self, file: h5py.File, series: tuple[Series, ...], tick_s: float) -> None:
         self._shapes = {row.name: row.tick_shape for row in series}
-        self._blocks: dict[str, Array] = {
-            row.name: np.zeros((BLOCK_ROWS, *row.tick_shape), row.dtype) for row in series
+        datasets = {row.name: file[f"{row.path}/data"] for row in series}
+        self._chunks = {
+            row.name: ChunkAppender(datasets[row.name])
+            for row in series
+            if ChunkAppender.fits(datasets[row.name], row)
         }
+        self._blocks: dict[str, Array] = {
+            row.name: np.zeros((BLOCK_ROWS, *row.tick_shape), row.dtype)
+            for row in series
+            if row.name not in self._chunks
+        }
+        self._row_bytes = sum(block[0].nbytes for block in self._blocks.values())
+        self._samples = {row.name: row.samples for row in series}
         self._sample_times = {
             row.name: (
                 file[f"{row.path}/timestamps"],
@@ -50,8 +130,7 @@ class SeriesAppender:
         }
         # the tick numbers last: they say how many rows there are
         order = sorted(self._blocks, key=lambda name: name == "tick")
-        paths = {row.name: f"{row.path}/data" for row in series}
-        self._datasets = {name: file[paths[name]] for name in order}
+        self._datasets = {name: datasets[name] for name in order}
         self._times: NDArray[np.float64] = np.zeros(BLOCK_ROWS)
         self._timestamps = file[TIMESTAMPS]
         self.n_written = 0
@@ -64,18 +143,30 @@ class SeriesAppender:
 
     @property
     def full(self) -> bool:
-        """Whether the block has to be written before the next row."""
+        """Whether the blocks have to be written before the next row."""
         return self._n_waiting == BLOCK_ROWS
+
+    @property
+    def chunks_due(self) -> bool:
+        """Whether `write_chunks` has to be called before the next row."""
+        return any(each.due for each in self._chunks.values())
 
     @property
     def waiting_bytes(self) -> int:
         """Size of the rows that wait to be written."""
-        return self._n_waiting * sum(block[0].nbytes for block in self._blocks.values())
+        chunks = sum(each.waiting_bytes for each in self._chunks.values())
+        return self._n_waiting * self._row_bytes + chunks
 
     def append(self, time_s: float, values: Mapping[str, Any]) -> list[str]:
-        """Adds a row. Returns the names of series whose value is missing or does not fit.
+        """Adds a row.
 
-        Those get NaN, or 0 for integers; values of series that the file does not have are passed over.
+        Args:
+            time_s: animal time of the tick in seconds.
+            values: by the series' names, of the shape of their row; others are ignored. Arrays of a whole
+                chunk are kept until they are written, and must not change.
+
+        Returns:
+            The names of series whose value is missing or does not fit; they get NaN, or 0 for integers.
         """
         k = self._n_waiting
         wrong = []
@@ -86,22 +177,36 @@ class SeriesAppender:
                 block[k] = np.nan if block.dtype.kind == "f" else 0
             else:
                 block[k] = value
+        for name, chunks in self._chunks.items():
+            value = values.get(name)
+            if value is None or np.shape(value) != self._shapes[name]:
+                wrong.append(name)
+                value = None
+            chunks.append(value)
         self._times[k] = time_s
         self._n_waiting += 1
         return wrong
 
     def amend_last(self, values: Mapping[str, Any]) -> None:
-        """Sets more values of the last row, which must still be waiting."""
+        """Sets more values of the last row, which must still be waiting; not of series in whole chunks."""
         for name, value in values.items():
             block = self._blocks.get(name)
             if block is not None:
                 block[self._n_waiting - 1] = value
+
+    def write_chunks(self) -> None:
+        """Writes the whole chunks that wait ahead of their rows, without which they do not count."""
+        for chunks in self._chunks.values():
+            chunks.write(keep_last=True)
 
     def write(self, keep_last: bool = False) -> bool:
         """Writes the waiting rows, the last one not if it may still be amended. Whether any was."""
         n = self._n_waiting - (1 if keep_last and self._n_waiting else 0)
         if n == 0:
             return False
+        for name, chunks in self._chunks.items():
+            chunks.write(keep_last)
+            self._extend_times(name, n)
         for name, dataset in self._datasets.items():
             if name == "tick":
                 extend(self._timestamps, self.n_written, self._times[:n])
@@ -116,13 +221,18 @@ class SeriesAppender:
 
     def _extend(self, name: str, dataset: h5py.Dataset, n: int) -> None:
         rows = self._blocks[name][:n]
-        if name not in self._sample_times:
+        samples = self._samples[name]
+        if samples == 1:
             extend(dataset, self.n_written, rows)
             return
+        extend(dataset, self.n_written * samples, rows.reshape(-1, *rows.shape[2:]))
+        self._extend_times(name, n)
+
+    def _extend_times(self, name: str, n: int) -> None:
+        """The time stamps of a series with several samples a tick."""
         timestamps, offsets_s = self._sample_times[name]
-        first = self.n_written * len(offsets_s)
-        extend(dataset, first, rows.reshape(-1, *rows.shape[2:]))
-        extend(timestamps, first, (self._times[:n, None] + offsets_s).reshape(-1))
+        times_s = (self._times[:n, None] + offsets_s).reshape(-1)
+        extend(timestamps, self.n_written * len(offsets_s), times_s)
 
 
 class TableAppender:

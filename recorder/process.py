@@ -21,6 +21,7 @@ import traceback
 from collections.abc import Mapping
 from pathlib import Path
 from types import FrameType
+from typing import Any
 
 import zmq
 
@@ -133,11 +134,11 @@ class Recorder:
             return False
         for _ in range(128):
             try:
-                frames = self._stream.recv_multipart(zmq.NOBLOCK)
+                frames = self._stream.recv_multipart(zmq.NOBLOCK, copy=False)
             except zmq.Again:
                 break
             try:
-                message = decode(frames)
+                message = decode(_buffers(frames))
             except MessageError as problem:
                 if self._writer is not None:
                     self._writer.log_malformed(str(problem))
@@ -202,6 +203,11 @@ class Recorder:
         self._n_reports += 1
         with contextlib.suppress(zmq.Again):  # nobody has read a thousand of them: go on writing
             self._reports.send_multipart(encode(message), zmq.NOBLOCK)
+
+
+def _buffers(frames: list[zmq.Frame]) -> list[Any]:
+    """What decoding needs of received frames: the first two as bytes, the arrays' as it lies in memory."""
+    return [frame.bytes if k < 2 else frame.buffer.toreadonly() for k, frame in enumerate(frames)]
 
 
 def main(arguments: list[str] | None = None) -> int:

@@ -215,6 +215,8 @@ class Writer:
             )
         if self._series.full:
             self._write()
+        elif self._series.chunks_due:
+            self._write_chunks()
         wrong = self._series.append(
             message.tick * self._description.tick_s,
             {
@@ -305,6 +307,17 @@ class Writer:
             self._dirty |= self._series.write(keep_last)
         except (OSError, RuntimeError) as problem:
             raise self._failed(reason(problem)) from None
+
+    def _write_chunks(self) -> None:
+        """Writes what fills whole chunks of the file; other rows and what they count wait for a flush."""
+        if self._closed:
+            raise RunError(f"The recording {self.path} is closed.")
+        self._check_output()
+        try:
+            self._series.write_chunks()
+        except (OSError, RuntimeError) as problem:
+            raise self._failed(reason(problem)) from None
+        self._dirty = True
 
     def _check_output(self) -> None:
         """Ends the recording where its file was taken away or the disk is about to be full."""

@@ -95,7 +95,8 @@ class SocketTransport:
         if self._recorder is None:
             return True
         try:
-            self._recorder.send_multipart(message.frames, zmq.NOBLOCK)
+            # large payloads (a probe) are not copied; pyzmq copies those below 64 kB all the same
+            self._recorder.send_multipart(message.frames, zmq.NOBLOCK, copy=False)
         except zmq.Again:
             return False
         return True
