@@ -43,7 +43,7 @@ class ConcatenatedRecording(Recording):
     def __init__(self, parts: Sequence[Recording]) -> None:
         self._recordings = tuple(parts)
         states = [each.state for each in parts]
-        repaired = [each for each in ("unrecovered", "recovered") if each in states]
+        repaired = [each for each in ("unknown", "unrecovered", "recovered") if each in states]
         self._begin(parts[0].path, parts[0].header, (*repaired, states[-1])[0])
         self._cached_tables: dict[str, ConcatenatedRows] = {}
         self._in_use: dict[Recording, None] = dict.fromkeys(

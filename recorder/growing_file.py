@@ -18,6 +18,7 @@ import h5py
 
 from recorder.layout import LIBVER
 from recorder.output_path import free_bytes, give_name, reason, reserve, sync_folder
+from recorder.writing_lock import hold_writing_lock
 from rig.errors import RunError
 
 RESERVE_BYTES = 8 * 1024 * 1024
@@ -48,7 +49,7 @@ class GrowingFile:
         try:
             if free_bytes(path) < RESERVE_BYTES + len(image):
                 raise OSError(errno.ENOSPC, "")
-            self._lock = reserve(path, "part")
+            self._lock, self._locked = reserve(path, "part")
         except OSError as problem:
             raise self.creation_error(problem) from None
         self._partial = Path(self._lock.name)
@@ -88,6 +89,8 @@ class GrowingFile:
 
     def flush(self) -> None:
         """Hands what was written to the system, which keeps it whatever happens to this process."""
+        if not self._locked:  # locks of a network file system may come back
+            self._locked = hold_writing_lock(self._lock.fileno())
         self.h5.flush()
         self._synced = False
 

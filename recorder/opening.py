@@ -5,7 +5,8 @@
     recorder.open("folder")                         # the whole recording that lies in a folder
     recorder.open(["F_001.nwb", "F_002.nwb"])       # these parts, which follow each other
 
-A file whose recorder was killed is repaired first.
+A file whose recorder was killed is repaired first. Where the file system has no locks, nobody can tell a
+killed recorder from a living one: such a file is read as it is, and left alone.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ from recorder.file_rotation import first_path, part_path
 from recorder.integrity import HDF5_ERRORS
 from recorder.output_path import reason
 from recorder.reading import Recording
-from recorder.recovery import needs_recovery, recover
+from recorder.recovery import recorded_state, recover
 from recorder.summary import describe
 from rig.errors import RunError, UserError
 
@@ -79,18 +80,16 @@ def info(path_or_parts: RecordingPath, parts: bool = False) -> str:
 
 
 def _open_one(path: Path) -> Recording:
-    state = "closed"
-    if needs_recovery(path):
+    state = recorded_state(path)
+    if state == "killed":
         try:
             recover(path)
             state = "recovered"
         except (RunError, UserError):
             state = "unrecovered"
-    elif superblock.is_being_written(path):
-        state = "live"
     for wait_s in (0.05, 0.2, 0.0):
         try:
-            source = superblock.AsIfClosed(path) if state == "unrecovered" else path
+            source = superblock.AsIfClosed(path) if state in ("unrecovered", "unknown") else path
             file = h5py.File(source, "r", swmr=state == "live")
             break
         except HDF5_ERRORS as problem:

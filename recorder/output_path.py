@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from recorder import superblock
+from recorder.writing_lock import WriterState, hold_writing_lock, writer_state
 from rig.errors import UserError
 
 
@@ -23,20 +24,28 @@ def check_target(path: Path, overwrite: bool) -> None:
         raise UserError(
             f"{path} exists already; choose another name, or say that it may be overwritten."
         )
-    if path.exists() and superblock.is_being_written(path):
-        raise UserError(f"{path} is being recorded by another session; choose another name.")
+    if path.exists():
+        state = writer_state(path)
+        if state is WriterState.living:
+            raise UserError(f"{path} is being recorded by another session; choose another name.")
+        if state is WriterState.unknown and superblock.may_be_open(path):
+            raise UserError(
+                f"{path} is open for writing, and its file system has no locks that would tell whether "
+                "another session still records it; choose another name, or remove it first."
+            )
 
 
-def reserve(path: Path, purpose: str) -> BinaryIO:
+def reserve(path: Path, purpose: str) -> tuple[BinaryIO, bool]:
     """A new, hidden, locked file beside a recording, to work in: ".<its name>.<number>.<purpose>".
 
-    What killed processes left of the same kind is removed; the lock tells it from one that is in use.
-    Its path is the `name` of what is returned. Raises OSError where nothing can be made there.
+    What killed processes left of the same kind is removed; the lock tells it from one that is in use;
+    where locks do not work it stays.
+    Returns the open file, whose path is its `name`, and whether it could be locked. Raises OSError where
+    nothing can be made there.
     """
     remove_leftovers(path, purpose)
     file = path.with_name(f".{path.name}.{secrets.token_hex(4)}.{purpose}").open("x+b")
-    superblock.hold_writing_lock(file.fileno())
-    return file
+    return file, hold_writing_lock(file.fileno())
 
 
 def remove_leftovers(path: Path, purpose: str) -> None:
@@ -45,7 +54,7 @@ def remove_leftovers(path: Path, purpose: str) -> None:
     for other in path.parent.iterdir():
         if other.name.startswith(start) and other.name.endswith(end):
             with contextlib.suppress(OSError):
-                if not superblock.is_being_written(other):
+                if writer_state(other) is WriterState.none:
                     other.unlink()
 
 

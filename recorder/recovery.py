@@ -35,6 +35,7 @@ from recorder.output_path import reason, remove_leftovers, reserve
 from recorder.series_schema import series_of
 from recorder.table_schema import tables_of
 from recorder.tables import TableRows, read_events
+from recorder.writing_lock import WriterState, writer_state
 from rig.errors import RunError, UserError
 
 _BY_TICK = tuple(
@@ -69,29 +70,49 @@ class RecoveryReport:
         )
 
 
-def needs_recovery(path: Path) -> bool:
-    """Whether a file was left by a writer that did not close it, and nobody writes it now.
+def recorded_state(path: Path) -> str:
+    """What became of a recording's writer, as far as its file and its lock tell.
 
-    Raises `UserError` if the file is missing or no HDF5 file of a kind that a recording is.
+    Returns:
+        "closed": it closed the file; "live": it writes it at present; "killed": it ended without closing it;
+        "unknown": the file is open for writing, and its file system has no locks that would tell by whom.
+
+    Raises:
+        UserError: if the file is missing, or no HDF5 file of the kind that a recording is.
     """
+    try:
+        # before the superblock: a writer that closes the file in between has closed it then
+        writer = writer_state(path)
+    except OSError as problem:
+        raise UserError(f"{path} cannot be read: {reason(problem)}.") from None
     block = _superblock(path)
     torn = not block.whole or block.end_of_file > path.stat().st_size
-    return (torn or block.open_for_writing) and not superblock.is_being_written(path)
+    if writer is WriterState.living:
+        return "live"
+    if not torn and not block.open_for_writing:
+        return "closed"
+    return "unknown" if writer is WriterState.unknown else "killed"
 
 
 def recover(path: Path) -> RecoveryReport:
     """Repairs a recording after its recorder was killed; does nothing to one that is whole.
 
-    Raises `UserError` for a file that is not a recording of ours, is being written at present, or is
-    damaged otherwise than by that; `RunError` where there is no room or no permission for the repaired
-    file. The file is then as it was.
+    Raises:
+        UserError: for a file that is not a recording of ours, is being written at present, may be (where its
+            file system has no locks), or is damaged otherwise. The file is as it was.
+        RunError: where there is no room or no permission for the repaired file. The file is as it was.
     """
     path = Path(path)
-    if not needs_recovery(path):
-        if superblock.is_being_written(path):
-            raise UserError(
-                f"{path} is being recorded at present; it will be whole when that ends."
-            )
+    state = recorded_state(path)
+    if state == "live":
+        raise UserError(f"{path} is being recorded at present; it will be whole when that ends.")
+    if state == "unknown":
+        raise UserError(
+            f"{path} is open for writing, and its file system has no locks that would tell whether a "
+            "recorder still writes it, so it was not touched; when none does, copy it to a local disk and "
+            "recover the copy."
+        )
+    if state == "closed":
         try:
             with h5py.File(path, "r") as file:
                 _remove_unnamed_part(path, _header(file, path))
@@ -107,7 +128,8 @@ def recover(path: Path) -> RecoveryReport:
         )
     copy: Path | None = None
     try:
-        with reserve(path, "recovering") as lock:
+        lock, _ = reserve(path, "recovering")
+        with lock:
             copy = Path(lock.name)
             shutil.copy2(path, copy)
             report = _repair(copy, path)

@@ -20,6 +20,7 @@ _STATES = {
     "closed": "complete",
     "live": "being recorded at present",
     "recovered": "repaired just now, after its recorder had been killed",
+    "unknown": "open for writing, and its file system has no locks that would tell by whom; read as it is",
     "unrecovered": "its recorder was killed; run `rodent-rig recover` where there is room",
 }
 _MAX_LOG = 6

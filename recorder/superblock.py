@@ -1,17 +1,13 @@
-"""The first 48 bytes of an HDF5 file, and the lock that says whether somebody writes it.
+"""The first 48 bytes of an HDF5 file: whether it was closed, and where it ends.
 
 A process that is killed while it writes leaves two things in the superblock that keep ordinary readers
 away: the flags "open for writing", and an end-of-file address from when writing began. Both are set
 right here, with the checksum that covers them. Format: HDF5 File Format Specification 3.0, II.A
 (superblock versions 2 and 3); checksum: Bob Jenkins' lookup3 ("hashlittle", initial value 0).
-
-The flags alone cannot tell a killed writer from a living one. The recorder therefore holds a lock on the
-open file, which ends with the process; it stands far behind any data, where HDF5's own locks are not.
 """
 
 from __future__ import annotations
 
-import fcntl
 import io
 import os
 import struct
@@ -23,7 +19,6 @@ SIGNATURE = b"\x89HDF\r\n\x1a\n"
 SIZE = 48
 WRITE_FLAGS = 0x01 | 0x04
 _LAYOUT = struct.Struct("<8sBBBB4QI")
-_LOCK_AT = 1 << 62
 
 
 @dataclass(frozen=True)
@@ -45,6 +40,12 @@ def read(path: Path) -> Superblock | None:
     """The superblock of a file; None if it does not begin with one of version 2 or 3."""
     with path.open("rb") as file:
         return parse(file.read(SIZE))
+
+
+def may_be_open(path: Path) -> bool:
+    """Whether a file says that a writer has it open, or is too damaged to say that none has."""
+    block = read(path)
+    return block is not None and (block.open_for_writing or not block.whole)
 
 
 def parse(block: bytes) -> Superblock | None:
@@ -133,37 +134,3 @@ def lookup3(data: bytes) -> int:
     a = ((a ^ c) - turn(c, 4)) & mask
     b = ((b ^ a) - turn(a, 14)) & mask
     return ((c ^ b) - turn(b, 24)) & mask
-
-
-def hold_writing_lock(descriptor: int) -> bool:
-    """Marks an open file as being written until it is closed; False where locks are not supported.
-
-    Raises BlockingIOError if another process already writes it.
-    """
-    return _lock(descriptor, fcntl.F_WRLCK)
-
-
-def is_being_written(path: Path) -> bool:
-    """Whether a living recorder has this file open for writing."""
-    with path.open("rb") as file:
-        try:
-            _lock(file.fileno(), fcntl.F_RDLCK)
-        except BlockingIOError:
-            return True
-    return False
-
-
-def _lock(descriptor: int, kind: int) -> bool:
-    # locks of the open file where there are some (Linux): a process's own locks would be lost as soon
-    # as the same process closes the file anywhere else, and do not show between its own threads
-    command = getattr(fcntl, "F_OFD_SETLK", fcntl.F_SETLK)
-    request = struct.pack("hhqqi4x", kind, os.SEEK_SET, _LOCK_AT, 1, 0)
-    try:
-        fcntl.fcntl(descriptor, command, request)
-    except BlockingIOError:
-        raise
-    except PermissionError:
-        raise BlockingIOError from None
-    except OSError:
-        return False
-    return True

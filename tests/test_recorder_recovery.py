@@ -18,7 +18,7 @@ import pytest
 import recorder
 from bench.synthetic_session import Stream, description
 from recorder import superblock
-from recorder.recovery import needs_recovery
+from recorder.recovery import recorded_state
 from recorder.replay import ReplaySource
 from rig.bus.messages import Message
 from rig.errors import RunError, UserError
@@ -76,7 +76,7 @@ def test_killed_recordings_are_whole_up_to_half_a_second(
     for run in range(N_KILLS):
         file = tmp_path / f"killed_{run}.nwb"
         acknowledged, due = _killed(file, session, chance.uniform(0.0, 1.3), 400.0)
-        assert needs_recovery(file)
+        assert recorded_state(file) == "killed"
         with pytest.raises(OSError, match="write"):
             h5py.File(file, "r")
         report = recorder.recover(file)
@@ -242,7 +242,7 @@ def test_a_recording_in_progress_is_not_recovered(tmp_path: Path, session: list[
     with tempfile.TemporaryDirectory(prefix="r") as folder, Rig(Path(folder), file) as rig:
         rig.send_all(iter(session[:60]))
         rig.wait_for("recording", 20)
-        assert not needs_recovery(file)
+        assert recorded_state(file) == "live"
         with pytest.raises(UserError, match="being recorded"):
             recorder.recover(file)
         rig.send_all(iter(session[60:120]))
