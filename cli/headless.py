@@ -8,6 +8,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
+from rich.text import Text
 
 from rig.bus.messages import TICK_S, Status
 from rig.errors import RunError, UserError
@@ -43,7 +44,7 @@ def run_headless(spec: SessionSpec, directory: SessionDirectory, picture: bool =
             on_disk = status.recorder.ticks_on_disk if status.recorder else 0
             if status.fault and status.fault not in said:
                 said.append(status.fault)
-                progress.console.print(status.fault, style="yellow", soft_wrap=True)
+                progress.console.print(status.fault, style="yellow", soft_wrap=True, markup=False)
             progress.update(
                 bar,
                 description=f"{spec.protocol_name}: {status.state}",
@@ -79,7 +80,7 @@ def _print_summary(summary: Summary, spec: SessionSpec, picture: bool) -> None:
         table.add_row("from outside", counts(summary.inputs))
     table.add_row("seed", str(spec.seed))
     for fault in summary.faults:
-        table.add_row("fault", f"[yellow]{fault}[/yellow]")
+        table.add_row("fault", Text(fault, style="yellow"))
     if summary.recording is not None:
         report = summary.recording
         size = f"{report.ticks_on_disk} ticks, {report.file_bytes / 1e6:.1f} MB, {report.state}"

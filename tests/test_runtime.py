@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import shutil
 import subprocess
 import sys
@@ -22,6 +23,7 @@ from agent.network import Network
 from agent.onnx_graph import build
 from agent.onnx_step import OnnxStep
 from agent.subject import CAMERA
+from tests.rodent_rig import FIRST_LIGHT, rodent_rig
 
 ROOT = Path(__file__).resolve().parents[1]
 CONFIGS = [NetworkConfig(layers, skip) for layers in (1, 2, 3) for skip in (True, False)]
@@ -250,6 +252,20 @@ for act in (lambda: agent.load("runner", "torch"), lambda: subject.network):
     assert len(said) == 2
     for sentence in said:
         assert "pip install 'rodent-rig[train]'" in sentence
+
+
+def test_a_session_on_a_runtime_that_is_missing_is_refused(tmp_path, monkeypatch):
+    missing = "raise ModuleNotFoundError(\"No module named 'torch'\", name='torch')"
+    (tmp_path / "torch.py").write_text(missing)
+    monkeypatch.setenv("PYTHONPATH", f"{tmp_path}{os.pathsep}{os.environ.get('PYTHONPATH', '')}")
+    out = tmp_path / "none.nwb"
+    done = rodent_rig("run", FIRST_LIGHT, "--runtime", "torch", "--duration", 1, "--out", out)
+    assert done.returncode == 2
+    said = {line for line in done.stderr.splitlines() if line}
+    assert said == {
+        "the runtime 'torch' cannot be used (No module named 'torch'); install it: "
+        "pip install 'rodent-rig[train]'"
+    }
 
 
 # --- on disk ----------------------------------------------------------------------------------------
