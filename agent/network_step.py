@@ -13,10 +13,10 @@ import torch
 from torch import Tensor
 from torch.nn.functional import conv2d, elu, layer_norm, linear
 
+from agent.activity import Activity
 from agent.architecture import CLIP_INPUT
 from agent.interventions import Intervention, apply
 from agent.network import Network
-from agent.runtime import Activity
 
 Array = np.ndarray
 

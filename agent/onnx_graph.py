@@ -17,6 +17,7 @@ import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
+from agent.activity import NAMES as ACTIVITY
 from agent.architecture import CLIP_INPUT, NetworkConfig
 from agent.interventions import CHANGE
 
@@ -25,8 +26,6 @@ Array = np.ndarray
 OPSET = 17
 IR_VERSION = 8
 LAYER_NORM_EPSILON = 1e-5
-
-_ACTIVITY = ("c_natural", "h_natural", "c_applied", "h_applied")
 
 
 def build(config: NetworkConfig, weights: Mapping[str, Array], interventions: bool = True) -> bytes:
@@ -145,7 +144,7 @@ class _Graph:
             # of a unit whose c is not touched this is its natural h, to the bit
             h_applied = self._op("Mul", [let_out, self._op("Tanh", [c_applied])])
             h_applied = self._intervene(index, "h", h_applied)
-        for what, value in zip(_ACTIVITY, (c, h, c_applied, h_applied), strict=True):
+        for what, value in zip(ACTIVITY, (c, h, c_applied, h_applied), strict=True):
             self._output(f"{name}.{what}", value, units)
         return h_applied
 

@@ -17,14 +17,13 @@ os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
 import numpy as np
 import onnxruntime
 
+from agent.activity import NAMES, Activity
 from agent.architecture import NetworkConfig
 from agent.errors import SubjectError
 from agent.interventions import CHANGE, Intervention, State, compose
-from agent.runtime import Activity
 
 Array = np.ndarray
 
-_ACTIVITY = ("c_natural", "h_natural", "c_applied", "h_applied")
 _ERRORS_ONLY = 3
 
 
@@ -49,7 +48,7 @@ class OnnxStep:
         self._proprioception = np.zeros(config.proprioception_size, np.float32)
         self._pixels = np.zeros((64, 64, 3), np.uint8)
         self._mean, self._value = np.zeros(config.action_size, np.float32), np.zeros(1, np.float32)
-        self._activity = np.zeros((len(_ACTIVITY), n_units), np.float32)
+        self._activity = np.zeros((len(NAMES), n_units), np.float32)
         self._neutral = compose((), "c", n_units)
         self._changes: dict[State, Array] = {"c": self._neutral.copy(), "h": self._neutral.copy()}
         self._changed = False
@@ -71,7 +70,7 @@ class OnnxStep:
                 }
             outputs |= {
                 f"{layer}.{name}": row[None, span]
-                for name, row in zip(_ACTIVITY, self._activity, strict=True)
+                for name, row in zip(NAMES, self._activity, strict=True)
             }
         self._binding = self._session.io_binding()
         for each in self._session.get_inputs():

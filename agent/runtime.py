@@ -7,11 +7,11 @@ subjects are trained with; their outputs agree to about 1e-6.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, Protocol
 
 import numpy as np
 
+from agent.activity import Activity
 from agent.architecture import NetworkConfig
 from agent.errors import SubjectError
 from agent.interventions import Intervention
@@ -27,16 +27,6 @@ PACKAGES: dict[RuntimeName, str] = {"onnx": "onnxruntime", "torch": "torch"}
 """The Python package behind each runtime."""
 
 DEFAULT: RuntimeName = "onnx"
-
-
-@dataclass(frozen=True)
-class Activity:
-    """Activity of all units at one step, layers one after the other; each (units,) float32."""
-
-    c_natural: Array
-    h_natural: Array
-    c_applied: Array
-    h_applied: Array
 
 
 class Runtime(Protocol):

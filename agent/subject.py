@@ -22,13 +22,13 @@ from safetensors import SafetensorError
 from safetensors.numpy import load as load_arrays
 from safetensors.numpy import save as save_arrays
 
+from agent.activity import Activity
 from agent.architecture import NetworkConfig
 from agent.errors import SubjectError
 from agent.interventions import Intervention, by_layer
 from agent.runtime import (
     DEFAULT,
     PACKAGES,
-    Activity,
     Runtime,
     RuntimeName,
     onnx_runtime,
@@ -57,15 +57,19 @@ class Layer:
 
 @dataclass(frozen=True)
 class Step:
-    """What a subject did at one tick; activity is (n_units,) float32, layers one after the other."""
+    """What a subject did at one tick.
+
+    Attributes:
+        action: (actions,) float64, as the physics takes it, -1 to 1.
+        action_mean: (actions,) float64, the same without motor noise.
+        value: the network's estimate of the return.
+        activity: of all units.
+    """
 
     action: Array
     action_mean: Array
     value: float
-    c_natural: Array
-    h_natural: Array
-    c_applied: Array
-    h_applied: Array
+    activity: Activity
 
 
 @dataclass(frozen=True)
@@ -169,7 +173,7 @@ class Subject:
         mean, value, activity = self._acting.step(senses, pixels, sorted_out)
         action_mean = mean.astype(np.float64)
         action = action_mean if noise is None else action_mean + self.action_std * noise
-        return _step(np.clip(action, -1.0, 1.0), np.clip(action_mean, -1.0, 1.0), value, activity)
+        return Step(np.clip(action, -1.0, 1.0), np.clip(action_mean, -1.0, 1.0), value, activity)
 
     def _senses(self, observation: Mapping[str, Array]) -> Array:
         try:
@@ -199,18 +203,6 @@ class Subject:
                     f"state {name!r} has shape {np.shape(state[name])}, not {own.shape}"
                 )
             own[:] = state[name]
-
-
-def _step(action: Array, action_mean: Array, value: float, activity: Activity) -> Step:
-    return Step(
-        action=action,
-        action_mean=action_mean,
-        value=value,
-        c_natural=activity.c_natural,
-        h_natural=activity.h_natural,
-        c_applied=activity.c_applied,
-        h_applied=activity.h_applied,
-    )
 
 
 # --- on disk ----------------------------------------------------------------------------------------

@@ -49,7 +49,7 @@ def test_it_drives_dm_controls_unmodified_environments_with_their_own_camera(run
     for _ in range(8):
         did = runner.step(step.observation, noise=rng.standard_normal(38))
         spec.validate(did.action)
-        assert np.isfinite(did.c_natural).all()
+        assert np.isfinite(did.activity.c_natural).all()
         step = environment.step(did.action)
     environment.close()
 
@@ -110,12 +110,12 @@ def test_a_step_is_reproducible_and_its_state_can_be_put_back(runner):
     again = [runner.step(_observation(k)) for k in range(3, 6)]
     for one, other in zip(later, again, strict=True):
         np.testing.assert_array_equal(one.action, other.action)
-        np.testing.assert_array_equal(one.h_applied, other.h_applied)
+        np.testing.assert_array_equal(one.activity.h_applied, other.activity.h_applied)
     # a state is a copy: stepping on does not change it
-    np.testing.assert_array_equal(kept["h"], first[-1].h_applied)
+    np.testing.assert_array_equal(kept["h"], first[-1].activity.h_applied)
     assert first[0].action.dtype == np.float64
-    assert first[0].c_natural.dtype == np.float32
-    assert first[0].c_natural.shape == (512,)
+    assert first[0].activity.c_natural.dtype == np.float32
+    assert first[0].activity.c_natural.shape == (512,)
     with pytest.raises(ValueError, match="shape"):
         runner.restore({"c": np.zeros(3), "h": np.zeros(3)})
 

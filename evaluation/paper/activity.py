@@ -62,7 +62,7 @@ class _Recorder:
             self._hip = model.joint(STRIDE_JOINT).qposadr[0]
         frame = data.xmat[self._torso].reshape(3, 3)
         rows = self._rows
-        rows["cell_states"].append(actor.last.c_applied)
+        rows["cell_states"].append(actor.last.activity.c_applied)
         rows["joint_angles"].append(data.qpos[7:].astype(np.float32))
         positions = (data.xpos[self._parts] - data.xpos[self._torso]) @ frame
         rows["body_positions"].append(positions.ravel().astype(np.float32))
