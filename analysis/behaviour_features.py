@@ -28,6 +28,19 @@ def morlet_amplitude(x: Array, rate_hz: float, hz: Array) -> Array:
     """Amplitudes (ticks, variables, frequencies) of the Morlet wavelet transform of x (ticks, variables).
 
     A sine of amplitude 1 gives 1 at its own frequency. Beyond the ends x is taken as 0.
+
+    >>> t = np.arange(500) / 50
+    >>> waves = morlet_amplitude(3 * np.sin(2 * np.pi * 6 * t)[:, None], 50, np.array([2, 6]))
+    >>> waves.shape, waves[250, 0].round(1).tolist()
+    ((500, 1, 2), [0.0, 3.0])
+
+    Args:
+        x: (ticks, variables).
+        rate_hz: ticks per second.
+        hz: (frequencies,), below half of the rate.
+
+    Returns:
+        float32.
     """
     result = np.empty((*x.shape, len(hz)), np.float32)
     for index, one in enumerate(hz):
@@ -41,29 +54,48 @@ def morlet_amplitude(x: Array, rate_hz: float, hz: Array) -> Array:
 
 
 def eigenpostures(parts: Sequence[Array]) -> list[Array]:
-    """(ticks, <= 15) of every part (ticks, variables), scaled together to a total variance of 1."""
+    """Eigenpostures (ticks, <= 15) float64 of every part (ticks, variables).
+
+    One basis for all parts, which are scaled together to a total variance of 1.
+    """
     return _unit(principal_components(parts, COMPONENTS))
 
 
 def kinematics(
-    angles: Sequence[Array], places: Sequence[Array], rate_hz: float, band_hz: tuple[float, float]
+    angles: Sequence[Array],
+    positions: Sequence[Array],
+    rate_hz: float,
+    band_hz: tuple[float, float],
 ) -> list[Array]:
-    """(ticks, <= 30) of every part: 15 for joint angles (ticks, joints), 15 for places (ticks, 3 x parts)."""
+    """Kinematics (ticks, <= 30) float64 of every part, 15 of joint angles and 15 of positions.
+
+    Args:
+        angles: of every part (ticks, joints), rad.
+        positions: of every part (ticks, 3 x bodies), m.
+        rate_hz: ticks per second.
+        band_hz: lowest and highest frequency.
+    """
     hz = np.geomspace(*band_hz, SCALES)
     sets = []
-    for variables in (angles, places):
+    for variables in (angles, positions):
         waves = [morlet_amplitude(part, rate_hz, hz) for part in eigenpostures(variables)]
         flat = [wave.reshape(len(wave), -1) for wave in waves]
         sets.append(_unit(principal_components(flat, COMPONENTS)))
     return [np.hstack(both) for both in zip(*sets, strict=True)]
 
 
-def behaviour(angles: Sequence[Array], places: Sequence[Array], rate_hz: float) -> list[Array]:
-    """(ticks, <= 60) of every part: posture, and kinematics at 1 to 25 Hz."""
-    moving = kinematics(angles, places, rate_hz, BANDS_HZ["intermediate"])
+def behaviour(angles: Sequence[Array], positions: Sequence[Array], rate_hz: float) -> list[Array]:
+    """Features (ticks, <= 60) float64 of every part: posture, and kinematics at 1 to 25 Hz.
+
+    Args:
+        angles: of every part (ticks, joints), rad.
+        positions: of every part (ticks, 3 x bodies), m.
+        rate_hz: ticks per second.
+    """
+    moving = kinematics(angles, positions, rate_hz, BANDS_HZ["intermediate"])
     return [
         np.hstack(three)
-        for three in zip(eigenpostures(angles), eigenpostures(places), moving, strict=True)
+        for three in zip(eigenpostures(angles), eigenpostures(positions), moving, strict=True)
     ]
 
 

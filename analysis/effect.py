@@ -26,8 +26,8 @@ from analysis.pairs import Floats, Pairs, read_pairs
 LEAST_PAIRS = 2
 SHOWN_JOINTS = 6
 SHOWN_QUANTITY = "forward_speed"
-TOLD_S = (0.04, 0.1, 0.5)
-"""The moments after the branching of which the notes tell."""
+REPORTED_S = (0.04, 0.1, 0.5)
+"""The moments after the branching that the notes are about."""
 _INK, _MUTED = "#222222", "#666666"
 # Okabe and Ito's colours, which people with colour vision deficiencies tell apart
 _COLOURS = ("#0072b2", "#e69f00", "#009e73", "#cc79a7", "#d55e00", "#56b4e9")
@@ -56,7 +56,7 @@ def draw(files: Iterable[Path], out: Path) -> FigureResult:
 
 
 def mean_of(values: Floats) -> Floats:
-    """The mean over pairs, NaN where there are none."""
+    """The mean over pairs, the first axis; NaN where there are none."""
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "Mean of empty slice")
         mean: Floats = np.nanmean(values, axis=0)
@@ -64,7 +64,7 @@ def mean_of(values: Floats) -> Floats:
 
 
 def spread_of(values: Floats) -> Floats:
-    """The standard deviation over pairs, NaN where there are fewer than two."""
+    """The standard deviation over pairs, the first axis; NaN where there are fewer than two."""
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "Degrees of freedom")
         spread: Floats = np.nanstd(values, axis=0, ddof=1)
@@ -76,6 +76,15 @@ def relative_efficiency(with_it: Floats, without: Floats) -> Floats:
 
     The mean difference of n stimulated and n other trials has the variance (v₁ + v₀) / n, that of n pairs
     v(difference) / n. Their ratio, NaN where pairs do not differ at all.
+
+    >>> without = np.array([[1.0], [2.0], [4.0]])
+    >>> with_it = without + [[0.9], [1.0], [1.1]]
+    >>> relative_efficiency(with_it, without).round().tolist()
+    [498.0]
+
+    Args:
+        with_it: (pairs, ...) the branches, NaN where there is nothing.
+        without: (pairs, ...) the sessions that they left.
     """
     both = ~np.isnan(with_it) & ~np.isnan(without)
     one, other = np.where(both, with_it, np.nan), np.where(both, without, np.nan)
@@ -127,7 +136,7 @@ def _notes(pairs: Pairs) -> Iterable[str]:
     else:
         ratio = relative_efficiency(pairs.with_it, pairs.without)
         found = [k for k, each in enumerate(pairs.signals) if each.name == SHOWN_QUANTITY]
-        for after_s in TOLD_S:
+        for after_s in REPORTED_S:
             at = int(np.searchsorted(pairs.offsets, round(after_s / pairs.tick_s)))
             if found:
                 yield from _precision(pairs, ratio, after_s, at, found[0])

@@ -18,7 +18,18 @@ LEAST_TICKS = 10
 
 
 def partition(parts: Sequence[Array], clusters: int = CLUSTERS, seed: int = 0) -> list[Array]:
-    """k-means: the cluster (ticks,) of every tick of every part (ticks, features)."""
+    """k-means: the cluster (ticks,) int of every tick of every part.
+
+    >>> here, there = np.zeros((20, 2)), np.ones((20, 2))
+    >>> one, other, same = partition([here, there, here], clusters=2)
+    >>> bool((one == same).all()), bool((one == other).any())
+    (True, False)
+
+    Args:
+        parts: each (ticks, features), one partition for all of them.
+        clusters: how many, at most.
+        seed: of the draws.
+    """
     everything = np.concatenate(parts)
     rng = np.random.default_rng(seed)
     some = everything
@@ -32,7 +43,15 @@ def partition(parts: Sequence[Array], clusters: int = CLUSTERS, seed: int = 0) -
 
 
 def overlap(one: Array, other: Array) -> float:
-    """The part of two sets of ticks that lies in the same clusters: 1 is all, 0 nothing shared."""
+    """The part of two sets of ticks that lies in the same clusters: 1 is all, 0 nothing shared.
+
+    >>> overlap(np.array([0, 0, 1, 1]), np.array([1, 2]))
+    0.5
+
+    Args:
+        one: (ticks,) int, the cluster of each.
+        other: (other ticks,) int.
+    """
     n = int(max(one.max(), other.max())) + 1
     a, b = (np.bincount(ticks, minlength=n) / len(ticks) for ticks in (one, other))
     return float(np.minimum(a, b).sum())
@@ -69,7 +88,16 @@ def used_by(clusters: Mapping[str, Sequence[Array]]) -> Array:
 
 
 def cka(x: Array, y: Array) -> float:
-    """Linear centred kernel alignment of x (items, units) and y (items, other units): 1 the same geometry."""
+    """Linear centred kernel alignment of two representations: 1 the same geometry, 0 none in common.
+
+    >>> x = np.array([[0.0, 0.0], [1.0, 0.0], [0.0, 2.0]])
+    >>> round(cka(x, 5 - 3 * x), 6)
+    1.0
+
+    Args:
+        x: (items, units).
+        y: (the same items, other units).
+    """
     x, y = x - x.mean(0), y - y.mean(0)
     both = np.linalg.norm(x.T @ y) ** 2
     alone = np.linalg.norm(x.T @ x) * np.linalg.norm(y.T @ y)
@@ -105,7 +133,14 @@ def representation_across(
 
 
 def variance_between(activity: Mapping[str, Array]) -> float:
-    """The part of a population's variance that lies between the tasks' means, every task counted alike."""
+    """The part of a population's variance that lies between the tasks' means, every task counted alike.
+
+    >>> variance_between({"gaps": np.array([[-1.0], [1.0]]), "forage": np.array([[1.0], [3.0]])})
+    0.5
+
+    Args:
+        activity: of every task, (ticks, units).
+    """
     means = np.stack([part.mean(0) for part in activity.values()])
     within = float(np.mean([part.var(0).sum() for part in activity.values()]))
     between = float(means.var(0).sum())

@@ -63,18 +63,33 @@ class Probe:
 
 
 def magnitude(activity: NDArray[np.float32]) -> NDArray[np.float64]:
-    """The drive of units with this h: |h|, at most 1."""
+    """The drive of units with this h, (ticks, units) or (units,): |h|, at most 1, float64."""
     return np.minimum(np.abs(activity.astype(np.float64)), 1.0)
 
 
 class ThinnedPoisson:
-    """Spikes that every unit is offered at its highest rate, so that the draws do not depend on activity.
+    """An inhomogeneous Poisson process for every unit, by thinning (Lewis & Shedler 1979).
 
-    Of these it takes as many as its rate at the tick allows (thinning).
+    Candidates come at each unit's highest rate, so that the draws do not depend on activity; of these as many
+    are kept as the rate at the tick allows.
+
+    >>> process = ThinnedPoisson(Probe(), n_units=2, seed=7, tick_s=0.02)
+    >>> drive = np.array([0.0, 1.0])
+    >>> unit = np.concatenate([process.spikes(tick, drive)[0] for tick in range(500)])
+    >>> bool((unit == 0).sum() < 20 and (unit == 1).sum() > 400)  # 10 s at 0.5 and at 50 Hz
+    True
+
+    Args:
+        probe: the rates.
+        n_units: how many units.
+        seed: the session's, or another.
+        tick_s: length of a tick.
+
+    Raises:
+        UserError: as `Probe.check`.
     """
 
     def __init__(self, probe: Probe, n_units: int, seed: int, tick_s: float) -> None:
-        """Raises `UserError` as `Probe.check`."""
         self._lowest, self._highest = probe.check(n_units)
         self._refractory_s = probe.refractory_ms / 1e3
         # between spikes the process is faster, so that with the pauses the rate is the one asked for
@@ -87,9 +102,11 @@ class ThinnedPoisson:
     def spikes(
         self, tick: int, drive: NDArray[np.float64]
     ) -> tuple[NDArray[np.intp], NDArray[np.float64]]:
-        """Units and times of a tick's spikes, before the refractory period takes some away.
+        """Units (spikes,) int, and times (spikes,) in s, before the refractory period takes some away.
 
-        `drive` is that of every unit, 0 to 1.
+        Args:
+            tick: whose spikes.
+            drive: (units,), 0 to 1.
         """
         rate = self._lowest + (self._highest - self._lowest) * drive
         hazard = rate / (1.0 - rate * self._refractory_s)

@@ -28,7 +28,13 @@ STRIDE_JOINT = "walker/hip_L_extend"
 
 
 def stride_hz(angle_rad: Array) -> float:
-    """Stride frequency: the spectral peak of a hip's angle, sampled every 20 ms, between 1 and 15 Hz."""
+    """Stride frequency: the spectral peak of a hip's angle (ticks of 20 ms,), between 1 and 15 Hz.
+
+    NaN of less than a second.
+
+    >>> round(stride_hz(np.sin(2 * np.pi * 4.5 * np.arange(200) * 0.02)), 1)
+    4.5
+    """
     if len(angle_rad) < 50:
         return float("nan")
     n = 4096
@@ -106,7 +112,11 @@ class TrunkPath:
 
 
 def first_lasting(holds: Array, for_s: float) -> int | None:
-    """The first tick from which (ticks,) booleans hold for `for_s` seconds; None if they never do."""
+    """The first tick from which (ticks,) booleans hold for `for_s` seconds; None if they never do.
+
+    >>> first_lasting(np.array([True, False, True, True, True]), 0.06)
+    2
+    """
     n, run = round(for_s / CONTROL_TIMESTEP_S), 0
     for tick, value in enumerate(holds):
         run = run + 1 if value else 0

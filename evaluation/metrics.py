@@ -101,8 +101,12 @@ def ratio(over: Sequence[float], under: Sequence[float]) -> MetricValue:
     something small reach below 0.
 
     >>> found = ratio([2.0, 4.0, 6.0], [1.0, 2.0, 3.0])
-    >>> found.value, found.standard_error
+    >>> found.value, round(found.standard_error, 6)
     (2.0, 0.0)
+
+    Args:
+        over: of every episode.
+        under: of the same episodes.
     """
     both = np.array([over, under], float)
     if not both[1].sum() > 0:
