@@ -65,7 +65,7 @@ def resolve(
                 "`rodent-rig run protocols/baseline.yaml --out FILE`."
             )
         with open_recording(file.path) as recording:
-            sha256 = _judge(recording, file, subject_sha256, layers)
+            sha256 = _checked_sha256(recording, file, subject_sha256, layers)
             baseline = Baseline(recording)
             for each in several:
                 values[each] = baseline.value(each)
@@ -73,11 +73,11 @@ def resolve(
     return values, tuple(used)
 
 
-def _judge(
+def _checked_sha256(
     recording: Recording, file: BaselineFile, subject_sha256: str, layers: Mapping[str, int]
 ) -> str:
     """The hash of a recording that can be the baseline of this subject's sessions."""
-    path, told = file.path, recording.description
+    path, described = file.path, recording.description
     if recording.state == "live":
         raise UserError(f"{path} is still being recorded; a baseline has to be complete.")
     sha256 = sha256_of(path)
@@ -86,13 +86,14 @@ def _judge(
             f"{path} is not the baseline that the protocol asks for: its SHA-256 is {sha256}, "
             f"not {file.sha256}."
         )
-    if told.subject_sha256 != subject_sha256:
+    if described.subject_sha256 != subject_sha256:
         raise UserError(
-            f"{path} was recorded from another subject ({told.subject}, {told.subject_sha256[:12]}…) "
-            f"than this session's ({subject_sha256[:12]}…); a baseline is of the same network."
+            f"{path} was recorded from another subject ({described.subject}, "
+            f"{described.subject_sha256[:12]}…) than this session's ({subject_sha256[:12]}…); a baseline is "
+            "of the same network."
         )
-    if {layer.name: layer.n_units for layer in told.layers} != dict(layers):
-        had = ", ".join(f"{layer.name} {layer.n_units}" for layer in told.layers)
+    if {layer.name: layer.n_units for layer in described.layers} != dict(layers):
+        had = ", ".join(f"{layer.name} {layer.n_units}" for layer in described.layers)
         has = ", ".join(f"{name} {n_units}" for name, n_units in layers.items())
         raise UserError(f"{path} has the layers {had}; this session's subject has {has}.")
     delivered = [each for each in recording.intervals("stimuli") if not each.sham]
@@ -162,7 +163,7 @@ class Baseline:
             raise UserError("A ranking needs a behaviour or a span that it is about.")
         else:
             return [(0, self._recording.n_ticks)]
-        self._enough(len(spans), request, found)
+        self._require_enough(len(spans), request, found)
         return spans
 
     def _template(self, request: BaselineRequest) -> NDArray[np.float32]:
@@ -180,10 +181,10 @@ class Baseline:
         found = f"{name} began {_times(len(moments))}"
         if len(whole) < len(moments):
             found += f", but only {len(whole)} of these with the whole window within one trial"
-        self._enough(len(whole), request, found)
+        self._require_enough(len(whole), request, found)
         return core.template(self._activity(request), whole, before, after)
 
-    def _enough(self, n: int, request: BaselineRequest, found: str) -> None:
+    def _require_enough(self, n: int, request: BaselineRequest, found: str) -> None:
         needed = 1 if request.kind == "mean" else MIN_PERFORMANCES
         if n < needed:
             raise UserError(

@@ -17,10 +17,16 @@ if TYPE_CHECKING:
     from pynwb import NWBFile
 
 
-def span(recording: Recording, from_s: float | None, to_s: float | None) -> tuple[int, int]:
-    """First and last recorded tick of a stretch of animal time, `to_s` excluded; None: all there is.
+def tick_range(recording: Recording, from_s: float | None, to_s: float | None) -> tuple[int, int]:
+    """First and last recorded tick of a stretch of animal time.
 
-    Raises `UserError` where nothing of it was recorded.
+    Args:
+        recording: an open recording.
+        from_s: where the stretch begins, s of animal time; the recording's beginning if left out.
+        to_s: where it ends, not included; the recording's end if left out.
+
+    Raises:
+        UserError: nothing of it was recorded.
     """
     tick_s = recording.description.tick_s
     for given in (from_s, to_s):
@@ -91,9 +97,16 @@ def derived_file(recording: Recording, what: str, first_tick: int, last_tick: in
 
 
 def write_file(nwb: NWBFile, out: Path, overwrite: bool = False) -> None:
-    """Writes the file; it appears under its name when it is whole.
+    """Write the file; it appears under its name when it is whole.
 
-    Raises `UserError` where it cannot go there, `RunError` where the disk says no.
+    Args:
+        nwb: the file, in memory.
+        out: its path.
+        overwrite: an existing file is replaced.
+
+    Raises:
+        UserError: it cannot go there.
+        RunError: it could not be written.
     """
     from pynwb import NWBHDF5IO
 
@@ -112,7 +125,17 @@ def write_file(nwb: NWBFile, out: Path, overwrite: bool = False) -> None:
 
 
 def check_out(out: Path, endings: tuple[str, ...], option: str, overwrite: bool) -> None:
-    """Raises `UserError` if a file of another ending is asked for, or it cannot go there."""
+    """Check where a file is to be written.
+
+    Args:
+        out: its path.
+        endings: those that it may have.
+        option: how the user named it, for the message.
+        overwrite: an existing file is replaced.
+
+    Raises:
+        UserError: it has another ending, or cannot go there.
+    """
     if out.suffix.lower() not in endings:
         raise UserError(f"{option} {out}: it is written as {' or '.join(endings)}.")
     check_target(out, overwrite)

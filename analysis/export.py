@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 
 import recorder
-from analysis.derived_file import derived_file, span, write_file
+from analysis.derived_file import derived_file, tick_range, write_file
 from recorder.opening import RecordingPath
 from recorder.output_path import check_target, reason
 from recorder.reading import Recording
@@ -45,10 +45,16 @@ def interval_rows(
 ) -> list[Row]:
     """Behaviours, stimuli, trials, events of the task and inputs that touch this stretch, by their start.
 
-    Raises `UserError` where nothing was recorded there.
+    Args:
+        recording: an open recording.
+        from_s: where the stretch begins, s of animal time; the recording's beginning if left out.
+        to_s: where it ends, not included; the recording's end if left out.
+
+    Raises:
+        UserError: nothing was recorded there.
     """
     tick_s = recording.description.tick_s
-    first, last = span(recording, from_s, to_s)
+    first, last = tick_range(recording, from_s, to_s)
 
     def row(
         kind: str,
@@ -104,7 +110,14 @@ def export_intervals(
     to_s: float | None = None,
     overwrite: bool = False,
 ) -> int:
-    """Writes `interval_rows` as CSV, or as Parquet if `out` ends so; returns the number of rows.
+    """Write `interval_rows` as CSV, or as Parquet if `out` ends so; returns the number of rows.
+
+    Args:
+        where: the recording, as `recorder.open` takes it.
+        out: the file.
+        from_s: where the stretch begins, s of animal time; the recording's beginning if left out.
+        to_s: where it ends, not included; the recording's end if left out.
+        overwrite: an existing file is replaced.
 
     Raises:
         UserError: for what is no recording, a stretch outside it, or a file that cannot go there.
@@ -172,9 +185,17 @@ def export_signals(
     to_s: float | None = None,
     overwrite: bool = False,
 ) -> int:
-    """Writes chosen signals (`chosen_signals`) as an NWB file of their own; returns the number of ticks.
+    """Write chosen signals (`chosen_signals`) as an NWB file of their own; returns the number of ticks.
 
     With the session's trials, behaviours and stimuli; times stay those of the session.
+
+    Args:
+        where: the recording, as `recorder.open` takes it.
+        names: of series, columns or groups of columns.
+        out: the file.
+        from_s: where the stretch begins, s of animal time; the recording's beginning if left out.
+        to_s: where it ends, not included; the recording's end if left out.
+        overwrite: an existing file is replaced.
 
     Raises:
         UserError: as `chosen_signals`, or as `export_intervals`.
@@ -183,7 +204,7 @@ def export_signals(
 
     with recorder.open(where) as recording:
         chosen = chosen_signals(recording, names)
-        first, last = span(recording, from_s, to_s)
+        first, last = tick_range(recording, from_s, to_s)
         nwb = derived_file(recording, "Chosen signals.", first, last)
         times_s = recording.times_s(first, last)
         for name, (series, columns) in chosen.items():

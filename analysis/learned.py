@@ -2,11 +2,11 @@
 
 What is fit is a logistic regression on windows of the body state (means and standard deviations of
 `QUANTITIES`; scikit-learn). With labels, its two classes are the behaviour and the rest. Without, the windows
-are first clustered (k-means or a Gaussian mixture), and the regression learns to tell the clusters.
+are first clustered (k-means or a Gaussian mixture), and the regression learns to distinguish the clusters.
 `stim.detectors.learned` evaluates it online.
 
 How good it is, is measured on what it was not fit to: the recordings' ticks are cut into pieces of 5 s,
-dealt out to `FOLDS` hands, and each hand is judged by a classifier of the others.
+dealt out to `FOLDS` folds, and each fold is predicted by a classifier of the others.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ QUANTITIES: tuple[str, ...] = (
     *("hand_L_height", "hand_R_height", "foot_L_height", "foot_R_height"),
     "ground_slope",
 )
-"""What a classifier sees unless told otherwise: nothing that depends on where the animal is or heads."""
+"""What a classifier sees: nothing that depends on where the animal is or heads."""
 FOLDS, PIECE_TICKS = 5, 250
 FEWEST_TICKS = 10
 """Of each class, or there is nothing to learn from."""
@@ -53,7 +53,7 @@ class Labelled:
 
 @dataclass(frozen=True)
 class Fit:
-    """A classifier, and how well each class is told on pieces that it was not fit to: F1 by class, per tick.
+    """A classifier, and how well it finds each class on pieces that it was not fit to, per tick.
 
     `ticks` counts the windows of each class.
     """
@@ -121,6 +121,11 @@ def fit(
 def fit_labels(sequences: Sequence[Labelled], behaviour: str, window_ms: float = 200.0) -> Fit:
     """A classifier of a labelled behaviour against the rest.
 
+    Args:
+        sequences: trials with labels; those shorter than the window are left out.
+        behaviour: its name.
+        window_ms: the window that the classifier sees.
+
     Raises:
         UserError: there is too little of the one or the other.
     """
@@ -142,6 +147,13 @@ def fit_clusters(
     seed: int = 0,
 ) -> Fit:
     """A classifier of clusters of windows, named cluster_0 (the largest), cluster_1 …
+
+    Args:
+        sequences: trials; those shorter than the window are left out.
+        clusters: how many, two or more.
+        method: k-means, or a Gaussian mixture with diagonal covariances.
+        window_ms: the window that the classifier sees.
+        seed: of clustering.
 
     Raises:
         UserError: there are fewer windows than that many clusters need.
@@ -204,7 +216,7 @@ def _fit(features: Array, labels: Array, classes: tuple[str, ...], window: int) 
             )
     whole = _classifier(features, labels, classes, window)
     pieces = np.arange(len(labels)) // PIECE_TICKS % FOLDS
-    told = np.zeros(len(labels), int)
+    predicted = np.zeros(len(labels), int)
     for piece in np.unique(pieces):
         inside = pieces == piece
         if inside.all():
@@ -213,11 +225,11 @@ def _fit(features: Array, labels: Array, classes: tuple[str, ...], window: int) 
             )
         present = np.unique(labels[~inside])
         own = _classifier(features[~inside], labels[~inside], classes, window)
-        told[inside] = present[own.probabilities(features[inside])[:, present].argmax(1)]
+        predicted[inside] = present[own.probabilities(features[inside])[:, present].argmax(1)]
     precision, recall = {}, {}
     for k, name in enumerate(classes):
-        hits = float(((told == k) & (labels == k)).sum())
-        precision[name] = hits / max(1, int((told == k).sum()))
+        hits = float(((predicted == k) & (labels == k)).sum())
+        precision[name] = hits / max(1, int((predicted == k).sum()))
         recall[name] = hits / max(1, int((labels == k).sum()))
     ticks = dict(zip(classes, counts.tolist(), strict=True))
     return Fit(whole, ticks, precision, recall)
@@ -252,22 +264,22 @@ def _sequences(
 ) -> list[Labelled]:
     """The trials of a recording, labelled where there is a behaviour."""
     names = recording.description.body_state
-    spans: Sequence[tuple[float, float]] = ()
+    own: Sequence[tuple[float, float]] = ()
     if labelled is not None:
-        spans = labelled.get(recording.path.name, ())
+        own = labelled.get(recording.path.name, ())
     elif behaviour:
         if behaviour not in recording.description.behaviours:
             listed = ", ".join(recording.description.behaviours)
             raise UserError(f"{recording.path} has no behaviour {behaviour!r}; it has {listed}.")
         rows = recording.intervals("behaviours")
-        spans = [(row.start_s, row.stop_s) for row in rows if row.name == behaviour]
+        own = [(row.start_s, row.stop_s) for row in rows if row.name == behaviour]
     result = []
     for trial in recording.trials:
         last = round(trial.stop_s / TICK_S) - 1
         body = recording.values("body", trial.first_tick, last)
         times = recording.times_s(trial.first_tick, last)
         labels = np.zeros(len(body), bool)
-        for start_s, stop_s in spans:
+        for start_s, stop_s in own:
             labels |= (times >= start_s - 1e-9) & (times < stop_s - 1e-9)
         result.append(Labelled(body, names, labels if behaviour else None))
     return result
@@ -281,8 +293,8 @@ def _read_intervals(path: Path) -> Mapping[str, Sequence[tuple[float, float]]]:
             rows = csv.DictReader(file)
             for number, row in enumerate(rows, 2):
                 try:
-                    span = float(row["start_s"]), float(row["stop_s"])
-                    found.setdefault(row["recording"], []).append(span)
+                    row_s = float(row["start_s"]), float(row["stop_s"])
+                    found.setdefault(row["recording"], []).append(row_s)
                 except (KeyError, TypeError, ValueError):
                     raise UserError(
                         f"{path}:{number}: a row needs recording, start_s and stop_s, the times as "

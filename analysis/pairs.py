@@ -122,8 +122,8 @@ class _Made:
 
     def add(self, branch: Path, sessions: dict[str, Path]) -> None:
         with recorder.open(branch) as other:
-            told = other.description
-            left = told.branched[-1]
+            described = other.description
+            left = described.branched[-1]
             if left.recording_sha256 not in sessions:
                 self._left_out.append(
                     f"{branch}: the recording that it left ({left.recording_sha256[:12]}…) is not among "
@@ -134,10 +134,10 @@ class _Made:
                 self._add(branch, one, other, left.tick)
 
     def _add(self, branch: Path, one: Recording, other: Recording, tick: int) -> None:
-        told = other.description
-        of = (told.subject_sha256, told.task)
+        described = other.description
+        of = (described.subject_sha256, described.task)
         if not self.files:
-            self._of, self._signals, self._tick_s = of, _signals(one), told.tick_s
+            self._of, self._signals, self._tick_s = of, _signals(one), described.tick_s
         elif of != self._of:
             raise UserError(
                 f"{branch} is of another subject or task than {self.files[0]}; draw a figure for each."
@@ -151,8 +151,8 @@ class _Made:
             return
         self._without.append(self._window(one, tick - before, tick + after, tick))
         self._with.append(self._window(other, tick - before, tick + after, tick))
-        self._recordings.add(told.branched[-1].recording_sha256)
-        self._protocols[told.protocol_name] = None
+        self._recordings.add(described.branched[-1].recording_sha256)
+        self._protocols[described.protocol_name] = None
         self._unstimulated += not any(
             each.onset_tick > tick and not each.sham for each in other.intervals("stimuli")
         )

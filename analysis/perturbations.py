@@ -91,7 +91,7 @@ class _Stimulated:
 
 
 def read_sessions(files: Iterable[Path], behaviour: str) -> Sessions:
-    """Reads recordings, each once; what is none, or did not come to its end, is left out and told.
+    """Reads recordings, each once; what is none, or did not come to its end, is left out, with the reason.
 
     The parts of one that was rolled over are read as one, whether all of them are named or one.
 
@@ -133,8 +133,8 @@ def read_sessions(files: Iterable[Path], behaviour: str) -> Sessions:
 
 
 def read_session(recording: Recording, behaviour: str) -> Session:
-    """What a recording contributes; see `read_sessions`."""
-    told = recording.description
+    """What an open recording contributes; `behaviour` as for `read_sessions`."""
+    described = recording.description
     stimuli = recording.intervals("stimuli")
     stimulated = _stimulated_units(recording, stimuli)
     attempts, undecided = _attempts(recording, stimuli, stimulated)
@@ -145,8 +145,8 @@ def read_session(recording: Recording, behaviour: str) -> Session:
         if each.n_units
     }
     return Session(
-        told.protocol_name,
-        told.subject_sha256,
+        described.protocol_name,
+        described.subject_sha256,
         "activated" if "activated" in kinds else "inactivated" if kinds else "",
         tuple(attempts),
         undecided,
@@ -223,32 +223,34 @@ def _stimulations(
     behaviour: str,
 ) -> tuple[list[Stimulation], int]:
     """The stimulations and shams, and how many came when the behaviour was there already."""
-    told = recording.description
-    spans = [each for each in recording.intervals("behaviours") if each.name.startswith(behaviour)]
+    described = recording.description
+    performances = [
+        each for each in recording.intervals("behaviours") if each.name.startswith(behaviour)
+    ]
     usual = {each for each in stimulated.values() if each.n_units}
     of_session = (
         next(iter(usual)) if len({(each.layer, each.n_units) for each in usual}) == 1 else None
     )
-    grace, blur = round(GRACE_S / told.tick_s), round(BLUR_S / told.tick_s)
+    grace, blur = round(GRACE_S / described.tick_s), round(BLUR_S / described.tick_s)
     turning = _yaw_rate(recording) if stimuli else np.zeros(0)
     found, during = [], 0
     for each in stimuli:
         onset = each.onset_tick
         if any(
-            span.began_tick < onset - blur and (span.offset_tick < 0 or span.offset_tick > onset)
-            for span in spans
+            one.began_tick < onset - blur and (one.offset_tick < 0 or one.offset_tick > onset)
+            for one in performances
         ):
             during += 1
             continue
         stop = each.offset_tick if each.offset_tick >= 0 else recording.last_tick + 1
         elicited = any(
-            span.onset_tick > onset and onset - blur <= span.began_tick <= stop + grace
-            for span in spans
+            one.onset_tick > onset and onset - blur <= one.began_tick <= stop + grace
+            for one in performances
         )
         did = (of_session or _Stimulated()) if each.sham else stimulated[each.name, each.number]
         found.append(
             Stimulation(
-                told.seed,
+                described.seed,
                 did.layer,
                 did.n_units,
                 each.sham or not did.n_units,

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 import recorder
-from analysis.derived_file import derived_file, span, write_file
+from analysis.derived_file import derived_file, tick_range, write_file
 from analysis.spiking import Drive, Probe, ThinnedPoisson, magnitude
 from recorder.opening import RecordingPath
 from recorder.reading import Recording
@@ -56,7 +56,7 @@ def spike_trains(
     n_units = sum(layer.n_units for layer in described.layers)
     seed = described.seed if seed is None else seed
     candidates = ThinnedPoisson(probe, n_units, seed, described.tick_s)
-    first, last = span(recording, from_s, to_s)
+    first, last = tick_range(recording, from_s, to_s)
     name = "h_applied" if applied else "h_natural"
     drive = _drive(recording, name, probe.drive, first, last)
     units, times = [], []
@@ -73,7 +73,16 @@ def spike_trains(
 def spikes(
     recording: Recording, probe: Probe | None = None, *, applied: bool = True
 ) -> nap.TsGroup:
-    """The same as a pynapple TsGroup, with the units' names and layers as metadata."""
+    """The spike trains of a recording as a pynapple TsGroup, with the units' names and layers as metadata.
+
+    Args:
+        recording: an open recording.
+        probe: how; `Probe()` if left out.
+        applied: from the activity after interventions, else from that before.
+
+    Raises:
+        UserError: as `Probe.check`.
+    """
     import pynapple as nap
 
     trains = spike_trains(recording, probe, applied=applied)
@@ -101,8 +110,18 @@ def write_spikes(
 ) -> int:
     """Writes the spike trains of a recording as NWB `Units`; returns the number of spikes.
 
-    The file also has the session's trials, behaviours and stimuli. Raises `UserError` as
-    `spike_trains`, and where the file cannot go there.
+    The file also has the session's trials, behaviours and stimuli.
+
+    Args:
+        where: the recording, as `recorder.open` takes it.
+        out: the file.
+        probe: how; `Probe()` if left out.
+        applied: from the activity after interventions, else from that before.
+        seed: that of the session if left out.
+        overwrite: an existing file is replaced.
+
+    Raises:
+        UserError: as `spike_trains`, and where the file cannot go there.
     """
     probe = probe or Probe()
     with recorder.open(where) as recording:

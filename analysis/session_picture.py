@@ -45,7 +45,15 @@ def session_picture(where: RecordingPath, png_path: Path, at_s: float | None = N
 
     Without `at_s`: the middle of the longest behaviour that is not standing. At most `SPAN_S` around
     that moment are shown. Where the animal cannot be drawn (no GL on this machine), the picture says so
-    in its place. Raises `UserError` for what is no recording, an empty one, or a time outside it.
+    in its place.
+
+    Args:
+        where: the recording, as `recorder.open` takes it.
+        png_path: the file.
+        at_s: s of animal time.
+
+    Raises:
+        UserError: for what is no recording, an empty one, or a time outside it.
     """
     with recorder.open(where) as recording:
         if recording.n_ticks == 0:
@@ -71,9 +79,16 @@ def session_picture(where: RecordingPath, png_path: Path, at_s: float | None = N
 def third_person_frame(
     recording: Recording, tick: int, size: tuple[int, int] = FRAME_SIZE
 ) -> NDArray[np.uint8]:
-    """The animal at a recorded tick, seen from beside and behind: (height, width, 3) RGB.
+    """The animal at a recorded tick, seen from beside and behind: (height, width, 3) uint8, RGB.
 
-    Raises whatever MuJoCo raises where it cannot compile the model or there is no GL.
+    Args:
+        recording: an open recording.
+        tick: one that was recorded.
+        size: width and height in pixels.
+
+    Raises:
+        ValueError: the recording has no model for this tick.
+        Exception: whatever MuJoCo raises where it cannot compile the model, or there is no GL.
     """
     if sys.platform == "linux":
         os.environ.setdefault("MUJOCO_GL", "egl")

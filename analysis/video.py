@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 import recorder
-from analysis.derived_file import span
+from analysis.derived_file import tick_range
 from recorder.opening import RecordingPath
 from recorder.output_path import check_target
 from recorder.reading import Recording
@@ -70,7 +70,7 @@ def export_video(
 
     partial = out.with_name(f".{out.name}.{secrets.token_hex(4)}.mp4")
     with recorder.open(where) as recording:
-        first, last = span(recording, from_s, to_s)
+        first, last = tick_range(recording, from_s, to_s)
         step = speed / FRAMES_PER_S / recording.description.tick_s
         shown = [first + int(k * step) for k in range(int((last - first) / step) + 1)]
         below = _Below(recording, first, last)

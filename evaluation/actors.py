@@ -31,7 +31,7 @@ class Actor(Protocol):
         """A new episode in a composer environment that was just reset."""
 
     def act(self, observation: Mapping[str, Array]) -> Array:
-        """The action (actuators,) for what the animal senses now."""
+        """The action, (actuators,) float, for what the animal senses now."""
 
 
 class PolicySpec(Protocol):
@@ -68,11 +68,11 @@ class SubjectSpec:
     sampled: bool
 
     def build(self) -> Actor:
-        """See `PolicySpec`."""
+        """The actor."""
         return PolicyActor(_loaded(self.folder, self.sha256), self.sampled)
 
     def identity(self) -> str:
-        """See `PolicySpec`."""
+        """A digest of the data that decides what the actor does."""
         return digest([], self.sha256, str(self.sampled))
 
 
@@ -85,12 +85,12 @@ class PolicyActor:
         self._subject, self._sampled = subject, sampled
 
     def begin(self, environment: Any, seed: int) -> None:
-        """See `Actor`."""
+        """A new episode, from the network\'s initial state."""
         self._subject.reset()
         self._rng = np.random.default_rng([seed, 11])
 
     def act(self, observation: Mapping[str, Array]) -> Array:
-        """See `Actor`."""
+        """The action (actuators,) of one step of the network."""
         n = self._subject.config.action_size
         noise = self._rng.standard_normal(n) if self._sampled else None
         self.last = self._subject.step(observation, noise=noise)
@@ -105,11 +105,11 @@ class ExpertSpec:
     skills: Path
 
     def build(self) -> Actor:
-        """See `PolicySpec`."""
+        """The actor."""
         return _ExpertActor(_expert(self.task, self.skills))
 
     def identity(self) -> str:
-        """See `PolicySpec`."""
+        """A digest of the data that decides what the actor does."""
         return _skills_digest(self.skills, "expert", self.task)
 
 
@@ -142,11 +142,11 @@ class RandomWalkSpec:
     skills: Path
 
     def build(self) -> Actor:
-        """See `PolicySpec`."""
+        """The actor."""
         return _RandomWalkActor(self.skills)
 
     def identity(self) -> str:
-        """See `PolicySpec`."""
+        """A digest of the data that decides what the actor does."""
         return _skills_digest(self.skills, "random walk")
 
 
@@ -175,11 +175,11 @@ class RandomActionsSpec:
     """Actions drawn uniformly, every tick anew."""
 
     def build(self) -> Actor:
-        """See `PolicySpec`."""
+        """The actor."""
         return _RandomActor()
 
     def identity(self) -> str:
-        """See `PolicySpec`."""
+        """A digest of the data that decides what the actor does."""
         return "uniform 1"
 
 

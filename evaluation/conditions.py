@@ -84,7 +84,7 @@ def plan(
     episodes: int,
     stock_episodes: int,
     skills: Path | None,
-    duration_s: float | None = None,
+    time_limit_s: float | None = None,
 ) -> tuple[list[EvaluationCondition], list[str]]:
     """All conditions of a subject's score table, and a sentence for each that cannot be measured.
 
@@ -94,11 +94,11 @@ def plan(
         episodes: of every condition under fast rendering, and of the blind ones.
         stock_episodes: under stock rendering, which takes several times as long; 0 leaves it out.
         skills: folder of the skills that experts and random walk are made of; None leaves both out.
-        duration_s: of every episode, instead of each task's own.
+        time_limit_s: of every episode, instead of each task's own.
     """
     conditions, notes = [], []
     for task in tasks:
-        limit_s = duration_s or TIME_LIMIT_S[task]
+        limit_s = time_limit_s or TIME_LIMIT_S[task]
         for quality in QUALITIES:
             count = episodes if quality == "fast" else stock_episodes
             for sampled in (True, False):
@@ -109,7 +109,7 @@ def plan(
                             task, "subject", policy, quality, sampled, count, limit_s
                         )
                     )
-    beside, missing = expert_conditions(tasks, episodes, skills, duration_s)
+    beside, missing = expert_conditions(tasks, episodes, skills, time_limit_s)
     notes += missing
     order = {task: index for index, task in enumerate(tasks)}
     return sorted([*conditions, *beside], key=lambda one: order[one.task]), notes
@@ -119,9 +119,16 @@ def expert_conditions(
     tasks: Sequence[str],
     episodes: int,
     skills: Path | None,
-    duration_s: float | None = None,
+    time_limit_s: float | None = None,
 ) -> tuple[list[EvaluationCondition], list[str]]:
-    """Experts, random walk (in the maze) and random actions; arguments and result as of `plan`."""
+    """Conditions of experts, random walk (in the maze) and random actions, and what cannot be measured.
+
+    Args:
+        tasks: which.
+        episodes: of each condition.
+        skills: folder of the skills that experts and random walk are made of; None leaves both out.
+        time_limit_s: of every episode, instead of each task's own.
+    """
     conditions: list[EvaluationCondition] = []
     notes: list[str] = []
 
@@ -131,7 +138,7 @@ def expert_conditions(
         except SubjectError as problem:
             notes.append(f"{task}: no {actor} beside the subject: {problem}")
             return
-        limit_s = duration_s or TIME_LIMIT_S[task]
+        limit_s = time_limit_s or TIME_LIMIT_S[task]
         conditions.append(
             EvaluationCondition(task, actor, policy, None, sampled, episodes, limit_s)
         )

@@ -132,15 +132,15 @@ class CorridorStatistics:
         self.trunk = TrunkPath(environment)
 
     def update(self) -> None:
-        """See `EpisodeStatistics`."""
+        """Read a tick."""
         self.trunk.update()
 
     def fell(self, ended: bool) -> bool:
-        """See `EpisodeStatistics`."""
+        """Whether the torso's upward axis ever came below `FALLEN_BELOW_UP`."""
         return bool((self.trunk.upright < FALLEN_BELOW_UP).any())
 
     def summary(self, lasted_s: float, limit_s: float, cut_short: bool) -> dict[str, Any]:
-        """See `EpisodeStatistics`."""
+        """Distance, speed and stride along the corridor."""
         position, start = self.trunk.position_m, self.trunk.start_m
         distance = float(position[-1, 0] - start[0]) if len(position) else 0.0
         return {
@@ -175,7 +175,7 @@ class GapsStatistics(CorridorStatistics):
         self._ticks = 0
 
     def update(self) -> None:
-        """See `EpisodeStatistics`."""
+        """Read a tick."""
         super().update()
         where = self.trunk.data.xpos
         front = where[self._skull, 0]
@@ -190,11 +190,11 @@ class GapsStatistics(CorridorStatistics):
         self._ticks += 1
 
     def fell(self, ended: bool) -> bool:
-        """See `EpisodeStatistics`."""
+        """Whether it fell over or into a gap; an end by the task is a fall."""
         return ended or super().fell(ended) or bool((self.trunk.position_m[:, 2] < 0).any())
 
     def summary(self, lasted_s: float, limit_s: float, cut_short: bool) -> dict[str, Any]:
-        """See `EpisodeStatistics`."""
+        """As in the corridor, and `gaps`: width, when it was reached, whether it was crossed."""
         result = super().summary(lasted_s, limit_s, cut_short)
         result["gaps"] = [
             {
@@ -217,15 +217,15 @@ class ForageStatistics:
         self._targets = [one for kind in task._active_targets for one in kind]
 
     def update(self) -> None:
-        """See `EpisodeStatistics`."""
+        """Read a tick."""
         self.trunk.update()
 
     def fell(self, ended: bool) -> bool:
-        """See `EpisodeStatistics`."""
+        """Whether it lay for `FALLEN_FOR_S`."""
         return _lies(self.trunk.upright)
 
     def summary(self, lasted_s: float, limit_s: float, cut_short: bool) -> dict[str, Any]:
-        """See `EpisodeStatistics`."""
+        """Orbs collected and there, and the way that it went."""
         return {
             "orbs": sum(bool(target.activated) for target in self._targets),
             "orbs_there": len(self._targets),
@@ -243,19 +243,19 @@ class EscapeStatistics:
         self.trunk = TrunkPath(environment)
 
     def update(self) -> None:
-        """See `EpisodeStatistics`."""
+        """Read a tick."""
         self.trunk.update()
 
     def _righted(self) -> int | None:
         return first_lasting(self.trunk.upright > UPRIGHT_ABOVE_UP, UPRIGHT_FOR_S)
 
     def fell(self, ended: bool) -> bool:
-        """See `EpisodeStatistics`."""
+        """Whether it lay for `FALLEN_FOR_S` after it was once upright."""
         since = self._righted()
         return since is not None and _lies(self.trunk.upright[since:])
 
     def summary(self, lasted_s: float, limit_s: float, cut_short: bool) -> dict[str, Any]:
-        """See `EpisodeStatistics`."""
+        """Distance from the centre at the end and at most, and when it was upright."""
         away = np.linalg.norm(self.trunk.position_m[:, :2], axis=1)
         since = self._righted()
         return {
@@ -279,7 +279,7 @@ class TwoTapStatistics:
         self._waiting = False
 
     def update(self) -> None:
-        """See `EpisodeStatistics`."""
+        """Read a tick."""
         self.trunk.update()
         task, before = self._task, self._state
         now = self._state = task._state_logic
@@ -299,11 +299,11 @@ class TwoTapStatistics:
             self._outcomes.append("pair" if good else "too soon" if soon else "none in time")
 
     def fell(self, ended: bool) -> bool:
-        """See `EpisodeStatistics`."""
+        """Whether it lay for `FALLEN_FOR_S`."""
         return _lies(self.trunk.upright)
 
     def summary(self, lasted_s: float, limit_s: float, cut_short: bool) -> dict[str, Any]:
-        """See `EpisodeStatistics`; a first tap that still waits for its second at the end has no outcome."""
+        """First taps, how each ended, and the intervals; one that still waits at the end has no outcome."""
         return {
             "first_taps": len(self._outcomes) + self._waiting,
             "outcomes": self._outcomes,

@@ -79,7 +79,13 @@ def shown(task: str, scores: Sequence[Score]) -> Table:
 
 
 def show(tasks: Sequence[str], scores: Sequence[Score], notes: Sequence[str] = ()) -> None:
-    """Print all tables, and what could not be measured."""
+    """Print all tables, and what could not be measured.
+
+    Args:
+        tasks: a table each.
+        scores: of all conditions.
+        notes: printed below.
+    """
     terminal = Console()
     # a narrower terminal wraps the lines, which is better than numbers that are cut off
     wide = Console(width=max(terminal.width, _WIDTH), highlight=False)

@@ -97,14 +97,14 @@ def check(recorded: Mapping[str, Sequence[RecordedEpisode]], layers: Sequence[La
         raise ValueError("no episode lasted the 5 s that the check against the paper needs")
     numbers: dict[str, Any] = {}
     ends = np.cumsum([layer.n_units for layer in layers])
-    spans = {
+    slices = {
         layer.name: slice(int(end) - layer.n_units, int(end))
         for layer, end in zip(layers, ends, strict=True)
     }
     everything = [one for episodes in usable.values() for one in episodes.values()]
     spectra = {
-        name: _spectrum([one.cell_states[:, span] for one in everything])
-        for name, span in spans.items()
+        name: _spectrum([one.cell_states[:, units] for one in everything])
+        for name, units in slices.items()
     }
     features = {
         "joint speed": _spectrum(
@@ -113,9 +113,9 @@ def check(recorded: Mapping[str, Sequence[RecordedEpisode]], layers: Sequence[La
         "forces": _spectrum([one.forces for one in everything]),
     }
     claims = [
-        *_spectral(spectra, usable, spans, numbers),
+        *_spectral(spectra, usable, slices, numbers),
         _stride(usable, numbers),
-        *shared(usable, spans, numbers),
+        *shared(usable, slices, numbers),
     ]
     counts = {task: len(episodes) for task, episodes in usable.items()}
     return PaperCheck(
@@ -144,16 +144,16 @@ def _spectrum(parts: Sequence[Array]) -> Spectrum | None:
 def _spectral(
     spectra: Mapping[str, Spectrum | None],
     usable: EpisodesBySeed,
-    spans: Mapping[str, slice],
+    slices: Mapping[str, slice],
     numbers: dict[str, Any],
 ) -> list[Claim]:
     """The claims about the timescales of layers; what they rest on is added to `numbers`."""
-    names = list(spans)
+    names = list(slices)
     policies = names[1:]
     by_task = {
         task: {
-            name: _spectrum([one.cell_states[:, span] for one in episodes.values()])
-            for name, span in spans.items()
+            name: _spectrum([one.cell_states[:, units] for one in episodes.values()])
+            for name, units in slices.items()
         }
         for task, episodes in usable.items()
     }
@@ -167,8 +167,8 @@ def _spectral(
         """(2, layers): the logarithm to base 2 of the median frequency, and the share of fast power."""
         chosen = [one for own in usable.values() for seed, one in own.items() if seed in some]
         found = np.full((2, len(names)), np.nan)
-        for k, (name, span) in enumerate(spans.items()):
-            spectrum = _spectrum([one.cell_states[:, span] for one in chosen])
+        for k, (name, units) in enumerate(slices.items()):
+            spectrum = _spectrum([one.cell_states[:, units] for one in chosen])
             if spectrum is not None:
                 found[:, k] = np.log2(spectrum.median_hz()), spectrum.share_above(FAST_FROM_HZ)
                 if not spectrum.median_resolved:

@@ -12,7 +12,7 @@ from agent.subject import write_bytes
 from analysis.spectra import Spectrum
 from evaluation.paper.check import PaperCheck
 
-# of Okabe and Ito: told apart by the colour-blind
+# Okabe and Ito's colours, which people with colour vision deficiencies distinguish
 _COLOURS = ("#000000", "#E69F00", "#56B4E9", "#009E73", "#CC79A7")
 SPECTRA, SHARING = "spectra.png", "sharing.png"
 
@@ -55,11 +55,11 @@ def _sharing(check: PaperCheck) -> bytes:
         (distinct, check.numbers["variance_between_tasks"], "variance between tasks"),
     )
     for axes, values, title in bars:
-        told = {name: value for name, value in values.items() if value is not None}
-        names = [name.replace("policy_", "p") for name in told]
-        axes.bar(names, list(told.values()), color=_COLOURS[2], width=0.6)
+        measured = {name: value for name, value in values.items() if value is not None}
+        names = [name.replace("policy_", "p") for name in measured]
+        axes.bar(names, list(measured.values()), color=_COLOURS[2], width=0.6)
         axes.set_ylim(0, 1)
-        axes.set_title(title if told else f"{title}: not measured", fontsize=9)
+        axes.set_title(title if measured else f"{title}: not measured", fontsize=9)
         axes.tick_params(labelsize=8)
         axes.spines[["top", "right"]].set_visible(False)
     return _png(figure)

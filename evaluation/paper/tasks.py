@@ -30,13 +30,13 @@ _Clusters: TypeAlias = Mapping[str, Mapping[int, Array]]
 
 
 def shared(
-    usable: EpisodesBySeed, spans: Mapping[str, slice], numbers: dict[str, Any]
+    usable: EpisodesBySeed, slices: Mapping[str, slice], numbers: dict[str, Any]
 ) -> list[Claim]:
     """The claims on what tasks share, in movement and in each layer.
 
     Args:
         usable: the episodes.
-        spans: by layer, its units; the core first.
+        slices: by layer, its units; the core first.
         numbers: what the claims rest on is added to it.
     """
     if len(usable) < 2:
@@ -67,14 +67,14 @@ def shared(
     clusters = by_task(partition(behaviour(angles, positions, RATE_HZ)))
     states = by_task([one.cell_states for one in own])
     seeds = sorted({seed for episodes in usable.values() for seed in episodes})
-    whole = _statistics(seeds, cells, clusters, states, spans)
+    whole = _statistics(seeds, cells, clusters, states, slices)
     numbers.update(whole.numbers)
 
     def margins(some: list[int]) -> Floats:
-        return _statistics(some, cells, clusters, states, spans).margins
+        return _statistics(some, cells, clusters, states, slices).margins
 
     pseudo = pseudo_values(margins, seeds)
-    policies = list(spans)[1:]
+    policies = list(slices)[1:]
     n = len(policies)
     columns = (slice(0, 1), slice(1, 2), slice(2, 2 + n), slice(2 + n, 2 + 2 * n))
     names = (("",), ("",), policies, policies)
@@ -103,7 +103,7 @@ def _statistics(
     cells: Mapping[str, _Clusters],
     clusters: _Clusters,
     states: _Clusters,
-    spans: Mapping[str, slice],
+    slices: Mapping[str, slice],
 ) -> _Statistics:
     """Of some of the seeds.
 
@@ -112,9 +112,9 @@ def _statistics(
         cells: by set of features, the k-means cells in the plane of its first two principal components.
         clusters: the behaviours.
         states: the cell states, (ticks, units) by task and seed.
-        spans: by layer, its units; the core first.
+        slices: by layer, its units; the core first.
     """
-    policies = list(spans)[1:]
+    policies = list(slices)[1:]
 
     def some(parts: _Clusters) -> dict[str, list[Array]]:
         return {task: [own[s] for s in seeds if s in own] for task, own in parts.items()}
@@ -133,8 +133,8 @@ def _statistics(
     joined = {task: np.concatenate(parts) for task, parts in some(clusters).items()}
     activity = {task: np.concatenate(parts) for task, parts in some(states).items()}
     alike, distinct, n_pairs = {}, {}, 0
-    for name, span in spans.items():
-        layer = {task: values[:, span] for task, values in activity.items()}
+    for name, units in slices.items():
+        layer = {task: values[:, units] for task, values in activity.items()}
         pairs = representation_across(layer, joined)
         n_pairs = len(pairs)
         alike[name] = float(np.mean(list(pairs.values()))) if pairs else float("nan")
