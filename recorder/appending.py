@@ -77,7 +77,7 @@ class ChunkAppender:
         return len(self._waiting) * self.chunk_bytes
 
     def append(self, value: Array | None) -> None:
-        """Adds a tick's samples, of the shape of a chunk; None: zeros. The array must not change any more."""
+        """Adds a tick's samples, (samples, channels), which must not change later; None: zeros."""
         if value is None:
             value = np.zeros(self._shape, self._dtype)
         self._waiting.append(np.ascontiguousarray(value, self._dtype))

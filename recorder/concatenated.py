@@ -33,9 +33,9 @@ _MAX_OPEN_PARTS = 4
 
 
 class ConcatenatedRecording(Recording):
-    """Parts of one recording that follow each other, as if they were one file.
+    """Files of one recording that follow each other, read as if they were one.
 
-    Everything is read from the parts when it is asked for. `path` is the first of them, `files` are all;
+    Everything is read from the files when it is asked for. `path` is the first of them, `files` are all;
     `state` is that of the last, or what a repair made of an earlier one. A part that comes into being
     later is not among them.
     """
@@ -132,7 +132,7 @@ class ConcatenatedRecording(Recording):
 
     @cached_property
     def assets(self) -> dict[str, Array]:
-        """The files that the models name: uint8 arrays by file name."""
+        """The files that the models name: (bytes,) uint8 by file name."""
         return self._recordings[0].assets
 
     def close(self) -> None:
@@ -189,22 +189,22 @@ class ConcatenatedRows(TableRows):
         return any(rows.has(name) for rows, _ in self._tables)
 
     def column(self, name: str, first: int = 0, last: int | None = None) -> Array:
-        """The numbers of a column in rows first ≤ row < last."""
+        """As `TableRows.column`."""
         found = [rows.column(name, *bounds) for rows, bounds in self._within(first, last)]
         return np.concatenate(found) if found else self._tables[0][0].column(name, 0, 0)
 
     def names(self, name: str, first: int = 0, last: int | None = None) -> list[str]:
-        """The names that a column of codes stands for."""
+        """As `TableRows.names`."""
         within = self._within(first, last)
         return [each for rows, bounds in within for each in rows.names(name, *bounds)]
 
     def ragged(self, name: str, first: int = 0, last: int | None = None) -> list[Array]:
-        """The many values of each row of a ragged column."""
+        """As `TableRows.ragged`."""
         within = self._within(first, last)
         return [each for rows, bounds in within for each in rows.ragged(name, *bounds)]
 
     def parsed(self, name: str, first: int = 0, last: int | None = None) -> list[dict[str, Any]]:
-        """The JSON objects of a ragged column."""
+        """As `TableRows.parsed`."""
         within = self._within(first, last)
         return [each for rows, bounds in within for each in rows.parsed(name, *bounds)]
 

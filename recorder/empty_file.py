@@ -25,6 +25,12 @@ def empty_recording(
     """The bytes of a session's file, written with pynwb: every data set is there, and empty.
 
     Takes a second or two, more the first time in a process (imports pynwb).
+
+    Args:
+        description: of the session.
+        assets: files that its models name: (bytes,) uint8 by file name.
+        session: the session's id.
+        camera: whether there is a series for the camera.
     """
     with warnings.catch_warnings():
         # hdmf calls EnumData experimental; it is part of the cached specification in the file
@@ -43,7 +49,13 @@ def empty_recording(
 
 
 def mark_as_part(file: h5py.File, part: int, previous_file: str) -> None:
-    """Makes an empty recording a part of one: its number from 1 on, and the file that it follows."""
+    """Makes an empty recording the next file of another one.
+
+    Args:
+        file: the empty recording, open for writing.
+        part: its number, from 1 on.
+        previous_file: the name of the file that it follows.
+    """
     header = read_header(file)
     assert header is not None
     file[SESSION][()] = msgspec.json.encode(msgspec.structs.replace(header, part=part)).decode()

@@ -54,7 +54,7 @@ def integrity_error(where: object, what: object) -> UserError:
 
 
 def read(data: h5py.Dataset, rows: slice | tuple[slice | int, ...]) -> Array:
-    """Rows of a data set. Raises `UserError` where they cannot be read."""
+    """Rows of a data set, (rows, *shape of a row) with its dtype. Raises `UserError` if it is damaged."""
     try:
         values: Array = data[rows]
     except HDF5_ERRORS as problem:
@@ -63,7 +63,16 @@ def read(data: h5py.Dataset, rows: slice | tuple[slice | int, ...]) -> Array:
 
 
 def parsed(where: object, text: str | bytes, kind: type[T]) -> T:
-    """JSON in a recording, as what it should be. Raises `UserError` if it is not."""
+    """JSON in a recording, decoded.
+
+    Args:
+        where: the file's path, or what holds the text in an open one; for the message.
+        text: the JSON.
+        kind: the type that it must have.
+
+    Raises:
+        UserError: if it has not.
+    """
     try:
         return msgspec.json.decode(text, type=kind)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as problem:
@@ -91,9 +100,19 @@ def check_layout(
     timestamps: str,
     tables: Iterable[Table],
 ) -> None:
-    """Raises `UserError` if the series are not all there as described, or a table is not.
+    """Compares a file with what its description says.
 
     A table, or a column of one, may be missing: the former is empty, the latter came in a later version.
+
+    Args:
+        path: of the file, for the message.
+        file: open for reading.
+        series: all that must be there.
+        timestamps: path of their common time stamps in the file.
+        tables: all that may be there.
+
+    Raises:
+        UserError: if a series or table is missing, of another shape or type, or kept in another file.
     """
     try:
         check = _LayoutCheck(file)
@@ -120,7 +139,7 @@ class _LayoutCheck:
         self._groups: dict[str, h5py.h5g.GroupID] = {"": file.id}
 
     def table(self, table: Table) -> None:
-        """A table may be missing; what is in it are columns."""
+        """Checks a table, which may be missing."""
         folder, _, name = table.path.rpartition("/")
         if folder and not self._is_there(folder):
             return
@@ -133,7 +152,7 @@ class _LayoutCheck:
             self.dataset(f"{table.path}/{name}", dtypes.get(name), ())
 
     def dataset(self, path: str, dtype: str | None, shape: tuple[int, ...]) -> None:
-        """A data set of this dtype (None: any), a row of which has this shape, all of it in this file."""
+        """Checks a data set: dtype (None: any), shape of a row, and that all of it is in this file."""
         data = self._own(path)
         if not isinstance(data, h5py.h5d.DatasetID) or data.rank != 1 + len(shape):
             raise integrity_error(self._file, f"has a {path} of another shape than was recorded")

@@ -14,6 +14,7 @@ from math import nan
 from recorder.appending import TableAppender
 from recorder.schema import NO_CONDITION
 from rig.bus.messages import Event
+from rig.bus.open_intervals import occurrence
 
 
 @dataclass
@@ -34,12 +35,12 @@ class IntervalTables:
         return len(self._open)
 
     def add(self, event: Event) -> None:
-        """An onset opens an interval, an offset completes it; one without an onset began before."""
+        """Opens an interval at an onset and completes it at an offset; one without an onset began before."""
         if event.kind == "condition":
             if event.phase == "onset" and self._trial is not None:
                 self.trials.change(self._trial[0], condition=event.name)
             return
-        key = (event.kind, event.name, event.number)
+        key = occurrence(event)
         table = self._table(event.kind)
         if event.phase == "onset":
             if event.tick < self.first_tick:  # in the part before
@@ -58,7 +59,14 @@ class IntervalTables:
         )
 
     def add_trial(self, trial: int, tick: int, model: int, sequence: int) -> None:
-        """A trial begins; the one before it ends."""
+        """Begins a trial, and ends the one before it.
+
+        Args:
+            trial: its number.
+            tick: its first tick; before the recording's first if it began in the file before.
+            model: row of its model in the table of models.
+            sequence: number of its message.
+        """
         self._end_trial(tick)
         row = self.trials.append(
             start_time=max(tick, self.first_tick) * self.tick_s,
@@ -72,7 +80,7 @@ class IntervalTables:
         self._trial = (row, max(tick, self.first_tick))
 
     def end_all(self, tick: int) -> None:
-        """The recording ends with the tick before this one: so does everything that is open."""
+        """Ends whatever is open where the recording ends: before this tick."""
         for (kind, _, _), (row, began_tick) in self._open.items():
             self._table(kind).change(row, stop_time=max(tick, began_tick) * self.tick_s)
         self._open = {}

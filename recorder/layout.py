@@ -76,6 +76,12 @@ def read_header(file: h5py.File) -> SessionHeader | None:
 
 
 def header_text(description: Description, session: str, camera: bool) -> str:
-    """The text of `SESSION`."""
+    """The JSON text of a `SessionHeader`, which stands at `SESSION`.
+
+    Args:
+        description: of the session.
+        session: its id.
+        camera: whether the camera is recorded.
+    """
     header = SessionHeader("rodent-rig", LAYOUT_VERSION, session, camera, description)
     return msgspec.json.encode(header).decode()

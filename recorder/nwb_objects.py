@@ -33,7 +33,14 @@ _MODULES = {
 def session_objects(
     description: Description, assets: Mapping[str, Array], session: str, camera: bool
 ) -> NWBFile:
-    """The file of a session as pynwb objects, every series and table in it and empty."""
+    """The file of a session as pynwb objects, every series and table in it and empty.
+
+    Args:
+        description: of the session.
+        assets: files that its models name: (bytes,) uint8 by file name.
+        session: the session's id.
+        camera: whether there is a series for the camera.
+    """
     nwb = session_file(description, session)
     modules = {
         folder: ProcessingModule(name=name, description=about)

@@ -75,7 +75,16 @@ def reason(problem: Exception) -> str:
 
 
 def give_name(partial: Path, path: Path, overwrite: bool) -> None:
-    """Gives a finished file its own name. Raises OSError, if only because another has it by now."""
+    """Gives a finished file its own name.
+
+    Args:
+        partial: the file, under a hidden name in the same folder.
+        path: its name.
+        overwrite: whether it may take the place of another file.
+
+    Raises:
+        OSError: if it cannot; FileExistsError if another file has the name by now.
+    """
     if overwrite:
         partial.replace(path)
         return

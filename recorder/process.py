@@ -53,7 +53,16 @@ DRAIN_S = 2.0
 
 
 class Recorder:
-    """The loop of the process: socket → writer → reports."""
+    """The loop of the process: socket → writer → reports.
+
+    Args:
+        directory: of the session, with its sockets.
+        socket: name of the one that brings the stream.
+        path: the file to make.
+        overwrite: whether an existing file is replaced.
+        camera: whether the animal's camera is recorded.
+        limit: when the recording continues in a next file; None: never.
+    """
 
     def __init__(
         self,

@@ -30,7 +30,15 @@ class PropWriter:
         self._last = None
 
     def add(self, tick: int, now: Array | None) -> bool:
-        """Takes a tick's props, None where it has none. Whether they fit; they are not written else."""
+        """Takes a tick's props.
+
+        Args:
+            tick: which one.
+            now: (props, `COLUMNS`) float64; None where it has none.
+
+        Returns:
+            Whether they fit those of the tick before; if not, they are not written.
+        """
         last = self._last
         if now is None:
             return last is None
@@ -65,7 +73,7 @@ class RecordedProps:
         self._starts = np.array([-1, *trial_starts], np.int64)
 
     def at(self, ticks: Sequence[int]) -> list[Array | None]:
-        """The props at each of these ticks, which go up: float64, (props, `COLUMNS`); None where none are.
+        """The props at each of these ticks, which go up: (props, `COLUMNS`) float64; None where none are.
 
         Their names are `Recording.model_props` of the trial.
         """

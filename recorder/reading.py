@@ -97,10 +97,17 @@ class Recording(SeriesReader):
         start_s: float | None = None,
         stop_s: float | None = None,
     ) -> nap.TsdFrame:
-        """Activity of a layer's units (of all, without `layer`) as a pynapple TsdFrame.
+        """Activity of units: (ticks, units) float32, times in seconds, columns named like "core/17".
 
-        `state` is "c" or "h"; `applied` gives the values after interventions, else those before. Columns
-        are the units' names. Raises `UserError` for a layer or state that is not there.
+        Args:
+            layer: a layer's name; None: all layers, in their order.
+            state: "c", the cell state, or "h", the hidden state.
+            applied: the values after interventions; else those that the network computed.
+            start_s: from this animal time on; None: from the beginning.
+            stop_s: up to this animal time; None: to the end.
+
+        Raises:
+            UserError: for a layer or state that is not there.
         """
         if state not in ("c", "h"):
             raise UserError(f"A unit has the states c and h, not {state!r}.")
@@ -114,7 +121,16 @@ class Recording(SeriesReader):
     def frame(
         self, name: str, start_s: float | None = None, stop_s: float | None = None
     ) -> nap.TsdFrame | nap.Tsd:
-        """Any series as a pynapple TsdFrame with its columns named (a Tsd where it has no columns)."""
+        """Any series: (ticks, columns), a signal (ticks × samples, channels); a Tsd if it is one value.
+
+        Args:
+            name: one of `series`.
+            start_s: from this animal time on; None: from the beginning.
+            stop_s: up to this animal time; None: to the end.
+
+        Raises:
+            UserError: if there is no such series, or it cannot be read.
+        """
         import pynapple as nap
 
         if name not in self.series:
@@ -129,20 +145,20 @@ class Recording(SeriesReader):
 
     @property
     def behaviours(self) -> dict[str, nap.IntervalSet]:
-        """The intervals of each behaviour, with their number and ticks as metadata."""
+        """The intervals of each behaviour, in seconds; metadata: number, onset_tick, offset_tick (int64)."""
         return self._interval_sets("behaviours", self.description.behaviours)
 
     @property
     def stimuli(self) -> dict[str, nap.IntervalSet]:
-        """The intervals of each stimulus, shams among them: `sham` in the metadata tells.
+        """The intervals of each stimulus, in seconds; those of stimuli from outside are under "outside".
 
-        Those of stimuli that came from outside are under "outside".
+        Metadata: number, onset_tick, offset_tick (int64), and sham (bool): drawn and timed, not delivered.
         """
         return self._interval_sets("stimuli", stimuli_of(self.description))
 
     @property
     def trial_set(self) -> nap.IntervalSet:
-        """The trials, with their number, first tick and condition as metadata."""
+        """The trials, in seconds; metadata: trial, first_tick (int64) and condition (text, "" for none)."""
         import pynapple as nap
 
         trials = [trial for trial in self.trials if trial.stop_s > trial.start_s]
@@ -159,7 +175,7 @@ class Recording(SeriesReader):
 
     @property
     def task_event_times(self) -> dict[str, nap.Ts]:
-        """When each event of the task happened."""
+        """When each event of the task happened, in seconds: (occurrences,) float64 by its name."""
         import pynapple as nap
 
         found = self.task_events
@@ -172,7 +188,7 @@ class Recording(SeriesReader):
     # --- what happened --------------------------------------------------------------------------
 
     def intervals(self, table: str) -> tuple[Interval, ...]:
-        """The rows of "behaviours" or "stimuli" in the order in which they began."""
+        """The rows of the table "behaviours" or "stimuli", in the order in which they began."""
         return read_intervals(self.table(f"intervals/{table}"), table, self._now_s)
 
     @cached_property
@@ -243,7 +259,7 @@ class Recording(SeriesReader):
 
     @cached_property
     def assets(self) -> dict[str, Array]:
-        """The files that the models name: uint8 arrays by file name."""
+        """The files that the models name: (bytes,) uint8 by file name."""
         rows = self.table("scratch/assets")
         return dict(zip(rows.plain_texts("file_name"), rows.ragged("content"), strict=True))
 

@@ -120,8 +120,16 @@ class ReplaySource:
     def messages(self, first: int, last: int, only: Collection[str] | None = None) -> list[Message]:
         """What was sent for these ticks, both included: episodes, ticks, answers, faults.
 
-        An episode stands before the first recorded tick of its trial. With `only`, ticks have these arrays
-        and no others, and answers no interventions: enough for what a display draws of the past.
+        An episode stands before the first recorded tick of its trial.
+
+        Args:
+            first: the first tick.
+            last: the last tick, included.
+            only: the arrays that ticks have, and answers then have no interventions: enough for what a
+                display draws of the past. None: all.
+
+        Raises:
+            UserError: if the recording is damaged there.
         """
         rows = self.recording.rows(first, last)
         if rows.stop <= rows.start:

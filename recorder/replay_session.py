@@ -55,7 +55,17 @@ class ReplaySession:
 
     It ends with the recording, unless `hold` keeps it at the last tick; or when it is stopped.
 
-    Raises `UserError` as `rig.bus.hub.Hub` does.
+    Args:
+        source: the recording.
+        directory: of the replay's own session, for its sockets.
+        speed: times real time.
+        paused: whether it waits for the command `resume`.
+        hold: whether it stays at the last tick until it is stopped.
+        listen: "tcp://HOST:PORT" to serve it there too, or "".
+        keys: folder of CURVE keys for `listen`.
+
+    Raises:
+        UserError: as `rig.bus.hub.Hub` does.
     """
 
     def __init__(

@@ -26,7 +26,18 @@ class RotatingWriter:
 
     `part` is the number of the present file, from 0, `path` its name; counts are those of all files.
 
-    Raises what `Writer` raises, and `UserError` where a further file would stand in the place of another.
+    Args:
+        path: the first file.
+        description: of the session.
+        assets: files that the models of its episodes name: (bytes,) uint8 by file name.
+        session: the session's id.
+        overwrite: whether existing files are replaced.
+        camera: whether the animal's camera is recorded.
+        limit: when a file is full; None: never.
+
+    Raises:
+        UserError: as `Writer`, and where a further file would replace another.
+        RunError: as `Writer`.
     """
 
     def __init__(

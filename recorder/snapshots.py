@@ -24,7 +24,16 @@ class _Note(msgspec.Struct, frozen=True):
 
 
 def row_of(tick: int, snapshot: Snapshot, arrays: Mapping[str, Array]) -> dict[str, Any]:
-    """A snapshot as a row of its table. Raises KeyError where an array is missing."""
+    """A snapshot as a row of its table.
+
+    Args:
+        tick: the tick that it is before.
+        snapshot: its numbers, and what the task remembers.
+        arrays: 1-D: physics, sensors, actuator_force (float64), random (int32), c and h (float32).
+
+    Raises:
+        KeyError: where an array is missing.
+    """
     note = msgspec.json.encode(_Note(snapshot.task_events, snapshot.task))
     numbers = {name: getattr(snapshot, name) for name in _NUMBERS}
     return {"tick": tick, "note": note, **numbers, **{name: arrays[name] for name in _ARRAYS}}

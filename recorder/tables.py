@@ -75,6 +75,9 @@ class TableRows:
 
     `n_rows` counts the rows that are whole in all columns when this is made. A table that is not in the
     file, because it would have been empty, has none.
+
+    Columns are read by name, in rows first ≤ row < last; all rows without them. A column that is not there,
+    or cannot be read, raises `UserError`.
     """
 
     def __init__(self, group: h5py.Group | None) -> None:
@@ -101,7 +104,7 @@ class TableRows:
         return name in self._group
 
     def column(self, name: str, first: int = 0, last: int | None = None) -> Array:
-        """The numbers of a column in rows first ≤ row < last."""
+        """The numbers or codes of a column: (rows,) with the dtype of the column."""
         if not self.n_rows:
             return np.zeros(0, np.int64)
         stop = self.n_rows if last is None else min(last, self.n_rows)
@@ -112,7 +115,7 @@ class TableRows:
         return [_text(each) for each in self.column(name)]
 
     def names(self, name: str, first: int = 0, last: int | None = None) -> list[str]:
-        """The names that a column of codes stands for, those that are not listed among them."""
+        """The names that the codes of a column stand for, one a row, unlisted ones among them."""
         names = self._names.get(name, [])
         found = [
             names[code] if code < len(names) else "" for code in self.column(name, first, last)
@@ -124,7 +127,7 @@ class TableRows:
         return found
 
     def ragged(self, name: str, first: int = 0, last: int | None = None) -> list[Array]:
-        """The many values of each row of a ragged column."""
+        """The values of each row of a ragged column: one (values,) array a row, with the column's dtype."""
         stop = self.n_rows if last is None else min(last, self.n_rows)
         if stop <= first:
             return []
@@ -140,7 +143,7 @@ class TableRows:
         return list(np.split(read(data, slice(start, int(ends[-1]))), ends[:-1] - start))
 
     def parsed(self, name: str, first: int = 0, last: int | None = None) -> list[dict[str, Any]]:
-        """The JSON objects of a ragged column."""
+        """The JSON objects of a ragged column, one a row."""
         return [parsed(self._data(name), text, dict) for text in self.texts(name, first, last)]
 
     def _data(self, name: str) -> Any:
@@ -149,13 +152,19 @@ class TableRows:
         return self._group[name]
 
     def texts(self, name: str, first: int = 0, last: int | None = None) -> list[str]:
-        """The texts of a ragged column of UTF-8 bytes."""
+        """The texts of a ragged column of UTF-8 bytes, one a row."""
         texts = [part.astype(np.uint8).tobytes() for part in self.ragged(name, first, last)]
         return ["" if text == EMPTY_TEXT else text.decode("utf-8", "replace") for text in texts]
 
 
 def read_intervals(rows: TableRows, table: str, now_s: float) -> tuple[Interval, ...]:
-    """The rows of "behaviours" or "stimuli"; those without an end stop, for now, at `now_s`."""
+    """Intervals in the order in which they began.
+
+    Args:
+        rows: of the table.
+        table: "behaviours" or "stimuli".
+        now_s: where intervals without an end stop for now, in seconds of animal time.
+    """
     starts, stops = rows.column("start_time"), rows.column("stop_time")
     ongoing = np.isnan(stops)
     columns = {

@@ -22,6 +22,9 @@ from rig.session.directory import SessionDirectory
 
 ROOT = Path(__file__).parent.parent
 
+LIMIT_S = 60.0
+"""How long a recorder process is waited for: it imports pynwb, which takes its time on a busy machine."""
+
 
 class WarmProcess:
     """A recorder process forked from one that has its imports done, for tests that start many."""
@@ -74,7 +77,7 @@ class Rig:
             command = ["bash", "-c", shell, "bash", *command]
         self.process = subprocess.Popen(command, cwd=ROOT, stderr=subprocess.PIPE, text=True)
 
-    def send(self, message: Message, timeout_s: float = 20.0) -> None:
+    def send(self, message: Message, timeout_s: float = LIMIT_S) -> None:
         frames = encode(message)
         deadline = time.monotonic() + timeout_s
         while True:
@@ -103,7 +106,7 @@ class Rig:
         self.reports += new
         return new
 
-    def wait_for(self, state: str, ticks: int = 0, timeout_s: float = 20.0) -> RecorderReport:
+    def wait_for(self, state: str, ticks: int = 0, timeout_s: float = LIMIT_S) -> RecorderReport:
         """Waits for a report with this state and at least so many ticks on disk."""
         deadline = time.monotonic() + timeout_s
         while time.monotonic() < deadline:
@@ -112,7 +115,7 @@ class Rig:
                     return report
         raise TimeoutError(f"no report of {state} with {ticks} ticks; last: {self.reports[-1:]}")
 
-    def wait(self, timeout_s: float = 20.0) -> int:
+    def wait(self, timeout_s: float = LIMIT_S) -> int:
         """The exit status of the process."""
         status = self.process.wait(timeout_s)
         self.listen()

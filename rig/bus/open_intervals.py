@@ -7,6 +7,11 @@ from collections.abc import Iterable
 from rig.bus.messages import Event
 
 
+def occurrence(event: Event) -> tuple[str, str, int]:
+    """What an onset and its offset have in common: kind, name and number."""
+    return event.kind, event.name, event.number
+
+
 class OpenIntervals:
     """What has begun and not ended, followed through the events of a session; a condition until the next."""
 
@@ -16,7 +21,7 @@ class OpenIntervals:
     def add(self, events: Iterable[Event], answer_tick: int = -1) -> None:
         """Takes in events in their order, and which tick's answer brought them."""
         for event in events:
-            key = (event.kind, event.name, event.number)
+            key = occurrence(event)
             if event.kind == "condition":
                 for each in [key for key in self._events if key[0] == "condition"]:
                     del self._events[each]
