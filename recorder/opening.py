@@ -39,6 +39,16 @@ def open_recording(path_or_parts: RecordingPath, parts: bool = False) -> Recordi
     One that was left by a killed recorder is repaired first; where that is impossible (a full disk, a
     folder that cannot be written), it is read as it is.
 
+    >>> import recorder
+    >>> session = recorder.open("session.nwb")
+    >>> session.values("qpos", first_tick=10, last_tick=14).shape
+    (5, 74)
+    >>> session.activity("policy_2", state="c").shape                # pynapple TsdFrame: ticks × units
+    (100, 128)
+    >>> [float(start_s) for start_s in session.stimuli["clamp"].start]
+    [0.22, 1.22]
+    >>> session.close()
+
     Args:
         path_or_parts: a file, a folder with the parts of one recording, or several parts.
         parts: read the whole recording, of which the file may be any part; `Recording.files` are all.

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import doctest
 import importlib
+import lzma
+from pathlib import Path
 
 import pytest
 
@@ -19,12 +21,23 @@ MODULES = [
     "evaluation.episode_statistics",
     "evaluation.metrics",
     "evaluation.paper.over_seeds",
+    "recorder.opening",
 ]
 """Every one has at least one example."""
 
 
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where examples run: with a recording, `session.nwb`."""
+    packed = Path(__file__).parent / "data" / "two_tap_before.nwb.xz"
+    made = tmp_path_factory.mktemp("examples")
+    (made / "session.nwb").write_bytes(lzma.decompress(packed.read_bytes()))
+    return made
+
+
 @pytest.mark.parametrize("name", MODULES)
-def test_examples_run(name: str) -> None:
+def test_examples_run(name: str, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(folder)
     module = importlib.import_module(name)
     outcome = doctest.testmod(module, optionflags=doctest.NORMALIZE_WHITESPACE)
     assert outcome.attempted, f"{name} has no example"
