@@ -27,6 +27,7 @@ lint: setup
 
 bench: setup
 	$(BIN)/python -m bench
+	$(BIN)/python -m bench.startup
 	$(BIN)/python -m bench.runtime
 	$(BIN)/python -m bench.detection
 	$(BIN)/python -m bench.reading

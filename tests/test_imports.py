@@ -124,3 +124,9 @@ def test_nothing_heavy_is_loaded_on_the_way_to_a_session(what: str) -> None:
     )
     assert result.returncode == 0, result.stderr
     assert json.loads(result.stdout.splitlines()[-1]) == []
+
+
+def test_the_pictures_of_the_architecture_are_those_of_the_code() -> None:
+    command = [sys.executable, "scripts/architecture.py", "--check"]
+    result = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert result.returncode == 0, result.stdout
