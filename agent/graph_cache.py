@@ -25,7 +25,8 @@ from agent.architecture import NetworkConfig
 MAX_FILES = 16
 """So many graphs are kept, 4 MB each; those read longest ago go first."""
 
-_BUILT_BY = ("onnx_graph.py", "architecture.py")
+# the code that decides what a graph is
+_BUILT_BY = ("onnx_graph.py", "architecture.py", "activity.py", "interventions.py")
 
 
 def cache_folder() -> Path:
