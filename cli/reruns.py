@@ -277,9 +277,9 @@ def _tick_in(session: RecordedSession, option: str, at_s: float, last: int) -> i
 
 def _made_otherwise(recorded: Mapping[str, str]) -> Iterator[str]:
     """A line for each version, or part of the machine, that is not that of the recording."""
-    from rig.versions import runtime_of, versions
+    from rig.versions import camera_of, runtime_of, versions
 
-    now = versions(runtime_of(recorded))
+    now = versions(runtime_of(recorded), camera_of(recorded))
     for name, was in recorded.items():
         if now.get(name, "") != was:
             yield f"Made with {name} {was}, run again with {now.get(name, 'none')}."

@@ -24,7 +24,7 @@ from rig.bus.messages import Branching, Description, End, Input, Message
 from rig.errors import UserError
 from rig.resume_point import ResumePoint
 from rig.session.directory import SessionSpec
-from rig.versions import runtime_of
+from rig.versions import camera_of, runtime_of
 from stim.protocol.model import Protocol
 from stim.protocol.read import parse
 from stim.protocol.script import execute, header_of
@@ -69,6 +69,7 @@ def read(path: Path, parts: bool = False) -> RecordedSession:
     description = session.description
     try:
         runtime = runtime_of(description.versions)
+        camera_of(description.versions)
         subject = agent.load(description.subject, runtime)
     except UserError as problem:
         raise UserError(f"{path} cannot be run again: {problem}.") from None
@@ -324,6 +325,7 @@ def run_again(
         baselines=description.baselines,
         branched=description.branched,
         runtime=runtime_of(description.versions),
+        camera_quality=camera_of(description.versions),
     )
     interrupted: list[int] = []
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 import mujoco
 import numpy as np
@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from agent.subject import CAMERA
 from rig import body_state, task_events
 from rig.arenas.camera import EgocentricCamera
+from rig.arenas.names import CameraQuality
 from rig.arenas.senses import Senses
 from rig.arenas.task_state import TaskState, remember_arena
 from rig.arenas.tasks import make, orbs_of
@@ -85,7 +86,7 @@ class Animal:
     """
 
     def __init__(
-        self, task: str, seed: int, camera_quality: Literal["fast", "stock"] = "fast"
+        self, task: str, seed: int, camera_quality: CameraQuality = "fast"
     ) -> None:
         """Builds the arena. Raises `CameraUnavailableError` at the first trial where GL is missing."""
         self._seed = seed

@@ -13,22 +13,41 @@ from pathlib import Path
 
 from agent.runtime import DEFAULT, RuntimeName
 from agent.runtime import PACKAGES as RUNTIMES
+from rig.arenas.names import CAMERA_QUALITIES, CameraQuality
 from rig.errors import UserError
 
 PACKAGES = ("rodent-rig", "mujoco", "dm_control", "numpy", "pyzmq", "msgspec", "h5py")
 _RUNTIME = "runtime"
+_CAMERA = "camera"
 
 
-def versions(runtime: RuntimeName = DEFAULT) -> dict[str, str]:
+def versions(runtime: RuntimeName = DEFAULT, camera: CameraQuality = "fast") -> dict[str, str]:
     """The version of Python and of each of `PACKAGES`; "not installed" of one run from its source.
 
     Under "runtime" the package that the subject's network runs on, and under that package's name its
-    version. Under "system" and "processor" the machine, as far as arithmetic may depend on it.
+    version. Under "camera" how the animal's view was drawn (`rig.arenas.camera`). Under "system" and
+    "processor" the machine, as far as arithmetic may depend on it.
     """
     package = RUNTIMES[runtime]
     packages = {name: _version(name) for name in (*PACKAGES, package)} | {_RUNTIME: package}
     machine = {"system": f"{platform.system()} {platform.machine()}", "processor": _processor()}
-    return {"python": platform.python_version()} | packages | machine
+    return {"python": platform.python_version()} | packages | {_CAMERA: camera} | machine
+
+
+def camera_of(versions: Mapping[str, str]) -> CameraQuality:
+    """How a session's views were drawn, from its `versions`; one that does not say drew fields whole.
+
+    Raises:
+        UserError: this version does not know it.
+    """
+    recorded = versions.get(_CAMERA, "unculled")
+    for quality in CAMERA_QUALITIES:
+        if quality == recorded:
+            return quality
+    raise UserError(
+        f"the session's camera was {recorded!r}, which this version does not have; use the version of "
+        f"rodent-rig that made it ({versions.get('rodent-rig', 'unknown')})"
+    )
 
 
 def runtime_of(versions: Mapping[str, str]) -> RuntimeName:

@@ -1,8 +1,13 @@
-"""The names of the tasks (the plain corridor, and the paper's four), and of what happens in them."""
+"""Names: of the tasks (the plain corridor, and the paper's four), what happens in them, camera qualities."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Literal
+
+CameraQuality = Literal["fast", "unculled", "stock", "soft"]
+CAMERA_QUALITIES: tuple[CameraQuality, ...] = ("fast", "unculled", "stock", "soft")
+"""How the animal's view is drawn (`rig.arenas.camera`)."""
 
 TASKS: tuple[str, ...] = ("corridor", "gaps", "forage", "escape", "two_tap")
 

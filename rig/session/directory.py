@@ -17,6 +17,7 @@ from typing import Literal
 
 import msgspec
 
+from rig.arenas.names import CameraQuality
 from rig.bus.messages import Branching
 from rig.bus.sockets import SocketFolder
 from rig.errors import RunError
@@ -37,6 +38,7 @@ class SessionSpec(msgspec.Struct, frozen=True):
     stimulate. `baselines` are the recordings that stimuli draw on, name to SHA-256; what is drawn lies in
     the session's folder. `allow_python`: whether a protocol's Python may be executed. `branched`: as in
     the session's description.
+    `camera_quality`: how its view is drawn (`rig.arenas.camera`).
     `runtime`: what the subject's network runs on (`agent.runtime`).
     """
 
@@ -59,7 +61,7 @@ class SessionSpec(msgspec.Struct, frozen=True):
     roll_over: str = ""
     listen: str = ""
     keys: str = ""
-    camera_quality: Literal["fast", "stock"] = "fast"
+    camera_quality: CameraQuality = "fast"
     conditions: tuple[str, ...] = ()
     keys_used: tuple[str, ...] = ()
     allow_outside: bool = True

@@ -95,7 +95,7 @@ def _description(spec: SessionSpec, subject: Subject, model: mujoco.MjModel) -> 
         n_act=model.na,
         camera_shape=(64, 64, 3),
         started=datetime.datetime.now(datetime.UTC).isoformat(),
-        versions=versions(spec.runtime),
+        versions=versions(spec.runtime, spec.camera_quality),
         task_events=TASK_EVENTS.get(spec.task, ()),
         conditions=spec.conditions,
         keys=spec.keys_used,
