@@ -1,8 +1,9 @@
-"""`python -m bench.actors`: how fast a training lives and learns with one actor, two, three, …
+"""`python -m bench.actors`: ticks a second of a training with one actor, two, three, …
 
-Each actor is a process with a herd of its own, as `rodent-rig train` starts them (`[fleet] workers`). Timed
-are segments that arrive, in animal ticks a second: of actors alone, whose segments are thrown away, and of a
-training that learns from them. The limit in the same run is one herd in this process that does nothing else.
+Each actor is a process with its own environments, as `rodent-rig train` starts them (`[actors] count`). Timed
+are rollouts as they arrive, in ticks of all environments together a second: of actors alone, whose rollouts
+are thrown away, and of a DAgger training that learns from them. The limit in the same run is one actor in
+this process that does nothing else.
 """
 
 from __future__ import annotations
@@ -24,9 +25,9 @@ from rich.table import Table
 
 from agent.subject import load
 from training.learn import dagger
-from training.pipeline import make_herd
-from training.rollout.actor_pool import Fleet, Order
-from training.rollout.rollout import Segment
+from training.learning_stages import make_vector_env
+from training.rollout.actor_pool import ActorPool, Request
+from training.rollout.rollout import Rollout
 from training.settings import Settings, read
 
 SUBJECTS = Path(__file__).resolve().parents[1] / "subjects"
@@ -36,29 +37,32 @@ def main() -> None:
     """Time all numbers of actors, print the table, write `bench/actors.json`."""
     parser = argparse.ArgumentParser(prog="bench.actors", description=__doc__)
     parser.add_argument("--actors", type=int, nargs="+", default=[1, 2])
-    parser.add_argument("--segments", type=int, default=3, help="how many to time, per actor")
+    parser.add_argument("--rollouts", type=int, default=3, help="how many to time, per actor")
     given = parser.parse_args()
     settings = read(SUBJECTS / "rodent.toml")
     torch.set_num_threads(1)
     rows: dict[int, dict[str, float]] = {}
     for number in given.actors:
-        with _fleet(settings, number, "local") as fleet:
+        with _pool(settings, number, "local") as pool:
             rows[number] = {
-                "living": _living(settings, fleet, given.segments),
-                "training": _training(settings, fleet, given.segments),
+                "collecting": _collecting(settings, pool, given.rollouts),
+                "training": _training(settings, pool, given.rollouts),
             }
     # last: a process with as many rendering contexts is too large to start Ray's by forking
-    with _fleet(settings, 1, None) as fleet:
-        limit = _living(settings, fleet, given.segments)
+    with _pool(settings, 1, None) as pool:
+        limit = _collecting(settings, pool, given.rollouts)
     console = Console(width=110)
-    table = Table(
-        title=f"Animal ticks a second; one herd in this process, nothing else: {limit:.0f}"
-    )
+    table = Table(title=f"Ticks a second; one actor in this process, nothing else: {limit:.0f}")
     table.add_column("actors")
-    for name in ("living", "x limit", "living and learning", "x limit"):
+    for name in ("collecting", "x limit", "collecting and learning", "x limit"):
         table.add_column(name, justify="right")
     for number, row in rows.items():
-        speeds = (row["living"], row["living"] / limit, row["training"], row["training"] / limit)
+        speeds = (
+            row["collecting"],
+            row["collecting"] / limit,
+            row["training"],
+            row["training"] / limit,
+        )
         table.add_row(
             str(number), *(f"{s:.{d}f}" for s, d in zip(speeds, (0, 2, 0, 2), strict=True))
         )
@@ -66,7 +70,7 @@ def main() -> None:
     path = Path(__file__).with_suffix(".json")
     results = {
         "cores": os.cpu_count(),
-        "herd": len(settings.herd.tasks),
+        "environments": len(settings.vector_env.tasks),
         "limit": limit,
         "actors": rows,
     }
@@ -74,41 +78,41 @@ def main() -> None:
     console.print(f"written to {path}")
 
 
-def _fleet(settings: Settings, actors: int, ray: str | None) -> Fleet[Segment]:
+def _pool(settings: Settings, actors: int, ray: str | None) -> ActorPool[Rollout]:
     skills = SUBJECTS / "rodent" / "skills"
-    make = partial(make_herd, settings.network, settings.herd, skills.resolve(), 0, 0)
-    return Fleet(make, actors, ray)
+    make = partial(make_vector_env, settings.network, settings.vector_env, skills.resolve(), 0, 0)
+    return ActorPool(make, actors, ray)
 
 
-def _living(settings: Settings, fleet: Fleet[Segment], segments: int) -> float:
-    """Animal ticks a second of actors alone; the first segment of each is not timed."""
-    order = Order(settings.imitation.segment_ticks, settings.imitation.expert_least)
-    weights = load("rodent").network.state_dict()
-    fleet.publish({name: value.numpy().copy() for name, value in weights.items()})
-    for _ in range(fleet.workers):
-        fleet.next(order)
+def _collecting(settings: Settings, pool: ActorPool[Rollout], rollouts: int) -> float:
+    """Ticks a second of actors alone; the first rollout of each is not timed."""
+    request = Request(settings.dagger.rollout_ticks, settings.dagger.min_expert_fraction)
+    weights = load("rodent", "torch").network.state_dict()
+    pool.publish({name: value.numpy().copy() for name, value in weights.items()})
+    for _ in range(pool.actors):
+        pool.next(request)
     began = time.perf_counter()
-    ticks = sum(fleet.next(order).lived.reward.size for _ in range(segments * fleet.workers))
+    ticks = sum(pool.next(request).rollout.reward.size for _ in range(rollouts * pool.actors))
     return ticks / (time.perf_counter() - began)
 
 
-def _training(settings: Settings, fleet: Fleet[Segment], segments: int) -> float:
-    """Animal ticks a second of `dagger.train`, once it learns."""
-    untimed = dagger.FIRST_SEGMENTS + fleet.workers
-    wanted = replace(
-        settings.imitation, segments=untimed + segments * fleet.workers, look_again=1.0
+def _training(settings: Settings, pool: ActorPool[Rollout], rollouts: int) -> float:
+    """Ticks a second of `dagger.train`, once it learns."""
+    untimed = settings.dagger.learning_starts + pool.actors
+    chosen = replace(
+        settings.dagger, rollouts=untimed + rollouts * pool.actors, retrain_vision_at=1.0
     )
     times: list[float] = []
     with tempfile.TemporaryDirectory() as folder:
         dagger.train(
-            load("rodent").network,
-            fleet,
-            wanted,
-            Path(folder) / "imitation.safetensors",
-            lambda report: times.append(time.perf_counter()),
+            load("rodent", "torch").network,
+            pool,
+            chosen,
+            Path(folder) / "dagger.safetensors",
+            lambda metrics: times.append(time.perf_counter()),
         )
-    animals = len(settings.herd.tasks)
-    ticks = (len(times) - untimed) * animals * wanted.segment_ticks
+    environments = len(settings.vector_env.tasks)
+    ticks = (len(times) - untimed) * environments * chosen.rollout_ticks
     return ticks / (times[-1] - times[untimed - 1])
 
 

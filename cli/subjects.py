@@ -28,14 +28,15 @@ def train(
         typer.Option(help="Folder of the trained subject; beside the settings if left out."),
     ] = None,
     stage: Annotated[
-        list[str] | None, typer.Option(help="Only this stage; may be given several times.")
+        list[str] | None, typer.Option(help="Only this pipeline stage; may be given several times.")
     ] = None,
     fresh: Annotated[
-        bool, typer.Option("--fresh", help="Begin anew instead of going on from the checkpoints.")
+        bool, typer.Option("--fresh", help="Begin anew instead of resuming the checkpoints.")
     ] = False,
     threads: Annotated[int, typer.Option(min=1, help="Cores to use.")] = 2,
 ) -> None:
-    """Train a subject from nothing, or go on where an interrupted training stopped."""
+    """Train a subject from nothing, or resume an interrupted training."""
+    from training import provenance
     from training.pipeline import train as run_training
 
     try:
@@ -43,6 +44,8 @@ def train(
     except SubjectError as problem:
         raise UserError(str(problem)) from None
     print(f"The subject is in {folder}.")
+    for name, events in provenance.left_out(folder).items():
+        print(f"Left out in {name}: {events}.")
 
 
 def evaluate(

@@ -10,7 +10,7 @@ from rich.progress import BarColumn, TextColumn, TimeElapsedColumn, TimeRemainin
 from rich.progress import Progress as Bars
 
 Progress = Callable[[str, float, str], None]
-"""Stage, part done (0 to 1), a line of text."""
+"""Called with the stage, the fraction of it that is done (0 to 1), and a line of text."""
 
 
 @contextmanager

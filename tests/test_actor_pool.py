@@ -1,4 +1,4 @@
-"""The fleet: one process or Ray actors give the same; dead actors are replaced; no cluster is told."""
+"""The actor pool: one process or Ray actors give the same; dead actors are replaced; errors of clusters."""
 
 from __future__ import annotations
 
@@ -19,32 +19,32 @@ from agent.errors import SubjectError
 from parallel import ray_cluster
 from parallel.errors import ClusterError
 from training.rollout import actor_pool
-from training.rollout.actor_pool import AHEAD, Fleet, Order
+from training.rollout.actor_pool import MAX_IN_FLIGHT, ActorPool, Request
 
 PROMISED_S = ray_cluster.ANSWER_S + ray_cluster.HEALTH_S
 
 
 @dataclass(frozen=True)
-class Told:
-    """What a counting worker sends back."""
+class Counted:
+    """What a counting actor sends back."""
 
-    worker: int
+    actor: int
     process: int
     version: int
     total: float
     ticks: int
-    own_spread: bool
+    on_policy: bool
     big: np.ndarray = field(compare=False)
 
 
 class Counting:
-    """A worker that adds up the weights that it has; `broken` ones fail."""
+    """An actor that adds up the weights that it has; `broken` ones fail."""
 
     def __init__(self, index: int, broken: str = "") -> None:
         self.index, self.broken = index, broken
         self.weights = None
 
-    def live(self, weights, version, ticks, expert_part, own_spread, keep_pictures):
+    def collect_rollout(self, weights, version, ticks, expert_fraction, on_policy, keep_images):
         if self.broken == "always":
             raise RuntimeError("the ground opened")
         if self.broken == "subject":
@@ -54,7 +54,7 @@ class Counting:
         time.sleep(0.02)
         total = sum(float(value.sum()) for value in self.weights.values())
         big = np.full(100_000, total)
-        return Told(self.index, os.getpid(), version, total, ticks, own_spread, big)
+        return Counted(self.index, os.getpid(), version, total, ticks, on_policy, big)
 
 
 def weights(value: float) -> dict[str, np.ndarray]:
@@ -103,39 +103,39 @@ def cluster():
         head.kill()
 
 
-def test_one_worker_lives_here_with_the_newest_weights():
-    with Fleet(Counting, 1) as fleet:
+def test_one_actor_in_this_process_has_the_newest_weights():
+    with ActorPool(Counting, 1) as pool:
         for version, value in enumerate((1.0, 2.0), start=1):
-            fleet.publish(weights(value))
+            pool.publish(weights(value))
             for _ in range(2):
-                arrival = fleet.next(Order(ticks=7, own_spread=True))
-                assert arrival.lived == Told(
+                result = pool.next(Request(ticks=7, on_policy=True))
+                assert result.rollout == Counted(
                     0, os.getpid(), version, 20 * value, 7, True, np.zeros(0)
                 )
-                assert (arrival.worker, arrival.age) == (0, 0)
+                assert (result.actor, result.policy_lag) == (0, 0)
 
 
 def test_two_processes_on_a_cluster_started_here(capfd):
     said: list[str] = []
-    with Fleet(Counting, 2, "local", said.append) as fleet:
-        fleet.publish(weights(1.0))
-        processes = fleet.processes()
+    with ActorPool(Counting, 2, "local", said.append) as pool:
+        pool.publish(weights(1.0))
+        processes = pool.process_ids()
         assert len({*processes, os.getpid()}) == 3
-        seen = [fleet.next(Order(ticks=5)) for _ in range(10)]
-        assert {arrival.lived.process for arrival in seen} == set(processes)
-        assert {arrival.lived.total for arrival in seen} == {20.0}
+        seen = [pool.next(Request(ticks=5)) for _ in range(10)]
+        assert {result.rollout.process for result in seen} == set(processes)
+        assert {result.rollout.total for result in seen} == {20.0}
         # what is kept does not hold Ray's shared memory, which would fill
-        assert all(arrival.lived.big.flags.owndata for arrival in seen)
-        assert seen[0].lived.big[-1] == 20.0
+        assert all(result.rollout.big.flags.owndata for result in seen)
+        assert seen[0].rollout.big[-1] == 20.0
 
-        # new weights: what was ordered before comes first, with the weights of then, and says so
-        fleet.publish(weights(2.0))
-        late = [fleet.next(Order(ticks=6)) for _ in range(2 * AHEAD + 4)]
-        for arrival in late:
-            assert arrival.lived.total == 20.0 * arrival.lived.version
-            assert arrival.age == 2 - arrival.lived.version
-        assert [arrival.age for arrival in late[-4:]] == [0] * 4
-        assert late[-1].lived.ticks == 6
+        # new weights: what was asked for before comes first, with the older weights, and its policy lag
+        pool.publish(weights(2.0))
+        late = [pool.next(Request(ticks=6)) for _ in range(2 * MAX_IN_FLIGHT + 4)]
+        for result in late:
+            assert result.rollout.total == 20.0 * result.rollout.version
+            assert result.policy_lag == 2 - result.rollout.version
+        assert [result.policy_lag for result in late[-4:]] == [0] * 4
+        assert late[-1].rollout.ticks == 6
 
         out, err = capfd.readouterr()
         assert out + err == ""
@@ -143,51 +143,52 @@ def test_two_processes_on_a_cluster_started_here(capfd):
         # a death: the other goes on, and the new one is given the weights, which it has never had
         os.kill(processes[0], signal.SIGKILL)
         limit = time.monotonic() + 30
-        arrival = fleet.next(Order(ticks=5))
-        while arrival.worker != 0 or arrival.lived.process == processes[0]:
+        result = pool.next(Request(ticks=5))
+        while result.actor != 0 or result.rollout.process == processes[0]:
             assert time.monotonic() < limit
-            arrival = fleet.next(Order(ticks=5))
-        assert arrival.lived.total == 40.0
-        after = fleet.processes()
+            result = pool.next(Request(ticks=5))
+        assert result.rollout.total == 40.0
+        after = pool.process_ids()
         assert after[0] != processes[0]
         assert after[1] == processes[1]
-        assert fleet.deaths == 1
+        assert pool.replaced_actors == 1
+        assert 1 <= pool.lost_requests <= MAX_IN_FLIGHT
     assert len(said) == 1
-    assert said[0].startswith("worker 0 failed and was replaced: ")
+    assert said[0].startswith("actor 0 failed and was replaced: ")
 
 
-def test_a_worker_that_never_succeeds_ends_the_training_with_its_reason(cluster, monkeypatch):
+def test_an_actor_that_never_succeeds_ends_the_training_with_its_reason(cluster, monkeypatch):
     # every failure costs the start of a process; that others are replaced is tested above
-    monkeypatch.setattr(actor_pool, "DEATHS", 1)
+    monkeypatch.setattr(actor_pool, "MAX_FAILURES", 1)
     said: list[str] = []
-    with Fleet(partial(Counting, broken="always"), 1, cluster, said.append) as fleet:
-        fleet.publish(weights(1.0))
-        with pytest.raises(SubjectError, match=r"worker 0 failed 1 times .* the ground opened"):
-            fleet.next(Order(ticks=5))
+    with ActorPool(partial(Counting, broken="always"), 1, cluster, said.append) as pool:
+        pool.publish(weights(1.0))
+        with pytest.raises(SubjectError, match=r"actor 0 failed 1 times .* the ground opened"):
+            pool.next(Request(ticks=5))
         assert said == []
 
 
-def test_a_workers_own_sentence_comes_through(cluster):
-    with Fleet(partial(Counting, broken="subject"), 1, cluster) as fleet:
-        fleet.publish(weights(1.0))
+def test_an_actors_own_sentence_comes_through(cluster):
+    with ActorPool(partial(Counting, broken="subject"), 1, cluster) as pool:
+        pool.publish(weights(1.0))
         with pytest.raises(SubjectError, match=r"^there are no skills here$"):
-            fleet.next(Order(ticks=5))
+            pool.next(Request(ticks=5))
 
 
-def test_a_cluster_too_small_is_told(cluster):
-    with pytest.raises(SubjectError, match=rf"3 workers .* {re.escape(cluster)} has 2"):
-        Fleet(Counting, 3, cluster)
+def test_a_cluster_too_small_is_refused(cluster):
+    with pytest.raises(SubjectError, match=rf"3 actors .* {re.escape(cluster)} has 2"):
+        ActorPool(Counting, 3, cluster)
 
 
-def test_an_address_where_nothing_listens_is_told_at_once():
+def test_an_address_where_nothing_listens_is_refused_at_once():
     address = f"127.0.0.1:{free_port()}"
     began = time.monotonic()
     with pytest.raises(ClusterError, match=rf"^no Ray cluster answers at {address} .*refused"):
-        Fleet(Counting, 2, address)
+        ActorPool(Counting, 2, address)
     assert time.monotonic() - began < 5
 
 
-def test_an_address_where_something_else_listens_is_told(monkeypatch):
+def test_an_address_where_something_else_listens_is_refused(monkeypatch):
     assert PROMISED_S <= 10
     monkeypatch.setattr(ray_cluster, "HEALTH_S", 3.0)
     with socket.socket() as listener:
@@ -195,11 +196,11 @@ def test_an_address_where_something_else_listens_is_told(monkeypatch):
         listener.listen(4)
         address = f"127.0.0.1:{listener.getsockname()[1]}"
         with pytest.raises(ClusterError, match="does not answer as a Ray cluster"):
-            Fleet(Counting, 2, address)
+            ActorPool(Counting, 2, address)
 
 
-def test_a_cluster_that_does_not_come_up_is_tried_again_and_then_told(monkeypatch):
-    import ray  # not before the fleet has said how quiet it is
+def test_a_cluster_that_does_not_come_up_is_tried_again_and_then_refused(monkeypatch):
+    import ray  # not before the pool has set how quiet it is
 
     tried = []
 
@@ -209,20 +210,20 @@ def test_a_cluster_that_does_not_come_up_is_tried_again_and_then_told(monkeypatc
 
     monkeypatch.setattr(ray, "init", init)
     with pytest.raises(ClusterError, match=r"local cannot be used: .* timed out during startup\.$"):
-        Fleet(Counting, 2, "local")
+        ActorPool(Counting, 2, "local")
     assert len(tried) == ray_cluster.STARTS
     assert not tried[0]["include_dashboard"]
     assert os.environ["RAY_USAGE_STATS_ENABLED"] == "0"
 
 
 @pytest.mark.parametrize("address", ["", "somewhere", "ray://10.0.0.1:1", "a b:1", "h:99999999"])
-def test_an_address_that_is_none_is_told(address):
+def test_an_address_that_is_none_is_refused(address):
     with pytest.raises(ClusterError, match="a Ray address is 'local' or host:port"):
-        Fleet(Counting, 1, address)
+        ActorPool(Counting, 1, address)
 
 
-def test_more_workers_than_this_process_can_hold_are_told():
-    with pytest.raises(SubjectError, match="2 workers need Ray"):
-        Fleet(Counting, 2)
-    with pytest.raises(SubjectError, match="at least one worker"):
-        Fleet(Counting, 0)
+def test_more_actors_than_this_process_can_hold_are_refused():
+    with pytest.raises(SubjectError, match="2 actors need Ray"):
+        ActorPool(Counting, 2)
+    with pytest.raises(SubjectError, match="at least one actor"):
+        ActorPool(Counting, 0)

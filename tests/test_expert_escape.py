@@ -102,7 +102,7 @@ def test_getting_up_counts_twice() -> None:
             physics.data.qvel[:] = 0
         expert.begin(environment)
         expert.act()
-        assert expert.weight == weight
+        assert expert.loss_weight == weight
 
 
 def test_the_way_out_is_a_cue_only_where_the_slope_shows_it() -> None:
@@ -119,7 +119,7 @@ def test_the_way_out_is_a_cue_only_where_the_slope_shows_it() -> None:
             half = heading / 2
             with physics.reset_context():
                 physics.data.qpos[:7] = (x, 0, 1.0, np.cos(half), 0, 0, np.sin(half))
-            cues = expert.cues()
+            cues = expert.auxiliary_targets()
             assert cues["out_distance"] == pytest.approx(x, abs=0.08)
             assert ("out_bearing" in cues) == seen
             if seen:

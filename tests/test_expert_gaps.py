@@ -111,7 +111,7 @@ def test_the_edge_is_in_view_until_the_animal_stands_before_it() -> None:
             looked.append(abs(down) < half)
             assert shown == looked[-1], "its eyes are taught otherwise"
         action = expert.act()
-        shown = expert.cues()["gap_seen"]
+        shown = expert.auxiliary_targets()["gap_seen"]
         if away < 0.11:
             break
         environment.step(action)
@@ -132,11 +132,11 @@ def test_a_leap_counts_more_than_the_run_and_the_stand_after_it() -> None:
         action = expert.act()
         rows = np.flatnonzero((leap == action).all(1))
         if not len(rows):
-            (after if during else before).append(expert.weight)
+            (after if during else before).append(expert.loss_weight)
         elif rows[0] < leaping.LEAP_TICKS:
-            during.append(expert.weight)
+            during.append(expert.loss_weight)
         else:
-            after.append(expert.weight)
+            after.append(expert.loss_weight)
         environment.step(action)
         if len(after) > 20:
             break
@@ -171,12 +171,12 @@ def test_the_gaps_are_where_the_ground_is_not(skills: Skills) -> None:
     for joint, flexion in LOOK_DOWN.items():
         standing[BodyReader(environment).actuators[joint]] = flexion
     np.testing.assert_array_equal(expert.act(), standing)
-    cues = expert.cues()
+    cues = expert.auxiliary_targets()
     assert set(cues) == {"corridor_heading", "corridor_offset", "gap_seen"}
     assert cues["gap_seen"] == 0, "too far away to be told"
     qpos[0] = near[0] - 0.4
     environment.physics.forward()
-    cues = expert.cues()
+    cues = expert.auxiliary_targets()
     assert cues["gap_seen"] == 1
     eyes = data.cam_xpos[model.camera("walker/egocentric").id]
     # its head is level, about: an edge is as far below the middle as the eyes are above the ground
@@ -192,7 +192,9 @@ def test_the_gaps_are_where_the_ground_is_not(skills: Skills) -> None:
     qpos[0] = near[0] - 0.1
     environment.physics.forward()
     np.testing.assert_array_equal(expert.act(), _leap().control[0])
-    assert expert.cues()["gap_seen"] == 0, "its head is level: the edge is below the picture"
+    assert expert.auxiliary_targets()["gap_seen"] == 0, (
+        "its head is level: the edge is below the picture"
+    )
 
 
 def test_it_begins_more_often_before_wide_gaps(skills: Skills) -> None:
@@ -206,7 +208,7 @@ def test_it_begins_more_often_before_wide_gaps(skills: Skills) -> None:
     rng = np.random.default_rng(0)
     before = []
     for _ in range(3000):
-        x = expert.somewhere(rng)[0]
+        x = expert.sample_pose(rng)[0]
         before.append(np.flatnonzero(near > x)[0])
     told = (far - near)[before].mean()
     assert told == pytest.approx((width**3).sum() / (width**2).sum(), abs=0.002)

@@ -79,7 +79,7 @@ def test_the_expert_touches_the_orb() -> None:
     touched = False
     for _ in range(800):
         action = expert.act()
-        cues = expert.cues()
+        cues = expert.auxiliary_targets()
         seen = seen or bool(cues["orb_seen"])
         assert action.shape == (38,)
         assert np.abs(action).max() <= 1
@@ -114,7 +114,7 @@ def test_the_orb_is_in_view_until_the_animal_reaches_for_it() -> None:
         place = environment.physics.model.geom_pos[orb.geom_id]
         near = 0.06 < np.hypot(*(place - body.place_m())[:2]) < 0.3
         if near and expert._mode != "reach" and abs(body.bearing_rad(place)) < 0.5:
-            seen.append(expert.cues()["orb_seen"])
+            seen.append(expert.auxiliary_targets()["orb_seen"])
         environment.step(action)
     assert len(seen) > 10, "it has not come near"
     assert np.mean(seen) > 0.8
@@ -154,10 +154,10 @@ def test_an_orb_that_has_just_left_the_view_is_turned_to(side: int) -> None:
 
     hang(0.5, 0.0)
     expert.act()
-    assert expert.cues()["orb_seen"]
+    assert expert.auxiliary_targets()["orb_seen"]
     hang(0.15, side * 1.0)
     expert._goal = environment.physics.model.geom_pos[orb.geom_id].copy()  # it saw it go there
-    assert not expert.cues()["orb_seen"]
+    assert not expert.auxiliary_targets()["orb_seen"]
     began = body.heading_rad()
     for _ in range(12):
         environment.step(expert.act())
@@ -173,7 +173,7 @@ def test_taps_count_more_than_what_leads_to_them() -> None:
     counts: dict[str, set[float]] = {}
     for _ in range(400):
         environment.step(expert.act())
-        counts.setdefault(expert._mode, set()).add(expert.weight)
+        counts.setdefault(expert._mode, set()).add(expert.loss_weight)
     assert counts["reach"] == counts["again"] == {3.0}
     assert counts["find"] == {1.0}
 

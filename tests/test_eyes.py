@@ -1,4 +1,4 @@
-"""What the eyes are taught by: pictures from many places, and where in them things are."""
+"""What the vision encoder is pretrained by: images from many places, and where in them things are."""
 
 from __future__ import annotations
 
@@ -8,39 +8,39 @@ import numpy as np
 
 from rig.arenas.camera import EgocentricCamera
 from training.experts import Skills
-from training.rollout.auxiliary_targets import CUES, SCALES
-from training.rollout.vector_env import Animal
+from training.rollout.auxiliary_targets import SCALES, TARGETS
+from training.rollout.task_env import TaskEnv
 
 SKILLS = Skills(Path(__file__).parents[1] / "subjects" / "rodent" / "skills")
 
 
-def _animal(task: str) -> Animal:
-    return Animal(task, SKILLS, soft=False, seed=np.array([1, 2, 3, 4], np.uint32))
+def _environment(task: str) -> TaskEnv:
+    return TaskEnv(task, SKILLS, shadows=False, seed=np.array([1, 2, 3, 4], np.uint32))
 
 
-def _told(cues: np.ndarray, name: str) -> float:
-    return float(cues[CUES.index(name)]) * SCALES.get(name, 1.0)
+def _target(targets: np.ndarray, name: str) -> float:
+    return float(targets[TARGETS.index(name)]) * SCALES.get(name, 1.0)
 
 
-def test_an_orb_is_in_the_picture_where_the_cues_say() -> None:
-    animal, rng = _animal("two_tap"), np.random.default_rng(0)
-    animal.label()
+def test_an_orb_is_in_the_image_where_the_targets_say() -> None:
+    env, rng = _environment("two_tap"), np.random.default_rng(0)
+    env.expert_action()
     misses, seen = [], 0
     for _ in range(150):
-        there = animal.elsewhere(rng)
-        assert there is not None
-        picture, cues = there
-        red, green, blue = np.moveaxis(picture.astype(int), -1, 0)
+        place = env.sample_pose(rng)
+        assert place is not None
+        image, targets = env.render_from(place)
+        red, green, blue = np.moveaxis(image.astype(int), -1, 0)
         rows, columns = np.nonzero((green > 1.6 * red) & (green > 1.6 * blue) & (green > 60))
         if not len(rows):
             continue
         seen += 1
         inside = min(rows.min(), columns.min()) > 0 and max(rows.max(), columns.max()) < 63
         if inside:
-            assert _told(cues, "orb_seen") == 1
-            misses.append(columns.mean() / 31.5 - 1 - _told(cues, "orb_right"))
-            misses.append(1 - rows.mean() / 31.5 - _told(cues, "orb_up"))
-    animal.close()
+            assert _target(targets, "orb_seen") == 1
+            misses.append(columns.mean() / 31.5 - 1 - _target(targets, "orb_right"))
+            misses.append(1 - rows.mean() / 31.5 - _target(targets, "orb_up"))
+    env.close()
     assert seen > 40
     assert len(misses) > 40
     assert np.sqrt(np.mean(np.square(misses))) < 0.06
@@ -49,52 +49,53 @@ def test_an_orb_is_in_the_picture_where_the_cues_say() -> None:
 def test_every_task_but_the_bowl_has_other_places_and_the_simulation_stays() -> None:
     rng = np.random.default_rng(0)
     for task in ("corridor", "gaps", "forage", "escape", "two_tap"):
-        animal = _animal(task)
+        env = _environment(task)
         for _ in range(3):
-            animal.step(animal.label())
-        state, picture = animal._data.qpos.copy(), animal.see()
-        felt, cues = animal.feel(), animal.cues()
-        others = [animal.elsewhere(rng) for _ in range(5)]
-        assert all((other is None) == (task == "escape") for other in others)
-        if task != "escape":
-            assert not any(np.array_equal(other[0], picture) for other in others if other)
-        np.testing.assert_array_equal(animal._data.qpos, state)
-        np.testing.assert_array_equal(animal.see(), picture)
-        np.testing.assert_array_equal(animal.feel(), felt)
-        np.testing.assert_array_equal(animal.cues(), cues)
-        animal.close()
+            env.step(env.expert_action())
+        state, image = env._data.qpos.copy(), env.render()
+        senses, targets = env.proprioception(), env.auxiliary_targets()
+        places = [env.sample_pose(rng) for _ in range(5)]
+        assert all((place is None) == (task == "escape") for place in places)
+        others = [env.render_from(place)[0] for place in places if place is not None]
+        assert not any(np.array_equal(other, image) for other in others)
+        np.testing.assert_array_equal(env._data.qpos, state)
+        np.testing.assert_array_equal(env.render(), image)
+        np.testing.assert_array_equal(env.proprioception(), senses)
+        np.testing.assert_array_equal(env.auxiliary_targets(), targets)
+        env.close()
 
 
-def test_an_edge_is_told_as_often_near_as_far() -> None:
+def test_edges_are_rendered_as_often_near_as_far() -> None:
     """Animals that run see few edges from where centimetres count."""
-    animal, rng = _animal("gaps"), np.random.default_rng(0)
+    env, rng = _environment("gaps"), np.random.default_rng(0)
     heights = []
     for _ in range(200):
-        there = animal.elsewhere(rng)
-        assert there is not None
-        if _told(there[1], "gap_seen"):
-            heights.append(_told(there[1], "near_edge"))
-    animal.close()
+        place = env.sample_pose(rng)
+        assert place is not None
+        _, targets = env.render_from(place)
+        if _target(targets, "gap_seen"):
+            heights.append(_target(targets, "near_edge"))
+    env.close()
     assert len(heights) > 60
     assert np.abs(heights).max() < 1
     assert np.std(heights) > 0.15
 
 
-def test_one_that_begins_anew_leaves_the_others_their_eyes() -> None:
-    """A camera that was closed while another's OpenGL context was current froze that one's picture."""
-    animals = [_animal(task) for task in ("two_tap", "gaps", "forage")]
+def test_an_environment_that_is_reset_leaves_the_others_their_cameras() -> None:
+    """A camera that was closed while another's OpenGL context was current froze that one's image."""
+    envs = [_environment(task) for task in ("two_tap", "gaps", "forage")]
     for _ in range(2):
-        for animal in animals:
-            animal.see()
-        animals[0].restart()
-        for animal in animals[1:]:
-            before = animal.see()
+        for env in envs:
+            env.render()
+        envs[0].reset()
+        for env in envs[1:]:
+            before = env.render()
             for _ in range(10):
-                animal.step(animal.label())
-            after = animal.see()
+                env.step(env.expert_action())
+            after = env.render()
             assert not np.array_equal(after, before)
-            camera = EgocentricCamera(animal._model, animal._data, "fast")
+            camera = EgocentricCamera(env._model, env._data, "fast")
             np.testing.assert_array_equal(after, camera.render())
             camera.close()
-    for animal in animals:
-        animal.close()
+    for env in envs:
+        env.close()

@@ -1,4 +1,4 @@
-"""Training: the stages from nothing in small, resumed, and bad settings told in one sentence."""
+"""Training: the pipeline stages from nothing in small, resumed; bad settings refused in one sentence."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ import torch
 from safetensors.torch import load_file
 
 import agent
-from tests.plain_rollouts import plain_segment
-from training import settings
-from training.learn import checkpoint, dagger
-from training.learn.distillation import chains
+from tests.plain_rollouts import plain_rollout
+from training import provenance, settings
+from training.learn import checkpoint, training_loop
+from training.learn.distillation import consecutive_rollouts
 from training.pipeline import train
-from training.rollout.rollout_store import Lived
+from training.rollout.rollout_store import RolloutStore
 from training.skill_stages import needed_skills
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -29,13 +29,13 @@ name = "tiny"
 [network]
 policy_layers = 2
 skip = false
-[herd]
+[vector_env]
 corridor = 2
 gaps = 0
 forage = 0
 escape = 0
 two_tap = 0
-soft_every = 2
+shadows_every = 2
 [gait]
 coarse_generations = 2
 stock_generations = 1
@@ -48,17 +48,17 @@ population = 4
 rollout_s = 0.3
 [vision]
 ticks = 20
-every = 1
-batches = 3
-batch = 8
-[imitation]
-segments = 6
-segment_ticks = 6
-expert_segments = 2
-updates = 2
-sequences = 4
+image_every = 1
+updates = 3
+batch_size = 8
+[dagger]
+rollouts = 6
+rollout_ticks = 6
+expert_decay_rollouts = 2
+updates_per_rollout = 2
+batch_size = 4
 [reinforcement]
-segments = 0
+rollouts = 0
 [evaluation]
 episodes = 1
 stock_episodes = 1
@@ -67,23 +67,23 @@ duration_s = 0.4
 FOUR = TINY.replace("corridor = 2", "corridor = 0").replace("= 0\nsoft", "= 1\nsoft")
 for _task in ("gaps", "forage", "escape"):
     FOUR = FOUR.replace(f"{_task} = 0", f"{_task} = 1")
-APPRENTICE = """
-[apprenticeship]
+DISTILLED = """
+[distillation]
 teacher = "{teacher}"
-segments = 6
+rollouts = 6
 updates = 41
-sequences = 4
-joined = 3
+batch_size = 4
+rollouts_per_sequence = 3
 """
 REINFORCED = """
 [reinforcement]
-segments = 3
-segment_ticks = 6
-warm_ticks = 1
-replay_segments = 2
-first_segments = 1
-critic_part = 0
-target_every = 1
+rollouts = 3
+rollout_ticks = 6
+burn_in = 1
+buffer_rollouts = 2
+learning_starts = 1
+critic_warmup = 0
+update_target_every = 1
 """
 SKILL_STAGES = needed_skills(["corridor"])
 
@@ -93,26 +93,32 @@ def trained(tmp_path_factory):
     """One small training, from nothing to a scored subject; returns its folder and what was reported."""
     place = tmp_path_factory.mktemp("training")
     (place / "tiny.toml").write_text(TINY)
-    said = []
+    reports = []
     folder = train(
         place / "tiny.toml",
         work=place / "work",
         threads=1,
-        progress=lambda stage, done, text: said.append((stage, done, text)),
+        progress=lambda stage, done, text: reports.append((stage, done, text)),
     )
-    return place, folder, said
+    return place, folder, reports
 
 
 def test_all_stages_together_make_a_subject_that_loads_and_is_scored(trained):
-    place, folder, said = trained
+    place, folder, reports = trained
     assert folder == place / "tiny"
     subject = agent.load(folder)
     assert subject.n_units == 3 * 128
-    assert subject.training["imitation_ticks"] == 6 * 6 * 2
+    assert subject.training["dagger_ticks"] == 6 * 6 * 2
     assert subject.training["tasks"] == ["corridor"]
     assert {path.stem for path in (folder / "skills").iterdir()} == {"gait", "steering"}
-    for stage in (*SKILL_STAGES, "vision", "imitation", "evaluate"):
-        parts = [done for name, done, _ in said if name == stage]
+    ran = subject.training["stages"]
+    assert [one["name"] for one in ran] == ["gait", "steering", "vision", "dagger"]
+    wanted = settings.read(place / "tiny.toml")
+    for one in ran:
+        assert one["settings_sha256"] == [provenance.settings_sha256(wanted, one["name"])]
+    assert "settings sha256" in (folder / "card.md").read_text()
+    for stage in (*SKILL_STAGES, "vision", "dagger", "evaluate"):
+        parts = [done for name, done, _ in reports if name == stage]
         assert parts[-1] == pytest.approx(1.0), stage
         assert parts == sorted(parts), stage
     rows = json.loads((folder / "scores.json").read_text())["scores"]
@@ -129,15 +135,15 @@ def test_a_finished_training_is_not_done_again(trained):
     assert len(checkpoints) == 4
     before = {path: path.stat().st_mtime_ns for path in checkpoints}
     identity = agent.load(folder).sha256
-    said = []
+    reports = []
     train(
         place / "tiny.toml",
         work=place / "work",
-        stages=(*SKILL_STAGES, "vision", "imitation"),
+        stages=(*SKILL_STAGES, "vision", "dagger"),
         threads=1,
-        progress=lambda *report: said.append(report),
+        progress=lambda *report: reports.append(report),
     )
-    assert not said
+    assert not reports
     assert {path: path.stat().st_mtime_ns for path in checkpoints} == before
     assert agent.load(folder).sha256 == identity
 
@@ -146,7 +152,7 @@ class Interrupted(Exception):
     """What a test raises in the middle of a stage."""
 
 
-@pytest.mark.parametrize("stage", ["gait", "imitation"])
+@pytest.mark.parametrize("stage", ["gait", "dagger"])
 def test_an_interrupted_stage_goes_on_where_it_was(trained, tmp_path, stage, monkeypatch):
     place, _, _ = trained
     work = tmp_path / "work"
@@ -155,7 +161,7 @@ def test_an_interrupted_stage_goes_on_where_it_was(trained, tmp_path, stage, mon
         for name in ("gait.npz", "steering.npz"):
             shutil.copyfile(place / "work" / "skills" / name, work / "skills" / name)
         shutil.copyfile(place / "work" / "vision.npz", work / "vision.npz")
-    monkeypatch.setattr(dagger, "CHECKPOINT_EVERY_S", 0.0)
+    monkeypatch.setattr(training_loop, "CHECKPOINT_EVERY_S", 0.0)
     seen = []
 
     def stop_early(name, done, text):
@@ -173,34 +179,34 @@ def test_an_interrupted_stage_goes_on_where_it_was(trained, tmp_path, stage, mon
     assert not list(work.rglob("*.partial"))
 
 
-def test_what_ships_is_a_running_mean_of_what_learns_also_when_interrupted(
+def test_what_ships_is_the_moving_average_of_what_learns_also_when_interrupted(
     trained, tmp_path, monkeypatch
 ):
     place, _, _ = trained
     work = tmp_path / "work"
     shutil.copytree(place / "work" / "skills", work / "skills")
     shutil.copyfile(place / "work" / "vision.npz", work / "vision.npz")
-    monkeypatch.setattr(dagger, "CHECKPOINT_EVERY_S", 0.0)
-    text = TINY.replace("segments = 6", "segments = 9\naverage = 0.4\nlook_again = 1")
+    monkeypatch.setattr(training_loop, "CHECKPOINT_EVERY_S", 0.0)
+    text = TINY.replace("rollouts = 6", "rollouts = 9\nema = 0.4\nretrain_vision_at = 1")
     (tmp_path / "tiny.toml").write_text(text)
     files: list[dict[str, torch.Tensor]] = []
 
     def look(stage, done, text, stop=0):
-        files.append(checkpoint.read(work / "imitation.safetensors"))
+        files.append(checkpoint.read(work / "dagger.safetensors"))
         if len(files) == stop:
             raise Interrupted
 
-    options = {"out": tmp_path / "out", "work": work, "stages": ["imitation"], "threads": 1}
+    options = {"out": tmp_path / "out", "work": work, "stages": ["dagger"], "threads": 1}
     with pytest.raises(Interrupted):
         train(tmp_path / "tiny.toml", progress=partial(look, stop=6), **options)
     folder = train(tmp_path / "tiny.toml", progress=look, **options)
-    assert [int(file["done"]) for file in files] == list(range(1, 10))
+    assert [int(file["completed"]) for file in files] == list(range(1, 10))
     name = "action.weight"
-    for lived, (old, new) in enumerate(pairwise(files), 1):
-        part = min(0.4, (1 + lived) / (10 + lived))
-        told = part * old[f"network.{name}"] + (1 - part) * new[f"learning.{name}"]
-        torch.testing.assert_close(new[f"network.{name}"], told)
-    assert not torch.equal(files[-1][f"network.{name}"], files[-1][f"learning.{name}"])
+    for updates, (old, new) in enumerate(pairwise(files), 1):
+        decay = min(0.4, (1 + updates) / (10 + updates))
+        mean = decay * old[f"network.{name}"] + (1 - decay) * new[f"online.{name}"]
+        torch.testing.assert_close(new[f"network.{name}"], mean)
+    assert not torch.equal(files[-1][f"network.{name}"], files[-1][f"online.{name}"])
     shipped = load_file(folder / "weights.safetensors")
     torch.testing.assert_close(shipped[name], files[-1][f"network.{name}"], rtol=0, atol=0)
 
@@ -208,155 +214,162 @@ def test_what_ships_is_a_running_mean_of_what_learns_also_when_interrupted(
 def test_a_stage_without_the_one_before_it_says_which(trained, tmp_path):
     place, _, _ = trained
     elsewhere = {"work": tmp_path / "work", "out": tmp_path / "out", "threads": 1}
-    for stage, needed in (("steering", "gait"), ("vision", "steering"), ("imitation", "vision")):
+    for stage, needed in (("steering", "gait"), ("vision", "steering"), ("dagger", "vision")):
         with pytest.raises(agent.SubjectError, match=f"stage '{needed}' first"):
             train(place / "tiny.toml", stages=[stage], **elsewhere)
-    with pytest.raises(agent.SubjectError, match="no stage 'dagger'"):
-        train(place / "tiny.toml", stages=["dagger"], **elsewhere)
+    with pytest.raises(agent.SubjectError, match="no stage 'imitation'; it is called 'dagger' now"):
+        train(place / "tiny.toml", stages=["imitation"], **elsewhere)
 
 
 def test_a_damaged_checkpoint_is_one_sentence(trained, tmp_path):
     place, _, _ = trained
     work = tmp_path / "work"
     shutil.copytree(place / "work", work)
-    (work / "imitation.safetensors").write_bytes(b"not a checkpoint")
+    (work / "dagger.safetensors").write_bytes(b"not a checkpoint")
     with pytest.raises(agent.SubjectError, match="cannot be resumed") as caught:
-        train(place / "tiny.toml", out=tmp_path / "o", work=work, stages=["imitation"], threads=1)
+        train(place / "tiny.toml", out=tmp_path / "o", work=work, stages=["dagger"], threads=1)
     assert "\n" not in str(caught.value)
 
 
 def test_one_network_learns_four_tasks_from_the_shipped_skills(tmp_path):
     (tmp_path / "tiny.toml").write_text(FOUR)
     shutil.copytree(SHIPPED, tmp_path / "tiny" / "skills")
-    said = []
+    reports = []
     folder = train(
         tmp_path / "tiny.toml",
         work=tmp_path / "work",
-        stages=("vision", "imitation"),
+        stages=("vision", "dagger"),
         threads=1,
-        progress=lambda *report: said.append(report),
+        progress=lambda *report: reports.append(report),
     )
     subject = agent.load(folder)
     assert subject.training["tasks"] == ["gaps", "forage", "escape", "two_tap"]
     for task in subject.training["tasks"]:
-        assert task in said[-1][2]
+        assert task in reports[-1][2]
 
 
-def apprentice(text: str, teacher: Path | str, place: Path) -> Path:
-    """Settings of a training that begins as an apprentice."""
+def distilled(text: str, teacher: Path | str, place: Path) -> Path:
+    """Settings of a training that begins with distillation."""
     path = place / "tiny.toml"
-    path.write_text(text + APPRENTICE.format(teacher=teacher))
+    path.write_text(text + DISTILLED.format(teacher=teacher))
     return path
 
 
-def test_a_network_of_another_shape_learns_first_from_what_a_subject_lives(trained, tmp_path):
+def test_a_network_of_another_shape_learns_first_from_a_subjects_rollouts(trained, tmp_path):
     _, teacher, _ = trained
-    one_layer = TINY.replace("policy_layers = 2", "policy_layers = 1")
+    one_layer = TINY.replace("policy_layers = 2", "policy_layers = 1").replace('"tiny"', '"pupil"')
     work = tmp_path / "runs" / "tiny"
-    said = []
+    reports = []
     folder = train(
-        apprentice(one_layer, teacher, tmp_path),
+        distilled(one_layer, teacher, tmp_path),
         work=work,
-        stages=("vision", "apprenticeship", "imitation"),
+        stages=("vision", "distillation", "dagger"),
         threads=1,
-        progress=lambda stage, done, text: said.append((stage, done, text)),
+        progress=lambda stage, done, text: reports.append((stage, done, text)),
     )
     subject = agent.load(folder)
     assert subject.n_units == 2 * 128
-    assert subject.training["apprenticeship_ticks"] == 6 * 6 * 2
-    stages = list(dict.fromkeys(stage for stage, _, _ in said))
-    assert stages == ["apprenticeship", "imitation"]  # the eyes are those of the teacher
-    parts = [done for stage, done, _ in said if stage == "apprenticeship"]
+    assert subject.training["distillation_ticks"] == 6 * 6 * 2
+    ran = {one["name"]: one for one in subject.training["stages"]}
+    assert list(ran) == ["gait", "steering", "distillation", "dagger"], "no vision stage ran"
+    assert ran["gait"]["taken_from"] == "tiny"
+    assert ran["distillation"]["teacher"] == "tiny"
+    assert ran["distillation"]["teacher_sha256"] == agent.load(teacher).sha256
+    stages = list(dict.fromkeys(stage for stage, _, _ in reports))
+    assert stages == ["distillation", "dagger"]  # the vision encoder is the teacher's
+    parts = [done for stage, done, _ in reports if stage == "distillation"]
     assert parts == sorted(parts)
     assert parts[-1] == pytest.approx(1.0)
-    learning = [t for stage, _, t in said if stage == "apprenticeship" and "lives" not in t]
+    learning = [t for stage, _, t in reports if stage == "distillation" and "ticks/s" not in t]
     losses = [float(text.split()[1].rstrip(",")) for text in learning]
     assert losses[-1] < 0.7 * losses[0]
     master = agent.load(teacher).network.state_dict()
-    pupil = checkpoint.read(work / "apprenticeship.safetensors")
+    pupil = checkpoint.read(work / "distillation.safetensors")
     name = "vision.out.weight"
     torch.testing.assert_close(pupil[f"network.{name}"], master[name], rtol=0, atol=0)
-    later = checkpoint.read(work / "imitation.safetensors")
+    later = checkpoint.read(work / "dagger.safetensors")
     for name in ("mean", "std"):
         torch.testing.assert_close(later[f"network.{name}"], master[name], rtol=0, atol=0)
 
 
-def test_a_teacher_lives_once_for_all_its_apprentices_and_goes_on_when_interrupted(
-    trained, tmp_path
-):
+def test_a_teachers_rollouts_serve_all_pupils_and_are_continued_when_interrupted(trained, tmp_path):
     _, teacher, _ = trained
-    settings_path = apprentice(TINY, teacher, tmp_path)
-    told: list[str] = []
+    settings_path = distilled(TINY, teacher, tmp_path)
+    texts: list[str] = []
 
     def stop_early(stage, done, text):
-        told.append(text)
-        if len(told) == 2:
+        texts.append(text)
+        if len(texts) == 2:
             raise Interrupted
 
-    options = {"stages": ["apprenticeship"], "threads": 1}
+    options = {"stages": ["distillation"], "threads": 1}
     with pytest.raises(Interrupted):
         train(settings_path, work=tmp_path / "runs" / "first", progress=stop_early, **options)
-    (lived,) = (tmp_path / "runs").glob("tiny-lived-*")
-    begun = {path: path.stat().st_mtime_ns for path in lived.iterdir()}
+    (folder,) = (tmp_path / "runs").glob("tiny-rollouts-*")
+    begun = {path: path.stat().st_mtime_ns for path in folder.iterdir()}
     assert len(begun) == 2
     train(
         settings_path,
         work=tmp_path / "runs" / "first",
-        progress=lambda stage, done, text: told.append(text),
+        progress=lambda stage, done, text: texts.append(text),
         **options,
     )
-    assert sum("lives" in text for text in told) == 6
-    whole = {path: path.stat().st_mtime_ns for path in lived.iterdir()}
+    assert sum("ticks/s" in text for text in texts) == 6
+    whole = {path: path.stat().st_mtime_ns for path in folder.iterdir()}
     assert len(whole) == 6
     assert begun.items() <= whole.items()
-    segments = Lived(lived, 6).all()
-    # what was lived after the interruption is not what was lived before it
-    assert not np.array_equal(segments[0].senses, segments[2].senses)
-    told.clear()
+    rollouts = RolloutStore(folder, 6).load_all()
+    # after the interruption the seeds are others
+    assert not np.array_equal(rollouts[0].proprioception, rollouts[2].proprioception)
+    texts.clear()
     train(
         settings_path,
         work=tmp_path / "runs" / "second",
-        progress=lambda stage, done, text: told.append(text),
+        progress=lambda stage, done, text: texts.append(text),
         **options,
     )
-    assert told
-    assert not any("lives" in text for text in told)
+    assert texts
+    assert not any("ticks/s" in text for text in texts)
 
 
-def test_only_segments_that_follow_one_another_are_joined(trained):
+def test_only_rollouts_that_follow_one_another_are_joined(trained):
     place, _, _ = trained
-    lived = Lived(place / "work" / "imitation-lived", 100).all()
-    assert len(lived) == 6  # those before the eyes were taught again are seen anew
-    assert len(chains(lived, 3)) == 4
-    assert len(chains(lived[::2], 2)) == 0
-    # another worker's between them does not part them
-    mixed = [*lived[:2], plain_segment(0, fresh=True), *lived[2:]]
-    assert len(chains(mixed, 3)) == 4
+    rollouts = RolloutStore(place / "work" / "dagger-rollouts", 100).load_all()
+    assert len(rollouts) == 6  # those before the vision encoder was retrained are encoded again
+    assert len(consecutive_rollouts(rollouts, 3)) == 4
+    assert len(consecutive_rollouts(rollouts[::2], 2)) == 0
+    # one of another actor between them does not part them
+    mixed = [*rollouts[:2], plain_rollout(0, is_first=True), *rollouts[2:]]
+    assert len(consecutive_rollouts(mixed, 3)) == 4
 
 
 def test_a_teacher_that_cannot_teach_is_one_sentence(trained, tmp_path):
     _, teacher, _ = trained
-    options = {"stages": ["apprenticeship"], "work": tmp_path / "w", "threads": 1}
+    options = {"stages": ["distillation"], "work": tmp_path / "w", "threads": 1}
     with pytest.raises(agent.SubjectError, match="no subject 'nobody'") as caught:
-        train(apprentice(TINY, "nobody", tmp_path), **options)
+        train(distilled(TINY, "nobody", tmp_path), **options)
     assert "\n" not in str(caught.value)
     narrow = TINY.replace("[network]", "[network]\nvision_features = 32")
-    with pytest.raises(agent.SubjectError, match=r"give it the same eyes in \[network\]") as caught:
-        train(apprentice(narrow, teacher, tmp_path), **options)
+    with pytest.raises(
+        agent.SubjectError, match=r"give it the same vision encoder in \[network\]"
+    ) as caught:
+        train(distilled(narrow, teacher, tmp_path), **options)
     assert "\n" not in str(caught.value)
 
 
-def test_reinforcement_goes_on_from_a_subject_whose_checkpoints_are_gone(trained, tmp_path):
+def test_reinforcement_continues_from_a_subject_whose_checkpoints_are_gone(trained, tmp_path):
     _, teacher, _ = trained
     shutil.copytree(teacher, tmp_path / "tiny")
-    text = TINY.replace("[reinforcement]\nsegments = 0", REINFORCED)
+    text = TINY.replace("[reinforcement]\nrollouts = 0", REINFORCED)
     (tmp_path / "tiny.toml").write_text(text)
     before = agent.load(teacher)
     options = {"stages": ["reinforcement"], "work": tmp_path / "w", "threads": 1}
     after = agent.load(train(tmp_path / "tiny.toml", **options))
     assert after.sha256 != before.sha256
-    assert after.training["imitation_ticks"] == before.training["imitation_ticks"]
+    assert after.training["dagger_ticks"] == before.training["dagger_ticks"]
     assert after.training["reinforcement_ticks"] == 3 * 6 * 2
+    ran = [one["name"] for one in after.training["stages"]]
+    assert ran == ["gait", "steering", "vision", "dagger", "reinforcement"]
     old, new = before.network.state_dict(), after.network.state_dict()
     torch.testing.assert_close(new["vision.out.weight"], old["vision.out.weight"], rtol=0, atol=0)
     torch.testing.assert_close(new["action.weight"], old["action.weight"], rtol=0, atol=0.01)
@@ -368,35 +381,39 @@ def test_reinforcement_goes_on_from_a_subject_whose_checkpoints_are_gone(trained
     assert "\n" not in str(caught.value)
 
 
-def test_imitation_goes_on_from_a_subject(trained, tmp_path):
-    """It lives as that one does until there is enough to learn from, and keeps its eyes and its ticks."""
+def test_dagger_continues_from_a_subject(trained, tmp_path):
+    """It acts as that one does until learning starts, and keeps its vision encoder and its ticks."""
     _, begun, _ = trained
     text = TINY.replace('"tiny"', '"on"').replace(
-        "[imitation]", f'[imitation]\nbegin_with = "{begun}"\nfirst_segments = 4\nlook_again = 1.0'
+        "[dagger]", f'[dagger]\ninit_from = "{begun}"\nlearning_starts = 4\nretrain_vision_at = 1.0'
     )
     (tmp_path / "on.toml").write_text(text)
     work = tmp_path / "w"
-    options = {"stages": ["vision", "imitation"], "work": work, "threads": 1}
+    options = {"stages": ["vision", "dagger"], "work": work, "threads": 1}
     before, after = agent.load(begun), agent.load(train(tmp_path / "on.toml", **options))
     assert not (work / "vision.npz").exists()
-    assert after.training["imitation_ticks"] == 2 * before.training["imitation_ticks"]
+    assert after.training["dagger_ticks"] == 2 * before.training["dagger_ticks"]
+    *earlier, last = after.training["stages"]
+    assert {one["subject"] for one in earlier if one["name"] in ("vision", "dagger")} == {"tiny"}
+    assert (last["name"], last["init_from"]) == ("dagger", "tiny")
+    assert last["init_from_sha256"] == before.sha256
     old, new = before.network.state_dict(), after.network.state_dict()
     for name in ("vision.out.weight", "mean", "std"):
         torch.testing.assert_close(new[name], old[name], rtol=0, atol=0)
     assert not torch.equal(new["action.weight"], old["action.weight"])
     torch.testing.assert_close(new["action.weight"], old["action.weight"], rtol=0, atol=0.005)
-    lived = Lived(work / "imitation-lived", 100).all()
+    rollouts = RolloutStore(work / "dagger-rollouts", 100).load_all()
     mean = [
         before.network.run(
-            torch.from_numpy(one.senses),
+            torch.from_numpy(one.proprioception),
             torch.from_numpy(one.features),
             tuple((torch.from_numpy(h), torch.from_numpy(c)) for h, c in one.state),
         ).mean.detach()
-        for one in lived
+        for one in rollouts
     ]
     acts_as_before = [
-        torch.allclose(said, torch.from_numpy(one.behaviour_mean), atol=1e-5)
-        for said, one in zip(mean, lived, strict=True)
+        torch.allclose(reports, torch.from_numpy(one.policy_mean), atol=1e-5)
+        for reports, one in zip(mean, rollouts, strict=True)
     ]
     assert acts_as_before == [True] * 4 + [False] * 2
 
@@ -413,24 +430,29 @@ def test_imitation_goes_on_from_a_subject(trained, tmp_path):
     ("text", "words"),
     [
         ("[x", "cannot be read"),
-        ("[imitation]\nfirst_segments = 0", "first_segments is from 1"),
+        ("[dagger]\nlearning_starts = 0", "learning_starts is from 1"),
         (
-            "[herd]\n[imitation]\nbegin_with = 'a'\n[apprenticeship]\nteacher = 'b'",
+            "[vector_env]\n[dagger]\ninit_from = 'a'\n[distillation]\nteacher = 'b'",
             "two ways to begin",
         ),
         ("[gate]\nstyle = 'trot'", "did you mean 'gait'"),
-        ("[imitation]\nsegmnets = 3", "did you mean 'segments'"),
-        ("[imitation]\nsegments = 'many'", "whole number"),
-        ("[imitation]\nsegments = -1", "negative"),
+        ("[dagger]\nrolouts = 3", r"setting in \[dagger\] 'rolouts'; did you mean 'rollouts'"),
+        ("gait = 3", r"\[gait\] is a section"),
+        ("[dagger]\nlearning_rate = true", "dagger.learning_rate is a number, not True"),
+        ("[dagger]\nrollouts = 'many'", "dagger.rollouts is a whole number, not 'many'"),
+        ("[dagger]\nrollouts = -1", "dagger.rollouts cannot be negative"),
+        ("[dagger]\nlearning_rate = nan", "negative"),
         ("[network]\npolicy_layers = 5", "1, 2 or 3"),
         ("[network]\nskip = 1", "true or false"),
         ("[gait]\nstyle = 'amble'", "'trot' or 'bound'"),
         ("name = 'a/b'", "name a folder"),
         ("name = 3", "name a folder"),
-        ("[herd]\ngaps = 0\nforage = 0\nescape = 0\ntwo_tap = 0", "at least one task"),
-        ("[herd]\nnear = 3", "near is a part, from 0 to 1"),
-        ("[imitation]\naverage = 1", "average is a part, from 0 to below 1"),
-        ("[fleet]\nworkers = 0", "at least 1"),
+        ("[vector_env]\ngaps = 0\nforage = 0\nescape = 0\ntwo_tap = 0", "at least one task"),
+        ("[vector_env]\nstart_near_target = 3", r"\[vector_env\] start_near_target is a fraction"),
+        ("[herd]\nnear = 3", "start_near_target is a fraction"),
+        ("[herd]\n[vector_env]", "both 'herd' and 'vector_env'"),
+        ("[dagger]\nema = 1", r"\[dagger\] ema is a fraction, from 0 to below 1"),
+        ("[actors]\ncount = 0", "actors.count is at least 1"),
         ("[network]\nvision_channels = [1]", "list of 3"),
     ],
 )

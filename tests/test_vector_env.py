@@ -1,4 +1,4 @@
-"""Herds: what is lived, kept and learned from."""
+"""Vector environments: what is collected, kept and learned from."""
 
 from __future__ import annotations
 
@@ -15,166 +15,202 @@ from rig.arenas.camera import EgocentricCamera
 from rig.arenas.gaps import gaps_of
 from rig.arenas.names import TASKS
 from rig.arenas.senses import Senses, flatten
-from tests.plain_rollouts import plain_segment
+from tests.plain_rollouts import plain_rollout
 from training.learn import dagger
-from training.learn.replay_buffer import Replay
-from training.rollout.auxiliary_targets import CUES, as_array
-from training.rollout.rollout_store import Lived
-from training.rollout.vector_env import NEAR_TICKS, Herd, HerdSettings, to_input
+from training.learn.replay_buffer import ReplayBuffer
+from training.rollout.auxiliary_targets import TARGETS, as_array
+from training.rollout.rollout_store import RolloutStore
+from training.rollout.vector_env import (
+    NEAR_TARGET_TICKS,
+    VectorEnv,
+    VectorEnvSettings,
+    to_input,
+)
 
 ROOT = Path(__file__).resolve().parents[1]
 SHIPPED = ROOT / "subjects" / "rodent" / "skills"
 
 
-def test_the_replay_keeps_the_newest_and_counts_unsure_starts_little():
-    replay = Replay(capacity=3, warm_ticks=2)
+def test_the_replay_buffer_keeps_the_newest_and_weights_burn_in_less():
+    replay = ReplayBuffer(capacity=3, burn_in=2)
     for value in range(5):
-        replay.add(plain_segment(value, fresh=value == 4))
-    assert [float(s.reward[0, 0]) for s in replay.segments] == [2, 3, 4]
-    assert all(s.pictures is None for s in replay.segments)
-    batch = replay.batch(32, 1, 0.5, np.random.default_rng(0))
-    assert batch.senses.shape == (4, 32, 158)
+        replay.add(plain_rollout(value, is_first=value == 4))
+    assert [float(s.reward[0, 0]) for s in replay.rollouts] == [2, 3, 4]
+    assert all(s.images is None for s in replay.rollouts)
+    batch = replay.sample(32, 1, 0.5, np.random.default_rng(0))
+    assert batch.proprioception.shape == (4, 32, 158)
     newest = batch.reward[0] == 4
     assert newest.sum() >= 16
-    assert (batch.weight[:2, newest] == 1).all()
-    assert (batch.weight[:2, ~newest] < 1).all()
-    assert (batch.weight[2:] == 1).all()
+    assert (batch.loss_weight[:2, newest] == 1).all()
+    assert (batch.loss_weight[:2, ~newest] < 1).all()
+    assert (batch.loss_weight[2:] == 1).all()
 
 
-def test_segments_on_disk_come_back_whole_and_the_oldest_go(tmp_path):
-    lived = Lived(tmp_path / "lived", 3)
-    assert lived.all() == []
+def test_rollouts_on_disk_come_back_whole_and_the_oldest_go(tmp_path):
+    store = RolloutStore(tmp_path / "rollouts", 3)
+    assert store.load_all() == []
     for number in range(5):
-        lived.add(number, plain_segment(number, fresh=number == 4))
-    back = Lived(tmp_path / "lived", 3).all()
+        store.add(number, plain_rollout(number, is_first=number == 4))
+    back = RolloutStore(tmp_path / "rollouts", 3).load_all()
     assert [float(one.reward[0, 0]) for one in back] == [2, 3, 4]
-    given = plain_segment(4, fresh=True)
-    for name in ("senses", "features", "label", "fresh", "task", "last_senses"):
+    given = plain_rollout(4, is_first=True)
+    for name in (
+        "proprioception",
+        "features",
+        "expert_action",
+        "is_first",
+        "task",
+        "last_proprioception",
+    ):
         np.testing.assert_array_equal(getattr(back[-1], name), getattr(given, name))
     for ours, theirs in zip(back[-1].state, given.state, strict=True):
         np.testing.assert_array_equal(ours, theirs)
-    # one that was half written by something else does not end the training
-    (tmp_path / "lived" / "000003.safetensors").write_bytes(b"half")
-    assert [float(one.reward[0, 0]) for one in lived.all()] == [2, 4]
-    lived.forget()
-    assert lived.all() == []
+    # one that is damaged does not end the training, and is counted
+    (tmp_path / "rollouts" / "000003.safetensors").write_bytes(b"half")
+    assert [float(one.reward[0, 0]) for one in store.load_all()] == [2, 4]
+    assert store.unreadable == 1
+    store.clear()
+    assert store.load_all() == []
 
 
-def test_a_herd_lives_what_the_task_lives():
-    """The senses, pictures and rewards of a segment are those of the environment under its actions."""
-    wanted = HerdSettings(gaps=1, forage=0, escape=0, two_tap=0, soft_every=0, push=0.0, shove=0.0)
-    herd = Herd(NetworkConfig(policy_layers=1), wanted, SHIPPED, seed=3)
-    segment = herd.live(None, 7, 5, expert_part=0.0, keep_pictures=True)
-    again = Herd(NetworkConfig(policy_layers=1), wanted, SHIPPED, seed=3)
+def test_a_rollout_is_what_the_task_gives():
+    """Proprioception, images and rewards are those of the environment under the same actions."""
+    settings = VectorEnvSettings(
+        gaps=1,
+        forage=0,
+        escape=0,
+        two_tap=0,
+        shadows_every=0,
+        muscle_perturbation=0.0,
+        velocity_perturbation=0.0,
+    )
+    environments = VectorEnv(NetworkConfig(policy_layers=1), settings, SHIPPED, seed=3)
+    rollout = environments.collect_rollout(None, 7, 5, expert_fraction=0.0, keep_images=True)
     state = np.random.RandomState(np.random.SeedSequence([3, 2]).spawn(1)[0].generate_state(4))
     environment = tasks.make("gaps", state)
     environment.reset()
     senses = Senses(environment)
     camera = EgocentricCamera(environment.physics.model.ptr, environment.physics.data.ptr, "fast")
     for t in range(5):
-        np.testing.assert_array_equal(segment.senses[t, 0], flatten(senses.observe()))
-        np.testing.assert_array_equal(segment.pictures[t, 0], camera.render())
-        step = environment.step(np.clip(segment.action[t, 0], -1, 1))
-        assert segment.reward[t, 0] == pytest.approx(step.reward)
-    assert segment.version == 7
-    assert segment.fresh[0].all()
-    assert not segment.fresh[1:].any()
+        np.testing.assert_array_equal(rollout.proprioception[t, 0], flatten(senses.observe()))
+        np.testing.assert_array_equal(rollout.images[t, 0], camera.render())
+        step = environment.step(np.clip(rollout.action[t, 0], -1, 1))
+        assert rollout.reward[t, 0] == pytest.approx(step.reward)
+    assert rollout.policy_version == 7
+    assert rollout.is_first[0].all()
+    assert not rollout.is_first[1:].any()
     camera.close()
-    for one in (herd, again):
-        one.close()
+    environments.close()
 
 
-def test_what_a_herd_lives_can_be_computed_again_from_itsplain_segment():
-    """Means from the stored state, senses and features equal those of the network that acted."""
-    wanted = HerdSettings(gaps=0, forage=0, escape=0, two_tap=2)
-    herd = Herd(NetworkConfig(), wanted, SHIPPED, seed=4)
+def test_a_rollout_can_be_computed_again_from_itself():
+    """Means from the stored state, proprioception and features equal those of the network that acted."""
+    settings = VectorEnvSettings(gaps=0, forage=0, escape=0, two_tap=2)
+    environments = VectorEnv(NetworkConfig(), settings, SHIPPED, seed=4)
     network = Network(NetworkConfig())
     weights = {name: value.numpy() for name, value in network.state_dict().items()}
     for first in (True, False):
-        segment = herd.live(weights if first else None, 1, 6, 0.5, own_spread=True)
-        assert segment.fresh[0].all() == first
-        state = tuple((torch.from_numpy(h), torch.from_numpy(c)) for h, c in segment.state)
+        rollout = environments.collect_rollout(
+            weights if first else None, 1, 6, 0.5, on_policy=True
+        )
+        assert rollout.is_first[0].all() == first
+        state = tuple((torch.from_numpy(h), torch.from_numpy(c)) for h, c in rollout.state)
         with torch.no_grad():
             out = network.run(
-                torch.from_numpy(segment.senses), torch.from_numpy(segment.features), state
+                torch.from_numpy(rollout.proprioception), torch.from_numpy(rollout.features), state
             )
-        np.testing.assert_allclose(out.mean.numpy(), segment.behaviour_mean, atol=1e-5)
-    herd.close()
+        np.testing.assert_allclose(out.mean.numpy(), rollout.policy_mean, atol=1e-5)
+    environments.close()
 
 
-def test_an_animal_that_is_caught_begins_anew():
-    """Or those that stand astride a gap gather in a herd, and nothing is lived any more."""
-    wanted = HerdSettings(gaps=1, forage=0, escape=0, two_tap=0, push=0.0, shove=0.0)
-    herd = Herd(NetworkConfig(policy_layers=1), wanted, SHIPPED, seed=3)
+def test_an_environment_whose_animal_is_stuck_is_reset():
+    """Or animals astride a gap gather, and nothing is learned from them any more."""
+    settings = VectorEnvSettings(
+        gaps=1, forage=0, escape=0, two_tap=0, muscle_perturbation=0.0, velocity_perturbation=0.0
+    )
+    environments = VectorEnv(NetworkConfig(policy_layers=1), settings, SHIPPED, seed=3)
     network = Network(NetworkConfig(policy_layers=1))
     torch.nn.init.zeros_(network.action.weight)
     torch.nn.init.zeros_(network.action.bias)
     still = {name: value.numpy() for name, value in network.state_dict().items()}
-    herd.live(still, 1, 250, expert_part=0.0)  # at first it slips back by 5 cm
-    caught = herd.live(None, 1, 60, expert_part=0.0)
-    assert not caught.fresh.any()
-    assert caught.weight[:50].all(), "it still had time"
-    assert not caught.weight[50:].any()
-    after = herd.live(None, 1, 2, expert_part=0.0)
-    assert after.fresh[0].all()
-    assert after.weight.all()
-    herd.close()
+    # at first it slips back by 5 cm
+    environments.collect_rollout(still, 1, 250, expert_fraction=0.0)
+    stuck = environments.collect_rollout(None, 1, 60, expert_fraction=0.0)
+    assert not stuck.is_first.any()
+    assert stuck.loss_weight[:50].all(), "it still had time"
+    assert not stuck.loss_weight[50:].any()
+    after = environments.collect_rollout(None, 1, 2, expert_fraction=0.0)
+    assert after.is_first[0].all()
+    assert after.loss_weight.all()
+    environments.close()
 
 
 def test_what_is_seldom_done_counts_more():
-    """The herd's weights are its experts': three times as much for a tap as for what leads to it."""
-    wanted = HerdSettings(gaps=0, forage=0, escape=0, two_tap=1, push=0.0, shove=0.0)
-    herd = Herd(NetworkConfig(policy_layers=1), wanted, SHIPPED, seed=5)
-    weight = np.concatenate([herd.live(None, 1, 100, 1.0).weight[:, 0] for _ in range(4)])
-    assert set(weight) == {1.0, 3.0}, "an animal that rears for a tap counts as one that lies"
+    """Loss weights are the experts': three times as much for a tap as for what leads to it."""
+    settings = VectorEnvSettings(
+        gaps=0, forage=0, escape=0, two_tap=1, muscle_perturbation=0.0, velocity_perturbation=0.0
+    )
+    environments = VectorEnv(NetworkConfig(policy_layers=1), settings, SHIPPED, seed=5)
+    weight = np.concatenate(
+        [environments.collect_rollout(None, 1, 100, 1.0).loss_weight[:, 0] for _ in range(4)]
+    )
+    assert set(weight) == {1.0, 3.0}, "an animal that rears for a tap was taken for one that lies"
     assert (weight == 1.0).mean() > 0.5
-    herd.close()
+    environments.close()
 
 
-def test_what_was_lived_is_seen_anew_by_other_eyes():
-    wanted = HerdSettings(gaps=1, forage=0, escape=0, two_tap=1)
-    herd = Herd(NetworkConfig(), wanted, SHIPPED, seed=4)
+def test_rollouts_are_encoded_again_by_another_vision_encoder():
+    settings = VectorEnvSettings(gaps=1, forage=0, escape=0, two_tap=1)
+    environments = VectorEnv(NetworkConfig(), settings, SHIPPED, seed=4)
     before, after = Network(NetworkConfig()), Network(NetworkConfig())
     weights = {name: value.numpy() for name, value in before.state_dict().items()}
-    segment = herd.live(weights, 1, 5, 0.5, keep_pictures=True)
-    same = dagger.seen_anew(before, segment)
-    np.testing.assert_allclose(same.features, segment.features, atol=1e-5)
-    anew = dagger.seen_anew(after, segment)
-    assert anew.pictures is None
+    rollout = environments.collect_rollout(weights, 1, 5, 0.5, keep_images=True)
+    same = dagger.encode_again(before, rollout)
+    np.testing.assert_allclose(same.features, rollout.features, atol=1e-5)
+    anew = dagger.encode_again(after, rollout)
+    assert anew.images is None
     with torch.no_grad():
-        third = after.vision(to_input(segment.pictures[3])).numpy()
+        third = after.vision(to_input(rollout.images[3])).numpy()
     np.testing.assert_allclose(anew.features[3], third, atol=1e-5)
-    np.testing.assert_array_equal(anew.senses, segment.senses)
-    herd.close()
+    np.testing.assert_array_equal(anew.proprioception, rollout.proprioception)
+    environments.close()
 
 
-def test_cues_are_named_and_left_out_where_they_do_not_apply():
-    told = as_array({"orb_seen": 1.0, "near_edge": 0.4})
-    assert told.shape == (len(CUES),)
-    assert told[CUES.index("near_edge")] == pytest.approx(2.0)
-    assert np.isnan(told).sum() == len(CUES) - 2
+def test_targets_are_left_out_where_they_do_not_apply():
+    targets = as_array({"orb_seen": 1.0, "near_edge": 0.4})
+    assert targets.shape == (len(TARGETS),)
+    assert targets[TARGETS.index("near_edge")] == pytest.approx(2.0)
+    assert np.isnan(targets).sum() == len(TARGETS) - 2
 
 
 def test_lambda_returns_are_the_discounted_mean_reward():
     rewards, discounts = 0.03 * torch.ones(400, 2), 0.97 * torch.ones(400, 2)
-    told = dagger.returns(rewards, discounts, torch.zeros(400, 2), 1.0)
-    assert told[0, 0] == pytest.approx(1.0, abs=1e-4)
-    assert told[-1, 0] == 0
-    exact = dagger.returns(rewards, discounts, torch.ones(400, 2), 0.5)
+    targets = dagger.lambda_returns(rewards, discounts, torch.zeros(400, 2), 1.0)
+    assert targets[0, 0] == pytest.approx(1.0, abs=1e-4)
+    assert targets[-1, 0] == 0
+    exact = dagger.lambda_returns(rewards, discounts, torch.ones(400, 2), 0.5)
     torch.testing.assert_close(exact, torch.ones(400, 2))
     # nothing after an episode's end counts before it
     discounts[10] = 0
-    ended = dagger.returns(rewards, discounts, torch.ones(400, 2), 1.0)
+    ended = dagger.lambda_returns(rewards, discounts, torch.ones(400, 2), 1.0)
     assert ended[10, 0] == pytest.approx(0.03)
 
 
-def test_part_of_the_animals_begin_where_there_is_something_to_do():
-    wanted = HerdSettings(gaps=3, forage=0, escape=1, two_tap=3, push=0.0, shove=0.0, near=1.0)
-    herd = Herd(NetworkConfig(policy_layers=1), wanted, SHIPPED, seed=6)
-    herd.live(None, 1, 1, 1.0)
-    for k in range(len(herd)):
-        herd._restart(k)
-    for animal in herd.animals:
+def test_episodes_begin_near_a_target():
+    settings = VectorEnvSettings(
+        gaps=3,
+        forage=0,
+        escape=1,
+        two_tap=3,
+        muscle_perturbation=0.0,
+        velocity_perturbation=0.0,
+        start_near_target=1.0,
+    )
+    environments = VectorEnv(NetworkConfig(policy_layers=1), settings, SHIPPED, seed=6)
+    environments.collect_rollout(None, 1, 1, 1.0)
+    for k in range(len(environments)):
+        environments._reset(k)
+    for animal in environments.envs:
         place, task = animal._data.qpos[:2].copy(), animal._environment.task
         upright = animal._data.xmat[animal._torso, 8]
         if animal.task == "two_tap":
@@ -185,9 +221,9 @@ def test_part_of_the_animals_begin_where_there_is_something_to_do():
             near, _ = gaps_of(animal._model, animal._data)
             assert 0.04 < (near - place[0])[near > place[0]].min() < 0.81
             assert upright > 0.8
-    # one that lies in the bowl is where there is something to do: it, too, lives briefly
-    assert (herd._limit == NEAR_TICKS).all()
-    # it lives there as it would have come there
-    lived = herd.live(None, 1, 40, 1.0)
-    assert (lived.weight[:, lived.task == TASKS.index("two_tap")] > 0).all()
-    herd.close()
+    # an episode in the bowl begins with what counts there, too: it is as short
+    assert (environments._limit == NEAR_TARGET_TICKS).all()
+    # the physics goes on from there as if the animal had walked there
+    rollout = environments.collect_rollout(None, 1, 40, 1.0)
+    assert (rollout.loss_weight[:, rollout.task == TASKS.index("two_tap")] > 0).all()
+    environments.close()

@@ -22,12 +22,12 @@ def test_vtrace_of_three_ticks_by_hand():
         value=column(4, 2, 6),
         last_value=torch.tensor([8.0]),
         log_ratio=column(math.log(2), math.log(0.5), 0.0),
-        trace=0.5,
+        lambda_=0.5,
     )
     # ratios 2, 1/2, 1 are clipped to 1, 1/2, 1; so, from the end:
-    # surprise 3 + 4 - 6 = 1                 target 6 + 1 = 7
-    # surprise 1/2 (2 + 3 - 2) = 1.5         target 2 + 1.5 + 1/2 1/2 1/2 1 = 3.625
-    # surprise 1 + 1 - 4 = -2                target 4 - 2 + 1/2 1/2 1 1.625 = 2.40625
+    # delta 3 + 4 - 6 = 1                 target 6 + 1 = 7
+    # delta 1/2 (2 + 3 - 2) = 1.5         target 2 + 1.5 + 1/2 1/2 1/2 1 = 3.625
+    # delta 1 + 1 - 4 = -2                target 4 - 2 + 1/2 1/2 1 1.625 = 2.40625
     assert traced.target.squeeze().tolist() == pytest.approx([2.40625, 3.625, 7])
     # 1 + 3.625 / 2 - 4, 2 + 7 / 2 - 2, 3 + 8 / 2 - 6
     assert traced.advantage.squeeze().tolist() == pytest.approx([-1.1875, 3.5, 1])
@@ -72,7 +72,7 @@ def test_vtrace_agrees_with_torchrl():
     torch.testing.assert_close(theirs(mine.ratio * mine.advantage), advantage)
 
 
-def test_nothing_is_learned_from_actions_that_the_policy_would_never_take():
+def test_actions_that_the_policy_would_never_take_change_no_target():
     value = column(1, 2, 3)
     never = torch.full((3, 1), -torch.inf)
     traced = vtrace(column(5, 5, 5), column(0.9, 0.9, 0.9), value, torch.tensor([9.0]), never)

@@ -1,4 +1,4 @@
-"""The searches for the experts' skills, as stages of training: what each needs, runs and reports."""
+"""The searches for the experts' skills, as pipeline stages: what each needs, runs and reports."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from training.skills.search import SearchState, load_state
 from training.skills.tap_trials import Outcome
 
 Array = np.ndarray
-Told = Callable[[float, str], None]
-"""Gets the part done (0 to 1) and a line of text."""
+Report = Callable[[float, str], None]
+"""Called with the fraction done (0 to 1) and a line of text."""
 
 _NEEDS = {
     "corridor": ("gait", "steering"),
@@ -29,121 +29,127 @@ _NEEDS = {
 
 def needed_skills(tasks: Iterable[str]) -> tuple[str, ...]:
     """The skills that the experts of these tasks are made of, in order."""
-    wanted = {skill for task in tasks for skill in _NEEDS[task]}
-    return tuple(skill for skill in SKILLS if skill in wanted)
+    needed = {skill for task in tasks for skill in _NEEDS[task]}
+    return tuple(skill for skill in SKILLS if skill in needed)
 
 
-def _gait(settings: Settings, skills: Skills, threads: int, told: Told) -> None:
-    wanted = settings.gait
-    total = wanted.coarse_generations + wanted.stock_generations
+def _gait(settings: Settings, skills: Skills, threads: int, progress: Report) -> None:
+    chosen = settings.gait
+    total = chosen.coarse_generations + chosen.stock_generations
 
     def report(name: str, state: SearchState, speed: float, hz: float) -> None:
-        done = state.generation + (wanted.coarse_generations if name == "stock" else 0)
+        done = state.generation + (chosen.coarse_generations if name == "stock" else 0)
         ran = f", {speed:.2f} m/s" if np.isfinite(speed) else ""
-        told(done / total, f"{name} physics: cost {state.best_cost:.2f}, {hz:.1f} Hz{ran}")
+        progress(done / total, f"{name} physics: cost {state.best_cost:.2f}, {hz:.1f} Hz{ran}")
 
-    gait.find(wanted, skills.folder, threads, report)
+    gait.find(chosen, skills.folder, threads, report)
 
 
-def _steering(settings: Settings, skills: Skills, threads: int, told: Told) -> None:
-    wanted = settings.steering
+def _steering(settings: Settings, skills: Skills, threads: int, progress: Report) -> None:
+    chosen = settings.steering
 
     def report(name: str, state: SearchState, yaw: Array, speed: Array) -> None:
-        told(
-            state.generation / wanted.generations,
+        progress(
+            state.generation / chosen.generations,
             f"{name} physics: cost {state.best_cost:.2f}, turns {np.round(yaw, 1).tolist()} rad/s "
             f"at {np.round(speed, 2).tolist()} m/s",
         )
 
-    steering.find(gait.load(skills.path("gait")), wanted, skills.folder, threads, report)
+    steering.find(gait.load(skills.path("gait")), chosen, skills.folder, threads, report)
 
 
-def _spinning(settings: Settings, skills: Skills, threads: int, told: Told) -> None:
-    wanted = settings.spinning
+def _spinning(settings: Settings, skills: Skills, threads: int, progress: Report) -> None:
+    chosen = settings.spinning
 
     def report(state: SearchState, yaw: float, travel: float) -> None:
-        told(
-            state.generation / wanted.generations,
+        progress(
+            state.generation / chosen.generations,
             f"cost {state.best_cost:.2f}, turns {yaw:.1f} rad/s, travels {travel:.2f} m/s",
         )
 
     base = steering.load(skills.path("steering"))
-    spinning.find(base, wanted, skills.folder, threads, report)
+    spinning.find(base, chosen, skills.folder, threads, report)
 
 
-def _backing(settings: Settings, skills: Skills, threads: int, told: Told) -> None:
-    wanted = settings.backing
+def _backing(settings: Settings, skills: Skills, threads: int, progress: Report) -> None:
+    chosen = settings.backing
 
     def report(state: SearchState, forwards: float) -> None:
         text = f"cost {state.best_cost:.2f}, {forwards:.2f} m/s"
-        told(state.generation / max(1, wanted.generations), text)
+        progress(state.generation / max(1, chosen.generations), text)
 
-    backing.find(gait.load(skills.path("gait")), wanted, skills.folder, threads, report)
+    backing.find(gait.load(skills.path("gait")), chosen, skills.folder, threads, report)
 
 
-def _part(state: SearchState, name: str, phases: Mapping[str, int]) -> float:
-    """The part done of a search in phases, of so many generations each, that is in the phase `name`."""
+def _fraction_done(state: SearchState, name: str, phases: Mapping[str, int]) -> float:
+    """The fraction done of a search, by the generations of its phases, when it is in the phase `name`."""
     names = list(phases)
     before = sum(phases[one] for one in names[: names.index(name)])
     return (before + state.generation) / max(1, sum(phases.values()))
 
 
-def _righting(settings: Settings, skills: Skills, threads: int, told: Told) -> None:
-    wanted = settings.righting
-    phases = {"coarse": wanted.coarse_generations, "stock": wanted.stock_generations}
+def _righting(settings: Settings, skills: Skills, threads: int, progress: Report) -> None:
+    chosen = settings.righting
+    phases = {"coarse": chosen.coarse_generations, "stock": chosen.stock_generations}
 
     def report(name: str, state: SearchState, stands: float) -> None:
         up = f", {stands:.0%} stand" if np.isfinite(stands) else ""
         text = f"{name} physics: cost {state.best_cost:.2f}{up}"
-        told(_part(state, name, phases), text)
+        progress(_fraction_done(state, name, phases), text)
 
     stand = steering.load(skills.path("steering")).table.mean(0)
-    righting.find(wanted, stand, skills.folder, threads, report)
+    righting.find(chosen, stand, skills.folder, threads, report)
 
 
-def _climbing(settings: Settings, skills: Skills, threads: int, told: Told) -> None:
-    wanted = settings.climbing
-    phases = {"coarse": wanted.coarse_generations, "stock": wanted.stock_generations}
+def _climbing(settings: Settings, skills: Skills, threads: int, progress: Report) -> None:
+    chosen = settings.climbing
+    phases = {"coarse": chosen.coarse_generations, "stock": chosen.stock_generations}
 
     def report(name: str, state: SearchState, gained_m: float, falls: float) -> None:
         out = f", {gained_m:.2f} m out, {falls:.0%} fall" if np.isfinite(gained_m) else ""
-        told(_part(state, name, phases), f"{name} physics: cost {state.best_cost:.2f}{out}")
+        progress(
+            _fraction_done(state, name, phases), f"{name} physics: cost {state.best_cost:.2f}{out}"
+        )
 
     flat = steering.load(skills.path("steering"))
     path = skills.folder / "gait-stock.npz"
     searched = load_state(path)
     if searched is None:
         raise SubjectError(f"{path} is missing: train the stage 'gait' first, it begins there")
-    climbing.find(wanted, flat, searched.mean, skills.folder, threads, report)
+    climbing.find(chosen, flat, searched.mean, skills.folder, threads, report)
 
 
-def _tapping(settings: Settings, skills: Skills, threads: int, told: Told) -> None:
-    wanted = settings.tapping
-    phases = {"both": wanted.generations, "again": wanted.again_generations}
+def _tapping(settings: Settings, skills: Skills, threads: int, progress: Report) -> None:
+    chosen = settings.tapping
+    phases = {"both": chosen.generations, "again": chosen.again_generations}
 
     def report(name: str, state: SearchState, outcome: Outcome) -> None:
         twice = f"{outcome.success.mean():.0%} tap twice"
-        told(_part(state, name, phases), f"{name}: cost {state.best_cost:.2f}, {twice}")
+        progress(
+            _fraction_done(state, name, phases), f"{name}: cost {state.best_cost:.2f}, {twice}"
+        )
 
-    tapping.find(steering.load(skills.path("steering")), wanted, skills.folder, threads, report)
-
-
-def _stepping(settings: Settings, skills: Skills, threads: int, told: Told) -> None:
-    stepping.find(settings.stepping, skills.folder, threads, told)
+    tapping.find(steering.load(skills.path("steering")), chosen, skills.folder, threads, report)
 
 
-def _leaping(settings: Settings, skills: Skills, threads: int, told: Told) -> None:
-    wanted = settings.leaping
-    phases = {"fast": wanted.fast_generations, "stock": wanted.stock_generations}
+def _stepping(settings: Settings, skills: Skills, threads: int, progress: Report) -> None:
+    stepping.find(settings.stepping, skills.folder, threads, progress)
+
+
+def _leaping(settings: Settings, skills: Skills, threads: int, progress: Report) -> None:
+    chosen = settings.leaping
+    phases = {"fast": chosen.fast_generations, "stock": chosen.stock_generations}
 
     def report(name: str, state: SearchState, crossed: float) -> None:
         over = f", {crossed:.0%} of gaps crossed" if np.isfinite(crossed) else ""
-        told(_part(state, name, phases), f"{name} physics: cost {state.best_cost:.2f}{over}")
+        progress(
+            _fraction_done(state, name, phases), f"{name} physics: cost {state.best_cost:.2f}{over}"
+        )
 
-    leaping.find(steering.load(skills.path("stepping")), wanted, skills.folder, report)
+    leaping.find(steering.load(skills.path("stepping")), chosen, skills.folder, report)
 
 
-SEARCHES: dict[str, Callable[[Settings, Skills, int, Told], None]] = {
+SEARCHES: dict[str, Callable[[Settings, Skills, int, Report], None]] = {
     "gait": _gait,
     "steering": _steering,
     "spinning": _spinning,
@@ -154,4 +160,4 @@ SEARCHES: dict[str, Callable[[Settings, Skills, int, Told], None]] = {
     "stepping": _stepping,
     "leaping": _leaping,
 }
-"""Searches for the skills, by stage."""
+"""Searches for the skills, by pipeline stage."""

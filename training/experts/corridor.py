@@ -18,7 +18,7 @@ Array = np.ndarray
 class CorridorExpert:
     """Runs at full speed, and heads for the middle."""
 
-    weight = 1.0
+    loss_weight = 1.0
 
     def __init__(self, skills: Skills) -> None:
         self._locomotion = skills.locomotion()
@@ -32,12 +32,12 @@ class CorridorExpert:
         """See `TaskExpert`."""
         return run_along(self._locomotion, self._body, 1.0)
 
-    def somewhere(self, rng: np.random.Generator) -> Place:
+    def sample_pose(self, rng: np.random.Generator) -> Place:
         """See `TaskExpert`."""
         x = float(self._body.data.qpos[0] + rng.uniform(0, 3))
         return x, float(rng.normal(0, 0.2)), float(rng.normal(0, 0.3))
 
-    def cues(self) -> Mapping[str, float]:
+    def auxiliary_targets(self) -> Mapping[str, float]:
         """See `TaskExpert`."""
         return {
             "corridor_heading": self._view.heading_rad(),

@@ -23,13 +23,13 @@ FIRST_M = 0.4
 FASTEST_YAW_RAD_S = 3.0
 """Commanded at most. It does not turn on the spot: changing between two gaits costs more than a wide turn."""
 RIGHTING_WEIGHT = 2.0
-"""How much getting up counts in what is learned (`TaskExpert.weight`): it is vigorous, and seldom done."""
+"""Loss weight of getting up (`TaskExpert.loss_weight`): it is vigorous, and seldom done."""
 
 
 class EscapeExpert:
     """Rights itself, keeps its heading near the centre, and then goes round what is steep."""
 
-    weight = 1.0
+    loss_weight = 1.0
 
     def __init__(self, skills: Skills) -> None:
         self._righting = Righting(skills.path("righting"))
@@ -45,7 +45,7 @@ class EscapeExpert:
     def act(self) -> Array:
         """See `TaskExpert`."""
         up = self._righting.act(self._body)
-        self.weight = 1.0 if up is None else RIGHTING_WEIGHT
+        self.loss_weight = 1.0 if up is None else RIGHTING_WEIGHT
         if up is not None:
             return up
         body, error = self._body, self._bearing_rad() if self._distance_m() > FIRST_M else 0.0
@@ -57,10 +57,10 @@ class EscapeExpert:
         )[0]
         return np.clip(action + self._lean * body.matrix()[2, 0], -1, 1)
 
-    def somewhere(self, rng: np.random.Generator) -> None:
+    def sample_pose(self, rng: np.random.Generator) -> None:
         """See `TaskExpert`: the ground is rough everywhere."""
 
-    def cues(self) -> Mapping[str, float]:
+    def auxiliary_targets(self) -> Mapping[str, float]:
         """See `TaskExpert`: `out_bearing` is that of the way out."""
         distance = self._distance_m()
         if distance <= ANY_WAY_M or self._righting.busy:

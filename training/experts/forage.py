@@ -53,7 +53,7 @@ class _Aim:
 class ForageExpert:
     """Chases orbs in sight, else explores."""
 
-    weight = 1.0
+    loss_weight = 1.0
 
     def __init__(self, skills: Skills) -> None:
         self._locomotion = skills.locomotion()
@@ -167,9 +167,9 @@ class ForageExpert:
             return 0.6, float(np.clip(6 * wanted, -6, 6))
         return (1.0 if abs(wanted) < 0.25 else 0.7), float(np.clip(4 * wanted, -3, 3))
 
-    def somewhere(self, rng: np.random.Generator) -> Place:
+    def sample_pose(self, rng: np.random.Generator) -> Place:
         """See `TaskExpert`: every other time looking about towards an orb."""
-        place = self._plan.somewhere(rng, CLEAR_M)
+        place = self._plan.sample_pose(rng, CLEAR_M)
         heading = rng.uniform(-np.pi, np.pi)
         shown = [p for o, p in self._orbs if not o.activated and self._plan.sight(place, p[:2])]
         if shown and rng.random() < 0.5:
@@ -177,7 +177,7 @@ class ForageExpert:
             heading = np.arctan2(there[1], there[0]) + rng.normal(0, 0.3)
         return float(place[0]), float(place[1]), float(heading)
 
-    def cues(self) -> Mapping[str, float]:
+    def auxiliary_targets(self) -> Mapping[str, float]:
         """See `TaskExpert`."""
         eyes, look = self._view()
         free = self._plan.free_m(eyes, look + np.array([0.0, 0.5, -0.5]), 0.0, 2.0)

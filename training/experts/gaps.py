@@ -39,8 +39,8 @@ LANDED_TICKS = 12
 RETURNS_BEFORE = 9
 """Until this tick of a leap an animal whose body is still that of the stand has not begun it."""
 LEAPING_WEIGHT = 3.0
-"""How much a leap counts in what is learned (`TaskExpert.weight`). Counted as the rest, its push was learned
-at 85 % of its strength: enough for gaps of 10 cm, too little for those of 17."""
+"""Loss weight of a leap (`TaskExpert.loss_weight`). With the weight of the rest, its push was learned at 85 %
+of its strength: enough for gaps of 10 cm, too little for those of 17."""
 
 
 class LeapFollower:
@@ -91,7 +91,7 @@ class LeapFollower:
 class GapsExpert:
     """Runs along the middle of the corridor, and leaps where the ground ends."""
 
-    weight = 1.0
+    loss_weight = 1.0
 
     def __init__(self, skills: Skills) -> None:
         self._locomotion = skills.stepping()
@@ -108,7 +108,7 @@ class GapsExpert:
         """See `TaskExpert`."""
         action = self._act()
         leaps = self._follower.leaping and not self._follower.landed
-        self.weight = LEAPING_WEIGHT if leaps else 1.0
+        self.loss_weight = LEAPING_WEIGHT if leaps else 1.0
         return action
 
     def _act(self) -> Array:
@@ -137,7 +137,7 @@ class GapsExpert:
             action[self._body.actuators[joint]] += flexion
         return np.clip(action, -1, 1)
 
-    def somewhere(self, rng: np.random.Generator) -> Place:
+    def sample_pose(self, rng: np.random.Generator) -> Place:
         """See `TaskExpert`: before a gap, as often within centimetres as within tens of them.
 
         Rather a wide one, in proportion to its width squared: those are crossed least often.
@@ -148,7 +148,7 @@ class GapsExpert:
         x = max(self._near[gap] - away, self._far[gap - 1] + 0.05)
         return float(x), float(rng.normal(0, 0.15)), float(rng.normal(0, 0.2))
 
-    def cues(self) -> Mapping[str, float]:
+    def auxiliary_targets(self) -> Mapping[str, float]:
         """See `TaskExpert`."""
         view, x = self._view, self._body.place_m()[0]
         cues = {

@@ -13,27 +13,27 @@ Place = tuple[float, float, float]
 
 
 class TaskExpert(Protocol):
-    """Labels the states of one animal in one environment of its task.
+    """Gives the action to imitate in each state of one animal in one environment of its task.
 
-    `begin` is called after every reset of the environment, `act` then once a tick, before the step, whoever
-    drives the animal: an expert may keep a memory of what it has seen, and must cope with the animal not
-    having done what it said.
+    `begin` is called after every reset of the environment, `act` then once a tick, before the step, whether
+    the expert's action is executed or another: an expert may remember what was in view, and must cope with
+    the animal not having done what it said.
 
     Attributes:
-        weight: how much what `act` said last counts in what the network learns: more than 1 for what is
-            seldom done and matters.
+        loss_weight: weight of the last action in the imitation loss: more than 1 for what is seldom done
+            and matters.
     """
 
-    weight: float
+    loss_weight: float
 
     def begin(self, environment: Any) -> None:
         """A new episode: environment is a composer environment that was just reset (new physics)."""
 
     def act(self) -> Array:
-        """What the animal should do now: (actuators,) float64 in [-1, 1]."""
+        """The action for this state: (actuators,) float64 in [-1, 1]."""
 
-    def cues(self) -> Mapping[str, float]:
-        """What the eyes should be able to tell in this state (named in `auxiliary_targets`)."""
+    def auxiliary_targets(self) -> Mapping[str, float]:
+        """Targets of the vision encoder in this state, by the names in `auxiliary_targets.TARGETS`."""
 
-    def somewhere(self, rng: np.random.Generator) -> Place | None:
-        """A random place on level ground from which there is something to see; None: this task has none."""
+    def sample_pose(self, rng: np.random.Generator) -> Place | None:
+        """A random place and heading on level ground with something to see; None: this task has none."""

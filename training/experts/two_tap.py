@@ -123,7 +123,7 @@ class TwoTapExpert:
     Needs the skills `steering`, `spinning`, `righting` and `tapping`.
     """
 
-    weight = 1.0
+    loss_weight = 1.0
 
     def __init__(self, skills: Skills) -> None:
         self._locomotion = skills.locomotion()
@@ -151,7 +151,7 @@ class TwoTapExpert:
         self._touched_at = np.zeros(3)
         self._off = (0.0, 0.0)  # where the orb was, ahead and to the left, when the tap began
 
-    def somewhere(self, rng: np.random.Generator) -> Place:
+    def sample_pose(self, rng: np.random.Generator) -> Place:
         """See `TaskExpert`: about the orb, as often within centimetres as within tens of them."""
         orb = self._place_of_orb()
         distance = np.exp(rng.uniform(np.log(0.05), np.log(SEEN_TO_M)))
@@ -160,7 +160,7 @@ class TwoTapExpert:
         x, y = orb[:2] - distance * np.array([np.cos(heading + bearing), np.sin(heading + bearing)])
         return float(x), float(y), float(heading)
 
-    def cues(self) -> Mapping[str, float]:
+    def auxiliary_targets(self) -> Mapping[str, float]:
         """See `TaskExpert`."""
         orb = self._place_of_orb()
         told = {"orb_seen": float(self._view.shows(orb)), **self._view.orb(orb)}
@@ -172,7 +172,7 @@ class TwoTapExpert:
         """See `TaskExpert`."""
         action = self._act()
         tapping = self._mode in TAPPING or (self._mode == "approach" and self._standing > 0)
-        self.weight = TAPPING_WEIGHT if tapping else 1.0
+        self.loss_weight = TAPPING_WEIGHT if tapping else 1.0
         return action
 
     def _act(self) -> Array:

@@ -1,1 +1,1 @@
-"""Learning from rollouts: supervised vision, DAgger, distillation, V-MPO reinforcement learning."""
+"""Learning from rollouts: losses, buffers, and one training loop for all stages."""

@@ -1,7 +1,8 @@
-"""Save and resume the training of a network: weights, Adam's moments and how far it is, in one file."""
+"""Save and resume a training: weights, Adam's moments, steps completed and event counts, in one file."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
 import torch
@@ -12,6 +13,7 @@ from torch import Tensor, nn
 
 from agent.errors import SubjectError
 from agent.subject import write_bytes
+from training import migration
 
 _MOMENTS = ("exp_avg", "exp_avg_sq", "step")
 
@@ -20,23 +22,32 @@ def save(
     path: Path,
     network: nn.Module,
     optimiser: torch.optim.Adam,
-    done: int,
-    average: nn.Module | None = None,
+    completed: int,
+    *,
+    ema: nn.Module | None = None,
+    counts: Mapping[str, int] | None = None,
 ) -> None:
-    """Write the checkpoint; a reader sees the old one or the new one.
+    """Write a checkpoint; a reader sees the old file or the new one, never a part.
 
-    Where the network has a running mean, `average`, that is the network of the file (what `restore` gives),
-    and the one that learns stands beside it.
+    Args:
+        path: of the file.
+        network: what learns.
+        optimiser: its moments are kept.
+        completed: steps of training done.
+        ema: exponential moving average of the network. Where there is one, it is what `restore` gives, under
+            `network.`, and the network that learns is kept under `online.`.
+        counts: numbers to keep under `count.`.
     """
-    shown = average or network
+    shown = ema or network
     tensors = {f"network.{name}": value for name, value in shown.state_dict().items()}
-    if average is not None:
-        tensors |= {f"learning.{name}": value for name, value in network.state_dict().items()}
+    if ema is not None:
+        tensors |= {f"online.{name}": value for name, value in network.state_dict().items()}
     for name, parameter in network.named_parameters():
         for moment in _MOMENTS:
             if moment in optimiser.state.get(parameter, {}):
                 tensors[f"{moment}.{name}"] = optimiser.state[parameter][moment]
-    tensors["done"] = torch.tensor(done)
+    tensors["completed"] = torch.tensor(completed)
+    tensors |= {f"count.{name}": torch.tensor(value) for name, value in (counts or {}).items()}
     write_bytes(path, save_tensors({key: value.contiguous() for key, value in tensors.items()}))
 
 
@@ -44,38 +55,48 @@ def load(
     path: Path,
     network: nn.Module,
     optimiser: torch.optim.Adam,
-    average: nn.Module | None = None,
-) -> int:
-    """Restore what `save` wrote; returns how far it was, 0 where there is no file.
+    ema: nn.Module | None = None,
+) -> tuple[int, dict[str, int]]:
+    """Restore what `save` wrote.
 
-    A file without a running mean gives `average` the network's weights.
+    Args:
+        path: of the file.
+        network: gets the weights that learn.
+        optimiser: gets the moments.
+        ema: gets the moving average; the network's weights, where the file has none.
+
+    Returns:
+        the steps completed (0 where there is no file), and the counts.
 
     Raises:
         SubjectError: the file is damaged or belongs to another architecture.
     """
     if not path.exists():
-        return 0
-    tensors = restore(path, average or network)
-    if average is not None:
-        learning = part(tensors, "learning.")
-        network.load_state_dict(learning or average.state_dict())
+        return 0, {}
+    tensors = restore(path, ema or network)
+    if ema is not None:
+        network.load_state_dict(with_prefix(tensors, "online.") or ema.state_dict())
     for name, parameter in network.named_parameters():
         moments = {m: tensors[f"{m}.{name}"] for m in _MOMENTS if f"{m}.{name}" in tensors}
         if len(moments) == len(_MOMENTS):
             optimiser.state[parameter] = moments
-    return int(tensors["done"])
+    counts = {name: int(value) for name, value in with_prefix(tensors, "count.").items()}
+    return int(tensors["completed"]), counts
 
 
 def restore(path: Path, network: nn.Module) -> dict[str, Tensor]:
-    """Give the network the weights that `save` wrote; returns everything in the file.
+    """Give a network the weights of a checkpoint, the moving average where there is one.
+
+    Returns:
+        all tensors of the file.
 
     Raises:
         SubjectError: the file is damaged or belongs to another architecture.
     """
     try:
         tensors = read(path)
-        network.load_state_dict(part(tensors, "network."))
-        int(tensors["done"])
+        network.load_state_dict(with_prefix(tensors, "network."))
+        int(tensors["completed"])
     except (RuntimeError, KeyError) as error:
         reason = " ".join(str(error).split())[:160]
         raise SubjectError(
@@ -84,8 +105,8 @@ def restore(path: Path, network: nn.Module) -> dict[str, Tensor]:
     return tensors
 
 
-def part(tensors: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
-    """The tensors whose names begin so, by the rest of their names."""
+def with_prefix(tensors: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:
+    """The tensors whose names begin with a prefix, by the rest of their names."""
     return {
         name.removeprefix(prefix): value
         for name, value in tensors.items()
@@ -94,21 +115,21 @@ def part(tensors: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
 
 
 def read(path: Path) -> dict[str, Tensor]:
-    """Everything in a checkpoint.
+    """All tensors of a checkpoint, under their present names.
 
     Raises:
         OSError: it cannot be read.
         RuntimeError: it is not a checkpoint, or damaged.
     """
     try:
-        return dict(load_tensors(path.read_bytes()))
+        return migration.checkpoint_tensors(load_tensors(path.read_bytes()))
     except SafetensorError as error:
         raise RuntimeError(str(error)) from None
 
 
-def done(path: Path) -> int:
-    """How far the training was that wrote a checkpoint, 0 where there is none or it cannot be read."""
+def completed(path: Path) -> int:
+    """Steps completed according to a checkpoint; 0 where there is none or it cannot be read."""
     try:
-        return int(load_tensors(path.read_bytes())["done"])
-    except (OSError, SafetensorError, KeyError):
+        return int(read(path)["completed"])
+    except (OSError, RuntimeError, KeyError):
         return 0

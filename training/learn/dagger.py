@@ -1,8 +1,8 @@
-"""Imitation: the network lives in the herd itself, the experts label what it should have done (DAgger).
+"""DAgger (Ross et al. 2011): the network acts, the experts say what it should have done, it learns from that.
 
 The policy learns the experts' actions; the core learns to predict the tasks' discounted rewards; no gradient
-passes from the policy to the core (Merel & Aldarondo 2020). Sequences are learned from the states in which
-they began, by backpropagation through a segment.
+passes from the policy to the core (Merel & Aldarondo 2020). Sequences are learned by backpropagation through
+a rollout, from the recurrent states in which they began.
 """
 
 from __future__ import annotations
@@ -21,306 +21,381 @@ from torch.optim.swa_utils import AveragedModel
 
 from agent.network import Network
 from rig.arenas.names import TASKS
-from training.learn import checkpoint
+from training.learn import metrics
+from training.learn.image_buffer import ImageBuffer
 from training.learn.metrics import Writer
-from training.learn.replay_buffer import Album, Batch, Replay
-from training.learn.vision import VisionSettings, teach
-from training.rollout.actor_pool import Fleet, Order
-from training.rollout.rollout import Segment
-from training.rollout.rollout_store import Lived
+from training.learn.replay_buffer import ImitationBatch, ReplayBuffer
+from training.learn.training_loop import Counts, TrainingLoop, gradient_step
+from training.learn.vision import VisionSettings, pretrain
+from training.rollout.actor_pool import ActorPool, Request
+from training.rollout.rollout import Rollout
+from training.rollout.rollout_store import RolloutStore
 from training.rollout.vector_env import to_input
 
 Array = np.ndarray
-CHECKPOINT_EVERY_S = 60.0
-WARM_SEGMENTS = 8
-"""Over so many segments of learning its speed comes up: Adam's first steps, of moments that are hardly known,
-are as large as any, and could undo what a trained network has learned."""
-PICTURED_SEGMENTS = 100
-"""So many of those before the eyes are taught again keep their pictures (16 MB each), to be seen anew."""
+WARMUP_ROLLOUTS = 8
+"""The learning rate rises over so many rollouts of learning: Adam's first steps, from moments of few
+gradients, are as large as any, and could undo what a trained network has learned."""
+ROLLOUTS_WITH_IMAGES = 100
+"""So many rollouts before the vision encoder is retrained keep their images (16 MB each), to encode them
+anew."""
+ACTION_STD_RANGE = (0.03, 0.06)
+"""Bounds of the standard deviation of actions. The network's errors are larger, but motor noise as large as
+they are does harm on top of them."""
+VALUE_COEFFICIENT = 0.5
+STD_COEFFICIENT = 0.02
+MIN_SENSE_STD = 0.02
+"""Added to the standard deviation of each sense before inputs are divided by it."""
+LOG_EVERY = 10
+"""Rollouts between two entries in TensorBoard."""
 
 
 @dataclass(frozen=True)
-class ImitationSettings:
-    """Settings of imitation; `segments` is its length, the rest is explained where it is used.
+class DaggerSettings:
+    """Settings of the stage.
 
-    The experts drive all animals at first, over `expert_segments` ever fewer, and then `expert_least` of
-    them: an animal that the network got stuck is freed now and then, and what an expert's life looks like is
-    not forgotten. A part `newest_part` of the sequences learned from is drawn from the `newest` segments, the
-    others from all `replay_segments`; what they feel and see is blurred by Gaussian noise of `blur` (standard
-    deviations of each sense), so that they are not learned by heart. When the part `look_again` is done, the
-    eyes are taught once more, by `album_pictures` of what the network itself has seen, of which one tick in
-    `album_every` is kept, and the newest segments are seen anew with them; 1 or more: never.
-
-    It begins as the subject that `begin_with` names, with that one's eyes, or, where it is empty, with
-    nothing learned but the eyes. Learning waits for `first_segments`: fewer would be learned by heart, and a
-    trained network would forget by them what they do not show.
-
-    The network that lives, and that ships, is a running mean of the one that learns: after every segment it
-    keeps the part `average` of what it was (0.98: a mean over about 50 segments; 0: no mean).
+    Attributes:
+        init_from: a subject whose weights and vision encoder the network begins with; "": it begins with
+            nothing but the pretrained vision encoder.
+        rollouts: of all actors together.
+        learning_starts: rollouts before the first update: fewer would be overfitted, and a trained network
+            would forget by them what they do not show.
+        rollout_ticks: ticks of a rollout, of every environment.
+        expert_decay_rollouts: rollouts over which the fraction of environments that experts act in falls
+            from 1
+        min_expert_fraction: to this. It stays above 0, because experts free animals that are stuck.
+        updates_per_rollout: updates of the network after each rollout.
+        batch_size: sequences in an update.
+        recent_rollouts: so many newest rollouts are recent.
+        recent_fraction: fraction of a batch from the recent rollouts, the rest from all.
+        buffer_rollouts: rollouts in the replay buffer.
+        input_noise: standard deviation of Gaussian noise on the inputs, in standard deviations of each sense.
+        burn_in: ticks at a sequence's start with a smaller loss weight.
+        learning_rate: of Adam; it falls along a cosine
+        final_learning_rate: to this.
+        ema: decay per rollout of the exponential moving average of the network, which acts and ships (0.98:
+            over about 50 rollouts; 0: no average).
+        discount: a tick.
+        lambda_: of the lambda-returns.
+        retrain_vision_at: when this fraction of the training is done, the vision encoder is retrained on
+            images that the network itself came across; 1 or more: never.
+        image_buffer_size: images kept for that.
+        image_buffer_every: one tick in so many is kept.
+        seed: of weights, environments and sampling.
     """
 
-    begin_with: str = ""
-    segments: int = 500
-    first_segments: int = 4
-    segment_ticks: int = 32
-    expert_segments: int = 10
-    expert_least: float = 0.2
-    updates: int = 14
-    sequences: int = 64
-    newest: int = 60
-    newest_part: float = 0.25
-    replay_segments: int = 1500
-    blur: float = 0.05
-    warm_ticks: int = 6
+    init_from: str = ""
+    rollouts: int = 500
+    learning_starts: int = 4
+    rollout_ticks: int = 32
+    expert_decay_rollouts: int = 10
+    min_expert_fraction: float = 0.2
+    updates_per_rollout: int = 14
+    batch_size: int = 64
+    recent_rollouts: int = 60
+    recent_fraction: float = 0.25
+    buffer_rollouts: int = 1500
+    input_noise: float = 0.05
+    burn_in: int = 6
     learning_rate: float = 1e-3
-    last_learning_rate: float = 2e-5
-    average: float = 0.98
+    final_learning_rate: float = 2e-5
+    ema: float = 0.98
     discount: float = 0.97
-    trace: float = 0.9
-    look_again: float = 0.4
-    album_pictures: int = 40000
-    album_every: int = 8
+    lambda_: float = 0.9
+    retrain_vision_at: float = 0.4
+    image_buffer_size: int = 40000
+    image_buffer_every: int = 8
     seed: int = 0
 
     def __post_init__(self) -> None:
-        if not 0 <= self.average < 1:
-            raise ValueError(f"average is a part, from 0 to below 1, not {self.average}")
-        if not 1 <= self.first_segments <= self.replay_segments:
+        if not 0 <= self.ema < 1:
+            raise ValueError(f"ema is a fraction, from 0 to below 1, not {self.ema}")
+        if not 1 <= self.learning_starts <= self.buffer_rollouts:
             raise ValueError(
-                f"first_segments is from 1 to replay_segments ({self.replay_segments}), "
-                f"not {self.first_segments}"
+                f"learning_starts is from 1 to buffer_rollouts ({self.buffer_rollouts}), "
+                f"not {self.learning_starts}"
             )
+
+    def learning_rate_after(self, index: int) -> float:
+        """Learning rate after rollout `index` (from 0): a short rise, then a cosine."""
+        first, last = self.learning_rate, self.final_learning_rate
+        fraction, learned = index / self.rollouts, index + 2 - self.learning_starts
+        falling = last + 0.5 * (first - last) * (1 + math.cos(math.pi * min(fraction, 1.0)))
+        return falling * min(1.0, learned / (WARMUP_ROLLOUTS + 1))
 
 
 @dataclass(frozen=True)
-class Report:
-    """How imitation goes: part done, losses, mean reward a tick by task, speed of learning."""
+class DaggerMetrics:
+    """How the training goes.
 
-    done: float
+    Attributes:
+        fraction: of the training that is done.
+        policy_loss: of the last update.
+        value_loss: of the last update.
+        action_error: by task, running mean of the root mean square error of the network's mean action.
+        reward: by task, running mean of the scaled reward a tick.
+        ticks_per_s: of all environments together.
+        counts: what was left out.
+    """
+
+    fraction: float
     policy_loss: float
     value_loss: float
-    miss: dict[str, float] = field(default_factory=dict)
+    action_error: dict[str, float] = field(default_factory=dict)
     reward: dict[str, float] = field(default_factory=dict)
     ticks_per_s: float = math.nan
+    counts: Counts = field(default_factory=Counts)
+
+    def scalars(self) -> dict[str, float]:
+        """All of them by TensorBoard tag."""
+        return {
+            "dagger/policy_loss": self.policy_loss,
+            "dagger/value_loss": self.value_loss,
+            **{f"dagger_reward/{task}": value for task, value in self.reward.items()},
+            **{f"dagger_action_error/{task}": value for task, value in self.action_error.items()},
+            "dagger/ticks_per_s": self.ticks_per_s,
+            **self.counts.scalars(),
+        }
 
 
-def returns(rewards: Tensor, discounts: Tensor, values: Tensor, trace: float) -> Tensor:
-    """Lambda-returns (T, B) of rewards, discounts and values (T, B), all of the same ticks."""
+@dataclass(frozen=True)
+class ImitationLosses:
+    """Losses of a batch, each (): of the policy, the value, and the actions' standard deviation."""
+
+    policy: Tensor
+    value: Tensor
+    std: Tensor
+
+    @property
+    def total(self) -> Tensor:
+        """Their weighted sum, ()."""
+        return self.policy + VALUE_COEFFICIENT * self.value + STD_COEFFICIENT * self.std
+
+
+def lambda_returns(rewards: Tensor, discounts: Tensor, values: Tensor, lambda_: float) -> Tensor:
+    """TD(lambda) targets of a value function.
+
+    Args:
+        rewards: (T, B).
+        discounts: (T, B) of the tick after each; 0 where the episode ended.
+        values: (T, B) predicted before each action.
+        lambda_: 0 is one step of bootstrapping, 1 discounted returns.
+
+    Returns:
+        (T, B); that of the last tick is its value.
+    """
     target = values[-1]
     targets = [target]
     for tick in range(len(rewards) - 2, -1, -1):
-        ahead = (1 - trace) * values[tick + 1] + trace * target
-        target = rewards[tick] + discounts[tick] * ahead
+        bootstrap = (1 - lambda_) * values[tick + 1] + lambda_ * target
+        target = rewards[tick] + discounts[tick] * bootstrap
         targets.append(target)
     return torch.stack(targets[::-1])
 
 
-def missed(mean: Tensor, label: Tensor) -> Tensor:
-    """Error of actions (..., actions); a muscle asked for all it has may be asked for more."""
-    miss = mean - label
-    beyond = ((label >= 1) & (miss > 0)) | ((label <= -1) & (miss < 0))
-    return miss.masked_fill(beyond, 0.0)
+def action_error(mean: Tensor, expert_action: Tensor) -> Tensor:
+    """Error of mean actions (..., actions) against the expert's.
+
+    Actions are clipped to [-1, 1], so beyond a bound that the expert asks for there is no error.
+    """
+    error = mean - expert_action
+    beyond = ((expert_action >= 1) & (error > 0)) | ((expert_action <= -1) & (error < 0))
+    return error.masked_fill(beyond, 0.0)
 
 
-def losses(
-    network: Network, batch: Batch, settings: ImitationSettings
-) -> tuple[Tensor, Tensor, Tensor]:
-    """Policy, value and spread losses of a batch."""
-    senses = batch.senses + settings.blur * network.std * torch.randn_like(batch.senses)
-    features = batch.features + settings.blur * torch.randn_like(batch.features)
+def losses(network: Network, batch: ImitationBatch, settings: DaggerSettings) -> ImitationLosses:
+    """Losses of a network on a batch, with noise on its inputs."""
+    senses, features = batch.proprioception, batch.features
+    senses = senses + settings.input_noise * network.std * torch.randn_like(senses)
+    features = features + settings.input_noise * torch.randn_like(features)
     out = network.run(senses, features, batch.state)
-    return errors(network, out.mean, out.value, batch, settings)
+    return output_losses(network, out.mean, out.value, batch, settings)
 
 
-def errors(
-    network: Network, mean: Tensor, value_told: Tensor, batch: Batch, settings: ImitationSettings
-) -> tuple[Tensor, Tensor, Tensor]:
-    """As `losses`, of the means (T, B, actions) and values (T, B) that a network made of a batch."""
-    miss = missed(mean, batch.label)
-    weight = batch.weight / batch.weight.sum()
-    policy = (miss.pow(2).mean(-1) * weight).sum()
-    # in units of the mean reward: (1 - discount) times the discounted sum
-    target = returns(
+def output_losses(
+    network: Network, mean: Tensor, value: Tensor, batch: ImitationBatch, settings: DaggerSettings
+) -> ImitationLosses:
+    """Losses of what a network made of a batch.
+
+    Args:
+        network: its standard deviation of actions is fitted to the error of the mean.
+        mean: (T, B, actions).
+        value: (T, B), in units of the mean reward: (1 - discount) times the discounted sum.
+        batch: with the experts' actions and the rewards.
+        settings: discount and lambda.
+    """
+    error = action_error(mean, batch.expert_action)
+    weight = batch.loss_weight / batch.loss_weight.sum()
+    policy_loss = (error.pow(2).mean(-1) * weight).sum()
+    target = lambda_returns(
         (1 - settings.discount) * batch.reward,
         settings.discount * batch.discount,
-        value_told.detach(),
-        settings.trace,
+        value.detach(),
+        settings.lambda_,
     )
-    value = ((value_told - target).pow(2) * weight).sum()
+    value_loss = ((value - target).pow(2) * weight).sum()
     precision = (-2 * network.log_std).exp()
-    spread = (0.5 * miss.detach().pow(2) * precision + network.log_std).mean(-1)
-    return policy, value, (spread * weight).sum()
+    nll = (0.5 * error.detach().pow(2) * precision + network.log_std).mean(-1)
+    return ImitationLosses(policy_loss, value_loss, (nll * weight).sum())
 
 
-SPREAD = (0.03, 0.06)
-"""Bounds of the standard deviation of actions. What the network errs by is more, but noise of that size on
-top of it does harm: up to 0.12, `rodent` crossed 16 of 22 gaps, without any 37 of 42."""
+def moving_average(network: Network, decay: float) -> AveragedModel:
+    """The exponential moving average of a network's weights; over fewer updates while there are few."""
 
-
-def rate(settings: ImitationSettings, index: int) -> float:
-    """Learning rate after segment `index`: along a cosine from the first to the last, after a short rise."""
-    first, last = settings.learning_rate, settings.last_learning_rate
-    part, learned = index / settings.segments, index + 2 - settings.first_segments
-    falling = last + 0.5 * (first - last) * (1 + math.cos(math.pi * min(part, 1.0)))
-    return falling * min(1.0, learned / (WARM_SEGMENTS + 1))
-
-
-def averaged(network: Network, settings: ImitationSettings) -> AveragedModel:
-    """The running mean of a network's weights; over fewer segments while few have been lived."""
-
-    def mean(old: Tensor, new: Tensor, lived: Tensor | int) -> Tensor:
-        kept = min(settings.average, float((1 + lived) / (10 + lived)))
-        return torch.lerp(new, old, kept)
+    def mean(old: Tensor, new: Tensor, updates: Tensor | int) -> Tensor:
+        return torch.lerp(new, old, min(decay, float((1 + updates) / (10 + updates))))
 
     return AveragedModel(network, avg_fn=mean)
 
 
 def train(
     network: Network,
-    fleet: Fleet[Segment],
-    settings: ImitationSettings,
+    pool: ActorPool[Rollout],
+    settings: DaggerSettings,
     path: Path,
-    report: Callable[[Report], None],
+    report: Callable[[DaggerMetrics], None],
     writer: Writer | None = None,
-    eyes: VisionSettings | None = None,
-) -> None:
-    """Imitate until `settings.segments` segments are lived, resuming the checkpoint at `path`.
+    vision: VisionSettings | None = None,
+) -> Counts:
+    """Learn until `settings.rollouts` rollouts were collected, resuming the checkpoint at `path`.
 
-    The eyes stay as they are, once taught again: what a segment's pictures looked like to them is all that is
-    learned from.
+    The vision encoder is frozen, except that it may be retrained once.
 
     Args:
-        network: trained in place; where it begins, unless there is a checkpoint. In the end it is the mean
-            of what it was (`ImitationSettings.average`).
-        fleet: lives, with the weights that it is given here.
+        network: trained in place, from the weights that it has, unless there is a checkpoint. At the end it
+            has the weights of the moving average.
+        pool: collects rollouts, with the moving average's weights.
         settings: of the stage.
-        path: the checkpoint, written every minute and at the end.
-        report: told after every segment.
-        writer: for TensorBoard; steps are segments.
-        eyes: how they are taught again; None: not at all.
+        path: the checkpoint; rollouts are kept beside it, in `<stem>-rollouts`.
+        report: called after every rollout.
+        writer: for TensorBoard; steps are rollouts.
+        vision: how the vision encoder is retrained; None: it is not.
+
+    Returns:
+        what was left out.
 
     Raises:
-        SubjectError: the checkpoint is damaged or of another architecture, or the fleet cannot go on.
+        SubjectError: the checkpoint is damaged or of another architecture, or the actors cannot go on.
     """
     torch.manual_seed(settings.seed)
     network.vision.requires_grad_(False)
     learned = [p for p in network.parameters() if p.requires_grad]
     optimiser = torch.optim.Adam(learned, settings.learning_rate)
-    average = averaged(network, settings)
-    living = average.module
-    assert isinstance(living, Network)
-    done = checkpoint.load(path, network, optimiser, living)
-    average.n_averaged.fill_(done)
-    rng = np.random.default_rng([settings.seed, done])
-    replay = Replay(settings.replay_segments, settings.warm_ticks)
-    lived = Lived(path.with_name(f"{path.stem}-lived"), settings.replay_segments)
-    if not done:
-        lived.forget()
-    for segment in lived.all():
-        replay.add(segment)
-    album = Album(settings.album_pictures, settings.album_every)
-    pictured: deque[Segment] = deque(maxlen=PICTURED_SEGMENTS)
-    look_again = round(settings.look_again * settings.segments) if eyes else settings.segments
-    began = saved = time.monotonic()
-    policy = value = torch.tensor(math.nan)
-    miss: dict[str, float] = {}
-    reward: dict[str, float] = {}
-    ticks = 0
-    for index in range(done, settings.segments):
-        if index == look_again and len(album):
-            assert eyes is not None
-            teach(network.vision, *album.all(), eyes, rng, lambda done, errs: None)
-            replay.segments.clear()  # features of other eyes
-            lived.forget()
-            for number, seen in enumerate(pictured, index - len(pictured)):
-                anew = seen_anew(network, seen)
-                replay.add(anew)
-                lived.add(number, anew)
-            pictured.clear()
-            living.vision.load_state_dict(network.vision.state_dict())
-            checkpoint.save(path, network, optimiser, index, living)
-        expert_part = max(settings.expert_least, 1 - index / max(1, settings.expert_segments))
-        fleet.publish({k: v.numpy().copy() for k, v in living.state_dict().items()})
-        order = Order(settings.segment_ticks, expert_part, keep_pictures=index < look_again)
-        segment = fleet.next(order).lived
-        album.add(segment)
-        if look_again - PICTURED_SEGMENTS <= index < look_again:
-            pictured.append(segment)
-        replay.add(segment)
-        lived.add(index, segment)
-        ticks += segment.reward.size
-        taken_over = bool((network.std != 1).any())
-        if index == settings.first_segments - 1 and not taken_over:
-            _normalise(network, replay)
-        if index + 1 >= settings.first_segments:
-            for group in optimiser.param_groups:
-                group["lr"] = rate(settings, index)
-            for _ in range(settings.updates):
-                batch = replay.batch(settings.sequences, settings.newest, settings.newest_part, rng)
-                policy, value, spread = losses(network, batch, settings)
-                optimiser.zero_grad()
-                (policy + 0.5 * value + 0.02 * spread).backward()
-                torch.nn.utils.clip_grad_norm_(learned, 1.0)
-                optimiser.step()
-                with torch.no_grad():
-                    network.log_std.clamp_(math.log(SPREAD[0]), math.log(SPREAD[1]))
-        average.update_parameters(network)
-        _tally(segment, miss, reward)
-        last = index + 1 == settings.segments
-        if last or time.monotonic() - saved > CHECKPOINT_EVERY_S:
-            checkpoint.save(path, network, optimiser, index + 1, living)
-            saved = time.monotonic()
-        summary = Report(
-            (index + 1) / settings.segments,
-            float(policy.detach()),
-            float(value.detach()),
-            dict(miss),
-            dict(reward),
+    average = moving_average(network, settings.ema)
+    acting = average.module
+    assert isinstance(acting, Network)
+    loop = TrainingLoop(path, settings.rollouts, network, optimiser, acting)
+    average.n_averaged.fill_(loop.completed)
+    rng = np.random.default_rng([settings.seed, loop.completed])
+    buffer = ReplayBuffer(settings.buffer_rollouts, settings.burn_in)
+    store = RolloutStore(path.with_name(f"{path.stem}-rollouts"), settings.buffer_rollouts)
+    if not loop.completed:
+        store.clear()
+    for rollout in store.load_all():
+        buffer.add(rollout)
+    loop.counts.unreadable_rollouts += store.unreadable
+    images = ImageBuffer(settings.image_buffer_size, settings.image_buffer_every)
+    with_images: deque[Rollout] = deque(maxlen=ROLLOUTS_WITH_IMAGES)
+    retrain_at = (
+        round(settings.retrain_vision_at * settings.rollouts) if vision else settings.rollouts
+    )
+    began, ticks = time.monotonic(), 0
+    latest = ImitationLosses(*torch.full((3,), math.nan))
+    errors: dict[str, float] = {}
+    rewards: dict[str, float] = {}
+
+    def summarise(fraction: float) -> None:
+        summary = DaggerMetrics(
+            fraction,
+            float(latest.policy.detach()),
+            float(latest.value.detach()),
+            dict(errors),
+            dict(rewards),
             ticks / (time.monotonic() - began),
+            replace(loop.counts),
         )
         report(summary)
-        if writer is not None and (last or index % 10 == 0):
-            write(writer, summary, index + 1)
-    network.load_state_dict(living.state_dict())
+        if fraction == 1 or loop.completed % LOG_EVERY == 1:
+            metrics.write(writer, summary.scalars(), loop.completed)
+
+    for index in loop.steps(summarise):
+        if index == retrain_at and len(images):
+            assert vision is not None
+            pretrain(network.vision, *images.all(), vision, rng, lambda fraction, errors: None)
+            loop.counts.forgotten_rollouts += len(buffer.rollouts) - len(with_images)
+            buffer.rollouts.clear()  # their features are of another encoder
+            store.clear()
+            for number, old in enumerate(with_images, index - len(with_images)):
+                encoded = encode_again(network, old)
+                buffer.add(encoded)
+                store.add(number, encoded)
+            with_images.clear()
+            acting.vision.load_state_dict(network.vision.state_dict())
+            loop.save()
+        pool.publish({k: v.numpy().copy() for k, v in acting.state_dict().items()})
+        decayed = 1 - index / max(1, settings.expert_decay_rollouts)
+        rollout = pool.next(
+            Request(
+                settings.rollout_ticks,
+                expert_fraction=max(settings.min_expert_fraction, decayed),
+                keep_images=index < retrain_at,
+            )
+        ).rollout
+        loop.count_actors(pool)
+        images.add(rollout)
+        if retrain_at - ROLLOUTS_WITH_IMAGES <= index < retrain_at:
+            with_images.append(rollout)
+        buffer.add(rollout)
+        store.add(index, rollout)
+        ticks += rollout.reward.size
+        normalised = bool((network.std != 1).any())
+        if index == settings.learning_starts - 1 and not normalised:
+            _normalise_inputs(network, buffer)
+        if index + 1 >= settings.learning_starts:
+            loop.set_learning_rate(settings.learning_rate_after(index))
+            for _ in range(settings.updates_per_rollout):
+                batch = buffer.sample(
+                    settings.batch_size, settings.recent_rollouts, settings.recent_fraction, rng
+                )
+                latest = losses(network, batch, settings)
+                loop.counts.skipped_updates += not gradient_step(optimiser, latest.total, [learned])
+                with torch.no_grad():
+                    network.log_std.clamp_(*(math.log(bound) for bound in ACTION_STD_RANGE))
+        average.update_parameters(network)
+        _update_running_means(rollout, errors, rewards)
+    network.load_state_dict(acting.state_dict())
+    return loop.counts
 
 
-def seen_anew(network: Network, segment: Segment) -> Segment:
-    """The segment, its pictures seen with the eyes that the network has now.
+def encode_again(network: Network, rollout: Rollout) -> Rollout:
+    """A rollout with the features that the network's present vision encoder gives, and without images.
 
-    What came after its last tick was not kept as a picture: it looks as the last tick does.
+    There is no image after the last tick: its features are those of the last tick.
     """
-    assert segment.pictures is not None
+    assert rollout.images is not None
     with torch.no_grad():
-        features = np.stack(
-            [network.vision(to_input(pictures)).numpy() for pictures in segment.pictures]
-        )
-    return replace(segment, pictures=None, features=features, last_features=features[-1])
+        features = np.stack([network.vision(to_input(images)).numpy() for images in rollout.images])
+    return replace(rollout, images=None, features=features, last_features=features[-1])
 
 
-def write(writer: Writer, report: Report, step: int) -> None:
-    """Write a report's figures."""
-    writer.add_scalar("imitation/policy_loss", report.policy_loss, step)
-    writer.add_scalar("imitation/value_loss", report.value_loss, step)
-    for task, reward in report.reward.items():
-        writer.add_scalar(f"imitation_reward/{task}", reward, step)
-        writer.add_scalar(f"imitation_miss/{task}", report.miss[task], step)
-    writer.add_scalar("imitation/ticks_per_s", report.ticks_per_s, step)
-
-
-def _tally(segment: Segment, miss: dict[str, float], reward: dict[str, float]) -> None:
+def _update_running_means(
+    rollout: Rollout, errors: dict[str, float], rewards: dict[str, float]
+) -> None:
     """Running means, by task, of the action's error and of the reward a tick."""
-    error = missed(torch.tensor(segment.behaviour_mean), torch.tensor(segment.label))
-    square = error.pow(2).mean(-1).numpy() * segment.weight
-    for index in np.unique(segment.task):
-        here, name = segment.task == index, TASKS[index]
-        new = float(square[:, here].sum() / max(1.0, segment.weight[:, here].sum())) ** 0.5
-        earned = float(segment.reward[:, here].mean())
-        miss[name] = 0.95 * miss.get(name, new) + 0.05 * new
-        reward[name] = 0.95 * reward.get(name, earned) + 0.05 * earned
+    error = action_error(torch.tensor(rollout.policy_mean), torch.tensor(rollout.expert_action))
+    square = error.pow(2).mean(-1).numpy() * rollout.loss_weight
+    for index in np.unique(rollout.task):
+        here, name = rollout.task == index, TASKS[index]
+        new = float(square[:, here].sum() / max(1.0, rollout.loss_weight[:, here].sum())) ** 0.5
+        reward = float(rollout.reward[:, here].mean())
+        errors[name] = 0.95 * errors.get(name, new) + 0.05 * new
+        rewards[name] = 0.95 * rewards.get(name, reward) + 0.05 * reward
 
 
-def _normalise(network: Network, replay: Replay) -> None:
-    """Set the network's input normalisation from what was felt so far."""
-    felt = np.concatenate([s.senses.reshape(-1, s.senses.shape[-1]) for s in replay.segments])
-    network.mean.copy_(torch.from_numpy(felt.mean(0)))
-    network.std.copy_(torch.from_numpy(felt.std(0) + 0.02))
+def _normalise_inputs(network: Network, buffer: ReplayBuffer) -> None:
+    """Set the network's input normalisation from the rollouts so far."""
+    senses = np.concatenate(
+        [one.proprioception.reshape(-1, one.proprioception.shape[-1]) for one in buffer.rollouts]
+    )
+    network.mean.copy_(torch.from_numpy(senses.mean(0)))
+    network.std.copy_(torch.from_numpy(senses.std(0) + MIN_SENSE_STD))

@@ -1,9 +1,8 @@
-"""Learn first from what a trained subject lives, before living oneself.
+"""Distillation: learn from the rollouts of a trained subject, before collecting own ones.
 
-What a teacher lives, with the experts' labels, teaches a network of another shape or seed as well, which
-then need not find its own way to where there is something to learn. The states in which the segments began
-are those of the teacher, so consecutive segments are joined into longer sequences, and what this network
-makes of the first of them counts only where an episode begins there.
+What a teacher collects, with the experts' actions, teaches a network of another shape or seed as well. The
+states in which these rollouts began are the teacher's, so consecutive rollouts are joined into longer
+sequences, and the first of them counts little, except where an episode begins in it.
 """
 
 from __future__ import annotations
@@ -18,54 +17,56 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from torch import Tensor
 
 from agent.errors import SubjectError
 from agent.network import Network, Outputs
 from agent.subject import Subject
-from training.learn import checkpoint
-from training.learn.dagger import CHECKPOINT_EVERY_S, ImitationSettings, errors
-from training.learn.replay_buffer import Batch
-from training.rollout.actor_pool import Fleet, Order
-from training.rollout.rollout import Segment
-from training.rollout.rollout_store import Lived
-from training.rollout.vector_env import HerdSettings
+from training.learn.dagger import DaggerSettings, ImitationLosses, output_losses
+from training.learn.replay_buffer import ImitationBatch, stack
+from training.learn.training_loop import Counts, TrainingLoop, gradient_step
+from training.rollout.actor_pool import ActorPool, Request
+from training.rollout.rollout import Rollout
+from training.rollout.rollout_store import RolloutStore
+from training.rollout.vector_env import VectorEnvSettings
 from training.skills.library import SKILLS
 
 Array = np.ndarray
 
-NEXT_WITHIN = 16
-"""A worker's next segment is at most so many segments later: others come in between."""
+MAX_DISTANCE = 16
+"""An actor's next rollout is at most so many rollouts later: those of other actors come in between."""
+UNKNOWN_STATE_WEIGHT = 0.05
+"""Factor on the loss of a sequence's first rollout where no episode begins in it."""
+REPORT_EVERY = 10
 
 
 @dataclass(frozen=True)
-class ApprenticeshipSettings:
+class DistillationSettings:
     """Settings of the stage; it is left out where `teacher` is empty.
 
     Attributes:
-        teacher: a trained subject, for instance "rodent"; its eyes, its normalisation of the senses and its
-            skills are taken, and what it lives is learned from.
-        segments: so many the teacher lives, in this subject's herd, part of its animals led by their experts
-            (`imitation.expert_least`).
-        updates: steps of learning.
-        sequences: of one step.
-        joined: segments in a sequence.
-        learning_rate: of Adam, falls along a cosine to a tenth.
+        teacher: a trained subject, for instance "rodent". Its vision encoder, its normalisation of inputs and
+            its skills are taken over, and its rollouts are learned from.
+        rollouts: collected by the teacher in this subject's environments, a fraction of them with the experts
+            acting (`dagger.min_expert_fraction`).
+        updates: of the network.
+        batch_size: sequences in an update.
+        rollouts_per_sequence: consecutive rollouts in a sequence.
+        learning_rate: of Adam; it falls along a cosine to a tenth.
     """
 
     teacher: str = ""
-    segments: int = 300
+    rollouts: int = 300
     updates: int = 2500
-    sequences: int = 24
-    joined: int = 4
+    batch_size: int = 24
+    rollouts_per_sequence: int = 4
     learning_rate: float = 1e-3
 
 
-def inherit(network: Network, teacher: Subject) -> None:
-    """Give a network the eyes and the normalisation of the senses of a trained subject.
+def copy_encoder(network: Network, teacher: Subject) -> None:
+    """Give a network the vision encoder and the input normalisation of a trained subject.
 
     Raises:
-        SubjectError: its eyes are of another architecture.
+        SubjectError: its vision encoder is of another architecture.
     """
     try:
         network.vision.load_state_dict(teacher.network.vision.state_dict())
@@ -74,189 +75,199 @@ def inherit(network: Network, teacher: Subject) -> None:
     except RuntimeError as error:
         reason = " ".join(str(error).split())[:160]
         raise SubjectError(
-            f"[apprenticeship] teacher: {teacher.folder} cannot teach this network ({reason}); give it the "
-            "same eyes in [network], or leave the section out"
+            f"[distillation] teacher: {teacher.folder} cannot teach this network ({reason}); give it the "
+            "same vision encoder in [network], or leave the section out"
         ) from None
 
 
-def lived_folder(
-    runs: Path, teacher: Subject, skills: Path, herd: HerdSettings, imitation: ImitationSettings
+def rollouts_folder(
+    runs: Path,
+    teacher: Subject,
+    skills: Path,
+    environments: VectorEnvSettings,
+    dagger: DaggerSettings,
 ) -> Path:
-    """The folder below `runs` for what this teacher lives in such a herd; several apprentices share it.
+    """The folder for the rollouts of a teacher; all pupils with the same environments share it.
 
-    `skills` is the folder of those that the herd's experts are made of.
+    Args:
+        runs: where the folder is.
+        teacher: by name and hash.
+        skills: folder of the skills that the experts are made of.
+        environments: of the actors.
+        dagger: length of a rollout, and fraction of the environments in which experts act.
     """
     files = sorted(path for name in SKILLS if (path := skills / f"{name}.npz").exists())
-    follows_from = [
+    depends_on = [
         teacher.sha256,
-        asdict(herd),
-        imitation.segment_ticks,
-        imitation.expert_least,
+        asdict(environments),
+        dagger.rollout_ticks,
+        dagger.min_expert_fraction,
         *(hashlib.sha256(path.read_bytes()).hexdigest() for path in files),
     ]
-    tag = hashlib.sha256(json.dumps(follows_from).encode()).hexdigest()[:8]
-    return runs / f"{teacher.name}-lived-{tag}"
+    tag = hashlib.sha256(json.dumps(depends_on).encode()).hexdigest()[:8]
+    return runs / f"{teacher.name}-rollouts-{tag}"
 
 
-def have_it_live(
+def collect_teacher(
     teacher: Subject,
-    fleet: Fleet[Segment],
-    settings: ApprenticeshipSettings,
-    imitation: ImitationSettings,
+    pool: ActorPool[Rollout],
+    settings: DistillationSettings,
+    dagger: DaggerSettings,
     folder: Path,
     report: Callable[[float, str], None],
 ) -> None:
-    """Have the teacher live until `settings.segments` segments are in `folder`, on from those that are there.
+    """Collect rollouts of the teacher until there are `settings.rollouts` in `folder`.
 
     Args:
-        teacher: acts as it is; it learns nothing.
-        fleet: lives; after an interruption with other random draws than before, or it lives the same again.
+        teacher: acts; it does not learn.
+        pool: collects; after an interruption it needs other seeds, or it collects the same again.
         settings: of the stage.
-        imitation: a segment's ticks, and the part of the animals that experts lead.
-        folder: see `lived_folder`.
-        report: told the part done (0 to 1) and a line of text.
+        dagger: length of a rollout, and fraction of the environments in which experts act.
+        folder: of the rollouts, as `rollouts_folder` names it.
+        report: called with the fraction done (0 to 1) and a line of text.
 
     Raises:
-        SubjectError: the fleet cannot go on.
+        SubjectError: the actors cannot go on.
     """
-    kept = Lived(folder, settings.segments)
-    fleet.publish({k: v.numpy().copy() for k, v in teacher.network.state_dict().items()})
-    order = Order(imitation.segment_ticks, imitation.expert_least)
+    store = RolloutStore(folder, settings.rollouts)
+    pool.publish({k: v.numpy().copy() for k, v in teacher.network.state_dict().items()})
+    request = Request(dagger.rollout_ticks, dagger.min_expert_fraction)
     began, ticks = time.monotonic(), 0
-    for number in range(kept.count(), settings.segments):
-        segment = fleet.next(order).lived
-        kept.add(number, segment)
-        ticks += segment.reward.size
+    for number in range(store.count(), settings.rollouts):
+        rollout = pool.next(request).rollout
+        store.add(number, rollout)
+        ticks += rollout.reward.size
         rate = ticks / (time.monotonic() - began)
-        report((number + 1) / settings.segments, f"{teacher.name} lives, {rate:.0f} ticks/s")
+        report(
+            (number + 1) / settings.rollouts,
+            f"rollout {number + 1} of {teacher.name}, {rate:.0f} ticks/s",
+        )
 
 
-def chains(segments: Sequence[Segment], joined: int) -> list[list[Segment]]:
-    """All runs of `joined` consecutive segments of one worker.
+def consecutive_rollouts(rollouts: Sequence[Rollout], length: int) -> list[list[Rollout]]:
+    """All series of `length` consecutive rollouts of one actor.
 
-    A segment is another's next where an animal goes on as it ended there.
+    A rollout follows another where at least one environment begins it as it ended the other.
     """
     following: list[int | None] = []
-    for index, one in enumerate(segments):
-        later = range(index + 1, min(index + 1 + NEXT_WITHIN, len(segments)))
-        following.append(next((k for k in later if _goes_on(one, segments[k])), None))
+    for index, one in enumerate(rollouts):
+        later = range(index + 1, min(index + 1 + MAX_DISTANCE, len(rollouts)))
+        following.append(next((k for k in later if _follows(rollouts[k], one)), None))
     found = []
-    for first in range(len(segments)):
-        chain: list[Segment] = []
-        place: int | None = first
-        while place is not None and len(chain) < joined:
-            chain.append(segments[place])
-            place = following[place]
-        if len(chain) == joined:
-            found.append(chain)
+    for first in range(len(rollouts)):
+        series: list[Rollout] = []
+        position: int | None = first
+        while position is not None and len(series) < length:
+            series.append(rollouts[position])
+            position = following[position]
+        if len(series) == length:
+            found.append(series)
     return found
 
 
-def _goes_on(one: Segment, other: Segment) -> bool:
-    if one.last_senses.shape != other.senses[0].shape:
+def _follows(later: Rollout, one: Rollout) -> bool:
+    if one.last_proprioception.shape != later.proprioception[0].shape:
         return False
-    same = (one.last_senses == other.senses[0]).all(1)
-    return bool((same & ~other.fresh[0]).any())
+    same = (one.last_proprioception == later.proprioception[0]).all(1)
+    return bool((same & ~later.is_first[0]).any())
 
 
-def learn(
+def train(
     network: Network,
-    settings: ApprenticeshipSettings,
-    imitation: ImitationSettings,
+    settings: DistillationSettings,
+    dagger: DaggerSettings,
     folder: Path,
     path: Path,
     report: Callable[[float, str], None],
-) -> None:
-    """Learn by `settings.updates` steps, resuming the checkpoint at `path`.
+) -> Counts:
+    """Learn from the teacher's rollouts, resuming the checkpoint at `path`.
 
     Args:
-        network: trained in place; has what `inherit` gives.
+        network: trained in place, after `copy_encoder`.
         settings: of the stage.
-        imitation: seed, blur, discount and trace.
-        folder: what the teacher lived, see `lived_folder`.
-        path: the checkpoint, written every minute and at the end.
-        report: told the part done (0 to 1) and a line of text.
+        dagger: seed, input noise, discount and lambda.
+        folder: the teacher's rollouts.
+        path: the checkpoint.
+        report: called with the fraction done (0 to 1) and a line of text.
+
+    Returns:
+        what was left out.
 
     Raises:
-        SubjectError: too little was lived, or the checkpoint is damaged.
+        SubjectError: there are too few rollouts, or the checkpoint is damaged.
     """
-    torch.manual_seed(imitation.seed)
+    torch.manual_seed(dagger.seed)
     network.vision.requires_grad_(False)
     learned = [p for p in network.parameters() if p.requires_grad]
     optimiser = torch.optim.Adam(learned, settings.learning_rate)
-    done = checkpoint.load(path, network, optimiser)
-    if done >= settings.updates:
-        return
-    found = chains(Lived(folder, settings.segments).all(), settings.joined)
-    if not found:
+    loop = TrainingLoop(path, settings.updates, network, optimiser)
+    if loop.completed >= settings.updates:
+        return loop.counts
+    store = RolloutStore(folder, settings.rollouts)
+    series = consecutive_rollouts(store.load_all(), settings.rollouts_per_sequence)
+    loop.counts.unreadable_rollouts += store.unreadable
+    if not series:
         raise SubjectError(
-            f"[apprenticeship] {folder} has no {settings.joined} segments that follow one another; "
-            "raise 'segments', or lower 'joined'"
+            f"[distillation] {folder} has no {settings.rollouts_per_sequence} rollouts that follow one "
+            "another; raise 'rollouts', or lower 'rollouts_per_sequence'"
         )
-    rng = np.random.default_rng([imitation.seed, 7, done])
-    saved = time.monotonic()
-    for update in range(done, settings.updates):
-        part = update / settings.updates
-        for group in optimiser.param_groups:
-            group["lr"] = settings.learning_rate * (0.55 + 0.45 * math.cos(math.pi * part))
-        picks = [found[i] for i in rng.integers(len(found), size=settings.sequences)]
-        rows = [(chain, int(rng.integers(len(chain[0].task)))) for chain in picks]
-        policy, value, spread = _losses(network, rows, imitation)
-        optimiser.zero_grad()
-        (policy + 0.5 * value + 0.02 * spread).backward()
-        torch.nn.utils.clip_grad_norm_(learned, 1.0)
-        optimiser.step()
-        last = update + 1 == settings.updates
-        if last or time.monotonic() - saved > CHECKPOINT_EVERY_S:
-            checkpoint.save(path, network, optimiser, update + 1)
-            saved = time.monotonic()
-        if last or update % 10 == 0:
-            told = f"policy {float(policy.detach()):.4f}, value {float(value.detach()):.4f}"
-            report((update + 1) / settings.updates, told)
+    rng = np.random.default_rng([dagger.seed, 7, loop.completed])
+
+    def summarise(fraction: float) -> None:
+        text = f"policy {float(loss.policy.detach()):.4f}, value {float(loss.value.detach()):.4f}"
+        report(fraction, text + str(loop.counts))
+
+    for update in loop.steps(summarise, report_every=REPORT_EVERY):
+        cosine = math.cos(math.pi * update / settings.updates)
+        loop.set_learning_rate(settings.learning_rate * (0.55 + 0.45 * cosine))
+        picks = [series[i] for i in rng.integers(len(series), size=settings.batch_size)]
+        rows = [(one, int(rng.integers(len(one[0].task)))) for one in picks]
+        loss = _losses(network, rows, dagger)
+        loop.counts.skipped_updates += not gradient_step(optimiser, loss.total, [learned])
+    return loop.counts
 
 
 def _losses(
-    network: Network, rows: list[tuple[list[Segment], int]], imitation: ImitationSettings
-) -> tuple[Tensor, Tensor, Tensor]:
-    """Losses of sequences of several segments each, begun in the state that has seen nothing."""
+    network: Network, rows: list[tuple[list[Rollout], int]], dagger: DaggerSettings
+) -> ImitationLosses:
+    """Losses of sequences of several rollouts each, which begin in the zero state."""
     state = network.zero_state(len(rows))
-    sure = torch.zeros(len(rows))  # 1 where the state holds what came before
+    known = torch.zeros(len(rows))  # 1 where the state holds what came before
     outs: list[Outputs] = []
-    parts: list[Batch] = []
+    parts: list[ImitationBatch] = []
     for index in range(len(rows[0][0])):
-        here = [(chain[index], k) for chain, k in rows]
-        fresh = _stacked(here, "fresh")[0] > 0
+        here = [(series[index], k) for series, k in rows]
+        is_first = stack(here, "is_first")[0]
         state = tuple(
-            (torch.where(fresh[:, None], 0.0, h), torch.where(fresh[:, None], 0.0, c))
+            (torch.where(is_first[:, None], 0.0, h), torch.where(is_first[:, None], 0.0, c))
             for h, c in state
         )
-        sure = torch.where(fresh, 1.0, sure)
-        senses, features = _stacked(here, "senses"), _stacked(here, "features")
-        batch = Batch(
-            senses=senses + imitation.blur * network.std * torch.randn_like(senses),
-            features=features + imitation.blur * torch.randn_like(features),
-            label=_stacked(here, "label"),
-            reward=_stacked(here, "reward"),
-            discount=_stacked(here, "discount"),
-            weight=_stacked(here, "weight") * sure.clamp(min=0.05),
+        known = torch.where(is_first, 1.0, known)
+        senses, features = stack(here, "proprioception"), stack(here, "features")
+        batch = ImitationBatch(
+            proprioception=senses + dagger.input_noise * network.std * torch.randn_like(senses),
+            features=features + dagger.input_noise * torch.randn_like(features),
+            expert_action=stack(here, "expert_action"),
+            reward=stack(here, "reward"),
+            discount=stack(here, "discount"),
+            loss_weight=stack(here, "loss_weight") * known.clamp(min=UNKNOWN_STATE_WEIGHT),
             state=state,
         )
-        out = network.run(batch.senses, batch.features, state)
+        out = network.run(batch.proprioception, batch.features, state)
         outs.append(out)
         parts.append(batch)
-        state, sure = out.state, torch.ones(len(rows))
-    whole = Batch(
-        **{
-            name: torch.cat([getattr(part, name) for part in parts])
-            for name in ("senses", "features", "label", "reward", "discount", "weight")
-        },
+        state, known = out.state, torch.ones(len(rows))
+    names = (
+        "proprioception",
+        "features",
+        "expert_action",
+        "reward",
+        "discount",
+        "loss_weight",
+    )
+    whole = ImitationBatch(
+        **{name: torch.cat([getattr(part, name) for part in parts]) for name in names},
         state=parts[0].state,
     )
     mean, value = torch.cat([o.mean for o in outs]), torch.cat([o.value for o in outs])
-    return errors(network, mean, value, whole, imitation)
-
-
-def _stacked(rows: Sequence[tuple[Segment, int]], name: str) -> Tensor:
-    """One array of the animals in `rows`, (ticks, rows, ...) float32."""
-    arrays: list[Array] = [getattr(segment, name)[:, k] for segment, k in rows]
-    return torch.from_numpy(np.stack(arrays, 1).astype(np.float32))
+    return output_losses(network, mean, value, whole, dagger)

@@ -1,89 +1,103 @@
-"""How reinforcement learning goes: what is shown on the terminal and in TensorBoard."""
+"""Metrics of training, as TensorBoard and the terminal show them."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 import numpy as np
 
-from training.rollout.rollout import Segment
+from training.learn.training_loop import Counts
+from training.rollout.rollout import Rollout
 
 
 class Writer(Protocol):
-    """Where the course of training is written, such as TensorBoard's `SummaryWriter`."""
+    """Where metrics are written, such as TensorBoard's `SummaryWriter`."""
 
     def add_scalar(self, tag: str, scalar_value: float, global_step: int) -> None:
         """Write a number at a step."""
 
 
-@dataclass(frozen=True)
-class Report:
-    """How it goes: part done; means of what `Learner.update` tells; by task the reward a tick and return."""
+def write(writer: Writer | None, scalars: Mapping[str, float], step: int) -> None:
+    """Write numbers by their tags; nothing where there is no writer."""
+    if writer is not None:
+        for tag, value in scalars.items():
+            writer.add_scalar(tag, value, step)
 
-    done: float
-    figures: Mapping[str, float]
+
+@dataclass(frozen=True)
+class ReinforcementMetrics:
+    """Means since the last report.
+
+    Attributes:
+        fraction: of the training that is done.
+        learner: by name, what `Learner.update` returns.
+        reward: by task, a tick, scaled.
+        returns: by task, of the episodes that ended.
+        ticks_per_s: of all environments together.
+        counts: what was left out since the training began.
+    """
+
+    fraction: float
+    learner: Mapping[str, float]
     reward: Mapping[str, float]
     returns: Mapping[str, float]
     ticks_per_s: float
+    counts: Counts
+
+    def scalars(self) -> dict[str, float]:
+        """All of them by TensorBoard tag."""
+        return {
+            **{f"learner/{name}": value for name, value in self.learner.items()},
+            **{f"reward/{name}": value for name, value in self.reward.items()},
+            **{f"return/{name}": value for name, value in self.returns.items()},
+            "ticks_per_s": self.ticks_per_s,
+            **self.counts.scalars(),
+        }
 
 
 @dataclass
-class Course:
-    """What happened since it was last written."""
+class MetricsAccumulator:
+    """Collects what happens between two reports; `tasks` are the names that `Rollout.task` numbers."""
 
     tasks: Sequence[str]
-    figures: dict[str, list[float]] = field(default_factory=dict)
+    learner: dict[str, list[float]] = field(default_factory=dict)
     reward: dict[str, list[float]] = field(default_factory=dict)
     returns: dict[str, list[float]] = field(default_factory=dict)
     ticks: int = 0
-    began: float = field(default_factory=time.monotonic)
+    since: float = field(default_factory=time.monotonic)
     _running: dict[tuple[int, int], float] = field(default_factory=dict)
 
-    def learned(self, figures: Mapping[str, float]) -> None:
-        """One update."""
-        for name, value in figures.items():
-            self.figures.setdefault(name, []).append(value)
+    def add_update(self, metrics: Mapping[str, float]) -> None:
+        """Add the metrics of one update."""
+        for name, value in metrics.items():
+            self.learner.setdefault(name, []).append(value)
 
-    def lived(self, worker: int, segment: Segment) -> None:
-        """One segment of a worker; an episode's return is known when its animal begins the next."""
-        self.ticks += segment.reward.size
-        for k, index in enumerate(segment.task):
-            name, earned = self.tasks[index], segment.reward[:, k]
-            self.reward.setdefault(name, []).append(float(earned.mean()))
-            if segment.fresh[0, k]:
-                whole = self._running.pop((worker, k), None)
-                if whole is not None:
-                    self.returns.setdefault(name, []).append(whole)
-                self._running[worker, k] = 0.0
-            if (worker, k) in self._running:
-                self._running[worker, k] += float(earned.sum())
+    def add_rollout(self, actor: int, rollout: Rollout) -> None:
+        """Add a rollout of an actor; an episode's return is known when the next one begins."""
+        self.ticks += rollout.reward.size
+        for k, index in enumerate(rollout.task):
+            name, reward = self.tasks[index], rollout.reward[:, k]
+            self.reward.setdefault(name, []).append(float(reward.mean()))
+            if rollout.is_first[0, k]:
+                finished = self._running.pop((actor, k), None)
+                if finished is not None:
+                    self.returns.setdefault(name, []).append(finished)
+                self._running[actor, k] = 0.0
+            if (actor, k) in self._running:
+                self._running[actor, k] += float(reward.sum())
 
-    def report(self, done: float) -> Report:
-        """All of it, as means."""
-        figures, reward, returns = (
+    def report(self, fraction: float, counts: Counts) -> ReinforcementMetrics:
+        """Means since the last report, and a new beginning; returns of unfinished episodes stay."""
+        learner, reward, returns = (
             {name: float(np.mean(values)) for name, values in one.items()}
-            for one in (self.figures, self.reward, self.returns)
+            for one in (self.learner, self.reward, self.returns)
         )
-        rate = self.ticks / max(1e-9, time.monotonic() - self.began)
-        return Report(done, figures, reward, returns, rate)
-
-    def restart(self) -> None:
-        """Begin anew, the unfinished episodes apart."""
-        for one in (self.figures, self.reward, self.returns):
+        now = time.monotonic()
+        rate = self.ticks / max(1e-9, now - self.since)
+        for one in (self.learner, self.reward, self.returns):
             one.clear()
-        self.ticks, self.began = 0, time.monotonic()
-
-
-def write(writer: Writer, report: Report, step: int) -> None:
-    """Write a report's figures."""
-    for kind, some in (
-        ("learner", report.figures),
-        ("reward", report.reward),
-        ("return", report.returns),
-    ):
-        for name, value in some.items():
-            writer.add_scalar(f"{kind}/{name}", value, step)
-    writer.add_scalar("ticks_per_s", report.ticks_per_s, step)
+        self.ticks, self.since = 0, now
+        return ReinforcementMetrics(fraction, learner, reward, returns, rate, replace(counts))

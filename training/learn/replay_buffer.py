@@ -1,13 +1,14 @@
-"""The newest segments, for the learner to draw sequences from.
+"""The replay buffer of imitation: the newest rollouts, from which sequences are sampled.
 
-Every sequence keeps the state in which it began, so that learning can begin there without living through the
-episode again. Pictures are not kept: the features that the eyes made of them are enough, because the eyes
-stay as they are. A few pictures go into an album, by which the eyes are taught again once.
+A sequence is one environment's part of a rollout. It begins with the recurrent state that was current when
+it was collected (stored state, Kapturowski et al. 2019). Images are not kept: the vision encoder is frozen,
+and its features are enough.
 """
 
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -15,108 +16,98 @@ import torch
 from torch import Tensor
 
 from agent.network import State
-from training.rollout.rollout import Segment
+from training.rollout.rollout import Rollout
 
-Array = np.ndarray
+BURN_IN_WEIGHT = 0.2
+"""Factor on the loss of burn-in ticks."""
+
+Row = tuple[Rollout, int]
+"""A sequence: a rollout and the index of one of its environments."""
 
 
 @dataclass(frozen=True)
-class Batch:
-    """Sequences, (ticks, sequences, ...), with the states in which they begin; see `Segment`."""
+class ImitationBatch:
+    """B sequences of T ticks, float32, as the fields of the same names in `Rollout`.
 
-    senses: Tensor
+    Attributes:
+        proprioception: (T, B, senses).
+        features: (T, B, features).
+        expert_action: (T, B, actions).
+        reward: (T, B).
+        discount: (T, B).
+        loss_weight: (T, B).
+        state: of the LSTMs before the first tick, per layer (h, c), each (B, units).
+    """
+
+    proprioception: Tensor
     features: Tensor
-    label: Tensor
+    expert_action: Tensor
     reward: Tensor
     discount: Tensor
-    weight: Tensor
+    loss_weight: Tensor
     state: State
 
 
-class Replay:
-    """The newest `capacity` segments.
+class ReplayBuffer:
+    """The newest `capacity` rollouts.
+
+    Attributes:
+        rollouts: oldest first, without images.
 
     Args:
-        capacity: segments kept.
-        warm_ticks: ticks at a sequence's start that count little, because the state in which it begins
-            was left by an older network.
+        capacity: rollouts kept.
+        burn_in: ticks at a sequence's start with a smaller loss weight, because an older network left the
+            state that it begins with.
     """
 
-    def __init__(self, capacity: int, warm_ticks: int) -> None:
-        self.segments: deque[Segment] = deque(maxlen=capacity)
-        self._warm = warm_ticks
+    def __init__(self, capacity: int, burn_in: int) -> None:
+        self.rollouts: deque[Rollout] = deque(maxlen=capacity)
+        self._burn_in = burn_in
 
-    def add(self, segment: Segment) -> None:
-        """Keep a segment."""
-        self.segments.append(replace(segment, pictures=None))
+    def add(self, rollout: Rollout) -> None:
+        """Keep a rollout, without its images; the oldest goes where there are more than `capacity`."""
+        self.rollouts.append(replace(rollout, images=None))
 
-    def batch(
-        self, sequences: int, newest: int, newest_part: float, rng: np.random.Generator
-    ) -> Batch:
-        """Random sequences, the part `newest_part` of them out of the `newest` segments."""
-        last = len(self.segments)
-        recent = rng.integers(max(0, last - newest), last, round(newest_part * sequences))
-        which = np.concatenate([recent, rng.integers(0, last, sequences - len(recent))])
-        rows = [(self.segments[i], int(rng.integers(len(self.segments[i].task)))) for i in which]
-        return self.joined(rows)
+    def sample(
+        self, batch_size: int, recent: int, recent_fraction: float, rng: np.random.Generator
+    ) -> ImitationBatch:
+        """Sample sequences, with replacement.
 
-    def joined(self, rows: list[tuple[Segment, int]]) -> Batch:
-        """Sequences of these animals of these segments."""
-
-        def stacked(name: str) -> Tensor:
-            return torch.from_numpy(
-                np.stack([getattr(segment, name)[:, k] for segment, k in rows], 1)
-            )
-
-        layers = range(len(rows[0][0].state))
-        state = tuple(
-            (
-                torch.from_numpy(np.stack([segment.state[layer][0][k] for segment, k in rows])),
-                torch.from_numpy(np.stack([segment.state[layer][1][k] for segment, k in rows])),
-            )
-            for layer in layers
-        )
-        weight = stacked("weight").clone()
-        weight[: self._warm] *= torch.where(stacked("fresh")[0], 1.0, 0.2)
-        return Batch(
-            senses=stacked("senses"),
-            features=stacked("features"),
-            label=stacked("label"),
-            reward=stacked("reward"),
-            discount=stacked("discount"),
-            weight=weight,
-            state=state,
+        Args:
+            batch_size: how many sequences.
+            recent: so many newest rollouts are recent.
+            recent_fraction: fraction of the sequences that is sampled from the recent rollouts; the rest is
+                from all.
+            rng: where the choice comes from.
+        """
+        last = len(self.rollouts)
+        newest = rng.integers(max(0, last - recent), last, round(recent_fraction * batch_size))
+        which = np.concatenate([newest, rng.integers(0, last, batch_size - len(newest))])
+        rows = [(self.rollouts[i], int(rng.integers(len(self.rollouts[i].task)))) for i in which]
+        weight = stack(rows, "loss_weight").clone()
+        weight[: self._burn_in] *= torch.where(stack(rows, "is_first")[0], 1.0, BURN_IN_WEIGHT)
+        return ImitationBatch(
+            proprioception=stack(rows, "proprioception"),
+            features=stack(rows, "features"),
+            expert_action=stack(rows, "expert_action"),
+            reward=stack(rows, "reward"),
+            discount=stack(rows, "discount"),
+            loss_weight=weight,
+            state=stack_state(rows),
         )
 
 
-class Album:
-    """Pictures with their cues, a few of every segment: what the network itself saw, to teach its eyes by.
+def stack(rows: Sequence[Row], name: str) -> Tensor:
+    """One field of all sequences, (T, rows, ...), in the field's dtype."""
+    return torch.from_numpy(np.stack([getattr(rollout, name)[:, k] for rollout, k in rows], 1))
 
-    Args:
-        capacity: pictures kept, the newest.
-        every: of so many ticks one is kept.
-    """
 
-    def __init__(self, capacity: int, every: int) -> None:
-        self._every, self._turn = every, 0
-        self._kept: deque[tuple[Array, Array]] = deque()
-        self._capacity = capacity
-
-    def __len__(self) -> int:
-        return sum(len(cues) for _, cues in self._kept)
-
-    def add(self, segment: Segment) -> None:
-        """Keep some pictures of a segment that has them."""
-        if segment.pictures is None:
-            return
-        self._turn += 1
-        chosen = slice(self._turn % self._every, None, self._every)
-        there = segment.weight[chosen] > 0
-        self._kept.append((segment.pictures[chosen][there], segment.cues[chosen][there]))
-        while len(self) > self._capacity:
-            self._kept.popleft()
-
-    def all(self) -> tuple[Array, Array]:
-        """Pictures (n, 64, 64, 3) uint8 and cues (n, cues)."""
-        pictures, cues = zip(*self._kept, strict=True)
-        return np.concatenate(pictures), np.concatenate(cues)
+def stack_state(rows: Sequence[Row]) -> State:
+    """The states before the sequences, per layer (h, c), each (rows, units) float32."""
+    return tuple(
+        (
+            torch.from_numpy(np.stack([rollout.state[layer][0][k] for rollout, k in rows])),
+            torch.from_numpy(np.stack([rollout.state[layer][1][k] for rollout, k in rows])),
+        )
+        for layer in range(len(rows[0][0].state))
+    )

@@ -1,7 +1,7 @@
-"""What the fleet lived last, for reinforcement learning to draw sequences from.
+"""The buffer of reinforcement learning: the few newest rollouts, from which sequences are sampled.
 
-Only the newest segments are kept: V-trace corrects for policies a little older than the present one, not for
-strangers. Sequences begin in the state in which they were lived.
+Only the newest are kept, because V-trace corrects for policies a little older than the present one, not for
+very different ones. A sequence begins with the recurrent state that was current when it was collected.
 """
 
 from __future__ import annotations
@@ -14,99 +14,99 @@ import torch
 from torch import Tensor
 
 from agent.network import State
-from training.rollout.rollout import Segment
+from training.learn.replay_buffer import Row, stack, stack_state
+from training.rollout.rollout import Rollout
 
 
 @dataclass(frozen=True)
-class Sequences:
-    """Sequences to learn from, (ticks T, sequences B, ...), float32 unless said; compare `Segment`.
+class SequenceBatch:
+    """B sequences of T ticks, float32 unless said.
 
     Attributes:
+        proprioception: (T, B, senses).
+        features: (T, B, features).
+        images: (T, B, 64, 64, 3) uint8, or None.
+        action: (T, B, actions).
+        log_prob: (T, B) of the action under the policy that acted, NaN where it was not sampled from it.
+        reward: (T, B).
         discount: (T, B) 0 where the task ended the episode, else 1.
-        judged: (T, B) bool, the animal was there and its own network acted: rewards tell about it.
-        chosen: (T, B) bool, of those, where the action is worth judging: not those of an animal that lies.
-        label_weight: (T, B) how much the expert's label counts.
+        expert_action: (T, B, actions).
+        value_mask: (T, B) bool, the episode had not ended and the network itself acted: the value is learned.
+        policy_mask: (T, B) bool, of those, where the policy is learned too: not where an animal lies.
+        expert_weight: (T, B) weight of the expert's action in the kickstarting loss.
+        state: of the LSTMs before the first tick, per layer (h, c), each (B, units).
+        last_proprioception: (B, senses) after the last tick.
+        last_features: (B, features) after the last tick.
         task: (B,) int64.
     """
 
-    senses: Tensor
+    proprioception: Tensor
     features: Tensor
-    pictures: Tensor | None
+    images: Tensor | None
     action: Tensor
     log_prob: Tensor
     reward: Tensor
     discount: Tensor
-    label: Tensor
-    judged: Tensor
-    chosen: Tensor
-    label_weight: Tensor
+    expert_action: Tensor
+    value_mask: Tensor
+    policy_mask: Tensor
+    expert_weight: Tensor
     state: State
-    last_senses: Tensor
+    last_proprioception: Tensor
     last_features: Tensor
     task: Tensor
 
 
-class Experience:
-    """The newest segments.
+class SequenceBuffer:
+    """The newest rollouts.
 
     Args:
-        segments: how many are kept.
-        warm_ticks: ticks at the start of a sequence that only bring the state up to date, which an older
-            network left; none where an episode begins.
+        capacity: rollouts kept.
+        burn_in: ticks at a sequence's start that only update the state, which an older network left; none
+            where an episode begins.
     """
 
-    def __init__(self, segments: int, warm_ticks: int) -> None:
-        self._kept: deque[Segment] = deque(maxlen=segments)
-        self._warm = warm_ticks
+    def __init__(self, capacity: int, burn_in: int) -> None:
+        self._rollouts: deque[Rollout] = deque(maxlen=capacity)
+        self._burn_in = burn_in
 
     def __len__(self) -> int:
-        return len(self._kept)
+        return len(self._rollouts)
 
-    def add(self, segment: Segment) -> None:
-        """Keep a segment, and forget the oldest."""
-        self._kept.append(segment)
+    def add(self, rollout: Rollout) -> None:
+        """Keep a rollout; the oldest goes where there are more than `capacity`."""
+        self._rollouts.append(rollout)
 
-    def draw(self, sequences: int, rng: np.random.Generator) -> Sequences:
-        """Some of the sequences, or all where there are not as many, none of them twice."""
-        rows = [(one, k) for one in self._kept for k in range(len(one.task))]
-        if len(rows) > sequences:
-            rows = [rows[i] for i in rng.choice(len(rows), sequences, replace=False)]
-        return self._joined(rows)
+    def sample(self, batch_size: int, rng: np.random.Generator) -> SequenceBatch:
+        """Sample sequences without replacement; all of them where there are no more than `batch_size`."""
+        rows: list[Row] = [(one, k) for one in self._rollouts for k in range(len(one.task))]
+        if len(rows) > batch_size:
+            rows = [rows[i] for i in rng.choice(len(rows), batch_size, replace=False)]
 
-    def _joined(self, rows: list[tuple[Segment, int]]) -> Sequences:
-        def along(name: str) -> Tensor:
-            return torch.from_numpy(np.stack([getattr(one, name)[:, k] for one, k in rows], 1))
-
-        def once(name: str) -> Tensor:
+        def per_sequence(name: str) -> Tensor:
             return torch.from_numpy(np.stack([getattr(one, name)[k] for one, k in rows]))
 
-        state = tuple(
-            (
-                torch.from_numpy(np.stack([one.state[layer][0][k] for one, k in rows])),
-                torch.from_numpy(np.stack([one.state[layer][1][k] for one, k in rows])),
-            )
-            for layer in range(len(rows[0][0].state))
-        )
-        discount, weight, log_prob = along("discount"), along("weight"), along("log_prob")
-        # after its end an episode stands still until the segment is over
-        there = torch.cat([torch.ones_like(discount[:1]), discount[:-1]]).cumprod(0) > 0
-        warmed = torch.ones_like(there)
-        warmed[: self._warm] = along("fresh")[0]
-        judged = there & warmed & log_prob.isfinite()
-        return Sequences(
-            senses=along("senses"),
-            features=along("features"),
-            pictures=None if rows[0][0].pictures is None else along("pictures"),
-            action=along("action"),
+        discount, log_prob = stack(rows, "discount"), stack(rows, "log_prob")
+        weight = stack(rows, "loss_weight")
+        # an environment that ended stands still until the end of the rollout
+        running = torch.cat([torch.ones_like(discount[:1]), discount[:-1]]).cumprod(0) > 0
+        warmed_up = torch.ones_like(running)
+        warmed_up[: self._burn_in] = stack(rows, "is_first")[0]
+        value_mask = running & warmed_up & log_prob.isfinite()
+        return SequenceBatch(
+            proprioception=stack(rows, "proprioception"),
+            features=stack(rows, "features"),
+            images=None if rows[0][0].images is None else stack(rows, "images"),
+            action=stack(rows, "action"),
             log_prob=log_prob,
-            reward=along("reward"),
+            reward=stack(rows, "reward"),
             discount=discount,
-            label=along("label"),
-            judged=judged,
-            chosen=judged & (weight > 0),
-            label_weight=weight * there * warmed,
-            state=state,
-            last_senses=once("last_senses"),
-            last_features=once("last_features"),
-            task=once("task").long(),
+            expert_action=stack(rows, "expert_action"),
+            value_mask=value_mask,
+            policy_mask=value_mask & (weight > 0),
+            expert_weight=weight * running * warmed_up,
+            state=stack_state(rows),
+            last_proprioception=per_sequence("last_proprioception"),
+            last_features=per_sequence("last_features"),
+            task=per_sequence("task").long(),
         )

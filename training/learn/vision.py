@@ -1,103 +1,127 @@
-"""Teach the eyes first: from one picture, the cues that the experts decide by.
+"""Pretraining of the vision encoder: from single images, the targets that the experts decide by.
 
-The experts drive the animals with noise; the ResNet learns to tell from what each animal sees which task it
-is in, where the next gap or the orb is, which way is free (`training.rollout.auxiliary_targets`).
-The head that tells them is thrown away; the features stay. Imitation then starts with eyes that already
-know what matters, and can learn from stored features, which is several times as fast as from stored pictures.
+The experts act, with noise; the ResNet learns by regression from what each animal's camera shows which task
+it is in, where the next gap or the orb is, which way is free (`training.rollout.auxiliary_targets`). The
+linear head of the regression is thrown away; the features stay. Imitation then starts with features that
+carry what matters, and can learn from stored features, several times as fast as from stored images.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
 from agent.network import Vision
-from training.rollout.auxiliary_targets import CUES, SCALES
+from training.learn.training_loop import Counts, TrainingLoop, gradient_step
+from training.rollout.auxiliary_targets import SCALES, TARGETS
 from training.rollout.vector_env import to_input
 
 Array = np.ndarray
 
+REPORT_EVERY = 250
+TEST_IMAGES = 3000
+MIN_SHARE = 0.02
+
 
 @dataclass(frozen=True)
 class VisionSettings:
-    """How many pictures to look at, and how long to learn from them.
+    """Settings of the stage.
 
-    `ticks` of every animal, of which one in `every` is looked at, where it is and from `places` others.
+    Attributes:
+        ticks: control steps of every environment.
+        image_every: an environment is rendered every so many ticks,
+        poses: from where the animal is, and from so many other places.
+        updates: of the encoder.
+        batch_size: images in an update.
+        learning_rate: of Adam; it falls along a cosine to 0.
     """
 
     ticks: int = 2000
-    every: int = 3
-    places: int = 8
-    batches: int = 12000
-    batch: int = 128
+    image_every: int = 3
+    poses: int = 8
+    updates: int = 12000
+    batch_size: int = 128
     learning_rate: float = 2e-3
 
 
-def varied(pixels: Tensor) -> Tensor:
-    """The pictures a little brighter or darker, with more or less contrast: shadows come and go."""
+def augment(pixels: Tensor) -> Tensor:
+    """Images (n, 3, 64, 64) float32 with random contrast and brightness, because shadows come and go."""
     n = len(pixels)
     contrast = 1 + 0.05 * torch.randn(n, 1, 1, 1)
     return pixels * contrast + 0.02 * torch.randn(n, 1, 1, 1)
 
 
-def teach(
+def pretrain(
     vision: Vision,
-    pictures: Array,
-    cues: Array,
+    images: Array,
+    targets: Array,
     settings: VisionSettings,
     rng: np.random.Generator,
     report: Callable[[float, dict[str, float]], None],
-) -> dict[str, float]:
-    """Train the ResNet on pictures (n, 64, 64, 3) uint8 and cues (n, cues), NaN where a cue is left out.
+    path: Path | None = None,
+) -> Counts:
+    """Train the vision encoder on images and their targets.
+
+    Args:
+        vision: trained in place.
+        images: (n, 64, 64, 3) uint8.
+        targets: (n, targets) float32 in units of `SCALES`, NaN where left out.
+        settings: of the stage.
+        rng: of the choice of batches.
+        report: called with the fraction done (0 to 1) and, by target, the root mean square error in its own
+            unit on the last twentieth of the images, which is not trained on.
+        path: a checkpoint to resume; None: there is none.
 
     Returns:
-        the root mean square error of each cue in its own units, on the last twentieth of the pictures;
-        `report` gets the part done and the same so far.
+        what was left out.
     """
-    opened = [p for p in vision.parameters() if not p.requires_grad]
-    for parameter in opened:
+    frozen = [p for p in vision.parameters() if not p.requires_grad]
+    for parameter in frozen:
         parameter.requires_grad_(True)
-    head = nn.Linear(vision.out.out_features, len(CUES))
-    optimiser = torch.optim.Adam([*vision.parameters(), *head.parameters()], settings.learning_rate)
-    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, settings.batches)
-    # neighbouring pictures look alike: those that the errors are measured on are a stretch of their own
-    last = len(cues) * 19 // 20
-    known = ~np.isnan(cues)
-    target, mask = np.nan_to_num(cues), known.astype(np.float32)
-    # a cue that applies to few pictures counts as much in each of them as it would in all
-    share = np.maximum(known.mean(0), 0.02)
-    mask = mask / np.sqrt(share).astype(np.float32)
+    head = nn.Linear(vision.out.out_features, len(TARGETS))
+    network = nn.Sequential(vision, head)
+    optimiser = torch.optim.Adam(network.parameters(), settings.learning_rate)
+    loop = TrainingLoop(path, settings.updates, network, optimiser)
+    # neighbouring images look alike, so those that are tested on are a stretch of their own
+    last = len(targets) * 19 // 20
+    known = ~np.isnan(targets)
+    filled, mask = np.nan_to_num(targets), known.astype(np.float32)
+    # a target that applies to few images counts as much in each of them as it would in all
+    mask = mask / np.sqrt(np.maximum(known.mean(0), MIN_SHARE)).astype(np.float32)
 
-    def errors() -> dict[str, float]:
-        rows = np.arange(last, len(cues))[:3000]
+    def test_errors() -> dict[str, float]:
+        rows = np.arange(last, len(targets))[:TEST_IMAGES]
         with torch.no_grad():
-            told = torch.cat(
-                [head(vision(to_input(pictures[part]))) for part in np.array_split(rows, 8)]
+            predicted = torch.cat(
+                [network(to_input(images[part])) for part in np.array_split(rows, 8)]
             ).numpy()
-        square = np.where(known[rows], (told - target[rows]) ** 2, np.nan)
+        square = np.where(known[rows], (predicted - filled[rows]) ** 2, np.nan)
         return {
             name: float(np.sqrt(np.nanmean(square[:, k]))) * SCALES.get(name, 1.0)
-            for k, name in enumerate(CUES)
+            for k, name in enumerate(TARGETS)
             if known[rows, k].any()
         }
 
-    for batch in range(settings.batches):
-        rows = rng.integers(0, last, settings.batch)
-        told = head(vision(varied(to_input(pictures[rows]))))
-        miss = nn.functional.smooth_l1_loss(
-            told, torch.from_numpy(target[rows]), reduction="none", beta=0.5
+    def summarise(fraction: float) -> None:
+        report(fraction, test_errors())
+
+    for update in loop.steps(summarise, report_every=REPORT_EVERY):
+        cosine = math.cos(math.pi * update / settings.updates)
+        loop.set_learning_rate(settings.learning_rate * 0.5 * (1 + cosine))
+        rows = rng.integers(0, last, settings.batch_size)
+        predicted = network(augment(to_input(images[rows])))
+        error = nn.functional.smooth_l1_loss(
+            predicted, torch.from_numpy(filled[rows]), reduction="none", beta=0.5
         )
-        loss = (miss * torch.from_numpy(mask[rows])).mean()
-        optimiser.zero_grad()
-        loss.backward()
-        optimiser.step()
-        schedule.step()
-        if (batch + 1) % 250 == 0 or batch + 1 == settings.batches:
-            report((batch + 1) / settings.batches, errors())
-    for parameter in opened:
+        loss = (error * torch.from_numpy(mask[rows])).mean()
+        updated = gradient_step(optimiser, loss, [[*network.parameters()]], max_norm=math.inf)
+        loop.counts.skipped_updates += not updated
+    for parameter in frozen:
         parameter.requires_grad_(False)
-    return errors()
+    return loop.counts

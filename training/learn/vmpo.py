@@ -1,10 +1,10 @@
 """V-MPO (Song et al. 2020): maximum a posteriori policy optimisation on advantages instead of Q.
 
-E-step: the better half of the actions, weighted by exp(advantage / eta), is a policy that is better than the
-present one and no further from it than a bound; its dual gives the temperature eta. M-step: the network
-follows these actions by weighted maximum likelihood, its mean and its spread each kept within a bound of KL
-divergence from where they were, by multipliers alpha. The mean is fitted with the old spread and the spread
-about the old mean (Abdolmaleki et al. 2018b), so that a spread cannot collapse to make a mean look likely.
+E-step: the top fraction of the actions, weighted by exp(advantage / eta), is a policy better than the present
+one and within a KL bound of it; the dual gives the temperature eta. M-step: the network fits these actions by
+weighted maximum likelihood, mean and standard deviation each within a KL bound of where they were, by
+multipliers alpha. The mean is fitted with the old standard deviation and the standard deviation around the
+old mean (Abdolmaleki et al. 2018b), so that it cannot collapse to make a mean look likely.
 """
 
 from __future__ import annotations
@@ -15,15 +15,16 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-ETA = 1.0
-ALPHA = 5.0
-"""Where temperature and multipliers begin (Song et al. 2020, table 4)."""
-LEAST, MOST = math.log(1e-4), math.log(1e4)
+INITIAL_ETA = 1.0
+INITIAL_ALPHA = 5.0
+"""Initial temperature and multipliers (Song et al. 2020, table 4)."""
+LOG_RANGE = math.log(1e-4), math.log(1e4)
+"""Within which temperatures and multipliers are kept."""
 
 
 @dataclass(frozen=True)
 class Bounds:
-    """How far a policy may move: of the E-step; of mean and of spread, in nats a tick, in the M-step."""
+    """KL bounds: of the E-step; of mean and standard deviation in the M-step, in nats a tick."""
 
     eta: float
     mean: float
@@ -31,43 +32,39 @@ class Bounds:
 
 
 class Multipliers(nn.Module):
-    """Temperature of each task, and multipliers of the bounds on mean and spread; kept as logarithms.
+    """Temperature of each task, and multipliers of the bounds on mean and standard deviation, as logarithms.
 
-    A task has a temperature of its own because its advantages have a spread of their own.
+    Each task has its own temperature, because the scale of its advantages is its own.
     """
 
     def __init__(self, tasks: int) -> None:
         super().__init__()
-        self.log_eta = nn.Parameter(torch.full((tasks,), math.log(ETA)))
-        self.log_alpha_mean = nn.Parameter(torch.tensor(math.log(ALPHA)))
-        self.log_alpha_std = nn.Parameter(torch.tensor(math.log(ALPHA)))
+        self.log_eta = nn.Parameter(torch.full((tasks,), math.log(INITIAL_ETA)))
+        self.log_alpha_mean = nn.Parameter(torch.tensor(math.log(INITIAL_ALPHA)))
+        self.log_alpha_std = nn.Parameter(torch.tensor(math.log(INITIAL_ALPHA)))
 
     def clamp(self) -> None:
-        """Keep all of them finite."""
+        """Keep all of them within `LOG_RANGE`."""
         with torch.no_grad():
-            for one in self.parameters():
-                one.clamp_(LEAST, MOST)
+            for parameter in self.parameters():
+                parameter.clamp_(*LOG_RANGE)
 
 
 @dataclass(frozen=True)
 class Gaussian:
-    """Diagonal: mean (..., actions), std (actions,)."""
+    """Diagonal normal distributions: mean (..., actions), std (actions,)."""
 
     mean: Tensor
     std: Tensor
 
     def log_prob(self, action: Tensor) -> Tensor:
-        """(...,) log-density of actions (..., actions)."""
+        """Log-density (...,) of actions (..., actions)."""
         error = (action - self.mean) / self.std
         return (-0.5 * error.pow(2) - self.std.log() - 0.5 * math.log(2 * math.pi)).sum(-1)
 
-    def detach(self) -> Gaussian:
-        """The same without gradient."""
-        return Gaussian(self.mean.detach(), self.std.detach())
-
 
 def divergence(old: Gaussian, new: Gaussian) -> tuple[Tensor, Tensor]:
-    """KL(old || new) were only the mean to change, (...,), and were only the spread to change, ()."""
+    """KL(old || new) were only the mean to change, (...,), and were only the std to change, ()."""
     mean = 0.5 * ((new.mean - old.mean) / old.std).pow(2).sum(-1)
     ratio = old.std / new.std
     std = (0.5 * ratio.pow(2) - 0.5 - ratio.log()).sum()
@@ -80,26 +77,26 @@ def expectation(
     task: Tensor,
     log_eta: Tensor,
     bound: float,
-    part: float = 0.5,
+    top_fraction: float = 0.5,
 ) -> tuple[Tensor, Tensor]:
     """E-step.
 
     Args:
         advantage: (n,) of actions.
-        log_ratio: (n,) clipped importance of each, for the age of the policy that chose it.
-        task: (n,) in which task each was chosen; every task is judged by itself.
+        log_ratio: (n,) logarithm of each action's clipped importance ratio.
+        task: (n,) int64, the task of each action; each task has a top fraction of its own.
         log_eta: (tasks,) logarithm of the temperatures.
         bound: of the KL divergence, epsilon_eta.
-        part: the best part of the actions that counts.
+        top_fraction: fraction of the actions, with the largest advantages, that counts.
 
     Returns:
-        weights (n,) without gradient, whose sum is 1, and the loss of the temperatures.
+        weights (n,) without gradient, whose sum is 1, and the loss () of the temperatures.
     """
     weights = torch.zeros_like(advantage)
     loss = log_eta.new_zeros(())
     for one in task.unique():
         mine = torch.nonzero(task == one).squeeze(1)
-        best = mine[advantage[mine].topk(math.ceil(part * len(mine))).indices]
+        best = mine[advantage[mine].topk(math.ceil(top_fraction * len(mine))).indices]
         share = len(mine) / len(task)
         eta = log_eta[one].exp()
         exponent = log_ratio[best] + advantage[best] / eta
@@ -110,8 +107,8 @@ def expectation(
 
 
 @dataclass(frozen=True)
-class Losses:
-    """Of the policy, the temperatures and the trust region; and how far mean and spread have moved."""
+class VmpoLosses:
+    """Losses of policy, temperatures and trust region, and the KL divergences of mean and std; each ()."""
 
     policy: Tensor
     eta: Tensor
@@ -129,22 +126,36 @@ def losses(
     task: Tensor,
     multipliers: Multipliers,
     bounds: Bounds,
-    part: float = 0.5,
-) -> Losses:
-    """All that V-MPO minimises, over n ticks; arguments as in `expectation`, actions (n, actions)."""
-    weights, eta = expectation(advantage, log_ratio, task, multipliers.log_eta, bounds.eta, part)
-    fit = Gaussian(new.mean, old.std).log_prob(action) + Gaussian(old.mean, new.std).log_prob(
-        action
+    top_fraction: float = 0.5,
+) -> VmpoLosses:
+    """All that V-MPO minimises, over n actions.
+
+    Args:
+        new: the policy that is trained, mean (n, actions).
+        old: the policy that it is kept near, mean (n, actions), without gradient.
+        action: (n, actions).
+        advantage: (n,).
+        log_ratio: (n,) logarithm of each action's clipped importance ratio.
+        task: (n,) int64.
+        multipliers: temperatures and alphas.
+        bounds: of the KL divergences.
+        top_fraction: of the actions that the E-step follows.
+    """
+    weights, eta = expectation(
+        advantage, log_ratio, task, multipliers.log_eta, bounds.eta, top_fraction
     )
+    fit_mean = Gaussian(new.mean, old.std).log_prob(action)
+    fit_std = Gaussian(old.mean, new.std).log_prob(action)
     kl_mean_each, kl_std = divergence(old, new)
     kl_mean = kl_mean_each.mean()
     alpha_mean = multipliers.log_alpha_mean.exp()
     alpha_std = multipliers.log_alpha_std.exp()
-    # the network pays for its distance, the multiplier grows while that is beyond the bound
+    # the network is penalised for its distance; the multiplier grows while that is beyond the bound
     trust = (
         alpha_mean * (bounds.mean - kl_mean.detach())
         + alpha_mean.detach() * kl_mean
         + alpha_std * (bounds.std - kl_std.detach())
         + alpha_std.detach() * kl_std
     )
-    return Losses(-(weights * fit).sum(), eta, trust, kl_mean.detach(), kl_std.detach())
+    policy = -(weights * (fit_mean + fit_std)).sum()
+    return VmpoLosses(policy, eta, trust, kl_mean.detach(), kl_std.detach())

@@ -1,1 +1,1 @@
-"""Collecting experience: vectorised environments, actor processes, rollouts and their store."""
+"""Collecting experience: task environments, their vector, actor processes, rollouts and their store."""

@@ -1,14 +1,14 @@
-"""The fleet: workers that live with the newest weights and send what they lived, in order of arrival.
+"""The actor pool: actors collect rollouts with the newest weights; the learner takes them as they come.
 
-    with Fleet(make_worker, workers=2, ray="local") as fleet:
-        fleet.publish(weights)
-        arrival = fleet.next(Order(ticks=32, own_spread=True))
+    with ActorPool(make_actor, actors=2, ray="local") as pool:
+        pool.publish(weights)
+        result = pool.next(Request(ticks=32, on_policy=True))
 
-One worker lives in this process; more, or one elsewhere, are Ray actors (Moritz et al. 2018) on a cluster
+One actor runs in this process; more, or one elsewhere, are Ray actors (Moritz et al. 2018) on a cluster
 that is started here (`local`) or exists already (`host:port`). As in IMPALA (Espeholt et al. 2018) actors
-and learner do not wait for each other: every actor has `AHEAD` orders, so that it starts the next segment
-with the weights it has while the last one travels; the learner corrects for their age by V-trace. An actor
-that dies is replaced. Weights travel as NumPy arrays by name.
+and learner do not wait for each other: every actor has `MAX_IN_FLIGHT` requests, so that it starts the next
+rollout with the weights it has while the last one travels; the learner corrects for the policy lag by
+V-trace. An actor that dies is replaced. Weights travel as NumPy arrays by name.
 """
 
 from __future__ import annotations
@@ -27,162 +27,177 @@ from agent.errors import SubjectError
 from parallel import ray_cluster as cluster
 
 Weights = Mapping[str, np.ndarray]
-Lived = TypeVar("Lived")
-Sent = TypeVar("Sent", covariant=True)
+RolloutT = TypeVar("RolloutT")
+RolloutT_co = TypeVar("RolloutT_co", covariant=True)
 
-AHEAD = 2
-"""Orders that an actor holds: one that it works on, one that waits."""
-DEATHS = 3
-"""A worker that fails this often without living a segment in between ends the training."""
+MAX_IN_FLIGHT = 2
+"""Requests that an actor holds: one that it works on, one that waits."""
+MAX_FAILURES = 3
+"""An actor that fails this often in a row, without a rollout in between, ends the training."""
 
 
-class Worker(Protocol[Sent]):
-    """What lives in a fleet, such as `training.rollout.vector_env.Herd`."""
+class Actor(Protocol[RolloutT_co]):
+    """What a pool runs, such as `training.rollout.vector_env.VectorEnv`."""
 
-    def live(
+    def collect_rollout(
         self,
         weights: Weights | None,
         version: int,
         ticks: int,
-        expert_part: float,
-        own_spread: bool,
-        keep_pictures: bool,
-    ) -> Sent:
-        """Live as an `Order` says, with weights of this number; None: those of the last call."""
+        expert_fraction: float,
+        on_policy: bool,
+        keep_images: bool,
+    ) -> RolloutT_co:
+        """Collect the rollout that a `Request` asks for.
+
+        Args:
+            weights: the network's state dict, each array as in the network; None: those of the last call.
+            version: number of these weights.
+            ticks: length of the rollout.
+            expert_fraction: share of the environments in which the expert acts.
+            on_policy: act with the network's own standard deviation and without perturbations.
+            keep_images: send the images too.
+        """
 
 
 @dataclass(frozen=True)
-class Order:
-    """How to live for a while: `Herd.live` explains it."""
+class Request:
+    """The rollout that is asked for; `VectorEnv.collect_rollout` explains the fields."""
 
     ticks: int
-    expert_part: float = 0.0
-    own_spread: bool = False
-    keep_pictures: bool = False
+    expert_fraction: float = 0.0
+    on_policy: bool = False
+    keep_images: bool = False
 
 
 @dataclass(frozen=True)
-class Arrival(Generic[Lived]):
-    """What a worker sent: its number, what it lived, and how many `publish`es old its weights were."""
+class Result(Generic[RolloutT]):
+    """A rollout, the index of the actor that collected it, and how many `publish`es old its weights were."""
 
-    worker: int
-    lived: Lived
-    age: int
+    actor: int
+    rollout: RolloutT
+    policy_lag: int
 
 
 @dataclass(frozen=True)
-class _Pending:
-    worker: int
+class _InFlight:
+    actor: int
     version: int
 
 
-class Fleet(Generic[Lived]):
-    """Workers, in this process or as Ray actors; a context manager.
+class ActorPool(Generic[RolloutT]):
+    """Actors, in this process or as Ray actors; a context manager.
+
+    Attributes:
+        replaced_actors: actors that died and were replaced.
+        lost_requests: requests that were lost with them.
 
     Args:
-        make_worker: makes the worker of a number from 0; called where the worker will live. Ray carries it
+        make_actor: makes the actor of an index from 0; called where the actor will run. Ray carries it
             there, so it has to be importable, or a `functools.partial` of what is.
-        workers: how many.
+        actors: how many.
         ray: None, this process; 'local', a cluster started here; 'host:port', a cluster that exists, on
             whose machines this package is installed.
-        report: told in a sentence when a worker failed and was replaced.
+        report: called with a sentence when an actor failed and was replaced.
 
     Raises:
-        SubjectError: more than one worker without Ray, or a Ray cluster that does not answer or fit.
+        SubjectError: more than one actor without Ray, or more than the cluster has processors.
+        ClusterError: a Ray cluster that does not answer.
     """
 
     def __init__(
         self,
-        make_worker: Callable[[int], Worker[Lived]],
-        workers: int,
+        make_actor: Callable[[int], Actor[RolloutT]],
+        actors: int,
         ray: str | None = None,
         report: Callable[[str], None] = lambda text: None,
     ) -> None:
-        if workers < 1:
-            raise SubjectError(f"a fleet has at least one worker, not {workers}")
-        if ray is None and workers > 1:
+        if actors < 1:
+            raise SubjectError(f"training needs at least one actor, not {actors}")
+        if ray is None and actors > 1:
             raise SubjectError(
-                f"{workers} workers need Ray: set ray to 'local' or to the address of a cluster"
+                f"{actors} actors need Ray: set ray to 'local' or to the address of a cluster"
             )
-        self._make, self._report = make_worker, report
-        self.workers = workers
-        self.deaths = 0
+        self._make, self._report = make_actor, report
+        self.actors = actors
+        self.replaced_actors = self.lost_requests = 0
         self._version = 0
         self._weights: Weights | None = None
-        self._here: Worker[Lived] | None = None
+        self._in_process: Actor[RolloutT] | None = None
         self._ray: Any = None
-        self._failed: Counter[int] = Counter()
+        self._failures: Counter[int] = Counter()
         if ray is None:
-            self._here = make_worker(0)
-            self._fresh = True
+            self._in_process = make_actor(0)
+            self._unsent = True
             return
-        self._ray, self._started = cluster.connect(ray, workers)
+        self._ray, self._started = cluster.connect(ray, actors)
         self._check_room(ray)
-        self._sent: Any = None
-        self._actors: dict[int, Any] = {}
-        self._orders: dict[Any, _Pending] = {}
-        self._heard: dict[int, int] = {}
-        for index in range(workers):
-            self._employ(index)
+        self._shared_weights: Any = None
+        self._remote: dict[int, Any] = {}
+        self._in_flight: dict[Any, _InFlight] = {}
+        self._version_of: dict[int, int] = {}
+        for index in range(actors):
+            self._start_actor(index)
 
     def publish(self, weights: Weights) -> None:
-        """From now on workers start with these weights."""
+        """From now on actors start rollouts with these weights, arrays by parameter name."""
         self._version += 1
         self._weights = weights
-        if self._here is not None:
-            self._fresh = True
+        if self._in_process is not None:
+            self._unsent = True
         else:
-            self._sent = self._ray.put(dict(weights))
+            self._shared_weights = self._ray.put(dict(weights))
 
-    def next(self, order: Order) -> Arrival[Lived]:
-        """What the next worker to finish lived; waits for it, and has the others go on meanwhile.
+    def next(self, request: Request) -> Result[RolloutT]:
+        """The rollout of the next actor to finish; waits for it, while the others go on.
 
         Args:
-            order: how to live in what is ordered from now on; with actors, what arrives now may have been
-                ordered differently earlier.
+            request: what is asked for from now on; with Ray, what comes now may have been asked for earlier
+                by another request.
 
         Raises:
-            SubjectError: a worker said so itself, or one failed `DEATHS` times in a row.
+            SubjectError: raised by an actor itself, or one failed `MAX_FAILURES` times in a row.
         """
-        if self._here is not None:
-            weights, self._fresh = (self._weights if self._fresh else None), False
-            return Arrival(0, self._here.live(weights, self._version, *_told(order)), 0)
+        if self._in_process is not None:
+            weights, self._unsent = (self._weights if self._unsent else None), False
+            rollout = self._in_process.collect_rollout(weights, self._version, *_fields(request))
+            return Result(0, rollout, 0)
         while True:
-            for index in range(self.workers):
-                waiting = sum(one.worker == index for one in self._orders.values())
-                for _ in range(AHEAD - waiting):
-                    self._order(index, order)
-            done, _ = self._ray.wait(list(self._orders), num_returns=1)
-            sent = self._orders.pop(done[0])
+            for index in range(self.actors):
+                pending = sum(one.actor == index for one in self._in_flight.values())
+                for _ in range(MAX_IN_FLIGHT - pending):
+                    self._send(index, request)
+            done, _ = self._ray.wait(list(self._in_flight), num_returns=1)
+            sent = self._in_flight.pop(done[0])
             try:
-                # a copy: what Ray gives are views into its shared memory, which a replay would fill
-                lived = copy.deepcopy(self._ray.get(done[0]))
+                # a copy: Ray returns views of its shared memory, which a replay buffer would fill
+                rollout = copy.deepcopy(self._ray.get(done[0]))
             except self._ray.exceptions.RayError as error:
-                self._replace(sent.worker, error)
+                self._replace(sent.actor, error)
                 continue
-            self._failed[sent.worker] = 0
-            return Arrival(sent.worker, lived, self._version - sent.version)
+            self._failures[sent.actor] = 0
+            return Result(sent.actor, rollout, self._version - sent.version)
 
-    def processes(self) -> list[int]:
-        """Process numbers of the workers, in their order."""
-        if self._here is not None:
+    def process_ids(self) -> list[int]:
+        """Process identifiers of the actors, in their order."""
+        if self._in_process is not None:
             return [os.getpid()]
-        asked = [self._actors[index].process.remote() for index in range(self.workers)]
-        return list(self._ray.get(asked))
+        futures = [self._remote[index].process_id.remote() for index in range(self.actors)]
+        return list(self._ray.get(futures))
 
     def close(self) -> None:
-        """End the actors, and the cluster if it was started here; a worker here is closed if it can be."""
-        close = getattr(self._here, "close", None)
+        """End the actors, and the cluster if it was started here; an actor here is closed if it can be."""
+        close = getattr(self._in_process, "close", None)
         if close is not None:
             close()
         if self._ray is None or not self._ray.is_initialized():
             return
-        for actor in self._actors.values():
+        for actor in self._remote.values():
             self._ray.kill(actor)
         if self._started:
             self._ray.shutdown()
-        self._orders.clear()
-        self._sent = None
+        self._in_flight.clear()
+        self._shared_weights = None
 
     def __enter__(self) -> Self:
         return self
@@ -191,69 +206,71 @@ class Fleet(Generic[Lived]):
         self,
         kind: type[BaseException] | None,
         error: BaseException | None,
-        trace: TracebackType | None,
+        traceback: TracebackType | None,
     ) -> None:
         self.close()
 
     def _check_room(self, address: str) -> None:
-        there = self._ray.cluster_resources().get("CPU", 0)
-        if there >= self.workers:
+        processors = self._ray.cluster_resources().get("CPU", 0)
+        if processors >= self.actors:
             return
         if self._started:
             self._ray.shutdown()
         raise SubjectError(
-            f"{self.workers} workers need a processor each, and the Ray cluster {address} has {there:.0f}"
+            f"{self.actors} actors need a processor each, and the Ray cluster {address} has "
+            f"{processors:.0f}"
         )
 
-    def _employ(self, index: int) -> None:
-        told = cluster.environment()
-        actor = self._ray.remote(num_cpus=1, max_restarts=0, runtime_env=told)(_Actor)
-        self._actors[index] = actor.remote(self._make, index)
-        self._heard[index] = -1
+    def _start_actor(self, index: int) -> None:
+        environment = cluster.environment()
+        actor = self._ray.remote(num_cpus=1, max_restarts=0, runtime_env=environment)(_RayActor)
+        self._remote[index] = actor.remote(self._make, index)
+        self._version_of[index] = -1
 
-    def _order(self, index: int, order: Order) -> None:
-        # weights that an actor has already are not sent again: orders reach it in their order
-        news = self._sent if self._heard[index] != self._version else None
-        self._heard[index] = self._version
-        future = self._actors[index].live.remote(news, self._version, order)
-        self._orders[future] = _Pending(index, self._version)
+    def _send(self, index: int, request: Request) -> None:
+        # weights that an actor has already are not sent again: requests reach it in their order
+        weights = self._shared_weights if self._version_of[index] != self._version else None
+        self._version_of[index] = self._version
+        future = self._remote[index].collect_rollout.remote(weights, self._version, request)
+        self._in_flight[future] = _InFlight(index, self._version)
 
     def _replace(self, index: int, error: Exception) -> None:
         cause = getattr(error, "cause", None)
         if isinstance(cause, SubjectError):
             raise cause from None
         reason = cluster.in_a_sentence(cause or error)
-        self._failed[index] += 1
-        if self._failed[index] >= DEATHS:
+        self._failures[index] += 1
+        if self._failures[index] >= MAX_FAILURES:
             raise SubjectError(
-                f"worker {index} failed {DEATHS} times in a row without living a segment: {reason}"
+                f"actor {index} failed {MAX_FAILURES} times in a row without a rollout: {reason}"
             ) from None
-        self.deaths += 1
-        self._report(f"worker {index} failed and was replaced: {reason}")
-        self._ray.kill(self._actors[index])
-        self._orders = {
-            future: sent for future, sent in self._orders.items() if sent.worker != index
-        }
-        self._employ(index)
+        lost = [future for future, sent in self._in_flight.items() if sent.actor == index]
+        self.replaced_actors += 1
+        self.lost_requests += 1 + len(lost)
+        self._report(f"actor {index} failed and was replaced: {reason}")
+        self._ray.kill(self._remote[index])
+        for future in lost:
+            del self._in_flight[future]
+        self._start_actor(index)
 
 
-class _Actor:
-    """A worker in a process of its own; Ray makes an actor of this class.
+class _RayActor:
+    """An actor in a process of its own; Ray makes a remote class of this.
 
     Ray sets OMP_NUM_THREADS to 1 for an actor with one processor, which PyTorch keeps to.
     """
 
-    def __init__(self, make_worker: Callable[[int], Worker[Any]], index: int) -> None:
-        self._worker = make_worker(index)
+    def __init__(self, make_actor: Callable[[int], Actor[Any]], index: int) -> None:
+        self._actor = make_actor(index)
 
-    def live(self, weights: Weights | None, version: int, order: Order) -> Any:
-        """As `Worker.live`."""
-        return self._worker.live(weights, version, *_told(order))
+    def collect_rollout(self, weights: Weights | None, version: int, request: Request) -> Any:
+        """As `Actor.collect_rollout`."""
+        return self._actor.collect_rollout(weights, version, *_fields(request))
 
-    def process(self) -> int:
-        """The number of the process."""
+    def process_id(self) -> int:
+        """Identifier of the process."""
         return os.getpid()
 
 
-def _told(order: Order) -> tuple[int, float, bool, bool]:
-    return order.ticks, order.expert_part, order.own_spread, order.keep_pictures
+def _fields(request: Request) -> tuple[int, float, bool, bool]:
+    return request.ticks, request.expert_fraction, request.on_policy, request.keep_images

@@ -1,4 +1,4 @@
-"""A stretch of life of several animals, as actors hand it to the learner."""
+"""A rollout: some consecutive ticks of all environments of one actor, as actors send it to the learner."""
 
 from __future__ import annotations
 
@@ -8,54 +8,56 @@ import numpy as np
 
 Array = np.ndarray
 LayerState = tuple[tuple[Array, Array], ...]
-"""Per layer (h, c), each (animals, units) float32."""
+"""Per layer (h, c), each (environments, units) float32."""
 
 
 @dataclass(frozen=True)
-class Segment:
-    """Some ticks of all animals of one herd; arrays are (ticks, animals, ...), float32 unless said.
+class Rollout:
+    """T ticks of the B environments of one actor; arrays are float32 unless said.
 
     Attributes:
-        senses: (T, B, senses) in natural units.
-        features: (T, B, features) what the eyes of the network that acted made of the pictures.
-        pictures: (T, B, 64, 64, 3) uint8, or None where features are enough.
-        action: (T, B, actions) what was done, before it is clipped.
-        behaviour_mean: (T, B, actions) the network's mean action.
-        behaviour_std: (actions,) its spread.
-        log_prob: (T, B) log-density of `action` under the network that acted; NaN where it did not act
-            by itself.
+        proprioception: (T, B, senses) in natural units.
+        features: (T, B, features) encoding of the images by the vision encoder of the network that acted.
+        images: (T, B, 64, 64, 3) uint8, or None where the features are enough.
+        action: (T, B, actions) before clipping.
+        policy_mean: (T, B, actions) mean action of the network that acted.
+        policy_std: (actions,) its standard deviation.
+        log_prob: (T, B) log-density of `action` under the network that acted; NaN where the action was not
+            sampled from it.
         reward: (T, B) the task's reward times `REWARD_SCALES`.
         discount: (T, B) 0 where the task ended the episode, else 1.
-        fresh: (T, B) bool, an episode began with this tick (the state is zero then); only at a segment's
-            first tick.
-        label: (T, B, actions) what the expert would have done.
-        cues: (T, B, cues) what the eyes should be able to tell (`auxiliary_targets`), NaN where left out.
-        weight: (T, B) how much the label counts (`TaskExpert.weight`); 0 where the animal is lost.
-        state: before the first tick.
-        task: (B,) int, index into `rig.arenas.names.TASKS`.
-        last_senses, last_features: (B, ...) after the last tick, to bootstrap from.
-        version: the number of the weights that acted.
+        is_first: (T, B) bool, an episode begins with this tick (the state before it is zero). Only the first
+            tick of a rollout can be one.
+        expert_action: (T, B, actions) the expert's action in this state.
+        auxiliary_targets: (T, B, targets) of the vision encoder, NaN where left out.
+        loss_weight: (T, B) weight of the imitation loss (`TaskExpert.loss_weight`); 0 where the environment
+            needs a reset.
+        state: of the LSTMs before the first tick.
+        task: (B,) int64, index into `rig.arenas.names.TASKS`.
+        last_proprioception: (B, senses) after the last tick, to bootstrap values from.
+        last_features: (B, features) after the last tick.
+        policy_version: number of the weights that acted.
     """
 
-    senses: Array
+    proprioception: Array
     features: Array
-    pictures: Array | None
+    images: Array | None
     action: Array
-    behaviour_mean: Array
-    behaviour_std: Array
+    policy_mean: Array
+    policy_std: Array
     log_prob: Array
     reward: Array
     discount: Array
-    fresh: Array
-    label: Array
-    cues: Array
-    weight: Array
+    is_first: Array
+    expert_action: Array
+    auxiliary_targets: Array
+    loss_weight: Array
     state: LayerState
     task: Array
-    last_senses: Array
+    last_proprioception: Array
     last_features: Array
-    version: int
+    policy_version: int
 
 
 REWARD_SCALES = {"corridor": 1.0, "gaps": 1.0, "forage": 0.4, "escape": 2.0, "two_tap": 0.4}
-"""Rewards times these are of about the same size in all tasks: 1 a tick for a good run."""
+"""Factors that bring the rewards of all tasks to about 1 a tick for a good run."""

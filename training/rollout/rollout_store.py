@@ -1,6 +1,6 @@
-"""Segments on disk, so that a training that was interrupted goes on with all that was lived before.
+"""Rollouts on disk, so that an interrupted training resumes with its replay buffer.
 
-One safetensors file per segment, named by its number, in a folder beside the checkpoint, without pictures.
+One safetensors file per rollout, named by its number, in a folder beside the checkpoint, without images.
 """
 
 from __future__ import annotations
@@ -13,47 +13,53 @@ from safetensors import SafetensorError
 from safetensors.numpy import load, save
 
 from agent.subject import write_bytes
-from training.rollout.rollout import Segment
+from training import migration
+from training.rollout.rollout import Rollout
 
 _ARRAYS = tuple(
-    one.name for one in fields(Segment) if one.name not in ("pictures", "state", "version")
+    one.name for one in fields(Rollout) if one.name not in ("images", "state", "policy_version")
 )
 
 
-class Lived:
-    """The newest `capacity` segments, kept in a folder.
+class RolloutStore:
+    """The newest `capacity` rollouts, kept in a folder.
+
+    Attributes:
+        unreadable: files that the last `load_all` could not read and left out.
 
     Args:
-        folder: made when the first segment comes.
-        capacity: segments kept; older files are deleted.
+        folder: made when the first rollout is added.
+        capacity: rollouts kept; older files are deleted.
     """
 
     def __init__(self, folder: Path, capacity: int) -> None:
         self._folder, self._capacity = folder, capacity
+        self.unreadable = 0
 
-    def add(self, number: int, segment: Segment) -> None:
-        """Keep a segment under its number, and delete the one that is too old now."""
+    def add(self, number: int, rollout: Rollout) -> None:
+        """Write a rollout under its number, and delete the one that is beyond the capacity now."""
         self._folder.mkdir(parents=True, exist_ok=True)
-        write_bytes(self._path(number), _bytes(segment))
+        write_bytes(self._path(number), _to_bytes(rollout))
         self._path(number - self._capacity).unlink(missing_ok=True)
 
-    def all(self) -> list[Segment]:
-        """The segments, oldest first; a file that is damaged or of another shape is left out."""
-        found = []
+    def load_all(self) -> list[Rollout]:
+        """The rollouts, oldest first; a file that is damaged or incomplete is counted in `unreadable`."""
+        rollouts = []
+        self.unreadable = 0
         for path in sorted(self._folder.glob("*.safetensors"))[-self._capacity :]:
             try:
-                found.append(_segment(load(path.read_bytes())))
+                rollouts.append(_from_arrays(migration.rollout_arrays(load(path.read_bytes()))))
             except (OSError, SafetensorError, KeyError):
-                continue
-        return found
+                self.unreadable += 1
+        return rollouts
 
     def count(self) -> int:
-        """How many are kept, going by the number of the newest."""
+        """One more than the number of the newest rollout; 0 where there is none."""
         names = [path.stem for path in self._folder.glob("*.safetensors")]
         return max((int(name) + 1 for name in names if name.isdigit()), default=0)
 
-    def forget(self) -> None:
-        """Delete them all: what they hold is not true any more."""
+    def clear(self) -> None:
+        """Delete all rollouts."""
         for path in self._folder.glob("*.safetensors"):
             path.unlink()
 
@@ -61,19 +67,19 @@ class Lived:
         return self._folder / f"{number:06d}.safetensors"
 
 
-def _bytes(segment: Segment) -> bytes:
-    arrays = {name: getattr(segment, name) for name in _ARRAYS}
-    for layer, (h, c) in enumerate(segment.state):
+def _to_bytes(rollout: Rollout) -> bytes:
+    arrays = {name: getattr(rollout, name) for name in _ARRAYS}
+    for layer, (h, c) in enumerate(rollout.state):
         arrays[f"h.{layer}"], arrays[f"c.{layer}"] = h, c
-    arrays["version"] = np.array([segment.version])
+    arrays["policy_version"] = np.array([rollout.policy_version])
     return bytes(save({name: np.ascontiguousarray(value) for name, value in arrays.items()}))
 
 
-def _segment(arrays: dict[str, np.ndarray]) -> Segment:
+def _from_arrays(arrays: dict[str, np.ndarray]) -> Rollout:
     layers = sum(name.startswith("h.") for name in arrays)
-    return Segment(
+    return Rollout(
         **{name: arrays[name] for name in _ARRAYS},
-        pictures=None,
+        images=None,
         state=tuple((arrays[f"h.{k}"], arrays[f"c.{k}"]) for k in range(layers)),
-        version=int(arrays["version"][0]),
+        policy_version=int(arrays["policy_version"][0]),
     )

@@ -1,0 +1,354 @@
+"""The pipeline stages that train the network: vision, distillation, DAgger, reinforcement learning.
+
+Each reads what earlier stages left in the work folder, resumes its own checkpoint there, records itself for
+the subject's provenance, and writes the subject where it ends with one.
+"""
+
+from __future__ import annotations
+
+import platform
+import shutil
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from functools import partial
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from agent.architecture import NetworkConfig
+from agent.errors import SubjectError
+from agent.network import Network
+from agent.subject import Subject, find, load, save
+from parallel.progress import Progress
+from rig.arenas import senses
+from rig.arenas.names import TASKS
+from training import migration, provenance
+from training.learn import checkpoint, dagger, distillation, reinforcement
+from training.learn import vision as vision_encoder
+from training.learn.metrics import ReinforcementMetrics, Writer
+from training.rollout.actor_pool import ActorPool
+from training.rollout.rollout import Rollout
+from training.rollout.rollout_store import RolloutStore
+from training.rollout.vector_env import VectorEnv, VectorEnvSettings
+from training.settings import Settings
+from training.skill_stages import SEARCHES, needed_skills
+from training.skills.search import write_arrays
+
+Array = np.ndarray
+STAGES = ("vision", "distillation", "dagger", "reinforcement")
+COLLECTING_FRACTION = 0.7
+"""Of the time of a stage that first collects data and then learns, about, for its progress."""
+COLLECTING_PARTS = 20
+"""Parts in which images are collected, for progress."""
+
+
+def vision(settings: Settings, work: Path, progress: Progress) -> None:
+    """Pretrain the vision encoder into `work/vision.npz`; not where another subject's is taken over."""
+    path = work / "vision.npz"
+    if path.exists() or settings.distillation.teacher or settings.dagger.init_from:
+        return
+    provenance.add(work, "vision", settings)
+    network, chosen = _new_network(settings), settings.vision
+    environments = _environments(settings, work, 0)(0)
+    parts = []
+    step = max(1, chosen.ticks // COLLECTING_PARTS)
+    for tick in range(0, chosen.ticks, step):
+        ticks = min(step, chosen.ticks - tick)
+        parts.append(environments.collect_images(ticks, chosen.image_every, chosen.poses))
+        fraction = min(1.0, (tick + step) / chosen.ticks)
+        progress("vision", COLLECTING_FRACTION * fraction, "collects images")
+    environments.close()
+    images, targets = (np.concatenate(rows) for rows in zip(*parts, strict=True))
+
+    def report(fraction: float, errors: Mapping[str, float]) -> None:
+        text = ", ".join(f"{name} {value:.2f}" for name, value in errors.items())
+        done = COLLECTING_FRACTION + (1 - COLLECTING_FRACTION) * fraction
+        progress("vision", done, f"test errors {text}")
+
+    rng = np.random.default_rng(settings.dagger.seed)
+    resumed = work / "vision.safetensors"
+    counts = vision_encoder.pretrain(network.vision, images, targets, chosen, rng, report, resumed)
+    write_arrays(path, **{k: v.numpy() for k, v in network.vision.state_dict().items()})
+    resumed.unlink(missing_ok=True)
+    provenance.add(work, "vision", None, **counts.nonzero())
+
+
+def distil(settings: Settings, work: Path, progress: Progress) -> None:
+    """Collect the teacher's rollouts, as far as there are none, and learn from them."""
+    chosen, stage = settings.distillation, "distillation"
+    path = work / f"{stage}.safetensors"
+    teacher = _load(chosen.teacher)
+    network = _new_network(settings)
+    distillation.copy_encoder(network, teacher)
+    facts = {"teacher": teacher.name, "teacher_sha256": teacher.sha256}
+    if checkpoint.completed(path) < chosen.updates:
+        provenance.add(work, stage, settings, **facts)
+    skills = (work / "skills").resolve()
+    folder = distillation.rollouts_folder(
+        work.parent, teacher, skills, settings.vector_env, settings.dagger
+    )
+    collected = RolloutStore(folder, chosen.rollouts).count()
+    if collected < chosen.rollouts:
+        make = partial(
+            make_vector_env,
+            teacher.config,
+            settings.vector_env,
+            skills,
+            collected,  # other seeds than those of the rollouts that there are
+            _stage_number(stage),
+        )
+        with _actors(settings, make, stage, progress) as pool:
+            distillation.collect_teacher(
+                teacher,
+                pool,
+                chosen,
+                settings.dagger,
+                folder,
+                lambda done, text: progress(stage, COLLECTING_FRACTION * done, text),
+            )
+    counts = distillation.train(
+        network,
+        chosen,
+        settings.dagger,
+        folder,
+        path,
+        lambda done, text: progress(
+            stage, COLLECTING_FRACTION + (1 - COLLECTING_FRACTION) * done, text
+        ),
+    )
+    provenance.add(work, stage, None, **counts.nonzero())
+
+
+def imitate(settings: Settings, work: Path, folder: Path, progress: Progress) -> None:
+    """Train by DAgger, and write the subject."""
+    chosen, path = settings.dagger, work / "dagger.safetensors"
+    network, training = _new_network(settings), _own_ticks(settings)
+    facts: dict[str, str] = {}
+    if chosen.init_from:
+        parent = find(chosen.init_from)
+        if parent.resolve() == folder.resolve():
+            raise SubjectError(
+                f"[dagger] init_from: {folder} would be written over what it begins with; give the "
+                "subject another name, or train it into another folder"
+            )
+        subject = _copy_weights(parent, network)
+        training = _with_history(subject, training, settings.name)
+        facts = {"init_from": subject.name, "init_from_sha256": subject.sha256}
+    elif settings.distillation.teacher:
+        checkpoint.restore(needed(work / "distillation.safetensors", "distillation"), network)
+    else:
+        with np.load(needed(work / "vision.npz", "vision"), allow_pickle=False) as encoder:
+            network.vision.load_state_dict(
+                {key: torch.from_numpy(encoder[key]) for key in encoder.files}
+            )
+
+    def report(now: dagger.DaggerMetrics) -> None:
+        tasks = ", ".join(
+            f"{task} {now.reward[task]:.3f} (error {error:.3f})"
+            for task, error in now.action_error.items()
+        )
+        progress(
+            "dagger",
+            now.fraction,
+            f"policy {now.policy_loss:.4f}, value {now.value_loss:.4f}, reward a tick: {tasks}; "
+            f"{now.ticks_per_s:.0f} ticks/s{now.counts}",
+        )
+
+    if checkpoint.completed(path) < chosen.rollouts:
+        provenance.add(work, "dagger", settings, **facts)
+        with _actors_and_log(settings, work, "dagger", progress) as (pool, writer):
+            counts = dagger.train(network, pool, chosen, path, report, writer, settings.vision)
+        provenance.add(work, "dagger", None, **counts.nonzero())
+    else:
+        checkpoint.restore(path, network)
+    write_subject(network, settings, work, folder, training)
+
+
+def reinforce(settings: Settings, work: Path, folder: Path, progress: Progress) -> None:
+    """Continue by reinforcement learning from the DAgger checkpoint, or from the subject as it is."""
+    chosen, path = settings.reinforcement, work / "reinforcement.safetensors"
+    network, training = _new_network(settings), _own_ticks(settings)
+    imitated = work / "dagger.safetensors"
+    if imitated.exists() or not (folder / "subject.toml").exists():
+        checkpoint.restore(needed(imitated, "dagger"), network)
+    else:
+        training = _with_history(_copy_weights(folder, network), {}, settings.name)
+
+    def report(now: ReinforcementMetrics) -> None:
+        tasks = ", ".join(f"{task} {value:.3f}" for task, value in now.reward.items())
+        text = f"reward a tick: {tasks}; {now.ticks_per_s:.0f} ticks/s{now.counts}"
+        progress("reinforcement", now.fraction, text)
+
+    if checkpoint.completed(path) < chosen.rollouts:
+        provenance.add(work, "reinforcement", settings)
+    with _actors_and_log(settings, work, "reinforcement", progress) as (pool, writer):
+        _, counts = reinforcement.train(network, pool, chosen, path, TASKS, report, writer)
+    provenance.add(work, "reinforcement", None, **counts.nonzero())
+    ticks = chosen.rollouts * chosen.rollout_ticks * len(settings.vector_env.tasks)
+    write_subject(network, settings, work, folder, {**training, "reinforcement_ticks": ticks})
+
+
+def make_vector_env(
+    network: NetworkConfig,
+    environments: VectorEnvSettings,
+    skills: Path,
+    seed: int,
+    stage: int,
+    actor: int,
+) -> VectorEnv:
+    """The environments of an actor; importable, because Ray makes them in another process.
+
+    Args:
+        network: shape of the network that acts.
+        environments: of which tasks, and how they are disturbed.
+        skills: folder of the experts' skills.
+        seed: of the training,
+        stage: number of the pipeline stage,
+        actor: and number of the actor, which together make the seed of everything random.
+    """
+    return VectorEnv(network, environments, skills, 10_000 * seed + 100 * stage + actor)
+
+
+def _environments(settings: Settings, work: Path, stage: int) -> Callable[[int], VectorEnv]:
+    """Makes the environments of an actor's number; every stage and every actor has seeds of its own."""
+    skills = (work / "skills").resolve()
+    seed = settings.dagger.seed
+    return partial(make_vector_env, settings.network, settings.vector_env, skills, seed, stage)
+
+
+def _new_network(settings: Settings) -> Network:
+    torch.manual_seed(settings.dagger.seed)
+    return Network(settings.network)
+
+
+def _stage_number(stage: str) -> int:
+    return len(SEARCHES) + STAGES.index(stage)
+
+
+def _actors(
+    settings: Settings, make: Callable[[int], VectorEnv], stage: str, progress: Progress
+) -> ActorPool[Rollout]:
+    """The actors of a stage."""
+    chosen = settings.actors
+    return ActorPool(
+        make, chosen.count, chosen.ray or None, lambda text: progress(stage, 0.0, text)
+    )
+
+
+@contextmanager
+def _actors_and_log(
+    settings: Settings, work: Path, stage: str, progress: Progress
+) -> Iterator[tuple[ActorPool[Rollout], Writer]]:
+    """The actors of a stage that learns while they act, and its TensorBoard log in `work/log`."""
+    # imported here: it takes seconds, and not every stage writes a log
+    from torch.utils.tensorboard import SummaryWriter
+
+    make = _environments(settings, work, _stage_number(stage))
+    writer = SummaryWriter(str(work / "log"))
+    try:
+        with _actors(settings, make, stage, progress) as pool:
+            yield pool, writer
+    finally:
+        writer.close()
+
+
+def _own_ticks(settings: Settings) -> dict[str, Any]:
+    """Ticks of all environments together, by stage: of DAgger, and of the teacher where there is one."""
+    chosen, environments = settings.dagger, len(settings.vector_env.tasks)
+    ticks = {"dagger_ticks": chosen.rollouts * chosen.rollout_ticks * environments}
+    if not settings.distillation.teacher:
+        return ticks
+    taught = settings.distillation.rollouts * chosen.rollout_ticks * environments
+    return {"distillation_ticks": taught, **ticks}
+
+
+def _load(name_or_path: str | Path) -> Subject:
+    """A subject to learn from. Loading sets PyTorch to one thread; training has use for more."""
+    threads = torch.get_num_threads()
+    subject = load(name_or_path, "torch")
+    torch.set_num_threads(threads)
+    return subject
+
+
+def _copy_weights(folder: Path, network: Network) -> Subject:
+    """Give the network the weights of a subject of the same architecture."""
+    subject = _load(folder)
+    if subject.config != network.config:
+        raise SubjectError(
+            f"{folder} holds a subject of another architecture than [network] asks for; correct [network], "
+            "or train from an earlier stage"
+        )
+    network.load_state_dict(subject.network.state_dict())
+    return subject
+
+
+def _with_history(subject: Subject, own: Mapping[str, int], name: str) -> dict[str, Any]:
+    """Ticks and stages of a subject that is trained on, with the ticks of this training added.
+
+    Args:
+        subject: what the training begins with.
+        own: ticks by stage of this training.
+        name: of the subject that is trained; the stages of another are marked with its name.
+    """
+    known = migration.training_record(subject.training)
+    ticks = {name: value for name, value in known.items() if name.endswith("_ticks")}
+    for stage, value in own.items():
+        ticks[stage] = value + ticks.get(stage, 0)
+    mark = {} if subject.name == name else {"subject": subject.name}
+    stages = [{**mark, **one} for one in known.get("stages", [])]
+    return {**ticks, "stages": stages}
+
+
+def write_subject(
+    network: Network, settings: Settings, work: Path, folder: Path, training: Mapping[str, Any]
+) -> None:
+    """Write the subject's folder from a trained network, with its provenance and its experts' skills.
+
+    Args:
+        network: the weights.
+        settings: name, tasks and seed.
+        work: skills, and records of the stages that ran.
+        folder: of the subject.
+        training: ticks by stage, and under `stages` the records of a subject that it began as.
+    """
+    skills = needed_skills(settings.vector_env.tasks)
+    earlier = training.get("stages", [])
+    of_others = [one for one in earlier if "subject" in one]
+    own = {one["name"]: one for one in earlier if "subject" not in one} | provenance.load(work)
+    in_order = [own[name] for name in (*skills, *STAGES) if name in own]
+    ticks = {name: value for name, value in training.items() if name != "stages"}
+    save(
+        network,
+        folder,
+        settings.name,
+        senses.PROPRIOCEPTION,
+        training={
+            "tasks": list(dict.fromkeys(settings.vector_env.tasks)),
+            "seed": settings.dagger.seed,
+            **ticks,
+            "discount": settings.dagger.discount,
+            "value_unit": "(1 - discount) * discounted scaled reward",
+        },
+        versions={
+            "python": platform.python_version(),
+            **{name: version(name) for name in ("mujoco", "dm_control", "torch", "numpy")},
+        },
+    )
+    provenance.write(folder, [*of_others, *in_order])
+    (folder / "skills").mkdir(parents=True, exist_ok=True)
+    for name in skills:
+        shutil.copyfile(work / "skills" / f"{name}.npz", folder / "skills" / f"{name}.npz")
+
+
+def needed(path: Path, stage: str) -> Path:
+    """A file that an earlier stage left.
+
+    Raises:
+        SubjectError: it is missing.
+    """
+    if not path.exists():
+        raise SubjectError(f"{path} is missing: train the stage '{stage}' first")
+    return path
