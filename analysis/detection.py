@@ -158,10 +158,10 @@ def _step(engine: Engine, message: Message, tally: _Tally) -> None:
     """A message of the session, as the stimulation process takes it."""
     match message.content:
         case Episode(trial=trial):
-            engine.episode(trial, message.tick)
+            engine.begin_trial(trial, message.tick)
             tally.trials += 1
         case Tick(trial=trial):
-            answer = engine.answer(message).content
+            answer = engine.reply(message).content
             assert isinstance(answer, EngineReply)
             tally.count(trial, answer.events)
 

@@ -26,10 +26,10 @@ from rig.bus.messages import (
 class ReplyingEngine(Protocol):
     """What decides on stimuli: the engine, or a sequence of engines."""
 
-    def episode(self, trial: int, tick: int) -> None:
+    def begin_trial(self, trial: int, tick: int) -> None:
         """A trial begins, and `tick` is its first."""
 
-    def answer(self, message: Message) -> Message:
+    def reply(self, message: Message) -> Message:
         """The reply to a tick."""
 
 
@@ -85,9 +85,9 @@ class InProcessTransport:
             case Description():
                 self._engine = self._make_engine(message.content)
             case Episode(trial=trial) if self._engine is not None:
-                self._engine.episode(trial, message.tick)
+                self._engine.begin_trial(trial, message.tick)
             case Tick() if self._engine is not None:
-                self._reply = self._engine.answer(message)
+                self._reply = self._engine.reply(message)
 
     def to_hub(self, message: Message) -> None:
         """Gives the listener a message."""

@@ -1,9 +1,9 @@
 """Several protocols, one after the other, over one session: what a branch of a session runs under.
 
-Every engine sees every tick from the first on, so that its detectors, its triggers and the trial's
-condition are what they would be had it been there alone; it decides only in its own stretch. When one takes
-over from another, rules that both protocols have go on where they are: a session that is branched into
-its own protocol is the same session.
+Every engine is given every tick from the first on, so that its detectors, its triggers and the trial's
+condition are what they would be under its protocol alone; it decides only in its own segment. When one takes
+over from another, rules that both protocols have keep their state: a session that is branched into its own
+protocol is the same session.
 """
 
 from __future__ import annotations
@@ -26,7 +26,14 @@ from stim.stimuli.baselines import Values
 
 @dataclass(frozen=True)
 class Segment:
-    """A protocol that decides from the answer to `first_tick` on, with what it needs."""
+    """A protocol that decides from the reply to `first_tick` on.
+
+    Attributes:
+        protocol: checked.
+        values: what it needs of its baselines.
+        script: its Python, executed, where it has some.
+        first_tick: of the session.
+    """
 
     protocol: Protocol
     values: Values
@@ -61,7 +68,7 @@ def _definition(behaviour: Behaviour) -> dict[str, object]:
 
 
 class ProtocolSequence:
-    """The segments' engines as one; see `rerun.in_process_transport.ReplyingEngine`.
+    """The engines of several segments as one `rerun.in_process_transport.ReplyingEngine`.
 
     Args:
         segments: in order, the first from tick 0 on.
@@ -86,18 +93,18 @@ class ProtocolSequence:
         ]
         self._at = 0
 
-    def episode(self, trial: int, tick: int) -> None:
+    def begin_trial(self, trial: int, tick: int) -> None:
         """A trial begins, and `tick` is its first."""
         self._hand_over(tick)
         for engine in self._engines[self._at :]:
-            engine.episode(trial, tick)
+            engine.begin_trial(trial, tick)
 
-    def answer(self, message: Message) -> Message:
-        """The answer of the engine whose turn it is; those after it only watch."""
+    def reply(self, message: Message) -> Message:
+        """The reply of the engine of the present segment; those after it are kept up to date."""
         self._hand_over(message.tick)
         for engine in self._engines[self._at + 1 :]:
-            engine.answer(message)
-        answer = self._engines[self._at].answer(message)
+            engine.reply(message)
+        answer = self._engines[self._at].reply(message)
         assert isinstance(answer.content, EngineReply)
         confidence = np.full(len(self._description.behaviours), np.nan, np.float32)
         confidence[self._places[self._at]] = answer.arrays["confidence"]
@@ -111,7 +118,7 @@ class ProtocolSequence:
             self._at += 1
             same_text = segment.protocol.text == self._segments[self._at - 1].protocol.text
             script = None if same_text else segment.script
-            self._engines[self._at].go_on_from(
+            self._engines[self._at].take_over(
                 before, tick, script, self._own_description(segment), keep_script=same_text
             )
 

@@ -1,10 +1,10 @@
 """The stimulation engine: for each tick, what was found in it and what acts on the next one.
 
-Pure computation on messages, no sockets, no clock: the same ticks give the same answers. What is decided
-from tick k acts at k + 1 at the soonest. A stimulus is announced by the answer to the first tick that it
-acted on (its onset event carries that tick), and its end by the answer to the first tick without it; so
-an event never speaks of a tick that did not come. At the beginning of a trial whatever is left of the one
-before ends: the simulator drops the interventions that were meant for a tick that began a new trial.
+Pure computation on messages, no sockets, no clock: the same ticks give the same replies. What is decided
+from tick k acts at k + 1 at the soonest. The onset of a stimulus is an event of the reply to the first tick
+that it acted on, its offset one of the reply to the first tick without it; so no event is of a tick that did
+not come. At the beginning of a trial whatever is still on ends: the simulator drops interventions that were
+meant for a tick that began a new trial.
 
 A rule is busy from its trigger until its stimulus or sham has ended, and ignores triggers meanwhile.
 Whether a trigger leads to a stimulus is drawn from (seed, rule, tick) and nothing else, so that a session
@@ -38,7 +38,16 @@ from stim.trigger_evaluator import TriggerEvaluator
 
 @dataclass
 class _Occurrence:
-    """A stimulus or sham that was triggered: on from `first` up to, not including, `end` (None: open)."""
+    """A stimulus or sham that was triggered.
+
+    Attributes:
+        rule: whose it is.
+        order: the stimulus's place in the file.
+        sham: whether it is timed and recorded only.
+        first, end: the ticks at which it is on: from `first` up to, not including, `end`; None: open.
+        cause: what triggered it, in words.
+        number: which occurrence of the stimulus it is in the session, from 1; 0 until it begins.
+    """
 
     rule: Rule
     order: int
@@ -46,11 +55,11 @@ class _Occurrence:
     first: int
     end: int | None
     cause: str
-    number: int = 0  # given when it begins
+    number: int = 0
 
 
 class _RuleState:
-    """What a rule remembers: its occurrence if it is busy, when it was last triggered, how often."""
+    """What a rule remembers: its occurrence while busy, when it can be triggered next, how often it was."""
 
     def __init__(self, rule: Rule) -> None:
         self.rule = rule
@@ -63,9 +72,9 @@ class Engine:
     """Runs a protocol on a session's ticks.
 
     Args:
-        protocol: what to do.
-        description: the session: its seed, layers, behaviours and body state.
-        values: what the protocol wants from baseline recordings.
+        protocol: the rules, with their detectors, triggers and stimuli.
+        description: of the session: its seed, layers, behaviours and body state.
+        values: what the protocol needs of baseline recordings.
         script: the protocol's Python, executed, where it has some.
 
     Raises:
@@ -119,10 +128,10 @@ class Engine:
         self._trial = -1
         self._first_tick = 0
         self._condition = ""
-        self._ended: list[Event] = []
-        self._leaving: list[_RuleState] = []
+        self._events_due: list[Event] = []
+        self._outgoing: list[_RuleState] = []
 
-    def go_on_from(
+    def take_over(
         self,
         before: Engine,
         tick: int,
@@ -130,17 +139,17 @@ class Engine:
         description: Description,
         keep_script: bool,
     ) -> None:
-        """Takes a session over from another protocol's engine: `tick` is the first that this one answers.
+        """Takes a session over from another protocol's engine.
 
-        Both have seen every tick so far; what this one decided meanwhile never was. Rules that both have go
-        on where they are; what other rules have begun acts on `tick` for the last time. Requests from
-        outside go on.
+        Both have been given every tick so far; what this one decided meanwhile is discarded. Rules that both
+        have keep their state; what other rules have begun acts on `tick` for the last time. Stimuli that
+        other programs asked for stay on.
 
         Args:
             before: the other engine.
-            tick: the next one.
+            tick: the first one to which this engine replies.
             script: the Python that begins here, if any.
-            description: the session's, for it.
+            description: of the session, for it.
             keep_script: both have the same Python, which goes on.
         """
         self._numbers = dict.fromkeys(self._order, 0) | before._numbers
@@ -153,8 +162,8 @@ class Engine:
                 others.remove(same)
                 state.occurrence, state.not_before = same.occurrence, same.not_before
                 state.count = same.count
-        self._leaving = [*others, *before._leaving]
-        for state in self._leaving:
+        self._outgoing = [*others, *before._outgoing]
+        for state in self._outgoing:
             if state.occurrence is not None:
                 self._cut_short(state, state.occurrence, tick + 1)
         self._outside, self._scripted = before._outside, before._scripted
@@ -164,30 +173,35 @@ class Engine:
             self._scripted.release_all(tick)
             self._script = None if script is None else Script(script, description)
 
-    def episode(self, trial: int, tick: int) -> None:
-        """A trial begins, and `tick` is its first: detectors start anew, stimuli still on end here."""
+    def begin_trial(self, trial: int, tick: int) -> None:
+        """A trial begins, and `tick` is its first: detectors are reset, stimuli that are still on end."""
         self._trial = trial
         self._first_tick = tick
-        self._ended.extend(self._detectors.begin_trial(tick))
+        self._events_due.extend(self._detectors.begin_trial(tick))
         self._triggers.begin_trial(trial)
-        for state in (*self._rules, *self._leaving):
+        for state in (*self._rules, *self._outgoing):
             occurrence = state.occurrence
             if occurrence is not None and occurrence.number:
                 cause = occurrence.cause if occurrence.end == tick else "the trial ended"
-                self._ended.append(self._event(occurrence, "offset", tick, cause))
+                self._events_due.append(self._event(occurrence, "offset", tick, cause))
             state.occurrence = None
         for requested in (self._scripted, self._outside):
-            self._ended.extend(requested.begin_trial(tick))
+            self._events_due.extend(requested.begin_trial(tick))
         self._condition = condition_of(self._protocol.blocks, self._seed, trial)
         if self._condition:
             number = trial + 1
-            self._ended.append(Event("condition", self._condition, "onset", tick, tick, number))
+            self._events_due.append(
+                Event("condition", self._condition, "onset", tick, tick, number)
+            )
 
-    def answer(self, message: Message) -> Message:
-        """The answer to a tick, with its array `confidence` and those of the interventions.
+    def reply(self, message: Message) -> Message:
+        """The reply to a tick.
+
+        Its arrays are `confidence`, (behaviours,) float32, and those of its interventions
+        (`rig.bus.interventions`).
 
         Raises:
-            RunError: the message is not a tick, or not one with a body state.
+            RunError: the message is not a tick, or has no array `body`.
         """
         content, tick = message.content, message.tick
         if not isinstance(content, Tick) or "body" not in message.arrays:
@@ -195,11 +209,11 @@ class Engine:
                 f"The engine expected a tick with a body state and got a {message.topic!r}."
             )
         if content.trial != self._trial:
-            self.episode(content.trial, tick)
+            self.begin_trial(content.trial, tick)
         confidences, found = self._detectors.step(tick, message.arrays["body"], content.task_events)
-        events = [*self._ended, *found]
-        self._ended = []
-        for state in (*self._rules, *self._leaving):
+        events = [*self._events_due, *found]
+        self._events_due = []
+        for state in (*self._rules, *self._outgoing):
             self._begin_or_end(state, tick, events)
         for requested in (self._scripted, self._outside):
             events.extend(requested.begin_or_end(tick))
@@ -209,9 +223,9 @@ class Engine:
             self._triggers.start_trial(self._first_tick if starts is None else tick)
         if self._triggers.started:
             for state in self._rules:
-                self._consider(state, tick)
+                self._apply(state, tick)
         for each in content.inputs:
-            self._outside.take(each, tick)
+            self._outside.accept(each, tick)
         ends = self._protocol.trial_ends
         end_trial = bool(ends is not None and self._triggers.started and self._triggers.fired(ends))
         if self._script is not None:
@@ -219,12 +233,12 @@ class Engine:
                 tick, content, message.arrays, found, self._triggers.present, self._condition
             )
             for each in requests:
-                self._scripted.take(each, tick)
+                self._scripted.accept(each, tick)
             end_trial = end_trial or wants_end
         interventions, arrays = pack(self._interventions(tick + 1))
         arrays["confidence"] = confidences
-        answer = EngineReply(tuple(events), interventions, end_trial)
-        return Message(answer, message.session, tick, arrays=arrays)
+        reply = EngineReply(tuple(events), interventions, end_trial)
+        return Message(reply, message.session, tick, arrays=arrays)
 
     def _begin_or_end(self, state: _RuleState, tick: int, events: list[Event]) -> None:
         occurrence = state.occurrence
@@ -240,8 +254,8 @@ class Engine:
             events.append(self._event(occurrence, "offset", tick))
             state.occurrence = None
 
-    def _consider(self, state: _RuleState, tick: int) -> None:
-        """Ends the rule's stimulus or triggers it, as this tick says."""
+    def _apply(self, state: _RuleState, tick: int) -> None:
+        """Triggers a rule, or ends its stimulus, where this tick fires its events."""
         rule, occurrence = state.rule, state.occurrence
         if rule.trial_conditions and self._condition not in rule.trial_conditions:
             return
@@ -284,7 +298,7 @@ class Engine:
         state.not_before = tick + rule.refractory_ticks
 
     def _interventions(self, tick: int) -> list[BusIntervention]:
-        """What acts on a tick: by the order of the file's stimuli, then of its rules, then on request."""
+        """What acts on a tick: in the order of the file's stimuli, then of its rules, then on request."""
         acting = []
         for state in self._rules:
             each = state.occurrence
@@ -297,8 +311,12 @@ class Engine:
         for each in acting:
             delivery = self._deliveries[each.rule.do.name]
             duration = None if each.end is None else each.end - each.first
-            interventions.extend(delivery.at(tick, tick - each.first, duration))
-        return [*interventions, *self._scripted.at(tick), *self._outside.at(tick)]
+            interventions.extend(delivery.interventions(tick, tick - each.first, duration))
+        return [
+            *interventions,
+            *self._scripted.interventions(tick),
+            *self._outside.interventions(tick),
+        ]
 
     def _event(
         self, occurrence: _Occurrence, phase: str, tick: int, cause: str | None = None
@@ -316,7 +334,7 @@ class Engine:
 
 
 def _numbers_used(description: Description, kind: str) -> dict[str, int]:
-    """How often each of a kind has occurred already: an engine may be taken in while a session runs."""
+    """How often each of a kind has occurred already: an engine may be replaced while a session runs."""
     return {
         name: number
         for key, number in description.numbers_used.items()

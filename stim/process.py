@@ -1,9 +1,9 @@
 """The stimulation process: `python -m stim.process DIR [SOCKET]`, where DIR is a session's folder.
 
-It reads the protocol from the session's spec, connects to the subject, says that it is ready, and answers
-every tick with exactly one answer until the session ends (exit status 0). On trouble it says a sentence
-on stderr and exits with status 1; the subject then releases every stimulus and goes on. An engine that is
-taken in later has a socket of its own there.
+It reads the protocol from the session's spec, connects to the subject, says that it is ready, and replies to
+every tick exactly once until the session ends (exit status 0). On trouble it prints a sentence on stderr and
+exits with status 1; the subject then releases every stimulus and goes on. An engine that replaces one that
+died has a socket of its own in the folder.
 """
 
 from __future__ import annotations
@@ -41,7 +41,11 @@ LINGER_MS = 2000
 
 
 def serve(directory: SessionDirectory, socket_name: str = "engine") -> None:
-    """Answers the session's ticks until its `End`.
+    """Replies to the session's ticks until its `End`.
+
+    Args:
+        directory: the session's folder.
+        socket_name: which of the folder's sockets the subject listens at.
 
     Raises:
         RunError: the subject's messages do not make a session.
@@ -72,10 +76,10 @@ def serve(directory: SessionDirectory, socket_name: str = "engine") -> None:
         layers = {layer.name: layer.n_units for layer in message.content.layers}
         protocol = check_protocol(tree, layers=layers, script=script)
         values = baselines.read(directory.baselines)[0] if protocol.baseline_requests else {}
-        _answer_all(socket, Engine(protocol, message.content, values, script))
+        _reply_to_all(socket, Engine(protocol, message.content, values, script))
 
 
-def _answer_all(socket: zmq.Socket[bytes], engine: Engine) -> None:
+def _reply_to_all(socket: zmq.Socket[bytes], engine: Engine) -> None:
     # Nothing here makes cycles tick by tick; what there is is collected between trials, while the tick
     # clock stands still.
     gc.collect()
@@ -88,18 +92,18 @@ def _answer_all(socket: zmq.Socket[bytes], engine: Engine) -> None:
         message = decode(frames)
         match message.content:
             case Tick():
-                answer = engine.answer(message)
-                content = answer.content
+                reply = engine.reply(message)
+                content = reply.content
                 assert isinstance(content, EngineReply)
                 content = msgspec.structs.replace(
                     content, engine_ms=(time.perf_counter() - began_s) * 1e3
                 )
                 socket.send_multipart(
-                    encode(Message(content, answer.session, answer.tick, sequence, answer.arrays))
+                    encode(Message(content, reply.session, reply.tick, sequence, reply.arrays))
                 )
                 sequence += 1
             case Episode(trial=trial):
-                engine.episode(trial, message.tick)
+                engine.begin_trial(trial, message.tick)
                 gc.collect()
             case End():
                 return

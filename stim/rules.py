@@ -18,10 +18,19 @@ from stim.triggers import Condition, Trigger
 class Rule:
     """A stimulus that follows a trigger.
 
-    `number` counts the file's rules from 1. `condition` has to hold at the tick of the trigger. `until` ends
-    the stimulus at the tick after it. `for_ms` None means as long as the stimulus lasts by itself, or
-    until the trial ends. `sham` says whether a stimulus that the draw withholds is a sham or nothing.
-    `trial_conditions` are those of trials in which the rule holds; none means all.
+    Attributes:
+        number: its place in the file, from 1.
+        on: the trigger.
+        do: the stimulus.
+        after_ms: the delay from trigger to stimulus.
+        for_ms: how long the stimulus is on; None: as long as it lasts by itself, else until the trial ends.
+        probability: that it is delivered.
+        sham: whether one that the draw withholds is a sham (timed and recorded), or nothing at all.
+        refractory_ms: how long after a trigger the next one is ignored.
+        max_count: how many stimuli and shams there are at most in a session; None: any number.
+        condition: has to hold at the tick of the trigger.
+        until: an event that ends the stimulus, at the tick after it.
+        trial_conditions: of trials in which the rule holds; none: in all.
     """
 
     number: int

@@ -1,7 +1,7 @@
-"""The trigger evaluator: which of a protocol's events happen at a tick, and which of its conditions hold.
+"""Which of a protocol's triggers fire at a tick, and which of its conditions hold.
 
-It sees every tick once (`observe`), after the detectors have, and is then asked about triggers and
-conditions. What it remembers, it remembers within a trial: `begin_trial` forgets.
+Every tick is observed once, after the detectors' step; triggers and conditions are evaluated for it after
+that. Nothing is remembered beyond a trial.
 """
 
 from __future__ import annotations
@@ -40,7 +40,13 @@ from stim.triggers import (
 
 
 class ActivityMonitor:
-    """The activity of one `Activity`, smoothed; whether it is within its levels, now and before."""
+    """Follows one `Activity`: its smoothed value, and whether that is within its levels.
+
+    Attributes:
+        value: at the last tick; NaN until the smoothing window is full.
+        holds: whether it is within the levels.
+        held: the same at the tick before; None where it had no value then.
+    """
 
     def __init__(
         self, activity: Activity, slices: Mapping[str, slice], seed: int, values: Values | None
@@ -56,7 +62,7 @@ class ActivityMonitor:
         self.value = math.nan
 
     def observe(self, arrays: Mapping[str, Array]) -> None:
-        """Takes a tick in; until the window is full, the activity is not within any level."""
+        """Takes in the arrays of a tick; until the window is full, the activity is not within any level."""
         if not len(self._units):
             return
         self._window.append(float(arrays[self._array][self._units].mean()))
@@ -66,22 +72,26 @@ class ActivityMonitor:
         self.holds = self._activity.holds(self.value)
 
     def forget(self) -> None:
-        """A trial begins."""
+        """Begins anew, with a trial."""
         self._window.clear()
         self.holds, self.held, self.value = False, None, math.nan
 
 
 class TriggerEvaluator:
-    """Follows the events and conditions of a protocol through a session.
+    """Follows the triggers and conditions of a protocol through a session.
 
     Args:
-        triggers: all that will be asked about.
-        conditions: likewise.
-        behaviours: the session's, for those that are foretold.
+        triggers: all that will be evaluated.
+        conditions: all that will be evaluated.
+        behaviours: of the session, for the forecasts of their onsets.
         body_state: names of the entries of the body state.
         layers: layer name to number of units, in the order of the activity arrays.
-        seed: the session's, for units drawn at random.
+        seed: of the session, for units drawn at random.
         values: rankings from baselines.
+
+    Raises:
+        RunError: the subject has no such layer, the body state lacks what a forecast needs, or a behaviour
+            cannot be forecast.
     """
 
     def __init__(
@@ -144,7 +154,14 @@ class TriggerEvaluator:
     def observe(
         self, tick: int, content: Tick, arrays: Mapping[str, Array], found: Sequence[Event]
     ) -> None:
-        """Takes in a tick, its arrays and what the detectors found in it."""
+        """Takes in a tick.
+
+        Args:
+            tick: of the session.
+            content: its task events and inputs from outside.
+            arrays: its activity, (units,) float32 each, and the body state, (entries,) float64.
+            found: onsets and offsets of behaviours that the detectors found in it.
+        """
         self._tick = tick
         self._found = {(event.name, event.phase): event for event in found}
         for event in found:
@@ -163,12 +180,12 @@ class TriggerEvaluator:
                 self._remembered[trigger] = tick
 
     def start_trial(self, tick: int) -> None:
-        """The trial started at this tick: the one just seen, or one before that nobody saw."""
+        """The trial started at this tick: the one just observed, or one before it."""
         self._started = tick
 
     @property
     def present(self) -> tuple[str, ...]:
-        """The behaviours that go on at the tick just seen."""
+        """The behaviours that are present at the tick just observed."""
         return tuple(name for name, present in self._present.items() if present)
 
     @property
@@ -177,7 +194,7 @@ class TriggerEvaluator:
         return self._started >= 0
 
     def fired(self, trigger: Trigger) -> str:
-        """What of the tick just seen is the event, in words; "" where it did not happen."""
+        """What fired a trigger at the tick just observed, in words for the record; "" if nothing did."""
         match trigger:
             case BehaviourTransition(name, phase):
                 event = self._found.get((name, phase))
@@ -205,7 +222,7 @@ class TriggerEvaluator:
                 return next((cause for each in events if (cause := self.fired(each))), "")
 
     def holds(self, condition: Condition) -> bool:
-        """Whether a condition holds at the tick just seen."""
+        """Whether a condition holds at the tick just observed."""
         match condition:
             case Present(name):
                 return self._present[name]

@@ -1,8 +1,7 @@
 """What starts a stimulus, and what has to hold for it: events and conditions, as a protocol writes them.
 
-An event (`Trigger`) happens at a tick: an onset, a key, a crossing of a threshold. A condition holds at a
-tick or does not: a behaviour is present, something happened not long ago.
-`stim.trigger_evaluator` tells for each tick which have happened and which hold.
+An event (`Trigger`) fires at a tick: an onset, a key, a crossing of a threshold. A condition holds at a tick
+or does not: a behaviour is present, an event fired not long ago. `stim.trigger_evaluator` evaluates both.
 """
 
 from __future__ import annotations
@@ -16,10 +15,15 @@ from stim.ticks import ticks_of
 
 @dataclass(frozen=True)
 class Activity:
-    """The mean of one state ("c" or "h") of units of a layer, above or below a level.
+    """The mean activity of units of a layer, above or below a level.
 
-    `natural` activity is that before stimuli have changed it. It is averaged over `smoothing_ms`, which
-    reach backwards from the present tick.
+    Attributes:
+        layer: "core", "policy_0", ...
+        units: which of its units.
+        state: "c" (cell) or "h" (hidden).
+        above, below: the levels, in units of activity; None: no such level.
+        smoothing_ms: the window over which the mean is averaged, backwards in time.
+        natural: before stimuli have changed it; False: as applied.
     """
 
     layer: str
@@ -67,7 +71,7 @@ class TrialTime:
 
 @dataclass(frozen=True)
 class TaskEvent:
-    """Something happens in the task, as `rig.task_events` names it; found at the tick after its physics."""
+    """Something happens in the task, as `rig.task_events` names it; seen at the tick after its physics."""
 
     name: str
 
@@ -81,14 +85,14 @@ class OperatorKey:
 
 @dataclass(frozen=True)
 class ThresholdCrossing:
-    """Activity comes within its levels, having been outside at the tick before."""
+    """Activity comes within its levels, having been outside them at the tick before."""
 
     activity: Activity
 
 
 @dataclass(frozen=True)
 class ForecastOnset:
-    """The onset of a behaviour, foretold `lead_ms` ahead from the running state."""
+    """The onset of a behaviour, forecast `lead_ms` ahead from the running state."""
 
     behaviour: str
     lead_ms: float

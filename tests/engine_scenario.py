@@ -109,10 +109,10 @@ def run(
         first = tick == first_tick or tick in trials_at
         if first:
             trial += 1
-            engine.episode(trial, tick)
+            engine.begin_trial(trial, tick)
             pending = []
         log.acting[tick] = pending
-        sent = engine.answer(tick_message(tick, speed, trial, first))
+        sent = engine.reply(tick_message(tick, speed, trial, first))
         message = decode([bytes(frame) for frame in encode(sent)])
         answer = message.content
         assert isinstance(answer, EngineReply)

@@ -251,9 +251,9 @@ def _assert_follows_from_ticks_and_inputs(
     engine = Engine(protocol, description)
     for message in messages:
         if isinstance(message.content, Episode):
-            engine.episode(message.content.trial, message.tick)
+            engine.begin_trial(message.content.trial, message.tick)
         elif isinstance(message.content, Tick):
-            again = engine.answer(message)
+            again = engine.reply(message)
         elif isinstance(message.content, EngineReply):
             assert isinstance(again.content, EngineReply)
             assert again.content.events == message.content.events

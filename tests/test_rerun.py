@@ -344,9 +344,9 @@ def answers(
     out = []
     for tick, speed in enumerate(speeds):
         if tick == 0 or tick in trials:
-            engine.episode(sum(each <= tick for each in trials if each > 0), tick)
+            engine.begin_trial(sum(each <= tick for each in trials if each > 0), tick)
         trial = sum(each <= tick for each in trials if each > 0)
-        out.append(engine.answer(tick_message(tick, speed, trial)))
+        out.append(engine.reply(tick_message(tick, speed, trial)))
     return out
 
 

@@ -339,20 +339,20 @@ def test_behaviours_are_answered_in_the_order_of_the_description() -> None:
     protocol = read(HEAD)
     description = _replace(describe(protocol), behaviours=tuple(reversed(protocol.behaviour_names)))
     engine = Engine(protocol, description)
-    message = engine.answer(tick_message(0, 0.9, first=True))
+    message = engine.reply(tick_message(0, 0.9, first=True))
     confidence = dict(
         zip(description.behaviours, message.arrays["confidence"].tolist(), strict=True)
     )
     assert confidence["run"] == 1.0
     assert confidence["stand"] == confidence["walk"] == 0.0
-    forward = Engine(protocol, describe(protocol)).answer(tick_message(0, 0.9, first=True))
+    forward = Engine(protocol, describe(protocol)).reply(tick_message(0, 0.9, first=True))
     assert list(confidence.values()) == forward.arrays["confidence"].tolist()[::-1]
 
 
 def test_nothing_but_ticks_is_answered() -> None:
     engine = Engine(read(HEAD), describe(read(HEAD)))
     with pytest.raises(RunError, match="expected a tick"):
-        engine.answer(Message(EngineReply()))
+        engine.reply(Message(EngineReply()))
 
 
 def _replace(description: Description, **changes: object) -> Description:

@@ -21,7 +21,7 @@ def applied(
 ) -> dict[str, list[float]]:
     """What becomes of `NATURAL` in each state at a tick; nothing where no intervention acts."""
     found = {}
-    for each in delivery.at(tick, since, lasting):
+    for each in delivery.interventions(tick, since, lasting):
         state = NATURAL.copy()
         state[each.units] = each.gain * state[each.units] + each.value
         assert each.gain.dtype == each.value.dtype == np.float32

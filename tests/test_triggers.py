@@ -87,7 +87,7 @@ def play(
     for tick, seen in enumerate(ticks):
         if seen.first or tick == 0:
             trial += 1
-            engine.episode(trial, tick)
+            engine.begin_trial(trial, tick)
             pending = []
         played.acting[tick] = pending
         body = np.zeros(len(NAMES))
@@ -97,7 +97,7 @@ def play(
         states = ("c_natural", "h_natural", "c_applied", "h_applied")
         arrays = {"body": body} | dict.fromkeys(states, activity)
         content = Tick(trial, 0, 1, 0, False, False, 0, seen.task, seen.inputs)
-        answer = engine.answer(Message(content, "s", tick, tick, arrays)).content
+        answer = engine.reply(Message(content, "s", tick, tick, arrays)).content
         assert isinstance(answer, EngineReply)
         played.events.extend(answer.events)
         pending = [each.stimulus for each in answer.interventions]

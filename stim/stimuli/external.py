@@ -1,10 +1,9 @@
 """Stimuli on request: a client of the bus, or a protocol's Python, closes the loop itself.
 
-The session passes a client's request on with the tick that it reached it in (`Input` of kind "stimulate"
-or "release"). It acts from the next tick on, after the protocol's own stimuli, and is recorded like them
-under the name "outside", with the client's own name for it as its cause; a protocol's Python
-(`stim.protocol.script`) stimulates in the same way. As the requests are recorded with their ticks, a
-session with them can be run again.
+A client's request is an `Input` of kind "stimulate" or "release" of the tick at which it reached the session.
+It acts from the next tick on, after the protocol's own stimuli, and is recorded like them under the name
+"outside", with the client's own name for it as its cause; a protocol's Python (`stim.protocol.script`)
+stimulates in the same way. As requests are recorded with their ticks, a session with them can be run again.
 """
 
 from __future__ import annotations
@@ -25,6 +24,8 @@ from stim.ticks import ticks_of
 
 @dataclass
 class _Request:
+    """A stimulus that was asked for; on from `first` up to, not including, `end` (None: open)."""
+
     name: str
     interventions: tuple[BusIntervention, ...]
     first: int
@@ -42,8 +43,8 @@ class RequestedStimuli:
 
     Args:
         layers: layer name to number of units.
-        count: how many there have been already.
-        stimulus: what they are recorded as.
+        count: how many have begun in the session already.
+        stimulus: the name under which they are recorded.
     """
 
     def __init__(self, layers: Mapping[str, int], count: int = 0, stimulus: str = OUTSIDE) -> None:
@@ -52,25 +53,25 @@ class RequestedStimuli:
         self._requests: list[_Request] = []
         self._count = count
 
-    def take(self, given: Input, tick: int) -> None:
-        """A request that reached the session at a tick. What cannot be done is dropped."""
-        if given.kind == "release":
-            for request in self._requests:
-                if request.name == given.name and (request.end is None or request.end > tick + 1):
-                    request.end = tick + 1
+    def accept(self, request: Input, tick: int) -> None:
+        """Takes a request that reached the session at a tick; one that cannot be met is dropped."""
+        if request.kind == "release":
+            for each in self._requests:
+                if each.name == request.name and (each.end is None or each.end > tick + 1):
+                    each.end = tick + 1
             self._requests = [each for each in self._requests if each.end != each.first]
-        elif given.kind == "stimulate" and len(self._requests) < MOST_STIMULI:
-            asked = self._read(given.name, given.args, tick + 1)
-            if asked is not None:
-                self._requests.append(asked)
+        elif request.kind == "stimulate" and len(self._requests) < MOST_STIMULI:
+            read = self._read(request.name, request.args, tick + 1)
+            if read is not None:
+                self._requests.append(read)
 
     def release_all(self, tick: int) -> None:
-        """As if all of them had been released at a tick."""
+        """Releases all of them at a tick: they act on the next one no more."""
         for name in {request.name for request in self._requests}:
-            self.take(Input("release", name), tick)
+            self.accept(Input("release", name), tick)
 
     def begin_or_end(self, tick: int) -> list[Event]:
-        """The onsets and offsets of a tick."""
+        """The onsets and offsets of a tick, as events."""
         events = []
         for request in list(self._requests):
             if request.first == tick:
@@ -83,7 +84,7 @@ class RequestedStimuli:
         return events
 
     def begin_trial(self, tick: int) -> list[Event]:
-        """Ends everything: a trial begins with this tick."""
+        """Ends all of them, as a trial begins with this tick; the offsets of those that were on."""
         ended = [
             request.event("offset", tick, "the trial ended")
             for request in self._requests
@@ -92,7 +93,7 @@ class RequestedStimuli:
         self._requests = []
         return ended
 
-    def at(self, tick: int) -> list[BusIntervention]:
+    def interventions(self, tick: int) -> list[BusIntervention]:
         """What acts on a tick, in the order in which it was asked for."""
         return [
             intervention

@@ -40,8 +40,12 @@ STATES: Mapping[str, tuple[str, ...]] = {"cell": ("c",), "hidden": ("h",), "both
 class Units:
     """A choice of units of a layer.
 
-    "all", "listed", the "first" so many, so many at "random", or the "top" so many of the ranking that
-    `ranked` names.
+    Attributes:
+        choice: "all", "listed", "first", "random" or "top".
+        listed: indices within the layer, in the order of the file.
+        count: how many units a "first", "random" or "top" choice has.
+        seed: of a random choice; None: the session's.
+        ranked: the ranking of which a "top" choice has the first `count`.
     """
 
     choice: str
@@ -53,9 +57,15 @@ class Units:
     def indices(
         self, n_units: int, session_seed: int, values: Values | None = None
     ) -> NDArray[np.int64]:
-        """The indices within a layer of `n_units`, ascending unless listed: (units,) int64.
+        """The indices within the layer, ascending unless listed: (units,) int64.
 
-        A random choice without a seed of its own follows the session's. `values` has the ranking.
+        Args:
+            n_units: how many units the layer has.
+            session_seed: for a random choice without a seed of its own.
+            values: of baselines, with the ranking.
+
+        Raises:
+            RunError: `values` lacks the ranking.
         """
         if self.choice == "all":
             return np.arange(n_units)
@@ -170,7 +180,9 @@ class Stimulus:
 
 
 class Delivery:
-    """A stimulus made ready for a subject: arrays that can be sent as they are.
+    """A stimulus made ready for a subject: its units chosen, its values laid out tick by tick.
+
+    `units` are the indices within the layer, (units,) int64.
 
     Args:
         stimulus: what to deliver.
@@ -205,7 +217,7 @@ class Delivery:
             array.flags.writeable = False
 
     def _waveform_of(self, place: int, n_units: int, values: Values | None) -> NDArray[np.float32]:
-        """The values of the state at a place in `STATES`, tick by tick: (ticks, units)."""
+        """The values of the state at a place in `STATES`, tick by tick: (ticks, units) float32."""
         stimulus, size = self._stimulus, len(self.units)
         if stimulus.means or stimulus.templates:
             request = (stimulus.means or stimulus.templates)[place]
@@ -223,15 +235,15 @@ class Delivery:
         held = stimulus.amount if stimulus.kind in ("clamp", "bias") else 0.0
         return np.full((1, size), held, np.float32)
 
-    def at(
+    def interventions(
         self, tick: int, ticks_since_onset: int, duration_ticks: int | None
     ) -> list[BusIntervention]:
         """The interventions of a tick; none in the gaps of a pulse train, and where there are no units.
 
         Args:
-            tick: of the session; noise is drawn for it.
+            tick: of the session, for which noise is drawn.
             ticks_since_onset: 0 is the first tick with the stimulus.
-            duration_ticks: how long it will have lasted; None where that is not known.
+            duration_ticks: how many ticks it lasts; None where that is not known.
         """
         strength = self._stimulus.strength(ticks_since_onset, duration_ticks)
         if strength == 0.0 or not len(self.units):
