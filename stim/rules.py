@@ -71,7 +71,13 @@ class Latency:
     sd_ms: float = 0.0
 
     def draw_ms(self, seed: int, rule: int, tick: int) -> float:
-        """The latency of a rule triggered at a tick, drawn from these three alone."""
+        """The latency (ms) of a rule that was triggered at a tick.
+
+        Args:
+            seed: of the session.
+            rule: its number.
+            tick: of the trigger; seed, rule and tick alone decide what is drawn.
+        """
         if not self.sd_ms:
             return self.mean_ms
         drawn = generator(seed, f"latency {rule}", tick).normal(self.mean_ms, self.sd_ms)
@@ -90,8 +96,13 @@ class Block:
 def condition_of(blocks: tuple[Block, ...], seed: int, trial: int) -> str:
     """The condition of a trial, "" where there are no blocks; after the last block comes the first again.
 
-    It follows from the seed and the trial's number alone. In a shuffled block every round of as many
-    trials as there are conditions has each of them once, so that they are balanced against time.
+    In a shuffled block every round of as many trials as there are conditions has each of them once, so that
+    they are balanced against time.
+
+    Args:
+        blocks: in the order of the file.
+        seed: of the session.
+        trial: its number, from 0; seed and number alone decide what is drawn.
     """
     if not blocks:
         return ""

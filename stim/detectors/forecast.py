@@ -6,8 +6,8 @@ a straight line through the last ticks of the smoothed values that the detector 
 fit. The onset is forecast when by these lines the detector would find it within the lead: all conditions hold
 for as long as the minimum duration asks, of which some ticks may have gone by already.
 
-What is found but was not foreseen is told with the onset, a lead of 0. A forecast that does not come true
-lapses. `accuracy` reports from a recording what leads are reached, and how many forecasts are false.
+An onset that was not forecast is reported when it is found, with a lead of 0. A forecast that does not come
+true lapses. `accuracy` reports from a recording what leads are reached, and how many forecasts are false.
 """
 
 from __future__ import annotations
@@ -42,11 +42,11 @@ def can_be_forecast(behaviour: Behaviour) -> bool:
 
 
 class Forecast:
-    """Foretells the onsets of one behaviour.
+    """Forecasts the onsets of one behaviour.
 
     Args:
         behaviour: its definition.
-        lead_ms: how long ahead of the detector's onset.
+        lead_ms: how long ahead of the detector's onset, in ms of animal time.
         body_state: names of the entries of the vectors that `step` will get.
 
     Raises:
@@ -84,12 +84,18 @@ class Forecast:
         self._held = 0  # for so many ticks up to now the conditions hold
         self._sure = 0
         self._present = False
-        self._told_tick = -1  # of a forecast that is still open
+        self._forecast_tick = -1  # of a forecast that has neither come true nor lapsed
         for name in self._last_seen:
             self._last_seen[name], self._is_on[name] = -math.inf, False
 
     def step(self, tick: int, body: NDArray[np.float64], task_events: Sequence[str] = ()) -> bool:
-        """Takes in a tick; True at the forecast of an onset, or at one that was not foreseen."""
+        """Takes in a tick; True at the forecast of an onset, and at an onset that was not forecast.
+
+        Args:
+            tick: of the session.
+            body: (entries,) float64, the body state in the order of its names.
+            task_events: what happened in the task.
+        """
         confidence, found = self._detectors.step(tick, body, task_events)
         onset = False
         for event in found:
@@ -112,20 +118,20 @@ class Forecast:
             or [now]
         )
         if onset:
-            foreseen, self._told_tick = self._told_tick >= 0, -1
+            was_forecast, self._forecast_tick = self._forecast_tick >= 0, -1
             self._sure = 0
-            return not foreseen
+            return not was_forecast
         if self._present:
             return False
         self._sure = self._sure + 1 if self._may_begin(tick) and self._is_coming() else 0
-        if self._told_tick >= 0:
-            late = tick - self._told_tick > self._ahead + PATIENCE_TICKS
+        if self._forecast_tick >= 0:
+            late = tick - self._forecast_tick > self._ahead + PATIENCE_TICKS
             if late and not self._sure:
-                self._told_tick = -1  # lapsed
+                self._forecast_tick = -1  # lapsed
             return False
         if self._sure < SURE_TICKS:
             return False
-        self._told_tick = tick
+        self._forecast_tick = tick
         return True
 
     def _may_begin(self, tick: int) -> bool:
@@ -155,7 +161,11 @@ class Forecast:
 class Accuracy:
     """How forecasts did in a recording.
 
-    `leads_ms` has the lead of each onset that was foreseen; the others were told with the onset.
+    Attributes:
+        onsets: how many there were.
+        leads_ms: the lead of each onset that was forecast.
+        false_alarms: forecasts that lapsed.
+        minutes: of animal time.
     """
 
     onsets: int
@@ -165,12 +175,12 @@ class Accuracy:
 
     @property
     def foreseen(self) -> int:
-        """Onsets that were told before they were found."""
+        """How many onsets were forecast before they were found."""
         return len(self.leads_ms)
 
     @property
     def median_lead_ms(self) -> float:
-        """Of the onsets that were foreseen; NaN where none was."""
+        """Of the onsets that were forecast; NaN where none was."""
         return float(np.median(self.leads_ms)) if self.leads_ms else math.nan
 
     @property
@@ -207,19 +217,19 @@ def accuracy(
     for body, events in trials:
         forecast.begin_trial()
         detectors.begin_trial(0)
-        told: int | None = None
+        forecast_tick: int | None = None
         for tick, (state, happened) in enumerate(zip(body, events, strict=True)):
-            is_told = forecast.step(tick, state, happened)
+            is_forecast = forecast.step(tick, state, happened)
             found = detectors.step(tick, state, happened)[1]
             onset = any(e.name == behaviour.name and e.phase == "onset" for e in found)
             if onset:
                 onsets += 1
-                if told is not None:
-                    leads.append((tick - told) * TICK_MS)
-                told = None
-            elif is_told:
-                false += told is not None  # the one before lapsed
-                told = tick
-        false += told is not None
+                if forecast_tick is not None:
+                    leads.append((tick - forecast_tick) * TICK_MS)
+                forecast_tick = None
+            elif is_forecast:
+                false += forecast_tick is not None  # the one before lapsed
+                forecast_tick = tick
+        false += forecast_tick is not None
         ticks += len(body)
     return Accuracy(onsets, tuple(leads), false, ticks * TICK_S / 60)

@@ -46,7 +46,7 @@ Array = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Classifier:
-    """A linear classifier of windows of body state; see the module for what each entry is."""
+    """A linear classifier of windows of body state; its arrays have the shapes of the table above."""
 
     classes: tuple[str, ...]
     quantities: tuple[str, ...]
@@ -58,7 +58,7 @@ class Classifier:
     sha256: str = ""
 
     def probabilities(self, features: Array) -> Array:
-        """(..., classes) for features (..., 2 quantities)."""
+        """The classes' probabilities, (..., classes) float64, for features (..., 2 quantities)."""
         scores = ((features - self.mean) / self.scale) @ self.weights.T + self.bias
         scores -= scores.max(-1, keepdims=True)
         parts = np.exp(scores)
@@ -150,7 +150,17 @@ def _wrong_with(found: Classifier) -> str:
 
 
 class LearnedSource:
-    """A classifier at work: the probability of one class, tick by tick. 0 until the window is full."""
+    """The probability of one class of a classifier, tick by tick.
+
+    Args:
+        classifier: from `load`.
+        of: the class.
+        body_state: names of the entries of the vectors that `step` will get.
+
+    Raises:
+        ValueError: the classifier has no such class.
+        RunError: the body state lacks a quantity.
+    """
 
     def __init__(self, classifier: Classifier, of: str, body_state: Sequence[str]) -> None:
         self._classifier = classifier
@@ -172,7 +182,13 @@ class LearnedSource:
         self._seen = 0
 
     def step(self, tick: int, body: Sequence[float], events: Sequence[str]) -> float:
-        """The probability after a tick; 0 where a quantity is not a number."""
+        """The probability after a tick; 0 until the window is full, and where a quantity is NaN.
+
+        Args:
+            tick: of the session.
+            body: the body state's entries, in their order.
+            events: what happened in the task; not used.
+        """
         values, squares = self._values, self._squares
         row, n = self._seen % len(values), values.shape[1]
         values[row] = [read(body) for read in self._read]
@@ -192,7 +208,7 @@ class LearnedSource:
 
 
 def features_of(windows: Array) -> Array:
-    """(..., 2 quantities) means and standard deviations of windows (..., ticks, quantities)."""
+    """Means and standard deviations, (..., 2 quantities) float64, of windows (..., ticks, quantities)."""
     mean = windows.mean(-2)
     deviation = np.sqrt(np.maximum((windows**2).mean(-2) - mean**2, 0.0))
     return np.concatenate([mean, deviation], -1)

@@ -26,7 +26,15 @@ _FORMS: Mapping[type, str] = {
 
 
 def check(node: Node, kind: Kind, label: str, names: Names, problems: Problems) -> None:
-    """Notes everything about the node that is not as `kind` says; `label` is what a message calls it."""
+    """Notes everything about a node that is not as its kind allows.
+
+    Args:
+        node: a value of the file.
+        kind: what may stand there.
+        label: what messages call it, such as "'units'".
+        names: that references may use.
+        problems: where mistakes are noted.
+    """
     if node.form == "unknown":
         problems.add(node, str(node.value))
         return
@@ -106,21 +114,21 @@ def _check_keys(node: Node, kind: Keys, names: Names, problems: Problems) -> Non
 
 
 def _check_variant(node: Node, kind: Keys, problems: Problems) -> None:
-    given = [name for name in node.keys if name in kind.variants]
-    if not given:
+    present = [name for name in node.keys if name in kind.variants]
+    if not present:
         either = " or ".join(f"'{name}'" for name in kind.variants)
         problems.add(node, f"{kind.noun} needs {either}")
         return
-    for extra in given[1:]:
-        problems.add(node.keys[extra], f"'{given[0]}' and '{extra}' exclude each other; keep one")
-    for key in kind.variants[given[0]].needs:
+    for extra in present[1:]:
+        problems.add(node.keys[extra], f"'{present[0]}' and '{extra}' exclude each other; keep one")
+    for key in kind.variants[present[0]].needs:
         if key not in node.value:
             meaning = _begin_low(kind.keys[key].meaning)
-            problems.add(node, f"{given[0]} needs the key '{key}': {meaning}")
+            problems.add(node, f"{present[0]} needs the key '{key}': {meaning}")
     for key, key_node in node.keys.items():
         owners = kind.belongs_to(key)
-        if owners and given[0] not in owners:
-            problems.add(key_node, f"'{key}' does not belong to {given[0]}")
+        if owners and present[0] not in owners:
+            problems.add(key_node, f"'{key}' does not belong to {present[0]}")
 
 
 def _check_named(node: Node, kind: Named, names: Names, problems: Problems) -> None:

@@ -12,7 +12,13 @@ from stim.protocol.source import Node
 
 
 def valid_names(tree: Node, tasks: Sequence[str] | None, layers: Mapping[str, int] | None) -> Names:
-    """The names that references in this file may use."""
+    """The names that each sort of reference in a file may use; None: any.
+
+    Args:
+        tree: the file's, with its parameters' values in place.
+        tasks: the tasks that there are; None where any name will do.
+        layers: of the subject; None where they are not known.
+    """
     known = tuple(behaviour.name for behaviour in BEHAVIOURS)
     detectors = tuple(section_of(tree, "detectors"))
     detected = (*known, *(name for name in detectors if name not in known))

@@ -1,12 +1,41 @@
-"""What the parts of a protocol file are read with: sections, items, words and numbers of its tree."""
+"""Helpers for reading the parts of a protocol file: its sections, items, words and numbers."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
 
 from stim.protocol.check import Names, check
 from stim.protocol.kinds import Kind
 from stim.protocol.source import Node, Problems
+
+
+@dataclass(frozen=True)
+class Context:
+    """What the parts of a file are read with.
+
+    Attributes:
+        names: the valid names of each sort of reference.
+        layers: the number of units of each layer of the subject; None where they are not known.
+        folder: the protocol's, from which it names files.
+        problems: where mistakes are noted.
+    """
+
+    names: Names
+    layers: Mapping[str, int] | None
+    folder: Path
+    problems: Problems
+
+    def n_units(self, layer: str) -> int | None:
+        """How many units a layer has; None where that is not known."""
+        return None if self.layers is None else self.layers[layer]
+
+    def is_valid(self, node: Node, kind: Kind) -> bool:
+        """Whether a part of the file has no mistakes in itself, and can be read as a whole."""
+        own = Problems("")
+        check(node, kind, "", self.names, own)
+        return not len(own)
 
 
 def items_of(node: Node | None) -> Sequence[Node]:
@@ -21,23 +50,16 @@ def section_of(tree: Node, key: str) -> Mapping[str, Node]:
 
 
 def key_of(tree: Node, section: str, name: str) -> Node:
-    """The node of a name in a section that is known to have it."""
+    """The key of a name in a section of the file that is known to have it, as a node with its place."""
     node = tree.get(section)
     assert node is not None
     return node.keys[name]
 
 
-def is_sound(node: Node, kind: Kind, names: Names) -> bool:
-    """Whether a part of the file has no mistakes of its own, and can be looked at as a whole."""
-    own = Problems("")
-    check(node, kind, "", names, own)
-    return not len(own)
-
-
 def word_of(node: Node, key: str) -> str:
     """A text that a mapping may have, "" where it has none."""
-    given = node.get(key)
-    return "" if given is None else str(given.value).strip()
+    found = node.get(key)
+    return "" if found is None else str(found.value).strip()
 
 
 def words_of(node: Node | None) -> tuple[str, ...]:
@@ -49,11 +71,11 @@ def words_of(node: Node | None) -> tuple[str, ...]:
 
 def whole_of(node: Node, key: str) -> int | None:
     """A whole number that a mapping may have."""
-    given = node.get(key)
-    return None if given is None else int(given.value)
+    found = node.get(key)
+    return None if found is None else int(found.value)
 
 
 def number_of(node: Node, key: str, default: float) -> float:
-    """A number that a mapping may have."""
-    given = node.get(key)
-    return default if given is None else float(given.value)
+    """A number that a mapping may have; the default where it has none."""
+    found = node.get(key)
+    return default if found is None else float(found.value)

@@ -43,6 +43,7 @@ from stim.protocol.detectors import behaviours_of
 from stim.protocol.keys import PROTOCOL
 from stim.protocol.model import Protocol
 from stim.protocol.names import valid_names
+from stim.protocol.nodes import Context
 from stim.protocol.rules import event_of, rules_of
 from stim.protocol.script import ScriptFile, header_of
 from stim.protocol.source import (
@@ -179,16 +180,16 @@ def check_protocol(
         layers = _layers_of_subject(root, layers, problems)
     names = valid_names(root, tasks, layers)
     check(root, PROTOCOL, "the protocol", names, problems)
-    folder = Path(tree.path).parent
-    behaviours = behaviours_of(root, names, folder, problems)
+    context = Context(names, layers, Path(tree.path).parent, problems)
+    behaviours = behaviours_of(root, context)
     if script is not None:
         behaviours = (*behaviours, *_own_detectors(script, behaviours))
-    stimuli = stimuli_of(root, names, layers, folder, problems)
-    rules = rules_of(root, names, layers, stimuli, problems)
-    trial_starts = event_of(root, "trial_starts", names, layers, problems)
-    trial_ends = event_of(root, "trial_ends", names, layers, problems)
-    blocks = blocks_of(root, names, problems)
-    baselines = baselines_of(root, names, folder, problems)
+    stimuli = stimuli_of(root, context)
+    rules = rules_of(root, stimuli, context)
+    trial_starts = event_of(root, "trial_starts", context)
+    trial_ends = event_of(root, "trial_ends", context)
+    blocks = blocks_of(root, context)
+    baselines = baselines_of(root, context)
     problems.raise_if_any()
 
     def value_of(key: str, default: Any = None) -> Any:
@@ -228,7 +229,16 @@ def parse(
     layers: Layers | Callable[[str], Layers] | None = None,
     script: ScriptFile | None = None,
 ) -> Protocol:
-    """The protocol of a text: `read_protocol`, then `check_protocol`, whose arguments and errors it has."""
+    """The protocol of a text: `read_protocol`, then `check_protocol`.
+
+    Args:
+        text: the whole file.
+        path: of the file, for messages, and to find files that it names.
+        tasks, layers, script: as for `check_protocol`.
+
+    Raises:
+        UserError: with every mistake in the file, one a line.
+    """
     return check_protocol(read_protocol(text, path), tasks, layers, script)
 
 

@@ -6,10 +6,9 @@ from collections.abc import Mapping, Sequence
 
 from stim.detectors.behaviours import BEHAVIOURS
 from stim.detectors.forecast import can_be_forecast
-from stim.protocol.check import Names
 from stim.protocol.keys import RULE
-from stim.protocol.nodes import is_sound, items_of, number_of, whole_of, word_of, words_of
-from stim.protocol.source import Node, Problems
+from stim.protocol.nodes import Context, items_of, number_of, whole_of, word_of, words_of
+from stim.protocol.source import Node
 from stim.protocol.trigger_keys import CONDITION_KEYS, EVENT, EVENT_KEYS
 from stim.protocol.units import count_of, units_of
 from stim.rules import Rule
@@ -35,24 +34,18 @@ from stim.triggers import (
 )
 
 
-def rules_of(
-    tree: Node,
-    names: Names,
-    layers: Mapping[str, int] | None,
-    stimuli: Sequence[Stimulus],
-    problems: Problems,
-) -> tuple[Rule, ...]:
-    """The rules that are sound in themselves; notes what is not."""
+def rules_of(tree: Node, stimuli: Sequence[Stimulus], context: Context) -> tuple[Rule, ...]:
+    """The rules that are valid in themselves and whose stimulus is one of these; notes what is not."""
     section = tree.get("rules")
     by_name = {stimulus.name: stimulus for stimulus in stimuli}
     rules = []
     for number, node in enumerate(items_of(section), 1):
         if node.get("else") is not None and node.get("probability") is None:
-            problems.add(
+            context.problems.add(
                 node.keys["else"], "'else' needs a 'probability'; without one nothing is withheld"
             )
-        if is_sound(node, RULE, names) and node.value["do"].value in by_name:
-            rules.append(_rule(node, number, by_name, layers, problems))
+        if context.is_valid(node, RULE) and node.value["do"].value in by_name:
+            rules.append(_rule(node, number, by_name, context))
     return tuple(rules)
 
 
@@ -60,14 +53,13 @@ def _rule(
     node: Node,
     number: int,
     stimuli: Mapping[str, Stimulus],
-    layers: Mapping[str, int] | None,
-    problems: Problems,
+    context: Context,
 ) -> Rule:
     condition, until = node.get("if"), node.get("until")
     sham = node.get("else")
     return Rule(
         number,
-        _event(node.value["on"], layers, problems),
+        _event(node.value["on"], context),
         stimuli[node.value["do"].value],
         after_ms=number_of(node, "after_ms", 0.0),
         for_ms=None if node.get("for_ms") is None else number_of(node, "for_ms", 0.0),
@@ -75,25 +67,23 @@ def _rule(
         sham=sham is not None and sham.value == "sham",
         refractory_ms=number_of(node, "refractory_ms", 0.0),
         max_count=whole_of(node, "max_count"),
-        condition=None if condition is None else _condition(condition, layers, problems),
-        until=None if until is None else _event(until, layers, problems),
+        condition=None if condition is None else _condition(condition, context),
+        until=None if until is None else _event(until, context),
         trial_conditions=words_of(node.get("in")),
     )
 
 
-def event_of(
-    tree: Node, key: str, names: Names, layers: Mapping[str, int] | None, problems: Problems
-) -> Trigger | None:
-    """The event at a key of the file, None where there is none or it has mistakes of its own."""
+def event_of(tree: Node, key: str, context: Context) -> Trigger | None:
+    """The event at a key of the file; None where there is none, or it is not valid."""
     node = tree.get(key)
-    if node is None or not is_sound(node, EVENT, names):
+    if node is None or not context.is_valid(node, EVENT):
         return None
-    return _event(node, layers, problems)
+    return _event(node, context)
 
 
-def _event(node: Node, layers: Mapping[str, int] | None, problems: Problems) -> Trigger:
+def _event(node: Node, context: Context) -> Trigger:
     if node.form == "list":
-        return AnyEvent(tuple(_event(each, layers, problems) for each in node.value))
+        return AnyEvent(tuple(_event(each, context) for each in node.value))
     if node.form == "text":
         name, _, phase = node.value.rpartition(".")
         return TrialStart() if node.value == "trial.start" else BehaviourTransition(name, phase)
@@ -107,46 +97,45 @@ def _event(node: Node, layers: Mapping[str, int] | None, problems: Problems) -> 
         case "forecast":
             name = word_of(node, "forecast")
             if name in (each.name for each in BEHAVIOURS if not can_be_forecast(each)):
-                problems.add(
+                context.problems.add(
                     node.value["forecast"],
                     f"{name!r} follows from what happens in the task and cannot be foretold",
                 )
             return ForecastOnset(name, number_of(node, "lead_ms", 20.0))
         case _:
-            return ThresholdCrossing(_activity(node, layers, problems))
+            return ThresholdCrossing(_activity(node, context))
 
 
-def _condition(node: Node, layers: Mapping[str, int] | None, problems: Problems) -> Condition:
+def _condition(node: Node, context: Context) -> Condition:
     if node.form == "text":
         return Present(node.value)
     match next(each for each in CONDITION_KEYS.variants if each in node.value):
         case "all":
-            return AllOf(
-                tuple(_condition(each, layers, problems) for each in items_of(node.get("all")))
-            )
+            return AllOf(tuple(_condition(each, context) for each in items_of(node.get("all"))))
         case "any":
-            inner = tuple(_condition(each, layers, problems) for each in items_of(node.get("any")))
+            inner = tuple(_condition(each, context) for each in items_of(node.get("any")))
             return AnyOf(inner)
         case "not":
-            return Not(_condition(node.value["not"], layers, problems))
+            return Not(_condition(node.value["not"], context))
         case "within_ms":
-            event = _event(node.value["of"], layers, problems)
+            event = _event(node.value["of"], context)
             return Within(event, number_of(node, "within_ms", 0.0))
         case _:
-            return Level(_activity(node, layers, problems))
+            return Level(_activity(node, context))
 
 
-def _activity(node: Node, layers: Mapping[str, int] | None, problems: Problems) -> Activity:
+def _activity(node: Node, context: Context) -> Activity:
     layer = word_of(node, "activity")
-    n_units = None if layers is None else layers[layer]
     above, below = node.get("above"), node.get("below")
     if above is None and below is None:
-        problems.add(node, "an activity needs a level: 'above', 'below', or both")
+        context.problems.add(node, "an activity needs a level: 'above', 'below', or both")
     elif above is not None and below is not None and above.value >= below.value:
-        problems.add(node, "'above' has to be less than 'below': it is within both that counts")
-    units = units_of(node.value["units"], layer, n_units, problems)
-    if count_of(units, n_units) == 0:
-        problems.add(node.value["units"], "the activity of no units cannot be followed")
+        context.problems.add(
+            node, "'above' has to be less than 'below': it is within both that counts"
+        )
+    units = units_of(node.value["units"], layer, context)
+    if count_of(units, context.n_units(layer)) == 0:
+        context.problems.add(node.value["units"], "the activity of no units cannot be followed")
     return Activity(
         layer,
         units,

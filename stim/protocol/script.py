@@ -56,8 +56,13 @@ SCRIPT = "script"
 class Stimulate:
     """Changes units of a layer from the next tick on: applied = gain * natural + value.
 
-    `state` is "cell", "hidden" or "both"; `gain` and `value` are one number for all units or one for each;
-    without `for_ms` it lasts until it is released or the trial ends.
+    Attributes:
+        name: the action's own, for `Release` and the record.
+        layer: "core", "policy_0", ...
+        units: indices within the layer.
+        value, gain: one number for all units, or one for each.
+        state: "cell", "hidden" or "both".
+        for_ms: how long it lasts; None: until it is released or the trial ends.
     """
 
     name: str
@@ -86,7 +91,14 @@ Action: TypeAlias = Stimulate | Release | EndTrial
 
 @dataclass(frozen=True)
 class ScriptSession:
-    """What a script is told of its session."""
+    """What a script knows of its session.
+
+    Attributes:
+        seed: of everything random.
+        task: its name.
+        layers: layer name to number of units.
+        behaviours: the names of those that are detected.
+    """
 
     seed: int
     task: str
@@ -94,16 +106,26 @@ class ScriptSession:
     behaviours: tuple[str, ...]
 
     def generator(self, stream: str, tick: int = 0) -> np.random.Generator:
-        """Random numbers that follow from the session's seed, a name of your choice and a tick."""
+        """A generator that follows from the session's seed, a name of your choice and a tick."""
         return generator(self.seed, f"script {stream}", tick)
 
 
 @dataclass(frozen=True)
 class ScriptTick:
-    """A tick as a script sees it.
+    """A tick, as a script gets it.
 
-    `body` has the entries of the body state by name; `activity` the natural activity by layer and state,
-    ("policy_2", "h"): (units,); `events` what was found in the tick, `present` the behaviours that go on.
+    Attributes:
+        number: the tick's, in the session.
+        trial: the trial's number, from 0.
+        first: whether the trial begins with it.
+        reward: what the physics of the tick before earned.
+        body: the entries of the body state by name.
+        activity: the natural activity by layer and state, such as ("policy_2", "h"): (units,) float32.
+        events: onsets and offsets of behaviours that were found in the tick.
+        present: the behaviours that are present.
+        task_events: what happened in the task.
+        keys: the keys that the operator pressed.
+        condition: the trial's; "" where the protocol has no blocks.
     """
 
     number: int
@@ -120,13 +142,13 @@ class ScriptTick:
 
     def began(self, behaviour: str) -> bool:
         """Whether the behaviour's onset was found in this tick."""
-        return self._turned(behaviour, "onset")
+        return self._has(behaviour, "onset")
 
     def ended(self, behaviour: str) -> bool:
         """Whether the behaviour's offset was found in this tick."""
-        return self._turned(behaviour, "offset")
+        return self._has(behaviour, "offset")
 
-    def _turned(self, behaviour: str, phase: str) -> bool:
+    def _has(self, behaviour: str, phase: str) -> bool:
         return any(each.name == behaviour and each.phase == phase for each in self.events)
 
 
@@ -219,7 +241,19 @@ class Script:
         present: Iterable[str],
         condition: str,
     ) -> tuple[list[Input], bool]:
-        """What the script asks for at a tick, as requests, and whether the trial is to end."""
+        """What the script asks for at a tick, as requests, and whether the trial is to end.
+
+        Args:
+            tick: of the session.
+            content: the tick's message.
+            arrays: those of the message.
+            events: onsets and offsets of behaviours that were found in the tick.
+            present: the behaviours that are present.
+            condition: the trial's.
+
+        Raises:
+            RunError: the script failed, or yielded something that is not an action.
+        """
         if self._generator is None:
             return [], False
         seen = ScriptTick(

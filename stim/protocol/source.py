@@ -114,7 +114,13 @@ def shorten(text: str, longest: int = 40) -> str:
 
 
 def suggestion(name: str, valid: Iterable[str], noun: str = "names") -> str:
-    """The end of a sentence about an unknown name: the nearest valid one, or what there is."""
+    """The end of a sentence about an unknown name: the nearest valid one, or a list of those that there are.
+
+    Args:
+        name: the unknown one.
+        valid: the names that there are.
+        noun: what they are, in the plural.
+    """
     names = list(valid)
     lowered = {candidate.lower(): candidate for candidate in reversed(names)}
     near = difflib.get_close_matches(name[:60].lower(), lowered, n=1, cutoff=0.55)

@@ -7,65 +7,51 @@ has noted those.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from pathlib import Path
 from typing import Literal
 
 from rig.bus.external_inputs import OUTSIDE
-from stim.protocol.check import Names
-from stim.protocol.nodes import is_sound, key_of, number_of, section_of, whole_of, word_of
+from stim.protocol.nodes import Context, key_of, number_of, section_of, whole_of, word_of
 from stim.protocol.script import SCRIPT
-from stim.protocol.source import Node, Problems
+from stim.protocol.source import Node
 from stim.protocol.stimulus_keys import STIMULUS
 from stim.protocol.units import count_of, units_of
+from stim.protocol.waveform_file import read_waveform
 from stim.stimuli.baselines import BaselineRequest, Span
 from stim.stimuli.stimuli import STATES, Pulses, Stimulus, Waveform
-from stim.stimuli.waveform_file import read_waveform
 from stim.ticks import TICK_MS
 
 
-def stimuli_of(
-    tree: Node,
-    names: Names,
-    layers: Mapping[str, int] | None,
-    folder: Path,
-    problems: Problems,
-) -> tuple[Stimulus, ...]:
-    """The stimuli that are sound in themselves; notes what is not. Files are looked for in `folder`."""
+def stimuli_of(tree: Node, context: Context) -> tuple[Stimulus, ...]:
+    """The stimuli that are valid in themselves; notes what is not."""
     stimuli = []
     for name, node in section_of(tree, "stimuli").items():
         if name in (OUTSIDE, SCRIPT):
             whose = "of other programs" if name == OUTSIDE else "of a protocol's Python"
-            problems.add(
+            context.problems.add(
                 key_of(tree, "stimuli", name),
                 f"{name!r} is what stimuli {whose} are called; choose another name",
             )
-        if is_sound(node, STIMULUS, names):
-            stimuli.append(_stimulus(name, node, layers, folder, problems))
+        if context.is_valid(node, STIMULUS):
+            stimuli.append(_stimulus(name, node, context))
     return tuple(stimuli)
 
 
-def _stimulus(
-    name: str, node: Node, layers: Mapping[str, int] | None, folder: Path, problems: Problems
-) -> Stimulus:
+def _stimulus(name: str, node: Node, context: Context) -> Stimulus:
     kind = next(each for each in STIMULUS.variants if each in node.value)
     layer = node.value[kind].value
-    n_units = None if layers is None else layers[layer]
-    units = units_of(node.value["units"], layer, n_units, problems)
-    given = node.get("state")
-    state = "both" if given is None else str(given.value)
+    units = units_of(node.value["units"], layer, context)
+    state = word_of(node, "state") or "both"
     means: tuple[BaselineRequest, ...] = ()
     templates: tuple[BaselineRequest, ...] = ()
     waveform: Waveform = ()
     amount = 0.0
     if kind == "clamp" and node.value["to"].form == "mapping":
-        means = _means(node.value["to"], layer, state, problems)
+        means = _means(node.value["to"], layer, state, context)
     elif kind in _AMOUNT:
         amount = float(node.value[_AMOUNT[kind]].value)
     elif kind == "overwrite":
-        waveform, templates = _waveform(
-            node.value["with"], layer, state, count_of(units, n_units), folder, problems
-        )
+        n_units = count_of(units, context.n_units(layer))
+        waveform, templates = _waveform(node.value["with"], layer, state, n_units, context)
     up, down = _ramp(node.get("ramp_ms"))
     return Stimulus(
         name,
@@ -80,22 +66,24 @@ def _stimulus(
         seed=whole_of(node, "seed"),
         ramp_up_ms=up,
         ramp_down_ms=down,
-        pulses=_pulses(node.get("pulses"), problems),
+        pulses=_pulses(node.get("pulses"), context),
     )
 
 
 _AMOUNT = {"clamp": "to", "bias": "by", "gain": "by", "noise": "sd"}
 
 
-def _means(node: Node, layer: str, state: str, problems: Problems) -> tuple[BaselineRequest, ...]:
+def _means(node: Node, layer: str, state: str, context: Context) -> tuple[BaselineRequest, ...]:
     """What a clamp to the mean of a baseline wants, for each state that it changes."""
     during, begin, end = (word_of(node, key) for key in ("during", "from", "until"))
     if bool(begin) != bool(end):
-        problems.add(
+        context.problems.add(
             node, "'from' and 'until' go together: the mean is taken from one to the other"
         )
     if during and (begin or end):
-        problems.add(node.keys["during"], "'during' and 'from' exclude each other; keep one")
+        context.problems.add(
+            node.keys["during"], "'during' and 'from' exclude each other; keep one"
+        )
     span = Span(during=during, begin=begin, end=end)
     return tuple(
         BaselineRequest(word_of(node, "mean"), "mean", layer, _short(each), span)
@@ -115,7 +103,7 @@ def _ramp(node: Node | None) -> tuple[float, float]:
     return number_of(node, "up", 0.0), number_of(node, "down", 0.0)
 
 
-def _pulses(node: Node | None, problems: Problems) -> Pulses | None:
+def _pulses(node: Node | None, context: Context) -> Pulses | None:
     if node is None:
         return None
     pulses = Pulses(
@@ -124,7 +112,7 @@ def _pulses(node: Node | None, problems: Problems) -> Pulses | None:
         whole_of(node, "number"),
     )
     if pulses.width_ticks >= pulses.period_ticks and pulses.number != 1:
-        problems.add(
+        context.problems.add(
             node,
             f"pulses of {pulses.width_ticks * TICK_MS:g} ms at {pulses.rate_hz:g} Hz leave no gap: they "
             "follow each other too soon",
@@ -133,13 +121,13 @@ def _pulses(node: Node | None, problems: Problems) -> Pulses | None:
 
 
 def _waveform(
-    node: Node, layer: str, state: str, n_units: int | None, folder: Path, problems: Problems
+    node: Node, layer: str, state: str, n_units: int | None, context: Context
 ) -> tuple[Waveform, tuple[BaselineRequest, ...]]:
     """An overwrite's time course, or what it wants of a baseline for it."""
     if node.form == "list":
-        return _listed_waveform(node, n_units, problems), ()
+        return _listed_waveform(node, n_units, context), ()
     if "file" in node.value:
-        return read_waveform(folder, node.value["file"], n_units, problems), ()
+        return read_waveform(node.value["file"], n_units, context), ()
     around = word_of(node, "around")
     templates = tuple(
         BaselineRequest(
@@ -156,19 +144,21 @@ def _waveform(
     return (), templates
 
 
-def _listed_waveform(node: Node, n_units: int | None, problems: Problems) -> Waveform:
+def _listed_waveform(node: Node, n_units: int | None, context: Context) -> Waveform:
     items: tuple[Node, ...] = node.value
     forms = {item.form for item in items}
     if forms == {"number"}:
         return tuple(float(item.value) for item in items)
     if forms != {"list"}:
-        problems.add(node, "a time course is a list of values, or a list of such lists, not both")
+        context.problems.add(
+            node, "a time course is a list of values, or a list of such lists, not both"
+        )
         return ()
     for item in items:
         if len(item.value) != len(items[0].value):
-            problems.add(
+            context.problems.add(
                 item, f"this unit has {len(item.value)} values, the first has {len(items[0].value)}"
             )
     if n_units is not None and len(items) != n_units:
-        problems.add(node, f"there are {len(items)} time courses for {n_units} units")
+        context.problems.add(node, f"there are {len(items)} time courses for {n_units} units")
     return tuple(tuple(float(value.value) for value in item.value) for item in items)

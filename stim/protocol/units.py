@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from stim.protocol.nodes import whole_of, word_of
-from stim.protocol.source import Node, Problems
+from stim.protocol.nodes import Context, whole_of, word_of
+from stim.protocol.source import Node
 from stim.stimuli.baselines import BaselineRequest, Span
 from stim.stimuli.stimuli import Units
 
 
-def units_of(node: Node, layer: str, n_units: int | None, problems: Problems) -> Units:
-    """The units of a layer of `n_units` (None: not known); notes those that it does not have."""
+def units_of(node: Node, layer: str, context: Context) -> Units:
+    """The choice of units of a layer at a node; notes units that the layer does not have."""
+    n_units, problems = context.n_units(layer), context.problems
     size = f"{layer} has {n_units} units"
     if node.form == "text":
         return Units("all")

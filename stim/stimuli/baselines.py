@@ -114,7 +114,13 @@ class _File(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 def write(path: Path, values: Values, used: tuple[BaselineUsed, ...]) -> None:
-    """Writes values and where they come from to a new file, or over an old one."""
+    """Writes a session's values to a new file, or over an old one.
+
+    Args:
+        path: of the file.
+        values: what was asked for.
+        used: the recordings that they come from.
+    """
     kept = []
     for request, array in values.items():
         plain = np.ascontiguousarray(array, _dtype(request))

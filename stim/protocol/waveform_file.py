@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import csv
 import math
-from pathlib import Path
 
-from stim.protocol.source import Node, Problems, shorten
+from stim.protocol.nodes import Context
+from stim.protocol.source import Node, shorten
 from stim.stimuli.stimuli import Waveform
 
 MOST_TICKS = 10_000
@@ -14,16 +14,19 @@ MOST_BYTES = 64 * 1024 * 1024
 LARGEST = 1000.0
 
 
-def read_waveform(folder: Path, name: Node, n_units: int | None, problems: Problems) -> Waveform:
+def read_waveform(name: Node, n_units: int | None, context: Context) -> Waveform:
     """The waveform in a file beside the protocol; notes at the file's name what is wrong with it.
 
     Args:
-        folder: where the protocol is.
         name: the node that names the file.
         n_units: how many units the waveform is for; None where that is not known.
-        problems: where to note them.
+        context: of the protocol.
+
+    Returns:
+        A value for each tick, or for each unit a value for each tick; empty where the file is not valid.
     """
-    path = folder / str(name.value)
+    problems = context.problems
+    path = context.folder / str(name.value)
     try:
         if path.stat().st_size > MOST_BYTES:
             problems.add(name, f"{path} is larger than {MOST_BYTES >> 20} MB")
