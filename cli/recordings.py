@@ -83,7 +83,16 @@ def recording_of(file: Path, parts: bool) -> Path | tuple[Path, ...]:
 def offer_replay(
     file: RecordingPath, speed: float, paused: bool, hold: bool, listen: str, keys: Path | None
 ) -> None:
-    """A recording on a bus of its own, until it has been played or is stopped."""
+    """Offers a recording on a bus of its own, until it has been played or is stopped.
+
+    Args:
+        file: the recording, or its parts.
+        speed: times real time.
+        paused: whether it waits for the command `resume`.
+        hold: whether it stays at the last tick until it is stopped.
+        listen: an address tcp://HOST:PORT at which the bus is served besides; "": none.
+        keys: the folder of CURVE keys for `listen`.
+    """
     from recorder.replay import ReplaySource
     from recorder.replay_session import ReplaySession
     from rig.session.directory import SessionDirectory

@@ -69,7 +69,7 @@ def session_spec(
     seed: int,
     used: tuple[BaselineUsed, ...] = (),
 ) -> SessionSpec:
-    """What the processes of a session are told at its start.
+    """What the processes of a session are given at its start.
 
     Args:
         protocol: what it runs under.

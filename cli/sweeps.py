@@ -87,7 +87,7 @@ def sweep(
     tree = read_protocol(read_text(protocol), str(protocol))
     chosen = _settings(tree, set_ or [])
     runs = runs_of(chosen, range(seeds))
-    plans = {
+    protocols = {
         _key(run): check_tree(with_settings(tree, run.settings)) for run in runs if run.seed == 0
     }
     folder = out or Path("sweeps") / protocol.stem
@@ -96,8 +96,8 @@ def sweep(
         protocol_text=tree.text,
         duration_s=duration or 0.0,
         camera=camera,
-        subjects={plan.subject: _sha256(plan.subject) for plan in plans.values()},
-        baselines=_baselines(plans.values()),
+        subjects={each.subject: _sha256(each.subject) for each in protocols.values()},
+        baselines=_baselines(protocols.values()),
         versions=versions(),
         asked=[
             SweepRequest(
@@ -107,7 +107,9 @@ def sweep(
             )
         ],
     )
-    endless = next((plan for plan in plans.values() if not (plan.trials or plan.duration_s)), None)
+    endless = next(
+        (each for each in protocols.values() if not (each.trials or each.duration_s)), None
+    )
     if endless is not None and duration is None:
         raise UserError(
             f"{protocol} says neither `trials:` nor `duration_s:`, so that its sessions would never end; "
@@ -115,8 +117,8 @@ def sweep(
         )
 
     def lacks(run: Run) -> str:
-        plan = plans[_key(run)]
-        return _lacks(folder / run.file, run, plan, duration, note.subjects[plan.subject])
+        checked = protocols[_key(run)]
+        return _lacks(folder / run.file, run, checked, duration, note.subjects[checked.subject])
 
     def arguments(run: Run, file: Path) -> list[str]:
         words = ["-m", "cli.worker", "run", str(protocol), "--seed", str(run.seed)]
@@ -175,11 +177,11 @@ def _those(name: str, there: Mapping[str, str]) -> str:
     return f"did you mean {near[0]!r}?" if near else f"it has {', '.join(there)}."
 
 
-def _baselines(plans: Iterable[Protocol]) -> dict[str, str]:
+def _baselines(protocols: Iterable[Protocol]) -> dict[str, str]:
     """The SHA-256 of the baseline recordings, by path; what sessions need of them is known to be there."""
     # settings such as the number of units ask the same of a baseline
-    asking = {plan.baseline_requests: plan for plan in plans}.values()
-    return {used.path: used.sha256 for plan in asking for used in baselines_of(plan)[1]}
+    asking = {each.baseline_requests: each for each in protocols}.values()
+    return {used.path: used.sha256 for each in asking for used in baselines_of(each)[1]}
 
 
 def _words(run: Run) -> list[str]:
@@ -198,25 +200,35 @@ def _sha256(subject: str) -> str:
     return describe(subject).sha256
 
 
-def _lacks(file: Path, run: Run, plan: Protocol, duration_s: float | None, sha256: str) -> str:
-    """Why a recording is not the whole of a run's session; "" if it is."""
+def _lacks(file: Path, run: Run, protocol: Protocol, duration_s: float | None, sha256: str) -> str:
+    """Why a recording is not the whole of a run's session, in a sentence; "" if it is.
+
+    Args:
+        file: the recording.
+        run: its settings and seed.
+        protocol: with these settings.
+        duration_s: the sweep's `--duration`; None: the protocol's.
+        sha256: of the subject.
+    """
     import recorder
 
     if not file.exists():
         return "there is no recording"
     try:
         with recorder.open(file) as recording:
-            told, end = recording.description, recording.end
+            description, end = recording.description, recording.end
             if recording.state == "live":
                 return "it is being recorded by another program"
-            if told.protocol_text != plan.text:
+            if description.protocol_text != protocol.text:
                 return "the protocol is another than when the recording was made"
-            if told.seed != run.seed:
-                return f"the recording was made with the seed {told.seed}"
-            if told.subject_sha256 != sha256:
-                return f"the subject {plan.subject} is another than when the recording was made"
-            if told.duration_s != (plan.duration_s if duration_s is None else duration_s):
-                return f"the recording was made for a duration of {told.duration_s:g} s"
+            if description.seed != run.seed:
+                return f"the recording was made with the seed {description.seed}"
+            if description.subject_sha256 != sha256:
+                return f"the subject {protocol.subject} is another than when the recording was made"
+            if description.duration_s != (
+                protocol.duration_s if duration_s is None else duration_s
+            ):
+                return f"the recording was made for a duration of {description.duration_s:g} s"
             if end is None:
                 return "its recording was not closed"
             if end.reason in UNFINISHED:

@@ -2,9 +2,9 @@
 
 Quantities are those of the body state (`rig.body_quantities`) and those derived from it
 (`stim.detectors.quantities`); lengths are in m, speeds in m/s, angles in rad, `yaw_rate` in rad/s (left is
-positive), `up` is 1 upright, 0 on the side and -1 on the back. Each condition gives the threshold that
-begins the behaviour, then the one that ends it. An animal that speeds up stops standing and begins to walk
-at 0.08 m/s, and begins to run at 0.40; one that slows down may for a moment count as both.
+positive), `up` is 1 upright, 0 on the side and -1 on the back. A behaviour begins where its thresholds are
+`on` and ends where one is `off`: an animal that speeds up stops standing and begins to walk at 0.08 m/s, and
+begins to run at 0.40; one that slows down may for a moment count as both.
 
 Behaviours do not exclude each other: an animal may run, turn and approach an orb at once, and one that
 spins also turns.
@@ -17,6 +17,7 @@ taken off where an onset looks back (`began_tick`), not where it is found.
 
 from __future__ import annotations
 
+from rig.body_quantities import FALLEN_BELOW_UP
 from stim.detectors.definition import After, Behaviour, Threshold
 
 _UPRIGHT = Threshold("min_up", "up", on=0.7, off=0.5)
@@ -157,7 +158,7 @@ FALLEN = Behaviour(
     "fallen",
     "trunk or pelvis on its side or back, low above the ground",
     (
-        Threshold("max_least_up", "least_up", on=0.3, off=0.5),
+        Threshold("max_least_up", "least_up", on=FALLEN_BELOW_UP, off=0.5),
         Threshold("max_torso_height", "torso_height", on=0.055, off=0.085),
     ),
     smoothing_ms=60,
