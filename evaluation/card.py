@@ -235,7 +235,22 @@ def _intervals(scores: Sequence[Score]) -> list[str]:
 
 
 def _plain(value: Any) -> str:
-    return ", ".join(map(str, value)) if isinstance(value, list) else str(value)
+    if isinstance(value, list):
+        stages = all(isinstance(one, dict) for one in value)
+        return ("; " if stages else ", ").join(map(_plain, value))
+    return _stage(value) if isinstance(value, dict) else str(value)
+
+
+def _stage(record: Mapping[str, Any]) -> str:
+    """A pipeline stage (`training.provenance`); of hashes the first 12 digits."""
+    facts = []
+    for key, value in record.items():
+        if key.endswith("_sha256"):
+            digests = [value] if isinstance(value, str) else value
+            value = " and ".join(digest[:12] for digest in digests)
+        if key != "name":
+            facts.append(value if key == "note" else f"{key.replace('_', ' ')} {_plain(value)}")
+    return f"{record['name']} ({', '.join(facts)})" if facts else str(record["name"])
 
 
 def _beside_the_paper(paper: Mapping[str, Any] | None, folder: Path) -> list[str]:
