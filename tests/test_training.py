@@ -22,8 +22,6 @@ from training.pipeline import train
 from training.rollout.rollout_store import RolloutStore
 from training.skill_stages import needed_skills
 
-ROOT = Path(__file__).resolve().parents[1]
-SHIPPED = ROOT / "subjects" / "rodent" / "skills"
 TINY = """
 name = "tiny"
 [network]
@@ -64,9 +62,6 @@ episodes = 1
 stock_episodes = 1
 duration_s = 0.4
 """
-FOUR = TINY.replace("corridor = 2", "corridor = 0").replace("= 0\nsoft", "= 1\nsoft")
-for _task in ("gaps", "forage", "escape"):
-    FOUR = FOUR.replace(f"{_task} = 0", f"{_task} = 1")
 DISTILLED = """
 [distillation]
 teacher = "{teacher}"
@@ -229,23 +224,6 @@ def test_a_damaged_checkpoint_is_one_sentence(trained, tmp_path):
     with pytest.raises(agent.SubjectError, match="cannot be resumed") as caught:
         train(place / "tiny.toml", out=tmp_path / "o", work=work, stages=["dagger"], threads=1)
     assert "\n" not in str(caught.value)
-
-
-def test_one_network_learns_four_tasks_from_the_shipped_skills(tmp_path):
-    (tmp_path / "tiny.toml").write_text(FOUR)
-    shutil.copytree(SHIPPED, tmp_path / "tiny" / "skills")
-    reports = []
-    folder = train(
-        tmp_path / "tiny.toml",
-        work=tmp_path / "work",
-        stages=("vision", "dagger"),
-        threads=1,
-        progress=lambda *report: reports.append(report),
-    )
-    subject = agent.load(folder)
-    assert subject.training["tasks"] == ["gaps", "forage", "escape", "two_tap"]
-    for task in subject.training["tasks"]:
-        assert task in reports[-1][2]
 
 
 def distilled(text: str, teacher: Path | str, place: Path) -> Path:
@@ -424,49 +402,3 @@ def test_dagger_continues_from_a_subject(trained, tmp_path):
     shutil.rmtree(work)
     with pytest.raises(agent.SubjectError, match="another architecture"):
         train(tmp_path / "on.toml", **options)
-
-
-@pytest.mark.parametrize(
-    ("text", "words"),
-    [
-        ("[x", "cannot be read"),
-        ("[dagger]\nlearning_starts = 0", "learning_starts is from 1"),
-        (
-            "[vector_env]\n[dagger]\ninit_from = 'a'\n[distillation]\nteacher = 'b'",
-            "two ways to begin",
-        ),
-        ("[gate]\nstyle = 'trot'", "did you mean 'gait'"),
-        ("[dagger]\nrolouts = 3", r"setting in \[dagger\] 'rolouts'; did you mean 'rollouts'"),
-        ("gait = 3", r"\[gait\] is a section"),
-        ("[dagger]\nlearning_rate = true", "dagger.learning_rate is a number, not True"),
-        ("[dagger]\nrollouts = 'many'", "dagger.rollouts is a whole number, not 'many'"),
-        ("[dagger]\nrollouts = -1", "dagger.rollouts cannot be negative"),
-        ("[dagger]\nlearning_rate = nan", "negative"),
-        ("[network]\npolicy_layers = 5", "1, 2 or 3"),
-        ("[network]\nskip = 1", "true or false"),
-        ("[gait]\nstyle = 'amble'", "'trot' or 'bound'"),
-        ("name = 'a/b'", "name a folder"),
-        ("name = 3", "name a folder"),
-        ("[vector_env]\ngaps = 0\nforage = 0\nescape = 0\ntwo_tap = 0", "at least one task"),
-        ("[vector_env]\nstart_near_target = 3", r"\[vector_env\] start_near_target is a fraction"),
-        ("[herd]\nnear = 3", "start_near_target is a fraction"),
-        ("[herd]\n[vector_env]", "both 'herd' and 'vector_env'"),
-        ("[dagger]\nema = 1", r"\[dagger\] ema is a fraction, from 0 to below 1"),
-        ("[actors]\ncount = 0", "actors.count is at least 1"),
-        ("[network]\nvision_channels = [1]", "list of 3"),
-    ],
-)
-def test_bad_settings_are_one_sentence(tmp_path, text, words):
-    path = tmp_path / "bad.toml"
-    path.write_text(text)
-    with pytest.raises(agent.SubjectError, match=words) as caught:
-        train(path, work=tmp_path)
-    assert "bad.toml" in str(caught.value)
-    assert "\n" not in str(caught.value).strip()
-
-
-def test_missing_settings_and_the_committed_ones():
-    with pytest.raises(agent.SubjectError, match="there is no settings file"):
-        train("nowhere.toml")
-    for name in ("runner", "rodent", "rodent_one_layer", "rodent_second"):
-        assert settings.read(ROOT / "subjects" / f"{name}.toml").network == agent.load(name).config

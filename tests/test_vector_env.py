@@ -16,7 +16,7 @@ from rig.arenas.gaps import gaps_of
 from rig.arenas.names import TASKS
 from rig.arenas.senses import Senses, flatten
 from tests.plain_rollouts import plain_rollout
-from training.learn import dagger
+from training.learn import dagger, imitation_losses
 from training.learn.replay_buffer import ReplayBuffer
 from training.rollout.auxiliary_targets import TARGETS, as_array
 from training.rollout.rollout_store import RolloutStore
@@ -185,14 +185,14 @@ def test_targets_are_left_out_where_they_do_not_apply():
 
 def test_lambda_returns_are_the_discounted_mean_reward():
     rewards, discounts = 0.03 * torch.ones(400, 2), 0.97 * torch.ones(400, 2)
-    targets = dagger.lambda_returns(rewards, discounts, torch.zeros(400, 2), 1.0)
+    targets = imitation_losses.lambda_returns(rewards, discounts, torch.zeros(400, 2), 1.0)
     assert targets[0, 0] == pytest.approx(1.0, abs=1e-4)
     assert targets[-1, 0] == 0
-    exact = dagger.lambda_returns(rewards, discounts, torch.ones(400, 2), 0.5)
+    exact = imitation_losses.lambda_returns(rewards, discounts, torch.ones(400, 2), 0.5)
     torch.testing.assert_close(exact, torch.ones(400, 2))
     # nothing after an episode's end counts before it
     discounts[10] = 0
-    ended = dagger.lambda_returns(rewards, discounts, torch.ones(400, 2), 1.0)
+    ended = imitation_losses.lambda_returns(rewards, discounts, torch.ones(400, 2), 1.0)
     assert ended[10, 0] == pytest.approx(0.03)
 
 

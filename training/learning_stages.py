@@ -46,7 +46,13 @@ COLLECTING_PARTS = 20
 
 
 def vision(settings: Settings, work: Path, progress: Progress) -> None:
-    """Pretrain the vision encoder into `work/vision.npz`; not where another subject's is taken over."""
+    """Pretrain the vision encoder into `work/vision.npz`; not where another subject's is taken over.
+
+    Args:
+        settings: of the training.
+        work: the work folder.
+        progress: called as it goes.
+    """
     path = work / "vision.npz"
     if path.exists() or settings.distillation.teacher or settings.dagger.init_from:
         return
@@ -77,7 +83,13 @@ def vision(settings: Settings, work: Path, progress: Progress) -> None:
 
 
 def distil(settings: Settings, work: Path, progress: Progress) -> None:
-    """Collect the teacher's rollouts, as far as there are none, and learn from them."""
+    """Collect the teacher's rollouts, as far as there are none, and learn from them.
+
+    Args:
+        settings: of the training.
+        work: the work folder.
+        progress: called as it goes.
+    """
     chosen, stage = settings.distillation, "distillation"
     path = work / f"{stage}.safetensors"
     teacher = _load(chosen.teacher)
@@ -123,7 +135,14 @@ def distil(settings: Settings, work: Path, progress: Progress) -> None:
 
 
 def imitate(settings: Settings, work: Path, folder: Path, progress: Progress) -> None:
-    """Train by DAgger, and write the subject."""
+    """Train by DAgger, and write the subject.
+
+    Args:
+        settings: of the training.
+        work: the work folder.
+        folder: of the subject.
+        progress: called as it goes.
+    """
     chosen, path = settings.dagger, work / "dagger.safetensors"
     network, training = _new_network(settings), _own_ticks(settings)
     facts: dict[str, str] = {}
@@ -168,7 +187,14 @@ def imitate(settings: Settings, work: Path, folder: Path, progress: Progress) ->
 
 
 def reinforce(settings: Settings, work: Path, folder: Path, progress: Progress) -> None:
-    """Continue by reinforcement learning from the DAgger checkpoint, or from the subject as it is."""
+    """Continue by reinforcement learning from the DAgger checkpoint, or from the subject as it is.
+
+    Args:
+        settings: of the training.
+        work: the work folder.
+        folder: of the subject.
+        progress: called as it goes.
+    """
     chosen, path = settings.reinforcement, work / "reinforcement.safetensors"
     network, training = _new_network(settings), _own_ticks(settings)
     imitated = work / "dagger.safetensors"

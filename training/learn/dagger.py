@@ -23,8 +23,9 @@ from agent.network import Network
 from rig.arenas.names import TASKS
 from training.learn import metrics
 from training.learn.image_buffer import ImageBuffer
+from training.learn.imitation_losses import ImitationLosses, action_error, losses
 from training.learn.metrics import Writer
-from training.learn.replay_buffer import ImitationBatch, ReplayBuffer
+from training.learn.replay_buffer import ReplayBuffer
 from training.learn.training_loop import Counts, TrainingLoop, gradient_step
 from training.learn.vision import VisionSettings, pretrain
 from training.rollout.actor_pool import ActorPool, Request
@@ -42,8 +43,6 @@ anew."""
 ACTION_STD_RANGE = (0.03, 0.06)
 """Bounds of the standard deviation of actions. The network's errors are larger, but motor noise as large as
 they are does harm on top of them."""
-VALUE_COEFFICIENT = 0.5
-STD_COEFFICIENT = 0.02
 MIN_SENSE_STD = 0.02
 """Added to the standard deviation of each sense before inputs are divided by it."""
 LOG_EVERY = 10
@@ -156,87 +155,6 @@ class DaggerMetrics:
             "dagger/ticks_per_s": self.ticks_per_s,
             **self.counts.scalars(),
         }
-
-
-@dataclass(frozen=True)
-class ImitationLosses:
-    """Losses of a batch, each (): of the policy, the value, and the actions' standard deviation."""
-
-    policy: Tensor
-    value: Tensor
-    std: Tensor
-
-    @property
-    def total(self) -> Tensor:
-        """Their weighted sum, ()."""
-        return self.policy + VALUE_COEFFICIENT * self.value + STD_COEFFICIENT * self.std
-
-
-def lambda_returns(rewards: Tensor, discounts: Tensor, values: Tensor, lambda_: float) -> Tensor:
-    """TD(lambda) targets of a value function.
-
-    Args:
-        rewards: (T, B).
-        discounts: (T, B) of the tick after each; 0 where the episode ended.
-        values: (T, B) predicted before each action.
-        lambda_: 0 is one step of bootstrapping, 1 discounted returns.
-
-    Returns:
-        (T, B); that of the last tick is its value.
-    """
-    target = values[-1]
-    targets = [target]
-    for tick in range(len(rewards) - 2, -1, -1):
-        bootstrap = (1 - lambda_) * values[tick + 1] + lambda_ * target
-        target = rewards[tick] + discounts[tick] * bootstrap
-        targets.append(target)
-    return torch.stack(targets[::-1])
-
-
-def action_error(mean: Tensor, expert_action: Tensor) -> Tensor:
-    """Error of mean actions (..., actions) against the expert's.
-
-    Actions are clipped to [-1, 1], so beyond a bound that the expert asks for there is no error.
-    """
-    error = mean - expert_action
-    beyond = ((expert_action >= 1) & (error > 0)) | ((expert_action <= -1) & (error < 0))
-    return error.masked_fill(beyond, 0.0)
-
-
-def losses(network: Network, batch: ImitationBatch, settings: DaggerSettings) -> ImitationLosses:
-    """Losses of a network on a batch, with noise on its inputs."""
-    senses, features = batch.proprioception, batch.features
-    senses = senses + settings.input_noise * network.std * torch.randn_like(senses)
-    features = features + settings.input_noise * torch.randn_like(features)
-    out = network.run(senses, features, batch.state)
-    return output_losses(network, out.mean, out.value, batch, settings)
-
-
-def output_losses(
-    network: Network, mean: Tensor, value: Tensor, batch: ImitationBatch, settings: DaggerSettings
-) -> ImitationLosses:
-    """Losses of what a network made of a batch.
-
-    Args:
-        network: its standard deviation of actions is fitted to the error of the mean.
-        mean: (T, B, actions).
-        value: (T, B), in units of the mean reward: (1 - discount) times the discounted sum.
-        batch: with the experts' actions and the rewards.
-        settings: discount and lambda.
-    """
-    error = action_error(mean, batch.expert_action)
-    weight = batch.loss_weight / batch.loss_weight.sum()
-    policy_loss = (error.pow(2).mean(-1) * weight).sum()
-    target = lambda_returns(
-        (1 - settings.discount) * batch.reward,
-        settings.discount * batch.discount,
-        value.detach(),
-        settings.lambda_,
-    )
-    value_loss = ((value - target).pow(2) * weight).sum()
-    precision = (-2 * network.log_std).exp()
-    nll = (0.5 * error.detach().pow(2) * precision + network.log_std).mean(-1)
-    return ImitationLosses(policy_loss, value_loss, (nll * weight).sum())
 
 
 def moving_average(network: Network, decay: float) -> AveragedModel:
@@ -357,7 +275,9 @@ def train(
                 batch = buffer.sample(
                     settings.batch_size, settings.recent_rollouts, settings.recent_fraction, rng
                 )
-                latest = losses(network, batch, settings)
+                latest = losses(
+                    network, batch, settings.input_noise, settings.discount, settings.lambda_
+                )
                 loop.counts.skipped_updates += not gradient_step(optimiser, latest.total, [learned])
                 with torch.no_grad():
                     network.log_std.clamp_(*(math.log(bound) for bound in ACTION_STD_RANGE))

@@ -21,7 +21,8 @@ import torch
 from agent.errors import SubjectError
 from agent.network import Network, Outputs
 from agent.subject import Subject
-from training.learn.dagger import DaggerSettings, ImitationLosses, output_losses
+from training.learn.dagger import DaggerSettings
+from training.learn.imitation_losses import ImitationLosses, output_losses
 from training.learn.replay_buffer import ImitationBatch, stack
 from training.learn.training_loop import Counts, TrainingLoop, gradient_step
 from training.rollout.actor_pool import ActorPool, Request
@@ -270,4 +271,4 @@ def _losses(
         state=parts[0].state,
     )
     mean, value = torch.cat([o.mean for o in outs]), torch.cat([o.value for o in outs])
-    return output_losses(network, mean, value, whole, dagger)
+    return output_losses(network, mean, value, whole, dagger.discount, dagger.lambda_)

@@ -17,11 +17,23 @@ class Writer(Protocol):
     """Where metrics are written, such as TensorBoard's `SummaryWriter`."""
 
     def add_scalar(self, tag: str, scalar_value: float, global_step: int) -> None:
-        """Write a number at a step."""
+        """Write a number.
+
+        Args:
+            tag: its name.
+            scalar_value: the number.
+            global_step: step of the training that it belongs to.
+        """
 
 
 def write(writer: Writer | None, scalars: Mapping[str, float], step: int) -> None:
-    """Write numbers by their tags; nothing where there is no writer."""
+    """Write metrics.
+
+    Args:
+        writer: where to; None: nowhere.
+        scalars: numbers by tag.
+        step: of the training.
+    """
     if writer is not None:
         for tag, value in scalars.items():
             writer.add_scalar(tag, value, step)

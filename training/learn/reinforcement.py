@@ -24,7 +24,8 @@ from torch import Tensor, nn
 
 from agent.network import Network, core_parameters
 from training.learn import metrics, vmpo
-from training.learn.dagger import ACTION_STD_RANGE, action_error
+from training.learn.dagger import ACTION_STD_RANGE
+from training.learn.imitation_losses import action_error
 from training.learn.metrics import MetricsAccumulator, ReinforcementMetrics, Writer
 from training.learn.sequence_buffer import SequenceBatch, SequenceBuffer
 from training.learn.training_loop import Counts, TrainingLoop, gradient_step
