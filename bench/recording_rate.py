@@ -247,7 +247,9 @@ def main() -> None:
         "unpaced_mb_per_s": [rate.mb_per_s for rate in ours],
         "h5py_alone_mb_per_s": alone,
         "share": share,
+        "shares": shares,
         "gaps": gaps,
+        "load": os.getloadavg()[0],
     }
     path = Path(__file__).with_name("recording_rate.json")
     path.write_text(json.dumps(results, indent=2) + "\n")
