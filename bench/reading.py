@@ -36,21 +36,21 @@ AIMS = "aims: open < 500 ms, a random tick < 50 ms, seek < 200 ms"
 
 def write(path: Path, hours: float) -> int:
     """The recording; returns its number of ticks."""
-    told = description()
-    stream = Stream(told)
+    described = description()
+    stream = Stream(described)
     _, files = stream.beginning()
-    writer = Writer(path, told, files.arrays, session="bench", camera=False)
+    writer = Writer(path, described, files.arrays, session="bench", camera=False)
     for message in stream.ticks(0, PIECE_TICKS):
         writer.add(message)
     writer.close()
     repeats = max(1, round(hours * 60))
     with h5py.File(path, "r+") as file:
-        for series in series_of(told, camera=False):
+        for series in series_of(described, camera=False):
             _repeat(
                 file[f"{series.path}/data"], repeats, PIECE_TICKS if series.name == "tick" else 0
             )
-        _repeat(file[TIMESTAMPS], repeats, PIECE_TICKS * told.tick_s)
-        _repeat_tables(file, told, repeats)
+        _repeat(file[TIMESTAMPS], repeats, PIECE_TICKS * described.tick_s)
+        _repeat_tables(file, described, repeats)
     return repeats * PIECE_TICKS
 
 
@@ -62,9 +62,9 @@ def _repeat(data: h5py.Dataset, repeats: int, shift: float = 0) -> None:
         data[k * len(piece) : (k + 1) * len(piece)] = piece + piece.dtype.type(k * shift)
 
 
-def _repeat_tables(file: h5py.File, told: Description, repeats: int) -> None:
+def _repeat_tables(file: h5py.File, described: Description, repeats: int) -> None:
     """The same with events and intervals: an hour has as many as an hour has."""
-    for table in tables_of(told):
+    for table in tables_of(described):
         if table.path not in file or table.name in ("models", "log", "inputs"):
             continue
         group = file[table.path]
@@ -74,7 +74,7 @@ def _repeat_tables(file: h5py.File, told: Description, repeats: int) -> None:
                 continue
             ticks = "tick" in column.name or column.name == "sequence"
             seconds = "time" in column.name
-            per_piece = {True: PIECE_TICKS if ticks else PIECE_TICKS * told.tick_s}.get(
+            per_piece = {True: PIECE_TICKS if ticks else PIECE_TICKS * described.tick_s}.get(
                 ticks or seconds, 0
             )
             per_piece = PIECE_TICKS // 100 if column.name == "trial" else per_piece

@@ -93,12 +93,12 @@ def assets() -> dict[str, np.ndarray]:
 class Stream:
     """The messages of one session, numbered as a subject numbers them."""
 
-    def __init__(self, told: Description, seed: int = 0, session: str = "test") -> None:
-        self.told = told
+    def __init__(self, described: Description, seed: int = 0, session: str = "test") -> None:
+        self.described = described
         self.session = session
         self._random = np.random.default_rng(seed)
         self._sequences: dict[str, int] = {}
-        self._n_units = sum(layer.n_units for layer in told.layers)
+        self._n_units = sum(layer.n_units for layer in described.layers)
         self._open: dict[str, int] = {}
         self._numbers: dict[str, int] = {}
 
@@ -109,7 +109,7 @@ class Stream:
         return Message(made.content, self.session, tick, number, arrays)
 
     def beginning(self) -> Iterator[Message]:
-        yield self.message(self.told, -1)
+        yield self.message(self.described, -1)
         yield self.message(Assets(), -1, **assets())
 
     def ticks(self, first: int, n: int, engine: bool = True) -> Iterator[Message]:
@@ -131,8 +131,8 @@ class Stream:
         return self.message(End("duration", ticks, 3), ticks)
 
     def _tick(self, tick: int, trial: int) -> Message:
-        told, normal = self.told, self._random.standard_normal
-        size = sum(size for _, size in told.proprioception)
+        described, normal = self.described, self._random.standard_normal
+        size = sum(size for _, size in described.proprioception)
         units = normal((4, self._n_units), np.float32)
         content = Tick(
             trial=trial,
@@ -149,24 +149,24 @@ class Stream:
             content,
             tick,
             proprioception=normal(size, np.float32),
-            camera=self._random.integers(0, 255, told.camera_shape).astype(np.uint8),
-            action=normal(len(told.actuators)),
+            camera=self._random.integers(0, 255, described.camera_shape).astype(np.uint8),
+            action=normal(len(described.actuators)),
             c_natural=units[0],
             h_natural=units[1],
             c_applied=units[2],
             h_applied=units[3],
-            qpos=normal(told.n_qpos),
-            qvel=normal(told.n_qvel),
-            act=normal(told.n_act),
-            actuator_force=normal(len(told.actuators)),
-            body=normal(len(told.body_state)),
-            latency=normal(len(told.latencies)).astype(np.float32),
+            qpos=normal(described.n_qpos),
+            qvel=normal(described.n_qvel),
+            act=normal(described.n_act),
+            actuator_force=normal(len(described.actuators)),
+            body=normal(len(described.body_state)),
+            latency=normal(len(described.latencies)).astype(np.float32),
         )
 
     def _answer(self, tick: int) -> Message:
         events = []
         if tick % TRIAL_TICKS == 0:
-            condition = self.told.conditions[tick // TRIAL_TICKS % 2]
+            condition = self.described.conditions[tick // TRIAL_TICKS % 2]
             trial = tick // TRIAL_TICKS + 1
             events.append(Event("condition", condition, "onset", tick, tick, trial))
         for name, period, length, kind in (

@@ -37,9 +37,9 @@ def extend(dataset: h5py.Dataset, first: int, rows: Array) -> None:
         # h5py's lower level: its upper one takes longer for a few rows than the writing does
         plain = np.ascontiguousarray(rows)
         dataset.id.set_extent((first + len(rows), *rows.shape[1:]))
-        place = dataset.id.get_space()
-        place.select_hyperslab((first, *(0 for _ in rows.shape[1:])), rows.shape)
-        dataset.id.write(h5py.h5s.create_simple(rows.shape), place, plain)
+        target = dataset.id.get_space()
+        target.select_hyperslab((first, *(0 for _ in rows.shape[1:])), rows.shape)
+        dataset.id.write(h5py.h5s.create_simple(rows.shape), target, plain)
 
 
 class ChunkAppender:
@@ -263,9 +263,9 @@ class TableAppender:
         A name that is not in its column's list is kept in the column for such names, if there is one.
         """
         for name in self._codes:
-            beside = f"{UNLISTED}_{name}"
-            if beside in self._columns:
-                values[beside] = b"" if self.knows(name, values[name]) else values[name].encode()
+            unlisted = f"{UNLISTED}_{name}"
+            if unlisted in self._columns:
+                values[unlisted] = b"" if self.knows(name, values[name]) else values[name].encode()
         self._waiting.append({name: self._plain(name, value) for name, value in values.items()})
         return self.n_written + len(self._waiting) - 1
 

@@ -104,14 +104,14 @@ def check_parts(first: Path, overwrite: bool) -> None:
 
 
 def parts_of(path: Path, header: SessionHeader) -> dict[int, Path]:
-    """The files of a recording that lie beside this one, by number, itself among them.
+    """The files of a recording in the same folder, by number, this one among them.
 
     Those before it, and those after it up to the first that is missing.
     """
     first = first_path(path, header.part)
     found = {header.part: path}
     if part_path(first, header.part) != path:
-        return found  # renamed: who belongs to it cannot be told
+        return found  # renamed: which files belong to it is unknown
     for number in range(header.part):
         if _belongs(part_path(first, number), number, header):
             found[number] = part_path(first, number)

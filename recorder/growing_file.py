@@ -37,7 +37,7 @@ class GrowingFile:
     Args:
         path: its name, once `publish` gives it.
         image: the empty recording (`recorder.empty_file.empty_recording`).
-        overwrite: whether it may take the place of another file.
+        overwrite: whether it may replace another file.
 
     Raises `RunError` with one sentence where it cannot be made.
     """
@@ -137,8 +137,8 @@ class GrowingFile:
     def close(self, finish: Callable[[h5py.File], None], readers_s: float = READERS_S) -> str:
         """Ends the writing; `finish` gets the file once more, opened anew, for what a growing one forbids.
 
-        The file is whole before and after. Those who read it live have `readers_s` to let go of it; then
-        it is finished all the same. Returns a sentence where it is not in its place any more, else "".
+        The file is whole before and after. Live readers have `readers_s` to close it; then
+        it is finished all the same. Returns a sentence where it was moved or removed, else "".
         """
         self.h5.close()
         with contextlib.suppress(FileNotFoundError):

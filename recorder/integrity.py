@@ -1,4 +1,4 @@
-"""A recording is not believed: what its file says of itself is checked before it is used.
+"""Integrity of a recording: what its file says of itself is checked before it is used.
 
 A damaged or forged HDF5 file may claim data sets of any size and type, keep them in other files, link them
 in circles, or end in the middle of a row. `check_layout` compares it with what the session's own

@@ -206,7 +206,7 @@ def _network_units(description: Description) -> DynamicTable:
     )
     table.add_column("unit_name", "Name of the unit.")
     table.add_column("layer", "Its layer.")
-    table.add_column("index_in_layer", "Its place in the layer, from 0.")
+    table.add_column("index_in_layer", "Its index in the layer, from 0.")
     for layer in description.layers:
         for k in range(layer.n_units):
             table.add_row(unit_name=f"{layer.name}/{k}", layer=layer.name, index_in_layer=k)
@@ -250,7 +250,7 @@ def _assets(assets: Mapping[str, Array]) -> DynamicTable:
 
 
 def _chunk_rows(shape: tuple[int, ...], dtype: str) -> int:
-    """Rows of a chunk: about 128 kB, so that a random tick is read with little beside it."""
+    """Rows of a chunk: about 128 kB, so that reading a random tick reads little else."""
     row = int(np.prod(shape, dtype=np.int64)) * np.dtype(dtype).itemsize
     return int(min(_MAX_CHUNK_ROWS, max(1, _CHUNK_BYTES // max(1, row))))
 

@@ -64,7 +64,7 @@ def open_recording(path_or_parts: RecordingPath, parts: bool = False) -> Recordi
             if path.is_dir():
                 found = _parts_in_folder(path, opened)
             elif parts:
-                found = _parts_beside(path, opened)
+                found = _parts_in_same_folder(path, opened)
             else:
                 return _open_one(path)
         else:
@@ -125,7 +125,7 @@ def _parts_in_folder(folder: Path, opened: ExitStack) -> list[Recording]:
     return _check_complete(_opened(files, opened))
 
 
-def _parts_beside(path: Path, opened: ExitStack) -> list[Recording]:
+def _parts_in_same_folder(path: Path, opened: ExitStack) -> list[Recording]:
     one = opened.enter_context(_open_one(path))
     others = [each for each in one.parts if each != path]
     return _check_complete(_check_order([one, *_open_each(others, opened)]))
@@ -176,17 +176,19 @@ def _check_complete(found: list[Recording]) -> list[Recording]:
     return found
 
 
-def _missing(beside: Recording, number: int) -> UserError:
-    path = part_path(first_path(beside.path, beside.part), number)
-    renamed = part_path(first_path(beside.path, beside.part), beside.part) != beside.path
+def _missing(known: Recording, number: int) -> UserError:
+    path = part_path(first_path(known.path, known.part), number)
+    renamed = part_path(first_path(known.path, known.part), known.part) != known.path
     if renamed:
-        why = f"{beside.path.name} was renamed; put the parts into a folder of their own and name that"
+        why = (
+            f"{known.path.name} was renamed; put the parts into a folder of their own and name that"
+        )
     elif path.exists():
         why = f"{path.name} is something else, or cannot be opened now"
     else:
         why = f"there is no {path.name} beside it"
     return UserError(
-        f"Part {number + 1} of the recording that {beside.path} is part {beside.part + 1} of is missing: "
+        f"Part {number + 1} of the recording that {known.path} is part {known.part + 1} of is missing: "
         f"{why}."
     )
 

@@ -80,7 +80,7 @@ def give_name(partial: Path, path: Path, overwrite: bool) -> None:
     Args:
         partial: the file, under a hidden name in the same folder.
         path: its name.
-        overwrite: whether it may take the place of another file.
+        overwrite: whether it may replace another file.
 
     Raises:
         OSError: if it cannot; FileExistsError if another file has the name by now.

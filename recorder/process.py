@@ -133,7 +133,7 @@ class Recorder:
                 f"The recorder was stopped before the session described itself; {self._path} was not made."
             )
         self._writer.close(
-            "" if self._ended else "The recorder was told to stop before the session's end."
+            "" if self._ended else "The recorder was stopped before the session's end."
         )
         self._report("closed", self._writer.error)
 

@@ -1,4 +1,4 @@
-"""A recording, opened: the session in the rig's own words, read from disk only where it is asked for.
+"""An open recording: its session as arrays, pynapple objects, intervals and events, read when asked for.
 
     import recorder
     recording = recorder.open("session.nwb")
@@ -55,7 +55,7 @@ def _refresh(_: str, node: h5py.Dataset | h5py.Group) -> None:
 class Recording(SeriesReader):
     """A recorded session. Use `recorder.open`; close it, or use it in a `with` block.
 
-    `state` is "closed", "live" (being recorded), "recovered" (repaired just now) or "unrecovered".
+    `state` is that of `SeriesReader`.
     `part` is its number, from 0, where the recording is in several files.
     Ticks are those of the session; a recording may start in its middle. Times are animal time in
     seconds, 0 at tick 0.
@@ -185,7 +185,7 @@ class Recording(SeriesReader):
             for name in names
         }
 
-    # --- what happened --------------------------------------------------------------------------
+    # --- events --------------------------------------------------------------------------------
 
     def intervals(self, table: str) -> tuple[Interval, ...]:
         """The rows of the table "behaviours" or "stimuli", in the order in which they began."""
@@ -203,7 +203,7 @@ class Recording(SeriesReader):
 
     @property
     def task_events(self) -> tuple[TaskEvent, ...]:
-        """What happened in terms of the task, in order."""
+        """The events of the task, in order."""
         return read_task_events(self.table("processing/record/task_events"))
 
     @property

@@ -2,7 +2,7 @@
 
 A killed recorder leaves a file that says it is still being written, with an end-of-file address that
 is out of date, columns of unequal length and intervals without an end. Repair works on a copy, which
-takes the file's place only when it is whole; killed itself, it leaves the file as it found it.
+replaces the file only when it is whole; killed itself, it leaves the file as it found it.
 """
 
 from __future__ import annotations

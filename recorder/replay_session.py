@@ -135,8 +135,8 @@ class ReplaySession:
         if not messages or not isinstance(messages[0].content, Episode):
             messages = [*self._episode_of(begin), *messages]
         ongoing = Message(EngineReply(source.open_events(begin)), tick=begin - 1)
-        place = sum(isinstance(message.content, Episode) for message in messages[:1])
-        messages.insert(place, ongoing)
+        at = sum(isinstance(message.content, Episode) for message in messages[:1])
+        messages.insert(at, ongoing)
         preamble = [self._named(source.description), self._named(source.assets)]
         return [encode(message) for message in (*preamble, *self._numbered_back(messages))]
 
@@ -298,7 +298,7 @@ class ReplaySession:
             "loop": playback.loop,
         }
 
-    # --- what the world is told -----------------------------------------------------------------------
+    # --- status -------------------------------------------------------------------------------------
 
     def _end(self) -> End:
         recorded = self._source.end

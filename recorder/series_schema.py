@@ -121,11 +121,11 @@ def series_of(description: Description, camera: bool) -> tuple[Series, ...]:
 
 
 def _clock_series(description: Description) -> list[Series]:
-    place = "processing/rig"
+    folder = "processing/rig"
     return [
-        _series("tick", (), "<i8", "tick", "Tick number in the session.", (), place),
-        _series("trial", (), "<i8", "trial", "Trial number.", (), place),
-        _series("first", (), "|u1", "flag", "1 at the first tick of an episode.", (), place),
+        _series("tick", (), "<i8", "tick", "Tick number in the session.", (), folder),
+        _series("trial", (), "<i8", "trial", "Trial number.", (), folder),
+        _series("first", (), "|u1", "flag", "1 at the first tick of an episode.", (), folder),
         _series(
             "discount",
             (),
@@ -133,10 +133,10 @@ def _clock_series(description: Description) -> list[Series]:
             "a.u.",
             "The task's discount that came with the reward.",
             (),
-            place,
+            folder,
         ),
         _series(
-            "overrun", (), "|u1", "flag", "1 where the tick came late for real time.", (), place
+            "overrun", (), "|u1", "flag", "1 where the tick came late for real time.", (), folder
         ),
         _series(
             "latency",
@@ -145,13 +145,19 @@ def _clock_series(description: Description) -> list[Series]:
             "ms",
             "Where the wall time of the tick before went.",
             description.latencies,
-            place,
+            folder,
         ),
         _series(
-            "wall_s", (), "<f8", "s", "Wall clock of the tick, by the subject process.", (), place
+            "wall_s", (), "<f8", "s", "Wall clock of the tick, by the subject process.", (), folder
         ),
         _series(
-            "tick_sequence", (), "<i8", "count", "Sequence number of the tick's message.", (), place
+            "tick_sequence",
+            (),
+            "<i8",
+            "count",
+            "Sequence number of the tick's message.",
+            (),
+            folder,
         ),
         _series(
             "answer_sequence",
@@ -160,7 +166,7 @@ def _clock_series(description: Description) -> list[Series]:
             "count",
             "Sequence number of the engine's answer to the tick; -1 without one.",
             (),
-            place,
+            folder,
         ),
         _series(
             "answer",
@@ -169,11 +175,11 @@ def _clock_series(description: Description) -> list[Series]:
             "flag",
             "0: the tick had no answer, 1: an answer without confidences, 2: a full one.",
             (),
-            place,
+            folder,
         ),
-        _series("end_trial", (), "|u1", "flag", "1 where the engine ended the trial.", (), place),
+        _series("end_trial", (), "|u1", "flag", "1 where the engine ended the trial.", (), folder),
         _series(
-            "engine_ms", (), "<f8", "ms", "Time that the engine took for its answer.", (), place
+            "engine_ms", (), "<f8", "ms", "Time that the engine took for its answer.", (), folder
         ),
     ]
 

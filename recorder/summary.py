@@ -28,7 +28,7 @@ _ROTATION_KINDS = ("continues", "goes on")
 
 
 def describe(recording: Recording) -> str:
-    """The session in about 25 lines of plain text: who, what, how long, what happened, what went wrong."""
+    """The session in about 25 lines of plain text: who, what, how long, which events, which faults."""
     description = recording.description
     overruns = int(np.sum(recording.values("overrun") == 1))
     size_mb = sum(each.stat().st_size for each in recording.files) / 1e6

@@ -31,7 +31,7 @@ def tables_of(description: Description) -> tuple[Table, ...]:
     layers = (*(layer.name for layer in description.layers), UNLISTED)
     span = (
         Column("start_time", "<f8", "Start, s of animal time."),
-        Column("stop_time", "<f8", "Stop, s of animal time; NaN while it goes on."),
+        Column("stop_time", "<f8", "Stop, s of animal time; NaN while it is open."),
     )
     found = (
         Column("number", "<i8", "Counts the occurrences of this name in the session."),
@@ -89,7 +89,7 @@ def tables_of(description: Description) -> tuple[Table, ...]:
         Table(
             "events",
             "processing/record",
-            "What began and ended, in the words of the engine.",
+            "Onsets and offsets, as the engine reported them.",
             (
                 Column("answer_tick", "<i8", "Tick whose answer brought it."),
                 Column(
@@ -131,14 +131,14 @@ def tables_of(description: Description) -> tuple[Table, ...]:
         Table(
             "task_events",
             "processing/record",
-            "What happened in terms of the task, such as a tap of the target.",
+            "Events of the task, such as a tap of the target.",
             (
                 Column(
                     "tick", "<i8", "Tick that brought it; the physics of the one before led to it."
                 ),
                 Column("time", "<f8", "The same in s of animal time."),
                 Column("trial", "<i8", "Trial number."),
-                *_named("event", "What happened.", description.task_events),
+                *_named("event", "Which event.", description.task_events),
             ),
         ),
         Table(
@@ -148,8 +148,8 @@ def tables_of(description: Description) -> tuple[Table, ...]:
             "at the first tick of a trial and of the file.",
             (
                 Column("tick", "<i8", "Tick from which on it is so."),
-                Column("prop", "<i8", "Which one: its place in scratch/models/props of the trial."),
-                *(Column(axis, "<f8", f"Its place, {axis}, m.") for axis in "xyz"),
+                Column("prop", "<i8", "Which one: its index in scratch/models/props of the trial."),
+                *(Column(axis, "<f8", f"Its position, {axis}, m.") for axis in "xyz"),
                 Column("texture", "<f8", "Texture of the model that it shows, from 0; -1: none."),
                 Column("alpha", "<f8", "0: cannot be seen; 1: solid."),
             ),
@@ -170,7 +170,7 @@ def tables_of(description: Description) -> tuple[Table, ...]:
         Table(
             "snapshots",
             "processing/record",
-            "Body, task and network before a tick, from which the session can be taken up.",
+            "Body, task and network before a tick, from which the session can be resumed.",
             (
                 Column("tick", "<i8", "Tick that it is before."),
                 Column("trial", "<i8", "Trial number."),

@@ -52,7 +52,7 @@ class Trial:
 
 @dataclass(frozen=True)
 class TaskEvent:
-    """Something that happened in terms of the task: `tick` brought it, the physics before led to it."""
+    """An event of the task: `tick` brought it, the physics before led to it."""
 
     tick: int
     time_s: float
@@ -62,7 +62,7 @@ class TaskEvent:
 
 @dataclass(frozen=True)
 class LogEntry:
-    """Something that the recorder noted; the kinds are `recorder.table_schema.LOG_KINDS`."""
+    """An entry of the log; the kinds are `recorder.table_schema.LOG_KINDS`."""
 
     tick: int
     kind: str
@@ -120,9 +120,9 @@ class TableRows:
         found = [
             names[code] if code < len(names) else "" for code in self.column(name, first, last)
         ]
-        beside = f"{UNLISTED}_{name}"
-        if UNLISTED in found and beside in self._ragged:
-            texts = self.texts(beside, first, last)
+        unlisted = f"{UNLISTED}_{name}"
+        if UNLISTED in found and unlisted in self._ragged:
+            texts = self.texts(unlisted, first, last)
             return [text or name for name, text in zip(found, texts, strict=True)]
         return found
 

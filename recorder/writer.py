@@ -1,4 +1,4 @@
-"""Messages in, a recording on disk out: the one place that writes a session's file.
+"""Messages in, a recording on disk out: the only module that writes a session's file.
 
 `add` takes the messages of the recorder's stream in order; `flush` puts what came on the disk and only then
 counts it.

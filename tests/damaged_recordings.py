@@ -325,8 +325,8 @@ def _open_in_every_way(path: Path, results: int) -> None:
         signal.setitimer(signal.ITIMER_REAL, 0)
         sys.stderr.flush()
         said.seek(start)
-        told = said.read().decode("utf-8", "replace")
-        os.write(results, json.dumps(OpenResult(way, status, told)).encode() + b"\n")
+        text = said.read().decode("utf-8", "replace")
+        os.write(results, json.dumps(OpenResult(way, status, text)).encode() + b"\n")
     os._exit(0)
 
 

@@ -210,12 +210,12 @@ def test_a_gap_between_parts_is_said(tmp_path: Path) -> None:
     """Ticks that were lost just at a rotation, and a second recording of the same session."""
     file, again = tmp_path / "F.nwb", tmp_path / "again.nwb"
     stream = Stream(description())
-    told, files = stream.beginning()
+    described, files = stream.beginning()
     messages = list(stream.ticks(0, 90))
     for path, last_before in ((file, 49), (again, 55)):
         limit = RotationLimit(after_s=1.0)
         writer = RotatingWriter(
-            path, description(), files.arrays, session=told.session, limit=limit
+            path, description(), files.arrays, session=described.session, limit=limit
         )
         for message in messages:
             lost = isinstance(message.content, Tick | EngineReply) and 49 < message.tick < 60

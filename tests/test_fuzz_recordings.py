@@ -28,10 +28,10 @@ N_TICKS = 110
 def recordings(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
     """A small recording that was closed, and one whose recorder was killed."""
     folder = tmp_path_factory.mktemp("whole")
-    told = description(1, signals=(Signal("probe", 3, 20, 1e-6),))
-    stream = Stream(told)
+    described = description(1, signals=(Signal("probe", 3, 20, 1e-6),))
+    stream = Stream(described)
     _, files = stream.beginning()
-    writer = Writer(folder / "closed.nwb", told, files.arrays, session="fuzz")
+    writer = Writer(folder / "closed.nwb", described, files.arrays, session="fuzz")
     for message in stream.ticks(0, N_TICKS):
         writer.add(message)
     writer.add(stream.fault(N_TICKS - 1))

@@ -24,7 +24,7 @@ N_TICKS = 150
 def file(tmp_path: Path) -> Path:
     stream = Stream(description(2))
     _, files = stream.beginning()
-    writer = Writer(tmp_path / "session.nwb", stream.told, files.arrays, session="test")
+    writer = Writer(tmp_path / "session.nwb", stream.described, files.arrays, session="test")
     for message in stream.ticks(0, N_TICKS):
         writer.add(message)
     writer.add(stream.end(N_TICKS))

@@ -54,10 +54,10 @@ def tapped(tmp_path_factory: pytest.TempPathFactory) -> Lived:
     animal = Animal("two_tap", 3)
     animal.begin_trial(0)
     model, data = animal.model, animal._data
-    told = description(n_qpos=model.nq, n_qvel=model.nv, n_act=model.na, task="two_tap")
-    stream = Stream(told)
+    described = description(n_qpos=model.nq, n_qvel=model.nv, n_act=model.na, task="two_tap")
+    stream = Stream(described)
     files = {name: np.frombuffer(blob, np.uint8) for name, blob in animal.assets.items()}
-    sent = [stream.message(told, -1), stream.message(Assets(), -1, **files)]
+    sent = [stream.message(described, -1), stream.message(Assets(), -1, **files)]
     pattern = stream.ticks(0, N_TICKS)
     sent.append(replace(next(pattern), content=Episode(0, animal.xml, animal.props)))
     (orb,) = (k for k in range(model.ngeom) if "target" in model.geom(k).name)
@@ -80,8 +80,8 @@ def tapped(tmp_path_factory: pytest.TempPathFactory) -> Lived:
     sent.append(stream.end(N_TICKS))
     whole, parted = folder / "whole.nwb", folder / "parted.nwb"
     for writer in (
-        Writer(whole, told, files, session="test"),
-        RotatingWriter(parted, told, files, session="test", limit=RotationLimit(after_s=0.6)),
+        Writer(whole, described, files, session="test"),
+        RotatingWriter(parted, described, files, session="test", limit=RotationLimit(after_s=0.6)),
     ):
         for message in sent[2:]:
             writer.add(message)
@@ -148,8 +148,8 @@ def test_what_does_not_fit_is_noted_and_not_written(tapped: Lived, tmp_path: Pat
         messages[k] = replace(messages[k], arrays={**messages[k].arrays, "props": wrong})
     without = {k: each for k, each in tapped.sent[9].arrays.items() if k != "props"}
     messages += [replace(tapped.sent[9], arrays=without), tapped.sent[10]]
-    told: Any = messages[0].content
-    writer = Writer(path, told, {}, session="test")
+    described: Any = messages[0].content
+    writer = Writer(path, described, {}, session="test")
     for message in messages[2:]:
         writer.add(message)
     writer.close()

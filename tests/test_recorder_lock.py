@@ -47,7 +47,7 @@ def _begun(path: Path) -> tuple[Writer, Stream]:
     """A recording with its first ticks on the disk, that goes on."""
     stream = Stream(description())
     _, files = stream.beginning()
-    writer = Writer(path, stream.told, files.arrays, session="test")
+    writer = Writer(path, stream.described, files.arrays, session="test")
     for message in stream.ticks(0, N_TICKS):
         writer.add(message)
     writer.flush()

@@ -25,8 +25,8 @@ N_TICKS = 250
 
 def write(file: Path, messages: list[Message], **changes: object) -> None:
     """A closed recording of these messages (its first two: description and assets)."""
-    told = description(**changes)  # type: ignore[arg-type]
-    writer = Writer(file, told, messages[1].arrays, session="test", overwrite=True)
+    described = description(**changes)  # type: ignore[arg-type]
+    writer = Writer(file, described, messages[1].arrays, session="test", overwrite=True)
     for message in messages[2:]:
         writer.add(message)
     writer.close()
@@ -101,9 +101,9 @@ def test_ordinary_tools_read_the_file(file: Path) -> None:
         warnings.simplefilter("ignore")
         with NWBHDF5IO(str(file), "r") as io:
             nwb = io.read()
-            told = description()
-            assert nwb.protocol == told.protocol_text
-            assert told.subject_sha256 in nwb.subject.description
+            described = description()
+            assert nwb.protocol == described.protocol_text
+            assert described.subject_sha256 in nwb.subject.description
             assert "seed 7" in nwb.notes
             assert '"mujoco": "3.17.0"' in nwb.notes
             stimuli = nwb.intervals["stimuli"].to_dataframe()

@@ -103,7 +103,7 @@ def test_reports_come_often_and_never_claim_more_than_the_disk_has(
 ) -> None:
     """At least four a second, and each one's rows are in the file at that moment."""
     stream = Stream(description())
-    file = tmp_path / "told.nwb"
+    file = tmp_path / "reports.nwb"
     with Rig(sockets, file) as rig:
         rig.send_all(stream.beginning())
         rig.wait_for("recording")
@@ -256,7 +256,7 @@ def test_sigterm_takes_what_is_in_the_pipe_and_closes_the_file(
         assert rig.reports[-1].ticks_on_disk == 150
     with recorder.open(file) as recording:
         assert recording.state == "closed"
-        assert "told to stop" in recording.log[-1].text
+        assert "was stopped" in recording.log[-1].text
         assert not any(each.ongoing for each in recording.intervals("behaviours"))
 
 

@@ -26,16 +26,16 @@ BRANCHING = Branching(PARTS_AT - 1, "first_light", "protocol: first_light", "one
 
 def _write(
     path: Path,
-    told: Description,
+    described: Description,
     session: str,
     ticks: range,
     parts_at: int = N_TICKS,
     seed: int = 0,
 ) -> Path:
     """A session that is the same for every seed but for one unit from `parts_at` on."""
-    stream = Stream(told, seed, session)
+    stream = Stream(described, seed, session)
     _, files = stream.beginning()
-    writer = Writer(path, told, files.arrays, session=session)
+    writer = Writer(path, described, files.arrays, session=session)
     for message in stream.ticks(0, ticks.stop):
         if message.tick in ticks or message.topic == "episode":
             writer.add(_changed(message) if message.tick >= parts_at else message)

@@ -29,9 +29,9 @@ def recorded(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[Messa
     """A recording, and the messages that it was made from, without description and assets."""
     file = tmp_path_factory.mktemp("replay") / "session.nwb"
     stream = Stream(description())
-    told, files = stream.beginning()
+    described, files = stream.beginning()
     sent = [*stream.ticks(0, N_TICKS), stream.end(N_TICKS)]
-    writer = Writer(file, description(), files.arrays, session=told.session)
+    writer = Writer(file, description(), files.arrays, session=described.session)
     for message in sent:
         writer.add(message)
     writer.close()

@@ -32,8 +32,8 @@ def file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Five seconds of an animal that is a ball at rest, with stimuli, task events and inputs."""
     path = tmp_path_factory.mktemp("export") / "session.nwb"
     stream = Stream(description(n_qpos=7, n_qvel=6, joints=()))
-    told, _ = stream.beginning()
-    writer = Writer(path, stream.told, {}, session=told.session)
+    described, _ = stream.beginning()
+    writer = Writer(path, stream.described, {}, session=described.session)
     rest = np.array([0.0, 0.0, 0.1, 1.0, 0.0, 0.0, 0.0])
     for message in stream.ticks(0, N_TICKS):
         if isinstance(message.content, Episode):
@@ -69,10 +69,10 @@ def test_the_film_shows_the_animal_above_its_raster(
     out = tmp_path / "film.mp4"
     assert _run(monkeypatch, file, "--video", out, "--from", 1, "--to", 3, "--speed", 2) == 0
     frames = imageio_ffmpeg.read_frames(str(out))
-    told = next(frames)
-    width, height = told["size"]
+    header = next(frames)
+    width, height = header["size"]
     pictures = [np.frombuffer(each, np.uint8).reshape(height, width, 3) for each in frames]
-    assert told["fps"] == 25
+    assert header["fps"] == 25
     assert len(pictures) == 25
     middle = pictures[-1][200:280, 320:400].reshape(-1, 3).astype(int)
     assert np.mean(middle[:, 0] > middle[:, 1] + 20) > 0.5  # the ball is red, the floor is green

@@ -24,10 +24,10 @@ N_TICKS = 500
 def _write(path: Path, change_from: int = N_TICKS) -> Path:
     """Ten seconds: unit k of each layer has |h| = k/128; from a tick on, those of `core` are silent."""
     stream = Stream(description())
-    told, files = stream.beginning()
+    described, files = stream.beginning()
     level = np.tile(np.arange(128, dtype=np.float32) / 128, 4)
     level[1::2] *= -1
-    writer = Writer(path, description(), files.arrays, session=told.session)
+    writer = Writer(path, description(), files.arrays, session=described.session)
     for message in stream.ticks(0, N_TICKS):
         if isinstance(message.content, Tick):
             h = level * ((np.arange(512) >= 128) | (message.tick < change_from))

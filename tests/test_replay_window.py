@@ -29,8 +29,8 @@ def file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Eight seconds, four trials; runs of 25 ticks begin at 1, 41, 81 …, stimuli of 20 at 4, 44, 84 …"""
     path = tmp_path_factory.mktemp("window") / "session.nwb"
     stream = Stream(description())
-    told, files = stream.beginning()
-    writer = Writer(path, description(), files.arrays, session=told.session)
+    described, files = stream.beginning()
+    writer = Writer(path, description(), files.arrays, session=described.session)
     for message in stream.ticks(0, N_TICKS):
         writer.add(message)
     writer.close()

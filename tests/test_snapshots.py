@@ -85,14 +85,14 @@ def live(path: Path, text: str, n_ticks: int, limit: RotationLimit | None = None
         behaviours=protocol.behaviour_names,
         stimuli=protocol.stimulus_names,
     )
-    told: list[Description] = []
+    described: list[Description] = []
     writer: list[RotatingWriter] = []
 
     def hear(message: Message) -> None:
         if isinstance(message.content, Description):
-            told.append(message.content)
+            described.append(message.content)
         elif isinstance(message.content, Assets):
-            writer.append(RotatingWriter(path, told[0], message.arrays, limit=limit))
+            writer.append(RotatingWriter(path, described[0], message.arrays, limit=limit))
         elif writer:
             writer[0].add(message)
 
