@@ -11,5 +11,9 @@ TICK_MS = TICK_S * 1000
 
 
 def ticks_of(time_ms: float) -> int:
-    """A time in ticks, rounded to the nearest; halfway goes up (30 ms are 2 ticks, 29 ms are 1)."""
+    """A time in ticks, rounded to the nearest; halfway goes up.
+
+    >>> ticks_of(29), ticks_of(30)
+    (1, 2)
+    """
     return math.floor(time_ms / TICK_MS + 0.5)

@@ -42,6 +42,12 @@ from stim.triggers import (
 class ActivityMonitor:
     """Follows one `Activity`: its smoothed value, and whether that is within its levels.
 
+    Args:
+        activity: what to follow.
+        slices: where each layer's units are in the activity arrays.
+        seed: of the session, for units drawn at random.
+        values: rankings from baselines.
+
     Attributes:
         value: at the last tick; NaN until the smoothing window is full.
         holds: whether it is within the levels.

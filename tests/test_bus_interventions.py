@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import doctest
-
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rig.bus import interventions
 from rig.bus.interventions import BusIntervention, pack, unpack
 from rig.bus.messages import EngineReply, Message, decode, encode
 
@@ -50,9 +47,3 @@ def test_a_missing_array_is_named() -> None:
     del arrays["1.gain"]
     with pytest.raises(KeyError, match=r"1\.gain"):
         unpack(EngineReply((), entries), arrays)
-
-
-def test_the_example_runs() -> None:
-    results = doctest.testmod(interventions)
-    assert results.attempted
-    assert not results.failed

@@ -22,6 +22,9 @@ MODULES = [
     "evaluation.metrics",
     "evaluation.paper.over_seeds",
     "recorder.opening",
+    "rig.bus.interventions",
+    "stim.protocol.read",
+    "stim.ticks",
 ]
 """Every one has at least one example."""
 

@@ -50,7 +50,13 @@ def section_of(tree: Node, key: str) -> Mapping[str, Node]:
 
 
 def key_of(tree: Node, section: str, name: str) -> Node:
-    """The key of a name in a section of the file that is known to have it, as a node with its place."""
+    """The key of a name in a section of the file, as a node with its place.
+
+    Args:
+        tree: the file's.
+        section: a key of the file, such as "stimuli".
+        name: which the section is known to have.
+    """
     node = tree.get(section)
     assert node is not None
     return node.keys[name]
@@ -76,6 +82,12 @@ def whole_of(node: Node, key: str) -> int | None:
 
 
 def number_of(node: Node, key: str, default: float) -> float:
-    """A number that a mapping may have; the default where it has none."""
+    """A number that a mapping may have.
+
+    Args:
+        node: the mapping.
+        key: the number's.
+        default: what holds where the mapping has no such key.
+    """
     found = node.get(key)
     return default if found is None else float(found.value)

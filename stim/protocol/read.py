@@ -231,6 +231,9 @@ def parse(
 ) -> Protocol:
     """The protocol of a text: `read_protocol`, then `check_protocol`.
 
+    >>> parse("{protocol: p, subject: runner, task: corridor, trials: 3}", "p.yaml").trials
+    3
+
     Args:
         text: the whole file.
         path: of the file, for messages, and to find files that it names.

@@ -35,7 +35,13 @@ from stim.triggers import (
 
 
 def rules_of(tree: Node, stimuli: Sequence[Stimulus], context: Context) -> tuple[Rule, ...]:
-    """The rules that are valid in themselves and whose stimulus is one of these; notes what is not."""
+    """The rules that are valid in themselves; notes what is not.
+
+    Args:
+        tree: the file's.
+        stimuli: those that rules may name; a rule of another stimulus is left out.
+        context: of the file.
+    """
     section = tree.get("rules")
     by_name = {stimulus.name: stimulus for stimulus in stimuli}
     rules = []
@@ -74,7 +80,13 @@ def _rule(
 
 
 def event_of(tree: Node, key: str, context: Context) -> Trigger | None:
-    """The event at a key of the file; None where there is none, or it is not valid."""
+    """The event at a key of the file; None where there is none, or it is not valid.
+
+    Args:
+        tree: the file's.
+        key: "trial_starts" or "trial_ends".
+        context: of the file.
+    """
     node = tree.get(key)
     if node is None or not context.is_valid(node, EVENT):
         return None

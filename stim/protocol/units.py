@@ -9,7 +9,13 @@ from stim.stimuli.stimuli import Units
 
 
 def units_of(node: Node, layer: str, context: Context) -> Units:
-    """The choice of units of a layer at a node; notes units that the layer does not have."""
+    """The choice of units at a node; notes units that the layer does not have.
+
+    Args:
+        node: valid in itself: "all", a list, or a mapping.
+        layer: the name of the layer.
+        context: of the file.
+    """
     n_units, problems = context.n_units(layer), context.problems
     size = f"{layer} has {n_units} units"
     if node.form == "text":
