@@ -143,8 +143,8 @@ class Door:
             return 0
         address = str(directory.path / "stream")
         table = Path("/proc/net/unix").read_text().splitlines()
-        # one entry listens, one is our own
-        return sum(line.endswith(f" {address}") for line in table) - 2
+        # one entry listens, one is the hub's, one our own
+        return sum(line.endswith(f" {address}") for line in table) - 3
 
     @property
     def said(self) -> str:

@@ -1,16 +1,17 @@
-"""What a late joiner is told of what went on before the kept ticks."""
+"""What a late joiner gets of what went on before the kept ticks."""
 
 from __future__ import annotations
 
 from bench.synthetic_session import description
 from rig.bus.history import HISTORY_TICKS, RecentHistory
-from rig.bus.messages import EngineReply, Event, Message, Tick, decode, encode
+from rig.bus.messages import Assets, EngineReply, Event, Message, Tick, decode, encode
 
 
 def test_a_late_joiner_gets_what_goes_on_and_the_last_condition_only():
     history = RecentHistory("s")
-    told_first = Message(description(), "s")
-    history.keep(told_first, encode(told_first))
+    for message in (Message(description(), "s"), Message(Assets(), "s")):
+        assert history.join() is None
+        history.keep(message, encode(message))
     for tick in range(2 * HISTORY_TICKS):
         events = []
         if tick % 100 == 0:
@@ -23,7 +24,7 @@ def test_a_late_joiner_gets_what_goes_on_and_the_last_condition_only():
         for content in (Tick(0, 0.0, 1.0, 0.0, False, False, 0.0), EngineReply(tuple(events))):
             message = Message(content, "s", tick, tick)
             history.keep(message, encode(message))
-    before = decode((history.join() or [])[1])
+    before = decode((history.join() or [])[2])
     assert isinstance(before.content, EngineReply)
     told = [(event.kind, event.name) for event in before.content.events]
     assert told == [("behaviour", "run"), ("condition", "b")]

@@ -9,20 +9,21 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
 import zmq
 
-from rig.bus.messages import Command, Message, MessageError, Reply, decode, encode
-from rig.bus.sockets import SocketFolder
+from rig.bus.messages import Command, End, Message, MessageError, Reply, decode, encode
+from rig.bus.sockets import CLIENT_MESSAGES, HISTORY_MESSAGES, SocketFolder
 from rig.errors import RunError
 
-QUEUE_TICKS = 1500
-HISTORY_MESSAGES = 10_000
-"""A command's answer may bring the whole history at once: the sockets have to have room for it."""
+HUB_LAG_S = 0.2
+"""What a client has received, the hub has in its history after so long at the latest."""
+END_QUIET_S = 0.1
+"""The end comes by another socket than the ticks, and is handed out when nothing more comes after it."""
 
 _NUMBERED = ("tick", "answer", "episode")
 """Topics that the history keeps: what came with it is not taken a second time from the stream."""
@@ -34,10 +35,22 @@ class BusClient:
     `rig.client.attach` makes one for a running session of this machine. Iterate over `messages()`, or call
     `poll()` from an event loop. `lost` counts ticks that could not be recovered; `rejected` counts
     malformed messages.
+
+    Args:
+        stream_addresses: where to subscribe: a session's `stream` and `status`, or the one TCP address.
+        command_address: its `command` socket.
+        keys: the folder with the CURVE keys of a session that is reached over TCP.
+
+    Raises:
+        UserError: the folder holds no keys that can be used.
     """
 
     def __init__(
-        self, stream_address: str, command_address: str, *, keys: Path | None = None
+        self,
+        stream_addresses: str | Iterable[str],
+        command_address: str,
+        *,
+        keys: Path | None = None,
     ) -> None:
         self._context = zmq.Context()
         self._stream = self._context.socket(zmq.SUB)
@@ -48,13 +61,18 @@ class BusClient:
                 from rig.bus.curve import use_client_keys
 
                 use_client_keys(socket, keys)
-        self._stream.rcvhwm = QUEUE_TICKS
+        self._stream.rcvhwm = CLIENT_MESSAGES
         self._command.rcvhwm = HISTORY_MESSAGES
         self._stream.subscribe(b"")
-        self._stream.connect(stream_address)
+        addresses = [stream_addresses] if isinstance(stream_addresses, str) else stream_addresses
+        for address in addresses:
+            self._stream.connect(address)
         self._command.connect(command_address)
         self._asked = 0
         self._queue: deque[Message] = deque()
+        self._end: Message | None = None
+        self._received_s = 0.0
+        self._timeout_ms = -1
         self._last_number = dict.fromkeys(_NUMBERED, -1)
         self.lost = 0
         self.rejected = 0
@@ -62,7 +80,7 @@ class BusClient:
     @classmethod
     def of(cls, folder: SocketFolder) -> Self:
         """A client of the session in this folder."""
-        return cls(folder.address("stream"), folder.address("command"))
+        return cls((folder.address("stream"), folder.address("status")), folder.address("command"))
 
     def join(self, timeout_s: float = 10.0) -> list[Message]:
         """What a late joiner needs, oldest first: description, assets, the episode, recent ticks.
@@ -125,23 +143,39 @@ class BusClient:
         self.close()
 
     def _receive(self, timeout_s: float, limit: int) -> None:
-        if not self._stream.poll(int(timeout_s * 1000)):
+        if self._end is not None:
+            timeout_s = min(timeout_s, END_QUIET_S)
+        timeout_ms = int(timeout_s * 1000)
+        if timeout_ms != self._timeout_ms:
+            self._timeout_ms = timeout_ms
+            self._stream.set(zmq.RCVTIMEO, timeout_ms)  # takes less of a processor than a poll before
+        try:
+            self._take(self._stream.recv_multipart())
+        except zmq.Again:
+            if self._end is not None and time.monotonic() - self._received_s >= END_QUIET_S:
+                self._queue.append(self._end)
+                self._end = None
             return
-        for _ in range(limit):
-            try:
-                frames = self._stream.recv_multipart(zmq.NOBLOCK)
-            except zmq.Again:
-                return
-            try:
-                message = decode(frames)
-            except MessageError:
-                self.rejected += 1
-                continue
-            last = self._last_number["tick"]
-            if message.topic == "tick" and -1 < last < message.sequence - 1:
-                self._fill(message.tick, message.sequence - 1 - last)
-            if self._is_new(message):
-                self._queue.append(message)
+        for _ in range(limit - 1):
+            if not int(self._stream.get(zmq.EVENTS)) & zmq.POLLIN:
+                break
+            self._take(self._stream.recv_multipart())
+        self._received_s = time.monotonic()
+
+    def _take(self, frames: list[bytes]) -> None:
+        try:
+            message = decode(frames)
+        except MessageError:
+            self.rejected += 1
+            return
+        if isinstance(message.content, End):
+            self._end = message
+            return
+        last = self._last_number["tick"]
+        if message.topic == "tick" and -1 < last < message.sequence - 1:
+            self._fill(message.tick, message.sequence - 1 - last)
+        if self._is_new(message):
+            self._queue.append(message)
 
     def _fill(self, tick: int, n_missed: int) -> None:
         """Asks for the ticks that were missed before this one.
@@ -149,11 +183,17 @@ class BusClient:
         By sequence numbers, not by ticks: those of a replay may go back, or on by many.
         """
         args = {"first": tick - n_missed, "last": tick - 1}
-        try:
-            missing, _ = self._ask(Command("history", args), 2.0)
-        except RunError:
-            missing = []
-        found = [message for message in missing if self._is_new(message)]
+        deadline = time.monotonic() + HUB_LAG_S
+        while True:
+            try:
+                kept, _ = self._ask(Command("history", args), 2.0)
+            except RunError:
+                kept = []
+            up_to_date = any(each.topic == "tick" and each.tick == tick - 1 for each in kept)
+            if up_to_date or time.monotonic() > deadline:
+                break
+            time.sleep(0.005)  # the newest are still on their way to the hub
+        found = [message for message in kept if self._is_new(message)]
         self._queue.extend(found)
         self.lost += n_missed - sum(message.topic == "tick" for message in found)
 

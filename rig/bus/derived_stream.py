@@ -11,9 +11,8 @@ from pathlib import Path
 
 import zmq
 
-from rig.bus.client import QUEUE_TICKS
 from rig.bus.messages import Array, Content, Message, encode
-from rig.bus.sockets import SocketFolder
+from rig.bus.sockets import STREAM_MESSAGES, SocketFolder
 from rig.errors import RunError
 
 
@@ -30,7 +29,7 @@ class DerivedStream:
             raise RunError(f"Session {self._session} has a stream of {name} already.")
         self._context = zmq.Context()
         self._socket = self._context.socket(zmq.PUB)
-        self._socket.sndhwm = 4 * QUEUE_TICKS
+        self._socket.sndhwm = STREAM_MESSAGES
         self._socket.linger = 500
         self._socket.bind(folder.address(name))
 

@@ -19,7 +19,7 @@ class History(Protocol):
     def join(self) -> list[Frames] | None:
         """Description, assets, the episode, an answer with what was going on, the kept ticks.
 
-        None while there is no description yet.
+        None while description or assets have not come yet.
         """
 
     def between(self, first: int, last: int) -> list[Frames]:
@@ -60,7 +60,7 @@ class RecentHistory:
 
     def join(self) -> list[Frames] | None:
         """As `History` says."""
-        if "description" not in self._preamble:
+        if not {"description", "assets"} <= self._preamble.keys():  # they come by different sockets
             return None
         topics = ("description", "assets", "episode", "answer")
         found = [self._preamble[topic] for topic in topics if topic in self._preamble]

@@ -1,8 +1,9 @@
-"""The hub: where displays and outside programs meet a session.
+"""The hub: the supervisor's end of the bus.
 
-It lives in the supervisor. What the subject sends comes in once; it goes out to every subscriber without
-ever holding the subject up, and who joins late or missed some is sent the last ten seconds
-(`rig.bus.history`).
+Clients of this machine subscribe to the subject itself (`rig.bus.socket_transport`): no process stands
+between. The hub is one of its subscribers. It keeps the last ten seconds for who joins late or missed some
+(`rig.bus.history`), takes commands, publishes what the supervisor has to say, and passes everything on over
+TCP where that was asked for.
 """
 
 from __future__ import annotations
@@ -14,7 +15,6 @@ from typing import NamedTuple
 import zmq
 from zmq.auth.thread import ThreadAuthenticator
 
-from rig.bus.client import HISTORY_MESSAGES, QUEUE_TICKS
 from rig.bus.history import History, RecentHistory
 from rig.bus.messages import (
     Command,
@@ -25,11 +25,20 @@ from rig.bus.messages import (
     decode,
     encode,
 )
-from rig.bus.sockets import SocketFolder
+from rig.bus.sockets import (
+    HISTORY_MESSAGES,
+    HUB_TOPIC,
+    NOT_STREAMED,
+    STREAM_MESSAGES,
+    SocketFolder,
+)
 from rig.errors import UserError
 
 MOST_COMMAND_BYTES = 4 * 1024 * 1024
 """Who sends a longer command is disconnected."""
+
+COLLECT_S = 0.02
+"""The stream is collected this often: the supervisor need not wake for every message of it."""
 
 
 class Request(NamedTuple):
@@ -46,7 +55,21 @@ class Request(NamedTuple):
 
 
 class Hub:
-    """The session's stream and command sockets, and its recent history."""
+    """Sockets of a session for its clients, and its recent history.
+
+    `refused` counts commands that were refused or malformed; `malformed` counts messages that came as the
+    subject's and were none, `last_malformed` says what was wrong with the latest.
+
+    Args:
+        folder: of the session's sockets.
+        listen: a TCP address at which everything is offered besides, "tcp://HOST:PORT", or "".
+        keys: the folder with CURVE keys, which an address that other machines can reach must have.
+        history: what joins are answered from. Who gives one has no subject and sends the stream itself, with
+            `send`, as a replay does; without one it is what the subject has sent.
+
+    Raises:
+        UserError: the address is malformed, in use, or would be open to other machines without keys.
+    """
 
     def __init__(
         self,
@@ -55,25 +78,29 @@ class Hub:
         keys: Path | None = None,
         history: History | None = None,
     ) -> None:
-        """Binds the session's sockets, and a TCP address besides if one is asked for.
-
-        Joins are answered from `history`, without one from what has passed by.
-
-        Raises `UserError` when the address is malformed, in use, or would be open to other machines
-        without keys.
-        """
         self._session = folder.session
         self._context = zmq.Context()
-        self._incoming = self._bind(zmq.PULL, folder.address("hub"))
-        self._stream = self._bind(zmq.XPUB, folder.address("stream"))
+        self._status = self._bind(zmq.PUB, folder.address("status"))
         self._commands = self._bind(zmq.ROUTER, folder.address("command"))
+        self._incoming: list[zmq.Socket[bytes]] = []
+        self._stream: zmq.Socket[bytes] | None = None
+        if history is None:
+            self._incoming = [
+                self._subscribe(folder.address("stream")),
+                self._bind(zmq.PULL, folder.address("hub")),
+            ]
+        else:
+            self._stream = self._bind(zmq.PUB, folder.address("stream"))
         self._keys = keys
-        self._outside: list[zmq.Socket[bytes]] = []
+        self._tcp_stream: zmq.Socket[bytes] | None = None
+        self._tcp_commands: zmq.Socket[bytes] | None = None
         self._recent = RecentHistory(self._session)
         self._history = history or self._recent
         self._sequence: dict[str, int] = {}
         self._authenticator: ThreadAuthenticator | None = None
         self.refused = 0
+        self.malformed = 0
+        self.last_malformed = ""
         self._poller = zmq.Poller()
         if listen:
             try:
@@ -81,14 +108,33 @@ class Hub:
             except BaseException:
                 self.close()
                 raise
-        for socket in (self._incoming, *self._command_sockets()):
+            for socket in self._incoming:  # to be passed on at once
+                self._poller.register(socket, zmq.POLLIN)
+        for socket in self._command_sockets():
             self._poller.register(socket, zmq.POLLIN)
 
-    def _bind(self, kind: int, address: str) -> zmq.Socket[bytes]:
+    def _socket(self, kind: int) -> zmq.Socket[bytes]:
         socket: zmq.Socket[bytes] = self._context.socket(kind)
         socket.linger = 500
-        _make_room(socket, kind)
+        if kind == zmq.PUB:
+            socket.sndhwm = STREAM_MESSAGES
+        elif kind == zmq.ROUTER:
+            socket.sndhwm = HISTORY_MESSAGES
+            socket.maxmsgsize = MOST_COMMAND_BYTES
+        return socket
+
+    def _bind(self, kind: int, address: str) -> zmq.Socket[bytes]:
+        socket = self._socket(kind)
         socket.bind(address)
+        return socket
+
+    def _subscribe(self, address: str) -> zmq.Socket[bytes]:
+        socket = self._socket(zmq.SUB)
+        socket.rcvhwm = HISTORY_MESSAGES
+        socket.reconnect_ivl = 20  # ms; the subject, which binds it, starts later
+        socket.subscribe(b"")
+        socket.subscribe(HUB_TOPIC)
+        socket.connect(address)
         return socket
 
     def _listen(self, address: str, keys: Path | None) -> None:
@@ -102,61 +148,79 @@ class Hub:
             from rig.bus.curve import authenticator
 
             self._authenticator = authenticator(self._context, keys)
-        for kind, offset in ((zmq.XPUB, 0), (zmq.ROUTER, 1)):
-            socket: zmq.Socket[bytes] = self._context.socket(kind)
-            socket.linger = 500
-            _make_room(socket, kind)
-            self._outside.append(socket)
+        self._tcp_stream = self._socket(zmq.PUB)
+        self._tcp_commands = self._socket(zmq.ROUTER)
+        for socket, its_port in ((self._tcp_stream, port), (self._tcp_commands, port + 1)):
             if keys is not None:
                 from rig.bus.curve import use_server_keys
 
                 use_server_keys(socket, keys)
             try:
-                socket.bind(f"tcp://{host}:{port + offset}")
+                socket.bind(f"tcp://{host}:{its_port}")
             except zmq.ZMQError as problem:
                 raise UserError(
-                    f"--listen {address}: port {port + offset} cannot be used ({problem.strerror}); "
+                    f"--listen {address}: port {its_port} cannot be used ({problem.strerror}); "
                     "choose another port, or end the program that has it."
                 ) from None
 
     def _command_sockets(self) -> list[zmq.Socket[bytes]]:
-        return [self._commands, *self._outside[1:]]
+        return [self._commands, *([self._tcp_commands] if self._tcp_commands else [])]
 
     def pump(self, timeout_s: float, limit: int = 200) -> tuple[list[Message], list[Request]]:
-        """Takes in what has come, passes the stream on, answers joins; returns what is left to act on.
+        """Takes in the stream and answers joins; returns the stream and the commands left to act on.
 
-        The messages are those of the subject; the requests are commands other than `join` and `history`.
-        Assets are for who asks; the end is for the supervisor to tell, when all has been closed.
+        Args:
+            timeout_s: the longest wait for a command.
+            limit: the most messages, and the most commands of a socket, that one call takes.
+
+        Returns:
+            The subject's messages, the end and the assets among them, and the requests but for `join` and
+            `history`.
         """
-        messages: list[Message] = []
+        ready = dict(self._poller.poll(int(min(timeout_s, COLLECT_S) * 1000)))
+        messages = self._collect(
+            limit
+        )  # before the commands: a join brings all that came before it
         requests: list[Request] = []
-        ready = dict(self._poller.poll(int(timeout_s * 1000)))
-        if self._incoming in ready:
-            for _ in range(limit):
-                try:
-                    frames = self._incoming.recv_multipart(zmq.NOBLOCK)
-                except zmq.Again:
-                    break
-                if frames[0] not in (b"assets", b"end"):
-                    self._send_out(frames)  # before all else: a client waits for it
-                message = decode(frames)
-                self._recent.keep(message, frames)
-                messages.append(message)
         for socket in self._command_sockets():
             if socket in ready:
                 requests += self._serve(socket, limit)
         return messages, requests
+
+    def _collect(self, limit: int) -> list[Message]:
+        messages: list[Message] = []
+        for socket in self._incoming:
+            for _ in range(limit):
+                try:
+                    frames = socket.recv_multipart(zmq.NOBLOCK)
+                except zmq.Again:
+                    break
+                try:
+                    message = decode(frames)
+                except MessageError as problem:
+                    self.malformed += 1
+                    self.last_malformed = str(problem)
+                    continue
+                if message.topic not in NOT_STREAMED:
+                    _publish(self._tcp_stream, frames)
+                self._recent.keep(message, frames)
+                messages.append(message)
+        return messages
 
     def publish(self, content: Content, tick: int) -> None:
         """Sends something of the supervisor's own to all subscribers."""
         topic = str(content.__struct_config__.tag)
         number = self._sequence.get(topic, 0)
         self._sequence[topic] = number + 1
-        self._send_out(encode(Message(content, self._session, tick, number)))
+        frames = encode(Message(content, self._session, tick, number))
+        _publish(self._status, frames)
+        _publish(self._tcp_stream, frames)
 
     def send(self, message: Message) -> None:
-        """Sends a message that is numbered already to all subscribers."""
-        self._send_out(encode(message))
+        """Sends a message of the stream, which is numbered already, to all subscribers."""
+        frames = encode(message)
+        _publish(self._stream, frames)
+        _publish(self._tcp_stream, frames)
 
     def reply(self, request: Request, reply: Reply) -> None:
         """Answers a request."""
@@ -171,16 +235,11 @@ class Hub:
         """Closes the sockets after what was sent has gone out (half a second at most)."""
         if self._authenticator is not None:
             self._authenticator.stop()
-        for socket in (self._incoming, self._stream, self._commands, *self._outside):
-            socket.close()
+        publishers = (self._status, self._stream, self._tcp_stream)
+        for socket in (*self._incoming, *publishers, *self._command_sockets()):
+            if socket is not None:
+                socket.close()
         self._context.term()
-
-    def _send_out(self, frames: list[bytes]) -> None:
-        for socket in (self._stream, *self._outside[:1]):
-            try:
-                socket.send_multipart(frames, zmq.NOBLOCK)
-            except zmq.Again:
-                pass
 
     def _serve(self, socket: zmq.Socket[bytes], limit: int) -> list[Request]:
         requests = []
@@ -225,12 +284,10 @@ class Hub:
         self._command_sockets()[token[0]].send_multipart([token[1:], *frames])
 
 
-def _make_room(socket: zmq.Socket[bytes], kind: int) -> None:
-    if kind == zmq.XPUB:
-        socket.sndhwm = 4 * QUEUE_TICKS
-    elif kind == zmq.ROUTER:
-        socket.sndhwm = HISTORY_MESSAGES
-        socket.maxmsgsize = MOST_COMMAND_BYTES
+def _publish(socket: zmq.Socket[bytes] | None, frames: list[bytes]) -> None:
+    """To whoever subscribes to a PUB socket: it never waits, and a subscriber with a full queue loses it."""
+    if socket is not None:
+        socket.send_multipart(frames)
 
 
 def parse_tcp(address: str) -> tuple[str, int]:

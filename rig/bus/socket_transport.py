@@ -1,7 +1,8 @@
 """The subject's side of the bus: one socket for each of those who must hear every tick.
 
 The recorder's queue is bounded at ten seconds of ticks and never loses one: when it is full the animal
-waits. The engine answers every tick. The hub, which serves the displays, is never waited for.
+waits. The engine answers every tick. Displays and other clients subscribe to the stream here, as the hub
+does, so that no process stands between; no subscriber is ever waited for.
 """
 
 from __future__ import annotations
@@ -25,8 +26,9 @@ from rig.bus.messages import (
     Reply,
     decode,
 )
-from rig.bus.sockets import SocketFolder
+from rig.bus.sockets import HUB_TOPIC, NOT_STREAMED, STREAM_MESSAGES, SocketFolder
 
+HUB_SUBSCRIBES_S = 5.0
 QUEUE_S = 10.0
 _MESSAGES_PER_S = 2 * 50  # a tick and the engine's answer to it
 
@@ -38,6 +40,11 @@ class SocketTransport:
         self._session = folder.session
         self._context = zmq.Context()
         self._sequence: dict[str, int] = {}
+        self._stream = self._socket(zmq.XPUB)
+        self._stream.linger = 500  # a client that is stuck must not hold up the session's end
+        self._stream.sndhwm = STREAM_MESSAGES
+        self._stream.bind(folder.address("stream"))
+        self._hub_subscribes = False
         self._hub = self._socket(zmq.PUSH)
         self._hub.connect(folder.address("hub"))
         self._control = self._socket(zmq.PULL)
@@ -84,11 +91,27 @@ class SocketTransport:
             pass
 
     def to_hub(self, message: Message) -> None:
-        """Sends to the displays' hub; what it cannot take at once is not waited for."""
+        """Sends to the hub and the clients of the stream; none of them is waited for."""
+        if not self._hub_subscribes:
+            self._wait_for_hub()
+        if message.topic not in NOT_STREAMED:
+            self._stream.send_multipart(message.frames)  # never blocks: a full queue loses it
+            return
         try:
             self._hub.send_multipart(message.frames, zmq.NOBLOCK)
         except zmq.Again:
             pass
+
+    def _wait_for_hub(self) -> None:
+        """Before the first message, so that the hub misses none."""
+        deadline = time.monotonic() + HUB_SUBSCRIBES_S
+        while not self._hub_subscribes and self._stream.poll(
+            int(max(0.0, deadline - time.monotonic()) * 1000)
+        ):
+            self._hub_subscribes = self._stream.recv() == b"\x01" + HUB_TOPIC
+        self._hub_subscribes = (
+            True  # or there is none: the session's parts do not wait for it again
+        )
 
     def to_recorder(self, message: Message) -> bool:
         """Sends to the recorder. False when its queue is full: try again, nothing was sent."""
@@ -179,6 +202,6 @@ class SocketTransport:
     def close(self) -> None:
         """Leaves the bus after what was sent has gone out (two seconds at most, ten to the recorder)."""
         self.disconnect_recorder()
-        for socket in (self._hub, self._control, self._engine):
+        for socket in (self._stream, self._hub, self._control, self._engine):
             socket.close()
         self._context.term()

@@ -1,8 +1,21 @@
-"""Where the sockets of a session lie: Unix sockets in one folder, by their names."""
+"""The sockets of a session: Unix sockets in one folder, by their names, and how much they hold."""
 
 from __future__ import annotations
 
 from pathlib import Path
+
+CLIENT_MESSAGES = 1500
+"""What a client holds that it has not read yet."""
+STREAM_MESSAGES = 3000
+"""What is held for a client that has not taken it yet: half a minute of ticks and answers."""
+HISTORY_MESSAGES = 10_000
+"""A command's answer may bring the whole history at once: the sockets have room for it."""
+
+HUB_TOPIC = b"\x00hub"
+"""No message has it: by its subscription to it, its last, the subject knows that the hub hears everything."""
+NOT_STREAMED = ("assets", "end")
+"""Topics that the subject sends to the hub alone: assets are for who asks, and the end is for the supervisor
+to announce, when all has been closed."""
 
 
 class SocketFolder:
@@ -23,7 +36,7 @@ class SocketFolder:
     def address(self, socket: str) -> str:
         """The ipc address of one of the session's sockets.
 
-        "stream" and "command" are for clients; "recorder", "engine", "hub" and "control" are between the
-        session's own processes.
+        "stream", "status" and "command" are for clients; "recorder", "engine", "hub" and "control" are
+        between the session's own processes.
         """
         return f"ipc://{self.path / socket}"

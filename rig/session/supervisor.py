@@ -130,6 +130,7 @@ class Supervisor:
         next_status_s = 0.0
         stop_sent_s = 0.0
         while True:
+            subject_ended = self._subject.status is not None
             messages, requests = self._hub.pump(0.05)
             for message in messages:
                 self._follow(message)
@@ -146,7 +147,7 @@ class Supervisor:
             if now >= next_status_s:
                 next_status_s = now + STATUS_EVERY_S
                 self._publish_status()
-            if self._subject.status is not None and not messages:
+            if subject_ended and not messages:  # all that it had sent before has been taken in
                 return
 
     def _end_everything(self) -> None:
