@@ -78,6 +78,8 @@ def _print_summary(summary: Summary, spec: SessionSpec, picture: bool) -> None:
         table.add_row("events of the task", counts(summary.task_events))
     if summary.inputs:
         table.add_row("from outside", counts(summary.inputs))
+    if summary.refused:
+        table.add_row("commands refused", str(summary.refused))
     table.add_row("seed", str(spec.seed))
     for fault in summary.faults:
         table.add_row("fault", Text(fault, style="yellow"))

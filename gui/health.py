@@ -146,7 +146,7 @@ class HealthPanel(QFrame):
         ("process_stimulation", "Stimulation"),
         ("process_recorder", "Recorder"),
         ("disk", "On disk"),
-        ("refused", "Commands refused"),
+        ("refused", "Refused, malformed"),
     )
 
     def __init__(self, theme: Theme, parent: QWidget | None = None) -> None:
@@ -177,7 +177,8 @@ class HealthPanel(QFrame):
         grid.addWidget(self.new_engine, len(self.ROWS), 0, 1, 2)
         grid.setRowStretch(len(self.ROWS) + 1, 1)
         self._values["refused"].setToolTip(
-            "What other programs (and this window) asked for and did not get: malformed, or not allowed"
+            "Commands of other programs (and this window) that were refused: malformed, or not allowed. "
+            "Messages between the session's own processes that were malformed, and ignored"
         )
         self._values["overruns"].setToolTip("Ticks that came later than their 20 ms")
 
@@ -210,7 +211,9 @@ class HealthPanel(QFrame):
                 self._set(f"process_{process}", words, role)
         lost = status.processes.get("stimulation") in ("dead", "stuck")
         self.new_engine.setVisible(lost and status.state in ("running", "paused"))
-        self._set("refused", str(status.refused), "warning" if status.refused else "text")
+        ignored = status.refused + status.malformed
+        counts = f"{status.refused}, {status.malformed}"
+        self._set("refused", counts, "warning" if ignored else "text")
         report = status.recorder
         if report is not None:
             role = "alarm" if report.state == "failed" else "text"

@@ -79,6 +79,18 @@ def test_imports_point_one_way(folder: str) -> None:
     assert not wrong, "\n".join(sorted(wrong))
 
 
+def test_the_bus_knows_nothing_of_sessions() -> None:
+    wrong = {
+        f"{name} imports {each}"
+        for name, path in modules().items()
+        if name.startswith("rig.bus.")
+        for each in imports(path)
+        if each.startswith(("rig.", "agent.")) and not each.startswith(("rig.bus.", "rig.errors"))
+        if each not in ("rig.bus", "rig.errors")
+    }
+    assert not wrong, "\n".join(sorted(wrong))
+
+
 @pytest.mark.parametrize("folder", MUST_NOT_IMPORT)
 def test_libraries_stay_where_they_belong(folder: str) -> None:
     wrong = {

@@ -148,7 +148,9 @@ class BusClient:
         timeout_ms = int(timeout_s * 1000)
         if timeout_ms != self._timeout_ms:
             self._timeout_ms = timeout_ms
-            self._stream.set(zmq.RCVTIMEO, timeout_ms)  # takes less of a processor than a poll before
+            self._stream.set(
+                zmq.RCVTIMEO, timeout_ms
+            )  # takes less of a processor than a poll before
         try:
             self._take(self._stream.recv_multipart())
         except zmq.Again:

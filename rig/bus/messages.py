@@ -274,7 +274,8 @@ class Status(msgspec.Struct, frozen=True, tag="status"):
 
     `state`: "starting", "running", "paused", "ended". `processes` maps "subject", "stimulation",
     "recorder" to "starting", "alive", "stuck" (runs and does not answer), "dead" or "off". `recorder` is
-    its own last report. `refused` counts what came from outside and was refused.
+    its own last report. `refused` counts commands of clients that were refused or malformed; `malformed`
+    counts messages that came as one of the session's own processes' and were none: they are ignored.
     """
 
     state: str
@@ -285,6 +286,7 @@ class Status(msgspec.Struct, frozen=True, tag="status"):
     recorder: RecorderReport | None
     fault: str = ""
     refused: int = 0
+    malformed: int = 0
 
 
 class Spikes(msgspec.Struct, frozen=True, tag="spikes"):

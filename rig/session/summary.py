@@ -23,6 +23,8 @@ class Summary:
     task_events: Counter[str] = field(default_factory=Counter)
     inputs: Counter[str] = field(default_factory=Counter)
     """What came from outside, by kind."""
+    refused: int = 0
+    """Commands of clients that were refused or malformed."""
     faults: list[str] = field(default_factory=list)
     recording: RecorderReport | None = None
     failure: str = ""

@@ -1,0 +1,207 @@
+"""The recorder of a session, as its supervisor keeps it: started on request, watched, closed."""
+
+from __future__ import annotations
+
+import time
+from typing import Protocol
+
+import msgspec
+import zmq
+
+from rig.bus.hub import Request
+from rig.bus.messages import MessageError, RecorderReport, Reply, decode
+from rig.session.directory import SessionDirectory, SessionSpec
+from rig.session.processes import ChildProcess
+from rig.session.summary import Summary
+
+SILENT_S = 1.0
+"""A recorder that reports several times a second and is silent for so long writes nothing: that is said."""
+
+
+class Owner(Protocol):
+    """What the recorder asks of the supervisor that keeps it."""
+
+    def tell_subject(self, verb: str, **args: object) -> None:
+        """Sends the subject a command."""
+
+    def reply(self, request: Request, reply: Reply) -> None:
+        """Answers a client's request."""
+
+    def fault(self, source: str, sentence: str) -> None:
+        """Says to everyone that something is wrong."""
+
+
+class SessionRecorder:
+    """The recorder's processes, one after the other, and what they report.
+
+    `malformed` counts messages at the socket of reports that were none.
+
+    Args:
+        owner: the supervisor.
+        spec: how the session is recorded.
+        directory: the session's folder.
+        summary: its `recording` is kept up to date with the last report.
+    """
+
+    def __init__(
+        self, owner: Owner, spec: SessionSpec, directory: SessionDirectory, summary: Summary
+    ) -> None:
+        self._owner = owner
+        self._spec = spec
+        self._directory = directory
+        self._summary = summary
+        self._context = zmq.Context()
+        self._reports = self._context.socket(zmq.PULL)
+        self._reports.bind(directory.address("recorder_report"))
+        self._process: ChildProcess | None = None
+        self._number = 0
+        self._died = False
+        self._stuck = False
+        self._finishing = False
+        self._reported_s = 0.0
+        self._waiting: Request | None = None
+        """Who has asked for a recording and is answered when it is ready."""
+        self.malformed = 0
+
+    @property
+    def state(self) -> str:
+        """As in a `Status`: "alive", "stuck", "dead" or "off"."""
+        if self._died:
+            return "dead"
+        if self._process is None:
+            return "off"
+        if self._stuck:
+            return "stuck"
+        return "alive" if self._process.status is None else "dead"
+
+    @property
+    def running(self) -> bool:
+        """Whether its process has not ended yet."""
+        return self._process is not None and self._process.status is None
+
+    def start(self, file: str, request: Request | None = None) -> None:
+        """Starts a recorder that writes to this file; `request` is answered when it is ready."""
+        self._number += 1
+        self._finishing = self._died = False
+        self._summary.recording = None
+        folder = self._directory.path
+        options = ["--overwrite"] * self._spec.overwrite + ["--camera"] * self._spec.record_camera
+        if self._spec.roll_over:
+            options += ["--roll-over", self._spec.roll_over]
+        name = f"recorder-{self._number}"
+        arguments = [str(folder), file, "--socket", name, *options]
+        self._process = ChildProcess(name, "recorder.process", arguments, folder)
+        self._waiting = request
+
+    def start_on_request(self, request: Request, file: str) -> None:
+        """Starts a recorder for a client, or says why not."""
+        if self._process is not None:
+            self._owner.reply(request, Reply(False, "The session is being recorded already."))
+        elif not self._summary.ticks:
+            self._owner.reply(request, Reply(False, "The animal is not running yet; ask again."))
+        else:
+            self.start(file, request)
+
+    def stop_on_request(self, request: Request) -> None:
+        """Has the recording closed for a client, or says why not."""
+        if self._process is None or not self._summary.ticks:
+            self._owner.reply(request, Reply(False, "The session is not being recorded."))
+        else:
+            self._finishing = True
+            self._owner.tell_subject("end_recording")
+            self._owner.reply(request, Reply(True))
+
+    def read_reports(self) -> None:
+        """Takes in what the recorder has reported since."""
+        while self._reports.poll(0):
+            try:
+                content = decode(self._reports.recv_multipart()).content
+            except MessageError:
+                self.malformed += 1
+                continue
+            if isinstance(content, RecorderReport):
+                self._take(content)
+
+    def _take(self, report: RecorderReport) -> None:
+        before, self._summary.recording = self._summary.recording, report
+        if report.state == "recording" and (before is None or before.state != "recording"):
+            self._owner.tell_subject("file_made")
+        self._reported_s, self._stuck = time.monotonic(), False
+        if report.state == "failed":
+            self._refuse(report.error)
+        elif self._waiting is not None:
+            request, self._waiting = self._waiting, None
+            self._owner.tell_subject("record", socket=f"recorder-{self._number}")
+            self._owner.reply(request, Reply(True, fields={"file": report.file}))
+
+    def _refuse(self, sentence: str) -> None:
+        if self._waiting is not None:
+            self._owner.reply(self._waiting, Reply(False, sentence))
+            self._waiting = None
+
+    def check(self, session_ended: bool) -> tuple[str, bool] | None:
+        """Says so when the recorder has died or fallen silent; at the session's end it may.
+
+        Returns:
+            If it has died and that is news: why, and whether what the user asked for is to blame.
+        """
+        process = self._process
+        if session_ended:
+            self._stuck = False
+            return None
+        if process is None or process.status is None:
+            self._check_silence()
+            return None
+        self.read_reports()
+        report = self._summary.recording
+        self._process, self._stuck = None, False
+        if self._finishing and report is not None and report.state == "closed":
+            self._finishing = False
+            return None
+        sentence = self._last_error(process) or (
+            "The recorder died before it confirmed that anything was recorded."
+            if report is None or report.state == "starting"
+            else "The recorder died; what it had written is in its file."
+        )
+        if report is not None and report.state != "failed":
+            report = msgspec.structs.replace(report, state="failed", error=sentence)
+            self._summary.recording = report
+        self._died = True
+        self._owner.tell_subject("recorder_dead")
+        self._owner.fault("recorder", sentence)
+        self._refuse(sentence)
+        return sentence, process.status == 2
+
+    def _check_silence(self) -> None:
+        report = self._summary.recording
+        writing = report is not None and report.state == "recording"
+        if not writing or self._process is None or self._finishing:
+            self._stuck = False
+        elif time.monotonic() - self._reported_s > SILENT_S and not self._stuck:
+            self._stuck = True
+            self._owner.fault(
+                "recorder",
+                f"The recorder has said nothing for {SILENT_S:g} s: nothing more is recorded until it "
+                "goes on.",
+            )
+
+    def _last_error(self, process: ChildProcess) -> str:
+        report = self._summary.recording
+        return report.error if report and report.error else process.stderr_tail()
+
+    def end(self, wait_s: float = 5.0) -> None:
+        """Has the process end, if it has not; it closes its file on being asked."""
+        if self._process is not None:
+            self._process.end(wait_s)
+
+    def failure(self) -> str:
+        """After the recorder's end: why its file is not whole, or ""."""
+        report = self._summary.recording
+        if self._process is None or (report is not None and report.state == "closed"):
+            return ""
+        return self._last_error(self._process) or "The recorder ended without closing its file."
+
+    def close(self) -> None:
+        """Closes the socket of reports."""
+        self._reports.close()
+        self._context.term()
