@@ -133,17 +133,17 @@ def test_no_more_than_so_many_wait_or_go_on() -> None:
     """Room comes back when a tick takes what waits, when a stimulus ends, and when one never begins."""
     outside = ExternalInputs(LAYERS)
     asked = [outside.accept("stimulate", PUSH) for _ in range(MOST_STIMULI)]
-    with pytest.raises(NotAcceptedError, match="go on already"):
+    with pytest.raises(NotAcceptedError, match="are active already"):
         outside.accept("stimulate", PUSH)
     outside.follow(_tick(5, *asked))
     outside.follow(_answer(5))
-    with pytest.raises(NotAcceptedError, match="go on already"):
+    with pytest.raises(NotAcceptedError, match="are active already"):
         outside.accept("stimulate", PUSH)
     onsets = [Event("stimulus", "outside", "onset", 6, 6, k) for k in range(1, 15)]
     outside.follow(_tick(6))
     outside.follow(_answer(6, *onsets))  # 14 began, 2 never will
     more = [outside.accept("stimulate", PUSH) for _ in range(2)]
-    with pytest.raises(NotAcceptedError, match="go on already"):
+    with pytest.raises(NotAcceptedError, match="are active already"):
         outside.accept("stimulate", PUSH)
     outside.follow(_answer(7, Event("stimulus", "outside", "offset", 7, 7, 3)))
     more.append(outside.accept("stimulate", PUSH))

@@ -36,6 +36,19 @@ class BusClient:
     `poll()` from an event loop. `lost` counts ticks that could not be recovered; `rejected` counts
     malformed messages.
 
+    >>> from pathlib import Path
+    >>> from tempfile import mkdtemp
+    >>> from rig.bus.hub import Hub
+    >>> from rig.bus.messages import Fault
+    >>> folder = SocketFolder(Path(mkdtemp()))
+    >>> hub = Hub(folder)
+    >>> with BusClient.of(folder) as client:
+    ...     while not (messages := client.poll(timeout_s=0.05)):
+    ...         hub.publish(Fault("example", "nothing is wrong"), tick=0)
+    >>> messages[0].content.sentence
+    'nothing is wrong'
+    >>> hub.close()
+
     Args:
         stream_addresses: where to subscribe: a session's `stream` and `status`, or the one TCP address.
         command_address: its `command` socket.
@@ -68,7 +81,7 @@ class BusClient:
         for address in addresses:
             self._stream.connect(address)
         self._command.connect(command_address)
-        self._asked = 0
+        self._n_commands = 0
         self._queue: deque[Message] = deque()
         self._end: Message | None = None
         self._received_s = 0.0
@@ -89,14 +102,26 @@ class BusClient:
         come by `messages` or `poll`, none twice. Raises `RunError` when the session does
         not answer, or is still starting.
         """
-        replies, reply = self._ask(Command("join"), timeout_s)
+        replies, reply = self._request(Command("join"), timeout_s)
         if not reply.ok:
             raise RunError(reply.error)
         return [message for message in replies if self._is_new(message)]
 
     def command(self, verb: str, timeout_s: float = 10.0, **args: Any) -> dict[str, Any]:
-        """Sends a command, returns the fields of its reply; raises `RunError` if it was refused."""
-        _, reply = self._ask(Command(verb, args), timeout_s)
+        """Sends a command and waits for its reply.
+
+        Args:
+            verb: one of those in docs/bus.md.
+            timeout_s: how long the reply is waited for, s.
+            args: of the command.
+
+        Returns:
+            The fields of the reply.
+
+        Raises:
+            RunError: it was refused (with the reason), or not answered in time.
+        """
+        _, reply = self._request(Command(verb, args), timeout_s)
         if not reply.ok:
             raise RunError(reply.error)
         return reply.fields
@@ -188,7 +213,7 @@ class BusClient:
         deadline = time.monotonic() + HUB_LAG_S
         while True:
             try:
-                kept, _ = self._ask(Command("history", args), 2.0)
+                kept, _ = self._request(Command("history", args), 2.0)
             except RunError:
                 kept = []
             up_to_date = any(each.topic == "tick" and each.tick == tick - 1 for each in kept)
@@ -207,9 +232,9 @@ class BusClient:
         self._last_number[message.topic] = message.sequence
         return True
 
-    def _ask(self, command: Command, timeout_s: float) -> tuple[list[Message], Reply]:
-        self._asked += 1
-        self._command.send_multipart(encode(Message(command, sequence=self._asked)))
+    def _request(self, command: Command, timeout_s: float) -> tuple[list[Message], Reply]:
+        self._n_commands += 1
+        self._command.send_multipart(encode(Message(command, sequence=self._n_commands)))
         deadline = time.monotonic() + timeout_s
         before: list[Message] = []
         while True:
@@ -221,7 +246,7 @@ class BusClient:
             message = decode(self._command.recv_multipart())
             if not isinstance(message.content, Reply):
                 before.append(message)
-            elif message.sequence == self._asked:
+            elif message.sequence == self._n_commands:
                 return before, message.content
             else:
                 before.clear()  # the late answer to a question that was given up

@@ -1,7 +1,7 @@
 """Keys for a bus that is reached from other machines (ZeroMQ's CURVE).
 
 A folder of keys holds the server's pair, the client's pair, and `authorized/` with the public keys of
-those clients that may connect. Whoever has no authorised key hears nothing and can command nothing.
+those clients that may connect. Whoever has no authorised key receives nothing and can command nothing.
 """
 
 from __future__ import annotations
@@ -30,7 +30,10 @@ def make_keys(folder: Path) -> None:
 
 
 def authenticator(context: zmq.Context[Any], folder: Path) -> ThreadAuthenticator:
-    """Starts the guard that admits only authorised clients to the context's CURVE sockets."""
+    """Starts the guard that admits only authorised clients to the context's CURVE sockets.
+
+    Raises `UserError` where the folder has no server keys.
+    """
     _load(folder, "server.key_secret")
     guard = ThreadAuthenticator(context)
     guard.start()
@@ -39,14 +42,17 @@ def authenticator(context: zmq.Context[Any], folder: Path) -> ThreadAuthenticato
 
 
 def use_server_keys(socket: zmq.Socket[Any], folder: Path) -> None:
-    """Makes a socket that is yet to bind a CURVE server."""
+    """Makes a socket that is yet to bind a CURVE server; raises `UserError` where the folder has no keys."""
     public, secret = _load(folder, "server.key_secret")
     socket.curve_publickey, socket.curve_secretkey = public, secret
     socket.curve_server = True
 
 
 def use_client_keys(socket: zmq.Socket[Any], folder: Path) -> None:
-    """Gives a socket that is yet to connect the client's pair and the server's public key."""
+    """Gives a socket that is yet to connect the client's pair and the server's public key.
+
+    Raises `UserError` where the folder lacks one of them.
+    """
     public, secret = _load(folder, "client.key_secret")
     socket.curve_publickey, socket.curve_secretkey = public, secret
     socket.curve_serverkey = _load(folder, "server.key", need_secret=False)[0]

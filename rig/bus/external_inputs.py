@@ -1,6 +1,6 @@
 """What may come into a session from outside: an operator's key, a client's stimulus and its release.
 
-A client's command is checked here, in the supervisor, before anything of it goes on: what is malformed,
+A client's command is checked here, in the supervisor, before it reaches the subject: what is malformed,
 unknown, not finite or too much is refused with a sentence and never reaches the subject. What is accepted
 becomes an `Input` of the next tick. It is recorded with that tick and given to the stimulation engine in
 it, which acts on the one after: the contract of the tick holds for what comes from outside as well.
@@ -21,7 +21,7 @@ OUTSIDE = "outside"
 
 STATES = ("cell", "hidden", "both")
 MOST_STIMULI = 16
-"""So many stimuli from outside may go on at a time."""
+"""So many stimuli from outside may be active at a time."""
 
 MOST_WAITING = 64
 """So many inputs may wait for the next tick."""
@@ -86,7 +86,7 @@ def read_input(verb: str, args: Mapping[str, Any], layers: Mapping[str, int]) ->
 
 
 class ExternalInputs:
-    """What has come into one session from outside, followed through its stream: how much is going on.
+    """What has come into one session from outside, followed through its stream: how much of it is active.
 
     Args:
         layers: layer name to number of units.
@@ -103,7 +103,7 @@ class ExternalInputs:
         """The input that a command asks for, which now waits for the next tick.
 
         Raises:
-            NotAcceptedError: as `read_input`; or too much waits or goes on; or nothing has the name that
+            NotAcceptedError: as `read_input`; or too much waits or is active; or nothing has the name that
                 is to be released.
         """
         given = read_input(verb, args, self._layers)
@@ -112,9 +112,9 @@ class ExternalInputs:
         if verb == "release" and given.name not in self._names:
             raise NotAcceptedError(f"no stimulus from outside was ever called {given.name!r}")
         if verb == "stimulate":
-            asked = sum(each.kind == "stimulate" for each in self._waiting)
-            if asked + sum(self._due.values()) + len(self._active) >= MOST_STIMULI:
-                raise NotAcceptedError(f"{MOST_STIMULI} stimuli from outside go on already")
+            waiting = sum(each.kind == "stimulate" for each in self._waiting)
+            if waiting + sum(self._due.values()) + len(self._active) >= MOST_STIMULI:
+                raise NotAcceptedError(f"{MOST_STIMULI} stimuli from outside are active already")
             self._names.add(given.name)
         self._waiting.append(given)
         return given

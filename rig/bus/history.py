@@ -14,10 +14,10 @@ Frames = list[bytes]
 
 
 class History(Protocol):
-    """Where the hub finds what it is asked for; all of it encoded, oldest first."""
+    """Where the hub finds what clients request; all of it encoded, oldest first."""
 
     def join(self) -> list[Frames] | None:
-        """Description, assets, the episode, an answer with what was going on, the kept ticks.
+        """Description, assets, the episode, an answer with the intervals that are open, the kept ticks.
 
         None while description or assets have not come yet.
         """
@@ -71,10 +71,10 @@ class RecentHistory:
         return [kept.frames for kept in self._kept if first <= kept.tick <= last]
 
     def _forget(self, answer: Message) -> None:
-        """Keeps of an answer that leaves the history what a late joiner must know: what still goes on."""
+        """Keeps of an answer that leaves the history what a late joiner must know: the open intervals."""
         assert isinstance(answer.content, EngineReply)
         self._open_intervals.add(answer.content.events)
-        going_on = EngineReply(self._open_intervals.events)
+        open_intervals = EngineReply(self._open_intervals.events)
         self._preamble["answer"] = encode(
-            Message(going_on, self._session, answer.tick, answer.sequence)
+            Message(open_intervals, self._session, answer.tick, answer.sequence)
         )

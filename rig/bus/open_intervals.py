@@ -1,4 +1,4 @@
-"""What goes on at a moment of a session: behaviours, stimuli, and the trial's condition."""
+"""Intervals that are open at a moment of a session: behaviours, stimuli, and the trial's condition."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class OpenIntervals:
 
     @property
     def events(self) -> tuple[Event, ...]:
-        """The onsets of what goes on, in their order."""
+        """The onsets of the open intervals, in their order."""
         return tuple(event for _, event in self._events.values())
 
     @property

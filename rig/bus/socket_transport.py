@@ -1,4 +1,4 @@
-"""The subject's side of the bus: one socket for each of those who must hear every tick.
+"""The subject's side of the bus: one socket for each of those who must receive every tick.
 
 The recorder's queue is bounded at ten seconds of ticks and never loses one: when it is full the animal
 waits. The engine answers every tick. Displays and other clients subscribe to the stream here, as the hub
@@ -164,7 +164,7 @@ class SocketTransport:
         return False
 
     def replace_engine(self, socket: str) -> None:
-        """Opens a socket for another engine; nothing of the one before is heard any more."""
+        """Opens a socket for another engine; nothing of the one before is received any more."""
         self._wake.unregister(self._engine)
         self._engine.close(linger=0)
         self._engine = self._engine_socket(socket)

@@ -12,7 +12,7 @@ HISTORY_MESSAGES = 10_000
 """A command's answer may bring the whole history at once: the sockets have room for it."""
 
 HUB_TOPIC = b"\x00hub"
-"""No message has it: by its subscription to it, its last, the subject knows that the hub hears everything."""
+"""No message has it. The hub subscribes to it last: that tells the subject that it receives everything."""
 NOT_STREAMED = ("assets", "end")
 """Topics that the subject sends to the hub alone: assets are for who asks, and the end is for the supervisor
 to announce, when all has been closed."""

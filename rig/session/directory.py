@@ -27,19 +27,35 @@ MAX_SOCKET_PATH = 100
 
 
 class SessionSpec(msgspec.Struct, frozen=True):
-    """Everything that the processes of a session are told at its start.
+    """Everything that the processes of a session need to know at its start.
 
-    `trial_s` ends a trial (and starts the next episode) after so much animal time; `duration_s` ends the
-    session; `trials` does so after so many; 0 means no limit. `record` is the file to record into from
-    the first tick on, or ""; `roll_over` says when a recording goes on in a next file
-    (`recorder.file_rotation`). `listen` is an additional TCP address for displays on other programs or
-    machines, or ""; `keys` the folder with its CURVE keys, or "". `conditions` are those of the protocol's
-    trials, `keys_used` the operator's keys that it listens to. `allow_outside`: whether clients may
-    stimulate. `baselines` are the recordings that stimuli draw on, name to SHA-256; what is drawn lies in
-    the session's folder. `allow_python`: whether a protocol's Python may be executed. `branched`: as in
-    the session's description.
-    `camera_quality`: how its view is drawn (`rig.arenas.camera`).
-    `runtime`: what the subject's network runs on (`agent.runtime`).
+    Attributes:
+        session: its name.
+        subject: name or folder of the subject.
+        task: name of the arena and its task.
+        seed: of everything random.
+        pace: "max" or "realtime".
+        duration_s: animal time at which the session ends; 0: no limit.
+        trial_s: animal time after which a trial ends and the next episode begins; 0: no limit.
+        trials: the session ends after so many; 0: no limit.
+        protocol_name, protocol_path, protocol_text: the protocol, its file and what that says.
+        behaviours: names of those that are detected.
+        stimuli: names of those that the protocol may deliver.
+        record: the file to record into from the first tick on, or "".
+        overwrite: whether that file may exist already.
+        record_camera: whether what the animal sees is recorded too.
+        roll_over: when the recording continues in a next file (`recorder.file_rotation`), or "".
+        listen: an additional TCP address for clients, or "".
+        keys: the folder with the CURVE keys for it, or "".
+        camera_quality: how the animal's view is drawn (`rig.arenas.camera`).
+        conditions: those of the protocol's trials.
+        keys_used: the operator's keys that the protocol listens to.
+        allow_outside: whether clients may stimulate.
+        baselines: the recordings that stimuli draw on, name to SHA-256; what is drawn of them lies in the
+            session's folder.
+        allow_python: whether a protocol's Python may be executed.
+        branched: as in the session's description.
+        runtime: what the subject's network runs on (`agent.runtime`).
     """
 
     session: str
@@ -72,7 +88,7 @@ class SessionSpec(msgspec.Struct, frozen=True):
 
 
 class RunningSession(msgspec.Struct, frozen=True):
-    """A session's note of itself: who supervises it, since when, what it runs."""
+    """A session's note of itself: who supervises it (`pid`), since when (Unix time, s), what it runs."""
 
     session: str
     pid: int

@@ -45,7 +45,7 @@ class SessionEngine:
     def start_another(self) -> str:
         """Starts the next engine after one that has died.
 
-        Returns the name of its socket, which the subject has to be told: every engine has its own, so that
+        Returns the name of its socket, which the subject has to know: every engine has its own, so that
         nothing that an earlier one left is taken for its answers.
         """
         self._number += 1

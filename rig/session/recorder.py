@@ -15,11 +15,11 @@ from rig.session.processes import ChildProcess
 from rig.session.summary import Summary
 
 SILENT_S = 1.0
-"""A recorder that reports several times a second and is silent for so long writes nothing: that is said."""
+"""A recorder that reports several times a second and is silent for so long writes nothing: a fault."""
 
 
 class Owner(Protocol):
-    """What the recorder asks of the supervisor that keeps it."""
+    """What the recorder needs of the supervisor that keeps it."""
 
     def tell_subject(self, verb: str, **args: object) -> None:
         """Sends the subject a command."""
@@ -28,7 +28,7 @@ class Owner(Protocol):
         """Answers a client's request."""
 
     def fault(self, source: str, sentence: str) -> None:
-        """Says to everyone that something is wrong."""
+        """Publishes that something is wrong, and records it."""
 
 
 class SessionRecorder:
@@ -60,7 +60,7 @@ class SessionRecorder:
         self._finishing = False
         self._reported_s = 0.0
         self._waiting: Request | None = None
-        """Who has asked for a recording and is answered when it is ready."""
+        """Whose request for a recording is replied to when the recorder is ready."""
         self.malformed = 0
 
     @property
@@ -140,7 +140,7 @@ class SessionRecorder:
             self._waiting = None
 
     def check(self, session_ended: bool) -> tuple[str, bool] | None:
-        """Says so when the recorder has died or fallen silent; at the session's end it may.
+        """Publishes a fault when the recorder has died or fallen silent; at the session's end it may.
 
         Returns:
             If it has died and that is news: why, and whether what the user asked for is to blame.
@@ -190,7 +190,7 @@ class SessionRecorder:
         return report.error if report and report.error else process.stderr_tail()
 
     def end(self, wait_s: float = 5.0) -> None:
-        """Has the process end, if it has not; it closes its file on being asked."""
+        """Has the process close its file and end, if it has not; kills it after `wait_s` seconds."""
         if self._process is not None:
             self._process.end(wait_s)
 

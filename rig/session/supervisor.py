@@ -38,13 +38,13 @@ STATUS_EVERY_S = 0.2
 RECORDER_CLOSES_S = 60.0
 ENDS_S = 5.0
 STOPS_S = 20.0
-"""How long the animal may take to end after it was asked; then it is ended."""
+"""How long the animal may take to end by itself; then it is ended."""
 
 
 class Supervisor:
     """Runs one session. `run()` returns when everything it started has ended.
 
-    `on_status` is called a few times a second with the session's state, for a terminal's progress.
+    Args: as `run_session`.
     """
 
     def __init__(
@@ -69,7 +69,7 @@ class Supervisor:
         self._malformed = 0
 
     def stop(self) -> None:
-        """Asks the session to end; asked twice, it does not wait for the animal. For signal handlers too."""
+        """Ends the session, the second time without waiting for the animal. For signal handlers too."""
         self._stop_reason = self._stop_reason or "stopped"
         self._stops += 1
 
@@ -259,7 +259,7 @@ class Supervisor:
         if not request.trusted:
             self._hub.refuse(
                 request,
-                "Over TCP without keys a session can be heard and not commanded; see --keys.",
+                "Over TCP without keys a session can be listened to and not commanded; see --keys.",
             )
             return
         match request.command:
@@ -306,7 +306,7 @@ class Supervisor:
         self._hub.reply(request, reply)
 
     def fault(self, source: str, sentence: str) -> None:
-        """Says to everyone, and to the recording, that something is wrong."""
+        """Publishes that something is wrong, and has it recorded."""
         self._summary.faults.append(sentence)
         self._hub.publish(Fault(source, sentence), self._summary.ticks - 1)
         self.tell_subject("fault", source=source, sentence=sentence)  # for the recording
@@ -355,7 +355,20 @@ def run_session(
     end_when_recording_fails: bool = False,
     on_status: Callable[[Status], None] = lambda status: None,
 ) -> Summary:
-    """Runs a session in this process, ending it in order on Ctrl-C or SIGTERM; returns its summary."""
+    """Runs a session in this process; ends it in order on Ctrl-C, SIGTERM or SIGHUP.
+
+    Args:
+        spec: what is run.
+        directory: the session's folder, which is removed at the end.
+        end_when_recording_fails: whether a session whose recorder fails ends, as failed.
+        on_status: is called a few times a second with the session's state, for a terminal's progress.
+
+    Returns:
+        What the session did; its `failure` says why it, or its recording, failed.
+
+    Raises:
+        UserError: the address to listen at, or its keys, cannot be used.
+    """
     supervisor = Supervisor(
         spec,
         directory,
