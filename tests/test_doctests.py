@@ -25,6 +25,7 @@ MODULES = [
     "rig.bus.interventions",
     "stim.protocol.read",
     "stim.ticks",
+    "rig.bus.client",
 ]
 """Every one has at least one example."""
 
