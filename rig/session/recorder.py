@@ -14,6 +14,8 @@ from rig.session.directory import SessionDirectory, SessionSpec
 from rig.session.processes import ChildProcess
 from rig.session.summary import Summary
 
+EXITS_S = 1.0
+"""How long a recorder whose file is closed may take to exit, where the next one is to start."""
 SILENT_S = 1.0
 """A recorder that reports several times a second and is silent for so long writes nothing: a fault."""
 
@@ -95,12 +97,19 @@ class SessionRecorder:
 
     def start_on_request(self, request: Request, file: str) -> None:
         """Starts a recorder for a client, or says why not."""
+        if self._has_closed() and self._process is not None and self._process.wait(EXITS_S):
+            self._process, self._finishing = None, False
         if self._process is not None:
             self._owner.reply(request, Reply(False, "The session is being recorded already."))
         elif not self._summary.ticks:
             self._owner.reply(request, Reply(False, "The animal is not running yet; ask again."))
         else:
             self.start(file, request)
+
+    def _has_closed(self) -> bool:
+        """Whether the recorder was to close its file and has reported that it did; it exits then."""
+        report = self._summary.recording
+        return self._finishing and report is not None and report.state == "closed"
 
     def stop_on_request(self, request: Request) -> None:
         """Has the recording closed for a client, or says why not."""
@@ -155,7 +164,7 @@ class SessionRecorder:
         self.read_reports()
         report = self._summary.recording
         self._process, self._stuck = None, False
-        if self._finishing and report is not None and report.state == "closed":
+        if self._has_closed():
             self._finishing = False
             return None
         sentence = self._last_error(process) or (
