@@ -22,10 +22,10 @@ MODULES = [
     "evaluation.metrics",
     "evaluation.paper.over_seeds",
     "recorder.opening",
+    "rig.bus.client",
     "rig.bus.interventions",
     "stim.protocol.read",
     "stim.ticks",
-    "rig.bus.client",
 ]
 """Every one has at least one example."""
 
