@@ -19,7 +19,7 @@ import numpy as np
 
 import recorder
 from bench.synthetic_session import Stream, description
-from gui.replay_track import Lane
+from gui.replay_track import ReplayTrack
 from recorder.layout import TIMESTAMPS
 from recorder.replay import ReplaySource
 from recorder.series_schema import series_of
@@ -114,7 +114,7 @@ def measure(path: Path, times: int = 40) -> dict[str, tuple[float, float]]:
             source.messages(tick - HISTORY_TICKS + 1, tick)
             clock("seek: the ten seconds before", started)
             started = time.perf_counter()
-            Lane(0, source).jump(tick)
+            ReplayTrack(0, source).jump(tick)
             clock("seek: what the window draws of them", started)
     return {name: (float(np.median(each)), max(each)) for name, each in found.items()}
 

@@ -4,89 +4,111 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
-from typing import TYPE_CHECKING
 
+from PyQt6.QtCore import QObject, pyqtSignal
 from PyQt6.QtGui import QAction, QActionGroup, QKeySequence, QShortcut
-from PyQt6.QtWidgets import QMenu
+from PyQt6.QtWidgets import QMainWindow, QMenu
 
+from gui.layout import Layout
+from gui.panels import Panels
+from gui.replay_control import ReplayControl
+from gui.session_control import SessionControl
 from gui.theme import THEMES
-
-if TYPE_CHECKING:
-    from gui.main_window import MainWindow
 
 SECOND_TICKS = 50
 OPERATOR_KEYS = "0123456789ABCDEGHIJKLMNOPQSTUVWXYZ"
 """Letters and digits that are no shortcut of the window."""
 
 
-class Actions:
+class Actions(QObject):
     """Fills a window's menus and binds its buttons and keys.
 
     Space plays and pauses, ← → step (with shift a second; with Ctrl to the next behaviour, stimulus or
     trial), ↑ ↓ change speed, [ ] bound a loop, escape ends it, R records, F freezes. Other letters and
     digits are keys of the operator.
+
+    Args:
+        window: owns menus and shortcuts.
+        layout: of its panels; it has the menu bar.
+        panels: whose buttons are bound.
+        session: what they ask of a running session.
+        player: what they ask of a replay.
     """
 
-    def __init__(self, window: MainWindow) -> None:
+    theme_chosen = pyqtSignal(str)
+    folder_requested = pyqtSignal()
+
+    def __init__(
+        self,
+        window: QMainWindow,
+        layout: Layout,
+        panels: Panels,
+        session: SessionControl,
+        player: ReplayControl,
+    ) -> None:
+        super().__init__(window)
         self._window = window
-        bar = window.layout_of_parts.menu_bar
-        session, view = bar.addMenu("&Session"), bar.addMenu("&View")
-        assert session is not None
+        bar = layout.menu_bar
+        menu, view = bar.addMenu("&Session"), bar.addMenu("&View")
+        assert menu is not None
         assert view is not None
-        self.pause = self._add(session, "Pause or resume the animal", window.session.toggle_pause)
-        session.addSeparator()
-        self._add(session, "Open a recording…", window.player.choose, "Ctrl+O")
-        self.beside = self._add(
-            session, "Open a recording beside…", window.player.open_beside, "Ctrl+B"
-        )
-        self._add(session, "Folder for recordings…", window.choose_folder)
-        session.addSeparator()
-        self._add(session, "Close the window", window.close, "Ctrl+Q")
+        self.pause = self._add(menu, "Pause or resume the animal", session.toggle_pause)
+        menu.addSeparator()
+        self._add(menu, "Open a recording…", player.choose, "Ctrl+O")
+        self.beside = self._add(menu, "Open a recording beside…", player.open_beside, "Ctrl+B")
+        self._add(menu, "Folder for recordings…", self.folder_requested.emit)
+        menu.addSeparator()
+        self._add(menu, "Close the window", window.close, "Ctrl+Q")
         themes = QActionGroup(window)
+        self._themes: dict[str, QAction] = {}
         for name in THEMES:
-            action = self._add(view, f"{name.capitalize()} theme", partial(window.set_theme, name))
+            action = self._add(
+                view, f"{name.capitalize()} theme", partial(self.theme_chosen.emit, name)
+            )
             action.setCheckable(True)
-            action.setChecked(name == window.theme.name)
+            self._themes[name] = action
             themes.addAction(action)
         view.addSeparator()
-        for dock in window.layout_of_parts.docks.values():
+        for dock in layout.docks.values():
             view.addAction(dock.toggleViewAction())
-        self._add(view, "Reset the layout", window.layout_of_parts.reset)
+        self._add(view, "Reset the layout", layout.reset)
         for signal, does in (
-            (window.control.acquire_pressed, window.session.toggle_acquire),
-            (window.control.record_pressed, window.session.toggle_record),
-            (window.welcome.start_pressed, window.start),
-            (window.welcome.attach_pressed, window.attach),
-            (window.welcome.open_pressed, window.player.choose),
-            (window.keys.pressed, window.session.press_key),
-            (window.health.engine_asked, window.session.take_new_engine),
-            (window.transport.play_pressed, window.player.toggle_play),
-            (window.transport.step_pressed, window.player.step),
-            (window.transport.tick_chosen, window.player.seek),
-            (window.transport.speed_chosen, window.player.set_speed),
-            (window.transport.loop_chosen, window.player.set_loop),
+            (panels.control.acquire_pressed, session.toggle_acquire),
+            (panels.control.record_pressed, session.toggle_record),
+            (panels.welcome.open_pressed, player.choose),
+            (panels.keys.pressed, session.press_key),
+            (panels.health.engine_asked, session.take_new_engine),
+            (panels.transport.play_pressed, player.toggle_play),
+            (panels.transport.step_pressed, player.step),
+            (panels.transport.tick_chosen, player.seek),
+            (panels.transport.speed_chosen, player.set_speed),
+            (panels.transport.loop_chosen, player.set_loop),
         ):
             signal.connect(does)
         self._replay_keys: list[QShortcut] = []
         for key, slot in (
-            ("Space", window.player.toggle_play),
-            ("Left", lambda: window.player.step(-1)),
-            ("Right", lambda: window.player.step(1)),
-            ("Shift+Left", lambda: window.player.step(-SECOND_TICKS)),
-            ("Shift+Right", lambda: window.player.step(SECOND_TICKS)),
-            ("Ctrl+Left", lambda: window.transport.jump(-1)),
-            ("Ctrl+Right", lambda: window.transport.jump(1)),
-            ("[", lambda: window.transport.mark_loop(0)),
-            ("]", lambda: window.transport.mark_loop(1)),
-            ("Escape", lambda: window.player.set_loop(None)),
-            ("Up", lambda: window.transport.faster(1)),
-            ("Down", lambda: window.transport.faster(-1)),
+            ("Space", player.toggle_play),
+            ("Left", lambda: player.step(-1)),
+            ("Right", lambda: player.step(1)),
+            ("Shift+Left", lambda: player.step(-SECOND_TICKS)),
+            ("Shift+Right", lambda: player.step(SECOND_TICKS)),
+            ("Ctrl+Left", lambda: panels.transport.jump(-1)),
+            ("Ctrl+Right", lambda: panels.transport.jump(1)),
+            ("[", lambda: panels.transport.mark_loop(0)),
+            ("]", lambda: panels.transport.mark_loop(1)),
+            ("Escape", lambda: player.set_loop(None)),
+            ("Up", lambda: panels.transport.faster(1)),
+            ("Down", lambda: panels.transport.faster(-1)),
         ):
             self._replay_keys.append(self._bind(key, slot))
-        self._bind("R", window.session.toggle_record)
-        self._bind("F", window.timeline.toggle_frozen)
+        self._bind("R", session.toggle_record)
+        self._bind("F", panels.timeline.toggle_frozen)
         for key in OPERATOR_KEYS:
-            self._bind(key, partial(window.session.press_key, key.lower())).setAutoRepeat(False)
+            self._bind(key, partial(session.press_key, key.lower())).setAutoRepeat(False)
+
+    def show_theme(self, name: str) -> None:
+        """Checks the theme that is on."""
+        self._themes[name].setChecked(True)
 
     def enable_replay_keys(self, enabled: bool) -> None:
         """Lets the keys of a replay work, or leaves them to the button that has the focus."""

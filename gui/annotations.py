@@ -1,4 +1,4 @@
-"""What lies over raster, trace and ethogram: beginnings of trials, partings of recordings, stimuli."""
+"""What lies over raster, trace and ethogram: beginnings of trials, divergences of recordings, stimuli."""
 
 from __future__ import annotations
 

@@ -29,7 +29,7 @@ class Banner(QFrame):
         row.addWidget(dismiss)
         self.hide()
 
-    def tell(self, key: str, sentence: str, kind: str = "fault") -> None:
+    def show_sentence(self, key: str, sentence: str, kind: str = "fault") -> None:
         """Shows a sentence, a "fault" or a "note"; another one with the same key replaces it."""
         if not sentence or sentence in self._dismissed or self._sentences.get(key) == sentence:
             return
@@ -38,7 +38,7 @@ class Banner(QFrame):
             self._notes.add(sentence)
         self._show()
 
-    def over(self, key: str) -> None:
+    def clear_sentence(self, key: str) -> None:
         """Takes a sentence back that is not true any more."""
         if self._sentences.pop(key, None) is not None:
             self._show()

@@ -11,7 +11,7 @@ from gui.stream import Batch
 from gui.theme import Theme
 
 
-class EyeView(Picture):
+class CameraView(Picture):
     """What the animal sees: its camera's picture, every pixel a crisp square."""
 
     def __init__(self, theme: Theme, parent: QWidget | None = None) -> None:

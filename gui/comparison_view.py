@@ -37,9 +37,9 @@ class Column(QFrame):
         self.what = ElidedLabel()
         self.what.setObjectName("muted")
         self.state = QLabel()
-        self.parting = ElidedLabel()
-        self.parting.setObjectName("muted")
-        self.parting.setFixedHeight(self.parting.fontMetrics().height())
+        self.divergence = ElidedLabel()
+        self.divergence.setObjectName("muted")
+        self.divergence.setFixedHeight(self.divergence.fontMetrics().height())
         self.arena = ArenaView(theme, share=share)
         self.timeline = Timeline(theme)
         self.timeline.freeze_button.hide()
@@ -57,7 +57,7 @@ class Column(QFrame):
         head.addWidget(close)
         below = QHBoxLayout()
         below.setContentsMargins(10, 0, 10, 0)
-        below.addWidget(self.parting, 1)
+        below.addWidget(self.divergence, 1)
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(4)
@@ -69,9 +69,10 @@ class Column(QFrame):
     def take(self, batch: Batch) -> None:
         """Takes in a batch, without drawing."""
         if batch.description is not None:
-            told = batch.description.content
-            assert isinstance(told, Description)
-            self.what.set_full_text(f"{told.protocol_name}: {told.subject} in {told.task}")
+            description = batch.description.content
+            assert isinstance(description, Description)
+            what = f"{description.protocol_name}: {description.subject} in {description.task}"
+            self.what.set_full_text(what)
         self.timeline.take(batch)
         self.arena.take(batch)
 
@@ -100,7 +101,7 @@ class Column(QFrame):
         self.arena.set_theme(theme)
 
 
-class Columns(QWidget):
+class ComparisonView(QWidget):
     """The columns. `closed` carries the place of one that is to be taken away."""
 
     closed = pyqtSignal(int)
@@ -112,7 +113,7 @@ class Columns(QWidget):
         self._row.setContentsMargins(0, 0, 0, 0)
         self._row.setSpacing(8)
         self.columns: list[Column] = []
-        self._partings: dict[int, int] = {}
+        self._divergences: dict[int, int] = {}
 
     def show_recordings(self, extents: Sequence[Extent]) -> None:
         """A column for each, and none for what was shown before."""
@@ -121,7 +122,7 @@ class Columns(QWidget):
             self._row.removeWidget(column)
             column.hide()
             column.deleteLater()
-        self._partings = {}
+        self._divergences = {}
         self.columns = [Column(self._theme, extent, 1.0 / len(extents)) for extent in extents]
         for number, column in enumerate(self.columns):
             column.timeline.rows = rows_of(extents)
@@ -146,13 +147,13 @@ class Columns(QWidget):
         for column in self.columns:
             column.show_position(tick)
 
-    def show_parting(self, number: int, words: str, tick: int | None) -> None:
+    def show_divergence(self, number: int, words: str, tick: int | None) -> None:
         """Says in a column how its recording goes with the first, and marks the tick where it leaves it."""
-        self.columns[number].parting.set_full_text(words)
+        self.columns[number].divergence.set_full_text(words)
         if tick is not None:
-            self._partings[number] = tick
+            self._divergences[number] = tick
             self.columns[number].timeline.mark([tick])
-            self.columns[0].timeline.mark(sorted(set(self._partings.values())))
+            self.columns[0].timeline.mark(sorted(set(self._divergences.values())))
 
     def draw(self) -> None:
         """Draws what is new."""

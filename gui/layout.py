@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from PyQt6.QtCore import QSettings, QSize, Qt, QTimer
 from PyQt6.QtWidgets import QDockWidget, QMainWindow, QMenuBar, QVBoxLayout, QWidget
 
-if TYPE_CHECKING:
-    from gui.main_window import MainWindow
+from gui.panels import Panels
 
 VERSION = 1
 GAP = 6
-LEAST_HEALTH, LEAST_EYE = 240, 170
+LEAST_HEALTH, LEAST_CAMERA = 240, 170
 """Widths (px) below which the session's numbers could not be read, or the animal's picture not be seen."""
 _LEFT = Qt.DockWidgetArea.LeftDockWidgetArea
 
@@ -20,7 +17,7 @@ _LEFT = Qt.DockWidgetArea.LeftDockWidgetArea
 class Layout:
     """Arranges a window's parts, and remembers how its user rearranged them."""
 
-    def __init__(self, window: MainWindow, middle: QWidget) -> None:
+    def __init__(self, window: QMainWindow, panels: Panels, middle: QWidget) -> None:
         self._window = window
         self.menu_bar = QMenuBar()
         window.setDockOptions(
@@ -34,8 +31,8 @@ class Layout:
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(GAP)
         column.addWidget(middle, 1)
-        column.addWidget(window.keys)
-        column.addWidget(window.transport)
+        column.addWidget(panels.keys)
+        column.addWidget(panels.transport)
         window.setCentralWidget(centre)
 
         top = QWidget()
@@ -43,20 +40,20 @@ class Layout:
         stack.setContentsMargins(0, 2, 0, GAP)
         stack.setSpacing(GAP)
         stack.addWidget(self.menu_bar)
-        stack.addWidget(window.control)
-        stack.addWidget(window.banner)
+        stack.addWidget(panels.control)
+        stack.addWidget(panels.banner)
         window.setMenuWidget(top)
 
         self.docks = {
             name: self._dock(name, title, widget)
             for name, title, widget in (
-                ("arena", "Arena", window.arena),
-                ("eye", "The animal's eye", window.eye),
-                ("health", "Session", window.health),
+                ("arena", "Arena", panels.arena),
+                ("eye", "The animal's eye", panels.camera),
+                ("health", "Session", panels.health),
             )
         }
-        window.health.setMinimumWidth(LEAST_HEALTH)
-        window.eye.setMinimumWidth(LEAST_EYE)
+        panels.health.setMinimumWidth(LEAST_HEALTH)
+        panels.camera.setMinimumWidth(LEAST_CAMERA)
         window.setCorner(Qt.Corner.BottomLeftCorner, _LEFT)
         window.setCorner(Qt.Corner.TopLeftCorner, _LEFT)
         self._aside: list[QDockWidget] | None = None

@@ -117,7 +117,7 @@ class LiveStream(Stream):
                 except RunError:
                     self._still_there()
                 if batch.description is not None and batch.assets is not None and batch.episodes:
-                    while not self._hand(batch, clear=True) and not self._closing.is_set():
+                    while not self._deliver(batch, clear=True) and not self._closing.is_set():
                         self._shown.wait(0.1)
                     self._shown_last(batch)
                     return client
@@ -128,7 +128,7 @@ class LiveStream(Stream):
                 waiting.answers.clear()
                 waiting.episodes.clear()
                 if not waiting.empty:
-                    self._hand(waiting)
+                    self._deliver(waiting)
                 if waiting.end is not None:
                     return None
         if self._closing.is_set():
@@ -145,7 +145,7 @@ class LiveStream(Stream):
         batch.description = batch.assets = None
         batch.episodes = [each for each in batch.episodes if each.content != self._episode]
         self._shown_last(batch)
-        while not self._closing.is_set() and not self._hand(batch, clear=True):
+        while not self._closing.is_set() and not self._deliver(batch, clear=True):
             self._shown.wait(0.1)
         return client
 
@@ -158,22 +158,22 @@ class LiveStream(Stream):
     def _follow(self, client: BusClient) -> bool:
         """Follows until it ends or the stream is closed; True when ticks have gone back (a replay)."""
         batch = Batch()
-        heard = told = time.monotonic()
+        heard = warned = time.monotonic()
         handed = 0.0
         while not self._closing.is_set():
             messages = client.poll(0.02)
             now = time.monotonic()
             if messages:
-                heard = told = now
+                heard = warned = now
                 batch.add(messages)
                 ticks = [self._newest, *(message.tick for message in batch.ticks)]
                 if any(later <= earlier for earlier, later in pairwise(ticks)):
                     return True
-            elif now - told > 1.0 and now - heard > SILENCE_S:
-                told = now
+            elif now - warned > 1.0 and now - heard > SILENCE_S:
+                warned = now
                 self.silent.emit(now - heard)
                 self._still_there()
-            if now - handed >= BATCH_INTERVAL_S and not batch.empty and self._hand(batch):
+            if now - handed >= BATCH_INTERVAL_S and not batch.empty and self._deliver(batch):
                 handed = now
                 if batch.end is not None:
                     return False

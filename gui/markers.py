@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from rig.bus.messages import Event
 
 BEHAVIOURS, STIMULI, TRIALS = "any behaviour", "any stimulus", "trials"
-PARTING = "first difference"
+DIVERGENCE = "first difference"
 
 
 @dataclass(frozen=True)

@@ -35,7 +35,7 @@ class OverviewSlider(QSlider):
         self._extents: tuple[Extent, ...] = ()
         self._intervals: list[list[Interval]] = []
         self._rows: tuple[str, ...] = ()
-        self._partings: dict[int, int] = {}
+        self._divergences: dict[int, int] = {}
         self._track: QPixmap | None = None
         self._loop: tuple[int, int] | None = None
         self._marking: int | None = None
@@ -52,7 +52,7 @@ class OverviewSlider(QSlider):
         self._extents = tuple(extents)
         self._rows = rows_of(extents)[0]
         self._intervals = []
-        self._partings = {}
+        self._divergences = {}
         for extent in extents:
             pairs = Intervals(keep_ticks=self.maximum() + 1)
             for event in extent.events:
@@ -61,9 +61,9 @@ class OverviewSlider(QSlider):
         self.setFixedHeight(HEIGHT_PX if len(extents) == 1 else BAND_PX * len(extents))
         self._redraw()
 
-    def show_parting(self, number: int, tick: int) -> None:
+    def show_divergence(self, number: int, tick: int) -> None:
         """Marks where a recording leaves the first of them."""
-        self._partings[number] = tick
+        self._divergences[number] = tick
         self._redraw()
 
     def show_loop(self, loop: tuple[int, int] | None) -> None:
@@ -153,7 +153,7 @@ class OverviewSlider(QSlider):
         height = self.height() / max(len(self._extents), 1)
         for number, extent in enumerate(self._extents):
             self._draw_band(painter, number, extent, number * height, height)
-        for number, tick in self._partings.items():
+        for number, tick in self._divergences.items():
             x = self._x_of(tick)
             for band in (0, number):
                 top = band * height

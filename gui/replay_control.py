@@ -5,33 +5,52 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from PyQt6.QtCore import QObject
+from PyQt6.QtCore import QObject, pyqtSignal
+from PyQt6.QtWidgets import QWidget
 
 from gui import recordings
 from gui.dialogs import CANCEL, END, ask_about_session
 from gui.markers import Extent
+from gui.panels import Panels
 from gui.replay_stream import MOST_RECORDINGS, Replayed, ReplayStream
+from gui.session_control import SessionControl
+from gui.window_state import WindowState
 from rig.bus.messages import TICK_S
 
 if TYPE_CHECKING:
-    from gui.main_window import MainWindow
     from recorder.first_divergence import Divergence
 
 
 class ReplayControl(QObject):
-    """Drives the replay that a window shows; does nothing while it shows none."""
+    """Drives the replay that a window shows; does nothing while it shows none.
 
-    def __init__(self, window: MainWindow) -> None:
-        super().__init__(window)
-        self._window = window
+    Args:
+        state: what the window shows.
+        panels: the transport bar, and recordings side by side.
+        session: is asked to end before a replay takes its place.
+        parent: of questions to the user.
+
+    `replay_requested` carries the recordings to show instead, and the speed.
+    """
+
+    replay_requested = pyqtSignal(tuple, float)
+
+    def __init__(
+        self, state: WindowState, panels: Panels, session: SessionControl, parent: QWidget
+    ) -> None:
+        super().__init__(parent)
+        self._state = state
+        self._panels = panels
+        self._session = session
+        self._parent = parent
         self._begin_at: tuple[int, bool] | None = None  # tick, and whether to play
         self._extents: list[Extent] = []
-        window.columns.closed.connect(self.take_away)
+        panels.comparison.closed.connect(self.remove)
 
     @property
     def stream(self) -> ReplayStream | None:
         """The replay; None where there is none."""
-        stream = self._window.stream
+        stream = self._state.stream
         return stream if isinstance(stream, ReplayStream) else None
 
     @property
@@ -42,9 +61,9 @@ class ReplayControl(QObject):
     def open(self, paths: Sequence[Replayed], speed: float) -> ReplayStream:
         """A replay of these recordings that the transport bar follows, not started yet."""
         stream = ReplayStream(paths, speed)
-        bar = self._window.transport
+        bar = self._panels.transport
         stream.opened.connect(self._opened)
-        stream.parted.connect(self._parted)
+        stream.diverged.connect(self._diverged)
         stream.moved.connect(self._moved)
         stream.playing_changed.connect(bar.show_playing)
         stream.speed_changed.connect(bar.show_speed)
@@ -54,17 +73,16 @@ class ReplayControl(QObject):
 
     def choose(self) -> None:
         """Asks for a recording and shows it; asks what becomes of a running session."""
-        window = self._window
-        file = recordings.choose_file(window, window.settings)
+        file = recordings.choose_file(self._parent, self._state.settings)
         if file is None:
             return
-        if window.phase in ("live", "starting", "ending"):
-            choice = ask_about_session(window, window.session.watch.on)
+        if self._state.phase in ("live", "starting", "ending"):
+            choice = ask_about_session(self._parent, self._session.watch.on)
             if choice == CANCEL:
                 return
-            if choice == END and window.session.stream is not None:
-                window.session.stream.command("stop")
-        window.replay(file)
+            if choice == END and self._session.stream is not None:
+                self._session.stream.command("stop")
+        self.replay_requested.emit((file,), 1.0)
 
     def open_beside(self) -> None:
         """Asks for another recording and shows it beside what is shown, at the same tick."""
@@ -72,25 +90,25 @@ class ReplayControl(QObject):
         if stream is None:
             return
         if len(stream.paths) >= MOST_RECORDINGS:
-            self._window.banner.tell(
+            self._panels.banner.show_sentence(
                 "beside", f"No more than {MOST_RECORDINGS} recordings have room beside each other."
             )
             return
-        file = recordings.choose_file(self._window, self._window.settings)
+        file = recordings.choose_file(self._parent, self._state.settings)
         if file is not None:
             self._show((*stream.paths, file))
 
-    def take_away(self, number: int) -> None:
+    def remove(self, number: int) -> None:
         """Shows one recording less."""
         if self.stream is not None and self.several:
             paths = self.stream.paths
             self._show((*paths[:number], *paths[number + 1 :]))
 
     def _show(self, paths: Sequence[Replayed]) -> None:
-        stream, window = self.stream, self._window
+        stream = self.stream
         if stream is not None:
-            self._begin_at = (max(window.tick, 0), stream.playing)
-            window.replay(*paths, speed=stream.speed)
+            self._begin_at = (max(self._state.tick, 0), stream.playing)
+            self.replay_requested.emit(tuple(paths), stream.speed)
 
     def toggle_play(self) -> None:
         """Plays or pauses."""
@@ -121,32 +139,32 @@ class ReplayControl(QObject):
         if self.sender() is not self.stream:
             return
         self._extents = extents
-        self._window.transport.set_recordings(extents, TICK_S)
+        self._panels.transport.set_recordings(extents, TICK_S)
         if self.several:
-            self._window.columns.show_recordings(extents)
+            self._panels.comparison.show_recordings(extents)
         assert self.stream is not None
         tick, playing = self._begin_at or (None, True)
         self._begin_at = None
         if tick is not None:
             self.stream.seek(tick)
         self.stream.set_playing(playing)
-        self._window.transport.show_playing(playing)
+        self._panels.transport.show_playing(playing)
 
     def _moved(self, tick: int) -> None:
         if self.sender() is not self.stream:
             return
-        self._window.transport.show_tick(tick)
+        self._panels.transport.show_tick(tick)
         if self.several:
-            self._window.columns.show_position(tick)
-            self._window.show_position(tick)
+            self._panels.comparison.show_position(tick)
+            self._state.tick = tick
 
-    def _parted(self, number: int, parting: Divergence) -> None:
+    def _diverged(self, number: int, divergence: Divergence) -> None:
         if self.sender() is not self.stream:
             return
-        first, tick = self._extents[0].name, parting.tick
-        if parting.first > parting.last:
+        first, tick = self._extents[0].name, divergence.tick
+        if divergence.first > divergence.last:
             words = f"has no tick in common with {first}"
-        elif parting.from_the_start:
+        elif divergence.from_the_start:
             words = f"another session than {first}: different from the first tick on"
         elif tick is None:
             words = f"the same as {first} to the bit"
@@ -155,7 +173,7 @@ class ReplayControl(QObject):
                 f"the same as {first} before tick {tick} ({tick * TICK_S:.2f} s), "
                 "different from there on"
             )
-        marked = None if parting.from_the_start else tick
-        self._window.columns.show_parting(number, words, marked)
+        marked = None if divergence.from_the_start else tick
+        self._panels.comparison.show_divergence(number, words, marked)
         if marked is not None:
-            self._window.transport.show_parting(number, marked)
+            self._panels.transport.show_divergence(number, marked)

@@ -19,7 +19,7 @@ from gui.stream import BATCH_INTERVAL_S, Batch, Stream
 from rig.playback import MAX_SPEED, MIN_SPEED, Playback, Stretch
 
 if TYPE_CHECKING:
-    from gui.replay_track import Lane
+    from gui.replay_track import ReplayTrack
     from recorder.first_divergence import Divergence
 
 Replayed = Path | tuple[Path, ...]
@@ -34,11 +34,11 @@ class ReplayStream(Stream):
 
     `opened` comes once, with the `Extent` of each; batches say which they are of. `moved(tick)`,
     `playing_changed`, `speed_changed` and `loop_changed` (first and last tick, or None) follow what is done.
-    `parted(number, parting)` tells, sooner or later, where each recording but the first (0) leaves the first.
+    `diverged(number, divergence)` comes when it is known where a recording leaves the first (0).
     """
 
     opened = pyqtSignal(list)
-    parted = pyqtSignal(int, object)
+    diverged = pyqtSignal(int, object)
     moved = pyqtSignal(int)
     playing_changed = pyqtSignal(bool)
     speed_changed = pyqtSignal(float)
@@ -108,26 +108,26 @@ class ReplayStream(Stream):
 
     def _run(self) -> None:
         # Here, because reading HDF5 is the worker's business and takes a moment to import.
-        from gui.replay_track import Lane
+        from gui.replay_track import ReplayTrack
         from recorder.replay import ReplaySource
 
         self.progress.emit(f"Opening {', '.join(self.names)}…")
         with ExitStack() as opened:
             self._play(
                 [
-                    Lane(number, opened.enter_context(ReplaySource(path)))
+                    ReplayTrack(number, opened.enter_context(ReplaySource(path)))
                     for number, path in enumerate(self.paths)
                 ]
             )
 
-    def _play(self, lanes: Sequence[Lane]) -> None:
-        extents = [lane.extent for lane in lanes]
+    def _play(self, tracks: Sequence[ReplayTrack]) -> None:
+        extents = [track.extent for track in tracks]
         self.opened.emit(extents)
         first = min(extent.first_tick for extent in extents)
         playback = Playback(first, max(extent.last_tick for extent in extents), self.speed)
-        self._jump(lanes, playback.position)
-        comparisons = _compare(lanes)
-        comparing = len(lanes) > 1
+        self._jump(tracks, playback.position)
+        comparisons = _compare(tracks)
+        comparing = len(tracks) > 1
         then, loop = time.monotonic(), playback.loop
         while not self._closing.is_set():
             with self._change:
@@ -146,17 +146,17 @@ class ReplayStream(Stream):
             now = time.monotonic()
             stretches += playback.advance(now - then)
             then = now
-            self._go(lanes, [stretch for stretch in stretches if stretch is not None])
+            self._go(tracks, [stretch for stretch in stretches if stretch is not None])
             if playing and not playback.playing:
                 self.set_playing(False)
             if playback.loop != loop:
                 loop = playback.loop
                 self.loop_changed.emit(loop)
             if comparing:
-                number, parting = next(comparisons, (-1, None))
+                number, divergence = next(comparisons, (-1, None))
                 comparing = number >= 0
-                if parting is not None:
-                    self.parted.emit(number, parting)
+                if divergence is not None:
+                    self.diverged.emit(number, divergence)
             with self._change:
                 self._change.wait_for(self._asked, BATCH_INTERVAL_S)
 
@@ -191,31 +191,31 @@ class ReplayStream(Stream):
             found.append(playback.step(steps))
         return found
 
-    def _go(self, lanes: Sequence[Lane], stretches: list[Stretch]) -> None:
+    def _go(self, tracks: Sequence[ReplayTrack], stretches: list[Stretch]) -> None:
         if not stretches:
             return
         position = stretches[-1].last
         if any(stretch.jumped for stretch in stretches):
-            self._jump(lanes, position)
+            self._jump(tracks, position)
         else:
             first = stretches[0].first
-            self._send([lane.play(first, position) for lane in lanes], clear=False)
+            self._send([track.play(first, position) for track in tracks], clear=False)
             self.moved.emit(position)
 
-    def _jump(self, lanes: Sequence[Lane], tick: int) -> None:
-        self._send([lane.jump(tick) for lane in lanes], clear=True)
+    def _jump(self, tracks: Sequence[ReplayTrack], tick: int) -> None:
+        self._send([track.jump(tick) for track in tracks], clear=True)
         self.moved.emit(tick)
 
     def _send(self, batches: list[Batch], clear: bool) -> None:
-        while not self._closing.is_set() and not self._hand(*batches, clear=clear):
+        while not self._closing.is_set() and not self._deliver(*batches, clear=clear):
             self._shown.wait(0.1)
 
 
-def _compare(lanes: Sequence[Lane]) -> Iterator[tuple[int, Divergence | None]]:
+def _compare(tracks: Sequence[ReplayTrack]) -> Iterator[tuple[int, Divergence | None]]:
     """A little at a time: which recording is compared with the first, and what was found, if anything."""
     from recorder.first_divergence import find_divergence
 
-    one = lanes[0].source.recording
-    for lane in lanes[1:]:
-        for found in find_divergence(one, lane.source.recording):
-            yield lane.number, found
+    one = tracks[0].source.recording
+    for track in tracks[1:]:
+        for found in find_divergence(one, track.source.recording):
+            yield track.number, found

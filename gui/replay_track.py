@@ -12,10 +12,10 @@ from recorder.replay import ReplaySource
 from rig.bus.messages import EngineReply, Episode, Message, Tick
 
 HISTORY_TICKS = 500
-_OF_THE_PAST = ("c_natural", "h_natural", "c_applied", "h_applied")
+_BEFORE_A_SEEK = ("c_natural", "h_natural", "c_applied", "h_applied")
 
 
-class Lane:
+class ReplayTrack:
     """Makes the batches of a recording, which say that they are of this `number`."""
 
     def __init__(self, number: int, source: ReplaySource) -> None:
@@ -27,15 +27,15 @@ class Lane:
     @property
     def extent(self) -> Extent:
         """What there is of it."""
-        recording, told = self.source.recording, self.source.recording.description
+        recording, description = self.source.recording, self.source.recording.description
         return Extent(
             recording.name,
             self.source.first_tick,
             self.source.last_tick,
             tuple(event for _, event in recording.events),
             tuple(trial.first_tick for trial in recording.trials),
-            told.behaviours,
-            told.stimuli,
+            description.behaviours,
+            description.stimuli,
         )
 
     def jump(self, tick: int) -> Batch:
@@ -46,7 +46,7 @@ class Lane:
             return self._batch([])
         begin = max(source.first_tick, here - HISTORY_TICKS + 1)
         ongoing = Message(EngineReply(source.open_events(begin)), tick=begin - 1)
-        past = source.messages(begin, here - 1, _OF_THE_PAST)
+        past = source.messages(begin, here - 1, _BEFORE_A_SEEK)
         return self._batch([ongoing, *past, *source.messages(here, here)])
 
     def play(self, first: int, last: int) -> Batch:

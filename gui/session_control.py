@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING
 
-from PyQt6.QtCore import QObject
+from PyQt6.QtCore import QObject, pyqtSignal
+from PyQt6.QtWidgets import QWidget
 
 from gui import recordings
 from gui.dialogs import confirm_stop
 from gui.live_stream import LiveStream
+from gui.panels import Panels
 from gui.recorder_watch import RecorderWatch
+from gui.window_state import WindowState
 from rig.bus.messages import Status
-
-if TYPE_CHECKING:
-    from gui.main_window import MainWindow
 
 _END_WORDS = {
     "duration": "its time was up",
@@ -27,28 +26,39 @@ _END_WORDS = {
 class SessionControl(QObject):
     """Commands the session that a window follows, and shows what becomes of it.
 
-    `watch` judges from the recorder's reports whether it is recorded. `close_at_end`: the window goes with
-    the session.
+    Args:
+        state: what the window shows.
+        panels: where the session's state appears.
+        parent: of questions to the user.
+
+    Attributes:
+        watch: judges from the recorder's reports whether the session is recorded.
+        close_at_end: the window closes with the session; then `finished` is emitted.
     """
 
-    def __init__(self, window: MainWindow) -> None:
-        super().__init__(window)
-        self._window = window
+    start_requested = pyqtSignal()
+    finished = pyqtSignal()
+
+    def __init__(self, state: WindowState, panels: Panels, parent: QWidget) -> None:
+        super().__init__(parent)
+        self._state = state
+        self._panels = panels
+        self._parent = parent
         self.watch = RecorderWatch()
         self.close_at_end = False
         self._paused = False
-        self._asked = ""  # the recording command that has not been answered yet
+        self._requested = ""  # the recording command that has not been answered yet
 
     @property
     def stream(self) -> LiveStream | None:
         """The session that is followed; None where there is none."""
-        stream = self._window.stream
+        stream = self._state.stream
         return stream if isinstance(stream, LiveStream) else None
 
     def reset(self) -> None:
         """Another stream begins."""
         self.watch = RecorderWatch()
-        self._asked, self._paused = "", False
+        self._requested, self._paused = "", False
 
     def follow(self, stream: LiveStream) -> None:
         """Listens to a session."""
@@ -61,32 +71,33 @@ class SessionControl(QObject):
 
     def toggle_acquire(self) -> None:
         """Starts a session, or asks to end the one that runs."""
-        if self._window.phase in ("empty", "ended"):
-            self._window.start()
+        if self._state.phase in ("empty", "ended"):
+            self.start_requested.emit()
         elif self._live is not None:
-            if self.watch.on and not confirm_stop(self._window):
+            if self.watch.on and not confirm_stop(self._parent):
                 return
             self.end()
 
     def toggle_record(self) -> None:
         """Asks the session to start or stop recording. What is shown changes when the recorder says so."""
-        stream, window = self._live, self._window
-        if stream is None or self._asked:
+        stream = self._live
+        if stream is None or self._requested:
             return
         if self.watch.on:
-            self._asked = "stop_recording"
+            self._requested = "stop_recording"
             stream.command("stop_recording")
         else:
             try:
-                told = window.description
-                file = recordings.new_file(window.settings, told.protocol_name if told else "")
+                description = self._state.description
+                name = description.protocol_name if description else ""
+                file = recordings.new_file(self._state.settings, name)
             except OSError as problem:
-                where = recordings.folder(window.settings)
-                window.banner.tell(
+                where = recordings.folder(self._state.settings)
+                self._panels.banner.show_sentence(
                     "record", f"No recording can be made in {where}: {problem.strerror}."
                 )
                 return
-            self._asked = "start_recording"
+            self._requested = "start_recording"
             stream.command("start_recording", file=str(file))
         self.judge()
 
@@ -97,8 +108,8 @@ class SessionControl(QObject):
 
     def press_key(self, key: str) -> None:
         """An operator's key, for the session's protocol and for its record."""
-        told = self._window.description
-        listened = told.keys if told is not None else ()
+        description = self._state.description
+        listened = description.keys if description is not None else ()
         key = next((each for each in listened if each.lower() == key.lower()), key)
         if self._live is not None:
             self._live.command("key", key=key)
@@ -111,82 +122,79 @@ class SessionControl(QObject):
     def end(self) -> None:
         """Asks the session to end."""
         if self.stream is not None:
-            self._window.set_phase("ending")
+            self._state.set_phase("ending")
             self.stream.command("stop")
 
     # --- what comes from it ---------------------------------------------------------------------------
 
     def take_status(self, status: Status) -> None:
         """Shows the supervisor's word on everything."""
-        window = self._window
         # Whoever joined late has missed the message; the status repeats the last fault.
-        window.banner.tell(f"fault {status.fault}", status.fault)
+        self._panels.banner.show_sentence(f"fault {status.fault}", status.fault)
         self.watch.hear(status, time.monotonic())
-        window.health.show_status(status)
+        self._panels.health.show_status(status)
         self._paused = status.state == "paused"
-        window.banner.over("silent")
-        window.control.show_pace(
+        self._panels.banner.clear_sentence("silent")
+        self._panels.control.show_pace(
             "paused" if self._paused else f"{status.realtime_factor:.2f} × real time"
         )
-        if window.phase == "starting":
-            window.welcome.processes(status.processes)
+        if self._state.phase == "starting":
+            self._panels.welcome.processes(status.processes)
 
     def judge(self) -> None:
         """Looks at the recorder's reports, whether or not any have come."""
-        window = self._window
-        if window.phase == "replay":
+        if self._state.phase == "replay":
             return
         verdict = self.watch.judge(time.monotonic())
         words = "Stop recording" if self.watch.on else "Record"
-        if self._asked:
-            words = "Starting…" if self._asked == "start_recording" else "Closing…"
-        possible = window.phase == "live" and not self._asked
-        window.control.show_recording(verdict, words, possible)
+        if self._requested:
+            words = "Starting…" if self._requested == "start_recording" else "Closing…"
+        possible = self._state.phase == "live" and not self._requested
+        self._panels.control.show_recording(verdict, words, possible)
 
     def ended(self, reason: str) -> None:
         """It is over, and why."""
-        window = self._window
         self.watch.end()
-        window.set_phase("ended")
-        self._asked = ""
+        self._state.set_phase("ended")
+        self._requested = ""
         words = _END_WORDS.get(reason, reason)
-        if window.tick < 0:
-            window.welcome.fail(
-                f"The session ended before its first tick: {words}.", can_start=window.can_start
+        if self._state.tick < 0:
+            self._panels.welcome.fail(
+                f"The session ended before its first tick: {words}.",
+                can_start=self._state.can_start,
             )
         kind = "fault" if reason == "failed" else "note"
-        window.banner.tell("end", f"The session has ended: {words}.", kind)
+        self._panels.banner.show_sentence("end", f"The session has ended: {words}.", kind)
         self.judge()
         if self.close_at_end:
-            window.close()
+            self.finished.emit()
 
     @property
     def _live(self) -> LiveStream | None:
         """The session, as long as it runs."""
-        return self.stream if self._window.phase == "live" else None
+        return self.stream if self._state.phase == "live" else None
 
     def _joined(self, session: str) -> None:
         self.judge()
 
     def _accepted(self, verb: str, fields: dict[str, object]) -> None:
-        if verb == self._asked:
-            self._asked = ""
-            self._window.banner.over("record")
+        if verb == self._requested:
+            self._requested = ""
+            self._panels.banner.clear_sentence("record")
         self.judge()
 
     def _refused(self, verb: str, sentence: str) -> None:
-        window = self._window
-        key = "record" if verb == self._asked else f"refused {verb}"
-        self._asked = "" if verb == self._asked else self._asked
-        if verb == "stop" and window.phase == "ended":
+        key = "record" if verb == self._requested else f"refused {verb}"
+        self._requested = "" if verb == self._requested else self._requested
+        if verb == "stop" and self._state.phase == "ended":
             return
         if verb == "stop":
             self.close_at_end = False
-            window.set_phase("live" if window.tick >= 0 else "starting")
-        window.banner.tell(key, sentence)
+            self._state.set_phase("live" if self._state.tick >= 0 else "starting")
+        self._panels.banner.show_sentence(key, sentence)
         self.judge()
 
     def _silent(self, seconds: float) -> None:
-        self._window.banner.tell(
+        self._panels.banner.show_sentence(
             "silent", f"No word from the session for {seconds:.0f} s; the displays stand still."
         )

@@ -141,7 +141,7 @@ class Stream(QObject):
     def _run(self) -> None:
         raise NotImplementedError
 
-    def _hand(self, *batches: Batch, clear: bool = False) -> bool:
+    def _deliver(self, *batches: Batch, clear: bool = False) -> bool:
         """Gives batches to the Qt thread if it has shown the last ones; says whether it did."""
         if not self._shown.is_set() or self._closing.is_set():
             return False

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from PyQt6.QtCore import Qt, pyqtSignal
 from PyQt6.QtWidgets import QComboBox, QFrame, QHBoxLayout, QLabel, QToolButton, QWidget
 
-from gui.markers import PARTING, Extent, Place, around, neighbour, places_of_all
+from gui.markers import DIVERGENCE, Extent, Place, around, neighbour, places_of_all
 from gui.overview import OverviewSlider
 from gui.recorder_watch import clock
 from gui.theme import Theme, numbers_font
@@ -106,12 +106,12 @@ class TransportBar(QFrame):
         self.slider.show_recordings(extents)
         self.show_tick(first_tick)
 
-    def show_parting(self, number: int, tick: int) -> None:
+    def show_divergence(self, number: int, tick: int) -> None:
         """The first tick at which a recording differs from the first of them."""
-        self.slider.show_parting(number, tick)
-        known = self._places.get(PARTING, ())
-        partings = {*known, Place(tick, tick, PARTING)}
-        self._places[PARTING] = tuple(sorted(partings, key=lambda place: place.tick))
+        self.slider.show_divergence(number, tick)
+        known = self._places.get(DIVERGENCE, ())
+        divergences = {*known, Place(tick, tick, DIVERGENCE)}
+        self._places[DIVERGENCE] = tuple(sorted(divergences, key=lambda place: place.tick))
         self._offer_places()
 
     def show_tick(self, tick: int) -> None:

@@ -342,12 +342,12 @@ def test_the_window_plays_across_the_rotations(
     window.player.set_speed(5)
     window.player.toggle_play()
     qtbot.waitUntil(lambda: window.tick == N_TICKS - 1, timeout=20_000)
-    raster = window.timeline.raster
+    raster = window.panels.timeline.raster
     assert raster.last_tick == N_TICKS - 1
     window.player.set_speed(0.1)  # slow enough to be seen there before it goes on
     window.player.seek(112)
     qtbot.waitUntil(lambda: raster.last_tick == 112, timeout=20_000)
-    begun = [each.began_tick for each in window.timeline.ethogram.stimuli_now()]
+    begun = [each.began_tick for each in window.panels.timeline.ethogram.stimuli_now()]
     assert any(tick is not None and tick < 110 for tick in begun)
     window.close()
 

@@ -64,28 +64,28 @@ def test_a_replay_shows_the_recording_tick_by_tick(
     qtbot.keyClick(window, Qt.Key.Key_Left)
     qtbot.waitUntil(lambda: window.tick == here, timeout=3000)
 
-    window.transport.slider.setValue(150)
+    window.panels.transport.slider.setValue(150)
     qtbot.waitUntil(lambda: window.tick == 150, timeout=5000)
-    assert window.eye.image is not None
-    pixel = window.eye.image.pixelColor(20, 40)
+    assert window.panels.camera.image is not None
+    pixel = window.panels.camera.image.pixelColor(20, 40)
     assert [pixel.red(), pixel.green(), pixel.blue()] == camera[40, 20].tolist()
-    qtbot.waitUntil(lambda: window.timeline.raster.last_tick == 150, timeout=3000)
+    qtbot.waitUntil(lambda: window.panels.timeline.raster.last_tick == 150, timeout=3000)
 
-    window.transport.slider.setValue(last)
+    window.panels.transport.slider.setValue(last)
     qtbot.waitUntil(lambda: window.tick == last, timeout=5000)
-    ethogram = window.timeline.ethogram
+    ethogram = window.panels.timeline.ethogram
     qtbot.waitUntil(
         lambda: {i.number: i.sham for _, i in ethogram._drawn if i.kind == "stimulus"} == expected,
         timeout=5000,
     )
     assert True in expected.values()
     assert False in expected.values()
-    qtbot.waitUntil(lambda: window.arena.image is not None, timeout=20000)
-    assert not window.control.record.isVisible()
+    qtbot.waitUntil(lambda: window.panels.arena.image is not None, timeout=20000)
+    assert not window.panels.control.record.isVisible()
 
-    speed = window.transport.speed.currentData()
+    speed = window.panels.transport.speed.currentData()
     qtbot.keyClick(window, Qt.Key.Key_Up)
-    assert window.transport.speed.currentData() > speed
+    assert window.panels.transport.speed.currentData() > speed
     qtbot.keyClick(window, Qt.Key.Key_Space)  # from the end, over again
     qtbot.waitUntil(lambda: window.tick < last, timeout=5000)
 
@@ -103,14 +103,14 @@ def test_a_jump_looks_like_having_played_up_to_there(
     qtbot.waitUntil(lambda: jumped.timeline.raster.last_tick == 299, timeout=5000)
     shown = []
     for window in (played, jumped):
-        window.timeline.raster.draw()
-        window.timeline.ethogram.draw()
-        shown.append(window.timeline.raster._levels.astype(int))
+        window.panels.timeline.raster.draw()
+        window.panels.timeline.ethogram.draw()
+        shown.append(window.panels.timeline.raster._levels.astype(int))
         assert shown[-1].shape == (512, WINDOW_TICKS)
     # the same numbers, summed in another order: at most one level of rounding apart
     assert np.abs(shown[0] - shown[1]).max() <= 1
     bars = [
-        sorted((i.name, i.number, i.end_tick) for _, i in window.timeline.ethogram._drawn)
+        sorted((i.name, i.number, i.end_tick) for _, i in window.panels.timeline.ethogram._drawn)
         for window in (played, jumped)
     ]
     assert bars[0] == bars[1]
@@ -129,7 +129,7 @@ def test_units_are_sorted_and_one_is_traced(
     qtbot.waitUntil(lambda: window.tick >= 0, timeout=20000)
     window.player.toggle_play()
     window.player.seek(250)
-    timeline = window.timeline
+    timeline = window.panels.timeline
     qtbot.waitUntil(lambda: timeline.raster.last_tick == 250, timeout=5000)
     timeline.sort("mean")
     rows = [timeline.raster.unit_at(row + 0.5) for row in range(512)]
@@ -162,7 +162,7 @@ def test_a_damaged_recording_is_a_sentence(
     (tmp_path / "broken.nwb").write_bytes(b"this is no recording")
     window = open_window()
     window.replay(tmp_path / "broken.nwb")
-    qtbot.waitUntil(lambda: "broken.nwb" in window.welcome.detail.text(), timeout=10000)
+    qtbot.waitUntil(lambda: "broken.nwb" in window.panels.welcome.detail.text(), timeout=10000)
 
 
 def test_without_gl_the_rest_goes_on(recording: Path, tmp_path: Path):
@@ -175,8 +175,8 @@ def test_without_gl_the_rest_goes_on(recording: Path, tmp_path: Path):
         "ini = QSettings(sys.argv[2], QSettings.Format.IniFormat)\n"
         "window = MainWindow(None, ini); window.show(); window.replay(Path(sys.argv[1]), speed=5.0)\n"
         "def look():\n"
-        "    if window.tick > 50 and 'OpenGL' in window.arena.sentence:\n"
-        "        print('ticks go on:', window.arena.sentence); window.close(); app.quit()\n"
+        "    if window.tick > 50 and 'OpenGL' in window.panels.arena.sentence:\n"
+        "        print('ticks go on:', window.panels.arena.sentence); window.close(); app.quit()\n"
         "timer = QTimer(); timer.timeout.connect(look); timer.start(50)\n"
         "QTimer.singleShot(30000, app.quit); app.exec()\n"
     )

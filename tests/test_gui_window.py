@@ -76,7 +76,7 @@ def _pid(session: str, module: str) -> int:
 
 
 def _recording_state(window: MainWindow) -> str:
-    return str(window.control.recording.property("state"))
+    return str(window.panels.control.recording.property("state"))
 
 
 def test_a_session_from_acquire_to_end(
@@ -84,55 +84,58 @@ def test_a_session_from_acquire_to_end(
 ):
     window = open_window(start)
     assert window.phase == "empty"
-    _click(qtbot, window.control.acquire)
-    assert window.welcome.heading.text() == "Starting the animal…"
+    _click(qtbot, window.panels.control.acquire)
+    assert window.panels.welcome.heading.text() == "Starting the animal…"
     qtbot.waitUntil(lambda: window.phase == "live", timeout=START_MS)
     qtbot.waitUntil(lambda: window.tick > 60, timeout=START_MS)
 
     # what is shown is what was sent
-    assert window.health.value("subject") == "runner"
-    qtbot.waitUntil(lambda: window.health.value("process_subject") == "running", timeout=5000)
+    assert window.panels.health.value("subject") == "runner"
+    qtbot.waitUntil(
+        lambda: window.panels.health.value("process_subject") == "running", timeout=5000
+    )
     assert "runner in corridor" in window.windowTitle()
-    levels = window.timeline.raster._levels
+    levels = window.panels.timeline.raster._levels
     qtbot.waitUntil(lambda: bool((levels[:, -40:] < 255).all()), timeout=5000)
     assert np.unique(levels[:, -40:]).size > 20
-    qtbot.waitUntil(lambda: window.eye.image is not None, timeout=5000)
-    qtbot.waitUntil(lambda: window.arena.image is not None, timeout=20000)
-    rows = [name for _, name in window.timeline.ethogram._rows]
+    qtbot.waitUntil(lambda: window.panels.camera.image is not None, timeout=5000)
+    qtbot.waitUntil(lambda: window.panels.arena.image is not None, timeout=20000)
+    rows = [name for _, name in window.panels.timeline.ethogram._rows]
     assert "run" in rows
     assert rows[-2:] == ["push", "outside"]
     qtbot.waitUntil(
-        lambda: any(i.name == "push" for _, i in window.timeline.ethogram._drawn), timeout=10000
+        lambda: any(i.name == "push" for _, i in window.panels.timeline.ethogram._drawn),
+        timeout=10000,
     )
 
     # freeze holds the plots, not the animal
     qtbot.keyClick(window, Qt.Key.Key_F)
-    held, then = window.timeline.raster._levels.copy(), window.tick
+    held, then = window.panels.timeline.raster._levels.copy(), window.tick
     qtbot.waitUntil(lambda: window.tick > then + 25, timeout=10000)
-    assert (window.timeline.raster._levels == held).all()
+    assert (window.panels.timeline.raster._levels == held).all()
     qtbot.keyClick(window, Qt.Key.Key_F)
-    qtbot.waitUntil(lambda: not (window.timeline.raster._levels == held).all(), timeout=5000)
+    qtbot.waitUntil(lambda: not (window.panels.timeline.raster._levels == held).all(), timeout=5000)
 
     # record: pressing is not recording
-    _click(qtbot, window.control.record)
+    _click(qtbot, window.panels.control.record)
     assert _recording_state(window) == "idle"
     qtbot.waitUntil(lambda: _recording_state(window) == "recording", timeout=START_MS)
-    file = recordings.folder(window.settings) / window.control.file.full_text
+    file = recordings.folder(window.settings) / window.panels.control.file.full_text
     assert file.exists()
-    assert window.control.free.text().endswith("free")
-    qtbot.waitUntil(lambda: window.control.elapsed.text() >= "0:01.0", timeout=20000)
+    assert window.panels.control.free.text().endswith("free")
+    qtbot.waitUntil(lambda: window.panels.control.elapsed.text() >= "0:01.0", timeout=20000)
     qtbot.keyClick(window, Qt.Key.Key_R)
-    qtbot.waitUntil(lambda: window.control.headline.text() == "Recorded", timeout=20000)
+    qtbot.waitUntil(lambda: window.panels.control.headline.text() == "Recorded", timeout=20000)
     assert _recording_state(window) == "idle"
     with recorder.open(file) as written:
         assert written.n_ticks >= 50
         told = f"{written.n_ticks} ticks"
-    qtbot.waitUntil(lambda: window.health.value("disk") == told, timeout=5000)
+    qtbot.waitUntil(lambda: window.panels.health.value("disk") == told, timeout=5000)
 
-    _click(qtbot, window.control.acquire)
+    _click(qtbot, window.panels.control.acquire)
     qtbot.waitUntil(lambda: window.phase == "ended", timeout=20000)
-    assert "stopped" in window.banner.label.text()
-    assert window.control.acquire.isEnabled()
+    assert "stopped" in window.panels.banner.label.text()
+    assert window.panels.control.acquire.isEnabled()
     wait_for(lambda: running_sessions() == [])
 
 
@@ -148,15 +151,17 @@ def test_a_recorder_that_falls_silent_is_an_alarm(
     os.kill(pid, signal.SIGSTOP)
     try:
         qtbot.waitUntil(lambda: _recording_state(window) == "alarm", timeout=8000)
-        assert window.control.record.property("recording") is False
+        assert window.panels.control.record.property("recording") is False
         assert window.phase == "live"
     finally:
         os.kill(pid, signal.SIGCONT)
     qtbot.waitUntil(lambda: _recording_state(window) == "recording", timeout=10000)
     os.kill(pid, signal.SIGKILL)
-    qtbot.waitUntil(lambda: "RECORDING FAILED" in window.control.headline.text(), timeout=10000)
+    qtbot.waitUntil(
+        lambda: "RECORDING FAILED" in window.panels.control.headline.text(), timeout=10000
+    )
     assert _recording_state(window) == "alarm"
-    qtbot.waitUntil(lambda: window.banner.isVisible(), timeout=10000)
+    qtbot.waitUntil(lambda: window.panels.banner.isVisible(), timeout=10000)
     then = window.tick
     qtbot.waitUntil(lambda: window.tick > then + 25, timeout=10000)
 
@@ -198,8 +203,8 @@ def test_the_window_offers_what_is_running(
 ):
     session = start()
     window = open_window()
-    assert session in window.welcome.detail.text()
-    window.welcome.attach_pressed.emit(session)
+    assert session in window.panels.welcome.detail.text()
+    window.panels.welcome.attach_pressed.emit(session)
     qtbot.waitUntil(lambda: window.phase == "live", timeout=START_MS)
 
 
@@ -222,39 +227,39 @@ def test_keys_reach_the_protocol_and_a_dead_engine_is_replaced(
 
     assert window.stream is not None
     window.stream.arrived.connect(note)
-    assert list(window.keys.buttons) == ["k"]
-    window.keys.buttons["k"].click()
+    assert list(window.panels.keys.buttons) == ["k"]
+    window.panels.keys.buttons["k"].click()
     qtbot.waitUntil(lambda: ("key", "k") in inputs, timeout=10000)
     qtbot.waitUntil(lambda: any("key" in cause for cause in causes), timeout=5000)
     qtbot.keyClick(window, Qt.Key.Key_7)  # nobody listens to it: a note
     qtbot.waitUntil(lambda: ("key", "7") in inputs, timeout=10000)
     before = len(inputs)
     qtbot.keyClick(window, Qt.Key.Key_F)  # a shortcut, and no key of the operator
-    assert window.timeline.frozen
+    assert window.panels.timeline.frozen
     qtbot.keyClick(window, Qt.Key.Key_F)
 
     with attach() as bus:
         bus.command("stimulate", name="mine", layer="core", units=[1], value=0.5, for_ms=200)
-    ethogram = window.timeline.ethogram
+    ethogram = window.panels.timeline.ethogram
     qtbot.waitUntil(
         lambda: any(each.name == "outside" for _, each in ethogram._drawn), timeout=10000
     )
     assert [name for kind, name in inputs[before:] if kind == "key"] == []
     with attach() as bus, pytest.raises(RunError):
         bus.command("stimulate", name="mine", layer="no such layer", units=[1], value=0.5)
-    qtbot.waitUntil(lambda: window.health.value("refused") == "1", timeout=5000)
+    qtbot.waitUntil(lambda: window.panels.health.value("refused") == "1", timeout=5000)
 
-    assert not window.health.new_engine.isVisible()
+    assert not window.panels.health.new_engine.isVisible()
     os.kill(_pid(running_sessions()[0].session, "stim.process"), signal.SIGKILL)
-    qtbot.waitUntil(window.health.new_engine.isVisible, timeout=3000)
-    assert window.health.value("process_stimulation") == "DEAD"
-    assert "engine died" in window.banner.label.text()
-    window.health.new_engine.click()
+    qtbot.waitUntil(window.panels.health.new_engine.isVisible, timeout=3000)
+    assert window.panels.health.value("process_stimulation") == "DEAD"
+    assert "engine died" in window.panels.banner.label.text()
+    window.panels.health.new_engine.click()
     qtbot.waitUntil(
-        lambda: window.health.value("process_stimulation") == "running", timeout=START_MS
+        lambda: window.panels.health.value("process_stimulation") == "running", timeout=START_MS
     )
-    assert not window.health.new_engine.isVisible()
-    qtbot.waitUntil(lambda: "taken over" in window.banner.label.text(), timeout=START_MS)
+    assert not window.panels.health.new_engine.isVisible()
+    qtbot.waitUntil(lambda: "taken over" in window.panels.banner.label.text(), timeout=START_MS)
 
 
 def test_a_session_that_cannot_start_says_why(qtbot: QtBot, open_window: Callable[..., MainWindow]):
@@ -263,9 +268,9 @@ def test_a_session_that_cannot_start_says_why(qtbot: QtBot, open_window: Callabl
 
     window = open_window(fail)
     window.start()
-    qtbot.waitUntil(lambda: "damaged" in window.welcome.detail.text(), timeout=5000)
+    qtbot.waitUntil(lambda: "damaged" in window.panels.welcome.detail.text(), timeout=5000)
     assert window.phase == "empty"
-    assert window.control.acquire.isEnabled()
+    assert window.panels.control.acquire.isEnabled()
 
 
 def test_the_layout_and_the_theme_are_remembered(
@@ -273,13 +278,13 @@ def test_the_layout_and_the_theme_are_remembered(
 ):
     first = open_window()
     first.set_theme("light")
-    first.layout_of_parts.docks["eye"].hide()
+    first.panel_layout.docks["eye"].hide()
     first.close()
     second = open_window()
     assert second.theme.name == "light"
-    assert not second.layout_of_parts.docks["eye"].isVisible()
-    second.layout_of_parts.reset()
-    assert second.layout_of_parts.docks["eye"].isVisible()
+    assert not second.panel_layout.docks["eye"].isVisible()
+    second.panel_layout.reset()
+    assert second.panel_layout.docks["eye"].isVisible()
 
 
 def test_a_folder_that_cannot_be_written_is_a_sentence(
@@ -290,5 +295,5 @@ def test_a_folder_that_cannot_be_written_is_a_sentence(
     window.start()
     qtbot.waitUntil(lambda: window.tick > 5, timeout=START_MS)
     window.session.toggle_record()
-    assert "No recording can be made" in window.banner.label.text()
+    assert "No recording can be made" in window.panels.banner.label.text()
     assert _recording_state(window) == "idle"

@@ -195,7 +195,7 @@ def test_the_window_shows_it_forth_and_back(qtbot: QtBot, tapped: Lived, tmp_pat
     window.player.toggle_play()
 
     def drawn() -> str:
-        image = window.arena.image
+        image = window.panels.arena.image
         return "none" if image is None else colour_of(pixels_of(image))
 
     for tick, colour in (*tapped.shows.items(), *reversed(tapped.shows.items())):

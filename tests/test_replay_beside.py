@@ -15,7 +15,7 @@ import recorder
 from bench.synthetic_session import Stream, description
 from cli.main import main
 from gui.main_window import MainWindow
-from gui.markers import PARTING
+from gui.markers import DIVERGENCE
 from recorder.first_divergence import Divergence, find_divergence
 from recorder.writer import Writer
 from rig.bus.messages import Branching, Description, Message, Tick
@@ -100,7 +100,7 @@ def _at(qtbot: QtBot, window: MainWindow, *ticks: int) -> None:
     """Waits until the columns show these ticks, and the window knows it: that comes a moment later."""
     qtbot.waitUntil(
         lambda: (
-            tuple(c.timeline.raster.last_tick for c in window.columns.columns) == ticks
+            tuple(c.timeline.raster.last_tick for c in window.panels.comparison.columns) == ticks
             and window.tick == max(ticks)
         ),
         timeout=20_000,
@@ -112,11 +112,11 @@ def test_a_pair_goes_in_step(qtbot: QtBot, window: MainWindow, folder: Path) -> 
     window.replay(folder / "one.nwb", folder / "branch.nwb", speed=0.1)
     qtbot.waitUntil(lambda: window.tick >= 0, timeout=60_000)
     window.player.toggle_play()
-    one, branch = window.columns.columns
+    one, branch = window.panels.comparison.columns
     assert (one.name.text(), branch.name.text()) == ("one.nwb", "branch.nwb")
-    assert not window.layout_of_parts.docks["arena"].isVisible()
-    qtbot.waitUntil(lambda: "before tick 150 (3.00 s)" in branch.parting.full_text, timeout=20_000)
-    assert one.parting.full_text == ""
+    assert not window.panel_layout.docks["arena"].isVisible()
+    qtbot.waitUntil(lambda: "before tick 150 (3.00 s)" in branch.divergence.full_text, timeout=20_000)
+    assert one.divergence.full_text == ""
     for column in (one, branch):
         assert column.timeline.annotations.marks_s == (3.0,)
         rows = column.timeline.ethogram._rows
@@ -124,8 +124,8 @@ def test_a_pair_goes_in_step(qtbot: QtBot, window: MainWindow, folder: Path) -> 
         assert ("behaviour", "fallen") not in rows  # it happens in neither
         assert ("stimulus", "silence") in rows or ("stimulus", "drive") in rows
 
-    bar = window.transport
-    bar.choice.setCurrentText(PARTING)
+    bar = window.panels.transport
+    bar.choice.setCurrentText(DIVERGENCE)
     qtbot.mouseClick(bar.next, Qt.MouseButton.LeftButton)
     _at(qtbot, window, PARTS_AT, PARTS_AT)
     qtbot.keyClick(window, Qt.Key.Key_Right)
@@ -169,21 +169,21 @@ def test_columns_come_and_go(
     qtbot.waitUntil(lambda: window.tick == 120, timeout=20_000)
     monkeypatch.setattr("gui.recordings.choose_file", lambda *_: folder / "late.nwb")
     qtbot.keyClick(window, Qt.Key.Key_B, Qt.KeyboardModifier.ControlModifier)
-    qtbot.waitUntil(lambda: len(window.columns.columns) == 2, timeout=20_000)
+    qtbot.waitUntil(lambda: len(window.panels.comparison.columns) == 2, timeout=20_000)
     _at(qtbot, window, 120, -1)
-    late = window.columns.columns[1]
+    late = window.panels.comparison.columns[1]
     qtbot.waitUntil(lambda: late.state.text() == "begins at 0:04.0", timeout=5_000)
     assert "begins" in late.arena.sentence
-    qtbot.waitUntil(lambda: late.parting.full_text != "", timeout=20_000)
-    assert "another session" in late.parting.full_text
+    qtbot.waitUntil(lambda: late.divergence.full_text != "", timeout=20_000)
+    assert "another session" in late.divergence.full_text
     assert late.timeline.annotations.marks_s == ()
     window.player.step(110)
     _at(qtbot, window, 230, 230)
-    window.columns.closed.emit(0)
+    window.panels.comparison.closed.emit(0)
     qtbot.waitUntil(lambda: window.windowTitle().count("late.nwb") == 1, timeout=20_000)
-    qtbot.waitUntil(lambda: window.timeline.raster.last_tick == 230, timeout=20_000)
-    assert window.columns.columns == []
-    assert window.layout_of_parts.docks["arena"].isVisible()
+    qtbot.waitUntil(lambda: window.panels.timeline.raster.last_tick == 230, timeout=20_000)
+    assert window.panels.comparison.columns == []
+    assert window.panel_layout.docks["arena"].isVisible()
 
 
 def test_bad_input_is_a_sentence(

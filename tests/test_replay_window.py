@@ -53,14 +53,14 @@ def _at(qtbot: QtBot, window: MainWindow, tick: int) -> None:
 
 def _place(window: MainWindow, tick: int) -> int:
     """Where the transport bar says a replay is; of what comes from the bus it says nothing."""
-    return window.transport._tick if window.phase == "replay" else tick
+    return window.panels.transport._tick if window.phase == "replay" else tick
 
 
 def test_jumps_and_loops(qtbot: QtBot, window: MainWindow, file: Path) -> None:
     """By key and by button, to what was chosen; a loop stays within its ticks until it is ended."""
     window.replay(file, speed=0.1)
     qtbot.waitUntil(lambda: window.tick >= 0, timeout=60_000)
-    bar = window.transport
+    bar = window.panels.transport
     window.player.toggle_play()
     window.player.seek(50)
     _at(qtbot, window, 50)
@@ -94,13 +94,13 @@ def test_jumps_and_loops(qtbot: QtBot, window: MainWindow, file: Path) -> None:
     window.player.seek(200)
     _at(qtbot, window, 200)
     qtbot.keyClick(window, Qt.Key.Key_BracketLeft)
-    qtbot.waitUntil(lambda: window.transport._loop == (200, N_TICKS - 1), timeout=5_000)
+    qtbot.waitUntil(lambda: window.panels.transport._loop == (200, N_TICKS - 1), timeout=5_000)
     window.player.step(30)
     _at(qtbot, window, 230)
     qtbot.keyClick(window, Qt.Key.Key_BracketRight)
-    qtbot.waitUntil(lambda: window.transport._loop == (200, 230), timeout=5_000)
+    qtbot.waitUntil(lambda: window.panels.transport._loop == (200, 230), timeout=5_000)
     window.player.seek(300)  # beyond the loop: it ends
-    qtbot.waitUntil(lambda: window.transport._loop is None, timeout=5_000)
+    qtbot.waitUntil(lambda: window.panels.transport._loop is None, timeout=5_000)
 
     slider = bar.slider
     left, right = (QPoint(round(slider.width() * share), 10) for share in (0.25, 0.5))
@@ -124,13 +124,13 @@ def test_the_window_on_a_replay_on_the_bus(
             bus.command("resume")
             _at(qtbot, window, N_TICKS - 1)
             bus.command("seek", tick=120)
-            qtbot.waitUntil(lambda: window.timeline.raster.last_tick == 120, timeout=20_000)
+            qtbot.waitUntil(lambda: window.panels.timeline.raster.last_tick == 120, timeout=20_000)
             assert window.tick == 120
-            window.timeline.raster.draw()
-            assert (window.timeline.raster._levels[:, -121:] < 255).all()
+            window.panels.timeline.raster.draw()
+            assert (window.panels.timeline.raster._levels[:, -121:] < 255).all()
             window.session.toggle_record()
             qtbot.waitUntil(
-                lambda: "recorded already" in window.banner.label.text(), timeout=20_000
+                lambda: "recorded already" in window.panels.banner.label.text(), timeout=20_000
             )
             bus.command("stop")
         qtbot.waitUntil(lambda: window.phase == "ended", timeout=20_000)

@@ -1,0 +1,42 @@
+"""The panels of a window, made once: displays, bars and the page that welcomes."""
+
+from __future__ import annotations
+
+from gui.arena_view import ArenaView
+from gui.banner import Banner
+from gui.camera_view import CameraView
+from gui.comparison_view import ComparisonView
+from gui.health import ControlBar, HealthPanel
+from gui.operator_keys import OperatorKeys
+from gui.theme import Theme
+from gui.timeline import Timeline
+from gui.transport import TransportBar
+from gui.welcome import Welcome
+
+
+class Panels:
+    """Every panel by name. They know a theme and what they show, and nothing of the window."""
+
+    def __init__(self, theme: Theme) -> None:
+        self.control = ControlBar()
+        self.banner = Banner()
+        self.timeline = Timeline(theme)
+        self.welcome = Welcome()
+        self.transport = TransportBar()
+        self.keys = OperatorKeys()
+        self.arena = ArenaView(theme)
+        self.camera = CameraView(theme)
+        self.health = HealthPanel(theme)
+        self.comparison = ComparisonView(theme)
+
+    def set_theme(self, theme: Theme) -> None:
+        """Dark or light."""
+        for panel in (
+            self.timeline,
+            self.arena,
+            self.camera,
+            self.health,
+            self.transport,
+            self.comparison,
+        ):
+            panel.set_theme(theme)
