@@ -216,7 +216,7 @@ def to_the_orb(seed: int) -> Iterator[Take]:
 
 
 class _Commanded:
-    """An animal in the corridor that is told speeds and yaw rates."""
+    """An animal in the corridor that is given speeds and yaw rates."""
 
     def __init__(self, task: str, seed: int) -> None:
         self.stage = Stage(task, seed)
@@ -270,7 +270,7 @@ def speeds(seed: int) -> Iterator[Take]:
         speed = centred(take.quantity("forward_speed"), 20)[interval[0] + 10 : interval[1] - 10]
         if np.abs(speed - value).max() < max(0.15, 0.4 * value):
             truth[name].append(interval)
-        else:  # it did not do as it was told
+        else:  # it did not obey
             take.unclear.append(interval)
     take.known["steady"] = np.array(steady)
     yield _judged(take, **truth, rear=[], jump=[], fallen=[], spin_left=[], spin_right=[])
@@ -387,7 +387,7 @@ def taps(seed: int, ticks: int = 1500) -> Iterator[Take]:
     head, hands = take.quantity("head_height"), take.known["hands_ground"]
     # the head is at 4.5 cm as it stands and at about 15 when it rears
     raised = (centred(head, 4) > 0.1) & (centred(hands, 4) < 0.5)
-    told = {name: [(t, t + 5) for t, each in enumerate(take.events) if name in each]
+    events = {name: [(t, t + 5) for t, each in enumerate(take.events) if name in each]
             for name in ("first_tap", "second_tap")}  # fmt: skip
     yield _judged(
         take,
@@ -396,7 +396,7 @@ def taps(seed: int, ticks: int = 1500) -> Iterator[Take]:
         tap_left=joined(runs(take.known["orb_left"] > 0), 5),
         tap_right=joined(runs(take.known["orb_right"] > 0), 5),
         fallen=[],
-        **told,
+        **events,
     )
 
 

@@ -24,13 +24,13 @@ class Row:
     lost_acknowledged: int
     worst_loss_s: float
     worst_animal_s: float
-    told_median_s: float | None
-    told_worst_s: float | None
+    announced_median_s: float | None
+    announced_worst_s: float | None
 
 
 def row(kind: str, verdicts: list[Verdict]) -> Row:
     """The row of one kind."""
-    told = sorted(each.told_s for each in verdicts if each.told_s is not None)
+    announced = sorted(each.announced_s for each in verdicts if each.announced_s is not None)
     return Row(
         kind=kind,
         sessions=len(verdicts),
@@ -41,8 +41,8 @@ def row(kind: str, verdicts: list[Verdict]) -> Row:
         lost_acknowledged=sum(each.lost_acknowledged for each in verdicts),
         worst_loss_s=max((each.lost_s for each in verdicts), default=0.0),
         worst_animal_s=max((lost_animal_s(each) for each in verdicts), default=0.0),
-        told_median_s=told[len(told) // 2] if told else None,
-        told_worst_s=told[-1] if told else None,
+        announced_median_s=announced[len(announced) // 2] if announced else None,
+        announced_worst_s=announced[-1] if announced else None,
     )
 
 
@@ -55,9 +55,9 @@ def table(rows: list[Row], not_tried: dict[str, str]) -> Table:
     for name in ("recorded ticks lost", "worst loss (s)", "of animal time (s)", "said after (s)"):
         made.add_column(name, justify="right")
     for each in rows:
-        told = "–"
-        if each.told_median_s is not None and each.told_worst_s is not None:
-            told = f"{each.told_median_s:.2f}, worst {each.told_worst_s:.2f}"
+        announced = "–"
+        if each.announced_median_s is not None and each.announced_worst_s is not None:
+            announced = f"{each.announced_median_s:.2f}, worst {each.announced_worst_s:.2f}"
         counts = (each.corrupted, each.untrue, each.wrong)
         made.add_row(
             KINDS[each.kind].words,
@@ -67,7 +67,7 @@ def table(rows: list[Row], not_tried: dict[str, str]) -> Table:
             str(each.lost_acknowledged),
             f"{each.worst_loss_s:.2f}",
             f"{each.worst_animal_s:.2f}",
-            told,
+            announced,
         )
     for kind, why in not_tried.items():
         made.add_row(KINDS[kind].words, f"not tried here: {why}")
@@ -91,7 +91,7 @@ def line(verdict: Verdict) -> dict[str, Any]:
         "lost_acknowledged": verdict.lost_acknowledged,
         "lost_ticks": verdict.lost_ticks,
         "lost_s": round(verdict.lost_s, 4),
-        "told_s": None if verdict.told_s is None else round(verdict.told_s, 3),
+        "announced_s": None if verdict.announced_s is None else round(verdict.announced_s, 3),
         "corrupted": verdict.corrupted,
         "untrue": verdict.untrue,
         "wrong": verdict.wrong,

@@ -23,7 +23,7 @@ class Verdict:
 
     `corrupted`: what is wrong with its file. `untrue`: claims that were false. `wrong`: what else is not
     as promised (exit status, message, something left behind). `lost_ticks` were sent before the fault
-    and are not in the file; the first of them `lost_s` before it. `told_s` is how long after the fault
+    and are not in the file; the first of them `lost_s` before it. `announced_s` is how long after the fault
     the session said so; None where there was nothing to say.
     """
 
@@ -35,7 +35,7 @@ class Verdict:
     lost_acknowledged: int = 0
     lost_ticks: int = 0
     lost_s: float = 0.0
-    told_s: float | None = None
+    announced_s: float | None = None
 
     @property
     def bad(self) -> bool:
@@ -175,7 +175,7 @@ def _judge_telling(verdict: Verdict) -> None:
     at_s = _told_at(seen)
     if at_s is not None:
         slowly = seen.plan.kind == "disk" and seen.plan.how == "slowly"
-        verdict.told_s = None if slowly else max(0.0, at_s - seen.fault_s)
+        verdict.announced_s = None if slowly else max(0.0, at_s - seen.fault_s)
     elif seen.status == 0 and (seen.late or seen.plan.kind in ("disk", "quota")):
         pass  # the recording was complete all the same
     elif seen.status == 0 and seen.early and seen.plan.how == "made anew":
@@ -218,8 +218,8 @@ def _told_at(seen: Seen) -> float | None:
         failed = source == "recorder" and report is not None and report.state == "failed"
         # a process that has ended after its work is called dead, too
         done = status.state == "ended" or (report is not None and report.state == "closed")
-        told = state in ("dead", "stuck") and (not done or bool(status.fault))
-        if at_s >= since and (told or failed):
+        announced = state in ("dead", "stuck") and (not done or bool(status.fault))
+        if at_s >= since and (announced or failed):
             times.append(at_s)
     return min(times, default=None)
 

@@ -42,20 +42,20 @@ def probe(
     how = Probe(*rates_of(rates), refractory_ms)
     with attach(session) as client:
         before = client.join()
-        told = next((each for each in before if isinstance(each.content, Description)), None)
-        if told is None or not isinstance(told.content, Description):
+        message = next((each for each in before if isinstance(each.content, Description)), None)
+        if message is None or not isinstance(message.content, Description):
             raise RunError("The session did not describe itself; ask again.")
-        content = told.content
+        content = message.content
         n_units = sum(layer.n_units for layer in content.layers)
         on_line = OnLine(how, n_units, content.seed if seed is None else seed, content.tick_s)
         activity = "h_natural" if natural else "h_applied"
         for message in before:
             if message.topic == "tick":  # for the pauses after the last spikes
                 on_line.spikes(message.tick, message.arrays[activity])
-        directory = find_session(told.session)
+        directory = find_session(message.session)
         with closing(DerivedStream(directory, SOCKET)) as stream:
             print(
-                f"Spikes of {told.session}, emulated from the units' activity: subscribe to "
+                f"Spikes of {message.session}, emulated from the units' activity: subscribe to "
                 f"{directory.address(SOCKET)}. Ctrl-C ends them, not the session.",
                 flush=True,
             )

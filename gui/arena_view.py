@@ -85,9 +85,9 @@ class ArenaView(Picture):
         self._empty = True
         self.say(sentence)
 
-    def show_stimuli(self, going_on: Sequence[Interval]) -> None:
+    def show_stimuli(self, intervals: Sequence[Interval]) -> None:
         """The stimuli and shams that go on now."""
-        stimuli = tuple(dict.fromkeys((each.name, each.sham) for each in going_on))
+        stimuli = tuple(dict.fromkeys((each.name, each.sham) for each in intervals))
         if stimuli != self._stimuli:
             self._stimuli = stimuli
             self.update()

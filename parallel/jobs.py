@@ -164,8 +164,8 @@ class RayTasks:
         self._cluster = cluster
         self._ray, self._connected_here = cluster.connect(address, jobs)
         self._jobs = jobs or max(1, int(self._ray.cluster_resources().get("CPU", 1)))
-        told = cluster.environment(*_WORKERS_KNOW)
-        self._task = self._ray.remote(num_cpus=1, max_retries=0, runtime_env=told)(run_job)
+        environment = cluster.environment(*_WORKERS_KNOW)
+        self._task = self._ray.remote(num_cpus=1, max_retries=0, runtime_env=environment)(run_job)
 
     def outcomes(self, jobs: Mapping[str, Job]) -> Iterator[tuple[str, JobResult]]:
         """As `Executor.outcomes`."""

@@ -128,7 +128,7 @@ def in_a_sentence(error: BaseException) -> str:
 def _use_token() -> None:
     """Show a cluster the token that this user has, where nothing else was said.
 
-    A cluster that Ray starts for a user who has a token asks for it; what connects to one has to be told to
+    A cluster that Ray starts for a user who has a token asks for it; what connects to one has to be set to
     show it. A cluster that asks for none does not mind.
     """
     there = (Path.home() / ".ray" / "auth_token").exists() or any(

@@ -85,9 +85,7 @@ class Animal:
     Everything random in trial *t* follows from (seed, t) alone, whatever happened in earlier trials.
     """
 
-    def __init__(
-        self, task: str, seed: int, camera_quality: CameraQuality = "fast"
-    ) -> None:
+    def __init__(self, task: str, seed: int, camera_quality: CameraQuality = "fast") -> None:
         """Builds the arena. Raises `CameraUnavailableError` at the first trial where GL is missing."""
         self._seed = seed
         self._quality = camera_quality

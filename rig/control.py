@@ -75,7 +75,7 @@ class Control:
         return inputs
 
     def take_faults(self) -> tuple[Fault, ...]:
-        """Faults that the supervisor has told everyone and that the recording lacks."""
+        """Faults that the supervisor has announced and that the recording lacks."""
         faults, self._faults = tuple(self._faults), []
         return faults
 

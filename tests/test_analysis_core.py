@@ -46,9 +46,9 @@ def test_modulation_is_as_defined(drawn: tuple[np.ndarray, list[tuple[int, int]]
     median = int(np.median([stop - start for start, stop in spans]))
     at_each_tick = []
     for since in range(median):
-        going_on = [z[start + since] for start, stop in spans if start + since < stop]
-        assert 2 * len(going_on) >= len(spans)
-        at_each_tick.append(np.abs(np.mean(going_on, axis=0)))
+        ongoing = [z[start + since] for start, stop in spans if start + since < stop]
+        assert 2 * len(ongoing) >= len(spans)
+        at_each_tick.append(np.abs(np.mean(ongoing, axis=0)))
     assert np.allclose(modulation(activity, spans), np.mean(at_each_tick, axis=0), atol=1e-5)
 
 

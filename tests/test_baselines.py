@@ -44,8 +44,8 @@ def stream(n_ticks: int = N_TICKS, stimuli: bool = False) -> list[Message]:
 
 
 def write(file: Path, messages: list[Message], **changes: object) -> Path:
-    told: Description = description(task_events=tuple(TASK_EVENTS), **changes)
-    writer = Writer(file, told, {}, session="test", overwrite=True)
+    described: Description = description(task_events=tuple(TASK_EVENTS), **changes)
+    writer = Writer(file, described, {}, session="test", overwrite=True)
     for message in messages:
         writer.add(message)
     writer.close()

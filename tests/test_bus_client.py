@@ -245,11 +245,11 @@ def test_who_joins_late_knows_what_goes_on(served: Served):
         history = bus.join()
     answers = [message.content for message in history if isinstance(message.content, EngineReply)]
     assert len(answers) > 450
-    going_on: set[tuple[str, str, int]] = set()
+    ongoing: set[tuple[str, str, int]] = set()
     for answer in answers:
         for event in answer.events:
             key = (event.kind, event.name, event.number)
             if event.phase == "onset":
-                going_on.add(key)
+                ongoing.add(key)
             else:
-                going_on.remove(key)  # raises where an offset comes without its onset
+                ongoing.remove(key)  # raises where an offset comes without its onset

@@ -64,8 +64,8 @@ def found_by(protocol: Path, recording: Path) -> Detection:
     return detect(load(protocol), recording)
 
 
-def written(file: Path, messages: list[Message], told: object) -> Path:
-    writer = Writer(file, told, {}, session="test")  # type: ignore[arg-type]
+def written(file: Path, messages: list[Message], described: object) -> Path:
+    writer = Writer(file, described, {}, session="test")  # type: ignore[arg-type]
     for message in messages:
         writer.add(message)
     writer.close()
@@ -163,8 +163,8 @@ def test_a_recording_that_began_late_has_no_start_of_its_first_trial(
 ) -> None:
     with ReplaySource(folder / "own.nwb") as source:
         late = [source.episode(0), *source.messages(30, source.last_tick)]
-        told = source.recording.description
-    found = found_by(folder / "other.yaml", written(tmp_path / "late.nwb", late, told))
+        described = source.recording.description
+    found = found_by(folder / "other.yaml", written(tmp_path / "late.nwb", late, described))
     of_start = [each.trial for each in found.stimuli if each.cause.startswith("rule 2")]
     assert of_start == [1, 2, 3, 4]
     text = report(load(folder / "other.yaml"), found)
@@ -185,16 +185,16 @@ def test_a_recording_that_differs_is_said_to(folder: Path, tmp_path: Path) -> No
 
     with ReplaySource(folder / "own.nwb") as source:
         messages = [without(each) for each in source.messages(0, source.last_tick)]
-        told = source.recording.description
-    file = written(tmp_path / "differs.nwb", messages, told)
+        described = source.recording.description
+    file = written(tmp_path / "differs.nwb", messages, described)
     text = report(load(folder / "own.yaml"), found_by(folder / "own.yaml", file))
     assert text.endswith(f"its stimuli differ from tick {gone.tick} on.")
 
 
 def test_what_it_cannot_be_run_over_is_said_in_one_sentence(folder: Path, tmp_path: Path) -> None:
     def file(name: str, **changes: object) -> Path:
-        told = description(**changes)
-        return written(tmp_path / name, list(Stream(told).ticks(0, 3)), told)
+        described = description(**changes)
+        return written(tmp_path / name, list(Stream(described).ticks(0, 3)), described)
 
     for path, complaint in (
         (file("body.nwb", body_state=("torso_x", "torso_y")), "body state has no 'forward_speed'"),

@@ -53,7 +53,7 @@ class Trial:
     events: list[tuple[int, Event]] = field(default_factory=list)
 
 
-def told(seed: int, protocol: str, **changes: object):
+def described(seed: int, protocol: str, **changes: object):
     fields: dict[str, object] = {
         "seed": seed,
         "task": "two_tap",
@@ -76,7 +76,7 @@ def write(
     file: Path, seed: int, trials: Sequence[Trial], activated: bool, end: str = "trials"
 ) -> Path:
     """Records a session in which these trials happened."""
-    known = told(seed, "activation" if activated else "inactivation")
+    known = described(seed, "activation" if activated else "inactivation")
     writer = Writer(file, known, {}, session=file.stem, camera=False)
     for message in messages(known, trials, activated, end):
         writer.add(message)
@@ -286,10 +286,10 @@ def test_recordings_of_two_subjects_are_refused(tmp_path: Path) -> None:
     files = []
     for name in "ab":
         writer = Writer(
-            tmp_path / f"{name}.nwb", told(1, "p", subject_sha256=name * 64), {},
+            tmp_path / f"{name}.nwb", described(1, "p", subject_sha256=name * 64), {},
             session=name, camera=False,
         )  # fmt: skip
-        writer.add(Stream(told(1, "p")).message(End("trials", 0, 0), 0))
+        writer.add(Stream(described(1, "p")).message(End("trials", 0, 0), 0))
         writer.close()
         files.append(tmp_path / f"{name}.nwb")
     with pytest.raises(UserError, match="different subjects"):

@@ -129,8 +129,8 @@ def test_a_session_from_acquire_to_end(
     assert _recording_state(window) == "idle"
     with recorder.open(file) as written:
         assert written.n_ticks >= 50
-        told = f"{written.n_ticks} ticks"
-    qtbot.waitUntil(lambda: window.panels.health.value("disk") == told, timeout=5000)
+        shown = f"{written.n_ticks} ticks"
+    qtbot.waitUntil(lambda: window.panels.health.value("disk") == shown, timeout=5000)
 
     _click(qtbot, window.panels.control.acquire)
     qtbot.waitUntil(lambda: window.phase == "ended", timeout=20000)

@@ -26,5 +26,5 @@ def test_a_late_joiner_gets_what_goes_on_and_the_last_condition_only():
             history.keep(message, encode(message))
     before = decode((history.join() or [])[2])
     assert isinstance(before.content, EngineReply)
-    told = [(event.kind, event.name) for event in before.content.events]
-    assert told == [("behaviour", "run"), ("condition", "b")]
+    known = [(event.kind, event.name) for event in before.content.events]
+    assert known == [("behaviour", "run"), ("condition", "b")]

@@ -33,7 +33,7 @@ LOOKS = ("target_sphere_init", "target_sphere_inter", "target_sphere_final")
 
 
 @dataclass
-class Lived:
+class RecordedTaps:
     """Ticks of a real animal; `orbs` are the places and the textures of the orb as MuJoCo has them."""
 
     file: Path
@@ -48,7 +48,7 @@ class Lived:
 
 
 @pytest.fixture(scope="module")
-def tapped(tmp_path_factory: pytest.TempPathFactory) -> Lived:
+def tapped(tmp_path_factory: pytest.TempPathFactory) -> RecordedTaps:
     """Two taps 800 ms apart, by an orb that comes to the hand; recorded in one file, and in two."""
     folder = tmp_path_factory.mktemp("props")
     animal = Animal("two_tap", 3)
@@ -86,10 +86,10 @@ def tapped(tmp_path_factory: pytest.TempPathFactory) -> Lived:
         for message in sent[2:]:
             writer.add(message)
         writer.close()
-    return Lived(whole, sent, orbs)
+    return RecordedTaps(whole, sent, orbs)
 
 
-def test_what_is_sent_is_where_the_orb_is_and_how_it_looks(tapped: Lived) -> None:
+def test_what_is_sent_is_where_the_orb_is_and_how_it_looks(tapped: RecordedTaps) -> None:
     looks = [texture.rpartition("/")[2] for _, texture in tapped.orbs]
     assert list(dict.fromkeys(looks)) == list(LOOKS)
     assert looks.index(LOOKS[1]) == FIRST_TAP + 1
@@ -107,7 +107,7 @@ def test_what_is_sent_is_where_the_orb_is_and_how_it_looks(tapped: Lived) -> Non
         assert row[4] == 1.0
 
 
-def test_it_is_recorded_where_it_changes_and_replayed_with_every_tick(tapped: Lived) -> None:
+def test_it_is_recorded_where_it_changes_and_replayed_with_every_tick(tapped: RecordedTaps) -> None:
     """In one file, and in each of two; from any tick on, in a recording of before there were props, too."""
     with ReplaySource(tapped.file) as source:
         for mine, theirs in zip(source.messages(0, N_TICKS), tapped.sent[2:-1], strict=True):
@@ -142,7 +142,7 @@ def test_it_is_recorded_where_it_changes_and_replayed_with_every_tick(tapped: Li
         assert first.arrays["qpos"].size
 
 
-def test_what_does_not_fit_is_noted_and_not_written(tapped: Lived, tmp_path: Path) -> None:
+def test_what_does_not_fit_is_noted_and_not_written(tapped: RecordedTaps, tmp_path: Path) -> None:
     messages, path = list(tapped.sent[:9]), tmp_path / "wrong.nwb"
     for k, wrong in ((5, np.zeros((2, 5))), (7, np.zeros((1, 4)))):
         messages[k] = replace(messages[k], arrays={**messages[k].arrays, "props": wrong})
@@ -179,13 +179,15 @@ def colour_of(pixels: np.ndarray) -> str:
     return found if counts[found] > 0.05 * red.size else "none"
 
 
-def test_a_picture_of_the_session_shows_it(tapped: Lived) -> None:
+def test_a_picture_of_the_session_shows_it(tapped: RecordedTaps) -> None:
     with recorder.open(tapped.file) as recording:
         tick = next(tick for tick, colour in tapped.shows.items() if colour == "yellow")
         assert colour_of(third_person_frame(recording, tick, (320, 240))) == "yellow"
 
 
-def test_the_window_shows_it_forth_and_back(qtbot: QtBot, tapped: Lived, tmp_path: Path) -> None:
+def test_the_window_shows_it_forth_and_back(
+    qtbot: QtBot, tapped: RecordedTaps, tmp_path: Path
+) -> None:
     settings = QSettings(str(tmp_path / "window.ini"), QSettings.Format.IniFormat)
     window = MainWindow(None, settings)
     window.resize(1280, 800)

@@ -110,8 +110,8 @@ def test_open_intervals_are_in_both_parts(
 
     assert lengths(_parts(rotated[0])) == lengths([whole])
     with recorder.open(_parts(rotated[0])[1]) as second, recorder.open(whole) as one:
-        going_on = {each.name for each in second.intervals("behaviours") if each.onset_tick == -1}
-        assert going_on == {"run"}
+        ongoing = {each.name for each in second.intervals("behaviours") if each.onset_tick == -1}
+        assert ongoing == {"run"}
         assert min(each.start_s for each in second.intervals("behaviours")) >= 205 * 0.02
         np.testing.assert_array_equal(second.values("qpos"), one.values("qpos", 205, 409))
         with ReplaySource(second.path) as replay, ReplaySource(whole) as complete:

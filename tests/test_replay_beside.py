@@ -115,7 +115,9 @@ def test_a_pair_goes_in_step(qtbot: QtBot, window: MainWindow, folder: Path) -> 
     one, branch = window.panels.comparison.columns
     assert (one.name.text(), branch.name.text()) == ("one.nwb", "branch.nwb")
     assert not window.panel_layout.docks["arena"].isVisible()
-    qtbot.waitUntil(lambda: "before tick 150 (3.00 s)" in branch.divergence.full_text, timeout=20_000)
+    qtbot.waitUntil(
+        lambda: "before tick 150 (3.00 s)" in branch.divergence.full_text, timeout=20_000
+    )
     assert one.divergence.full_text == ""
     for column in (one, branch):
         assert column.timeline.annotations.marks_s == (3.0,)
@@ -132,9 +134,9 @@ def test_a_pair_goes_in_step(qtbot: QtBot, window: MainWindow, folder: Path) -> 
     _at(qtbot, window, PARTS_AT + 1, PARTS_AT + 1)
     window.player.seek(50)
     _at(qtbot, window, 50, 50)
-    going_on = [column.timeline.ethogram.stimuli_now() for column in (one, branch)]
-    assert going_on[0] == going_on[1]
-    assert going_on[0][0].began_tick == 44
+    ongoing = [column.timeline.ethogram.stimuli_now() for column in (one, branch)]
+    assert ongoing[0] == ongoing[1]
+    assert ongoing[0][0].began_tick == 44
 
     window.player.set_speed(20)
     window.player.set_loop((100, 139))

@@ -1,4 +1,4 @@
-"""Sessions lived through again: identical to the bit, or said where not; and branches, which leave them."""
+"""Sessions run again: identical to the bit, or said where not; and branches, which leave them."""
 
 from __future__ import annotations
 
@@ -115,13 +115,13 @@ def test_a_re_run_begins_at_a_snapshot(folder: Path, capsys: pytest.CaptureFixtu
     assert "identical for 21 ticks" in out
 
 
-def altered(folder: Path, name: str, **told: object) -> Path:
+def altered(folder: Path, name: str, **changes: object) -> Path:
     """A copy of the recording whose description says something else."""
     path = folder / name
     shutil.copy(folder / "f.nwb", path)
     with h5py.File(path, "r+") as file:
         note = msgspec.json.decode(file[SESSION][()], type=SessionHeader)
-        description = msgspec.structs.replace(note.description, **told)
+        description = msgspec.structs.replace(note.description, **changes)
         changed = msgspec.structs.replace(note, description=description)
         file[SESSION][()] = msgspec.json.encode(changed).decode()
     return path
@@ -377,7 +377,7 @@ def test_another_protocol_leaves_nothing_of_the_one_before(
     plain = answers([Segment(PROTOCOLS[0], {}, None, 0)], speeds, sorted(trials))
     segments = [Segment(PROTOCOLS[0], {}, None, 0), Segment(PROTOCOLS[1], {}, None, at)]
     found = answers(segments, speeds, sorted(trials))
-    going_on: dict[tuple[str, int], Event] = {}
+    ongoing: dict[tuple[str, int], Event] = {}
     acting: set[str] = set()
     for tick, (one, other) in enumerate(zip(plain, found, strict=True)):
         if tick < at:
@@ -389,13 +389,13 @@ def test_another_protocol_leaves_nothing_of_the_one_before(
                 continue
             key = (event.name, event.number)
             if event.phase == "onset":
-                assert key not in going_on
-                going_on[key] = event
+                assert key not in ongoing
+                ongoing[key] = event
             else:
-                assert going_on.pop(key)
+                assert ongoing.pop(key)
         # what the answer before ordered is what is announced as going on, but for a trial that began
         if tick not in trials:
-            assert acting == {name for (name, _), event in going_on.items() if not event.sham}
+            assert acting == {name for (name, _), event in ongoing.items() if not event.sham}
         acting = {each.stimulus for each in content.interventions}
         if tick >= at:
             held = [k for k, each in enumerate(content.interventions) if each.stimulus == "a"]

@@ -71,7 +71,7 @@ def live(path: Path, text: str, n_ticks: int, limit: RotationLimit | None = None
     script = execute(text, "p.py") if text.startswith("PROTOCOL") else None
     protocol = parse(text, "p.py" if script else "p.yaml", None, LAYERS, script)
     spec = SessionSpec(
-        session="lived",
+        session="original",
         subject=protocol.subject,
         task=protocol.task,
         seed=3,
@@ -97,7 +97,7 @@ def live(path: Path, text: str, n_ticks: int, limit: RotationLimit | None = None
             writer[0].add(message)
 
     links = InProcessTransport(
-        "lived", lambda d: Engine(protocol, d, {}, script), (), n_ticks, "stopped", hear
+        "original", lambda d: Engine(protocol, d, {}, script), (), n_ticks, "stopped", hear
     )
     run_in_process(spec, links)
     writer[0].close()
@@ -215,13 +215,13 @@ def carry(animal: Animal, k: int) -> None:
 
 def act(animal: Animal, first: int, last: int) -> list[tuple[TickState, StepResult]]:
     """What it senses and earns in some ticks, under actions that depend on the tick alone."""
-    lived = []
+    states = []
     for k in range(first, last):
         moment = animal.observe()
         carry(animal, k)
         action = np.random.default_rng(k).uniform(-0.5, 0.5, 38)
-        lived.append((moment, animal.act(action)))
-    return lived
+        states.append((moment, animal.act(action)))
+    return states
 
 
 def plain_of(task: Any) -> dict[str, Any]:

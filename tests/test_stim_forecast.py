@@ -1,4 +1,4 @@
-"""Forecasts of onsets: ahead by the lead on a steady way there, told once, honest about false alarms."""
+"""Forecasts of onsets: ahead by the lead on a steady way there, once an onset, honest about false alarms."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def states(values: Sequence[float], quantity: str = "forward_speed") -> np.ndarr
     return body
 
 
-def told(behaviour: Behaviour, lead_ms: float, body: np.ndarray) -> list[int]:
+def forecasts(behaviour: Behaviour, lead_ms: float, body: np.ndarray) -> list[int]:
     forecast = Forecast(behaviour, lead_ms, NAMES)
     return [tick for tick, state in enumerate(body) if forecast.step(tick, state)]
 
@@ -43,22 +43,22 @@ def onsets(behaviour: Behaviour, body: np.ndarray) -> list[int]:
 def test_a_steady_rise_is_foretold_by_the_lead(lead_ms: int) -> None:
     body = states([0.0] * 20 + [0.02 * tick for tick in range(40)])
     (onset,) = onsets(DASH, body)
-    assert told(DASH, lead_ms, body) == [onset - lead_ms // 20]
+    assert forecasts(DASH, lead_ms, body) == [onset - lead_ms // 20]
 
 
 def test_a_jump_that_nothing_announces_is_told_with_its_onset() -> None:
     behaviour = Behaviour("dash", "", DASH.thresholds, min_duration_ms=20)
     body = states([0.0] * 20 + [1.0] * 20)
-    assert told(behaviour, 100, body) == onsets(behaviour, body) == [20]
+    assert forecasts(behaviour, 100, body) == onsets(behaviour, body) == [20]
 
 
 def test_it_is_told_once_until_the_behaviour_came_and_went_or_it_lapsed() -> None:
     rise = [0.02 * tick for tick in range(30)]
     away = [0.0] * 60
-    came = told(DASH, 100, states(away + rise + [0.6] * 50 + away + rise + [0.6] * 5))
+    came = forecasts(DASH, 100, states(away + rise + [0.6] * 50 + away + rise + [0.6] * 5))
     assert len(came) == 2
     short = [*away, *rise[:24], *away, *rise[:24], *away]  # up to 0.46 and back, twice
-    lapsed = told(DASH, 100, states(short))
+    lapsed = forecasts(DASH, 100, states(short))
     assert len(lapsed) == 2
     assert onsets(DASH, states(short)) == []
 
@@ -72,8 +72,8 @@ def test_a_forecast_asks_for_what_has_to_come_first() -> None:
     lying = upright.copy()
     lying[:, NAMES.index("torso_height")] = 0.03
     upright[:, NAMES.index("torso_height")] = 0.2  # carried through the air: never fallen
-    assert told(righting, 60, upright) == []
-    assert len(told(righting, 60, lying)) == 1
+    assert forecasts(righting, 60, upright) == []
+    assert len(forecasts(righting, 60, lying)) == 1
 
 
 def test_task_events_cannot_be_foretold() -> None:
@@ -102,8 +102,8 @@ def test_accuracy_counts_leads_and_false_alarms() -> None:
     st.sampled_from([DASH, RUN]),
 )
 def test_no_onset_goes_untold(values: list[float], lead_ms: int, behaviour: Behaviour) -> None:
-    """Between any two onsets, and up to the first, it was told at least once; never in between."""
+    """Between any two onsets, and up to the first, it was forecast at least once; never in between."""
     body = states(values)
-    ticks, found = told(behaviour, lead_ms, body), onsets(behaviour, body)
+    ticks, found = forecasts(behaviour, lead_ms, body), onsets(behaviour, body)
     for before, onset in zip([-1, *found], found, strict=False):
         assert any(before < tick <= onset for tick in ticks)

@@ -60,9 +60,9 @@ def spec(session: str, text: str = FIRST_LIGHT) -> SessionSpec:
 
 
 def description(layers: tuple[LayerInfo, ...] = LAYERS) -> Description:
-    told = describe(read(FIRST_LIGHT), seed=2)
+    described = describe(read(FIRST_LIGHT), seed=2)
     return msgspec.structs.replace(
-        told, layers=layers, trial_s=5, behaviours=BEHAVIOURS, stimuli=("silence",)
+        described, layers=layers, trial_s=5, behaviours=BEHAVIOURS, stimuli=("silence",)
     )
 
 

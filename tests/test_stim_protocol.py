@@ -183,13 +183,13 @@ def test_an_unknown_subject_does_not_hide_the_other_mistakes() -> None:
 
 def test_a_tree_is_checked_as_often_as_one_likes() -> None:
     tree = read_protocol(BASE + "seed: 1\nseed: 2\ntrials: x\n", "p.yaml")
-    told = []
+    messages = []
     for _ in range(2):
         with pytest.raises(UserError) as refused:
             check_protocol(tree)
-        told.append(str(refused.value))
-    assert told[0] == told[1]
-    assert len(told[0].splitlines()) == 2
+        messages.append(str(refused.value))
+    assert messages[0] == messages[1]
+    assert len(messages[0].splitlines()) == 2
 
 
 def changed(text: str, path: str = "p.yaml", **settings: str) -> ProtocolTree:

@@ -209,10 +209,10 @@ def test_rules_hold_in_the_trials_of_their_condition() -> None:
     assert protocol.condition_names == ("silent", "control")
     ticks = [Seen(first=k % 10 == 0) for k in range(60)]
     played = play(protocol, ticks)
-    told = [e for e in played.events if e.kind == "condition"]
-    assert [e.tick for e in told] == list(range(0, 60, 10))
-    assert Counter(e.name for e in told) == {"silent": 3, "control": 3}
-    assert played.on("a") == [e.tick + 3 for e in told if e.name == "silent"]
+    conditions = [e for e in played.events if e.kind == "condition"]
+    assert [e.tick for e in conditions] == list(range(0, 60, 10))
+    assert Counter(e.name for e in conditions) == {"silent": 3, "control": 3}
+    assert played.on("a") == [e.tick + 3 for e in conditions if e.name == "silent"]
 
 
 @given(

@@ -22,5 +22,5 @@ TASK_EVENTS: Mapping[str, tuple[str, ...]] = {
 
 `gap_crossed`: trunk and all paws are beyond a gap. `orb`: one was collected. `escaped`: the trunk is beyond
 the terrain. `first_tap`; `second_tap`: in time, 0.7 to 0.9 s after the first; `tap_too_soon`: before that;
-`tap_missed`: the time for it is over. `orb_moved`: the orb of two-tap is somewhere else, to be tapped anew.
+`tap_missed`: the time for it is over. `orb_moved`: the orb of two-tap has another place, to be tapped anew.
 """

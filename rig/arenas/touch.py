@@ -15,7 +15,7 @@ from dm_control.locomotion.props import target_sphere
 
 
 class _Patient:
-    """A target that waits to be told to look at the contacts."""
+    """A target that looks at the contacts when it is asked to."""
 
     def after_substep(self, physics: Any, random_state: np.random.RandomState) -> None:
         """Nothing: the task calls `look` where there is a contact."""

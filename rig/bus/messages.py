@@ -189,7 +189,7 @@ class Snapshot(msgspec.Struct, frozen=True, tag="snapshot"):
     Sent before the tick that it is of. `trial_tick` is the first of the trial; `reward`, `discount` and
     `task_events` are those that the tick will tell. `task` is what the task remembers, plain values
     (`rig.arenas.task_state`); what the trial's seed draws again, and what detectors, triggers and stimuli
-    can be told again from the ticks, is not in it.
+    is found again from the ticks, is not in it.
 
     Arrays: `physics`, `sensors`, `actuator_force` (f8), `random` (i4) as in `rig.animal.AnimalState`; `c` and
     `h` (f4, one per unit).
