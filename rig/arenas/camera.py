@@ -5,7 +5,7 @@ antialiasing, which take nineteen twentieths of the time under software renderin
 picture differs by about one grey level on average. `soft` keeps shadows, from a small shadow map: nearly
 the stock picture at a quarter of its time, for training. `unculled` is `fast` as MuJoCo alone draws it, all
 of a height field every time; `fast` draws only what can be seen of one (`rig.arenas.culling`). Their
-pictures are the same but for a pixel in many thousands, so a session's record says which it had, and those
+pictures are the same but for a pixel in about a million, so a session's record says which it had, and those
 from before culling are run again with `unculled`. None changes the model: what a rendering context needs of
 it is set while the context is made and put back at once.
 """
