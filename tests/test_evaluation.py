@@ -55,7 +55,7 @@ def runner():
 
 
 def test_how_many_processes_changes_nothing(runner):
-    conditions = [_subject(runner), _random("gaps")]
+    conditions = [_subject(runner, episodes=1), _random("gaps", episodes=1)]
     assert run(conditions, jobs=1) == run(conditions, jobs=2)
 
 
@@ -348,7 +348,7 @@ def test_a_stored_evaluation_has_scores_card_and_the_paper(tmp_path):
     folder = tmp_path / "subjects" / "runner"
     shutil.copytree(RUNNER, folder)
     config = EvaluationConfig(
-        str(folder), episodes=1, stock_episodes=0, time_limit_s=7.0, paper=True
+        str(folder), episodes=1, stock_episodes=0, time_limit_s=6.0, paper=True
     )
     found = evaluate(config, store=True, work=tmp_path / "work")
     assert found.notes == [] or "no expert" in found.notes[0]
