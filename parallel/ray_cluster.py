@@ -20,7 +20,7 @@ from typing import Any
 from parallel.errors import ClusterError
 
 OBJECT_STORE_BYTES = 400_000_000
-"""Shared memory of a cluster started here; a segment of 16 animals with pictures is about 8 MB."""
+"""Shared memory of a cluster started here; a rollout of 16 environments with images is about 8 MB."""
 ANSWER_S = 3.0
 """How long a Ray address may take to accept a connection,"""
 HEALTH_S = 7.0

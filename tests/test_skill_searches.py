@@ -85,15 +85,15 @@ def test_a_gait_that_steps_is_searched_with_what_turns_it(tmp_path):
         coarse_generations=1, stock_generations=1, coarse_population=4, stock_population=4,
         rollout_s=0.2, steering_generations=1, steering_population=4,
     )  # fmt: skip
-    told = []
-    found = stepping.find(small, tmp_path, 1, lambda done, text: told.append(done))
-    assert told == sorted(told)
-    assert told[-1] == 1.0
+    reports = []
+    found = stepping.find(small, tmp_path, 1, lambda done, text: reports.append(done))
+    assert reports == sorted(reports)
+    assert reports[-1] == 1.0
     again = steering.load(tmp_path / "stepping.npz")
     np.testing.assert_array_equal(again.table, found.table)
-    told.clear()
-    stepping.find(small, tmp_path, 1, lambda done, text: told.append(done))
-    assert told == []  # nothing is searched twice
+    reports.clear()
+    stepping.find(small, tmp_path, 1, lambda done, text: reports.append(done))
+    assert reports == []  # nothing is searched twice
 
 
 def test_the_floor_plan_is_the_mazes():

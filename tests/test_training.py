@@ -117,10 +117,10 @@ def test_all_stages_together_make_a_subject_that_loads_and_is_scored(trained):
         assert parts[-1] == pytest.approx(1.0), stage
         assert parts == sorted(parts), stage
     rows = json.loads((folder / "scores.json").read_text())["scores"]
-    own = [row for row in rows if row["actor"] == "student" and row["task"] == "corridor"]
+    own = [row for row in rows if row["actor"] == "subject" and row["task"] == "corridor"]
     corridor = {(row["rendering"], row["action"]) for row in own}
     assert corridor == {(q, a) for q in ("fast", "stock") for a in ("sampled", "mean")}
-    assert {r["actor"] for r in rows} == {"student", "expert", "random"}
+    assert {r["actor"] for r in rows} == {"subject", "expert", "random"}
     assert "subject mean stock 1 ep." in (folder / "card.md").read_text()
 
 
