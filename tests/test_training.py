@@ -143,6 +143,20 @@ def test_a_finished_training_is_not_done_again(trained):
     assert agent.load(folder).sha256 == identity
 
 
+def test_stages_without_a_record_are_listed_without_settings(trained, tmp_path):
+    """A work folder of an earlier version has checkpoints and no records."""
+    place, _, _ = trained
+    shutil.copytree(place / "work", tmp_path / "work")
+    (tmp_path / "work" / provenance.STAGES_FILE).unlink()
+    out = tmp_path / "other"
+    folder = train(
+        place / "tiny.toml", out=out, work=tmp_path / "work", stages=["dagger"], threads=1
+    )
+    ran = provenance.of_subject(folder).values()
+    assert [one["name"] for one in ran] == ["gait", "steering", "vision", "dagger"]
+    assert {one["note"] for one in ran} == {"settings not recorded"}
+
+
 class Interrupted(Exception):
     """What a test raises in the middle of a stage."""
 

@@ -344,7 +344,13 @@ def write_subject(
     earlier = training.get("stages", [])
     of_others = [one for one in earlier if "subject" in one]
     own = {one["name"]: one for one in earlier if "subject" not in one} | provenance.load(work)
-    in_order = [own[name] for name in (*skills, *STAGES) if name in own]
+    left = {name: work / "skills" / f"{name}.npz" for name in skills}
+    left |= {"vision": work / "vision.npz"}
+    left |= {name: work / f"{name}.safetensors" for name in STAGES if name != "vision"}
+    for name, path in left.items():
+        if name not in own and path.exists():  # by a version that kept no records
+            own[name] = {"name": name, "note": "settings not recorded"}
+    in_order = [own[name] for name in left if name in own]
     ticks = {name: value for name, value in training.items() if name != "stages"}
     save(
         network,
