@@ -53,7 +53,8 @@ class Rate:
 
     `gaps` are ticks, samples or messages that are missing in the file. At the probe's pace, `late_s` is how
     late the latest tick was sent, because the recorder's queue was full or this process was held up, and
-    `behind_s` how far the disk lagged behind the source at worst.
+    `behind_s` how far the disk lagged behind the source at worst. `cpu_ms` is processor time of the recorder
+    process for a tick: other work on the machine, which slows both ways differently, changes it least.
     """
 
     seconds: float
@@ -61,6 +62,7 @@ class Rate:
     gaps: int
     late_s: float
     behind_s: float
+    cpu_ms: float
 
     @property
     def mb_per_s(self) -> float:
@@ -146,6 +148,11 @@ class RunningRecorder:
             if time.monotonic() > deadline:
                 raise RunError(f"The recorder did not report {state!r} within {timeout_s:.0f} s.")
 
+    def cpu_s(self) -> float:
+        """Processor time that the recorder process has used so far, in seconds."""
+        fields = Path(f"/proc/{self._process.pid}/stat").read_text().rpartition(")")[2].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
     def close(self) -> None:
         """Leaves nothing of it."""
         if self._process.poll() is None:
@@ -165,7 +172,7 @@ def record(source: Source, folder: Path, seconds: float, paced: bool) -> Rate:
     late_s = behind_s = 0.0
     with contextlib.closing(running):
         running.begin(source.beginning())
-        started = time.perf_counter()
+        started, cpu_s = time.perf_counter(), running.cpu_s()
         for tick in range(n_ticks):
             due = started + tick * TICK_S
             while paced and (left_s := due - time.perf_counter()) > 0:
@@ -183,7 +190,8 @@ def record(source: Source, folder: Path, seconds: float, paced: bool) -> Rate:
         running.links.disconnect_recorder(last=running.links.message(end, n_ticks, {}))
         running.wait_for("closed")
         wall_s = time.perf_counter() - started
-    rate = Rate(seconds, wall_s, _gaps(path, n_ticks), late_s, behind_s)
+        cpu_ms = (running.cpu_s() - cpu_s) / n_ticks * 1e3
+    rate = Rate(seconds, wall_s, _gaps(path, n_ticks), late_s, behind_s, cpu_ms)
     path.unlink()
     return rate
 
@@ -199,11 +207,11 @@ def _gaps(path: Path, n_ticks: int) -> int:
         return found + int(np.sum(np.diff(numbers) % _COUNTER != 1))
 
 
-def h5py_alone(source: Source, folder: Path, seconds: float) -> float:
-    """Megabytes a second of the same samples, appended to one data set by h5py and synced once."""
+def h5py_alone(source: Source, folder: Path, seconds: float) -> tuple[float, float]:
+    """The same samples appended to one data set by h5py and synced once: MB/s, and CPU ms a tick."""
     path = folder / "alone.h5"
     n_ticks, width = round(seconds / TICK_S), PROBE.n_samples
-    started = time.perf_counter()
+    started, cpu_s = time.perf_counter(), time.process_time()
     with h5py.File(path, "w", libver=LIBVER) as file:
         data = file.create_dataset(
             "data",
@@ -217,9 +225,9 @@ def h5py_alone(source: Source, folder: Path, seconds: float) -> float:
             data[tick * width :] = source.samples(tick)
         file.flush()
         os.fsync(int(file.id.get_vfd_handle()))
-    wall_s = time.perf_counter() - started
+    wall_s, cpu_s = time.perf_counter() - started, time.process_time() - cpu_s
     path.unlink()
-    return n_ticks * PROBE_BYTES / 1e6 / wall_s
+    return n_ticks * PROBE_BYTES / 1e6 / wall_s, cpu_s / n_ticks * 1e3
 
 
 def main() -> None:
@@ -238,14 +246,16 @@ def main() -> None:
         for _ in range(given.rounds):
             alone.append(h5py_alone(source, folder, given.burst))
             ours.append(record(source, folder, given.burst, paced=False))
-    shares = [rate.mb_per_s / by_itself for rate, by_itself in zip(ours, alone, strict=True)]
+    shares = [rate.mb_per_s / by_itself for rate, (by_itself, _) in zip(ours, alone, strict=True)]
     share = float(np.median(shares))
     gaps = paced.gaps + sum(rate.gaps for rate in ours)
     _print(paced, ours, alone, share, gaps)
     results = {
         "paced": asdict(paced) | {"kept_up": paced.kept_up},
         "unpaced_mb_per_s": [rate.mb_per_s for rate in ours],
-        "h5py_alone_mb_per_s": alone,
+        "h5py_alone_mb_per_s": [rate for rate, _ in alone],
+        "recorder_cpu_ms_per_tick": [rate.cpu_ms for rate in ours],
+        "h5py_alone_cpu_ms_per_tick": [cpu_ms for _, cpu_ms in alone],
         "share": share,
         "shares": shares,
         "gaps": gaps,
@@ -255,7 +265,9 @@ def main() -> None:
     path.write_text(json.dumps(results, indent=2) + "\n")
 
 
-def _print(paced: Rate, ours: list[Rate], alone: list[float], share: float, gaps: int) -> None:
+def _print(
+    paced: Rate, ours: list[Rate], alone: list[tuple[float, float]], share: float, gaps: int
+) -> None:
     table = Table(
         title="1,024 channels x 30 kHz x int16 beside 512 units, recorded as a session is"
     )
@@ -277,7 +289,14 @@ def _print(paced: Rate, ours: list[Rate], alone: list[float], share: float, gaps
             "",
             None,
         ),
-        ("h5py alone", f"{np.median(alone):.0f} MB/s", "", None),
+        ("h5py alone", f"{np.median([rate for rate, _ in alone]):.0f} MB/s", "", None),
+        (
+            "CPU of the recorder, a tick",
+            f"{np.median([rate.cpu_ms for rate in ours]):.2f} ms",
+            "",
+            None,
+        ),
+        ("CPU of h5py alone, a tick", f"{np.median([cpu for _, cpu in alone]):.2f} ms", "", None),
         (
             "share of h5py alone",
             f"{share:.0%}",
