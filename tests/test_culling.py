@@ -10,6 +10,8 @@ from scipy import ndimage
 from rig.arenas import tasks
 from rig.arenas.camera import CAMERA, EgocentricCamera
 from rig.arenas.horizon import Horizon
+from rig.errors import UserError
+from rig.versions import camera_of, versions
 
 TWO_FIELDS = f"""
 <mujoco>
@@ -163,3 +165,11 @@ def test_an_eye_is_above_the_ground_only_where_there_is_room() -> None:
     assert not horizon.is_above(np.array([0.01, 0.03, ground - 0.1]), 0.01)
     assert not horizon.is_above(np.array([1.5, 0.03, ground + 1]), 0.01)
     assert not horizon.is_above(np.array([0.01, 0.03, ground + 0.3]), 0.2)
+
+
+def test_a_session_from_before_culling_is_run_again_without_it() -> None:
+    assert versions()["camera"] == "fast"
+    assert camera_of(versions()) == "fast"
+    assert camera_of({"rodent-rig": "0.1.0"}) == "unculled"
+    with pytest.raises(UserError, match=r"'x-ray', which this version does not have; .*\(9\)"):
+        camera_of({"camera": "x-ray", "rodent-rig": "9"})
