@@ -15,17 +15,17 @@ import recorder
 from bench.synthetic_session import Stream, description
 from recorder.replay import ReplaySource
 from tests.recorder_checks import assert_same, nwb_problems
-from tests.recorder_rig import Rig
+from tests.recorder_rig import LIMIT_S, Rig
 
 
 def _fill(rig: Rig, stream: Stream) -> None:
     """Sends ticks until the recorder ends by itself."""
     tick = 0
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + LIMIT_S
     while rig.process.poll() is None and time.monotonic() < deadline:
         try:
             for message in stream.ticks(tick, 100):
-                rig.send(message, timeout_s=2.0)
+                rig.send(message, timeout_s=10.0)
         except TimeoutError:
             return
         tick += 100
@@ -47,6 +47,7 @@ def test_a_full_disk_ends_the_recording_with_everything_before_it_whole(
         stream = Stream(description())
         with Rig(sockets, disk / "full.nwb") as rig:
             rig.send_all(stream.beginning())
+            rig.wait_for("recording")
             _fill(rig, stream)
             assert rig.wait() == 1
             last = rig.reports[-1]
@@ -68,6 +69,7 @@ def test_a_write_that_fails_leaves_what_was_flushed(sockets: Path, tmp_path: Pat
     file = tmp_path / "quota.nwb"
     with Rig(sockets, file, limit_bytes=6_000_000) as rig:
         rig.send_all(stream.beginning())
+        rig.wait_for("recording")
         _fill(rig, stream)
         assert rig.wait() == 1
         last = rig.reports[-1]
