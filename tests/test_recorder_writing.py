@@ -18,7 +18,7 @@ from bench.synthetic_session import Stream, description
 from recorder.replay import ReplaySource
 from rig.bus.messages import Message
 from tests.recorder_checks import assert_same, nwb_problems
-from tests.recorder_rig import ROOT, Rig
+from tests.recorder_rig import LIMIT_S, ROOT, Rig
 
 
 def test_a_session_is_recorded_bit_for_bit(sockets: Path, tmp_path: Path) -> None:
@@ -292,11 +292,12 @@ def test_the_file_is_closed_when_the_parent_dies(sockets: Path, tmp_path: Path) 
         child = int(parent.stdout.readline())
         for message in [*stream.beginning(), *stream.ticks(0, 40)]:
             socket.send_multipart(encode(message))
-        deadline = time.monotonic() + 15
+        deadline = time.monotonic() + LIMIT_S
         while not file.exists() and time.monotonic() < deadline:
             time.sleep(0.05)
         parent.kill()
         parent.wait()
+        deadline = time.monotonic() + LIMIT_S
         while Path(f"/proc/{child}").exists() and time.monotonic() < deadline:
             time.sleep(0.05)
         assert not Path(f"/proc/{child}").exists()
