@@ -304,7 +304,7 @@ def test_vmpo_comes_close_to_the_optimum_of_a_linear_quadratic_problem(tmp_path)
     _, p = riccati()
     best = np.einsum("ni,ij,nj->n", starts, p, starts).mean()
     # seed 0 is the one on which the settings were chosen
-    network = masses_network(seed=2)
+    network = masses_network(seed=1)
     assert cost_of(network) > 5 * best
     writer = SummaryWriter(tmp_path / "tensorboard")
     reports = []
@@ -312,7 +312,7 @@ def test_vmpo_comes_close_to_the_optimum_of_a_linear_quadratic_problem(tmp_path)
         reinforcement.train(
             network,
             pool,
-            replace(MASSES, seed=2),
+            replace(MASSES, seed=1),
             tmp_path / "masses.safetensors",
             ["mass"],
             reports.append,
