@@ -64,13 +64,13 @@ def test_a_leap_goes_on_as_the_body_goes_through_it() -> None:
     leap, rng = _leap(), np.random.default_rng(0)
     follower = LeapFollower(leap)
     follower.begin()
-    activation, told = np.zeros(ACTUATORS), []
+    activation, actions = np.zeros(ACTUATORS), []
     while follower.leaping:
-        told.append(follower.act(activation))
-        noisy = told[-1] + rng.normal(0, 0.07, ACTUATORS)
+        actions.append(follower.act(activation))
+        noisy = actions[-1] + rng.normal(0, 0.07, ACTUATORS)
         activation = KEPT_PER_TICK * activation + (1 - KEPT_PER_TICK) * noisy
-        assert len(told) < 2 * TICKS
-    np.testing.assert_array_equal(told[: leaping.LEAP_TICKS], leap.control[: leaping.LEAP_TICKS])
+        assert len(actions) < 2 * TICKS
+    np.testing.assert_array_equal(actions[: leaping.LEAP_TICKS], leap.control[: leaping.LEAP_TICKS])
 
     follower.begin()
     for _ in range(TICKS):
@@ -84,9 +84,9 @@ def test_one_that_has_leapt_and_runs_on_is_not_told_to_stand_for_ever() -> None:
     follower.begin()
     activation, ticks = np.zeros(ACTUATORS), 0
     while follower.leaping:
-        told = follower.act(activation)
+        action = follower.act(activation)
         ticks += 1
-        does = told if ticks < leaping.LEAP_TICKS else leap.control[leaping.LEAP_TICKS - 1]
+        does = action if ticks < leaping.LEAP_TICKS else leap.control[leaping.LEAP_TICKS - 1]
         activation = KEPT_PER_TICK * activation + (1 - KEPT_PER_TICK) * does
         assert ticks < TICKS + 5
 
@@ -210,9 +210,9 @@ def test_it_begins_more_often_before_wide_gaps(skills: Skills) -> None:
     for _ in range(3000):
         x = expert.sample_pose(rng)[0]
         before.append(np.flatnonzero(near > x)[0])
-    told = (far - near)[before].mean()
-    assert told == pytest.approx((width**3).sum() / (width**2).sum(), abs=0.002)
-    assert told > width.mean() + 0.01
+    mean_width = (far - near)[before].mean()
+    assert mean_width == pytest.approx((width**3).sum() / (width**2).sum(), abs=0.002)
+    assert mean_width > width.mean() + 0.01
 
 
 def test_only_an_animal_behind_the_gap_has_crossed(skills: Skills) -> None:

@@ -26,7 +26,7 @@ from training.skills.tap import (
     load,
     tap_of,
 )
-from training.skills.tap_initial_parameters import FIRST_GUESS
+from training.skills.tap_initial_parameters import INITIAL_PARAMETERS
 
 Array = np.ndarray
 
@@ -182,7 +182,7 @@ def test_the_animal_walks_backwards_when_told_to() -> None:
     environment = tasks.make("two_tap", 5)
     environment.reset()
     body = BodyReader(environment)
-    backwards = Skills(SKILLS).backing()
+    backwards = Skills(SKILLS).walking_backward()
     ran = []
     for _ in range(75):
         activation = body.activation()[None]
@@ -195,15 +195,17 @@ def test_the_animal_walks_backwards_when_told_to() -> None:
 
 def test_the_search_for_walking_backwards_goes_on_where_it_was(tmp_path: Path) -> None:
     gait = load_steering(SKILLS / "steering.npz").gait
-    told: list[tuple[int, float]] = []
+    reports: list[tuple[int, float]] = []
     for generations in (1, 2):
-        settings = walking_backward.BackingSettings(generations, population=4, rollout_s=1.0)
-        found = walking_backward.find(
-            gait, settings, tmp_path, 1, lambda state, v: told.append((state.generation, v))
+        settings = walking_backward.WalkingBackwardSettings(
+            generations, population=4, rollout_s=1.0
         )
-    assert [generation for generation, _ in told] == [1, 2]
-    assert all(speed < 0.3 for _, speed in told), "the legs do not swing the other way"
-    again = load_steering(tmp_path / "backing.npz")
+        found = walking_backward.find(
+            gait, settings, tmp_path, 1, lambda state, v: reports.append((state.generation, v))
+        )
+    assert [generation for generation, _ in reports] == [1, 2]
+    assert all(speed < 0.3 for _, speed in reports), "the legs do not swing the other way"
+    again = load_steering(tmp_path / "walking_backward.npz")
     np.testing.assert_array_equal(again.swing, found.swing)
 
 
@@ -223,14 +225,14 @@ def test_the_search_begins_with_a_tap() -> None:
     bodies = Bodies(coarse=False, threads=1)
     steering = load_steering(SKILLS / "steering.npz")
     rng = np.random.default_rng(0)
-    starts = tap_trials.arrivals(bodies, steering, 6, rng)
-    trial = tap_trials.draw(bodies, starts, 6, 0.0, (0.0, 0.0), rng)
-    guess = tap_of(FIRST_GUESS, bodies.actuators)
-    reach = tap_trials.try_reach(bodies, tap_trials.Paws(bodies), [guess], trial)
+    starts = tap_trials.standing_states(bodies, steering, 6, rng)
+    trials = tap_trials.sample_trials(bodies, starts, 6, 0.0, (0.0, 0.0), rng)
+    guess = tap_of(INITIAL_PARAMETERS, bodies.actuators)
+    reach = tap_trials.try_reach(bodies, tap_trials.Paws(bodies), [guess], trials)
     assert reach.touched.mean() > 0.6
     # and not where there is none
-    trial = tap_trials.draw(bodies, starts, 6, 0.0, (0.0, 0.0), rng)
-    far = replace(trial, off_ahead_m=trial.off_ahead_m + 0.2)
+    trials = tap_trials.sample_trials(bodies, starts, 6, 0.0, (0.0, 0.0), rng)
+    far = replace(trials, off_ahead_m=trials.off_ahead_m + 0.2)
     reach = tap_trials.try_reach(bodies, tap_trials.Paws(bodies), [guess], far)
     assert not reach.touched.any()
 

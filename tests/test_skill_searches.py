@@ -120,6 +120,14 @@ def test_missing_skills_name_the_stage(tmp_path):
         Skills(tmp_path).path("tapping")
 
 
+def test_a_skill_is_found_under_its_earlier_name(tmp_path):
+    earlier, present = tmp_path / "backing.npz", tmp_path / "walking_backward.npz"
+    earlier.touch()
+    assert Skills(tmp_path).path("walking_backward") == earlier
+    present.touch()
+    assert Skills(tmp_path).path("walking_backward") == present
+
+
 def test_stride_frequency_is_the_hips():
     seconds = np.arange(450) * 0.02
     assert evaluation.stride_hz(np.sin(2 * np.pi * 4.7 * seconds)) == pytest.approx(4.7, abs=0.05)

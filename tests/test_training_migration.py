@@ -17,6 +17,8 @@ from training.learn import checkpoint
 from training.rollout.rollout_store import RolloutStore
 
 OLD = """
+[backing]
+generations = 3
 [herd]
 gaps = 2
 soft_every = 3
@@ -50,6 +52,8 @@ best_part = 0.4
 eyes_open = true
 """
 NEW = """
+[walking_backward]
+generations = 3
 [vector_env]
 gaps = 2
 shadows_every = 3

@@ -1,7 +1,7 @@
 """Training: from nothing to a subject that solves its tasks; `training.pipeline.train` runs all of it.
 
     gait, steering, spinning,     the experts' skills, by evolution strategies  training.skills
-    backing, righting, climbing,
+    walking_backward, righting, climbing,
     tapping, stepping, leaping
     vision                        the vision encoder is pretrained              training.learn.vision
     distillation                  the network learns from a trained subject     training.learn.distillation

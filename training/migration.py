@@ -10,7 +10,7 @@ from agent.errors import SubjectError
 
 T = TypeVar("T")
 
-STAGES = {"apprenticeship": "distillation", "imitation": "dagger"}
+STAGES = {"apprenticeship": "distillation", "imitation": "dagger", "backing": "walking_backward"}
 """Pipeline stages by their old names."""
 
 SECTIONS = {
@@ -18,6 +18,7 @@ SECTIONS = {
     "fleet": "actors",
     "apprenticeship": "distillation",
     "imitation": "dagger",
+    "backing": "walking_backward",
 }
 """Sections of a settings file by their old names."""
 
@@ -102,6 +103,8 @@ WORK_FILES = {
     "apprenticeship.safetensors": "distillation.safetensors",
     "imitation.safetensors": "dagger.safetensors",
     "imitation-lived": "dagger-rollouts",
+    "skills/backing.npz": "skills/walking_backward.npz",
+    "skills/backing-search.npz": "skills/walking_backward-search.npz",
 }
 
 TRAINING_KEYS = {
@@ -154,6 +157,16 @@ def rollout_arrays(arrays: Mapping[str, T]) -> dict[str, T]:
 def training_record(training: Mapping[str, Any]) -> dict[str, Any]:
     """The table `[training]` of a subject under the present names."""
     return {TRAINING_KEYS.get(name, name): value for name, value in training.items()}
+
+
+def skill_file(folder: Path, name: str) -> Path:
+    """The file of a skill in `folder`: `<name>.npz`, or that of its earlier name where only this is there."""
+    path = folder / f"{name}.npz"
+    for old, new in STAGES.items():
+        earlier = folder / f"{old}.npz"
+        if new == name and not path.exists() and earlier.exists():
+            return earlier
+    return path
 
 
 def rename_work_files(work: Path) -> None:

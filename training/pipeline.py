@@ -97,7 +97,8 @@ def _adopt_skills(subject: Path, work: Path, name: str) -> None:
     """
     skills, records = work / "skills", provenance.of_subject(subject)
     for skill in SKILLS:
-        shipped, own = subject / "skills" / f"{skill}.npz", skills / f"{skill}.npz"
+        shipped = migration.skill_file(subject / "skills", skill)
+        own = skills / f"{skill}.npz"
         if shipped.exists() and not own.exists() and not list(skills.glob(f"{skill}-*")):
             shutil.copyfile(shipped, own)
             facts = {"file_sha256": _sha256(own), **records.get(skill, {})}

@@ -28,7 +28,7 @@ from training.skills.spinning import SpinningSettings
 from training.skills.steering import SteeringSettings
 from training.skills.stepping import SteppingSettings
 from training.skills.tapping import TappingSettings
-from training.skills.walking_backward import BackingSettings
+from training.skills.walking_backward import WalkingBackwardSettings
 
 
 @dataclass(frozen=True)
@@ -65,7 +65,7 @@ class Settings:
     gait: GaitSettings = field(default_factory=GaitSettings)
     steering: SteeringSettings = field(default_factory=SteeringSettings)
     spinning: SpinningSettings = field(default_factory=SpinningSettings)
-    backing: BackingSettings = field(default_factory=BackingSettings)
+    walking_backward: WalkingBackwardSettings = field(default_factory=WalkingBackwardSettings)
     righting: RightingSettings = field(default_factory=RightingSettings)
     climbing: ClimbingSettings = field(default_factory=ClimbingSettings)
     tapping: TappingSettings = field(default_factory=TappingSettings)

@@ -8,11 +8,20 @@ import numpy as np
 
 from agent.errors import SubjectError
 from training.settings import Settings
-from training.skills import climbing, gait, leaping, righting, spinning, steering, stepping, tapping
-from training.skills import walking_backward as backing
+from training.skills import (
+    climbing,
+    gait,
+    leaping,
+    righting,
+    spinning,
+    steering,
+    stepping,
+    tapping,
+    walking_backward,
+)
 from training.skills.library import SKILLS, Skills
 from training.skills.search import SearchState, load_state
-from training.skills.tap_trials import Outcome
+from training.skills.tap_trials import TapResult
 
 Array = np.ndarray
 Report = Callable[[float, str], None]
@@ -23,7 +32,7 @@ _NEEDS = {
     "gaps": ("stepping", "leaping"),
     "forage": ("gait", "steering", "spinning", "righting"),
     "escape": ("gait", "steering", "righting", "climbing"),
-    "two_tap": ("gait", "steering", "spinning", "backing", "righting", "tapping"),
+    "two_tap": ("gait", "steering", "spinning", "walking_backward", "righting", "tapping"),
 }
 
 
@@ -71,14 +80,14 @@ def _spinning(settings: Settings, skills: Skills, threads: int, progress: Report
     spinning.find(base, chosen, skills.folder, threads, report)
 
 
-def _backing(settings: Settings, skills: Skills, threads: int, progress: Report) -> None:
-    chosen = settings.backing
+def _walking_backward(settings: Settings, skills: Skills, threads: int, progress: Report) -> None:
+    chosen = settings.walking_backward
 
     def report(state: SearchState, forwards: float) -> None:
         text = f"cost {state.best_cost:.2f}, {forwards:.2f} m/s"
         progress(state.generation / max(1, chosen.generations), text)
 
-    backing.find(gait.load(skills.path("gait")), chosen, skills.folder, threads, report)
+    walking_backward.find(gait.load(skills.path("gait")), chosen, skills.folder, threads, report)
 
 
 def _fraction_done(state: SearchState, name: str, phases: Mapping[str, int]) -> float:
@@ -123,8 +132,8 @@ def _tapping(settings: Settings, skills: Skills, threads: int, progress: Report)
     chosen = settings.tapping
     phases = {"both": chosen.generations, "again": chosen.again_generations}
 
-    def report(name: str, state: SearchState, outcome: Outcome) -> None:
-        twice = f"{outcome.success.mean():.0%} tap twice"
+    def report(name: str, state: SearchState, result: TapResult) -> None:
+        twice = f"{result.success.mean():.0%} tap twice"
         progress(
             _fraction_done(state, name, phases), f"{name}: cost {state.best_cost:.2f}, {twice}"
         )
@@ -153,7 +162,7 @@ SEARCHES: dict[str, Callable[[Settings, Skills, int, Report], None]] = {
     "gait": _gait,
     "steering": _steering,
     "spinning": _spinning,
-    "backing": _backing,
+    "walking_backward": _walking_backward,
     "righting": _righting,
     "climbing": _climbing,
     "tapping": _tapping,

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from training.experts.interface import Place
+from training.experts.interface import Pose
 from training.experts.pose import BodyReader
 from training.experts.view import View
 from training.skills.library import Skills
@@ -32,7 +32,7 @@ class CorridorExpert:
         """See `TaskExpert`."""
         return run_along(self._locomotion, self._body, 1.0)
 
-    def sample_pose(self, rng: np.random.Generator) -> Place:
+    def sample_pose(self, rng: np.random.Generator) -> Pose:
         """See `TaskExpert`."""
         x = float(self._body.data.qpos[0] + rng.uniform(0, 3))
         return x, float(rng.normal(0, 0.2)), float(rng.normal(0, 0.3))

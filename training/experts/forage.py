@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from training.experts.interface import Place
+from training.experts.interface import Pose
 from training.experts.maze import FloorPlan
 from training.experts.pose import BodyReader
 from training.experts.righting import Righting
@@ -167,9 +167,9 @@ class ForageExpert:
             return 0.6, float(np.clip(6 * wanted, -6, 6))
         return (1.0 if abs(wanted) < 0.25 else 0.7), float(np.clip(4 * wanted, -3, 3))
 
-    def sample_pose(self, rng: np.random.Generator) -> Place:
+    def sample_pose(self, rng: np.random.Generator) -> Pose:
         """See `TaskExpert`: every other time looking about towards an orb."""
-        place = self._plan.sample_pose(rng, CLEAR_M)
+        place = self._plan.sample_position(rng, CLEAR_M)
         heading = rng.uniform(-np.pi, np.pi)
         shown = [p for o, p in self._orbs if not o.activated and self._plan.sight(place, p[:2])]
         if shown and rng.random() < 0.5:
@@ -182,12 +182,12 @@ class ForageExpert:
         eyes, look = self._view()
         free = self._plan.free_m(eyes, look + np.array([0.0, 0.5, -0.5]), 0.0, 2.0)
         orb = self._in_sight()
-        told = {
+        targets = {
             "orb_seen": float(orb is not None),
             "free_ahead": float(free[0]),
             "free_left": float(free[1]),
             "free_right": float(free[2]),
         }
         if orb is not None:
-            told |= self._camera.orb(orb)
-        return told
+            targets |= self._camera.orb(orb)
+        return targets

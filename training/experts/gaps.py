@@ -9,7 +9,7 @@ import numpy as np
 
 from rig.arenas.gaps import gaps_of
 from training.experts.corridor import run_along
-from training.experts.interface import Place
+from training.experts.interface import Pose
 from training.experts.pose import BodyReader
 from training.experts.view import View
 from training.skills import leaping
@@ -137,7 +137,7 @@ class GapsExpert:
             action[self._body.actuators[joint]] += flexion
         return np.clip(action, -1, 1)
 
-    def sample_pose(self, rng: np.random.Generator) -> Place:
+    def sample_pose(self, rng: np.random.Generator) -> Pose:
         """See `TaskExpert`: before a gap, as often within centimetres as within tens of them.
 
         Rather a wide one, in proportion to its width squared: those are crossed least often.

@@ -8,7 +8,7 @@ from typing import Any, Protocol
 import numpy as np
 
 Array = np.ndarray
-Place = tuple[float, float, float]
+Pose = tuple[float, float, float]
 """x and y in m, heading in rad."""
 
 
@@ -35,5 +35,5 @@ class TaskExpert(Protocol):
     def auxiliary_targets(self) -> Mapping[str, float]:
         """Targets of the vision encoder in this state, by the names in `auxiliary_targets.TARGETS`."""
 
-    def sample_pose(self, rng: np.random.Generator) -> Place | None:
+    def sample_pose(self, rng: np.random.Generator) -> Pose | None:
         """A random place and heading on level ground with something to see; None: this task has none."""

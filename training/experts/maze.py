@@ -44,7 +44,7 @@ class FloorPlan:
         first = np.where(blocked.any(1), blocked.argmax(1), len(distance))
         return np.asarray(first * STEP_M)
 
-    def sample_pose(self, rng: np.random.Generator, clear_m: float) -> Array:
+    def sample_position(self, rng: np.random.Generator, clear_m: float) -> Array:
         """A random place (2,) with no wall within a distance."""
         rows, columns = np.nonzero(~self._wall)
         around = np.arange(8) * np.pi / 4

@@ -14,12 +14,11 @@ from typing import Any
 
 import numpy as np
 
-from training.experts.interface import Place
+from training.experts.interface import Pose
 from training.experts.pose import REARING, BodyReader
 from training.experts.righting import Righting
 from training.experts.view import View
-from training.skills import steering
-from training.skills import walking_backward as backing
+from training.skills import steering, walking_backward
 from training.skills.library import Skills
 from training.skills.locomotion import KEPT_PER_TICK, Locomotion
 from training.skills.spinning import YAW_RAD_S as SPIN_YAW_RAD_S
@@ -78,7 +77,7 @@ PACE_WEIGHT = 0.02
 """What it counts, beside the square misfit of activations, not to go on by just one tick."""
 
 
-class Reach:
+class ReachFollower:
     """The reach, at the pace of the body: it goes on only as far as the muscles' activations have come.
 
     An animal that does not follow is told again what comes next, instead of what would come by a clock that
@@ -128,7 +127,7 @@ class TwoTapExpert:
     def __init__(self, skills: Skills) -> None:
         self._locomotion = skills.locomotion()
         self._spinning = Locomotion(steering.load(skills.path("spinning")), SPIN_SPEED)
-        self._backing = skills.backing()
+        self._walking_backward = skills.walking_backward()
         self._tap = load_tap(skills.path("tapping"))
         self._righting = Righting(skills.path("righting"), FALLEN_TICKS)
 
@@ -151,7 +150,7 @@ class TwoTapExpert:
         self._touched_at = np.zeros(3)
         self._off = (0.0, 0.0)  # where the orb was, ahead and to the left, when the tap began
 
-    def sample_pose(self, rng: np.random.Generator) -> Place:
+    def sample_pose(self, rng: np.random.Generator) -> Pose:
         """See `TaskExpert`: about the orb, as often within centimetres as within tens of them."""
         orb = self._place_of_orb()
         distance = np.exp(rng.uniform(np.log(0.05), np.log(SEEN_TO_M)))
@@ -163,10 +162,10 @@ class TwoTapExpert:
     def auxiliary_targets(self) -> Mapping[str, float]:
         """See `TaskExpert`."""
         orb = self._place_of_orb()
-        told = {"orb_seen": float(self._view.shows(orb)), **self._view.orb(orb)}
-        if told["orb_seen"]:
-            told["orb_touched"] = float(self._orb.activated[0])
-        return told
+        targets = {"orb_seen": float(self._view.shows(orb)), **self._view.orb(orb)}
+        if targets["orb_seen"]:
+            targets["orb_touched"] = float(self._orb.activated[0])
+        return targets
 
     def act(self) -> Array:
         """See `TaskExpert`."""
@@ -255,7 +254,7 @@ class TwoTapExpert:
             # it has begun by itself: go along
             self._off = (ahead, aside)
             self._enter("reach")
-            self._reach = Reach(self._tap, self._off, self._stand(), begun=True)
+            self._reach = ReachFollower(self._tap, self._off, self._stand(), begun=True)
             return self._reach.next(self._body.activation())
         best = self._tap.ahead_m
         if self._mode in ("", "find") or (self._mode == "back" and distance > best - BACK_UNTIL_M):
@@ -283,7 +282,7 @@ class TwoTapExpert:
             return self._stand()
         self._off = (ahead, aside)
         self._enter("reach")
-        self._reach = Reach(self._tap, self._off, self._body.activation())
+        self._reach = ReachFollower(self._tap, self._off, self._body.activation())
         return self._reach.next(self._body.activation())
 
     def _ahead_and_aside(self, goal: Array) -> tuple[float, float]:
@@ -309,7 +308,9 @@ class TwoTapExpert:
 
     def _back(self) -> Array:
         self._standing = 0
-        return self._command(self._backing, backing.SPEED, backing.COMMAND)
+        return self._command(
+            self._walking_backward, walking_backward.SPEED, walking_backward.COMMAND
+        )
 
     def _stand(self) -> Array:
         self._standing += 1

@@ -21,6 +21,7 @@ import torch
 from agent.errors import SubjectError
 from agent.network import Network, Outputs
 from agent.subject import Subject
+from training import migration
 from training.learn.dagger import DaggerSettings
 from training.learn.imitation_losses import ImitationLosses, output_losses
 from training.learn.replay_buffer import ImitationBatch, stack
@@ -97,7 +98,8 @@ def rollouts_folder(
         environments: of the actors.
         dagger: length of a rollout, and fraction of the environments in which experts act.
     """
-    files = sorted(path for name in SKILLS if (path := skills / f"{name}.npz").exists())
+    skill_files = (migration.skill_file(skills, name) for name in SKILLS)
+    files = sorted(path for path in skill_files if path.exists())
     depends_on = [
         teacher.sha256,
         asdict(environments),

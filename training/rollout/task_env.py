@@ -15,7 +15,7 @@ from rig.arenas.camera import EgocentricCamera
 from rig.arenas.names import TASKS
 from rig.arenas.senses import Senses, flatten
 from training.experts import Skills, expert_for
-from training.experts.interface import Place
+from training.experts.interface import Pose
 from training.experts.pose import REARING
 from training.rollout.auxiliary_targets import as_array
 from training.rollout.rollout import REWARD_SCALES
@@ -115,11 +115,11 @@ class TaskEnv:
         which = {f"is_{task}": float(task == self.task) for task in TASKS if task != "corridor"}
         return as_array({**which, **self._expert.auxiliary_targets()})
 
-    def sample_pose(self, rng: np.random.Generator) -> Place | None:
+    def sample_pose(self, rng: np.random.Generator) -> Pose | None:
         """A random place and heading (x m, y m, rad) with something to see; None: the task has none."""
         return self._expert.sample_pose(rng)
 
-    def render_from(self, place: Place) -> tuple[Array, Array]:
+    def render_from(self, place: Pose) -> tuple[Array, Array]:
         """The image (64, 64, 3) uint8 and targets (targets,) float32 of this posture at another place.
 
         The simulation continues from where it was.
@@ -131,7 +131,7 @@ class TaskEnv:
         self._update_kinematics()
         return rendered
 
-    def _move_to(self, place: Place) -> None:
+    def _move_to(self, place: Pose) -> None:
         """Move the animal to another place and heading, in its posture."""
         matrix = self._data.xmat[self._torso].reshape(3, 3)
         turn = place[2] - np.arctan2(matrix[1, 0], matrix[0, 0])

@@ -37,7 +37,7 @@ Array = np.ndarray
 
 LEANING = ("hip_extend", "knee", "shoulder", "elbow", "lumbar_extend", "cervical_extend")
 N_PARAMETERS = 3 + len(OSCILLATING) + len(HELD) + len(SPINE) + len(LEANING)
-FIRST_HELD = {"hip_extend": 0.3, "shoulder": 0.3}
+INITIAL_HELD = {"hip_extend": 0.3, "shoulder": 0.3}
 """Control added to hips and shoulders in the first guess: of what was tried by hand, it fell least."""
 FALLEN = 0.1
 """Uprightness of the trunk below which a candidate's run is over."""
@@ -79,10 +79,10 @@ def load(path: Path) -> Climbing:
         return Climbing(Steering(gait, saved["held"], saved["swing"]), saved["lean"])
 
 
-def first_guess() -> Array:
+def initial_parameters() -> Array:
     """Parameters (N_PARAMETERS,) of the flat floor's gait with hips and shoulders extended."""
     parameters = np.zeros(N_PARAMETERS)
-    for joint, held in FIRST_HELD.items():
+    for joint, held in INITIAL_HELD.items():
         parameters[3 + OSCILLATING.index(joint)] = held / 0.5
     return parameters
 
@@ -210,7 +210,7 @@ def find(
     `start` are the parameters of the gait's search. `report` gets the stage, the search's state, and the mean
     gait's metres gained and share of falls.
     """
-    mean, sigma = first_guess(), settings.coarse_sigma
+    mean, sigma = initial_parameters(), settings.coarse_sigma
     ticks, stand = round(settings.rollout_s * 50), flat.table.mean(0)
     for name, generations in (
         ("coarse", settings.coarse_generations),

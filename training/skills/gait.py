@@ -136,7 +136,7 @@ def pattern(parameters: Array, phase: Array, actuators: Mapping[str, int], style
     return np.clip(control, -1, 1)
 
 
-def first_guess(bodies: Bodies) -> Array:
+def initial_parameters(bodies: Bodies) -> Array:
     """Parameters (N_PARAMETERS,) that move the paws roughly as a stepping animal does.
 
     Each joint of the left legs is tried alone on an animal hung in the air. Then every joint gets the part
@@ -240,7 +240,7 @@ def find(
 ) -> Gait:
     """Search in coarse, then in stock physics, resuming what `folder` holds; writes `gait.npz`."""
     bodies = Bodies(coarse=True, threads=threads)
-    start, sigma = first_guess(bodies), settings.coarse_sigma
+    start, sigma = initial_parameters(bodies), settings.coarse_sigma
     shape = (round(settings.rollout_s * 50), len(bodies.actuators))
     plan = (
         ("coarse", True, settings.coarse_generations, settings.coarse_population),

@@ -94,7 +94,7 @@ def load(path: Path) -> Leap:
         return Leap(saved["control"])
 
 
-def first_guess() -> Array:
+def initial_parameters() -> Array:
     """Parameters (N_PARAMETERS,) of the leap made by hand."""
     return np.array(list(SIGNALS.values())).T.ravel()
 
@@ -227,7 +227,7 @@ def find(
     Gaps begin narrow again after a resume. `report` gets the stage, the search's state, and the share of the
     gaps of the last generation that were crossed.
     """
-    start, sigma, generations = first_guess(), settings.fast_sigma, settings.fast_generations
+    start, sigma, generations = initial_parameters(), settings.fast_sigma, settings.fast_generations
     widest_m, share = settings.wide_at_first_m, 0.0
     for name, fast in (("fast", True), ("stock", False)):
         platforms = Platforms(base, fast)
@@ -256,7 +256,7 @@ def find(
             share = float(found.crossed.mean())
             if share > WIDER_WHEN:
                 widest_m = min(widest_m + WIDER_M, settings.widest_m)
-            away = ((candidates - first_guess()) ** 2).mean(1)
+            away = ((candidates - initial_parameters()) ** 2).mean(1)
             return np.asarray(found.cost.mean(1) + 0.02 * away)
 
         def progress(state: SearchState, name: str = name) -> None:

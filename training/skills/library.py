@@ -6,13 +6,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from agent.errors import SubjectError
-from training.skills import steering
-from training.skills import walking_backward as backing
+from training import migration
+from training.skills import steering, walking_backward
 from training.skills.locomotion import Locomotion
 from training.skills.spinning import SPEED
 
 SKILLS = (
-    "gait", "steering", "spinning", "backing", "righting", "climbing", "tapping", "stepping",
+    "gait", "steering", "spinning", "walking_backward", "righting", "climbing", "tapping", "stepping",
     "leaping",
 )  # fmt: skip
 """Their names, in the order in which they are searched: each builds on those before it."""
@@ -34,7 +34,7 @@ class Skills:
         Raises:
             SubjectError: it is not there.
         """
-        path = self.folder / f"{name}.npz"
+        path = migration.skill_file(self.folder, name)
         if not path.exists():
             raise SubjectError(f"{path} is missing: train the stage '{name}' first")
         return path
@@ -47,9 +47,9 @@ class Skills:
         """Running and turning on command, upright: slower, and fit to leap from."""
         return Locomotion(steering.load(self.path("stepping")))
 
-    def backing(self) -> Locomotion:
-        """Walking backwards, commanded `backing.SPEED` and, for the yaw rate, `backing.COMMAND`."""
-        return Locomotion(steering.load(self.path("backing")), backing.SPEED)
+    def walking_backward(self) -> Locomotion:
+        """Walking backwards, at the commands `SPEED` and `COMMAND` of `walking_backward`."""
+        return Locomotion(steering.load(self.path("walking_backward")), walking_backward.SPEED)
 
     def spinning(self) -> Locomotion:
         """Turning on the spot, on command of a yaw rate up to `spinning.YAW_RAD_S` at `spinning.SPEED`."""

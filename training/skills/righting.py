@@ -5,7 +5,7 @@ the hind body follow. The movement is a spline for spine and limbs, mirrored by 
 lies on, that ends in the gait's mean posture. The search rights animals that are dropped in random
 orientations in the bowl, with motor noise: the movement is made to its end, and then the animal has to
 stand. What counts is trunk and pelvis: with the trunk alone, the search finds a twist of the spine that
-leaves the hind body on its back. It goes on from `righting_first_guess`.
+leaves the hind body on its back. It goes on from `righting_initial_parameters`.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ import numpy as np
 
 from training.skills.body import SPEC, Bodies
 from training.skills.gait import sided
-from training.skills.righting_initial_parameters import FIRST_GUESS
+from training.skills.righting_initial_parameters import INITIAL_PARAMETERS
 from training.skills.search import SearchSettings, SearchState, search, write_arrays
 
 Array = np.ndarray
@@ -200,7 +200,7 @@ def find(
 
     `report` gets the stage, the search's state and the mean movement's share that stands in the end.
     """
-    mean, sigma = FIRST_GUESS, settings.coarse_sigma
+    mean, sigma = INITIAL_PARAMETERS, settings.coarse_sigma
     ticks = TICKS + STAND_TICKS
     for name, generations in (
         ("coarse", settings.coarse_generations),
@@ -221,7 +221,7 @@ def find(
             )
             low = (1 - np.clip(upright, -1, 0.9)).mean(1) + (1 - upright[:, TICKS:]).mean(1)
             last = 1.0 * (upright[:, -5:].mean(1) < FALLEN)
-            far = ((candidates - FIRST_GUESS) ** 2).mean(1)
+            far = ((candidates - INITIAL_PARAMETERS) ** 2).mean(1)
             return np.asarray((low + last).reshape(n, starts).mean(1) + 0.01 * far)
 
         def progress(state: SearchState, bodies: BowlBodies = bodies, name: str = name) -> None:

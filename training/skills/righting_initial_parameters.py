@@ -27,4 +27,4 @@ _LIMBS = [
     [2.27, 2.79, -3.35, -1.48, -3.82, -0.03, -1.17, -0.82, 1.08, -4.84, -1.68, -0.14, -0.67, -0.58],
     [1.61, -4.33, 1.37, -1.11, -0.83, 3.92, -2.19, 4.04, -2.53, -0.64, 0.08, -3.57, 0.52, -4.22],
 ]  # fmt: skip
-FIRST_GUESS = np.concatenate([_TRUNK, _LIMBS], 1).ravel()
+INITIAL_PARAMETERS = np.concatenate([_TRUNK, _LIMBS], 1).ravel()

@@ -16,7 +16,7 @@ import numpy as np
 from training.skills.body import Bodies
 from training.skills.gait import sided
 from training.skills.search import SearchSettings, SearchState, search
-from training.skills.steering import LIMB, TRUNK, Steering, law
+from training.skills.steering import LIMB, TRUNK, Steering, control_law
 
 Array = np.ndarray
 
@@ -38,7 +38,7 @@ class SpinningSettings:
 
 
 def parameters_of(steering: Steering, bodies: Bodies) -> Array:
-    """(N_PARAMETERS,) from which `steering.law` makes this steering again."""
+    """(N_PARAMETERS,) from which `steering.control_law` makes this steering again."""
     index = bodies.actuators
     limbs = [
         (2 * steering.held[index[sided(j, "L")]], steering.swing[index[sided(j, "L")]])
@@ -60,7 +60,7 @@ def measure(
 
     Args:
         bodies: the rodent.
-        steerings: n laws.
+        steerings: n control_laws.
         speed, yaw: the command.
         starts: (s, state).
         noise: (s, ticks, actuators) added to the actions.
@@ -96,7 +96,7 @@ def measure(
 
 def trial_costs(
     bodies: Bodies,
-    laws: list[Steering],
+    control_laws: list[Steering],
     settings: SpinningSettings,
     side: int,
     n_starts: int,
@@ -110,7 +110,7 @@ def trial_costs(
     starts = np.stack([bodies.disturbed_start(rng) for _ in range(n_starts)])
     noise = rng.normal(0, settings.action_noise, (n_starts, ticks, len(bodies.actuators)))
     turned, travel, tilt, lowest = measure(
-        bodies, laws, SPEED, side * YAW_RAD_S, starts, noise, rng.random(n_starts)
+        bodies, control_laws, SPEED, side * YAW_RAD_S, starts, noise, rng.random(n_starts)
     )
     cost = np.abs(YAW_RAD_S - side * turned) / YAW_RAD_S + 4 * travel + 2 * tilt + (lowest < 0.5)
     return np.asarray(cost.mean(1))
@@ -132,13 +132,13 @@ def find(
     ticks = round(settings.rollout_s * 50)
 
     def cost(candidates: Array) -> Array:
-        laws = [law(base.gait, c, bodies.actuators) for c in candidates]
+        control_laws = [control_law(base.gait, c, bodies.actuators) for c in candidates]
         side = 1 if rng.random() < 0.5 else -1
-        found = trial_costs(bodies, laws, settings, side, settings.starts, rng)
+        found = trial_costs(bodies, control_laws, settings, side, settings.starts, rng)
         return np.asarray(found + 0.02 * (candidates**2).mean(1))
 
     def progress(state: SearchState) -> None:
-        steering = law(base.gait, state.mean, bodies.actuators)
+        steering = control_law(base.gait, state.mean, bodies.actuators)
         turned, travel, _, _ = measure(
             bodies,
             [steering],
@@ -170,8 +170,8 @@ def _better(
     rng: np.random.Generator,
 ) -> Steering:
     """The one that costs less in fresh trials, to both sides."""
-    laws = [law(base.gait, c, bodies.actuators) for c in candidates]
-    total = np.zeros(len(laws))
+    control_laws = [control_law(base.gait, c, bodies.actuators) for c in candidates]
+    total = np.zeros(len(control_laws))
     for side in (1, -1):
-        total += trial_costs(bodies, laws, settings, side, 6, rng)
-    return laws[int(total.argmin())]
+        total += trial_costs(bodies, control_laws, settings, side, 6, rng)
+    return control_laws[int(total.argmin())]

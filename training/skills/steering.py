@@ -101,7 +101,7 @@ def load(path: Path) -> Steering:
         return Steering(gait, saved["held"], saved["swing"])
 
 
-def law(gait: Gait, parameters: Array, actuators: Mapping[str, int]) -> Steering:
+def control_law(gait: Gait, parameters: Array, actuators: Mapping[str, int]) -> Steering:
     """The steering that one candidate (N_PARAMETERS,) stands for."""
     held, swing = np.zeros(len(actuators)), np.zeros(len(actuators))
     for k, joint in enumerate(LIMB):
@@ -123,7 +123,7 @@ def costs(
     speed, yaw = np.array(COMMANDS).T
     actions = []
     for candidate in candidates:
-        steering = law(gait, candidate, bodies.actuators)
+        steering = control_law(gait, candidate, bodies.actuators)
         phase = np.arange(ticks)[:, None] * steering.cycles_per_tick(speed)
         actions += [
             steering.control(phase[:, k], np.full(ticks, speed[k]), np.full(ticks, yaw[k]))
@@ -157,7 +157,7 @@ def responses(bodies: Bodies, gait: Gait, settings: SteeringSettings) -> Array:
     full, turn = np.ones(ticks), np.full(ticks, YAW_SCALE_RAD_S)
     actions = []
     for one in tried:
-        steering = law(gait, one, bodies.actuators)
+        steering = control_law(gait, one, bodies.actuators)
         phase = np.arange(ticks) * steering.cycles_per_tick(np.ones(1))[0]
         actions.append(steering.control(phase, full, turn))
     states, _ = bodies.run(np.tile(bodies.start, (len(tried), 1)), np.stack(actions))
@@ -200,6 +200,6 @@ def find(
         checkpoint,
         progress,
     )
-    steering = law(gait, found.mean, bodies.actuators)
+    steering = control_law(gait, found.mean, bodies.actuators)
     steering.save(folder / "steering.npz")
     return steering

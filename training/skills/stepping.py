@@ -41,16 +41,16 @@ def find(
 
     `report` gets the part done (0 to 1) and a line of text.
     """
-    place = folder / "stepping-search"
-    place.mkdir(parents=True, exist_ok=True)
+    search_folder = folder / "stepping-search"
+    search_folder.mkdir(parents=True, exist_ok=True)
     generations = settings.coarse_generations + settings.stock_generations
     total = generations + settings.steering_generations
 
-    def told(name: str, state: SearchState, speed: float, hz: float) -> None:
+    def progress(name: str, state: SearchState, speed: float, hz: float) -> None:
         done = state.generation + (settings.coarse_generations if name == "stock" else 0)
         report(done / total, f"{name} physics: cost {state.best_cost:.2f}, {hz:.1f} Hz")
 
-    found = gait.find(settings, place, threads, told)
+    found = gait.find(settings, search_folder, threads, progress)
     turning = SteeringSettings(
         generations=settings.steering_generations,
         population=settings.steering_population,
@@ -59,7 +59,7 @@ def find(
     result = steering.find(
         found,
         turning,
-        place,
+        search_folder,
         threads,
         lambda _, state, yaw, speed: report(
             (generations + state.generation) / total, f"turning: cost {state.best_cost:.2f}"

@@ -42,7 +42,7 @@ _ASIDE = [
 # the best distances: 7.5 cm ahead when it begins, and 4.2 cm when it looks again
 _DISTANCES = [-0.156, -0.957]
 
-FIRST_GUESS = np.concatenate(
+INITIAL_PARAMETERS = np.concatenate(
     [
         np.ravel(_REACH),
         np.ravel(_AGAIN),
@@ -51,4 +51,4 @@ FIRST_GUESS = np.concatenate(
         _DISTANCES,
     ]
 )
-assert FIRST_GUESS.shape == (N_PARAMETERS,)
+assert INITIAL_PARAMETERS.shape == (N_PARAMETERS,)

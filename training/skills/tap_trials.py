@@ -23,7 +23,7 @@ TICKS_AGAIN = 47
 
 
 @dataclass(frozen=True)
-class Trial:
+class TapTrials:
     """What a candidate is tried from: s starts.
 
     Attributes:
@@ -39,13 +39,13 @@ class Trial:
 
 
 @dataclass(frozen=True)
-class Touched:
+class FirstTouches:
     """Animals that have just touched the orb: s of them.
 
     Attributes:
         states: (s, state).
         orbs: (s, 3) the orbs' places.
-        off_ahead_m, aside_m: (s,) as in the `Trial` that they come from.
+        off_ahead_m, aside_m: (s,) as in the `TapTrials` that they come from.
         noise: (s, ticks, actuators) to come.
     """
 
@@ -55,15 +55,15 @@ class Touched:
     aside_m: Array
     noise: Array
 
-    def some(self, chosen: Array, noise: Array) -> Touched:
+    def select(self, chosen: Array, noise: Array) -> FirstTouches:
         """Those with the indices `chosen`, with other noise to come."""
-        return Touched(
+        return FirstTouches(
             self.states[chosen], self.orbs[chosen], self.off_ahead_m[chosen],
             self.aside_m[chosen], noise,
         )  # fmt: skip
 
 
-def arrivals(bodies: Bodies, steering: Steering, n: int, rng: np.random.Generator) -> Array:
+def standing_states(bodies: Bodies, steering: Steering, n: int, rng: np.random.Generator) -> Array:
     """(n, state) animals that came with some speed and have stood for 0.12 to 0.3 s."""
     ticks, stop = 44, 30
     control = np.empty((n, ticks, len(bodies.actuators)))
@@ -79,16 +79,16 @@ def arrivals(bodies: Bodies, steering: Steering, n: int, rng: np.random.Generato
     return arrived[bodies.motion(arrived).upright[:, 0] > 0.9, 0]
 
 
-def draw(
+def sample_trials(
     bodies: Bodies,
     starts: Array,
     n: int,
     noise: float,
     spread_m: tuple[float, float],
     rng: np.random.Generator,
-) -> Trial:
-    """A trial: n of the `starts` (any, state), with the orb off by up to `spread_m` (ahead, aside)."""
-    return Trial(
+) -> TapTrials:
+    """n of the `starts` (any, state), with the orb off by up to `spread_m` (ahead, aside)."""
+    return TapTrials(
         states=starts[rng.integers(len(starts), size=n)],
         off_ahead_m=rng.uniform(-spread_m[0], spread_m[0], n),
         aside_m=rng.uniform(-spread_m[1], spread_m[1], n),
@@ -97,7 +97,7 @@ def draw(
 
 
 @dataclass(frozen=True)
-class Outcome:
+class TapResult:
     """What came of a trial; every array is (candidates, s).
 
     Attributes:
@@ -160,11 +160,11 @@ class Paws:
 
 
 @dataclass(frozen=True)
-class Reach:
+class ReachResult:
     """What came of the first reach; arrays are (candidates, s) and more.
 
     Attributes:
-        nearest_m, touched, ticks, upright: see `Outcome`.
+        nearest_m, touched, ticks, upright: see `TapResult`.
         states: (candidates, s, state) at the touch, or at the nearest moment.
         orbs: (candidates, s, 3).
     """
@@ -177,33 +177,35 @@ class Reach:
     orbs: Array
 
 
-def try_reach(bodies: Bodies, paws: Paws, taps: list[Tap], trial: Trial) -> Reach:
-    """The first part of each tap, from each start of the trial."""
-    n, s = len(taps), len(trial.states)
+def try_reach(bodies: Bodies, paws: Paws, taps: list[Tap], trials: TapTrials) -> ReachResult:
+    """The first part of each tap, from each start of the trials."""
+    n, s = len(taps), len(trials.states)
     actions = np.stack(
         [
             [tap.reaching(t, tap.ahead_m + off, left) for t in range(LONGEST_REACH)]
             for tap in taps
-            for off, left in zip(trial.off_ahead_m, trial.aside_m, strict=True)
+            for off, left in zip(trials.off_ahead_m, trials.aside_m, strict=True)
         ]
     )
-    noise = np.tile(trial.noise[:, :LONGEST_REACH], (n, 1, 1))
-    states, lost = _run(bodies, np.tile(trial.states, (n, 1)), actions + noise)
-    orbs = _orbs(bodies, paws, trial, taps).reshape(n * s, 3)
+    noise = np.tile(trials.noise[:, :LONGEST_REACH], (n, 1, 1))
+    states, diverged = _run(bodies, np.tile(trials.states, (n, 1)), actions + noise)
+    orbs = _orbs(bodies, paws, trials, taps).reshape(n * s, 3)
     distance = paws.distances(bodies.split(states)[0], np.repeat(orbs[:, None], LONGEST_REACH, 1))
     touching = distance < ORB_RADIUS_M + PAW_RADIUS_M
-    touched = touching.any(1) & ~lost
+    touched = touching.any(1) & ~diverged
     when = np.where(touched, touching.argmax(1), distance.argmin(1))
-    upright = np.where(lost, -1.0, bodies.motion(states).upright.min(1))
+    upright = np.where(diverged, -1.0, bodies.motion(states).upright.min(1))
     at_touch = states[np.arange(n * s), when]
     values = (distance.min(1), touched, when, upright, at_touch, orbs)
-    return Reach(*(v.reshape(n, s, *v.shape[1:]) for v in values))
+    return ReachResult(*(v.reshape(n, s, *v.shape[1:]) for v in values))
 
 
-def try_again(bodies: Bodies, paws: Paws, taps: list[Tap], touched: Touched) -> dict[str, Array]:
+def try_again(
+    bodies: Bodies, paws: Paws, taps: list[Tap], touched: FirstTouches
+) -> dict[str, Array]:
     """The second part: each of the n taps goes on from its own s of the (n * s) touches.
 
-    Returns what `Outcome` tells of it, by name, each (n * s,).
+    Returns what `TapResult` tells of it, by name, each (n * s,).
     """
     own = [tap for tap in taps for _ in range(len(touched.states) // len(taps))]
     ways = list(zip(own, touched.off_ahead_m, touched.aside_m, strict=True))
@@ -214,7 +216,7 @@ def try_again(bodies: Bodies, paws: Paws, taps: list[Tap], touched: Touched) -> 
         ]
     )
     noise = touched.noise
-    down, lost = _run(bodies, touched.states, actions + noise[:, :LOOK_AGAIN_TICK])
+    down, diverged = _run(bodies, touched.states, actions + noise[:, :LOOK_AGAIN_TICK])
     low = bodies.split(down[:, -1])[0]
     places = [paws.ahead_and_aside(q, o) for q, o in zip(low, touched.orbs, strict=True)]
     actions = np.array(
@@ -223,8 +225,8 @@ def try_again(bodies: Bodies, paws: Paws, taps: list[Tap], touched: Touched) -> 
             for tap, place in zip(own, places, strict=True)
         ]
     )
-    up, also_lost = _run(bodies, down[:, -1], actions + noise[:, LOOK_AGAIN_TICK:TICKS_AGAIN])
-    lost |= also_lost
+    up, also_diverged = _run(bodies, down[:, -1], actions + noise[:, LOOK_AGAIN_TICK:TICKS_AGAIN])
+    diverged |= also_diverged
     states = np.concatenate([down, up], 1)
     distance = paws.distances(
         bodies.split(states)[0], np.repeat(touched.orbs[:, None], TICKS_AGAIN, 1)
@@ -232,50 +234,50 @@ def try_again(bodies: Bodies, paws: Paws, taps: list[Tap], touched: Touched) -> 
     # tick k ends k + 1 ticks after the first touch; the debounce ends with tick 10
     counts = distance < ORB_RADIUS_M + PAW_RADIUS_M
     counts[:, :10] = False
-    second = np.where(counts.any(1) & ~lost, counts.argmax(1) + 1, 0)
+    second = np.where(counts.any(1) & ~diverged, counts.argmax(1) + 1, 0)
     motion = bodies.motion(states)
     return {
         "lingered_m": distance[:, 9:33].min(1),
         "again_m": distance[:, 36:43].min(1),
         "second_tick": second,
         "success": (second >= DUE_TICK - 4) & (second <= DUE_TICK + 4),
-        "upright": np.where(lost, -1.0, motion.upright.min(1)),
-        "upright_end": np.where(lost, -1.0, motion.upright[:, -1]),
+        "upright": np.where(diverged, -1.0, motion.upright.min(1)),
+        "upright_end": np.where(diverged, -1.0, motion.upright[:, -1]),
         "height_end_m": motion.z_m[:, -1],
     }
 
 
-def try_out(bodies: Bodies, paws: Paws, taps: list[Tap], trial: Trial) -> Outcome:
-    """Each tap from each start of the trial."""
-    n, s = len(taps), len(trial.states)
-    reach = try_reach(bodies, paws, taps, trial)
-    touched = Touched(
+def try_out(bodies: Bodies, paws: Paws, taps: list[Tap], trials: TapTrials) -> TapResult:
+    """Each tap from each start of the trials."""
+    n, s = len(taps), len(trials.states)
+    reach = try_reach(bodies, paws, taps, trials)
+    touched = FirstTouches(
         reach.states.reshape(n * s, -1), reach.orbs.reshape(n * s, 3),
-        np.tile(trial.off_ahead_m, n), np.tile(trial.aside_m, n),
-        np.tile(trial.noise[:, LONGEST_REACH:], (n, 1, 1)),
+        np.tile(trials.off_ahead_m, n), np.tile(trials.aside_m, n),
+        np.tile(trials.noise[:, LONGEST_REACH:], (n, 1, 1)),
     )  # fmt: skip
     more = {k: v.reshape(n, s) for k, v in try_again(bodies, paws, taps, touched).items()}
     more["upright"] = np.minimum(more["upright"], reach.upright)
     more["success"] = more["success"] & reach.touched
-    return Outcome(reach.nearest_m, reach.touched, reach.ticks, **more)
+    return TapResult(reach.nearest_m, reach.touched, reach.ticks, **more)
 
 
 def _run(bodies: Bodies, begin: Array, actions: Array) -> tuple[Array, Array]:
-    """States (n, ticks, state), and which (n,) were lost to numbers that are none."""
+    """States (n, ticks, state), and which (n,) diverged: those hold their first state throughout."""
     states, _ = bodies.run(begin, np.clip(actions, -1, 1))
-    lost = ~np.isfinite(states).all((1, 2))
-    states[lost] = begin[lost][:, None]
-    return states, lost
+    diverged = ~np.isfinite(states).all((1, 2))
+    states[diverged] = begin[diverged][:, None]
+    return states, diverged
 
 
-def _orbs(bodies: Bodies, paws: Paws, trial: Trial, taps: list[Tap]) -> Array:
+def _orbs(bodies: Bodies, paws: Paws, trials: TapTrials, taps: list[Tap]) -> Array:
     """(taps, s, 3): ahead and to the left of the trunk as it is at the start."""
-    trunks = [paws.trunk(qpos) for qpos in bodies.split(trial.states)[0]]
+    trunks = [paws.trunk(qpos) for qpos in bodies.split(trials.states)[0]]
     x0, y0, yaw = np.array(trunks).T
     places = []
     for tap in taps:
-        ahead = tap.ahead_m + trial.off_ahead_m
-        x = x0 + ahead * np.cos(yaw) - trial.aside_m * np.sin(yaw)
-        y = y0 + ahead * np.sin(yaw) + trial.aside_m * np.cos(yaw)
+        ahead = tap.ahead_m + trials.off_ahead_m
+        x = x0 + ahead * np.cos(yaw) - trials.aside_m * np.sin(yaw)
+        y = y0 + ahead * np.sin(yaw) + trials.aside_m * np.cos(yaw)
         places.append(np.stack([x, y, np.full(len(x), ORB_HEIGHT_M)], 1))
     return np.stack(places)

@@ -26,15 +26,15 @@ from training.skills.tap import (
     Tap,
     tap_of,
 )
-from training.skills.tap_initial_parameters import FIRST_GUESS
+from training.skills.tap_initial_parameters import INITIAL_PARAMETERS
 from training.skills.tap_trials import (
     TICKS_AGAIN,
-    Outcome,
+    FirstTouches,
     Paws,
-    Touched,
-    Trial,
-    arrivals,
-    draw,
+    TapResult,
+    TapTrials,
+    sample_trials,
+    standing_states,
     try_again,
     try_out,
     try_reach,
@@ -43,21 +43,21 @@ from training.skills.tap_trials import (
 Array = np.ndarray
 
 
-def cost_of(outcome: Outcome, parameters: Array) -> Array:
+def cost_of(result: TapResult, parameters: Array) -> Array:
     """Cost (n,) of candidates (n, N_PARAMETERS)."""
     cost = (
-        12 * np.maximum(outcome.reached_m - 0.012, 0)
-        + 0.5 * ~outcome.touched
-        + 0.01 * outcome.reach_ticks
-        + _cost_again({f.name: getattr(outcome, f.name) for f in fields(outcome)})
+        12 * np.maximum(result.reached_m - 0.012, 0)
+        + 0.5 * ~result.touched
+        + 0.01 * result.reach_ticks
+        + _cost_again({f.name: getattr(result, f.name) for f in fields(result)})
     )
     # an orb that is farther ahead is longer in view
     near = 1 - np.tanh(parameters[:, -1])
-    return np.asarray(cost.mean(1) + 0.1 * near + _far_from_guess(parameters))
+    return np.asarray(cost.mean(1) + 0.1 * near + _distance_from_initial(parameters))
 
 
-def _far_from_guess(parameters: Array) -> Array:
-    return np.asarray(0.01 * ((parameters - FIRST_GUESS) ** 2).mean(1))
+def _distance_from_initial(parameters: Array) -> Array:
+    return np.asarray(0.01 * ((parameters - INITIAL_PARAMETERS) ** 2).mean(1))
 
 
 def _cost_again(of: Mapping[str, Array]) -> Array:
@@ -95,7 +95,7 @@ class TappingSettings:
     seed: int = 6
 
 
-Report = Callable[[str, SearchState, Outcome], None]
+Report = Callable[[str, SearchState, TapResult], None]
 
 _AGAIN = np.r_[
     len(REACH_KNOTS) * N_SIGNALS : N_KNOTS * N_SIGNALS,
@@ -108,7 +108,7 @@ _AGAIN = np.r_[
 def find(
     steering: Steering, settings: TappingSettings, folder: Path, threads: int, report: Report
 ) -> Tap:
-    """Search from `FIRST_GUESS`, resuming what `folder` holds; writes `tapping.npz`.
+    """Search from `INITIAL_PARAMETERS`, resuming what `folder` holds; writes `tapping.npz`.
 
     Args:
         steering: how the animal comes and stands.
@@ -116,9 +116,9 @@ def find(
         folder: for the checkpoints and the result.
         threads: threads for physics.
         report: gets the phase ("both" or "again"), the search's state, and every fifth generation what
-            came of the mean in a fresh trial.
+            came of the mean in fresh trials.
     """
-    start = FIRST_GUESS
+    start = INITIAL_PARAMETERS
     bodies = Bodies(coarse=False, threads=threads)
     for name, generations, sigma in (
         ("both", settings.generations, settings.sigma),
@@ -130,8 +130,8 @@ def find(
             tap = phase.tap(phase.whole(state.mean[None])[0])
             tap.save(folder / "tapping.npz")
             if state.generation % 5 == 0:
-                outcome = try_out(bodies, phase.paws, [tap], phase.draw(20))
-                report(name, state, outcome)
+                result = try_out(bodies, phase.paws, [tap], phase.sample_trials(20))
+                report(name, state, result)
 
         found = search(
             phase.cost,
@@ -155,7 +155,7 @@ class _Phase:
         self.bodies, self.paws = bodies, Paws(bodies)
         self._settings, self._base = settings, base
         self._rng = np.random.default_rng(settings.seed)
-        self._arrivals = arrivals(bodies, steering, 40, self._rng)
+        self._standing = standing_states(bodies, steering, 40, self._rng)
         self.searched = np.arange(N_PARAMETERS) if name == "both" else _AGAIN
         self._touched = None if name == "both" else self._touches()
 
@@ -169,33 +169,35 @@ class _Phase:
         parameters[:, self.searched] = searched
         return parameters
 
-    def draw(self, n: int) -> Trial:
-        """A fresh trial from n starts."""
+    def sample_trials(self, n: int) -> TapTrials:
+        """n fresh trials."""
         of = self._settings
         spread = (of.spread_ahead_m, of.spread_aside_m)
-        return draw(self.bodies, self._arrivals, n, of.action_noise, spread, self._rng)
+        return sample_trials(self.bodies, self._standing, n, of.action_noise, spread, self._rng)
 
     def cost(self, searched: Array) -> Array:
         """Cost (n,) of candidates (n, searched), all tried from the same starts."""
         parameters = self.whole(searched)
         taps = [self.tap(p) for p in parameters]
         if self._touched is None:
-            trial = self.draw(self._settings.starts)
-            return cost_of(try_out(self.bodies, self.paws, taps, trial), parameters)
+            trials = self.sample_trials(self._settings.starts)
+            return cost_of(try_out(self.bodies, self.paws, taps, trials), parameters)
         n, s = len(taps), self._settings.again_starts
         shape = (s, TICKS_AGAIN, len(self.bodies.actuators))
         noise = np.tile(self._rng.normal(0, self._settings.action_noise, shape), (n, 1, 1))
         chosen = np.tile(self._rng.choice(len(self._touched.states), s, replace=False), n)
-        outcome = try_again(self.bodies, self.paws, taps, self._touched.some(chosen, noise))
-        return np.asarray(_cost_again(outcome).reshape(n, s).mean(1) + _far_from_guess(parameters))
-
-    def _touches(self) -> Touched:
-        """Animals that have just touched, by the first part as it is."""
-        trial = self.draw(self._settings.touches)
-        reach = try_reach(self.bodies, self.paws, [self.tap(self._base)], trial)
-        good = np.flatnonzero(reach.touched[0])
-        nothing = trial.noise[:, :0]
-        everyone = Touched(
-            reach.states[0], reach.orbs[0], trial.off_ahead_m, trial.aside_m, nothing
+        result = try_again(self.bodies, self.paws, taps, self._touched.select(chosen, noise))
+        return np.asarray(
+            _cost_again(result).reshape(n, s).mean(1) + _distance_from_initial(parameters)
         )
-        return everyone.some(good, nothing[good])
+
+    def _touches(self) -> FirstTouches:
+        """Animals that have just touched, by the first part as it is."""
+        trials = self.sample_trials(self._settings.touches)
+        reach = try_reach(self.bodies, self.paws, [self.tap(self._base)], trials)
+        good = np.flatnonzero(reach.touched[0])
+        nothing = trials.noise[:, :0]
+        everyone = FirstTouches(
+            reach.states[0], reach.orbs[0], trials.off_ahead_m, trials.aside_m, nothing
+        )
+        return everyone.select(good, nothing[good])

@@ -1,8 +1,7 @@
 """Find how to walk backwards: a law under which the running gait's legs swing the other way.
 
 The law has the form of `training.skills.steering`, but both sides alike, and is found for the same gait, so
-that whoever can run with one can step back with the other: `Locomotion(steering.load("backing.npz"), SPEED)`,
-commanded `SPEED` and, where a steering law takes its yaw rate, `COMMAND`. An animal that came too near to
+that whoever can run with one can step back with the other: `Skills.walking_backward`, commanded `SPEED` and, where a steering law takes its yaw rate, `COMMAND`. An animal that came too near to
 what it wants to reach needs it.
 """
 
@@ -33,7 +32,7 @@ STARTS = 2
 
 
 @dataclass(frozen=True)
-class BackingSettings:
+class WalkingBackwardSettings:
     """Settings of the search; `target_speed_m_s` is backwards."""
 
     generations: int = 60
@@ -45,7 +44,7 @@ class BackingSettings:
     seed: int = 1
 
 
-def law(gait: Gait, parameters: Array, actuators: Mapping[str, int]) -> Steering:
+def control_law(gait: Gait, parameters: Array, actuators: Mapping[str, int]) -> Steering:
     """What one candidate (N_PARAMETERS,) stands for: per limb joint, what is added to offset and swing."""
     held, swing = np.zeros(len(actuators)), np.zeros(len(actuators))
     for k, joint in enumerate(LIMB):
@@ -55,7 +54,7 @@ def law(gait: Gait, parameters: Array, actuators: Mapping[str, int]) -> Steering
     return Steering(gait, held, swing)
 
 
-def first_guess() -> Array:
+def initial_parameters() -> Array:
     """(N_PARAMETERS,) that swing the joints which drive the legs the other way, half as far."""
     parameters = np.zeros(N_PARAMETERS)
     for joint in DRIVING:
@@ -64,13 +63,13 @@ def first_guess() -> Array:
 
 
 def measure(
-    bodies: Bodies, laws: list[Steering], starts: Array, noise: Array, first_phase: Array
+    bodies: Bodies, control_laws: list[Steering], starts: Array, noise: Array, first_phase: Array
 ) -> tuple[Array, Array, Array, Array, Array]:
     """Speed forwards and sideways (m/s), yaw rate (rad/s), lowest uprightness and mean tilt.
 
     Args:
         bodies: the rodent.
-        laws: n of them.
+        control_laws: n of them.
         starts: (s, state).
         noise: (s, ticks, actuators) added to the actions.
         first_phase: (s,) phases to begin with, in cycles.
@@ -81,7 +80,7 @@ def measure(
     n_starts, ticks = noise.shape[:2]
     settled = ticks // 4
     actions = []
-    for one in laws:
+    for one in control_laws:
         step = one.cycles_per_tick(np.array([SPEED]))[0]
         for trial, phase in enumerate(first_phase):
             clock = phase + np.arange(ticks) * step
@@ -90,8 +89,8 @@ def measure(
                 for joint, lift in HEAD_UP.items():
                     control[:, bodies.actuators[joint]] += lift
             actions.append(control)
-    applied = np.clip(np.stack(actions) + np.tile(noise, (len(laws), 1, 1)), -1, 1)
-    states, _ = bodies.run(np.tile(starts, (len(laws), 1)), applied)
+    applied = np.clip(np.stack(actions) + np.tile(noise, (len(control_laws), 1, 1)), -1, 1)
+    states, _ = bodies.run(np.tile(starts, (len(control_laws), 1)), applied)
     finite = np.isfinite(states).all((1, 2))
     motion = bodies.motion(np.where(finite[:, None, None], states, 0.0))
     seconds = (ticks - 1 - settled) * 0.02
@@ -102,19 +101,19 @@ def measure(
     turned = (motion.yaw_rad[:, -1] - motion.yaw_rad[:, settled]) / seconds
     lowest = np.where(finite, motion.upright.min(1), -1.0)
     tilt = (1 - motion.upright).mean(1)
-    shape = (len(laws), n_starts)
+    shape = (len(control_laws), n_starts)
     found = (forwards, sideways, turned, lowest, tilt)
     return tuple(a.reshape(shape) for a in found)  # type: ignore[return-value]
 
 
 def find(
     gait: Gait,
-    settings: BackingSettings,
+    settings: WalkingBackwardSettings,
     folder: Path,
     threads: int,
     report: Callable[[SearchState, float], None],
 ) -> Steering:
-    """Search for the law at stock physics, resuming; writes `backing.npz`.
+    """Search for the law at stock physics, resuming; writes `walking_backward.npz`.
 
     `report` gets the search's state and the mean law's speed forwards (m/s), without noise.
     """
@@ -123,11 +122,11 @@ def find(
     shape = (STARTS, round(settings.rollout_s * 50), len(bodies.actuators))
 
     def cost(candidates: Array) -> Array:
-        laws = [law(gait, one, bodies.actuators) for one in candidates]
+        control_laws = [control_law(gait, one, bodies.actuators) for one in candidates]
         starts = np.stack([bodies.disturbed_start(rng) for _ in range(STARTS)])
         noise = rng.normal(0, settings.action_noise, shape)
         forwards, sideways, turned, lowest, tilt = measure(
-            bodies, laws, starts, noise, rng.random(STARTS)
+            bodies, control_laws, starts, noise, rng.random(STARTS)
         )
         found = (
             3 * np.maximum(forwards + settings.target_speed_m_s, 0)
@@ -139,18 +138,18 @@ def find(
         return np.asarray(found.mean(1) + 0.02 * (candidates**2).mean(1))
 
     def progress(state: SearchState) -> None:
-        one = [law(gait, state.mean, bodies.actuators)]
+        one = [control_law(gait, state.mean, bodies.actuators)]
         starts = np.tile(bodies.start, (STARTS, 1))
         forwards = measure(bodies, one, starts, np.zeros(shape), np.zeros(STARTS))[0]
         report(state, float(forwards.mean()))
 
     found = search(
         cost,
-        first_guess(),
+        initial_parameters(),
         SearchSettings(settings.generations, settings.population, settings.sigma, settings.seed),
-        folder / "backing-search.npz",
+        folder / "walking_backward-search.npz",
         progress,
     )
-    result = law(gait, found.mean, bodies.actuators)
-    result.save(folder / "backing.npz")
+    result = control_law(gait, found.mean, bodies.actuators)
+    result.save(folder / "walking_backward.npz")
     return result
