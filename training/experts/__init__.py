@@ -1,8 +1,8 @@
-"""Experts: one per task, each labels what the animal should do now; what the network imitates.
+"""Experts, one per task: controllers whose actions the network imitates.
 
 An expert is made of skills found by search (`Skills`: gait, turning, righting, tapping, leaping) and a small
-controller that picks among them. It may read the simulator, but decides only by what the animal could see,
-feel or remember itself: an expert that uses what the camera cannot show cannot be imitated.
+controller that selects among them. It may read the simulator, but decides only by what the animal's camera
+and proprioception show or have shown: an expert that uses anything else cannot be imitated.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from training.skills.library import Skills
 
 
 def expert_for(task: str, skills: Skills) -> TaskExpert:
-    """The expert of a task.
+    """The expert of a task, such as "gaps".
 
     Raises:
         SubjectError: `skills` lacks one that the task needs.

@@ -11,6 +11,7 @@ from training.experts.interface import Pose
 from training.experts.pose import BodyReader
 from training.experts.view import View
 from training.skills.library import Skills
+from training.skills.locomotion import Locomotion
 
 Array = np.ndarray
 
@@ -24,21 +25,21 @@ class CorridorExpert:
         self._locomotion = skills.locomotion()
 
     def begin(self, environment: Any) -> None:
-        """See `TaskExpert`."""
+        """Start an episode in a composer environment that was just reset."""
         self._body = BodyReader(environment)
         self._view = View(self._body, far_m=1.0)
 
     def act(self) -> Array:
-        """See `TaskExpert`."""
+        """Action (actuators,) float64 in [-1, 1] for this tick."""
         return run_along(self._locomotion, self._body, 1.0)
 
     def sample_pose(self, rng: np.random.Generator) -> Pose:
-        """See `TaskExpert`."""
+        """A random pose up to 3 m ahead, heading along the corridor more or less."""
         x = float(self._body.data.qpos[0] + rng.uniform(0, 3))
         return x, float(rng.normal(0, 0.2)), float(rng.normal(0, 0.3))
 
     def auxiliary_targets(self) -> Mapping[str, float]:
-        """See `TaskExpert`."""
+        """The camera's heading (rad), and how far left of the corridor's middle the trunk is (m)."""
         return {
             "corridor_heading": self._view.heading_rad(),
             "corridor_offset": self._body.place_m()[1],
@@ -46,15 +47,24 @@ class CorridorExpert:
 
 
 def run_along(
-    locomotion: Any, body: BodyReader, speed: float, heading_rad: float | None = None
+    locomotion: Locomotion, body: BodyReader, speed: float, heading_rad: float | None = None
 ) -> Array:
-    """Action (actuators,) that runs along a direction, or along the x axis and towards y = 0.
+    """Action that runs along a heading, or along the x axis and towards y = 0.
 
     A standing animal begins at half speed: from a standstill the full gait makes it stumble.
+
+    Args:
+        locomotion: the gait.
+        body: of the animal.
+        speed: speed command; 1 is the gait's own.
+        heading_rad: from the x axis; None: along the corridor's middle.
+
+    Returns:
+        (actuators,) float64 in [-1, 1].
     """
-    wanted = float(np.clip(-body.place_m()[1], -0.5, 0.5)) if heading_rad is None else heading_rad
-    error = (wanted - body.heading_rad() + np.pi) % (2 * np.pi) - np.pi
-    going = float(np.clip(body.forward_speed_m_s() / 0.5, 0, 1))
-    command = min(speed, 0.5 + 0.5 * going)
+    target = float(np.clip(-body.place_m()[1], -0.5, 0.5)) if heading_rad is None else heading_rad
+    error = (target - body.heading_rad() + np.pi) % (2 * np.pi) - np.pi
+    running = float(np.clip(body.forward_speed_m_s() / 0.5, 0, 1))
+    command = min(speed, 0.5 + 0.5 * running)
     yaw = float(np.clip(3.0 * error, -1.6, 1.6))
     return locomotion.act(body.activation()[None], np.array([command]), np.array([yaw]))[0]

@@ -17,11 +17,11 @@ from training.skills.terrain import WayOut
 Array = np.ndarray
 
 ANY_WAY_M = 1.0
-"""Nearer to the centre than this the ground is about level: every direction leads out, and none is seen."""
+"""Nearer to the centre the ground is about level: every direction leads out, and the image shows none."""
 FIRST_M = 0.4
-"""So near to the centre it keeps its heading, whatever that is."""
+"""Nearer to the centre it keeps its heading, whatever that is."""
 FASTEST_YAW_RAD_S = 3.0
-"""Commanded at most. It does not turn on the spot: changing between two gaits costs more than a wide turn."""
+"""Greatest yaw rate command. It does not turn on the spot: a change of gait costs more than a wide turn."""
 RIGHTING_WEIGHT = 2.0
 """Loss weight of getting up (`TaskExpert.loss_weight`): it is vigorous, and seldom done."""
 
@@ -37,20 +37,20 @@ class EscapeExpert:
         self._locomotion, self._lean = Locomotion(skill.steering), skill.lean
 
     def begin(self, environment: Any) -> None:
-        """See `TaskExpert`."""
+        """Start an episode in a composer environment that was just reset."""
         self._body = BodyReader(environment)
         self._way = WayOut(self._body.model)
         self._righting.begin()
 
     def act(self) -> Array:
-        """See `TaskExpert`."""
+        """Action (actuators,) float64 in [-1, 1] for this tick."""
         up = self._righting.act(self._body)
         self.loss_weight = 1.0 if up is None else RIGHTING_WEIGHT
         if up is not None:
             return up
         body, error = self._body, self._bearing_rad() if self._distance_m() > FIRST_M else 0.0
         activation = body.activation()[None]
-        # as `run_along`: from a standstill the full gait makes it stumble
+        # as in `run_along`: from a standstill the full gait makes it stumble
         speed = 0.5 + 0.5 * np.clip([body.forward_speed_m_s() / 0.5], 0, 1)
         action = self._locomotion.act(
             activation, speed, np.clip([3 * error], -FASTEST_YAW_RAD_S, FASTEST_YAW_RAD_S)
@@ -58,10 +58,10 @@ class EscapeExpert:
         return np.clip(action + self._lean * body.matrix()[2, 0], -1, 1)
 
     def sample_pose(self, rng: np.random.Generator) -> None:
-        """See `TaskExpert`: the ground is rough everywhere."""
+        """None: there is no level ground on which to place the animal."""
 
     def auxiliary_targets(self) -> Mapping[str, float]:
-        """See `TaskExpert`: `out_bearing` is that of the way out."""
+        """Distance from the centre (m) and, where the slope shows it, the bearing (rad) of the way out."""
         distance = self._distance_m()
         if distance <= ANY_WAY_M or self._righting.busy:
             return {"out_distance": distance}

@@ -1,8 +1,8 @@
-"""The expert of the maze: go to an orb that is in sight, otherwise look for one by a rule.
+"""The expert of the maze: go to an orb that is in sight, otherwise explore.
 
-It knows no more of the maze than the animal can see: an orb counts from when it is in the camera's field of
-view with nothing in between, and for a moment after. Exploring is a rule on the free distances around:
-go where there is room, rather straight on, and rather left.
+It uses no more of the maze than the camera shows: an orb counts from when it is in the camera's field of view
+with no wall in between, and for `REMEMBERED_TICKS` after. Exploring goes where there is room, preferably
+straight on, and to the left rather than to the right.
 """
 
 from __future__ import annotations
@@ -25,33 +25,37 @@ from training.skills.spinning import SPEED, YAW_RAD_S
 Array = np.ndarray
 
 VIEW_RAD = 0.62
-"""Half the field of view within which an orb counts as seen: the camera's is 0.70."""
+"""Half the angle of view within which an orb counts as in sight; the camera's is 0.70."""
 SIGHT_M = 2.5
-"""An orb of 5 cm farther off is smaller than two pixels."""
+"""Greatest distance of an orb in sight: farther off, its 5 cm are smaller than two pixels."""
 REMEMBERED_TICKS = 60
+"""For how long it heads for an orb that has left the view."""
 WIDTH_M = 0.12
+"""Width of the free ways that it looks for."""
 LIFT = {"cervical_extend": -1.0, "lumbar_extend": 0.3, "atlas": 1.0}
 """Added to the gait to raise the head: an orb hangs at 7.5-17.5 cm, and the trot carries the head below."""
 LIFT_WITHIN_M = 0.25
+"""Distance of an orb from the head within which the head is raised."""
 SPIN_RAD = 1.6
-"""Where more is to be turned, it turns on the spot."""
+"""Angle beyond which it turns on the spot."""
 CLEAR_M = 0.09
-"""No wall is nearer to a place that it is put in."""
+"""Least distance of a wall from a sampled pose."""
 FAN_RAD = np.linspace(-1.8, 1.8, 25)
+"""Directions relative to the heading among which exploring chooses."""
 FALLEN_TICKS = 15
-"""How long it has to lie before it gets up."""
+"""How many ticks it has to lie before it gets up."""
 
 
 @dataclass
 class _Aim:
-    """An orb that was seen: where (m), and how many ticks ago."""
+    """An orb that was in sight: its position (3,) in m, and how many ticks ago."""
 
     place: Array
     age: int
 
 
 class ForageExpert:
-    """Chases orbs in sight, else explores."""
+    """Chases orbs in sight, else explores; gets up after falls."""
 
     loss_weight = 1.0
 
@@ -61,7 +65,7 @@ class ForageExpert:
         self._righting = Righting(skills.path("righting"), FALLEN_TICKS)
 
     def begin(self, environment: Any) -> None:
-        """See `TaskExpert`."""
+        """Start an episode in a composer environment that was just reset."""
         self._body = BodyReader(environment)
         self._righting.begin()
         self._task = environment.task
@@ -74,7 +78,7 @@ class ForageExpert:
         self._orbs = [(target, np.array(physics.bind(target.geom).xpos)) for target in targets]
 
     def _view(self) -> tuple[Array, float]:
-        """Where the eyes are (2,) and where they look."""
+        """Position (2,) of the head (m), and the heading of the camera (rad from the x axis)."""
         data, head = self._body.data, self._body.head
         camera = self._body.model.camera("walker/egocentric").id
         # a camera looks along its own negative z axis
@@ -82,18 +86,18 @@ class ForageExpert:
         return data.xpos[head][:2], float(np.arctan2(ahead[1], ahead[0]))
 
     def _in_sight(self) -> Array | None:
-        """The best orb (3,) in sight: the nearest, turning counted as distance."""
-        eyes, look = self._view()
+        """Position (3,) of the best orb in sight: the nearest, where turning counts as distance."""
+        head, look = self._view()
         best, least = None, np.inf
         for target, place in self._orbs:
             if target.activated:
                 continue
-            there = place[:2] - eyes
+            there = place[:2] - head
             distance = float(np.hypot(*there))
             bearing = (np.arctan2(there[1], there[0]) - look + np.pi) % (2 * np.pi) - np.pi
             if distance > SIGHT_M or abs(bearing) > VIEW_RAD:
                 continue
-            if not self._plan.sight(eyes, place[:2]):
+            if not self._plan.sight(head, place[:2]):
                 continue
             cost = distance + 0.3 * abs(bearing)
             if self._aim is not None and np.array_equal(place, self._aim.place):
@@ -113,7 +117,7 @@ class ForageExpert:
                 self._aim = None
 
     def act(self) -> Array:
-        """See `TaskExpert`."""
+        """Action (actuators,) float64 in [-1, 1] for this tick."""
         self._look()
         up = self._righting.act(self._body)
         if up is not None:
@@ -124,8 +128,8 @@ class ForageExpert:
             yaw = float(np.sign(yaw)) * YAW_RAD_S
             one = np.array([SPEED])
             return self._spinning.act(body.activation()[None], one, np.array([yaw]))[0]
-        going = float(np.clip(body.forward_speed_m_s() / 0.5, 0, 1))
-        speed = min(speed, 0.5 + 0.5 * going)
+        running = float(np.clip(body.forward_speed_m_s() / 0.5, 0, 1))
+        speed = min(speed, 0.5 + 0.5 * running)
         action = self._locomotion.act(body.activation()[None], np.array([speed]), np.array([yaw]))[
             0
         ]
@@ -135,11 +139,12 @@ class ForageExpert:
         return np.clip(action, -1, 1)
 
     def _near(self, orb: Array) -> bool:
-        """Whether the head is about to pass under an orb."""
+        """Whether the head is about to pass under an orb at a position (3,)."""
         ahead = orb[:2] - self._body.data.xpos[self._body.head][:2]
         return float(np.hypot(*ahead)) < LIFT_WITHIN_M
 
     def _chase(self, orb: Array) -> tuple[float, float]:
+        """Speed and yaw rate commands towards an orb; a speed of 0 asks to turn on the spot."""
         bearing = self._body.bearing_rad(orb)
         distance = float(np.hypot(*(orb[:2] - self._body.place_m()[:2])))
         if abs(bearing) > 0.5:
@@ -154,21 +159,22 @@ class ForageExpert:
         return (1.0 if abs(bearing) < 0.25 else 0.7), float(np.clip(6 * bearing, -3.0, 3.0))
 
     def _explore(self) -> tuple[float, float]:
+        """Speed and yaw rate commands to where there is room; a speed of 0 asks to turn on the spot."""
         place, heading = self._body.place_m()[:2], self._body.heading_rad()
         ahead = place + 0.05 * np.array([np.cos(heading), np.sin(heading)])
         free = self._plan.free_m(ahead, heading + FAN_RAD, WIDTH_M, 1.2)
         worth = free - 0.25 * np.abs(FAN_RAD) + 0.05 * FAN_RAD
         worth += 0.3 * np.exp(-((FAN_RAD - self._turning) ** 2) / 0.18)
-        wanted = float(FAN_RAD[int(worth.argmax())])
-        self._turning = wanted
-        if abs(wanted) > SPIN_RAD:
-            return 0.0, wanted
-        if abs(wanted) > 0.5 or free[len(free) // 2] < 0.3:
-            return 0.6, float(np.clip(6 * wanted, -6, 6))
-        return (1.0 if abs(wanted) < 0.25 else 0.7), float(np.clip(4 * wanted, -3, 3))
+        chosen = float(FAN_RAD[int(worth.argmax())])
+        self._turning = chosen
+        if abs(chosen) > SPIN_RAD:
+            return 0.0, chosen
+        if abs(chosen) > 0.5 or free[len(free) // 2] < 0.3:
+            return 0.6, float(np.clip(6 * chosen, -6, 6))
+        return (1.0 if abs(chosen) < 0.25 else 0.7), float(np.clip(4 * chosen, -3, 3))
 
     def sample_pose(self, rng: np.random.Generator) -> Pose:
-        """See `TaskExpert`: every other time looking about towards an orb."""
+        """A random pose in the maze, every other time heading for an orb in sight more or less."""
         place = self._plan.sample_position(rng, CLEAR_M)
         heading = rng.uniform(-np.pi, np.pi)
         shown = [p for o, p in self._orbs if not o.activated and self._plan.sight(place, p[:2])]
@@ -178,9 +184,9 @@ class ForageExpert:
         return float(place[0]), float(place[1]), float(heading)
 
     def auxiliary_targets(self) -> Mapping[str, float]:
-        """See `TaskExpert`."""
-        eyes, look = self._view()
-        free = self._plan.free_m(eyes, look + np.array([0.0, 0.5, -0.5]), 0.0, 2.0)
+        """Whether an orb is in sight, where in the image, and free distances (m) in three directions."""
+        head, look = self._view()
+        free = self._plan.free_m(head, look + np.array([0.0, 0.5, -0.5]), 0.0, 2.0)
         orb = self._in_sight()
         targets = {
             "orb_seen": float(orb is not None),

@@ -19,36 +19,40 @@ from training.skills.locomotion import KEPT_PER_TICK
 Array = np.ndarray
 
 SEEN_WITHIN_M = 0.8
-"""A gap further off is less than a pixel high to eyes 7 cm above the ground."""
+"""A gap further off is less than a pixel high in the image of a camera 7 cm above the ground."""
 SLOWS_WITHIN_M, STANDS_WITHIN_M, LEAPS_WITHIN_M = 0.6, 0.085, 0.11
-"""How far before a gap, from the trunk's joint, the animal begins to slow down, is to stand, and leaps where
-it stands: the last is farther, so that one that has stopped a little short knows what to do."""
+"""Distances of the body's root from a gap within which the animal slows down, has to stand, and leaps if it
+stands. The last is greater than the second, so that one that has stopped a little short leaps too."""
 SQUARE_WITHIN_M = 0.45
+"""Distance within which it heads along the corridor, instead of for its middle."""
 WALK, STANDING_M_S = 0.25, 0.1
-"""Commanded speed of the last steps, and the speed below which the animal stands."""
+"""Speed command of the last steps, and the speed below which the animal stands."""
 LOOK_DOWN = {"cervical_extend": 0.6, "atlas": -0.6}
 """Added to the gait to look 25 degrees down: an edge is in view until it is 12 cm away. By itself the gait
-carries the head 30 degrees up: edges nearer than 45 cm are seldom in view, and none nearer than 25 cm."""
+carries the head 30 degrees up, and no edge nearer than 25 cm is in view."""
 LOOK_DOWN_NEAR, NEAR_M = {"cervical_extend": 0.8, "atlas": -0.8}, 0.25
-"""The same within so much of an edge, 35 degrees down: the last centimetres show as a bright band that
-grows from the lower border of the picture. Farther away a head so low makes the gait rear up."""
+"""Added within `NEAR_M` of an edge, to look 35 degrees down: the last centimetres show as a bright band that
+grows from the lower border of the image. Farther away a head so low makes the gait rear up."""
 REARED_BELOW = 0.75
-"""An animal less upright than this stands until it has come down: running on, it would rear up and fall."""
+"""Uprightness below which the animal stands until it has come down: running on, it would rear up and fall."""
 LANDED_TICKS = 12
-"""How long the animal stands after a leap."""
+"""How many ticks the animal stands after a leap."""
 RETURNS_BEFORE = 9
-"""Until this tick of a leap an animal whose body is still that of the stand has not begun it."""
+"""Before this tick of a leap, an animal whose activations are still those of the stand begins again."""
 LEAPING_WEIGHT = 3.0
-"""Loss weight of a leap (`TaskExpert.loss_weight`). With the weight of the rest, its push was learned at 85 %
-of its strength: enough for gaps of 10 cm, too little for those of 17."""
+"""Loss weight of a leap (`TaskExpert.loss_weight`): its push, learned at less than its strength, is too weak
+for wide gaps."""
 
 
 class LeapFollower:
-    """Which tick of a leap the body is in, read off its activations.
+    """The actions of a leap, in step with the body.
 
-    A leap goes on as the body goes through it: the next tick is the one, of those about the expected one,
-    whose activations, after the muscles' lag, best explain the present ones. An animal that was told to leap
-    and stands is told to begin again. So labels do not run away from whoever is slow to follow them.
+    The next tick of the leap is that one, of those about the expected one, whose activations, after the
+    muscles' lag, best explain the present ones. An animal that has to leap and still stands begins again. So
+    the expert's actions do not run ahead of a network that is slow to follow them.
+
+    Args:
+        leap: the skill.
     """
 
     def __init__(self, leap: leaping.Leap) -> None:
@@ -72,12 +76,12 @@ class LeapFollower:
         return self._expected > leaping.LEAP_TICKS
 
     def begin(self) -> None:
-        """Begin a leap."""
+        """Start a leap."""
         self._expected = 0
 
     def act(self, activation: Array) -> Array:
-        """The next action (actuators,) for activations (actuators,)."""
-        # landed, it goes by the clock: one that runs on is not held by a stand that it does not come to
+        """The action (actuators,) float64 in [-1, 1] for activations (actuators,); call once a tick."""
+        # after landing it goes by the clock: an animal that runs on may never come to the stand
         steps = (0,) if self._expected >= leaping.LEAP_TICKS else (-1, 0, 1)
         near = {max(self._expected + step, 0) for step in steps}
         if self._expected < RETURNS_BEFORE:
@@ -98,14 +102,14 @@ class GapsExpert:
         self._leap = leaping.load(skills.path("leaping"))
 
     def begin(self, environment: Any) -> None:
-        """See `TaskExpert`."""
+        """Start an episode in a composer environment that was just reset."""
         self._body = BodyReader(environment)
         self._near, self._far = gaps_of(self._body.model, self._body.data)
         self._follower = LeapFollower(self._leap)
         self._view = View(self._body, SEEN_WITHIN_M)
 
     def act(self) -> Array:
-        """See `TaskExpert`."""
+        """Action (actuators,) float64 in [-1, 1] for this tick."""
         action = self._act()
         leaps = self._follower.leaping and not self._follower.landed
         self.loss_weight = LEAPING_WEIGHT if leaps else 1.0
@@ -113,7 +117,8 @@ class GapsExpert:
 
     def _act(self) -> Array:
         follower, activation = self._follower, self._body.activation()
-        # the body's root, by which the leap was searched, is below the trunk: it differs when it pitches
+        # distances are the body's root's, as in the search: it is below the trunk, and differs when it
+        # pitches
         edges = self._near - float(self._body.data.qpos[0])
         before = float(edges[edges > 0].min(initial=np.inf))
         velocity = self._body.data.subtree_linvel[self._body.torso][:2]
@@ -138,9 +143,9 @@ class GapsExpert:
         return np.clip(action, -1, 1)
 
     def sample_pose(self, rng: np.random.Generator) -> Pose:
-        """See `TaskExpert`: before a gap, as often within centimetres as within tens of them.
+        """A random pose before a gap, at distances uniform in their logarithm.
 
-        Rather a wide one, in proportion to its width squared: those are crossed least often.
+        Gaps are drawn in proportion to their width squared, because wide ones are crossed least often.
         """
         width = (self._far - self._near)[1:]
         gap = 1 + int(rng.choice(len(width), p=width**2 / (width**2).sum()))
@@ -149,9 +154,9 @@ class GapsExpert:
         return float(x), float(rng.normal(0, 0.15)), float(rng.normal(0, 0.2))
 
     def auxiliary_targets(self) -> Mapping[str, float]:
-        """See `TaskExpert`."""
+        """The camera's heading, the offset from the middle, and the next gap's edges in the image."""
         view, x = self._view, self._body.place_m()[0]
-        cues = {
+        targets = {
             "corridor_heading": view.heading_rad(),
             "corridor_offset": float(self._body.place_m()[1]),
             "gap_seen": 0.0,
@@ -159,7 +164,7 @@ class GapsExpert:
         ahead = np.flatnonzero(self._far > x)
         if len(ahead):
             near, far = view.edge(self._near[ahead[0]]), view.edge(self._far[ahead[0]])
-            cues["gap_seen"] = float(near is not None)
-            cues |= {} if near is None else {"near_edge": near}
-            cues |= {} if far is None else {"far_edge": far}
-        return cues
+            targets["gap_seen"] = float(near is not None)
+            targets |= {} if near is None else {"near_edge": near}
+            targets |= {} if far is None else {"far_edge": far}
+        return targets

@@ -1,4 +1,4 @@
-"""What an expert offers to whoever trains or scores with it."""
+"""The interface of an expert."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import numpy as np
 
 Array = np.ndarray
 Pose = tuple[float, float, float]
-"""x and y in m, heading in rad."""
+"""x and y (m) and heading (rad, from the x axis)."""
 
 
 class TaskExpert(Protocol):

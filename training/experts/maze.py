@@ -1,4 +1,4 @@
-"""What of a maze an animal could see from where it is: free distances and lines of sight."""
+"""Free distances and lines of sight in a maze."""
 
 from __future__ import annotations
 
@@ -9,7 +9,9 @@ import numpy as np
 Array = np.ndarray
 
 STEP_M = 0.04
+"""Resolution of distances and lines of sight."""
 WALLS = "*"
+"""Walls in dm_control's text of a maze."""
 
 
 class FloorPlan:
@@ -26,7 +28,7 @@ class FloorPlan:
         self._origin = np.asarray(arena.world_to_grid_positions([np.zeros(3)])[0], float)
 
     def wall(self, points: Array) -> Array:
-        """Whether points (..., 2) in m are inside a wall or outside the maze, (...)."""
+        """Whether points (..., 2) in m are inside a wall or outside the maze: (...) bool."""
         column = np.rint(self._origin[1] + points[..., 0] / self._cell_m).astype(int)
         row = np.rint(self._origin[0] - points[..., 1] / self._cell_m).astype(int)
         rows, columns = self._wall.shape
@@ -35,7 +37,17 @@ class FloorPlan:
         return np.asarray(~inside | hit)
 
     def free_m(self, place: Array, directions_rad: Array, width_m: float, most_m: float) -> Array:
-        """How far a body of a width could go from a place (2,) straight in each direction (n,); (n,) m."""
+        """How far a body could go straight in each direction.
+
+        Args:
+            place: (2,) position (m).
+            directions_rad: (n,) from the x axis.
+            width_m: of the body.
+            most_m: greatest distance that is looked at.
+
+        Returns:
+            (n,) float64 distances (m), in steps of `STEP_M`.
+        """
         distance = np.arange(1, round(most_m / STEP_M) + 1) * STEP_M
         ahead = np.stack([np.cos(directions_rad), np.sin(directions_rad)], -1)
         aside = np.stack([-ahead[:, 1], ahead[:, 0]], -1) * (width_m / 2)
@@ -45,7 +57,7 @@ class FloorPlan:
         return np.asarray(first * STEP_M)
 
     def sample_position(self, rng: np.random.Generator, clear_m: float) -> Array:
-        """A random place (2,) with no wall within a distance."""
+        """A random position (2,) in m with no wall within `clear_m`."""
         rows, columns = np.nonzero(~self._wall)
         around = np.arange(8) * np.pi / 4
         ring = clear_m * np.stack([np.cos(around), np.sin(around)], -1)
@@ -57,7 +69,7 @@ class FloorPlan:
                 return np.asarray(place)
 
     def sight(self, here: Array, there: Array) -> bool:
-        """Whether nothing stands between two places (2,)."""
+        """Whether no wall stands between two positions (2,) in m."""
         steps = max(2, round(float(np.linalg.norm(there - here)) / STEP_M))
         part = np.linspace(0, 1, steps)[:, None]
         return not bool(self.wall(here + part * (there - here)).any())

@@ -10,13 +10,22 @@ Array = np.ndarray
 
 
 REARING = 0.6
-"""The upward part of the trunk's forward axis from which an animal rears."""
+"""Upward part of the trunk's forward axis above which an animal rears."""
 
 
 class BodyReader:
-    """Reads the rodent in a composer environment that has just been reset.
+    """Reads the rodent of a composer environment out of MuJoCo's memory.
 
-    Views into MuJoCo's memory: make a new one after every reset, because the model is compiled anew.
+    Make a new one after every reset, because the model is compiled anew. Arrays are views, float64.
+
+    Args:
+        environment: a composer environment that was just reset.
+
+    Attributes:
+        model, data: MuJoCo's.
+        torso, head: body numbers.
+        hands: body numbers of the left and the right forepaw.
+        actuators: index of each actuator in an action, by name.
     """
 
     def __init__(self, environment: Any) -> None:
@@ -31,34 +40,34 @@ class BodyReader:
         }
 
     def activation(self) -> Array:
-        """(actuators,) activations."""
+        """Activations (actuators,) of the muscles, in [-1, 1]."""
         return self.data.act[self._act]
 
     def place_m(self) -> Array:
-        """(3,) the trunk's position."""
+        """Position (3,) of the trunk."""
         return self.data.xpos[self.torso]
 
     def matrix(self) -> Array:
-        """(3, 3) the trunk's orientation: columns are its forward, left and up axes in the world."""
+        """Orientation (3, 3) of the trunk: its forward, left and up axes in the world, as columns."""
         return self.data.xmat[self.torso].reshape(3, 3)
 
     def heading_rad(self) -> float:
-        """Where the trunk points in the horizontal plane."""
+        """Heading of the trunk in the horizontal plane, from the x axis."""
         matrix = self.matrix()
         return float(np.arctan2(matrix[1, 0], matrix[0, 0]))
 
     def upright(self) -> float:
-        """The upward part of the trunk's own upward axis: 1 upright, -1 on its back."""
+        """Upward part of the trunk's own up axis: 1 upright, 0 on a side, -1 on its back."""
         return float(self.matrix()[2, 2])
 
     def forward_speed_m_s(self) -> float:
-        """Speed of the centre of mass along the heading."""
+        """Speed of the centre of mass along the heading; negative backwards."""
         velocity = self.data.subtree_linvel[self.torso]
         heading = self.heading_rad()
         return float(velocity[0] * np.cos(heading) + velocity[1] * np.sin(heading))
 
     def bearing_rad(self, point: Array) -> float:
-        """Direction (n >= 2 numbers: x, y) relative to the heading, to the left positive, in +-pi."""
+        """Direction of a point (its x and y in m first) from the heading, left positive, within +-pi."""
         there = point[:2] - self.place_m()[:2]
         angle = np.arctan2(there[1], there[0]) - self.heading_rad()
         return float((angle + np.pi) % (2 * np.pi) - np.pi)

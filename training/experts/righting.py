@@ -1,4 +1,4 @@
-"""Getting up: when to make the movement of `training.skills.righting`, and how far it has come."""
+"""Getting up: when to make the movement of `training.skills.righting`, and which tick of it comes next."""
 
 from __future__ import annotations
 
@@ -13,27 +13,29 @@ Array = np.ndarray
 LYING = 0.3
 """Uprightness below which the animal lies; running over bumps it tilts a good deal, and rights itself."""
 STAND_TICKS = 10
-"""How long it stands when the movement is over: from its end straight into the gait it stumbles."""
+"""How many ticks it stands when the movement is over: going straight into the gait, it stumbles."""
 PROPPED_TICK, PROPPED = 39, 0.3
 """By then the trunk has to be this upright, ahead of the pelvis, or the movement begins anew."""
 REST_TICKS = 8
-"""After a failure it relaxes to the standing posture for so long, or the next begins from a contortion."""
+"""How many ticks it relaxes to the standing posture after a failure, so that the next attempt starts from
+rest."""
 CALM_RAD_S = 5.0
-"""While the trunk turns faster than this, it is still tumbling, and waits in the standing posture too."""
+"""While the trunk turns faster than this, it is still tumbling, and waits in the standing posture."""
 RISEN = 0.9
 """So upright before a third of the movement, the animal got up in another way, and need not make it."""
 
 
 class Righting:
-    """What to do while fallen, for one animal.
+    """Actions of one animal while it is fallen.
 
-    It remembers on which side the animal lay when the movement began, and how many ticks ago that was. The
-    progress is not read off the muscles, as `Locomotion` does it: where the movement holds a posture, its
-    successive ticks have like activations, which cannot tell one from the next.
+    It remembers on which side the animal lay when the movement began, and how many ticks ago that was.
+    Progress cannot be read off the activations, as `Locomotion` does it: where the movement holds a posture,
+    successive ticks have the same activations.
 
     Args:
         path: `righting.npz`.
-        patience_ticks: how long it has to lie before it gets up; less long it may be rearing, or rolling on.
+        patience_ticks: how many ticks it has to lie before it gets up; for less it may be rearing, or rolling
+            on.
     """
 
     def __init__(self, path: Path, patience_ticks: int = 0) -> None:
@@ -44,13 +46,14 @@ class Righting:
         self.begin()
 
     def begin(self) -> None:
-        """A new episode: no fall is remembered."""
+        """Start an episode: no fall is remembered."""
         self._tick, self._side, self._wait, self._lain = -1, 0, 0, 0
 
     def act(self, body: BodyReader) -> Array | None:
-        """Action (actuators,) that gets the animal up; None where it is up. Once a tick.
+        """Action (actuators,) float64 in [-1, 1] that gets the animal up; None where it is up. Call once a
+        tick.
 
-        Up is the animal whose trunk and pelvis are: the spine twists far enough for one alone.
+        The animal is up where trunk and pelvis both are: the spine twists far enough for one alone.
         """
         trunk = body.matrix()[2]
         pelvis = body.data.xmat[body.model.body("walker/pelvis").id].reshape(3, 3)[2]

@@ -1,10 +1,10 @@
 """The expert of two-tap: finds the orb, comes to stand before it, taps it and 0.8 s later again.
 
-It looks for a green orb by turning to the left, and after most of a turn a few steps on. The orb hangs at 14
-cm, the eyes of the running gait are at 5.5 and look straight on: it would be out of view from 12 cm on, just
-where centimetres count. So the animal looks up, the more the nearer it is, and keeps the orb in view until
-it rears for it; where it came too near it steps back. Everything in a tap is counted from the moment at which
-it began or at which the orb was first touched. An orb that is no longer green is left alone: it will move.
+It looks for a green orb by turning to the left, and after most of a turn walks on a little. The orb hangs at
+14 cm; in the running gait the camera is at 5.5 cm and level, and the orb would leave the image at a distance
+of 12 cm. So the animal looks up, the more the nearer it is, and keeps the orb in view until it rears for it;
+where it came too near it steps back. The ticks of a tap are counted from its beginning, then from the first
+touch. An orb that is no longer green is left alone: it will move.
 """
 
 from __future__ import annotations
@@ -28,65 +28,71 @@ from training.skills.tap import load as load_tap
 Array = np.ndarray
 
 SEEN_TO_M = 2.2
-"""The orb is a pixel wide at 1.9 m; farther away it shows faintly."""
+"""Greatest distance at which an orb counts as seen. It is a pixel wide at 1.9 m; farther away it shows
+faintly."""
 OUT_OF_VIEW_RAD = 0.65
-"""An orb that is not seen, and was last seen farther to the side, is looked for by turning as any other: on
-which side it was the network does not remember for long."""
+"""An orb that is not in view, and whose bearing is greater, is looked for by turning to the left, whichever
+side it is on: the network does not remember the side for long."""
 SIDE_REMEMBERED_TICKS = 20
-"""For so long it does: an orb that has just left the view beside is turned to."""
+"""For so long it does: an orb that has just left the view to a side is turned to."""
 IN_FRONT_RAD, BESIDE_M = 0.5, 0.03
-"""Where the orb is farther to the side, by angle and, nearer than `NEAR_M`, by both, it turns on the spot."""
+"""It turns on the spot where the orb's bearing is greater, and nearer than `NEAR_M` its distance to the side
+too."""
 SPIN_PER_RAD = 1.2
-"""Part of the fastest turn, per angle to be turned."""
+"""Fraction of the fastest turn, per rad to be turned."""
 NEAR_M = 0.3
+"""Distance from which on centimetres count, and the animal looks farther up."""
 STOPPING_S = 0.05
-"""How far the animal goes on after it was told to stand, over its speed."""
+"""How far the animal moves on after the command to stand, over its speed."""
 TOO_FAR_M, TOO_NEAR_M, BACK_UNTIL_M = 0.03, 0.025, 0.01
-"""It aims to stand at the tap's own distance, and taps where it stands less than so much too far or too near;
-from nearer it steps back, until it is too near by the last of these."""
+"""It taps where it stands at the tap's own distance, at most so much too far or too near; from nearer it
+steps back, until it is too near by the last of these."""
 STANDING_TICKS = 2
-"""So briefly it stands before it taps: of one that stands there longer, the label is to begin."""
+"""How many ticks it stands before it taps."""
 SLOW_M_S, TURNING_RAD_S = 0.15, 1.0
-"""An animal that moves no faster stands."""
+"""An animal that moves and turns no faster stands."""
 SPIN_SPEED, SPIN_FAST = 0.4, 0.6
-"""Commands of speed that turn it on the spot at 3.2 and 4.6 rad/s."""
+"""Speed commands that turn it on the spot at 3.2 and 4.6 rad/s."""
 FASTEST = 0.7
-"""Faster it runs hardly faster, and falls now and then."""
+"""Greatest speed command: with more it runs hardly faster, and falls now and then."""
 LOOK_UP = {"cervical_extend": -0.5, "atlas": 0.5}
 """Added to the gait to look 30 degrees up, so that an orb is in view from near and far alike."""
 LOOK_UP_NEAR = {"cervical_extend": -1.0, "atlas": 1.0}
-"""The same before an orb, which hangs above the eyes when it is in reach."""
+"""Added instead near an orb, which hangs above the camera when it is in reach."""
 LOOK_UP_UNDER = {"cervical_extend": -1.0, "atlas": 1.0, "lumbar_extend": 0.3}
-"""The same almost under it, and standing: 54 degrees up."""
+"""Added instead almost under it, and standing: 54 degrees up."""
 UNDER_M = 0.14
-"""Within which of the trunk an orb counts as almost overhead."""
+"""Distance from the trunk within which an orb counts as almost overhead."""
 LOOK_ROUND_RAD, WALK_ON_TICKS = 4.2, 30
-"""It looks round by so much, and walks on for so long."""
+"""Looking for the orb, it turns by so much, and then walks on for so many ticks."""
 TAP_TICKS = AGAIN_KNOTS[-1]
+"""Length of the second part of a tap."""
 LANDING_TICKS = 8
+"""How many ticks it stands after a tap."""
 REMEMBERED_TICKS = 75
-"""After which an orb that is not seen is looked for anew."""
+"""How many ticks it heads for an orb that has left the view."""
 REACHABLE_M = 0.15
+"""Distance within which an animal that rears is taken to have begun a tap by itself."""
 PATIENCE_TICKS = 10
-"""How much longer than the reach itself it may take until it is given up."""
+"""How many ticks more than the first part of a tap it may take until it is given up."""
 FALLEN_TICKS = 15
-"""How long it has to lie, and not for a tap, before it gets up."""
+"""How many ticks it has to lie, outside a tap, before it gets up."""
 TAPPING, TAPPING_WEIGHT = frozenset({"reach", "again"}), 3.0
-"""What is seldom done, and all else is done for, counts more in learning."""
+"""Modes of a tap, and the loss weight there: taps are rare, and everything else serves them."""
 PACE_WEIGHT = 0.02
-"""What it counts, beside the square misfit of activations, not to go on by just one tick."""
+"""Cost of not advancing by exactly one tick, beside the square misfit of activations."""
 
 
 class ReachFollower:
-    """The reach, at the pace of the body: it goes on only as far as the muscles' activations have come.
+    """The actions of the first part of a tap, in step with the body: it advances as the activations do.
 
-    An animal that does not follow is told again what comes next, instead of what would come by a clock that
-    it knows nothing of.
+    An animal that does not follow gets the same action again, instead of one by a clock that the network
+    could not observe.
 
     Args:
         tap: the skill.
         off: where the orb is, ahead and to the left (m).
-        activation: (actuators,) of the animal that begins.
+        activation: (actuators,) of the animal as it begins.
         begun: the animal is in the middle of it already: the first `next` finds where.
     """
 
@@ -95,7 +101,7 @@ class ReachFollower:
     ) -> None:
         last = LONGEST_REACH
         self._control = np.stack([tap.reaching(tick, *off) for tick in range(last + 1)])
-        # what the activations are when the next control is that of each tick
+        # the activations when the next control is that of each tick
         self._expected = np.empty_like(self._control)
         self._expected[0] = activation
         for tick in range(last):
@@ -106,7 +112,7 @@ class ReachFollower:
         self._begun = begun
 
     def next(self, activation: Array) -> Array:
-        """Control (actuators,) for activations (actuators,); ask once a tick."""
+        """Control (actuators,) in [-1, 1] for activations (actuators,); call once a tick."""
         if self._begun:
             self._begun = False
             self._tick = int(((self._expected - activation) ** 2).sum(1).argmin()) - 1
@@ -119,7 +125,8 @@ class ReachFollower:
 class TwoTapExpert:
     """Finds, approaches and taps the orb twice.
 
-    Needs the skills `steering`, `spinning`, `righting` and `tapping`.
+    Args:
+        skills: with `steering`, `spinning`, `walking_backward`, `righting` and `tapping`.
     """
 
     loss_weight = 1.0
@@ -132,26 +139,26 @@ class TwoTapExpert:
         self._righting = Righting(skills.path("righting"), FALLEN_TICKS)
 
     def begin(self, environment: Any) -> None:
-        """See `TaskExpert`."""
+        """Start an episode in a composer environment that was just reset."""
         self._body = BodyReader(environment)
         self._righting.begin()
         self._view = View(self._body, SEEN_TO_M)
         # the task has no public name for its one orb
         self._orb = environment.task._targets[0][0]
-        self._goal: Array | None = None  # where the orb was last seen
+        self._goal: Array | None = None  # position of the orb when it was last seen
         self._seen = False
         self._unseen = 0  # ticks since it was seen
         self._mode = ""
         self._turned, self._heading = 0.0, 0.0  # while it looks for the orb
         self._walks = 0  # ticks for which it still walks on
         self._ticks = 0  # in this mode
-        self._standing = 0  # ticks for which it was told to stand
+        self._standing = 0  # ticks for which the command was to stand
         self._was_touched = False
         self._touched_at = np.zeros(3)
         self._off = (0.0, 0.0)  # where the orb was, ahead and to the left, when the tap began
 
     def sample_pose(self, rng: np.random.Generator) -> Pose:
-        """See `TaskExpert`: about the orb, as often within centimetres as within tens of them."""
+        """A random pose about the orb, mostly facing it, at distances uniform in their logarithm."""
         orb = self._place_of_orb()
         distance = np.exp(rng.uniform(np.log(0.05), np.log(SEEN_TO_M)))
         bearing = rng.normal(0, 0.35) if rng.random() < 0.7 else rng.uniform(-np.pi, np.pi)
@@ -160,7 +167,7 @@ class TwoTapExpert:
         return float(x), float(y), float(heading)
 
     def auxiliary_targets(self) -> Mapping[str, float]:
-        """See `TaskExpert`."""
+        """Whether the orb is in the image, where, how far off, and whether it was touched."""
         orb = self._place_of_orb()
         targets = {"orb_seen": float(self._view.shows(orb)), **self._view.orb(orb)}
         if targets["orb_seen"]:
@@ -168,7 +175,7 @@ class TwoTapExpert:
         return targets
 
     def act(self) -> Array:
-        """See `TaskExpert`."""
+        """Action (actuators,) float64 in [-1, 1] for this tick."""
         action = self._act()
         tapping = self._mode in TAPPING or (self._mode == "approach" and self._standing > 0)
         self.loss_weight = TAPPING_WEIGHT if tapping else 1.0
@@ -216,21 +223,21 @@ class TwoTapExpert:
     def _look(self) -> None:
         orb = self._place_of_orb()
         self._seen = self._view.shows(orb)
-        if self._mode != "reach":  # when it looks up, and feels where it is
+        if self._mode != "reach":  # then it looks up, and knows where the orb is by its posture
             self._unseen += 1
         if self._seen:
             self._unseen = 0
         if self._seen:
             self._goal = None if self._orb.activated[0] else orb.copy()
         elif self._unseen > REMEMBERED_TICKS:
-            self._goal = None  # nor would the animal know any more
+            self._goal = None  # the network would not remember it either
         elif self._goal is not None and self._view.shows(self._goal):
             self._goal = None  # it is not where it was
 
     def _find(self) -> Array:
         """Turn to the left; after most of a turn go on a little, and turn again.
 
-        An orb beside or above the eyes is never seen by one that only turns.
+        An animal that only turns never sees an orb beside or above its camera.
         """
         heading = self._body.heading_rad()
         if self._mode != "find":
@@ -251,7 +258,7 @@ class TwoTapExpert:
         ahead, aside = self._ahead_and_aside(goal)
         distance = float(np.hypot(ahead, aside))
         if distance < REACHABLE_M and ahead > 0 and self._rearing():
-            # it has begun by itself: go along
+            # it has begun by itself: continue from there
             self._off = (ahead, aside)
             self._enter("reach")
             self._reach = ReachFollower(self._tap, self._off, self._stand(), begun=True)
@@ -274,10 +281,10 @@ class TwoTapExpert:
             left = min(left, 0.0)  # near enough: no shuffling
         if left > 0:
             self._standing = 0
-            wanted = float(np.clip(0.3 + 2.5 * (left - 0.02), 0.25, FASTEST))
-            going = float(np.clip(speed / 0.5, 0, 1))
+            approach = float(np.clip(0.3 + 2.5 * (left - 0.02), 0.25, FASTEST))
+            running = float(np.clip(speed / 0.5, 0, 1))
             yaw = float(np.clip(5.0 * bearing, -3.0, 3.0))
-            return self._go(min(wanted, 0.5 + 0.5 * going), yaw)
+            return self._go(min(approach, 0.5 + 0.5 * running), yaw)
         if self._standing < STANDING_TICKS or abs(speed) > SLOW_M_S or self._turns():
             return self._stand()
         self._off = (ahead, aside)

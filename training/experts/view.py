@@ -1,6 +1,6 @@
-"""What the camera between the eyes shows, and where in its picture.
+"""What the egocentric camera shows, and where in its image.
 
-Places in the picture are in halves of it: 0 is its middle, 1 its right or upper border.
+Positions in the image are in halves of it: 0 is its middle, 1 its right or upper border.
 """
 
 from __future__ import annotations
@@ -14,13 +14,12 @@ from training.experts.pose import BodyReader
 Array = np.ndarray
 
 PARTLY = 1.3
-"""An orb whose middle is so far from the picture's may still reach into it."""
-
+"""An orb whose middle is so far from the image's may still reach into it."""
 
 BEHIND_M = 0.05
-"""An edge so far behind the camera may still be in the picture of one that looks down."""
+"""An edge so far behind the camera may still be in the image of one that looks down."""
 BESIDE_M = 0.02
-"""How far on both sides of the line of sight an edge is looked at, to tell where it crosses that line."""
+"""How far on both sides of the line of sight an edge is sampled, to compute where it crosses that line."""
 
 
 class View:
@@ -28,7 +27,7 @@ class View:
 
     Args:
         body: of the animal.
-        far_m: points farther away, by horizontal distance, are too small to be told.
+        far_m: points farther away, by horizontal distance, are too small to be seen.
     """
 
     def __init__(self, body: BodyReader, far_m: float) -> None:
@@ -38,7 +37,7 @@ class View:
         self._far_m = far_m
 
     def at(self, point: Array) -> tuple[float, float] | None:
-        """Where in the picture the point (3,) is, to the right and up; None: it is behind the camera."""
+        """Position in the image, to the right and up, of a point (3,) in m; None: it is behind the camera."""
         away = point - self._data.cam_xpos[self._camera]
         right, up, back = away @ self._data.cam_xmat[self._camera].reshape(3, 3)
         if back >= 0:
@@ -46,33 +45,32 @@ class View:
         return float(right / -back / self._tangent), float(up / -back / self._tangent)
 
     def shows(self, point: Array) -> bool:
-        """Whether the point (3,) is inside the picture and near enough to be told."""
+        """Whether a point (3,) in m is inside the image, and near enough to be seen."""
         at = self.at(point)
         away = point - self._data.cam_xpos[self._camera]
         return at is not None and max(map(abs, at)) < 1 and np.hypot(away[0], away[1]) < self._far_m
 
     def edge(self, x: float) -> float | None:
-        """How high an edge across the corridor's floor is in the middle of the picture; None: not in it."""
-        eyes, looks = self._data.cam_xpos[self._camera], self.heading_rad()
-        if not -BEHIND_M < x - eyes[0] < self._far_m:
+        """Height in the image's middle of an edge across the corridor at `x` (m); None: not in view."""
+        camera, looks = self._data.cam_xpos[self._camera], self.heading_rad()
+        if not -BEHIND_M < x - camera[0] < self._far_m:
             return None
-        middle = eyes[1] + (x - eyes[0]) * np.tan(np.clip(looks, -1, 1))
+        middle = camera[1] + (x - camera[0]) * np.tan(np.clip(looks, -1, 1))
         ends = [self.at(np.array([x, middle + side, 0.0])) for side in (-BESIDE_M, BESIDE_M)]
         if ends[0] is None or ends[1] is None or ends[0][0] == ends[1][0]:
             return None
         (left, one), (right, other) = ends[0], ends[1]
-        height = one - left * (other - one) / (
-            right - left
-        )  # a straight line stays one in a picture
+        # a straight line is straight in the image
+        height = one - left * (other - one) / (right - left)
         return height if abs(height) < 1 else None
 
     def heading_rad(self) -> float:
-        """Where the camera looks, in the horizontal plane."""
+        """Heading of the camera in the horizontal plane, from the x axis."""
         ahead = -self._data.cam_xmat[self._camera].reshape(3, 3)[:, 2]
         return float(np.arctan2(ahead[1], ahead[0]))
 
     def orb(self, point: Array) -> Mapping[str, float]:
-        """Cues of an orb at a point (3,), empty where it is outside the picture."""
+        """Auxiliary targets of an orb at a point (3,) in m; none where it is outside the image."""
         at = self.at(point)
         if at is None or max(map(abs, at)) > PARTLY:
             return {}

@@ -1,1 +1,1 @@
-"""Motor skills: each found by a search (CMA-ES), kept as a small `.npz` file, and used by the experts."""
+"""Motor skills: each found by an evolution strategy (CMA-ES), kept as an `.npz` file, used by the experts."""

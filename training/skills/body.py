@@ -1,7 +1,7 @@
-"""The rodent in the plain corridor as training uses it: many copies stepped together.
+"""Many copies of the rodent, stepped together by `mujoco.rollout`: the physics of the skill searches.
 
-All copies share one compiled model. A copy is a row of `mjSTATE_FULLPHYSICS` numbers (time, qpos,
-qvel, act), so that thousands can be advanced by `mujoco.rollout` without Python in between.
+All copies share one compiled model. A copy is a row of float64 numbers, MuJoCo's `mjSTATE_FULLPHYSICS` (time,
+qpos, qvel, act), so that thousands are advanced without Python in between.
 """
 
 from __future__ import annotations
@@ -21,7 +21,13 @@ SPEC = mujoco.mjtState.mjSTATE_FULLPHYSICS
 
 @dataclass(frozen=True)
 class Motion:
-    """How the trunk moved: every array is (copies, ticks)."""
+    """How the trunk moved; every array is (copies, ticks), float64.
+
+    Attributes:
+        x_m, y_m, z_m: position of the body's root.
+        upright: upward part of the trunk's own up axis: 1 upright, 0 on a side, -1 on its back.
+        yaw_rad: heading, unwrapped over time.
+    """
 
     x_m: Array
     y_m: Array
@@ -31,14 +37,20 @@ class Motion:
 
 
 class Bodies:
-    """Copies of the rodent in the plain corridor.
+    """Copies of the rodent in the arena of a task.
 
     Args:
-        coarse: 4 ms implicit steps instead of the stock 1 ms Euler steps: 3.5 times as fast, and a
-            gait runs about a third faster in it than it will in the end.
+        coarse: 4 ms implicit steps instead of the stock 1 ms Euler steps. Faster; a gait runs quicker in it
+            than at stock physics.
         threads: threads that step the copies.
-        task: whose arena.
+        task: whose arena; by default the plain corridor.
         seed: of the arena.
+
+    Attributes:
+        model: the compiled model that all copies share.
+        start: (state,) float64, the state in which the task puts the animal.
+        actuators: index of each actuator in an action, by name.
+        substeps: physics steps in one tick of 20 ms.
     """
 
     def __init__(self, coarse: bool, threads: int, task: str = "corridor", seed: int = 0) -> None:
@@ -62,7 +74,7 @@ class Bodies:
         self._data = [mujoco.MjData(self.model) for _ in range(self._threads)]
 
     def disturbed_start(self, rng: np.random.Generator) -> Array:
-        """The start with joints 0.06 rad off, the trunk moving, and the actuators part way on."""
+        """A state (state,) near `start`: joints off by 0.06 rad (sd), trunk moving, muscles partly active."""
         state = self.start.copy()
         qpos, qvel, act = self.split(state)
         qpos[7:] += rng.normal(0, 0.06, len(qpos) - 7)
@@ -72,7 +84,7 @@ class Bodies:
         return state
 
     def split(self, states: Array) -> tuple[Array, Array, Array]:
-        """(..., state) to qpos, qvel, act."""
+        """Views of qpos (..., nq), qvel (..., nv) and act (..., na) in states (..., state)."""
         nq, nv = self.model.nq, self.model.nv
         return (
             states[..., 1 : 1 + nq],
@@ -84,11 +96,11 @@ class Bodies:
         """Advance every copy by as many ticks as there are actions.
 
         Args:
-            states: (copies, state).
-            actions: (copies, ticks, actuators).
+            states: (copies, state) float64.
+            actions: (copies, ticks, actuators) float64 in [-1, 1].
 
         Returns:
-            states (copies, ticks, state) and sensors (copies, ticks, sensordata), at tick ends.
+            States (copies, ticks, state) and sensors (copies, ticks, sensordata) at the end of each tick.
         """
         control = np.repeat(actions, self.substeps, axis=1)
         after, sensors = self._rollout.rollout(
@@ -98,7 +110,7 @@ class Bodies:
         return after[:, last :: self.substeps].copy(), sensors[:, last :: self.substeps].copy()
 
     def motion(self, states: Array) -> Motion:
-        """What the trunk did in `states` (copies, ticks, state)."""
+        """How the trunk moved in states (copies, ticks, state)."""
         qpos = self.split(states)[0]
         w, a, b, c = (qpos[..., 3 + i] for i in range(4))
         yaw = np.arctan2(2 * (w * c + a * b), 1 - 2 * (b * b + c * c))

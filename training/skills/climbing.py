@@ -1,10 +1,10 @@
 """Adapt the gait to rough ground: an evolution-strategy search on the slopes of the bowl.
 
-The trot of the flat floor hardly gets on among the bowl's bumps, which are as wide as the animal is long.
-Searched is what changes a trot as a whole: where each joint is held, how far hind and forelimbs swing, how
-often, and how much the joints give per unit of the trunk's pitch. Candidates follow the gentlest way out from
-random places, steered by the law that was found on the flat, with motor noise; what counts is how far they
-get along it.
+The trot of the flat floor hardly advances among the bowl's bumps, which are as wide as the animal is long.
+The search varies what changes a trot as a whole: each joint's offset, how far hind and forelimbs swing, the
+stride frequency, and how far the joints follow the trunk's pitch. Candidates follow the gentlest way out from
+random places, steered by the flat floor's control law, with motor noise; they are scored by how far they get
+along it.
 """
 
 from __future__ import annotations
@@ -38,14 +38,25 @@ Array = np.ndarray
 LEANING = ("hip_extend", "knee", "shoulder", "elbow", "lumbar_extend", "cervical_extend")
 N_PARAMETERS = 3 + len(OSCILLATING) + len(HELD) + len(SPINE) + len(LEANING)
 INITIAL_HELD = {"hip_extend": 0.3, "shoulder": 0.3}
-"""Control added to hips and shoulders in the first guess: of what was tried by hand, it fell least."""
+"""Control added to hips and shoulders in the initial parameters; chosen by hand, for few falls."""
 FALLEN = 0.1
 """Uprightness of the trunk below which a candidate's run is over."""
 
 
 @dataclass(frozen=True)
 class ClimbingSettings:
-    """Settings of the search."""
+    """Settings of the search.
+
+    Attributes:
+        coarse_generations, stock_generations: in coarse, then in stock physics.
+        population: candidates in a generation.
+        starts: trials of a candidate.
+        coarse_sigma, stock_sigma: first step sizes.
+        action_noise: motor noise (sd).
+        rollout_s: length of a trial.
+        radius_m: least and greatest distance from the centre at which a trial begins.
+        seed: of everything random in the search.
+    """
 
     coarse_generations: int = 40
     stock_generations: int = 10
@@ -61,11 +72,11 @@ class ClimbingSettings:
 
 @dataclass(frozen=True)
 class Climbing:
-    """The gait for rough ground, and what each joint gives way to a slope.
+    """The gait for rough ground, and how far its joints follow a slope.
 
     Attributes:
-        steering: the gait, with the flat floor's law of turning.
-        lean: (actuators,) added to the action, times the forward part of the trunk's frame that points up.
+        steering: the gait, with the flat floor's control law of turning.
+        lean: (actuators,) float64 added to the action, times the upward part of the trunk's forward axis.
     """
 
     steering: Steering
@@ -73,7 +84,7 @@ class Climbing:
 
 
 def load(path: Path) -> Climbing:
-    """What `find` wrote."""
+    """The skill that `save` wrote."""
     with np.load(path, allow_pickle=False) as saved:
         gait = Gait(saved["control"], float(saved["stride_hz"]))
         return Climbing(Steering(gait, saved["held"], saved["swing"]), saved["lean"])
@@ -90,25 +101,32 @@ def initial_parameters() -> Array:
 def climbing_of(
     parameters: Array, start: Array, flat: Steering, actuators: Mapping[str, int]
 ) -> Climbing:
-    """What one candidate (N_PARAMETERS,) stands for, as changes of the gait's parameters `start`."""
+    """The gait for rough ground of a candidate.
+
+    Args:
+        parameters: (N_PARAMETERS,) float64, changes of `start`.
+        start: (gait.N_PARAMETERS,) parameters of the flat floor's gait.
+        flat: that gait, whose control law of turning is kept.
+        actuators: index of each actuator by name.
+    """
     frequency, hind, fore = parameters[:3]
     offsets = iter(parameters[3 : N_PARAMETERS - len(LEANING)])
     changed = start.copy()
     changed[0] += frequency
-    place = 2
+    index = 2
     for joint in OSCILLATING:
-        changed[place] += next(offsets)
+        changed[index] += next(offsets)
         swing = np.exp(0.5 * (fore if joint in FORELIMB else hind))
-        changed[place + 1] *= swing
+        changed[index + 1] *= swing
         if joint in TWO_HARMONICS:
-            changed[place + 3] *= swing
-        place += 5 if joint in TWO_HARMONICS else 3
+            changed[index + 3] *= swing
+        index += 5 if joint in TWO_HARMONICS else 3
     for _ in HELD:
-        changed[place] += next(offsets)
-        place += 1
+        changed[index] += next(offsets)
+        index += 1
     for _ in SPINE:
-        changed[place] += next(offsets)
-        place += 3
+        changed[index] += next(offsets)
+        index += 3
     lean = np.zeros(len(actuators))
     for joint, value in zip(LEANING, parameters[N_PARAMETERS - len(LEANING) :], strict=True):
         for name in (joint,) if joint in SPINE else (sided(joint, "L"), sided(joint, "R")):
@@ -122,14 +140,18 @@ def climbing_of(
 def run(
     bodies: BowlBodies, way: WayOut, climbing: Climbing, states: Array, noise: Array
 ) -> tuple[Array, Array, Array]:
-    """Metres gained along the way, mean uprightness, and whether it fell, each (n,).
+    """Run along the way out, from n starts.
 
     Args:
         bodies: the physics.
         way: out of this terrain.
-        climbing: how to run.
-        states: (n, state).
-        noise: (n, ticks, actuators) of the motor.
+        climbing: the gait.
+        states: (n, state) to begin with.
+        noise: (n, ticks, actuators) motor noise.
+
+    Returns:
+        Metres gained along the way, mean uprightness, and 1 where the animal toppled, else 0: three arrays
+        (n,) float64.
     """
     locomotion, now = Locomotion(climbing.steering), states.copy()
     n, ticks = noise.shape[:2]
@@ -142,16 +164,16 @@ def run(
         up = up_in_body(qpos)
         w, a, b, c = qpos[:, 3:7].T
         yaw = np.arctan2(2 * (w * c + a * b), 1 - 2 * (b * b + c * c))
-        wanted = np.array([way.heading_rad(x, y) for x, y in qpos[:, :2]])
-        error = (wanted - yaw + np.pi) % (2 * np.pi) - np.pi
-        # as `training.experts.corridor.run_along` commands it
+        target = np.array([way.heading_rad(x, y) for x, y in qpos[:, :2]])
+        error = (target - yaw + np.pi) % (2 * np.pi) - np.pi
+        # the commands of `training.experts.corridor.run_along`
         command = 0.5 + 0.5 * np.clip(speed[on] / 0.5, 0, 1)
         action = locomotion.act(activation, command, np.clip(3 * error, -1.6, 1.6))
         action = np.clip(action + up[:, :1] * climbing.lean, -1, 1) + noise[on, tick]
         after = bodies.run(now[on], np.clip(action, -1, 1)[:, None])[0][:, 0]
         finite = np.isfinite(after).all(1)
         moved = np.where(finite[:, None], bodies.split(after)[0][:, :2] - qpos[:, :2], 0.0)
-        gained[on] += moved[:, 0] * np.cos(wanted) + moved[:, 1] * np.sin(wanted)
+        gained[on] += moved[:, 0] * np.cos(target) + moved[:, 1] * np.sin(target)
         speed[on] = (moved[:, 0] * np.cos(yaw) + moved[:, 1] * np.sin(yaw)) / 0.02
         now[on[finite]] = after[finite]
         above = up_in_body(bodies.split(now[on])[0])[:, 2]
@@ -163,7 +185,18 @@ def run(
 def costs(
     bodies: BowlBodies, way: WayOut, candidates: list[Climbing], states: Array, noise: Array
 ) -> Array:
-    """Cost of each candidate (n,), over the same starts."""
+    """Cost of candidates, over the same starts.
+
+    Args:
+        bodies: the physics.
+        way: out of this terrain.
+        candidates: n gaits.
+        states: (starts, state).
+        noise: (starts, ticks, actuators) motor noise.
+
+    Returns:
+        (n,) float64: short ways, tilting and toppling cost.
+    """
     cost = []
     for one in candidates:
         gained, upright, fallen = run(bodies, way, one, states, noise)
@@ -178,7 +211,18 @@ def on_the_way(
     settings: ClimbingSettings,
     rng: np.random.Generator,
 ) -> Array:
-    """States (starts, state) of animals that stand on ways out, and look along them."""
+    """States of animals that stand on ways out, and face along them.
+
+    Args:
+        bodies: the physics.
+        way: out of this terrain.
+        stand: (actuators,) control of the standing posture.
+        settings: how many starts, and between which distances from the centre.
+        rng: for places, headings and postures.
+
+    Returns:
+        (starts, state) float64.
+    """
     states = []
     for _ in range(settings.starts):
         angle, goal = rng.uniform(-np.pi, np.pi), rng.uniform(*settings.radius_m)
@@ -205,10 +249,17 @@ def find(
     threads: int,
     report: Callable[[str, SearchState, float, float], None],
 ) -> None:
-    """Search from the flat floor's gait, resuming what `folder` holds; writes `climbing.npz`.
+    """Search from the flat floor's gait, in coarse, then in stock physics; resumes, and writes
+    `climbing.npz`.
 
-    `start` are the parameters of the gait's search. `report` gets the stage, the search's state, and the mean
-    gait's metres gained and share of falls.
+    Args:
+        settings: of the search.
+        flat: the flat floor's gait and control law.
+        start: (gait.N_PARAMETERS,) parameters that the gait's search found.
+        folder: for checkpoints and the result.
+        threads: threads for physics.
+        report: called after every generation with the physics' name, the search's state, and the mean's
+            metres gained and fraction of falls (NaN but in every tenth generation).
     """
     mean, sigma = initial_parameters(), settings.coarse_sigma
     ticks, stand = round(settings.rollout_s * 50), flat.table.mean(0)
@@ -258,7 +309,15 @@ def find(
 def score(
     bodies: BowlBodies, way: WayOut, climbing: Climbing, stand: Array, settings: ClimbingSettings
 ) -> tuple[float, float]:
-    """Metres gained along the way in a rollout, and share that fell, over 16 fixed starts."""
+    """Mean metres gained along the way in a trial, and fraction that toppled, over 16 fixed starts.
+
+    Args:
+        bodies: the physics.
+        way: out of this terrain.
+        climbing: the gait.
+        stand: (actuators,) control of the standing posture.
+        settings: length of a trial, and motor noise.
+    """
     rng = np.random.default_rng(77)
     states = on_the_way(bodies, way, stand, replace(settings, starts=16), rng)
     shape = (16, round(settings.rollout_s * 50), len(bodies.actuators))
@@ -268,7 +327,7 @@ def score(
 
 
 def save(climbing: Climbing, path: Path) -> None:
-    """Write what `load` reads, and `training.skills.steering.load` but for `lean`."""
+    """Write the skill; `load` reads it, and `training.skills.steering.load` all of it but `lean`."""
     write_arrays(
         path,
         control=climbing.steering.gait.control,

@@ -1,14 +1,13 @@
 """Find a running gait: an evolution-strategy search over a pattern generator of the limbs and spine.
 
-The generator is one phase that advances at the stride frequency, and for each limb joint an
-offset, an amplitude and a phase, plus a second harmonic for the joints that drive the leg, so that
-stance and swing need not be alike. Left and right are half a cycle apart (a trot) or together (a
-bound). The stride frequency cannot leave 3-6 Hz, where rats gallop; left alone the search finds a
-quicker, un-ratlike shuffle.
+The generator is one phase that advances at the stride frequency, and for each limb joint an offset, an
+amplitude and a phase, plus a second harmonic for the joints that drive the leg, so that stance and swing may
+differ. Left and right are half a cycle apart (a trot) or together (a bound). The stride frequency is bounded
+to `STRIDE_HZ`, about where rats gallop; unbounded, the search finds a quicker shuffle that no rat makes.
 
-The search starts from a first guess that the body's own kinematics give, in coarse physics, and ends in
-stock physics, where the same gait is slower. Every generation starts disturbed and acts with motor noise:
-a gait that stands on a knife's edge is fast and useless.
+The search starts in coarse physics, from parameters that the body's own kinematics give, and ends in stock
+physics, where the same gait is slower. Every generation starts from a disturbed state and acts with motor
+noise, because without them the search finds gaits that any disturbance ends.
 """
 
 from __future__ import annotations
@@ -27,7 +26,9 @@ from training.skills.search import SearchSettings, SearchState, search, write_ar
 Array = np.ndarray
 
 STRIDE_HZ = (3.0, 5.7)
+"""Least and greatest stride frequency."""
 N_PHASES = 64
+"""Rows of a gait's table, evenly over one cycle."""
 OSCILLATING = (
     "hip_extend", "knee", "ankle", "shoulder", "elbow", "wrist",
     "scapula_extend", "hip_abduct", "scapula_abduct",
@@ -41,9 +42,18 @@ N_PARAMETERS = 2 + 3 * len(OSCILLATING) + 2 * len(TWO_HARMONICS) + len(HELD) + 3
 
 @dataclass(frozen=True)
 class GaitSettings:
-    """Settings of the gait search; `style` is "trot" or "bound".
+    """Settings of the gait search.
 
-    `posture` is what it costs to run on the elbows with a low trunk, as the fastest gaits do: see `sagging`.
+    Attributes:
+        style: "trot" or "bound".
+        target_speed_m_s: faster does not lower the cost further.
+        coarse_generations, stock_generations: in coarse, then in stock physics.
+        coarse_population, stock_population: candidates in a generation.
+        coarse_sigma, stock_sigma: first step sizes.
+        action_noise: motor noise (sd).
+        posture: weight of `sagging` in the cost; 0 allows a low trunk and running on the elbows.
+        rollout_s: length of a trial.
+        seed: of everything random in the search.
     """
 
     style: str = "trot"
@@ -62,7 +72,12 @@ class GaitSettings:
 
 @dataclass(frozen=True)
 class Gait:
-    """A gait as a table: `control` (N_PHASES, actuators) over one cycle, at `stride_hz`."""
+    """A gait as a table over one cycle.
+
+    Attributes:
+        control: (N_PHASES, actuators) float64 in [-1, 1].
+        stride_hz: cycles a second.
+    """
 
     control: Array
     stride_hz: float
@@ -87,7 +102,7 @@ def sided(joint: str, side: str) -> str:
 
 
 def stride_hz(parameters: Array) -> Array:
-    """(n, parameters) to stride frequencies (n,), always inside `STRIDE_HZ`."""
+    """Stride frequencies (n,) of parameters (n, N_PARAMETERS), always inside `STRIDE_HZ`."""
     low, high = STRIDE_HZ
     hz = (low + high) / 2 + (high - low) / 2 * np.tanh(parameters[:, 0])
     return np.asarray(np.clip(hz, low, high))
@@ -97,13 +112,13 @@ def pattern(parameters: Array, phase: Array, actuators: Mapping[str, int], style
     """Control signals of the pattern generator.
 
     Args:
-        parameters: (n, N_PARAMETERS), all of order one.
+        parameters: (n, N_PARAMETERS) float64, all of order one.
         phase: (n, t) in cycles.
-        actuators: name to index.
+        actuators: index of each actuator by name.
         style: "trot" or "bound".
 
     Returns:
-        (n, t, actuators) in [-1, 1].
+        (n, t, actuators) float64 in [-1, 1].
     """
     turn = 2 * np.pi * phase
     values = iter(parameters.T[1:, :, None])
@@ -139,26 +154,26 @@ def pattern(parameters: Array, phase: Array, actuators: Mapping[str, int], style
 def initial_parameters(bodies: Bodies) -> Array:
     """Parameters (N_PARAMETERS,) that move the paws roughly as a stepping animal does.
 
-    Each joint of the left legs is tried alone on an animal hung in the air. Then every joint gets the part
-    of the paw's wanted path (back on the ground, forward and up in the air) that it is able to give.
+    Each joint of the left legs is moved alone in an animal that hangs in the air. Then every joint gets the
+    part of the paw's target path (back on the ground, forward and up in the air) that it is able to give.
     """
     parameters = np.zeros(N_PARAMETERS)
-    place = 2
+    index = 2
     for joint in OSCILLATING:
         paw = "walker/hand_L" if joint in FORELIMB else "walker/foot_L"
-        there = [_hung_paw(bodies, joint, value, paw) for value in (0.5, -0.5)]
-        forward, _, up = there[0] - there[1]
-        # the wanted path is (-sin, -cos) of the phase; as amplitude and lag of one sine
+        raised, lowered = (_hung_paw(bodies, joint, value, paw) for value in (0.5, -0.5))
+        forward, _, up = raised - lowered
+        # the target path is (-sin, -cos) of the phase; as amplitude and lag of one sine
         along, across = -forward, -0.6 * up
         reach = 12.0 if joint in FORELIMB else 8.0
-        parameters[place + 1] = 2 * reach * np.hypot(along, across)
-        parameters[place + 2] = np.arctan2(across, along) / 2
-        place += 5 if joint in TWO_HARMONICS else 3
+        parameters[index + 1] = 2 * reach * np.hypot(along, across)
+        parameters[index + 2] = np.arctan2(across, along) / 2
+        index += 5 if joint in TWO_HARMONICS else 3
     return parameters
 
 
 def _hung_paw(bodies: Bodies, joint: str, value: float, paw: str) -> Array:
-    """Where a paw comes to rest, relative to the trunk, with one joint's control at `value`."""
+    """Resting position (3,) of a paw (m), relative to the trunk, with one joint's control at `value`."""
     model = copy.copy(bodies.model)
     model.opt.gravity[:] = 0
     data = mujoco.MjData(model)
@@ -173,19 +188,27 @@ def _hung_paw(bodies: Bodies, joint: str, value: float, paw: str) -> Array:
 
 
 HELD_UP_M = {"torso": 0.052, "pelvis": 0.052, "lower_arm_L": 0.018, "lower_arm_R": 0.018}
-"""Heights that a running rat keeps trunk and elbows above; standing they are at 65, 67 and 29 mm."""
+"""Heights below which trunk and elbows sag. Standing, trunk, pelvis and elbows are at 65, 67 and 29 mm."""
 
 
 def sagging(bodies: Bodies, states: Array) -> Array:
-    """How far trunk and elbows are below `HELD_UP_M`: (n,) mean parts, over states (n, ticks, state)."""
+    """How far trunk and elbows are below `HELD_UP_M`, as a fraction of it; the mean over time.
+
+    Args:
+        bodies: the physics.
+        states: (n, ticks, state).
+
+    Returns:
+        (n,) float64 from 0, never below, to 1.
+    """
     data = mujoco.MjData(bodies.model)
     parts = [bodies.model.body(f"walker/{name}").id for name in HELD_UP_M]
-    wanted = np.array(list(HELD_UP_M.values()))
+    least = np.array(list(HELD_UP_M.values()))
     below = np.zeros(states.shape[:2])
     for index in np.ndindex(*below.shape):
         mujoco.mj_setState(bodies.model, data, states[index], SPEC)
         mujoco.mj_kinematics(bodies.model, data)
-        below[index] = np.maximum(1 - data.xpos[parts, 2] / wanted, 0).mean()
+        below[index] = np.maximum(1 - data.xpos[parts, 2] / least, 0).mean()
     return np.asarray(below.mean(1))
 
 
@@ -197,10 +220,18 @@ def cost_of(
     noise: Array,
     speed_only: bool = False,
 ) -> Array:
-    """Cost of each candidate (n, N_PARAMETERS): slow, drifting, tilting, turning and bouncing cost.
+    """Cost of candidates: running slowly, drifting, tilting, turning and bouncing all cost.
 
-    All begin in the state `start` and act with the same `noise` (ticks, actuators). With `speed_only`, the
-    forward speeds in m/s instead.
+    Args:
+        bodies: the physics.
+        settings: length of a trial, target speed and posture.
+        parameters: (n, N_PARAMETERS) candidates.
+        start: (state,) in which all begin.
+        noise: (ticks, actuators) motor noise, the same for all.
+        speed_only: return the speeds forward (m/s) instead, NaN where the simulation diverged.
+
+    Returns:
+        (n,) float64.
     """
     ticks = round(settings.rollout_s * 50)
     settled = ticks // 3
@@ -227,8 +258,8 @@ def cost_of(
     )
     if settings.posture:
         # every third tick is enough: a stride is nine
-        seen = np.where(finite[:, None, None], states, start)[:, settled::3]
-        cost += settings.posture * sagging(bodies, seen)
+        some = np.where(finite[:, None, None], states, start)[:, settled::3]
+        cost += settings.posture * sagging(bodies, some)
     return np.where(finite, cost, 10.0)
 
 
@@ -238,7 +269,18 @@ def find(
     threads: int,
     report: Callable[[str, SearchState, float, float], None],
 ) -> Gait:
-    """Search in coarse, then in stock physics, resuming what `folder` holds; writes `gait.npz`."""
+    """Search in coarse, then in stock physics; resumes, and writes `gait.npz`.
+
+    Args:
+        settings: of the search.
+        folder: for checkpoints and the result.
+        threads: threads for physics.
+        report: called after every generation with the physics' name, the search's state, the mean's speed
+            (m/s; NaN but in every tenth generation) and its stride frequency (Hz).
+
+    Returns:
+        The gait.
+    """
     bodies = Bodies(coarse=True, threads=threads)
     start, sigma = initial_parameters(bodies), settings.coarse_sigma
     shape = (round(settings.rollout_s * 50), len(bodies.actuators))
@@ -255,7 +297,7 @@ def find(
             candidates: Array, bodies: Bodies = bodies, rng: np.random.Generator = rng
         ) -> Array:
             # another disturbed start and other motor noise each generation, the same for all
-            # candidates: only a gait that forgets what happened to it survives that
+            # candidates: only a gait that recovers from disturbances survives that
             noise = rng.normal(0, settings.action_noise, shape)
             return cost_of(bodies, settings, candidates, bodies.disturbed_start(rng), noise)
 

@@ -1,12 +1,12 @@
 """Find a leap: how the animal gets from a stand before a gap to a stand behind it.
 
 The leap is a table of control signals over time, the same left and right, that begins in the stand at the
-near edge. Leaps out of the run were tried before: forelimbs and chest got across, but the hindlimbs came to
-the edge in any phase of their stride, and fell in. Every leap from a stand is the same leap.
+near edge: every leap from a stand is the same leap. (For leaps out of the run see
+`training.skills.running_leap`.)
 
-The first guess was made by hand: crouch, pitch up by the lumbar spine, push, fold the hindlimbs and carry
-them forward. The search goes on from there on gaps that widen as they are crossed, from stands with
-motor noise, at places about as far from the edge as the animal can come to a stand.
+The initial parameters were made by hand: crouch, pitch up by the lumbar spine, push, fold the hindlimbs and
+carry them forward. The search starts from there, on gaps that widen as they are crossed, from stands with
+motor noise, at distances from the edge at which the animal comes to a stand.
 """
 
 from __future__ import annotations
@@ -36,24 +36,37 @@ SIGNALS: Mapping[str, tuple[float, ...]] = {
     "elbow": (0, -0.2, 0.6, 0.4, 0.1, 0.4, 0.5, 0.3, 0, 0),
     "cervical_extend": (0,) * 10,
 }
-"""What moves, and the leap made by hand: knots that are added to the stand."""
+"""Joints that move, and the leap made by hand: at each knot, what is added to the control of the stand."""
 N_KNOTS, TICKS_PER_KNOT = 10, 3
 N_PARAMETERS = N_KNOTS * len(SIGNALS)
 LEAP_TICKS = (N_KNOTS - 1) * TICKS_PER_KNOT
+"""Length of the leap, without the stand after it."""
 SETTLING_TICKS = 14
-"""How long the animal stands after a leap before a trial is judged."""
+"""How many ticks the animal stands after a leap before it is judged whether it crossed."""
 BEFORE_M = (0.075, 0.11)
-"""How far before the near edge the trunk's joint may be as a leap begins; the forepaws are 6 cm ahead."""
+"""Least and greatest distance of the body's root from the near edge as a leap begins; the forepaws are 6 cm
+ahead."""
 PAWS, PAW_IN_M = ("hand", "foot"), -0.006
-"""A paw whose joint is below this height is in the gap."""
+"""Paws that are tracked, and the height of a paw's joint below which the paw is in the gap."""
 FAST_TIMESTEP_S = 0.002
+"""Physics step of the fast phase."""
 WIDER_M, WIDER_WHEN = 0.005, 0.45
-"""Gaps become this much wider after every generation that crossed this share of them."""
+"""The widest gap grows by so much after every generation that crossed more than this fraction of the gaps."""
 
 
 @dataclass(frozen=True)
 class LeapingSettings:
-    """Settings of the search: `fast` is at 2 ms without self-collisions, `stock` as in the arena."""
+    """Settings of the search.
+
+    Attributes:
+        fast_generations, stock_generations: at 2 ms without self-collisions, then at stock physics.
+        population: candidates in a generation.
+        cases: trials of a candidate, over gaps from the narrowest to the present widest.
+        fast_sigma, stock_sigma: first step sizes.
+        action_noise: motor noise (sd).
+        narrowest_m, wide_at_first_m, widest_m: least gap, and the widest at first and at last.
+        seed: of everything random in the search.
+    """
 
     fast_generations: int = 60
     stock_generations: int = 60
@@ -70,7 +83,11 @@ class LeapingSettings:
 
 @dataclass(frozen=True)
 class Leap:
-    """Control signals (ticks, actuators) from one stand to the next."""
+    """A leap.
+
+    Attributes:
+        control: (ticks, actuators) float64 in [-1, 1], from one stand to the next.
+    """
 
     control: Array
 
@@ -81,7 +98,13 @@ class Leap:
 
 @dataclass(frozen=True)
 class Crossings:
-    """How candidates did: arrays are (candidates, cases); the last paw's place is past the far edge."""
+    """What came of leaps; every array is (candidates, cases).
+
+    Attributes:
+        cost: float64.
+        crossed: bool, whether the animal ended behind the gap, on its feet.
+        last_paw_m: float64, how far the hindmost paw is past the far edge.
+    """
 
     cost: Array
     crossed: Array
@@ -95,12 +118,18 @@ def load(path: Path) -> Leap:
 
 
 def initial_parameters() -> Array:
-    """Parameters (N_PARAMETERS,) of the leap made by hand."""
+    """Parameters (N_PARAMETERS,) of the leap made by hand (`SIGNALS`)."""
     return np.array(list(SIGNALS.values())).T.ravel()
 
 
 def leap_of(parameters: Array, stand: Array, actuators: Mapping[str, int]) -> Leap:
-    """The leap that one candidate (N_PARAMETERS,) stands for, about a stand (actuators,)."""
+    """The leap of a candidate.
+
+    Args:
+        parameters: (N_PARAMETERS,) float64.
+        stand: (actuators,) control of the standing posture, to which the leap is added.
+        actuators: index of each actuator by name.
+    """
     values = parameters.reshape(N_KNOTS, len(SIGNALS))
     time = np.arange(LEAP_TICKS + SETTLING_TICKS) / TICKS_PER_KNOT
     control = np.tile(stand, (len(time), 1))
@@ -112,11 +141,16 @@ def leap_of(parameters: Array, stand: Array, actuators: Mapping[str, int]) -> Le
 
 
 class Platforms:
-    """Standing animals before one gap each: the plain corridor, its second floor moved away.
+    """Physics of animals before one gap each: the plain corridor, its second floor moved away.
 
     Args:
         base: the gait, whose mean is the stand.
         fast: 2 ms steps and no self-collisions.
+
+    Attributes:
+        bodies: the copies of the animal.
+        edge_m: x of the gap's near edge.
+        stand: (actuators,) control of the standing posture.
     """
 
     def __init__(self, base: Steering, fast: bool) -> None:
@@ -128,7 +162,7 @@ class Platforms:
             model.opt.iterations, model.opt.ls_iterations = 8, 12
             self.bodies.substeps = round(0.02 / FAST_TIMESTEP_S)
             for i, name in enumerate(names):
-                # an animal's parts that are only affine to nothing touch the ground alone
+                # with no affinity among themselves, the animal's parts collide with the ground alone
                 if "walker" in name and model.geom_contype[i]:
                     model.geom_conaffinity[i] = 0
         self._start = next(i for i, n in enumerate(names) if n.split("/")[-1] == "start_floor")
@@ -137,7 +171,7 @@ class Platforms:
         self.stand = base.table.mean(0)
         self._rollout = rollout.Rollout(nthread=0)
         self._data = mujoco.MjData(model)
-        self._seen = mujoco.MjData(model)
+        self._scratch = mujoco.MjData(model)
         self._paws = [model.body(f"walker/{paw}_{side}").id for paw in PAWS for side in "LR"]
         self._models: dict[float, mujoco.MjModel] = {}
 
@@ -151,7 +185,16 @@ class Platforms:
         return self._models[width_m]
 
     def run(self, states: Array, actions: Array, widths_m: Array) -> Array:
-        """States (n, ticks, state) after actions (n, ticks, actuators), before gaps of widths (n,)."""
+        """Advance n animals, each before a gap of its own width.
+
+        Args:
+            states: (n, state) float64.
+            actions: (n, ticks, actuators), clipped to [-1, 1].
+            widths_m: (n,) of the gaps.
+
+        Returns:
+            (n, ticks, state) float64 at the end of each tick; zeros in place of what is not finite.
+        """
         substeps = self.bodies.substeps
         control = np.repeat(np.clip(actions, -1, 1), substeps, axis=1)
         models = [self.with_gap(float(width)) for width in widths_m]
@@ -159,7 +202,16 @@ class Platforms:
         return np.nan_to_num(after[:, substeps - 1 :: substeps]).copy()
 
     def standing(self, n: int, rng: np.random.Generator, noise: float) -> Array:
-        """States (n, state) of animals that have stood for half a second, with motor noise."""
+        """States of animals that have stood for half a second.
+
+        Args:
+            n: how many.
+            rng: for posture and noise.
+            noise: motor noise (sd).
+
+        Returns:
+            (n, state) float64.
+        """
         states = np.tile(self.bodies.start, (n, 1))
         qpos = self.bodies.split(states)[0]
         qpos[:, 7:] += rng.normal(0, 0.04, (n, qpos.shape[1] - 7))
@@ -167,25 +219,25 @@ class Platforms:
         return self.run(states, actions, np.zeros(n))[:, -1]
 
     def paws(self, states: Array) -> Array:
-        """(..., 4, 2) place past the near edge and height of the four paws, in states (..., state)."""
+        """How far past the near edge and how high (m) the paws are: (..., 4, 2), in states (..., state)."""
         found = np.zeros((*states.shape[:-1], 4, 2))
         for index in np.ndindex(*states.shape[:-1]):
-            mujoco.mj_setState(self.bodies.model, self._seen, states[index], SPEC)
-            mujoco.mj_kinematics(self.bodies.model, self._seen)
-            found[index] = self._seen.xpos[self._paws][:, [0, 2]] - [self.edge_m, 0]
+            mujoco.mj_setState(self.bodies.model, self._scratch, states[index], SPEC)
+            mujoco.mj_kinematics(self.bodies.model, self._scratch)
+            found[index] = self._scratch.xpos[self._paws][:, [0, 2]] - [self.edge_m, 0]
         return found
 
     def cross(
         self, leaps: list[Leap], starts: Array, before_m: Array, widths_m: Array, noise: Array
     ) -> Crossings:
-        """Let every candidate try every case.
+        """Try every leap in every case.
 
         Args:
             leaps: candidates.
             starts: (cases, state) standing animals.
-            before_m: (cases,) how far before the near edge they are put.
+            before_m: (cases,) distance before the near edge at which they are put.
             widths_m: (cases,) of the gap.
-            noise: (cases, ticks, actuators) added to the actions.
+            noise: (cases, ticks, actuators) motor noise.
         """
         shape = (len(leaps), len(starts))
         states = np.tile(starts, (shape[0], 1))
@@ -202,7 +254,7 @@ class Platforms:
         behind = ((places > widths[:, None]) & (heights > PAW_IN_M)).all(1)
         crossed = behind & (upright[:, -1] > 0.8)
         begun = -float(before_m.max())
-        # how far each paw got, without those in the gap, counts before anything else succeeds
+        # how far each paw got tells candidates apart before any of them crosses
         cost = (
             -3 * np.clip((places - begun) / (widths + 0.02 - begun)[:, None], 0, 1).mean(1)
             + 3 * deep
@@ -222,13 +274,22 @@ def find(
     folder: Path,
     report: Callable[[str, SearchState, float], None],
 ) -> Leap:
-    """Search at fast, then at stock physics, resuming what `folder` holds; writes `leaping.npz`.
+    """Search at fast, then at stock physics; resumes, and writes `leaping.npz`.
 
-    Gaps begin narrow again after a resume. `report` gets the stage, the search's state, and the share of the
-    gaps of the last generation that were crossed.
+    Gaps begin narrow again after a resume.
+
+    Args:
+        base: the gait, whose mean is the stand.
+        settings: of the search.
+        folder: for checkpoints and the result.
+        report: called after every generation with the physics' name, the search's state, and the fraction of
+            the generation's gaps that were crossed.
+
+    Returns:
+        The leap.
     """
     start, sigma, generations = initial_parameters(), settings.fast_sigma, settings.fast_generations
-    widest_m, share = settings.wide_at_first_m, 0.0
+    widest_m, fraction_crossed = settings.wide_at_first_m, 0.0
     for name, fast in (("fast", True), ("stock", False)):
         platforms = Platforms(base, fast)
         actuators, stand = platforms.bodies.actuators, platforms.stand
@@ -245,7 +306,7 @@ def find(
             bank: Array = bank,
             shape: tuple[int, ...] = shape,
         ) -> Array:
-            nonlocal widest_m, share
+            nonlocal widest_m, fraction_crossed
             found = platforms.cross(
                 [leap_of(c, platforms.stand, platforms.bodies.actuators) for c in candidates],
                 bank[rng.integers(0, len(bank), shape[0])],
@@ -253,14 +314,14 @@ def find(
                 np.linspace(settings.narrowest_m, widest_m, shape[0]),
                 rng.normal(0, settings.action_noise, shape),
             )
-            share = float(found.crossed.mean())
-            if share > WIDER_WHEN:
+            fraction_crossed = float(found.crossed.mean())
+            if fraction_crossed > WIDER_WHEN:
                 widest_m = min(widest_m + WIDER_M, settings.widest_m)
             away = ((candidates - initial_parameters()) ** 2).mean(1)
             return np.asarray(found.cost.mean(1) + 0.02 * away)
 
         def progress(state: SearchState, name: str = name) -> None:
-            report(name, state, share)
+            report(name, state, fraction_crossed)
 
         result = search(
             cost,

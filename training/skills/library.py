@@ -1,4 +1,4 @@
-"""The skills that experts are made of, each found by a search and kept as a small `.npz` file."""
+"""The folder of skills that experts are made of, one `.npz` file each."""
 
 from __future__ import annotations
 
@@ -20,10 +20,13 @@ SKILLS = (
 
 @dataclass(frozen=True)
 class Skills:
-    """The folder of skills; each is read when an expert asks for it.
+    """A folder of skills; each file is read when an expert asks for it.
 
-    Files: `<name>.npz` for the names in `SKILLS`; `gait` is what the search for it found, `steering` the same
-    gait with what turns it, `stepping` the like of a second gait.
+    Files: `<name>.npz` for the names in `SKILLS`. `gait` is the gait alone, `steering` the same gait with its
+    control law of turning, `stepping` a second gait with its own.
+
+    Attributes:
+        folder: of the files.
     """
 
     folder: Path
@@ -32,7 +35,7 @@ class Skills:
         """The file of a skill.
 
         Raises:
-            SubjectError: it is not there.
+            SubjectError: it does not exist.
         """
         path = migration.skill_file(self.folder, name)
         if not path.exists():
@@ -40,11 +43,11 @@ class Skills:
         return path
 
     def locomotion(self) -> Locomotion:
-        """Running and turning on command."""
+        """Running and turning on command (`steering`)."""
         return Locomotion(steering.load(self.path("steering")))
 
     def stepping(self) -> Locomotion:
-        """Running and turning on command, upright: slower, and fit to leap from."""
+        """Running and turning on command in the upright gait (`stepping`), slower, from which it can leap."""
         return Locomotion(steering.load(self.path("stepping")))
 
     def walking_backward(self) -> Locomotion:
@@ -52,5 +55,5 @@ class Skills:
         return Locomotion(steering.load(self.path("walking_backward")), walking_backward.SPEED)
 
     def spinning(self) -> Locomotion:
-        """Turning on the spot, on command of a yaw rate up to `spinning.YAW_RAD_S` at `spinning.SPEED`."""
+        """Turning on the spot, at the commands `SPEED` and up to `YAW_RAD_S` of `spinning`."""
         return Locomotion(steering.load(self.path("spinning")), SPEED)

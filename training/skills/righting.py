@@ -1,11 +1,11 @@
 """Find how to get up: a movement of 1.6 s that rolls the fallen animal onto its feet.
 
-A rat rights itself front first: it twists its spine until the forelimbs are on the ground, and then lets
-the hind body follow. The movement is a spline for spine and limbs, mirrored by the side that the animal
-lies on, that ends in the gait's mean posture. The search rights animals that are dropped in random
-orientations in the bowl, with motor noise: the movement is made to its end, and then the animal has to
-stand. What counts is trunk and pelvis: with the trunk alone, the search finds a twist of the spine that
-leaves the hind body on its back. It goes on from `righting_initial_parameters`.
+A rat rights itself front first: it twists its spine until the forelimbs are on the ground, and the hind body
+follows. The movement is a spline for spine and limbs, mirrored by the side that the animal lies on, that ends
+in the gait's mean posture. In a trial an animal is dropped in a random orientation in the bowl, makes the
+movement to its end with motor noise, and then has to stand. Both trunk and pelvis have to be upright: with
+the trunk alone, the search finds a twist of the spine that leaves the hind body on its back. The search
+starts from `righting_initial_parameters`.
 """
 
 from __future__ import annotations
@@ -28,23 +28,25 @@ FALLEN = 0.7
 """Upward part of the trunk's up axis below which the animal is fallen; slopes to run on stay above it."""
 TRUNK_ODD = ("lumbar_twist", "lumbar_bend", "cervical_twist", "cervical_bend")
 TRUNK_EVEN = ("lumbar_extend", "cervical_extend")
+"""Trunk joints that change sign in the mirrored movement, and those that do not."""
 LIMB = (
     "hip_extend", "hip_abduct", "knee", "shoulder", "scapula_abduct", "elbow", "hip_supinate",
 )  # fmt: skip
 KNOT_TICKS = tuple(1.15 * t for t in (0.0, 29 / 3, 58 / 3, 29.0, 37.0, 47.0, 57.0, 67.0))
-"""When the knots are; the last is the posture to stand in."""
+"""Ticks of the knots; the last is the posture to stand in."""
 KNOTS = len(KNOT_TICKS) - 1
 TICKS = 78
-"""Length of the movement."""
+"""Length of the movement in ticks."""
 STAND_TICKS = 20
-"""How long the animal has to stand afterwards in the search."""
+"""How many ticks the animal has to stand afterwards in the search."""
 N_PARAMETERS = KNOTS * (len(TRUNK_ODD) + len(TRUNK_EVEN) + 2 * len(LIMB))
 START_RADIUS_M = 4.5
+"""Greatest distance from the centre of the bowl at which animals are dropped."""
 
 
 @dataclass(frozen=True)
 class RightingSettings:
-    """Settings of the search for righting."""
+    """Settings of the search; `starts` are the trials of a candidate."""
 
     coarse_generations: int = 60
     stock_generations: int = 20
@@ -60,9 +62,13 @@ class BowlBodies(Bodies):
     """Copies of the rodent in the bowl of escape.
 
     Args:
-        coarse: as in `Bodies`.
+        coarse: 4 ms steps, as in `Bodies`.
         threads: threads that step the copies.
         seed: of the terrain.
+
+    Attributes:
+        heights_m: (rows, columns) float64, the height field; rows along y.
+        half_width_m: of the square field.
     """
 
     def __init__(self, coarse: bool, threads: int, seed: int = 0) -> None:
@@ -80,7 +86,18 @@ class BowlBodies(Bodies):
     def free_state(
         self, x_m: float, y_m: float, quaternion: Array, joints: float, rng: np.random.Generator
     ) -> Array:
-        """A state at rest just above the ground, in a given orientation, joints disturbed (sd in rad)."""
+        """A state at rest just above the ground.
+
+        Args:
+            x_m: position.
+            y_m: position.
+            quaternion: (4,) orientation of the trunk; need not have length one.
+            joints: sd (rad) by which the joints are off the model's posture.
+            rng: for the joints.
+
+        Returns:
+            (state,) float64.
+        """
         data = self._scratch
         mujoco.mj_resetData(self.model, data)
         data.qpos[7:] = self.model.qpos0[7:] + rng.normal(0, joints, self.model.nq - 7)
@@ -107,7 +124,17 @@ class BowlBodies(Bodies):
         radius_m: float = START_RADIUS_M,
         fallen: bool = True,
     ) -> Array:
-        """States (n, state): random orientations (only fallen ones) over the bowl, muscles part way on."""
+        """States of animals that are dropped in random orientations, moving, their muscles partly active.
+
+        Args:
+            n: how many.
+            rng: for everything random.
+            radius_m: greatest distance from the centre of the bowl.
+            fallen: only orientations in which the animal is not upright.
+
+        Returns:
+            (n, state) float64.
+        """
         states: list[Array] = []
         while len(states) < n:
             quaternion = rng.normal(size=4)
@@ -127,16 +154,22 @@ class BowlBodies(Bodies):
 
 
 def up_in_body(qpos: Array) -> Array:
-    """(..., qpos) to (..., 3): the world's up axis in the trunk's frame (forward, left, up)."""
+    """The world's up axis (..., 3) in the trunk's frame (forward, left, up), of poses (..., nq)."""
     w, a, b, c = (qpos[..., 3 + i] for i in range(4))
     return np.stack([2 * (a * c - w * b), 2 * (b * c + w * a), 1 - 2 * (a * a + b * b)], -1)
 
 
 def movements(parameters: Array, actuators: Mapping[str, int], stand: Array) -> Array:
-    """The movement of each candidate (n, N_PARAMETERS), as (n, 2, TICKS, actuators) in [-1, 1].
+    """The movements of candidates.
 
-    The first of the two is for an animal whose left side is up, the second its mirror image. Both end in
-    `stand` (actuators,).
+    Args:
+        parameters: (n, N_PARAMETERS) float64.
+        actuators: index of each actuator by name.
+        stand: (actuators,) control of the standing posture, in which the movements end.
+
+    Returns:
+        (n, 2, TICKS, actuators) float64 in [-1, 1]. The first of the two is for an animal whose left side is
+        up, the second its mirror image.
     """
     knots = parameters.reshape(len(parameters), KNOTS, -1)
     hat = np.stack(
@@ -158,14 +191,17 @@ def movements(parameters: Array, actuators: Mapping[str, int], stand: Array) -> 
 
 
 def uprightness(bodies: Bodies, moves: Array, stand: Array, states: Array, noise: Array) -> Array:
-    """How upright trunk and pelvis both are of animals that make the movement, and stand: (n, ticks).
+    """Uprightness of animals that make the movement and then stand.
 
     Args:
         bodies: the physics.
-        moves: (n, 2, TICKS, actuators).
-        stand: (actuators,) what to do afterwards.
-        states: (n, state) where they begin.
+        moves: (n, 2, TICKS, actuators) as of `movements`.
+        stand: (actuators,) control after the movement.
+        states: (n, state) to begin with.
         noise: (n, ticks, actuators) motor noise.
+
+    Returns:
+        (n, ticks) float64, the lesser of trunk's and pelvis's; -1 where the simulation diverged.
     """
     lies_on_left = up_in_body(bodies.split(states)[0])[:, 1] < 0
     actions = np.broadcast_to(stand, noise.shape).copy()
@@ -179,13 +215,13 @@ def uprightness(bodies: Bodies, moves: Array, stand: Array, states: Array, noise
 
 
 def _pelvis_up(bodies: Bodies, states: Array) -> Array:
-    """The upward part of the pelvis's up axis in states (n, ticks, state): (n, ticks)."""
+    """Upward part (n, ticks) of the pelvis's own up axis, in states (n, ticks, state)."""
     data, pelvis = mujoco.MjData(bodies.model), bodies.model.body("walker/pelvis").id
     up = np.zeros(states.shape[:2])
-    for place in np.ndindex(up.shape):
-        data.qpos[:] = bodies.split(states[place])[0]
+    for index in np.ndindex(up.shape):
+        data.qpos[:] = bodies.split(states[index])[0]
         mujoco.mj_kinematics(bodies.model, data)
-        up[place] = data.xmat[pelvis][8]
+        up[index] = data.xmat[pelvis][8]
     return up
 
 
@@ -196,9 +232,15 @@ def find(
     threads: int,
     report: Callable[[str, SearchState, float], None],
 ) -> None:
-    """Search in coarse, then in stock physics, resuming what `folder` holds; writes `righting.npz`.
+    """Search in coarse, then in stock physics; resumes, and writes `righting.npz`.
 
-    `report` gets the stage, the search's state and the mean movement's share that stands in the end.
+    Args:
+        settings: of the search.
+        stand: (actuators,) control of the standing posture.
+        folder: for checkpoints and the result.
+        threads: threads for physics.
+        report: called after every generation with the physics' name, the search's state, and the fraction of
+            animals that the mean gets up (NaN but in every fifth generation).
     """
     mean, sigma = INITIAL_PARAMETERS, settings.coarse_sigma
     ticks = TICKS + STAND_TICKS
@@ -225,10 +267,10 @@ def find(
             return np.asarray((low + last).reshape(n, starts).mean(1) + 0.01 * far)
 
         def progress(state: SearchState, bodies: BowlBodies = bodies, name: str = name) -> None:
-            share = np.nan
+            stands = np.nan
             if state.generation % 5 == 0:
-                share = righted(bodies, state.mean, stand, 48, settings)
-            report(name, state, share)
+                stands = fraction_righted(bodies, state.mean, stand, 48, settings)
+            report(name, state, stands)
 
         found = search(
             cost,
@@ -245,10 +287,18 @@ def find(
         )
 
 
-def righted(
+def fraction_righted(
     bodies: BowlBodies, parameters: Array, stand: Array, n: int, settings: RightingSettings
 ) -> float:
-    """Share of n fallen animals that stand after one movement."""
+    """Fraction of n fallen animals that stand after one movement.
+
+    Args:
+        bodies: the physics.
+        parameters: (N_PARAMETERS,) float64 of the movement.
+        stand: (actuators,) control of the standing posture.
+        n: how many animals.
+        settings: motor noise.
+    """
     rng = np.random.default_rng(99)
     noise = rng.normal(0, settings.action_noise, (n, TICKS + STAND_TICKS, len(bodies.actuators)))
     moves = movements(parameters[None], bodies.actuators, stand).repeat(n, 0)

@@ -1,7 +1,7 @@
-"""Where the search for righting begins: a movement that an earlier search found, in parts, for another gait.
+"""Initial parameters of the search for righting: a movement that rolls the animal, props it on its forelimbs,
+and lets the hind body follow.
 
-That search rolled the animal first, then propped it on its forelimbs, then let the hind body follow, each
-part from the end of the one before; a slower pace was then chosen. From zeros no search has found one.
+It was found in these three parts for another gait; no search from zeros has found one.
 """
 
 from __future__ import annotations

@@ -1,8 +1,7 @@
-"""A resumable evolution-strategy search (CMA-ES), used for the gait and the steering law.
+"""CMA-ES that resumes: the search behind every skill.
 
-What has to survive an interruption is small: the mean, the step size, the covariance, the best
-candidate so far and the generation. It is written to an `.npz` file every generation; evolution
-paths start afresh after a resume, which costs a few generations at most.
+Mean, step size, covariance, best candidate and generation are written to an `.npz` file every generation.
+Evolution paths start afresh after a resume, which costs a few generations at most.
 """
 
 from __future__ import annotations
@@ -18,11 +17,19 @@ import numpy as np
 
 Array = np.ndarray
 Cost = Callable[[Array], Array]
+"""Candidates (n, parameters) to costs (n,); lower is better."""
 
 
 @dataclass(frozen=True)
 class SearchSettings:
-    """How long and how wide to search: generations, candidates per generation, step size."""
+    """How long and how wide to search.
+
+    Attributes:
+        generations: how many in all, those before a resume included.
+        population: candidates in a generation.
+        sigma: the first step size.
+        seed: of the candidates.
+    """
 
     generations: int
     population: int
@@ -32,7 +39,16 @@ class SearchSettings:
 
 @dataclass(frozen=True)
 class SearchState:
-    """Where a search stands; `mean` is its answer."""
+    """Where a search stands.
+
+    Attributes:
+        mean: (parameters,) the search's answer.
+        sigma: step size.
+        covariance: (parameters, parameters) of the candidates, without `sigma`.
+        generation: generations done.
+        best: (parameters,) the candidate that cost least in its own generation.
+        best_cost: its cost.
+    """
 
     mean: Array
     sigma: float
@@ -43,7 +59,7 @@ class SearchState:
 
 
 def write_arrays(path: Path, **arrays: Array) -> None:
-    """Write an `.npz` file so that a reader sees the old one or the new one, never a part."""
+    """Write arrays by name to an `.npz` file, in one step: a reader sees the old file or the new one."""
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, temporary = tempfile.mkstemp(dir=path.parent, suffix=".partial")
     try:
@@ -83,10 +99,13 @@ def search(
 
     Args:
         cost: candidates (n, parameters) to costs (n,), lower is better.
-        start: (parameters,) the first mean.
+        start: (parameters,) float64, the first mean.
         settings: length, width and seed.
         checkpoint: `.npz` file, written every generation.
-        report: called after every generation.
+        report: called with the state after every generation.
+
+    Returns:
+        The state after the last generation.
     """
     state = load_state(checkpoint)
     if state is None:

@@ -1,8 +1,7 @@
-"""Find how to turn on the spot: a steering law under which one side's legs step backwards.
+"""Find how to turn on the spot: a control law under which one side's legs step backwards.
 
-The law has the form of `training.skills.steering` and is found for the same gait, so that whoever can
-run with one can spin with the other: `Locomotion(steering.load("spinning.npz"))`, commanded `SPEED` and a
-yaw rate of up to +-`YAW_RAD_S`. What is asked for is turning without travelling.
+It has the form of `training.skills.steering` and belongs to the same gait: `Skills.spinning` takes the speed
+command `SPEED` and yaw rates up to +-`YAW_RAD_S`. The search rewards turning without travelling.
 """
 
 from __future__ import annotations
@@ -21,12 +20,12 @@ from training.skills.steering import LIMB, TRUNK, Steering, control_law
 Array = np.ndarray
 
 SPEED, YAW_RAD_S = 0.4, 3.0
-"""The command that the law is found for."""
+"""The commands that the control law is searched for."""
 
 
 @dataclass(frozen=True)
 class SpinningSettings:
-    """Settings of the search."""
+    """Settings of the search; `starts` are the trials of a candidate, `rollout_s` the length of one."""
 
     generations: int = 40
     population: int = 12
@@ -38,7 +37,7 @@ class SpinningSettings:
 
 
 def parameters_of(steering: Steering, bodies: Bodies) -> Array:
-    """(N_PARAMETERS,) from which `steering.control_law` makes this steering again."""
+    """Parameters (N_PARAMETERS,) from which `steering.control_law` makes this steering again."""
     index = bodies.actuators
     limbs = [
         (2 * steering.held[index[sided(j, "L")]], steering.swing[index[sided(j, "L")]])
@@ -56,18 +55,20 @@ def measure(
     noise: Array,
     first_phase: Array,
 ) -> tuple[Array, Array, Array, Array]:
-    """Yaw rate (rad/s), travel (m/s of the mean motion), mean tilt and lowest uprightness.
+    """How control laws turn the animal at one command.
 
     Args:
-        bodies: the rodent.
-        steerings: n control_laws.
-        speed, yaw: the command.
+        bodies: the physics.
+        steerings: n gaits with control laws.
+        speed: speed command.
+        yaw: yaw rate command (rad/s).
         starts: (s, state).
-        noise: (s, ticks, actuators) added to the actions.
+        noise: (s, ticks, actuators) motor noise.
         first_phase: (s,) phases to begin with, in cycles.
 
     Returns:
-        Four arrays (n, s).
+        Yaw rate (rad/s), travel (m/s), mean tilt (1 - uprightness) and least uprightness (-1 where the
+        simulation diverged): four arrays (n, s) float64.
     """
     n_starts, ticks = noise.shape[:2]
     settled = ticks // 4
@@ -102,9 +103,18 @@ def trial_costs(
     n_starts: int,
     rng: np.random.Generator,
 ) -> Array:
-    """Cost (n,) of each law in one noisy trial: turning slower than commanded, travelling, tilting.
+    """Cost of control laws over noisy trials: turning at another rate, travelling and tilting cost.
 
-    Turning is to the left (`side` 1) or right (-1).
+    Args:
+        bodies: the physics.
+        control_laws: n gaits with control laws.
+        settings: length of a trial and motor noise.
+        side: 1 turns left, -1 right.
+        n_starts: trials of each.
+        rng: for starts, noise and first phases.
+
+    Returns:
+        (n,) float64.
     """
     ticks = round(settings.rollout_s * 50)
     starts = np.stack([bodies.disturbed_start(rng) for _ in range(n_starts)])
@@ -123,9 +133,18 @@ def find(
     threads: int,
     report: Callable[[SearchState, float, float], None],
 ) -> Steering:
-    """Search on from the law of running, resuming; writes `spinning.npz`.
+    """Search, beginning with an exaggerated control law of running; resumes, and writes `spinning.npz`.
 
-    `report` gets the search's state and the mean law's yaw rate (rad/s) and travel (m/s) without noise.
+    Args:
+        base: the gait with its control law of running.
+        settings: of the search.
+        folder: for the checkpoint and the result.
+        threads: threads for physics.
+        report: called after every generation with the search's state, and the mean's yaw rate (rad/s) and
+            travel (m/s) without noise.
+
+    Returns:
+        The gait with its control law of turning on the spot.
     """
     bodies = Bodies(coarse=False, threads=threads)
     rng = np.random.default_rng(settings.seed)
@@ -169,7 +188,7 @@ def _better(
     candidates: list[Array],
     rng: np.random.Generator,
 ) -> Steering:
-    """The one that costs less in fresh trials, to both sides."""
+    """The candidate (N_PARAMETERS,) that costs least in new trials to both sides, as a control law."""
     control_laws = [control_law(base.gait, c, bodies.actuators) for c in candidates]
     total = np.zeros(len(control_laws))
     for side in (1, -1):

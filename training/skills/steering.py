@@ -1,9 +1,10 @@
-"""Find a steering law for a gait: how left and right have to differ for the animal to turn.
+"""Find a control law that steers a gait: how left and right have to differ for the animal to turn.
 
-The law is linear in the commanded yaw rate: for each limb joint a difference of offset and of amplitude
-between the sides, plus a bend and twist of spine and tail. Each is tried alone first, at stock physics;
-what turns the animal is combined in proportion, and an evolution strategy over several commands at once
-goes on from there. Speed is commanded by the amplitude of the gait and, less, by its frequency.
+The control law is linear in the commanded yaw rate: for each limb joint a difference of offset and of
+amplitude between the sides, plus a bend and twist of spine and tail. Each is first tried alone, at stock
+physics; those that turn the animal are combined in proportion, and an evolution strategy over several
+commands at once starts from there. Speed is commanded by the amplitude of the gait and, less, by its
+frequency.
 """
 
 from __future__ import annotations
@@ -27,10 +28,11 @@ LIMB = (
 TRUNK = ("lumbar_bend", "cervical_bend", "lumbar_twist", "cervical_twist", "caudal_bend")
 N_PARAMETERS = 2 * len(LIMB) + len(TRUNK)
 YAW_SCALE_RAD_S = 3.0
+"""Yaw rate of one unit of yaw command."""
 PROBE = 0.4
-"""How far each parameter is moved to see whether it turns the animal."""
+"""How far each parameter is moved to measure whether it turns the animal."""
 COMMANDS = ((1.0, 2.0), (1.0, -0.8), (0.6, 1.5), (1.0, 0.0))
-"""(speed, yaw rate in rad/s) that a candidate law is tried on; speed 1 is the gait's own."""
+"""Commands (speed, yaw rate in rad/s) in the trials of a candidate; speed 1 is the gait's own."""
 
 
 @dataclass(frozen=True)
@@ -46,12 +48,12 @@ class SteeringSettings:
 
 @dataclass(frozen=True)
 class Steering:
-    """A gait that takes commands: the gait, and the law's effects of a unit of yaw command.
+    """A gait with the control law that steers it.
 
     Attributes:
         gait: the gait.
-        held: (actuators,) added, per unit of command.
-        swing: (actuators,) times the gait's deviation from its mean, added, per unit of command.
+        held: (actuators,) float64 added to the control, per unit of yaw command.
+        swing: (actuators,) float64, times the gait's deviation from its mean, added per unit of yaw command.
     """
 
     gait: Gait
@@ -59,22 +61,41 @@ class Steering:
     swing: Array
 
     def control(self, phase: Array, speed: Array, yaw_rad_s: Array) -> Array:
-        """Control signals for phases in cycles and commands, all (n,); (n, actuators) in [-1, 1]."""
+        """Control signals of the gait under commands.
+
+        Args:
+            phase: (n,) in cycles.
+            speed: (n,) commands.
+            yaw_rad_s: (n,) commands, left positive.
+
+        Returns:
+            (n, actuators) float64 in [-1, 1].
+        """
         return np.clip(self.unclipped(self.table, phase, speed, yaw_rad_s), -1, 1)
 
     def unclipped(self, table: Array, phase: Array, speed: Array, yaw_rad_s: Array) -> Array:
-        """As `control`, not clipped, from a `table` (N_PHASES, actuators) like the gait's own."""
+        """As `control`, not clipped, for another table than the gait's own.
+
+        Args:
+            table: (N_PHASES, actuators).
+            phase: (n,) in cycles.
+            speed: (n,) commands.
+            yaw_rad_s: (n,) commands.
+
+        Returns:
+            (n, actuators) float64.
+        """
         mean = self.table.mean(0)
-        place = (phase % 1.0) * N_PHASES
-        low = place.astype(int) % N_PHASES
-        part = (place - np.floor(place))[:, None]
-        swing = table[low] * (1 - part) + table[(low + 1) % N_PHASES] * part - mean
+        row = (phase % 1.0) * N_PHASES
+        low = row.astype(int) % N_PHASES
+        fraction = (row - np.floor(row))[:, None]
+        swing = table[low] * (1 - fraction) + table[(low + 1) % N_PHASES] * fraction - mean
         turn = (yaw_rad_s / YAW_SCALE_RAD_S)[:, None]
         amplitude = np.where(speed > 0.04, 0.35 + 0.65 * speed, 0.0)[:, None]
         return mean + amplitude * swing * (1 + turn * self.swing) + turn * self.held
 
     def cycles_per_tick(self, speed: Array) -> Array:
-        """How far the phase advances in 20 ms, (n,)."""
+        """How far the phase advances in a tick of 20 ms, (n,) in cycles, for speed commands (n,)."""
         hz = self.gait.stride_hz * (0.7 + 0.3 * np.minimum(speed, 1.0))
         return 0.02 * np.clip(hz, *STRIDE_HZ)
 
@@ -102,7 +123,13 @@ def load(path: Path) -> Steering:
 
 
 def control_law(gait: Gait, parameters: Array, actuators: Mapping[str, int]) -> Steering:
-    """The steering that one candidate (N_PARAMETERS,) stands for."""
+    """The gait with a candidate's control law.
+
+    Args:
+        gait: the gait.
+        parameters: (N_PARAMETERS,) float64.
+        actuators: index of each actuator by name.
+    """
     held, swing = np.zeros(len(actuators)), np.zeros(len(actuators))
     for k, joint in enumerate(LIMB):
         for side, sign in (("L", 1), ("R", -1)):
@@ -117,7 +144,17 @@ def control_law(gait: Gait, parameters: Array, actuators: Mapping[str, int]) -> 
 def costs(
     bodies: Bodies, gait: Gait, settings: SteeringSettings, candidates: Array
 ) -> tuple[Array, Array, Array]:
-    """Cost of each candidate (n,), and its yaw rates and speeds, (n, commands)."""
+    """Cost of candidates, and what they make of each command in `COMMANDS`.
+
+    Args:
+        bodies: the physics.
+        gait: the gait.
+        settings: length of a trial.
+        candidates: (n, N_PARAMETERS).
+
+    Returns:
+        Costs (n,), yaw rates (n, commands) in rad/s, and speeds forward (n, commands) in m/s.
+    """
     ticks = round(settings.rollout_s * 50)
     settled = ticks // 3
     speed, yaw = np.array(COMMANDS).T
@@ -137,10 +174,10 @@ def costs(
     dx, dy = np.diff(motion.x_m[:, settled:]), np.diff(motion.y_m[:, settled:])
     heading = motion.yaw_rad[:, settled:-1]
     ran = (dx * np.cos(heading) + dy * np.sin(heading)).sum(1) / seconds
-    wanted, fast = np.tile(yaw, len(candidates)), np.tile(speed, len(candidates))
+    asked_yaw, asked_speed = np.tile(yaw, len(candidates)), np.tile(speed, len(candidates))
     cost = (
-        np.abs(turned - wanted) / YAW_SCALE_RAD_S
-        + 0.7 * np.maximum(fast - ran, 0.0)
+        np.abs(turned - asked_yaw) / YAW_SCALE_RAD_S
+        + 0.7 * np.maximum(asked_speed - ran, 0.0)
         + 2 * (1 - motion.upright).mean(1)
         + 1.0 * (motion.upright.min(1) < 0.5)
     )
@@ -150,7 +187,16 @@ def costs(
 
 
 def responses(bodies: Bodies, gait: Gait, settings: SteeringSettings) -> Array:
-    """Yaw rate in rad/s per unit of each parameter (N_PARAMETERS,), tried one at a time, both ways."""
+    """How much each parameter alone turns the animal, from trials with it at +`PROBE` and -`PROBE`.
+
+    Args:
+        bodies: the physics.
+        gait: the gait.
+        settings: length of a trial.
+
+    Returns:
+        (N_PARAMETERS,) yaw rate in rad/s per unit of the parameter; 0 where the animal fell.
+    """
     tried = np.concatenate([np.eye(N_PARAMETERS), -np.eye(N_PARAMETERS)]) * PROBE
     ticks = round(settings.rollout_s * 50)
     settled = ticks // 3
@@ -177,9 +223,18 @@ def find(
     threads: int,
     report: Callable[[str, SearchState, Array, Array], None],
 ) -> Steering:
-    """Measure what turns the animal, search on from there, resuming; writes `steering.npz`.
+    """Measure what turns the animal, and search from there; resumes, and writes `steering.npz`.
 
-    `report` gets the stage, the search's state, and the mean law's yaw rates and speeds.
+    Args:
+        gait: the gait to steer.
+        settings: of the search.
+        folder: for the checkpoint and the result.
+        threads: threads for physics.
+        report: called after every generation with "stock", the search's state, and the mean's yaw rates
+            (rad/s) and speeds (m/s) at `COMMANDS`, (commands,) each.
+
+    Returns:
+        The gait with its control law.
     """
     bodies = Bodies(coarse=False, threads=threads)
     checkpoint = folder / "steering-search.npz"

@@ -1,7 +1,7 @@
 """A second gait, with the trunk high and the elbows off the ground: one from which a rodent can leap.
 
-The fastest trot that a search finds runs low, on its elbows. That serves on level ground, and crossed one
-gap in nine: forelimbs that do not step cannot land. The same search with a price on a low posture gives this.
+The fastest trot that a search finds runs low, on its elbows, and forelimbs that do not step cannot land. The
+search of `training.skills.gait` with a cost on a low posture gives this one.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from training.skills.steering import Steering, SteeringSettings
 
 @dataclass(frozen=True)
 class SteppingSettings(GaitSettings):
-    """As `GaitSettings`; and of the search for what turns this gait, its generations and population."""
+    """Settings of both searches: `steering_...` for the control law of turning, the rest for the gait."""
 
     target_speed_m_s: float = 1.0
     posture: float = 4.0
@@ -37,9 +37,16 @@ def find(
     threads: int,
     report: Callable[[float, str], None],
 ) -> Steering:
-    """Search for the gait and then for what turns it, resuming what `folder` holds; writes `stepping.npz`.
+    """Search for the gait, then for its control law of turning; resumes, and writes `stepping.npz`.
 
-    `report` gets the part done (0 to 1) and a line of text.
+    Args:
+        settings: of both searches.
+        folder: for the result; checkpoints go to `stepping-search` in it.
+        threads: threads for physics.
+        report: called with the fraction done (0 to 1) and a line of text.
+
+    Returns:
+        The gait with its control law.
     """
     search_folder = folder / "stepping-search"
     search_folder.mkdir(parents=True, exist_ok=True)

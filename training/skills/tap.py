@@ -1,9 +1,10 @@
 """The tap: rear up, touch an orb 14 cm above the ground with the forepaws, withdraw, touch it again.
 
-The tap has two parts, each a spline of the two sides' joints alike and of the spine. The first begins
-on four feet and ends at the touch, however soon that comes; the second begins at the touch, so that the
-time to the second touch is counted from the first. Both are linear in where the orb was when the tap
-began: nearer or farther, to the left or right. Both forepaws reach together, which leaves room to the sides.
+The tap has two parts, each a piecewise linear function of time for the limbs, both sides alike, and the
+spine. The first begins on four feet and ends at the touch, however soon that comes; the second begins at the
+touch, so that the time to the second touch is counted from the first. Both are linear in where the orb was
+when the tap began: nearer or farther, to the left or right. Both forepaws reach together, which tolerates
+errors to the sides.
 """
 
 from __future__ import annotations
@@ -30,33 +31,34 @@ BENDS = ("lumbar_bend", "cervical_bend", "lumbar_twist", "cervical_twist")
 N_SIGNALS = len(LIMB) + len(SPINE)
 
 REACH_KNOTS = (0, 9, 18, 27)
-"""Ticks since the tap began."""
+"""Knots of the first part: ticks since the tap began."""
 AGAIN_KNOTS = (0, 8, 16, 24, 32, 40, 50)
-"""Ticks since the first touch; the second is due at 40."""
+"""Knots of the second part: ticks since the first touch; the second is due at 40."""
 DUE_TICK = 40
 """Ticks from the first to the second touch: 0.8 s, of which the task allows 5 more or less."""
 LOOK_AGAIN_TICK = 16
-"""Ticks since the first touch, when the animal is down again and reckons anew where the orb is."""
+"""Ticks since the first touch at which the animal is down again and looks anew where the orb is."""
 LONGEST_REACH = 34
 """Ticks after which a reach that touched nothing is given up."""
 N_KNOTS = len(REACH_KNOTS) + len(AGAIN_KNOTS)
 N_PARAMETERS = N_KNOTS * N_SIGNALS + 3 * N_SIGNALS + 3 * len(BENDS) + 2
 AHEAD_M, MORE_AHEAD_M = (0.06, 0.18), (0.0, 0.1)
-"""Between these the search chooses how far ahead of the trunk the orb is best, at first and then."""
+"""Bounds of the orb's best distance ahead of the trunk, when the tap begins and at `LOOK_AGAIN_TICK`."""
 AHEAD_SCALE_M, ASIDE_SCALE_M = 0.03, 0.03
+"""Unit of the orb's distance from the best one, ahead and to the left."""
 AHEAD_UNIT, ASIDE_UNIT = 0.3, 0.5
-"""Control that a parameter of 1 adds per such a scale."""
+"""Control that a parameter of 1 adds per such unit."""
 HELD = {"hip_supinate": 0.06, "scapula_supinate": 0.4, "shoulder_sup": 0.15, "finger": -0.49}
-"""Control of the joints that the tap holds still; other joints that it does not name are at 0."""
+"""Control of the joints that the tap holds still; joints named nowhere here are at 0."""
 
 
 @dataclass(frozen=True)
 class Tap:
-    """The tap as splines of control.
+    """The tap: control signals at knots, and how the orb's place changes them. All arrays are float64.
 
     Attributes:
-        reach: (REACH_KNOTS, actuators).
-        again: (AGAIN_KNOTS, actuators).
+        reach: (len(REACH_KNOTS), actuators).
+        again: (len(AGAIN_KNOTS), actuators).
         reach_ahead, again_ahead: (actuators,) added per `AHEAD_SCALE_M` that the orb is farther ahead.
         reach_aside, again_aside: (actuators,) added per `ASIDE_SCALE_M` that it is to the left.
         more_ahead, more_aside: as those, from `LOOK_AGAIN_TICK` on, for where it is then.
@@ -76,20 +78,30 @@ class Tap:
     more_ahead_m: float
 
     def reaching(self, tick: int, ahead_m: float, aside_m: float) -> Array:
-        """Control (actuators,) `tick` ticks after the tap began."""
+        """Control (actuators,) in [-1, 1] in the first part.
+
+        Args:
+            tick: ticks since the tap began.
+            ahead_m: how far ahead of the trunk the orb was then.
+            aside_m: how far to its left.
+        """
         part = _steer(self.reach_ahead, self.reach_aside, ahead_m - self.ahead_m, aside_m)
-        return np.clip(_spline(self.reach, REACH_KNOTS, tick) + part, -1, 1)
+        return np.clip(_interpolate(self.reach, REACH_KNOTS, tick) + part, -1, 1)
 
     def touching_again(self, tick: int, ahead_m: float, aside_m: float) -> Array:
-        """Control (actuators,) `tick` ticks after the first touch.
+        """Control (actuators,) in [-1, 1] in the second part.
 
-        Before `LOOK_AGAIN_TICK` the orb's place is that at which the tap began, then that at this tick.
+        Args:
+            tick: ticks since the first touch.
+            ahead_m: how far ahead of the trunk the orb was when the tap began; from `LOOK_AGAIN_TICK` on, how
+                far it was at that tick.
+            aside_m: how far to its left, likewise.
         """
         if tick < LOOK_AGAIN_TICK:
             part = _steer(self.again_ahead, self.again_aside, ahead_m - self.ahead_m, aside_m)
         else:
             part = _steer(self.more_ahead, self.more_aside, ahead_m - self.more_ahead_m, aside_m)
-        return np.clip(_spline(self.again, AGAIN_KNOTS, tick) + part, -1, 1)
+        return np.clip(_interpolate(self.again, AGAIN_KNOTS, tick) + part, -1, 1)
 
     def save(self, path: Path) -> None:
         """Write the tap; `load` reads it."""
@@ -104,7 +116,7 @@ def load(path: Path) -> Tap:
         return Tap(**arrays, ahead_m=ahead_m, more_ahead_m=more_ahead_m)
 
 
-def _spline(knots: Array, ticks: tuple[int, ...], tick: int) -> Array:
+def _interpolate(knots: Array, ticks: tuple[int, ...], tick: int) -> Array:
     at = float(np.interp(tick, ticks, range(len(ticks))))
     low = min(int(at), len(ticks) - 2)
     return knots[low] + (at - low) * (knots[low + 1] - knots[low])
@@ -116,13 +128,15 @@ def _steer(ahead: Array, aside: Array, off_ahead_m: float, aside_m: float) -> Ar
 
 
 def tap_of(parameters: Array, actuators: Mapping[str, int]) -> Tap:
-    """The tap that one candidate (N_PARAMETERS,) stands for.
+    """The tap of a candidate.
 
-    The parameters are control at the knots, then what the orb's place adds to it, in units of `AHEAD_UNIT`
-    and `ASIDE_UNIT`, then the two distances at which the orb is best.
+    Args:
+        parameters: (N_PARAMETERS,) float64: control at the knots, then what the orb's place adds to it, in
+            units of `AHEAD_UNIT` and `ASIDE_UNIT`, then the two distances at which the orb is best.
+        actuators: index of each actuator by name.
     """
 
-    def spread(signals: Array) -> Array:
+    def to_control(signals: Array) -> Array:
         control = np.zeros((len(signals), len(actuators)))
         for k, joint in enumerate(LIMB):
             for side in "LR":
@@ -131,18 +145,18 @@ def tap_of(parameters: Array, actuators: Mapping[str, int]) -> Tap:
             control[:, actuators[joint]] = signals[:, len(LIMB) + k]
         return control
 
-    def bent(bends: Array) -> Array:
+    def to_trunk_control(bends: Array) -> Array:
         control = np.zeros(len(actuators))
         for joint, bend in zip(BENDS, bends, strict=True):
             control[actuators[joint]] = bend
         return control
 
     end = N_KNOTS * N_SIGNALS
-    knots = spread(parameters[:end].reshape(N_KNOTS, N_SIGNALS))
+    knots = to_control(parameters[:end].reshape(N_KNOTS, N_SIGNALS))
     for joint, held in HELD.items():
         for side in "LR":
             knots[:, actuators[sided(joint, side)]] = held
-    farther = spread(AHEAD_UNIT * parameters[end : end + 3 * N_SIGNALS].reshape(3, N_SIGNALS))
+    farther = to_control(AHEAD_UNIT * parameters[end : end + 3 * N_SIGNALS].reshape(3, N_SIGNALS))
     end += 3 * N_SIGNALS
     aside = ASIDE_UNIT * parameters[end : end + 3 * len(BENDS)].reshape(3, len(BENDS))
     return Tap(
@@ -151,9 +165,9 @@ def tap_of(parameters: Array, actuators: Mapping[str, int]) -> Tap:
         reach_ahead=farther[0],
         again_ahead=farther[1],
         more_ahead=farther[2],
-        reach_aside=bent(aside[0]),
-        again_aside=bent(aside[1]),
-        more_aside=bent(aside[2]),
+        reach_aside=to_trunk_control(aside[0]),
+        again_aside=to_trunk_control(aside[1]),
+        more_aside=to_trunk_control(aside[2]),
         ahead_m=_between(AHEAD_M, parameters[-1]),
         more_ahead_m=_between(MORE_AHEAD_M, parameters[-2]),
     )

@@ -1,8 +1,7 @@
-"""Where the search for the tap begins: a tap that an earlier search found, for another standing posture.
+"""Initial parameters of the search for the tap: a tap that was found for another standing posture.
 
-That search went on from zeros and was mended by hand. From zeros it takes long to find that the hind legs can
-lift the trunk; this movement does, from any gait's standing posture tried so far, because it is made of
-controls, not of changes to that posture.
+A search from zeros takes long to find that the hind legs can lift the trunk. This movement does, from the
+standing posture of both gaits, because it is made of control signals, not of changes to that posture.
 """
 
 from __future__ import annotations

@@ -1,6 +1,7 @@
-"""Trying taps out: many at once, from disturbed starts, with motor noise, at an orb in several places.
+"""Trials of taps: many at once, from disturbed starts, with motor noise, at an orb in several places.
 
-The parts can be tried apart: `try_reach` ends in animals that have just touched, `try_again` begins there.
+The two parts can be tried separately: `try_reach` ends in animals that have just touched, `try_again` begins
+there.
 """
 
 from __future__ import annotations
@@ -19,17 +20,18 @@ Array = np.ndarray
 ORB_HEIGHT_M, ORB_RADIUS_M = 0.14, 0.025
 PAW_RADIUS_M = 0.004
 TICKS_AGAIN = 47
-"""Until the second touch comes too late; the landing after it is not tried."""
+"""Length of the second part in a trial: until the second touch would come too late."""
 
 
 @dataclass(frozen=True)
 class TapTrials:
-    """What a candidate is tried from: s starts.
+    """Starts of s trials, the same for every candidate.
 
     Attributes:
-        states: (s, state).
-        off_ahead_m, aside_m: (s,) where the orb is, beyond the tap's own distance, and to the left.
-        noise: (s, ticks, actuators) added to the actions.
+        states: (s, state) float64.
+        off_ahead_m: (s,) how much farther ahead the orb is than the tap's own best distance.
+        aside_m: (s,) how far to the left the orb is.
+        noise: (s, ticks, actuators) motor noise.
     """
 
     states: Array
@@ -43,10 +45,11 @@ class FirstTouches:
     """Animals that have just touched the orb: s of them.
 
     Attributes:
-        states: (s, state).
-        orbs: (s, 3) the orbs' places.
-        off_ahead_m, aside_m: (s,) as in the `TapTrials` that they come from.
-        noise: (s, ticks, actuators) to come.
+        states: (s, state) float64.
+        orbs: (s, 3) the orbs' positions (m).
+        off_ahead_m: (s,) of the `TapTrials` that they come from.
+        aside_m: (s,) likewise.
+        noise: (s, ticks, actuators) motor noise of the second part.
     """
 
     states: Array
@@ -56,7 +59,7 @@ class FirstTouches:
     noise: Array
 
     def select(self, chosen: Array, noise: Array) -> FirstTouches:
-        """Those with the indices `chosen`, with other noise to come."""
+        """Those with the indices `chosen` (n,), with motor noise (n, ticks, actuators) of their own."""
         return FirstTouches(
             self.states[chosen], self.orbs[chosen], self.off_ahead_m[chosen],
             self.aside_m[chosen], noise,
@@ -64,14 +67,25 @@ class FirstTouches:
 
 
 def standing_states(bodies: Bodies, steering: Steering, n: int, rng: np.random.Generator) -> Array:
-    """(n, state) animals that came with some speed and have stood for 0.12 to 0.3 s."""
+    """States of animals that ran, stopped, and have stood for 0.12 to 0.3 s; those that do not stand are left
+    out.
+
+    Args:
+        bodies: the physics.
+        steering: the gait.
+        n: how many animals run.
+        rng: for speeds, phases, starts and motor noise.
+
+    Returns:
+        (at most n, state) float64.
+    """
     ticks, stop = 44, 30
     control = np.empty((n, ticks, len(bodies.actuators)))
     for k in range(n):
         speed = rng.uniform(0.2, 0.7)
         phase = rng.random() + np.arange(ticks) * steering.cycles_per_tick(np.array([speed]))
-        going = stop + rng.integers(0, 9)
-        speeds = np.where(np.arange(ticks) < going, speed, 0.0)
+        stops_at = stop + rng.integers(0, 9)
+        speeds = np.where(np.arange(ticks) < stops_at, speed, 0.0)
         control[k] = steering.control(phase, speeds, np.zeros(ticks))
     starts = np.stack([bodies.disturbed_start(rng) for _ in range(n)])
     noisy = np.clip(control + rng.normal(0, 0.07, control.shape), -1, 1)
@@ -87,7 +101,16 @@ def sample_trials(
     spread_m: tuple[float, float],
     rng: np.random.Generator,
 ) -> TapTrials:
-    """n of the `starts` (any, state), with the orb off by up to `spread_m` (ahead, aside)."""
+    """Random trials.
+
+    Args:
+        bodies: the physics.
+        starts: (any, state) from which the trials' starts are drawn.
+        n: how many trials.
+        noise: motor noise (sd).
+        spread_m: greatest deviation of the orb from its best distance, ahead and to the sides.
+        rng: for all of it.
+    """
     return TapTrials(
         states=starts[rng.integers(len(starts), size=n)],
         off_ahead_m=rng.uniform(-spread_m[0], spread_m[0], n),
@@ -98,17 +121,18 @@ def sample_trials(
 
 @dataclass(frozen=True)
 class TapResult:
-    """What came of a trial; every array is (candidates, s).
+    """What came of taps; every array is (candidates, s).
 
     Attributes:
-        reached_m: the least distance of a paw from the orb's centre in the reach.
-        touched: whether that was a touch.
-        reach_ticks: when the first touch was, or the nearest moment.
-        lingered_m: the least distance from 0.2 s to 0.68 s after the first touch.
-        again_m: the least distance when the second touch is due.
-        second_tick: the tick of the second touch after the first (0: none).
-        success: the task's rule.
-        upright: the least uprightness; upright_end: at the end.
+        reached_m: least distance of a paw from the orb's centre in the first part.
+        touched: bool, whether that was a touch.
+        reach_ticks: int, tick of the first touch, or of the least distance.
+        lingered_m: least distance from 0.2 s to 0.68 s after the first touch.
+        again_m: least distance when the second touch is due.
+        second_tick: int, tick of the second touch after the first; 0: none.
+        success: bool, whether the task would count the second touch.
+        upright: least uprightness; -1 where the simulation diverged.
+        upright_end: uprightness at the end.
         height_end_m: the trunk's height at the end.
     """
 
@@ -125,7 +149,11 @@ class TapResult:
 
 
 class Paws:
-    """Where the forepaws are in given states, by forward kinematics."""
+    """Positions of the forepaws by forward kinematics.
+
+    Args:
+        bodies: whose model is used.
+    """
 
     def __init__(self, bodies: Bodies) -> None:
         self._model, self._data = bodies.model, mujoco.MjData(bodies.model)
@@ -134,7 +162,7 @@ class Paws:
 
     def trunk(self, qpos: Array) -> tuple[float, float, float]:
         """The trunk's x and y (m) and heading (rad) in a pose (nq,)."""
-        # not the first numbers of the pose: those are of a frame beside the trunk
+        # the pose begins with the position of the body's root, which is not the trunk's
         self._data.qpos[:] = qpos
         mujoco.mj_kinematics(self._model, self._data)
         x, y, _ = self._data.xpos[self._torso]
@@ -142,14 +170,14 @@ class Paws:
         return float(x), float(y), float(np.arctan2(matrix[1, 0], matrix[0, 0]))
 
     def ahead_and_aside(self, qpos: Array, point: Array) -> tuple[float, float]:
-        """How far (m) a point (3,) is ahead of the trunk and to its left, in a pose (nq,)."""
+        """Distances (m) of a point (3,) ahead of the trunk and to its left, in a pose (nq,)."""
         x, y, heading = self.trunk(qpos)
         dx, dy = point[0] - x, point[1] - y
         ahead = dx * np.cos(heading) + dy * np.sin(heading)
         return float(ahead), float(dy * np.cos(heading) - dx * np.sin(heading))
 
     def distances(self, qpos: Array, point: Array) -> Array:
-        """(..., nq), (..., 3) to the distance (...) of the nearer paw's middle from the point."""
+        """Distances (...) in m of the nearer paw's middle from points (..., 3), in poses (..., nq)."""
         flat, points = qpos.reshape(-1, qpos.shape[-1]), point.reshape(-1, 3)
         found = np.empty(len(flat))
         for k, pose in enumerate(flat):
@@ -161,12 +189,15 @@ class Paws:
 
 @dataclass(frozen=True)
 class ReachResult:
-    """What came of the first reach; arrays are (candidates, s) and more.
+    """What came of the first part of taps.
 
     Attributes:
-        nearest_m, touched, ticks, upright: see `TapResult`.
-        states: (candidates, s, state) at the touch, or at the nearest moment.
-        orbs: (candidates, s, 3).
+        nearest_m: (candidates, s) least distance of a paw from the orb's centre.
+        touched: (candidates, s) bool, whether that was a touch.
+        ticks: (candidates, s) int, tick of the touch, or of the least distance.
+        upright: (candidates, s) least uprightness; -1 where the simulation diverged.
+        states: (candidates, s, state) at that tick.
+        orbs: (candidates, s, 3) positions (m).
     """
 
     nearest_m: Array
@@ -178,7 +209,14 @@ class ReachResult:
 
 
 def try_reach(bodies: Bodies, paws: Paws, taps: list[Tap], trials: TapTrials) -> ReachResult:
-    """The first part of each tap, from each start of the trials."""
+    """Try the first part of each tap in each trial.
+
+    Args:
+        bodies: the physics.
+        paws: of the same bodies.
+        taps: candidates.
+        trials: s starts.
+    """
     n, s = len(taps), len(trials.states)
     actions = np.stack(
         [
@@ -203,9 +241,16 @@ def try_reach(bodies: Bodies, paws: Paws, taps: list[Tap], trials: TapTrials) ->
 def try_again(
     bodies: Bodies, paws: Paws, taps: list[Tap], touched: FirstTouches
 ) -> dict[str, Array]:
-    """The second part: each of the n taps goes on from its own s of the (n * s) touches.
+    """Try the second part of taps: each of the n taps continues from its own s of the (n * s) touches.
 
-    Returns what `TapResult` tells of it, by name, each (n * s,).
+    Args:
+        bodies: the physics.
+        paws: of the same bodies.
+        taps: n candidates.
+        touched: n * s animals, those of the first tap first.
+
+    Returns:
+        The attributes of `TapResult` that the second part decides, by name, each (n * s,).
     """
     own = [tap for tap in taps for _ in range(len(touched.states) // len(taps))]
     ways = list(zip(own, touched.off_ahead_m, touched.aside_m, strict=True))
@@ -248,7 +293,14 @@ def try_again(
 
 
 def try_out(bodies: Bodies, paws: Paws, taps: list[Tap], trials: TapTrials) -> TapResult:
-    """Each tap from each start of the trials."""
+    """Try both parts of each tap in each trial.
+
+    Args:
+        bodies: the physics.
+        paws: of the same bodies.
+        taps: candidates.
+        trials: s starts.
+    """
     n, s = len(taps), len(trials.states)
     reach = try_reach(bodies, paws, taps, trials)
     touched = FirstTouches(
@@ -271,7 +323,7 @@ def _run(bodies: Bodies, begin: Array, actions: Array) -> tuple[Array, Array]:
 
 
 def _orbs(bodies: Bodies, paws: Paws, trials: TapTrials, taps: list[Tap]) -> Array:
-    """(taps, s, 3): ahead and to the left of the trunk as it is at the start."""
+    """Positions (taps, s, 3) of the orbs, ahead and to the left of the trunk at the start."""
     trunks = [paws.trunk(qpos) for qpos in bodies.split(trials.states)[0]]
     x0, y0, yaw = np.array(trunks).T
     places = []

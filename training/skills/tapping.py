@@ -1,8 +1,8 @@
-"""Find the tap of `training.skills.tap`, from a first guess, at stock physics.
+"""Find the tap of `training.skills.tap`, at stock physics.
 
-A candidate is tried with motor noise from several disturbed starts and several places of the orb
-(`training.skills.tap_trials`): first the two parts together, then the second part alone, from touches that
-the first makes.
+A candidate is tried with motor noise from several disturbed starts, with the orb in several places
+(`training.skills.tap_trials`): first both parts together, then the second part alone, from touches that the
+first makes.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ Array = np.ndarray
 
 
 def cost_of(result: TapResult, parameters: Array) -> Array:
-    """Cost (n,) of candidates (n, N_PARAMETERS)."""
+    """Cost (n,) of candidates `parameters` (n, N_PARAMETERS), by their `result`, whose arrays are (n, s)."""
     cost = (
         12 * np.maximum(result.reached_m - 0.012, 0)
         + 0.5 * ~result.touched
@@ -74,11 +74,18 @@ def _cost_again(of: Mapping[str, Array]) -> Array:
 
 @dataclass(frozen=True)
 class TappingSettings:
-    """Settings of the search; lengths in metres.
+    """Settings of the search.
 
-    First both parts together (`generations`, `sigma`), then the second part alone (`again_...`), from
-    `touches` tries of the first. Of the first guess the first part touches in 97 % of tries from the standing
-    postures of two gaits, and 20 generations of both together did not better it.
+    Attributes:
+        generations: of both parts together; none by default, because the initial first part is good enough.
+        again_generations: of the second part alone.
+        population: candidates in a generation.
+        starts, again_starts: trials of a candidate.
+        sigma, again_sigma: first step sizes.
+        action_noise: motor noise (sd).
+        spread_ahead_m, spread_aside_m: greatest deviation of the orb from its best distance.
+        touches: trials of the first part, from whose touches the second part is searched.
+        seed: of everything random in the search.
     """
 
     generations: int = 0
@@ -96,6 +103,7 @@ class TappingSettings:
 
 
 Report = Callable[[str, SearchState, TapResult], None]
+"""Called with the phase ("both" or "again"), the search's state, and what came of its mean in new trials."""
 
 _AGAIN = np.r_[
     len(REACH_KNOTS) * N_SIGNALS : N_KNOTS * N_SIGNALS,
@@ -111,12 +119,14 @@ def find(
     """Search from `INITIAL_PARAMETERS`, resuming what `folder` holds; writes `tapping.npz`.
 
     Args:
-        steering: how the animal comes and stands.
-        settings: how to search.
-        folder: for the checkpoints and the result.
+        steering: the gait in which the animal comes and stands.
+        settings: of the search.
+        folder: for checkpoints and the result.
         threads: threads for physics.
-        report: gets the phase ("both" or "again"), the search's state, and every fifth generation what
-            came of the mean in fresh trials.
+        report: called every fifth generation.
+
+    Returns:
+        The tap.
     """
     start = INITIAL_PARAMETERS
     bodies = Bodies(coarse=False, threads=threads)
@@ -147,7 +157,7 @@ def find(
 
 
 class _Phase:
-    """One search: what is searched, from which starts, and what it costs."""
+    """One phase of the search: which parameters vary, from which starts, and what candidates cost."""
 
     def __init__(
         self, name: str, bodies: Bodies, steering: Steering, settings: TappingSettings, base: Array
@@ -160,23 +170,23 @@ class _Phase:
         self._touched = None if name == "both" else self._touches()
 
     def tap(self, parameters: Array) -> Tap:
-        """The tap of (N_PARAMETERS,)."""
+        """The tap of parameters (N_PARAMETERS,)."""
         return tap_of(parameters, self.bodies.actuators)
 
     def whole(self, searched: Array) -> Array:
-        """(n, searched) to (n, N_PARAMETERS)."""
+        """All parameters (n, N_PARAMETERS) for those that are searched (n, searched)."""
         parameters = np.tile(self._base, (len(searched), 1))
         parameters[:, self.searched] = searched
         return parameters
 
     def sample_trials(self, n: int) -> TapTrials:
-        """n fresh trials."""
+        """n new trials."""
         of = self._settings
         spread = (of.spread_ahead_m, of.spread_aside_m)
         return sample_trials(self.bodies, self._standing, n, of.action_noise, spread, self._rng)
 
     def cost(self, searched: Array) -> Array:
-        """Cost (n,) of candidates (n, searched), all tried from the same starts."""
+        """Cost (n,) of candidates (n, searched), all in the same trials."""
         parameters = self.whole(searched)
         taps = [self.tap(p) for p in parameters]
         if self._touched is None:
@@ -192,7 +202,7 @@ class _Phase:
         )
 
     def _touches(self) -> FirstTouches:
-        """Animals that have just touched, by the first part as it is."""
+        """Animals that have just touched, by the first part of the initial tap."""
         trials = self.sample_trials(self._settings.touches)
         reach = try_reach(self.bodies, self.paws, [self.tap(self._base)], trials)
         good = np.flatnonzero(reach.touched[0])

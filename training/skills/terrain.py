@@ -1,9 +1,8 @@
 """The gentlest way out of the bowl, read off its height field.
 
-Straight outwards the animal runs into bumps as steep as 1.2, and gets stuck; round them it need not climb
-more than 0.4. The way is the cheapest over the field's own grid, where what a step costs grows with how
-much it climbs, drops, or leaves the body aslant. From a place the animal sees the bumps about it, and these
-decide.
+Straight outwards the animal runs into bumps with slopes of 1.2, and gets stuck; round them it need not climb
+more than 0.4. The way is the cheapest path over the field's own grid, where the cost of a step grows with how
+much it climbs, drops, or tilts the body sideways. It is decided by the bumps nearby, which the animal sees.
 """
 
 from __future__ import annotations
@@ -16,7 +15,8 @@ from scipy.sparse import csgraph
 Array = np.ndarray
 
 UPHILL, DOWNHILL, ASLANT = 6.0, 3.0, 2.0
-"""A metre costs exp of these times its slope along or across: of 0.4 uphill, 11 level metres."""
+"""Cost of a metre: exp of these times its slope along or across. A slope of 0.4 uphill costs 11 level
+metres."""
 STEPS = tuple(
     (i, j)
     for i in range(-2, 3)
@@ -27,11 +27,11 @@ STEPS = tuple(
 
 
 class WayOut:
-    """Where to head, anywhere in the bowl.
+    """The way out from anywhere in the bowl, computed once.
 
     Args:
-        model: with one height field, centred.
-        beyond_m: distance from the centre at which the animal is out.
+        model: with one square height field, centred.
+        beyond_m: distance from the centre (m) at which the animal is out.
     """
 
     def __init__(self, model: mujoco.MjModel, beyond_m: float = 5.5) -> None:
@@ -51,7 +51,14 @@ class WayOut:
         self._next = next_cell
 
     def heading_rad(self, x_m: float, y_m: float, ahead_m: float = 0.15) -> float:
-        """Direction from a place to the point of its way that is `ahead_m` off; outwards beyond its end."""
+        """Heading (rad, from the x axis) of the way out at a position.
+
+        Args:
+            x_m: position.
+            y_m: position.
+            ahead_m: the heading is to the first point of the way that is at least so far off; where the way
+                has ended, straight outwards.
+        """
         here = np.array([x_m, y_m])
         column, row = np.clip(np.rint((here + self._half_m) / self._cell_m), 0, self._size - 1)
         cell = int(row) * self._size + int(column)
@@ -68,7 +75,10 @@ class WayOut:
 
 
 def _costs(height: Array, cell_m: float) -> sparse.csr_matrix:
-    """Cost of each step, from where it ends (row) to where it begins (column): the search runs backwards."""
+    """Cost of each step between grid points, for `height` (rows, columns) in m: (points, points).
+
+    Rows are where a step ends and columns where it begins, because the search runs from the rim inwards.
+    """
     rows, columns = height.shape
     across_y, across_x = np.gradient(height, cell_m)
     number = np.arange(rows * columns).reshape(rows, columns)

@@ -1,8 +1,8 @@
-"""Find how to walk backwards: a law under which the running gait's legs swing the other way.
+"""Find how to walk backwards: a control law under which the running gait's legs swing the other way.
 
-The law has the form of `training.skills.steering`, but both sides alike, and is found for the same gait, so
-that whoever can run with one can step back with the other: `Skills.walking_backward`, commanded `SPEED` and, where a steering law takes its yaw rate, `COMMAND`. An animal that came too near to
-what it wants to reach needs it.
+It has the form of `training.skills.steering`, but both sides alike, and belongs to the same gait:
+`Skills.walking_backward` takes the speed command `SPEED` and, in place of a yaw rate, `COMMAND`. An animal
+that came too near to its target needs it.
 """
 
 from __future__ import annotations
@@ -21,19 +21,19 @@ from training.skills.steering import LIMB, YAW_SCALE_RAD_S, Steering
 Array = np.ndarray
 
 SPEED, COMMAND = 0.4, YAW_SCALE_RAD_S
-"""The command that the law is found for."""
+"""The commands that the control law is searched for."""
 N_PARAMETERS = 2 * len(LIMB)
 DRIVING = ("hip_extend", "shoulder", "scapula_extend")
-"""Joints whose swing is turned round in the first guess."""
+"""Joints whose swing the initial parameters reverse."""
 HEAD_UP = {"cervical_extend": -1.0, "atlas": 1.0}
-"""Added in every other trial: who steps back from an orb looks up at it."""
+"""Added to the control in every other trial: an animal that steps back from an orb looks up at it."""
 STARTS = 2
-"""Trials of a candidate, one of them with the head up."""
+"""Trials of a candidate, every other one with the head up."""
 
 
 @dataclass(frozen=True)
 class WalkingBackwardSettings:
-    """Settings of the search; `target_speed_m_s` is backwards."""
+    """Settings of the search; `target_speed_m_s` is backwards, `rollout_s` the length of a trial."""
 
     generations: int = 60
     population: int = 12
@@ -45,7 +45,14 @@ class WalkingBackwardSettings:
 
 
 def control_law(gait: Gait, parameters: Array, actuators: Mapping[str, int]) -> Steering:
-    """What one candidate (N_PARAMETERS,) stands for: per limb joint, what is added to offset and swing."""
+    """The gait with a candidate's control law, the same on both sides.
+
+    Args:
+        gait: the gait.
+        parameters: (N_PARAMETERS,) float64; for each limb joint, what is added to its offset and to its
+            swing.
+        actuators: index of each actuator by name.
+    """
     held, swing = np.zeros(len(actuators)), np.zeros(len(actuators))
     for k, joint in enumerate(LIMB):
         for side in "LR":
@@ -55,7 +62,7 @@ def control_law(gait: Gait, parameters: Array, actuators: Mapping[str, int]) -> 
 
 
 def initial_parameters() -> Array:
-    """(N_PARAMETERS,) that swing the joints which drive the legs the other way, half as far."""
+    """Parameters (N_PARAMETERS,) that swing the joints in `DRIVING` the other way, half as far."""
     parameters = np.zeros(N_PARAMETERS)
     for joint in DRIVING:
         parameters[2 * LIMB.index(joint) + 1] = -1.5
@@ -65,17 +72,18 @@ def initial_parameters() -> Array:
 def measure(
     bodies: Bodies, control_laws: list[Steering], starts: Array, noise: Array, first_phase: Array
 ) -> tuple[Array, Array, Array, Array, Array]:
-    """Speed forwards and sideways (m/s), yaw rate (rad/s), lowest uprightness and mean tilt.
+    """How control laws move the animal at `SPEED` and `COMMAND`.
 
     Args:
-        bodies: the rodent.
-        control_laws: n of them.
+        bodies: the physics.
+        control_laws: n gaits with control laws.
         starts: (s, state).
-        noise: (s, ticks, actuators) added to the actions.
+        noise: (s, ticks, actuators) motor noise.
         first_phase: (s,) phases to begin with, in cycles.
 
     Returns:
-        Five arrays (n, s).
+        Speeds forward and to the left (m/s), yaw rate (rad/s), least uprightness (-1 where the simulation
+        diverged) and mean tilt (1 - uprightness): five arrays (n, s) float64.
     """
     n_starts, ticks = noise.shape[:2]
     settled = ticks // 4
@@ -113,9 +121,18 @@ def find(
     threads: int,
     report: Callable[[SearchState, float], None],
 ) -> Steering:
-    """Search for the law at stock physics, resuming; writes `walking_backward.npz`.
+    """Search at stock physics; resumes, and writes `walking_backward.npz`.
 
-    `report` gets the search's state and the mean law's speed forwards (m/s), without noise.
+    Args:
+        gait: the running gait.
+        settings: of the search.
+        folder: for the checkpoint and the result.
+        threads: threads for physics.
+        report: called after every generation with the search's state, and the mean's speed forward (m/s)
+            without noise.
+
+    Returns:
+        The gait with its control law of walking backwards.
     """
     bodies = Bodies(coarse=False, threads=threads)
     rng = np.random.default_rng(settings.seed)
