@@ -82,7 +82,7 @@ def test_it_gets_up() -> None:
             assert np.abs(action).max() <= 1
             environment.step(action)
             up = min(matrix["walker/torso", "zz"], matrix["walker/pelvis", "zz"])
-            up_for = up_for + 1 if up > 0.7 else 0
+            up_for = up_for + 1 if up > righting.STANDS_ABOVE_UP else 0
             longest = max(longest, up_for)
             if longest > 15:
                 break

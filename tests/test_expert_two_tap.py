@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from rig.arenas import tasks
+from rig.body_quantities import FALLEN_BELOW_UP
 from training.experts import expert_for
 from training.experts.pose import BodyReader
 from training.experts.two_tap import SEEN_TO_M, TwoTapExpert
@@ -16,6 +17,7 @@ from training.experts.view import View
 from training.skills import tap_trials, walking_backward
 from training.skills.body import Bodies
 from training.skills.library import Skills
+from training.skills.righting import STANDS_ABOVE_UP
 from training.skills.steering import load as load_steering
 from training.skills.tap import (
     AGAIN_KNOTS,
@@ -189,7 +191,7 @@ def test_the_animal_walks_backwards_when_told_to() -> None:
         speed, command = np.array([walking_backward.SPEED]), np.array([walking_backward.COMMAND])
         environment.step(backwards.act(activation, speed, command)[0])
         ran.append(body.forward_speed_m_s())
-        assert body.upright() > 0.7
+        assert body.upright() > STANDS_ABOVE_UP
     assert np.mean(ran[25:]) < -0.15
 
 
@@ -252,8 +254,8 @@ def test_a_fallen_animal_gets_up_before_it_goes_on() -> None:
         environment.step(expert.act())
         up = min(matrix["walker/torso", "zz"], matrix["walker/pelvis", "zz"])
         if tick == 10:
-            assert up < 0.3, "it has not been turned over"
-        up_for = up_for + 1 if up > 0.7 else 0
+            assert up < FALLEN_BELOW_UP, "it has not been turned over"
+        up_for = up_for + 1 if up > STANDS_ABOVE_UP else 0
         longest = max(longest, up_for)
         if longest > 15:
             break

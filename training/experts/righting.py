@@ -6,22 +6,21 @@ from pathlib import Path
 
 import numpy as np
 
+from rig.body_quantities import FALLEN_BELOW_UP
 from training.experts.pose import BodyReader
 
 Array = np.ndarray
 
-LYING = 0.3
-"""Uprightness below which the animal lies; running over bumps it tilts a good deal, and rights itself."""
 STAND_TICKS = 10
 """How many ticks it stands when the movement is over: going straight into the gait, it stumbles."""
-PROPPED_TICK, PROPPED = 39, 0.3
+PROPPED_TICK, PROPPED_ABOVE_UP = 39, 0.3
 """By then the trunk has to be this upright, ahead of the pelvis, or the movement begins anew."""
 REST_TICKS = 8
 """How many ticks it relaxes to the standing posture after a failure, so that the next attempt starts from
 rest."""
 CALM_RAD_S = 5.0
 """While the trunk turns faster than this, it is still tumbling, and waits in the standing posture."""
-RISEN = 0.9
+RISEN_ABOVE_UP = 0.9
 """So upright before a third of the movement, the animal got up in another way, and need not make it."""
 
 
@@ -59,16 +58,16 @@ class Righting:
         pelvis = body.data.xmat[body.model.body("walker/pelvis").id].reshape(3, 3)[2]
         up = min(trunk[2], pelvis[2])
         ticks = self._control.shape[1]
-        self._lain = self._lain + 1 if up <= LYING else 0
+        self._lain = self._lain + 1 if up <= FALLEN_BELOW_UP else 0
         self._tick = self._tick + 1 if self._tick >= 0 else -1
         self._wait = max(self._wait - 1, 0)
-        risen_early = 0 < self._tick < ticks // 3 and up > RISEN
-        failed = self._tick == PROPPED_TICK and trunk[2] < PROPPED
-        if failed or (self._tick >= ticks and up <= LYING):
+        risen_early = 0 < self._tick < ticks // 3 and up > RISEN_ABOVE_UP
+        failed = self._tick == PROPPED_TICK and trunk[2] < PROPPED_ABOVE_UP
+        if failed or (self._tick >= ticks and up <= FALLEN_BELOW_UP):
             self._wait = REST_TICKS
         if self._tick < 0 or self._tick >= ticks or risen_early or failed:
             self._tick = -1
-            if up > LYING or self._lain <= self._patience:
+            if up > FALLEN_BELOW_UP or self._lain <= self._patience:
                 return None
             tumbling = np.linalg.norm(body.data.cvel[body.torso][:3]) > CALM_RAD_S
             if self._wait or tumbling:

@@ -14,6 +14,7 @@ from rig.arenas import tasks
 from rig.arenas.camera import EgocentricCamera
 from rig.arenas.names import TASKS
 from rig.arenas.senses import Senses, flatten
+from rig.body_quantities import FALLEN_BELOW_UP
 from training.experts import Skills, expert_for
 from training.experts.interface import Pose
 from training.experts.pose import REARING
@@ -22,8 +23,6 @@ from training.rollout.rollout import REWARD_SCALES
 
 Array = np.ndarray
 
-FALLEN_BELOW = 0.3
-"""Of the upward component of the torso's vertical axis: an animal below it lies."""
 STUCK_BELOW_M, STUCK_TICKS = 0.05, 150
 """An animal in a corridor that moves less in so many ticks is stuck, mostly astride a narrow gap."""
 CORRIDORS = frozenset({"corridor", "gaps"})
@@ -172,7 +171,7 @@ class TaskEnv:
             return False
         ahead, up = self._data.xmat[self._torso, 6], self._data.xmat[self._torso, 8]
         rears = self.task in REARING_TASKS and ahead > REARING
-        return self._stuck or bool(up < FALLEN_BELOW and not rears)
+        return self._stuck or bool(up < FALLEN_BELOW_UP and not rears)
 
     def perturb_velocity(self, rng: np.random.Generator, size_m_s: float) -> None:
         """Add a random velocity to the trunk: root mean square `size_m_s`, and 4 `size_m_s` in rad/s."""

@@ -17,6 +17,10 @@ from rig.arenas import tasks
 
 Array = np.ndarray
 SPEC = mujoco.mjtState.mjSTATE_FULLPHYSICS
+FELL_BELOW_UP = 0.5
+"""On level ground a trial is a fall where the trunk's uprightness ever came below this (60 degrees)."""
+TOPPLED_BELOW_UP = 0.1
+"""The same on rough ground and in a tap, where the trunk tilts far without falling (84 degrees)."""
 
 
 @dataclass(frozen=True)

@@ -15,6 +15,7 @@ from pathlib import Path
 
 import numpy as np
 
+from training.skills.body import TOPPLED_BELOW_UP
 from training.skills.gait import (
     FORELIMB,
     HELD,
@@ -39,8 +40,6 @@ LEANING = ("hip_extend", "knee", "shoulder", "elbow", "lumbar_extend", "cervical
 N_PARAMETERS = 3 + len(OSCILLATING) + len(HELD) + len(SPINE) + len(LEANING)
 INITIAL_HELD = {"hip_extend": 0.3, "shoulder": 0.3}
 """Control added to hips and shoulders in the initial parameters; chosen by hand, for few falls."""
-FALLEN = 0.1
-"""Uprightness of the trunk below which a candidate's run is over."""
 
 
 @dataclass(frozen=True)
@@ -155,9 +154,9 @@ def run(
     """
     locomotion, now = Locomotion(climbing.steering), states.copy()
     n, ticks = noise.shape[:2]
-    gained, upright, fallen, speed = (np.zeros(n) for _ in range(4))
+    gained, upright, toppled, speed = (np.zeros(n) for _ in range(4))
     for tick in range(ticks):
-        on = np.flatnonzero(fallen == 0)
+        on = np.flatnonzero(toppled == 0)
         if not len(on):
             break
         qpos, _, activation = bodies.split(now[on])
@@ -178,8 +177,8 @@ def run(
         now[on[finite]] = after[finite]
         above = up_in_body(bodies.split(now[on])[0])[:, 2]
         upright[on] += np.maximum(above, 0) / ticks
-        fallen[on] = ~finite | (above < FALLEN)
-    return gained, upright, fallen
+        toppled[on] = ~finite | (above < TOPPLED_BELOW_UP)
+    return gained, upright, toppled
 
 
 def costs(
@@ -199,8 +198,8 @@ def costs(
     """
     cost = []
     for one in candidates:
-        gained, upright, fallen = run(bodies, way, one, states, noise)
-        cost.append((-gained + 0.3 * (1 - upright) + 0.4 * fallen).mean())
+        gained, upright, toppled = run(bodies, way, one, states, noise)
+        cost.append((-gained + 0.3 * (1 - upright) + 0.4 * toppled).mean())
     return np.array(cost)
 
 
@@ -322,8 +321,8 @@ def score(
     states = on_the_way(bodies, way, stand, replace(settings, starts=16), rng)
     shape = (16, round(settings.rollout_s * 50), len(bodies.actuators))
     noise = rng.normal(0, settings.action_noise, shape)
-    gained, _, fallen = run(bodies, way, climbing, states, noise)
-    return float(gained.mean()), float(fallen.mean())
+    gained, _, toppled = run(bodies, way, climbing, states, noise)
+    return float(gained.mean()), float(toppled.mean())
 
 
 def save(climbing: Climbing, path: Path) -> None:

@@ -20,7 +20,7 @@ from pathlib import Path
 import mujoco
 import numpy as np
 
-from training.skills.body import SPEC, Bodies
+from training.skills.body import FELL_BELOW_UP, SPEC, Bodies
 from training.skills.search import SearchSettings, SearchState, search, write_arrays
 
 Array = np.ndarray
@@ -254,7 +254,7 @@ def cost_of(
         + 0.2 * bounce
         + 0.02 * wobble
         + 0.02 * (parameters**2).mean(1)
-        + 1.0 * (upright.min(1) < 0.5)
+        + 1.0 * (upright.min(1) < FELL_BELOW_UP)
     )
     if settings.posture:
         # every third tick is enough: a stride is nine

@@ -20,7 +20,8 @@ import mujoco
 import numpy as np
 from mujoco import rollout
 
-from training.skills.body import SPEC, Bodies
+from rig.body_quantities import UPRIGHT_ABOVE_UP
+from training.skills.body import FELL_BELOW_UP, SPEC, Bodies
 from training.skills.gait import sided
 from training.skills.search import SearchSettings, SearchState, search, write_arrays
 from training.skills.steering import Steering
@@ -252,7 +253,7 @@ class Platforms:
         deep = np.clip(-0.004 - paws[..., 1], 0, 0.04).mean((1, 2)) / 0.04
         places, heights = paws[:, -1, :, 0], paws[:, -1, :, 1]
         behind = ((places > widths[:, None]) & (heights > PAW_IN_M)).all(1)
-        crossed = behind & (upright[:, -1] > 0.8)
+        crossed = behind & (upright[:, -1] > UPRIGHT_ABOVE_UP)
         begun = -float(before_m.max())
         # how far each paw got tells candidates apart before any of them crosses
         cost = (
@@ -262,7 +263,7 @@ class Platforms:
             + 0.5 * (1 - upright).mean(1)
             - 1.5 * crossed
             - np.clip((qpos[:, -1, 0] - self.edge_m - widths) / 0.1, -1, 1)
-            + 4 * np.clip(0.5 - upright.min(1), 0, 1)
+            + 4 * np.clip(FELL_BELOW_UP - upright.min(1), 0, 1)
         )
         last = places.min(1) - widths
         return Crossings(cost.reshape(shape), crossed.reshape(shape), last.reshape(shape))

@@ -24,8 +24,10 @@ from training.skills.search import SearchSettings, SearchState, search, write_ar
 
 Array = np.ndarray
 
-FALLEN = 0.7
-"""Upward part of the trunk's up axis below which the animal is fallen; slopes to run on stay above it."""
+STANDS_ABOVE_UP = 0.7
+"""Uprightness of trunk and pelvis above which the animal has got up (46 degrees)."""
+DROPPED_BELOW_UP = 0.5
+"""Greatest uprightness of an animal that is dropped to be righted."""
 TRUNK_ODD = ("lumbar_twist", "lumbar_bend", "cervical_twist", "cervical_bend")
 TRUNK_EVEN = ("lumbar_extend", "cervical_extend")
 """Trunk joints that change sign in the mirrored movement, and those that do not."""
@@ -138,10 +140,8 @@ class BowlBodies(Bodies):
         states: list[Array] = []
         while len(states) < n:
             quaternion = rng.normal(size=4)
-            if (
-                fallen
-                and up_in_body(np.r_[0, 0, 0, quaternion / np.linalg.norm(quaternion)])[2] > 0.5
-            ):
+            up = up_in_body(np.r_[0, 0, 0, quaternion / np.linalg.norm(quaternion)])[2]
+            if fallen and up > DROPPED_BELOW_UP:
                 continue
             r, angle = radius_m * rng.random() ** 2, rng.uniform(-np.pi, np.pi)
             state = self.free_state(r * np.cos(angle), r * np.sin(angle), quaternion, 0.06, rng)
@@ -262,7 +262,7 @@ def find(
                 bodies, moves, stand, np.tile(states, (n, 1)), np.tile(noise, (n, 1, 1))
             )
             low = (1 - np.clip(upright, -1, 0.9)).mean(1) + (1 - upright[:, TICKS:]).mean(1)
-            last = 1.0 * (upright[:, -5:].mean(1) < FALLEN)
+            last = 1.0 * (upright[:, -5:].mean(1) < STANDS_ABOVE_UP)
             far = ((candidates - INITIAL_PARAMETERS) ** 2).mean(1)
             return np.asarray((low + last).reshape(n, starts).mean(1) + 0.01 * far)
 
@@ -303,4 +303,4 @@ def fraction_righted(
     noise = rng.normal(0, settings.action_noise, (n, TICKS + STAND_TICKS, len(bodies.actuators)))
     moves = movements(parameters[None], bodies.actuators, stand).repeat(n, 0)
     upright = uprightness(bodies, moves, stand, bodies.dropped(n, rng), noise)
-    return float((upright[:, -5:].mean(1) > FALLEN).mean())
+    return float((upright[:, -5:].mean(1) > STANDS_ABOVE_UP).mean())

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
-from training.skills.body import Bodies
+from training.skills.body import FELL_BELOW_UP, Bodies
 from training.skills.gait import sided
 from training.skills.search import SearchSettings, SearchState, search
 from training.skills.steering import LIMB, TRUNK, Steering, control_law
@@ -122,7 +122,12 @@ def trial_costs(
     turned, travel, tilt, lowest = measure(
         bodies, control_laws, SPEED, side * YAW_RAD_S, starts, noise, rng.random(n_starts)
     )
-    cost = np.abs(YAW_RAD_S - side * turned) / YAW_RAD_S + 4 * travel + 2 * tilt + (lowest < 0.5)
+    cost = (
+        np.abs(YAW_RAD_S - side * turned) / YAW_RAD_S
+        + 4 * travel
+        + 2 * tilt
+        + (lowest < FELL_BELOW_UP)
+    )
     return np.asarray(cost.mean(1))
 
 

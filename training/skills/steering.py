@@ -15,7 +15,7 @@ from pathlib import Path
 
 import numpy as np
 
-from training.skills.body import Bodies
+from training.skills.body import FELL_BELOW_UP, Bodies
 from training.skills.gait import N_PHASES, STRIDE_HZ, Gait, sided
 from training.skills.search import SearchSettings, SearchState, search, write_arrays
 
@@ -179,7 +179,7 @@ def costs(
         np.abs(turned - asked_yaw) / YAW_SCALE_RAD_S
         + 0.7 * np.maximum(asked_speed - ran, 0.0)
         + 2 * (1 - motion.upright).mean(1)
-        + 1.0 * (motion.upright.min(1) < 0.5)
+        + 1.0 * (motion.upright.min(1) < FELL_BELOW_UP)
     )
     cost = np.where(finite, cost, 10.0).reshape(len(candidates), -1).mean(1)
     shape = (len(candidates), -1)
@@ -210,7 +210,7 @@ def responses(bodies: Bodies, gait: Gait, settings: SteeringSettings) -> Array:
     finite = np.isfinite(states).all((1, 2))
     motion = bodies.motion(np.where(finite[:, None, None], states, 0.0))
     yaw = (motion.yaw_rad[:, -1] - motion.yaw_rad[:, settled]) / ((ticks - 1 - settled) * 0.02)
-    stood = finite & (motion.upright.min(1) > 0.5)
+    stood = finite & (motion.upright.min(1) > FELL_BELOW_UP)
     one_way, other = np.where(stood, yaw, 0.0).reshape(2, -1)
     both = stood.reshape(2, -1).all(0)
     return np.where(both, (one_way - other) / (2 * PROBE), 0.0)

@@ -19,6 +19,8 @@ Array = np.ndarray
 
 ORB_HEIGHT_M, ORB_RADIUS_M = 0.14, 0.025
 PAW_RADIUS_M = 0.004
+STOOD_ABOVE_UP = 0.9
+"""Uprightness from which an animal that has stopped counts as standing, to begin a trial."""
 TICKS_AGAIN = 47
 """Length of the second part in a trial: until the second touch would come too late."""
 
@@ -90,7 +92,7 @@ def standing_states(bodies: Bodies, steering: Steering, n: int, rng: np.random.G
     starts = np.stack([bodies.disturbed_start(rng) for _ in range(n)])
     noisy = np.clip(control + rng.normal(0, 0.07, control.shape), -1, 1)
     arrived = bodies.run(starts, noisy)[0][:, -1:]
-    return arrived[bodies.motion(arrived).upright[:, 0] > 0.9, 0]
+    return arrived[bodies.motion(arrived).upright[:, 0] > STOOD_ABOVE_UP, 0]
 
 
 def sample_trials(

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
-from training.skills.body import Bodies
+from training.skills.body import TOPPLED_BELOW_UP, Bodies
 from training.skills.search import SearchSettings, SearchState, search
 from training.skills.steering import Steering
 from training.skills.tap import (
@@ -68,7 +68,7 @@ def _cost_again(of: Mapping[str, Array]) -> Array:
         + 12 * np.maximum(of["again_m"] - 0.012, 0)
         + 0.7 * ~of["success"]
         + 0.04 * np.maximum(np.abs(of["second_tick"] - DUE_TICK) - 1, 0) * (of["second_tick"] > 0)
-        + 1.0 * np.maximum(0.1 - of["upright"], 0)
+        + 1.0 * np.maximum(TOPPLED_BELOW_UP - of["upright"], 0)
     )
 
 

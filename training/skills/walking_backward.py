@@ -13,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
-from training.skills.body import Bodies
+from training.skills.body import FELL_BELOW_UP, Bodies
 from training.skills.gait import Gait, sided
 from training.skills.search import SearchSettings, SearchState, search
 from training.skills.steering import LIMB, YAW_SCALE_RAD_S, Steering
@@ -150,7 +150,7 @@ def find(
             + 0.5 * np.abs(sideways)
             + 0.15 * np.abs(turned)
             + 2 * tilt
-            + (lowest < 0.5)
+            + (lowest < FELL_BELOW_UP)
         )
         return np.asarray(found.mean(1) + 0.02 * (candidates**2).mean(1))
 
