@@ -52,7 +52,12 @@ def table(rows: list[Row], not_tried: dict[str, str]) -> Table:
     made.add_column("fault")
     for name in ("sessions", "hit", "files corrupted", "false claims", "else wrong"):
         made.add_column(name, justify="right")
-    for name in ("recorded ticks lost", "worst loss (s)", "of animal time (s)", "reported after (s)"):
+    for name in (
+        "recorded ticks lost",
+        "worst loss (s)",
+        "of animal time (s)",
+        "reported after (s)",
+    ):
         made.add_column(name, justify="right")
     for each in rows:
         announced = "–"

@@ -36,11 +36,14 @@ def train(
     threads: Annotated[int, typer.Option(min=1, help="Cores to use.")] = 2,
 ) -> None:
     """Train a subject from nothing, or resume an interrupted training."""
+    from evaluation.trained_subject import score
     from training import provenance
     from training.pipeline import train as run_training
 
     try:
-        folder = run_training(settings, out, resume=not fresh, stages=stage, threads=threads)
+        folder = run_training(
+            settings, out, resume=not fresh, stages=stage, threads=threads, evaluate=score
+        )
     except SubjectError as problem:
         raise UserError(str(problem)) from None
     print(f"The subject is in {folder}.")

@@ -16,7 +16,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 PAGE = ROOT / "docs" / "architecture.md"
 FOLDERS = (
-    *("cli", "gui", "training", "evaluation", "rerun", "parallel"),
+    *("cli", "gui", "evaluation", "training", "rerun", "parallel"),
     *("analysis", "recorder", "stim", "rig", "agent"),
 )
 """From the top down: arrows should not point up."""

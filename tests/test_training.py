@@ -14,6 +14,7 @@ import torch
 from safetensors.torch import load_file
 
 import agent
+from evaluation.trained_subject import score
 from tests.plain_rollouts import plain_rollout
 from training import provenance, settings
 from training.learn import checkpoint, training_loop
@@ -94,6 +95,7 @@ def trained(tmp_path_factory):
         work=place / "work",
         threads=1,
         progress=lambda stage, done, text: reports.append((stage, done, text)),
+        evaluate=score,
     )
     return place, folder, reports
 

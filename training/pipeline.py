@@ -10,10 +10,8 @@ from pathlib import Path
 
 import torch
 
-import evaluation
 from agent.errors import SubjectError
 from agent.subject import Subject, find, load
-from evaluation import card
 from parallel.progress import Progress, terminal_progress
 from training import learning_stages, migration, provenance
 from training.settings import Settings, read
@@ -21,6 +19,10 @@ from training.skill_stages import SEARCHES, needed_skills
 from training.skills.library import SKILLS, Skills
 
 STAGES = (*SEARCHES, *learning_stages.STAGES, "evaluate")
+
+Evaluate = Callable[[Subject, Settings, Path, Callable[[float, str], None]], None]
+"""Scores a subject: given it, its settings, the work folder, and what is called with the fraction done and a
+line of text (`evaluation.trained_subject.score`)."""
 
 
 def train(
@@ -32,6 +34,7 @@ def train(
     stages: Sequence[str] | None = None,
     threads: int = 2,
     progress: Progress | None = None,
+    evaluate: Evaluate | None = None,
 ) -> Path:
     """Train a subject.
 
@@ -47,6 +50,7 @@ def train(
         threads: threads for physics and learning.
         progress: called with the stage, the fraction of it that is done (0 to 1), and a line of text;
             progress bars with the time left unless given.
+        evaluate: what the stage "evaluate" does; the stage does nothing unless given.
 
     Returns:
         the subject's folder.
@@ -82,9 +86,9 @@ def train(
                 shutil.rmtree(old) if old.is_dir() else old.unlink()
     torch.set_num_threads(threads)
     if progress is not None:
-        return _run(settings, folder, work, chosen, threads, progress)
+        return _run(settings, folder, work, chosen, threads, progress, evaluate)
     with terminal_progress() as shown:
-        return _run(settings, folder, work, chosen, threads, shown)
+        return _run(settings, folder, work, chosen, threads, shown, evaluate)
 
 
 def _adopt_skills(subject: Path, work: Path, name: str) -> None:
@@ -114,6 +118,7 @@ def _run(
     stages: Sequence[str],
     threads: int,
     progress: Progress,
+    evaluate: Evaluate | None,
 ) -> Path:
     for stage in stages:
         if stage in SEARCHES:
@@ -126,8 +131,8 @@ def _run(
         learning_stages.imitate(settings, work, folder, progress)
     if "reinforcement" in stages and settings.reinforcement.rollouts:
         learning_stages.reinforce(settings, work, folder, progress)
-    if "evaluate" in stages:
-        score(load(folder, "torch"), settings, work, partial(progress, "evaluate"))
+    if "evaluate" in stages and evaluate is not None:
+        evaluate(load(folder, "torch"), settings, work, partial(progress, "evaluate"))
     return folder
 
 
@@ -143,31 +148,3 @@ def _search(settings: Settings, work: Path, stage: str, threads: int, progress: 
 
 def _sha256(path: Path) -> str | None:
     return hashlib.sha256(path.read_bytes()).hexdigest() if path.exists() else None
-
-
-def score(
-    subject: Subject,
-    settings: Settings,
-    work: Path,
-    progress: Callable[[float, str], None],
-) -> list[evaluation.Score]:
-    """Score a subject beside its experts, and write the table into its folder.
-
-    Args:
-        subject: what is scored.
-        settings: episodes.
-        work: finished episodes are kept in its `scores`.
-        progress: called with the fraction done (0 to 1) and a line of text.
-    """
-    tasks, wanted = evaluation.tasks_of(subject.training), settings.evaluation
-    conditions, notes = evaluation.plan(
-        subject,
-        tasks,
-        wanted.episodes,
-        wanted.stock_episodes,
-        work / "skills",
-        wanted.duration_s or None,
-    )
-    scores = evaluation.run(conditions, work / "scores", on_progress=progress)
-    card.write(subject, tasks, scores, notes)
-    return scores
