@@ -67,16 +67,16 @@ def test_it_goes_round_a_ridge() -> None:
 
 
 def test_it_gets_up() -> None:
-    """Of four starts it has been up for a while in two at the least, 3 s after."""
+    """Of four animals two at the least have stood for 0.3 s within 4 s."""
     stood = []
-    for seed in range(40, 44):
+    for seed in range(4):
         environment = tasks.make("escape", seed)
         environment.reset()
         expert = expert_for("escape", SKILLS)
         expert.begin(environment)
         matrix = environment.physics.named.data.xmat
         up_for, longest = 0, 0
-        for _ in range(150):
+        for _ in range(200):
             action = expert.act()
             assert action.shape == (38,)
             assert np.abs(action).max() <= 1
@@ -105,8 +105,8 @@ def test_getting_up_counts_twice() -> None:
         assert expert.loss_weight == weight
 
 
-def test_the_way_out_is_a_cue_only_where_the_slope_shows_it() -> None:
-    """Standing 2 m east of the centre, the cue is the way out as seen from where it looks."""
+def test_the_way_out_is_a_target_only_where_the_slope_shows_it() -> None:
+    """Standing 2 m east of the centre, the target is the way out as seen from where it looks."""
     environment = tasks.make("escape", 5)
     environment.reset()
     expert = expert_for("escape", SKILLS)
@@ -119,14 +119,14 @@ def test_the_way_out_is_a_cue_only_where_the_slope_shows_it() -> None:
             half = heading / 2
             with physics.reset_context():
                 physics.data.qpos[:7] = (x, 0, 1.0, np.cos(half), 0, 0, np.sin(half))
-            cues = expert.auxiliary_targets()
-            assert cues["out_distance"] == pytest.approx(x, abs=0.08)
-            assert ("out_bearing" in cues) == seen
+            targets = expert.auxiliary_targets()
+            assert targets["out_distance"] == pytest.approx(x, abs=0.08)
+            assert ("out_bearing" in targets) == seen
             if seen:
                 place = physics.named.data.xpos["walker/torso"]
-                assert cues["out_bearing"] == pytest.approx(
+                assert targets["out_bearing"] == pytest.approx(
                     (way.heading_rad(*place[:2]) - heading + np.pi) % (2 * np.pi) - np.pi, abs=0.01
                 )
-                bearings.append(cues["out_bearing"])
+                bearings.append(targets["out_bearing"])
         if seen:
             assert abs(bearings[0]) < np.pi / 2 + 0.3  # outwards, more or less

@@ -60,7 +60,7 @@ def test_the_stride_frequency_cannot_leave_its_bounds():
 
 def test_the_search_finds_a_minimum_over_an_interruption(tmp_path):
     goal = np.array([0.7, -0.3, 0.2])
-    wanted = search.SearchSettings(60, 8, 0.5, 0)
+    settings = search.SearchSettings(60, 8, 0.5, 0)
     path = tmp_path / "search.npz"
 
     def cost(candidates):
@@ -71,10 +71,10 @@ def test_the_search_finds_a_minimum_over_an_interruption(tmp_path):
             raise Interrupted
 
     with pytest.raises(Interrupted):
-        search.search(cost, np.zeros(3), wanted, path, stop)
+        search.search(cost, np.zeros(3), settings, path, stop)
     generations = []
     found = search.search(
-        cost, np.zeros(3), wanted, path, lambda s: generations.append(s.generation)
+        cost, np.zeros(3), settings, path, lambda s: generations.append(s.generation)
     )
     assert generations == list(range(16, 61))
     np.testing.assert_allclose(found.mean, goal, atol=0.02)
