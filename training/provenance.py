@@ -108,5 +108,6 @@ def write(folder: Path, stages: Sequence[Record]) -> None:
     """Append the records of stages, in the order in which they ran, to the `subject.toml` of a subject."""
     path = folder / SUBJECT_FILE
     text = path.read_text(encoding="utf-8").rstrip()
-    tables = tomli_w.dumps({"training": {"stages": list(stages)}}) if stages else ""
-    write_bytes(path, f"{text}\n\n{tables}".rstrip().encode() + b"\n")
+    # one by one: tomli-w writes an array of short tables in line, under a second [training]
+    tables = [f"[[training.stages]]\n{tomli_w.dumps(stage)}" for stage in stages]
+    write_bytes(path, "\n\n".join([text, *(each.rstrip() for each in tables)]).encode() + b"\n")
