@@ -38,6 +38,11 @@ class Speed:
         return self.session_ms / self.limit.total_ms
 
     @property
+    def times_physics(self) -> float:
+        """Session against its physics alone, which no rig can do without."""
+        return self.session_ms / self.limit.physics_and_hooks_ms
+
+    @property
     def times_real_time(self) -> float:
         """How many seconds of animal time pass in a second."""
         return TICK_S * 1e3 / self.session_ms

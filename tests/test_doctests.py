@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 MODULES = [
+    "agent.subject",
     "analysis.behaviour_features",
     "analysis.cluster_statistics",
     "analysis.core",
