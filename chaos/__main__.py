@@ -46,13 +46,13 @@ def try_out(made: Plan, keep: Path | None = None) -> Verdict:
         on_full_disk: list[str] = []
         if made.kind == "disk":
             # first as the user finds it
-            full = examine(place.file, seen.heard, by_command=False, inspect=False)
-            if full.n_ticks < seen.heard.acknowledged():
+            full = examine(place.file, seen.received, by_command=False, inspect=False)
+            if full.n_ticks < seen.received.acknowledged():
                 on_full_disk.append(f"on the full disk {full.n_ticks} ticks can be read")
             place.make_room()
         found = examine(
             place.file,
-            seen.heard,
+            seen.received,
             by_command=made.number % BY_COMMAND_EACH == 0,
             inspect=made.number % INSPECT_EACH == 0,
         )
@@ -61,7 +61,7 @@ def try_out(made: Plan, keep: Path | None = None) -> Verdict:
         if verdict.bad and keep is not None and place.file.exists():
             name = f"{made.kind}-{made.seed}-{made.number}.nwb"
             (keep / name).write_bytes(place.file.read_bytes())
-    seen.heard.forget_arrays()
+    seen.received.forget_arrays()
     return verdict
 
 

@@ -15,9 +15,9 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from chaos.heard import Heard
 from chaos.plan import DURATION_S, Plan
 from chaos.processes import alive, children, send
+from chaos.received import Received
 from rig.bus.client import BusClient
 from rig.errors import RunError
 from rig.session.directory import SessionDirectory
@@ -39,7 +39,7 @@ class Door:
     """Once set, every session is ended as soon as it can be."""
 
     def __init__(self, plan: Plan, folder: Path, file: Path) -> None:
-        self.heard = Heard()
+        self.received = Received()
         self._folder = folder
         self._runtime = Path(
             tempfile.mkdtemp(prefix="rr-")
@@ -199,7 +199,7 @@ class Door:
                 time.sleep(0.02)
                 return
             self._bus = BusClient.of(directory)
-        self.heard.take(self._bus.poll(0.02))
+        self.received.take(self._bus.poll(0.02))
 
     @property
     def lost(self) -> int:

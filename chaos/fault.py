@@ -10,10 +10,10 @@ from pathlib import Path
 
 import recorder
 from chaos.door import Door
-from chaos.heard import Heard
 from chaos.place import DISK_BYTES, FIRST_BYTES, RESERVED_BYTES, Place
 from chaos.plan import Plan
 from chaos.processes import send
+from chaos.received import Received
 from rig.errors import RunError, UserError
 
 ENDS_S = 30.0
@@ -30,7 +30,7 @@ class Seen:
     """
 
     plan: Plan
-    heard: Heard
+    received: Received
     fault_s: float | None = None
     early: bool = False
     late: bool = False
@@ -55,7 +55,7 @@ def place_of(plan: Plan, folder: Path) -> Place:
 def run(plan: Plan, folder: Path, place: Place) -> Seen:
     """Runs the session of a plan in a folder. What was seen of it."""
     with Door(plan, folder, place.file) as door:
-        seen = Seen(plan, door.heard)
+        seen = Seen(plan, door.received)
         try:
             if plan.kind == "window":
                 _with_window(plan, door, place, seen)
@@ -93,33 +93,33 @@ def _without_window(plan: Plan, door: Door, place: Place, seen: Seen) -> None:
 
 def _with_window(plan: Plan, door: Door, place: Place, seen: Seen) -> None:
     """The window starts the session, a recording begins, the window is killed, the session goes on."""
-    heard = door.heard
-    if not door.follow(lambda: heard.last_tick >= 5):
+    received = door.received
+    if not door.follow(lambda: received.last_tick >= 5):
         return
     refused = door.command("start_recording", file=str(place.file))
     if refused:
         seen.false.append(f"start_recording was refused: {refused}")
         return
-    door.follow(lambda: heard.acknowledged() > 0 and door.windows() > 0)
+    door.follow(lambda: received.acknowledged() > 0 and door.windows() > 0)
     _check_claim(door, place, seen)
     strike_s = time.monotonic() + plan.delay_s
     door.follow(lambda: time.monotonic() > strike_s, 5.0)
     _strike(plan, door, place, seen)
-    before = heard.acknowledged()
-    if not door.follow(lambda: heard.acknowledged() >= before + 50, 30.0):
+    before = received.acknowledged()
+    if not door.follow(lambda: received.acknowledged() >= before + 50, 30.0):
         seen.false.append("after the window's death nothing more was recorded")
     door.command("stop")
-    door.follow(lambda: heard.end is not None)
+    door.follow(lambda: received.end is not None)
     door.wait_until_gone(ENDS_S)
 
 
 def _wait_for_instant(plan: Plan, door: Door) -> bool:
     """Listens until the planned instant. False if the session was over before."""
-    heard = door.heard
+    received = door.received
     if plan.phase == "starting":
         came = door.follow(lambda: door.has_begun(plan.victim))
     else:
-        came = door.follow(lambda: heard.last_tick >= plan.at_tick)
+        came = door.follow(lambda: received.last_tick >= plan.at_tick)
     strike_s = time.monotonic() + plan.delay_s
     door.follow(lambda: time.monotonic() >= strike_s, plan.delay_s)
     return came and not door.over
@@ -127,9 +127,9 @@ def _wait_for_instant(plan: Plan, door: Door) -> bool:
 
 def _strike(plan: Plan, door: Door, place: Place, seen: Seen) -> None:
     """Makes the fault."""
-    heard = door.heard
+    received = door.received
     pid = door.pid(plan.victim)
-    seen.early, seen.late = heard.last_tick < 0, heard.last_tick >= plan.n_ticks - 1
+    seen.early, seen.late = received.last_tick < 0, received.last_tick >= plan.n_ticks - 1
     now = time.monotonic()
     match plan.kind:
         case "disk":
@@ -159,7 +159,7 @@ def _strike(plan: Plan, door: Door, place: Place, seen: Seen) -> None:
 
 def _check_claim(door: Door, place: Place, seen: Seen) -> None:
     """Holds what the session calls recorded at this instant against the growing file."""
-    reports = door.heard.reports
+    reports = door.received.reports
     if not reports or reports[-1][2].state != "recording":
         return
     claimed = reports[-1][2].ticks_on_disk

@@ -13,7 +13,7 @@ import numpy as np
 
 import recorder
 from chaos.door import ROOT
-from chaos.heard import Heard
+from chaos.received import Received
 from recorder.replay import ReplaySource
 from rig.bus.messages import Message
 from rig.errors import RunError, UserError
@@ -41,8 +41,8 @@ class Found:
         return self.first_tick + self.n_ticks
 
 
-def examine(path: Path, heard: Heard, *, by_command: bool, inspect: bool) -> Found:
-    """Opens a recording as a user would, repairing it if need be, and holds it against what was heard.
+def examine(path: Path, received: Received, *, by_command: bool, inspect: bool) -> Found:
+    """Opens a recording as a user would, repairing it if need be, and holds it against what was received.
 
     `by_command` has it repaired with `rodent-rig recover` first; `inspect` has nwbinspector look at it.
     """
@@ -68,7 +68,7 @@ def examine(path: Path, heard: Heard, *, by_command: bool, inspect: bool) -> Fou
                 found.first_tick = max(0, recording.first_tick)
                 found.problems += _unfit(recording)
             if found.n_ticks:
-                found.problems += _differing(path, heard)
+                found.problems += _differing(path, received)
             found.problems += _foreign(path, found.n_ticks, inspect)
         except (UserError, RunError, OSError, ValueError, KeyError) as problem:
             found.problems.append(f"{type(problem).__name__}: {problem}")
@@ -95,12 +95,12 @@ def _unfit(recording: recorder.Recording) -> list[str]:
     return problems
 
 
-def _differing(path: Path, heard: Heard) -> list[str]:
+def _differing(path: Path, received: Received) -> list[str]:
     """Where ticks, answers and trials are not bit for bit what was sent."""
     with ReplaySource(path) as source:
         got = source.messages(source.first_tick, source.last_tick)
-    expected = {"tick": heard.ticks, "answer": heard.answers}
-    expected["episode"] = {message.tick: message for message in heard.episodes}
+    expected = {"tick": received.ticks, "answer": received.answers}
+    expected["episode"] = {message.tick: message for message in received.episodes}
     problems = []
     for message in got:
         sent = expected.get(message.topic, {}).get(message.tick)

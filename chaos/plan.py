@@ -72,7 +72,7 @@ class Plan:
     """What happens to one session.
 
     The fault comes `delay_s` of wall time after a moment of its `phase`: "starting" (the victim has just
-    been started), "running" (tick `at_tick` was heard) or "closing" (the last tick was heard).
+    been started), "running" (tick `at_tick` was received) or "closing" (the last tick was received).
     `suspend_s` is how long the recorder is stopped; `how` one of the ways in which the kind can happen;
     `room_bytes` what a small disk has beyond what a recording begins with.
     """

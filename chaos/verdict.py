@@ -66,14 +66,14 @@ def judge(seen: Seen, found: Found) -> Verdict:
 
 def _judge_loss(verdict: Verdict) -> None:
     seen, n_ticks = verdict.seen, verdict.found.n_ticks
-    acknowledged = seen.heard.acknowledged()
+    acknowledged = seen.received.acknowledged()
     verdict.lost_acknowledged = max(0, acknowledged - n_ticks)
     if verdict.lost_acknowledged:
         verdict.untrue.append(
             f"{acknowledged} ticks were called recorded, {n_ticks} are in the file"
         )
     by_s = _lost_from(seen)
-    sent = seen.heard.published_by(by_s) if by_s is not None else len(seen.heard.ticks)
+    sent = seen.received.published_by(by_s) if by_s is not None else len(seen.received.ticks)
     end = verdict.found.end_tick
     verdict.lost_ticks = max(0, sent - end)
     if verdict.found.first_tick and seen.plan.kind != "window":
@@ -82,8 +82,8 @@ def _judge_loss(verdict: Verdict) -> None:
         if by_s is None:
             verdict.wrong.append(f"{verdict.lost_ticks} ticks are missing at the end")
             return
-        first = min((tick for tick in seen.heard.ticks if tick >= end), default=None)
-        verdict.lost_s = by_s - seen.heard.published_s(first) if first is not None else 0.0
+        first = min((tick for tick in seen.received.ticks if tick >= end), default=None)
+        verdict.lost_s = by_s - seen.received.published_s(first) if first is not None else 0.0
         if verdict.lost_s > MOST_LOST_S:
             verdict.wrong.append(
                 f"{verdict.lost_ticks} ticks were lost, the first sent {verdict.lost_s:.2f} s before"
@@ -116,7 +116,7 @@ def _judge_gone(verdict: Verdict) -> None:
     seen = verdict.seen
     assert seen.fault_s is not None
     late = seen.fault_s + UNTRUE_AFTER_S
-    if seen.heard.acknowledged() > seen.heard.acknowledged(late):
+    if seen.received.acknowledged() > seen.received.acknowledged(late):
         verdict.untrue.append("ticks were called recorded long after their file was gone")
     if re.search(r"ticks (are|is) (whole|on the disk)", seen.complained):
         verdict.untrue.append("the terminal calls ticks of a file recorded that is gone")
@@ -190,7 +190,7 @@ def _unnoticed(seen: Seen) -> bool:
     assert seen.fault_s is not None
     until_s = seen.fault_s + NOTICED_S
     last = seen.plan.n_ticks - 1
-    ended = last in seen.heard.ticks and seen.heard.published_s(last) < until_s
+    ended = last in seen.received.ticks and seen.received.published_s(last) < until_s
     return ended or seen.plan.suspend_s < NOTICED_S
 
 
@@ -200,7 +200,7 @@ def _judge_silence(verdict: Verdict) -> None:
     if KINDS[seen.plan.kind].victim != "recorder.process" or seen.plan.kind != "recorder":
         return
     assert seen.fault_s is not None
-    for at_s, status, report in seen.heard.reports:
+    for at_s, status, report in seen.received.reports:
         alive = status.processes.get("recorder") == "alive" and report.state == "recording"
         if at_s > seen.fault_s + UNTRUE_AFTER_S and alive:
             verdict.untrue.append("a dead recorder was called recording")
@@ -211,8 +211,10 @@ def _told_at(seen: Seen) -> float | None:
     """When the session first said on its bus that something is wrong with the victim."""
     source = {"stimulation": "stimulation", "subject": "subject"}.get(seen.plan.kind, "recorder")
     since = seen.fault_s or 0.0
-    times = [at_s for at_s, fault in seen.heard.faults if at_s >= since and fault.source == source]
-    for at_s, status in seen.heard.statuses:
+    times = [
+        at_s for at_s, fault in seen.received.faults if at_s >= since and fault.source == source
+    ]
+    for at_s, status in seen.received.statuses:
         state = status.processes.get(source, "")
         report = status.recorder
         failed = source == "recorder" and report is not None and report.state == "failed"

@@ -131,9 +131,9 @@ def _compared(
         def on_message(message: Message, transport: InProcessTransport) -> None:
             goes_on = isinstance(message.content, Episode) and first == session.first_tick
             if message.tick >= begin or goes_on:
-                rest.hear(message)
+                rest.on_message(message)
             elif isinstance(message.content, EngineReply):
-                answers.hear(message)
+                answers.on_message(message)
                 rest.difference = answers.difference
             if rest.difference is not None:
                 transport.stop()

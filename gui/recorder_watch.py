@@ -46,7 +46,7 @@ class RecorderWatch:
         """Whether a recorder lives whose last word was that it is recording."""
         return self._alive and self.report is not None and self.report.state == "recording"
 
-    def hear(self, status: Status, now_s: float) -> None:
+    def on_status(self, status: Status, now_s: float) -> None:
         """Takes in a status."""
         self._heard_s = now_s
         self._process = status.processes.get("recorder", "off")

@@ -131,7 +131,7 @@ class SessionControl(QObject):
         """Shows the supervisor's word on everything."""
         # Whoever joined late has missed the message; the status repeats the last fault.
         self._panels.banner.show_sentence(f"fault {status.fault}", status.fault)
-        self.watch.hear(status, time.monotonic())
+        self.watch.on_status(status, time.monotonic())
         self._panels.health.show_status(status)
         self._paused = status.state == "paused"
         self._panels.banner.clear_sentence("silent")

@@ -167,7 +167,7 @@ def _make_one(
             record.add(message)
             if isinstance(message.content, Tick):
                 if message.tick <= branch.tick:
-                    comparison.hear(message)
+                    comparison.on_message(message)
                 if comparison.difference is not None and resume is not None:
                     raise SnapshotError(
                         f"Resumed at tick {begin} it is another session at {comparison.difference}."

@@ -54,7 +54,7 @@ class Comparison:
         self.complete = False
         self._awaited: Message | None = next(self._recorded, None)
 
-    def hear(self, message: Message) -> None:
+    def on_message(self, message: Message) -> None:
         """Compares the next message with the one that was recorded in its place."""
         content = message.content
         if self.difference is not None or self.complete:

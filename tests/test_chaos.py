@@ -15,9 +15,9 @@ import pytest
 from bench.synthetic_session import Stream, description
 from chaos.fault import Seen
 from chaos.file import examine
-from chaos.heard import Heard
 from chaos.place import may_mount
 from chaos.plan import KINDS, plan, plans
+from chaos.received import Received
 from chaos.verdict import judge
 from recorder.writer import Writer
 from rig.bus.messages import Fault, Message, RecorderReport, Status
@@ -70,18 +70,18 @@ def recorded(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[Messa
     return path, sent
 
 
-def _heard(sent: list[Message], claimed: int = N_TICKS, state: str = "recording") -> Heard:
-    """Somebody who heard these messages, and of so many recorded ticks."""
-    heard = Heard()
-    heard.take(sent)
+def _heard(sent: list[Message], claimed: int = N_TICKS, state: str = "recording") -> Received:
+    """Somebody who received these messages, and of so many recorded ticks."""
+    received = Received()
+    received.take(sent)
     report = RecorderReport(state, "f.nwb", claimed, claimed - 1, 1, 1)
     alive = dict.fromkeys(("subject", "stimulation", "recorder"), "alive")
-    heard.take([Message(Status("running", alive, N_TICKS, 0, 1.0, report))])
-    return heard
+    received.take([Message(Status("running", alive, N_TICKS, 0, 1.0, report))])
+    return received
 
 
-def _seen(kind: str, heard: Heard, **changes: object) -> Seen:
-    seen = Seen(plan(kind, 0, 0), heard, fault_s=time.monotonic(), status=1)
+def _seen(kind: str, received: Received, **changes: object) -> Seen:
+    seen = Seen(plan(kind, 0, 0), received, fault_s=time.monotonic(), status=1)
     seen.complained = "The recorder died; what it had written is in its file."
     for name, value in changes.items():
         setattr(seen, name, value)
@@ -90,10 +90,10 @@ def _seen(kind: str, heard: Heard, **changes: object) -> Seen:
 
 def test_a_whole_recording_passes(recorded: tuple[Path, list[Message]]) -> None:
     path, sent = recorded
-    heard = _heard(sent)
-    seen = _seen("recorder", heard)
-    heard.take([Message(Fault("recorder", seen.complained))])
-    found = examine(path, heard, by_command=False, inspect=True)
+    received = _heard(sent)
+    seen = _seen("recorder", received)
+    received.take([Message(Fault("recorder", seen.complained))])
+    found = examine(path, received, by_command=False, inspect=True)
     assert (found.problems, found.n_ticks) == ([], N_TICKS)
     verdict = judge(seen, found)
     assert not verdict.bad, verdict
@@ -139,9 +139,9 @@ def test_a_loss_of_more_than_half_a_second_is_noticed(
     path, sent = recorded
     found = examine(path, _heard(sent), by_command=False, inspect=False)
     more = [*sent, *list(Stream(description()).ticks(N_TICKS, 40))]
-    heard = _heard(more)
-    late = heard.published_s(N_TICKS + 39) + 0.01
-    verdict = judge(_seen("recorder", heard, fault_s=late), found)
+    received = _heard(more)
+    late = received.published_s(N_TICKS + 39) + 0.01
+    verdict = judge(_seen("recorder", received, fault_s=late), found)
     assert verdict.lost_ticks == 40
     assert verdict.lost_s > 0.5
     assert any("40 ticks were lost" in sentence for sentence in verdict.wrong)

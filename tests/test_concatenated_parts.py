@@ -146,7 +146,7 @@ def test_the_stream_is_that_of_one_file(session: Session) -> None:
     with ReplaySource(session.parts) as parts, ReplaySource(session.whole) as whole:
         same = Comparison(whole.messages(0, N_TICKS - 1), 0)
         for message in parts.messages(0, N_TICKS - 1):
-            same.hear(message)
+            same.on_message(message)
         assert (same.difference, same.n_identical, same.complete) == (None, N_TICKS, True)
         for tick in (109, 110, 111, 220):
             assert parts.open_events(tick) == whole.open_events(tick)

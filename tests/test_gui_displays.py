@@ -145,7 +145,7 @@ def test_red_needs_reports_that_keep_coming():
     on_disk = 0
     for step in range(20):
         on_disk += 10
-        watch.hear(_status("recording", on_disk), step * 0.2)
+        watch.on_status(_status("recording", on_disk), step * 0.2)
         watch.see(on_disk + 20)
         verdict = watch.judge(step * 0.2)
         assert (verdict.state, verdict.file, verdict.elapsed) == (
@@ -154,7 +154,7 @@ def test_red_needs_reports_that_keep_coming():
             clock(on_disk * 0.02),
         )
     for step in range(20, 30):  # the supervisor repeats the last report; the animal goes on
-        watch.hear(_status("recording", on_disk), step * 0.2)
+        watch.on_status(_status("recording", on_disk), step * 0.2)
         watch.see(on_disk + 10 * (step - 18))
         verdict = watch.judge(step * 0.2)
     assert verdict.state == "alarm"
@@ -164,7 +164,7 @@ def test_red_needs_reports_that_keep_coming():
 def test_a_paused_animal_is_no_alarm_but_silence_is():
     watch = RecorderWatch()
     for step in range(30):
-        watch.hear(_status("recording", 100, session="paused"), step * 0.2)
+        watch.on_status(_status("recording", 100, session="paused"), step * 0.2)
         watch.see(100)
         assert watch.judge(step * 0.2).state == "recording"
     for step in range(30, 40):
@@ -175,7 +175,7 @@ def test_a_paused_animal_is_no_alarm_but_silence_is():
 
 def test_a_window_that_stood_still_blames_itself_first():
     watch = RecorderWatch()
-    watch.hear(_status("recording", 100), 0.0)
+    watch.on_status(_status("recording", 100), 0.0)
     watch.judge(0.0)
     assert watch.judge(5.0).state == "recording"
 
@@ -193,7 +193,7 @@ def test_a_window_that_stood_still_blames_itself_first():
 def test_the_recorders_last_words(status: Status, state: str, words: str):
     watch = RecorderWatch()
     watch.judge(0.0)
-    watch.hear(status, 0.1)
+    watch.on_status(status, 0.1)
     verdict = watch.judge(0.1)
     assert verdict.state == state
     assert words in verdict.headline

@@ -59,8 +59,15 @@ def imports(path: Path, at_load_only: bool = False) -> Iterator[str]:
         if isinstance(node, ast.Import):
             yield from (each.name for each in node.names)
         elif isinstance(node, ast.ImportFrom) and node.module:
-            yield node.module
-            yield from (f"{node.module}.{each.name}" for each in node.names)
+            names = [f"{node.module}.{each.name}" for each in node.names]
+            yield from names
+            if not all(_is_module(name) for name in names):
+                yield node.module
+
+
+def _is_module(name: str) -> bool:
+    path = ROOT.joinpath(*name.split("."))
+    return path.with_suffix(".py").exists() or (path / "__init__.py").exists()
 
 
 @pytest.mark.parametrize("folder", MAY_IMPORT)

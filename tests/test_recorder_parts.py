@@ -135,7 +135,7 @@ def test_acknowledgements_count_all_files(
     watch = RecorderWatch()
     for k, report in enumerate(reports[1:]):
         processes = {"recorder": "alive"}
-        watch.hear(Status("running", processes, N_TICKS, 0, 1.0, report), k * 0.2)
+        watch.on_status(Status("running", processes, N_TICKS, 0, 1.0, report), k * 0.2)
         verdict = watch.judge(k * 0.2)
         assert verdict.state in ("recording", "idle")
         if report.part:

@@ -428,7 +428,7 @@ def test_a_comparison_finds_the_first_differing_bit_and_no_clock(
     for message in recorded:
         content = msgspec.structs.replace(message.content, wall_s=0.0, overrun=True)
         later = {**message.arrays, "latency": np.ones(1, np.float32)}
-        comparison.hear(replace(message, content=content, arrays=later))
+        comparison.on_message(replace(message, content=content, arrays=later))
     assert comparison.complete
     assert comparison.difference is None
     place = data.draw(st.integers(0, len(values) - 1))
@@ -437,7 +437,7 @@ def test_a_comparison_finds_the_first_differing_bit_and_no_clock(
     changed[place] = replace(recorded[place], arrays={"qpos": bits.view(np.float64)})
     comparison = Comparison(recorded, 0)
     for message in changed:
-        comparison.hear(message)
+        comparison.on_message(message)
     assert comparison.difference is not None
     assert comparison.difference.tick == place
     assert [name for name, _ in comparison.difference.series] == ["qpos"]

@@ -19,7 +19,7 @@ from rig.bus.messages import (
 
 
 @dataclass
-class Heard:
+class Received:
     """The session's messages by kind. Times are seconds of `time.monotonic`."""
 
     ticks: dict[int, Message] = field(default_factory=dict)
