@@ -19,11 +19,11 @@ Array = np.ndarray
 STRIDE_M, STRIDE_SLOPE = 0.14, 0.62
 """Length of a stride of `stepping` at commanded speed 1, and its relative change per unit of speed, at stock
 physics with motor noise."""
-SPEEDS = (0.7, 1.15)
+SPEEDS = (0.6, 1.15)
 NEAR_M = 0.25
 """Within so much of the edge the head is held lower."""
-BEARS_M = 0.025
-"""How far from its own place a leap is begun all the same."""
+BEARS_M = 0.035
+"""How far from its own place a leap is begun all the same: half of the distance between hits."""
 
 
 def approach_speed(phase: Array, left_m: Array) -> Array:

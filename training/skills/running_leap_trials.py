@@ -29,7 +29,8 @@ APPROACH_SPEEDS = (0.85, 1.05)
 HEAD_DOWN: Mapping[str, float] = {"cervical_extend": 0.6, "atlas": -0.6}
 HEAD_DOWN_NEAR: Mapping[str, float] = {"cervical_extend": 0.8, "atlas": -0.8}
 """Added to the gait, as by the expert of the gaps, whose eyes have to see the edge: always, and in the last
-strides before a leap. An animal less upright than `REARED_BELOW` holds its head as the gait does."""
+strides before a leap. An animal less upright than `REARED_BELOW` holds its head as the gait does; where it is
+after a leap it stands until it has come down."""
 REARED_BELOW = 0.75
 SETTLING_TICKS, LOOKING_TICKS, BANK_TICKS = 50, 12, 80
 """A bank's animals run until the first to settle, then with the head down as near an edge; their states are
@@ -174,11 +175,12 @@ class Runway:
         deep, tilt, depth = np.zeros(n), np.zeros(n), np.zeros(n)
         upright, least = np.ones(n), np.ones(n)
         end, going, fallen = np.full(n, ticks), np.ones(n, bool), np.zeros(n, bool)
-        stand, full = self.platforms.stand, np.ones(n)
+        stand = self.platforms.stand
         for tick in range(ticks):
             i = np.flatnonzero(going)
             if len(i):
-                actions, _ = self.gait(states[i], full[i])
+                reared = (tick >= LEAP_TICKS) & (upright[i] < REARED_BELOW)
+                actions, _ = self.gait(states[i], np.where(reared, 0.0, 1.0))
                 if tick < LEAP_TICKS:
                     kept = share[leap[i], tick]
                     actions = kept * actions + (1 - kept) * stand + added[leap[i], tick]
