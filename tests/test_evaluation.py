@@ -364,7 +364,7 @@ def test_a_stored_evaluation_has_scores_card_and_the_paper(tmp_path):
         "## Beside the paper",
         found.sha256,
         "GPL-3.0",
-        "animal ticks",
+        "dagger ticks",
     ):
         assert words in text
     assert (folder / "spectra.png").stat().st_size < 100_000

@@ -12,7 +12,13 @@ from tests.rodent_rig import ROOT
 
 WITHOUT = """
 import sys
-sys.modules[{package!r}] = None
+
+class Missing:
+    def find_spec(self, name, path=None, target=None):
+        if name.partition(".")[0] == {package!r}:
+            raise ModuleNotFoundError("no module named " + name, name=name)
+
+sys.meta_path.insert(0, Missing())
 sys.argv = ["rodent-rig", *{words!r}]
 from cli.main import main
 main()
