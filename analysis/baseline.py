@@ -19,7 +19,7 @@ from analysis import core
 from analysis.core import Rows
 from recorder.opening import open_recording
 from recorder.reading import Recording
-from rig.bus.messages import Array
+from rig.bus.message_types import Array
 from rig.errors import UserError
 from stim.stimuli.baselines import BaselineFile, BaselineRequest, BaselineUsed, Values
 

@@ -17,7 +17,7 @@ import msgspec
 from recorder.opening import RecordingPath
 from recorder.reading import Recording
 from recorder.replay import ReplaySource
-from rig.bus.messages import TICK_S, EngineReply, Episode, Event, Message, Tick
+from rig.bus.message_types import TICK_S, EngineReply, Episode, Event, Message, Tick
 from rig.errors import RunError, UserError
 from stim.engine import Engine
 from stim.protocol.model import Protocol

@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 
 from recorder.opening import open_recording
 from recorder.reading import Recording
-from rig.bus.messages import TICK_S
+from rig.bus.message_types import TICK_S
 from rig.errors import UserError
 from stim.detectors.learned import REST, Classifier, features_of
 from stim.detectors.quantities import read_quantity

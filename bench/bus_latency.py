@@ -37,8 +37,9 @@ from rich.table import Table
 
 from bench.synthetic_session import Stream, description
 from rig.bus.client import BusClient
+from rig.bus.encoding import decode, encode
 from rig.bus.hub import Hub
-from rig.bus.messages import EngineReply, Message, Reply, Tick, decode, encode
+from rig.bus.message_types import EngineReply, Message, Reply, Tick
 from rig.bus.socket_transport import SocketTransport
 from rig.session.directory import SessionDirectory
 

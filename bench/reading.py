@@ -26,7 +26,7 @@ from recorder.series_schema import series_of
 from recorder.table_schema import tables_of
 from recorder.writer import Writer
 from rig.bus.history import HISTORY_TICKS
-from rig.bus.messages import Description
+from rig.bus.message_types import Description
 
 PIECE_TICKS = 3000
 """A minute."""

@@ -32,7 +32,8 @@ from rich.table import Table
 import recorder
 from bench.synthetic_session import Stream, description
 from recorder.layout import LIBVER
-from rig.bus.messages import TICK_S, End, Message, RecorderReport, Signal, Tick, decode
+from rig.bus.encoding import decode
+from rig.bus.message_types import TICK_S, End, Message, RecorderReport, Signal, Tick
 from rig.bus.socket_transport import SocketTransport
 from rig.errors import RunError
 from rig.session.directory import SessionDirectory

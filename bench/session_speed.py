@@ -13,7 +13,7 @@ import h5py
 import numpy as np
 
 from bench.parts import SEED, WARM_UP, Limit, limit, stock_ms
-from rig.bus.messages import TICK_S
+from rig.bus.message_types import TICK_S
 from rig.errors import RunError
 
 ROOT = Path(__file__).resolve().parents[1]

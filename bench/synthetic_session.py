@@ -10,7 +10,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from rig.body_state import NAMES
-from rig.bus.messages import (
+from rig.bus.message_types import (
     Assets,
     Description,
     End,

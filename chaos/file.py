@@ -15,7 +15,7 @@ import recorder
 from chaos.door import ROOT
 from chaos.received import Received
 from recorder.replay import ReplaySource
-from rig.bus.messages import Message
+from rig.bus.message_types import Message
 from rig.errors import RunError, UserError
 
 _ONE_AT_A_TIME = threading.Lock()

@@ -6,7 +6,7 @@ import time
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 
-from rig.bus.messages import (
+from rig.bus.message_types import (
     End,
     EngineReply,
     Episode,

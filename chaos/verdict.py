@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from chaos.fault import Seen
 from chaos.file import Found
 from chaos.plan import KINDS
-from rig.bus.messages import TICK_S
+from rig.bus.message_types import TICK_S
 
 MOST_LOST_S = 0.5
 UNTRUE_AFTER_S = 1.5

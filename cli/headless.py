@@ -10,7 +10,7 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 from rich.text import Text
 
-from rig.bus.messages import TICK_S, Status
+from rig.bus.message_types import TICK_S, Status
 from rig.errors import RunError, UserError
 from rig.session.directory import SessionDirectory, SessionSpec
 from rig.session.summary import Summary

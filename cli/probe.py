@@ -33,7 +33,7 @@ def probe(
     """Publish a running session's spikes (an emulation): those that `spikes` gives of its recording."""
     from analysis.spiking import OnLine, Probe
     from rig.bus.derived_stream import DerivedStream
-    from rig.bus.messages import Description
+    from rig.bus.message_types import Description
     from rig.client import attach
     from rig.session.directory import find_session
 
@@ -73,7 +73,7 @@ def rates_of(text: str) -> tuple[float, float]:
 
 def _follow(client: BusClient, stream: DerivedStream, on_line: OnLine, activity: str) -> None:
     """Spikes for every tick, until the session's end."""
-    from rig.bus.messages import End, Spikes, Tick
+    from rig.bus.message_types import End, Spikes, Tick
 
     lost = client.lost
     for message in client.messages():

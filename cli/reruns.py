@@ -11,7 +11,7 @@ import typer
 
 from cli.options import AllowPython, Settings
 from cli.recordings import Parts
-from rig.bus.messages import TICK_S, EngineReply, Episode, Message, Tick
+from rig.bus.message_types import TICK_S, EngineReply, Episode, Message, Tick
 from rig.errors import UserError
 
 if TYPE_CHECKING:

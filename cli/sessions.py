@@ -22,7 +22,7 @@ from cli.protocols import execution_allowed, load_protocol
 from cli.recordings import Parts, recording_of, show_replay
 from cli.session_spec import RunOptions, new_recording, prepare_session
 from gui.display import display_missing
-from rig.bus.messages import TICK_S
+from rig.bus.message_types import TICK_S
 from rig.errors import UserError
 from rig.session.directory import running_sessions
 from stim.protocol.model import Protocol

@@ -31,7 +31,7 @@ from parallel.errors import ClusterError
 from parallel.jobs import Executor, Processes, RayTasks
 from parallel.sweep import Run, RunLine, SweepNote, SweepRequest, folder_of, runs_of
 from parallel.sweep import sweep as run_sweep
-from rig.bus.messages import TICK_S
+from rig.bus.message_types import TICK_S
 from rig.errors import RunError, UserError
 from rig.versions import versions
 from stim.protocol.model import Protocol

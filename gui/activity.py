@@ -12,7 +12,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from rig.bus.messages import Message
+from rig.bus.message_types import Message
 
 WINDOW_TICKS = 500
 MEMORY_TICKS = 3000

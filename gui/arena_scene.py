@@ -33,7 +33,7 @@ class Scene:
 
     Args:
         xml, assets: its model, and the files that it names.
-        props: the geoms of `rig.bus.messages.Episode.props`.
+        props: the geoms of `rig.bus.message_types.Episode.props`.
     """
 
     def __init__(self, xml: str, assets: dict[str, bytes], props: tuple[str, ...] = ()) -> None:

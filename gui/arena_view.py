@@ -31,7 +31,7 @@ from gui.ethogram import Interval
 from gui.picture import Picture
 from gui.stream import Batch
 from gui.theme import Theme
-from rig.bus.messages import Episode
+from rig.bus.message_types import Episode
 
 SETTLE_MS = 200
 FRAME_PX = 3

@@ -19,7 +19,7 @@ from gui.recorder_watch import clock
 from gui.stream import Batch
 from gui.theme import Theme
 from gui.timeline import Timeline
-from rig.bus.messages import TICK_S, Description
+from rig.bus.message_types import TICK_S, Description
 
 
 class Column(QFrame):

@@ -16,14 +16,14 @@ from PyQt6.QtGui import QColor, QPainter
 
 from gui.activity import WINDOW_TICKS
 from gui.theme import Theme
-from rig.bus.messages import EngineReply, Event, Message
+from rig.bus.message_types import EngineReply, Event, Message
 
 BAR_HEIGHT = 0.68
 
 
 @dataclass(frozen=True)
 class Interval:
-    """Something that lasts: a behaviour, a stimulus, a sham; ticks as in `rig.bus.messages.Event`.
+    """Something that lasts: a behaviour, a stimulus, a sham; ticks as in `rig.bus.message_types.Event`.
 
     `began_tick` None: it was going on before the first tick that is known here; `end_tick` None: it still is.
     """

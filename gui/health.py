@@ -8,7 +8,7 @@ from PyQt6.QtWidgets import QFrame, QGridLayout, QHBoxLayout, QLabel, QPushButto
 from gui.labels import ElidedLabel, restyle
 from gui.recorder_watch import Verdict, clock
 from gui.theme import Theme, numbers_font
-from rig.bus.messages import Description, Status
+from rig.bus.message_types import Description, Status
 
 STATE_WORDS = {
     "alive": "running",

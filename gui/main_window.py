@@ -21,7 +21,7 @@ from gui.session_control import SessionControl
 from gui.stream import Batch, Stream
 from gui.theme import THEMES, Theme
 from gui.window_state import WindowState
-from rig.bus.messages import Description, Message, Tick
+from rig.bus.message_types import Description, Message, Tick
 
 DRAW_INTERVAL_MS = 48
 JUDGE_INTERVAL_MS = 200

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from rig.bus.messages import Event
+from rig.bus.message_types import Event
 
 BEHAVIOURS, STIMULI, TRIALS = "any behaviour", "any stimulus", "trials"
 DIVERGENCE = "first difference"

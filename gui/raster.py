@@ -12,7 +12,7 @@ from PyQt6.QtGui import QColor
 
 from gui.activity import WINDOW_TICKS, Z_RANGE, ActivityWindow, fit_rows
 from gui.theme import Theme, activity_colours
-from rig.bus.messages import LayerInfo, Message
+from rig.bus.message_types import LayerInfo, Message
 
 
 class Raster:

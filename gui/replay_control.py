@@ -15,7 +15,7 @@ from gui.panels import Panels
 from gui.replay_stream import MOST_RECORDINGS, Replayed, ReplayStream
 from gui.session_control import SessionControl
 from gui.window_state import WindowState
-from rig.bus.messages import TICK_S
+from rig.bus.message_types import TICK_S
 
 if TYPE_CHECKING:
     from recorder.first_divergence import Divergence

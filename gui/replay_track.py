@@ -9,7 +9,7 @@ from __future__ import annotations
 from gui.markers import Extent
 from gui.stream import Batch
 from recorder.replay import ReplaySource
-from rig.bus.messages import EngineReply, Episode, Message, Tick
+from rig.bus.message_types import EngineReply, Episode, Message, Tick
 
 HISTORY_TICKS = 500
 _BEFORE_A_SEEK = ("c_natural", "h_natural", "c_applied", "h_applied")

@@ -13,7 +13,7 @@ from gui.live_stream import LiveStream
 from gui.panels import Panels
 from gui.recorder_watch import RecorderWatch
 from gui.window_state import WindowState
-from rig.bus.messages import Status
+from rig.bus.message_types import Status
 
 _END_WORDS = {
     "duration": "its time was up",

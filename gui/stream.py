@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 
 from PyQt6.QtCore import QObject, pyqtSignal
 
-from rig.bus.messages import (
+from rig.bus.message_types import (
     Assets,
     Description,
     End,

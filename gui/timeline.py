@@ -27,7 +27,7 @@ from gui.raster import Raster
 from gui.stream import Batch
 from gui.theme import Theme, activity_colours
 from gui.trace import Trace
-from rig.bus.messages import Description, Tick
+from rig.bus.message_types import Description, Tick
 
 AXIS_WIDTH_PX = 78
 ROW_HEIGHT_PX = 19

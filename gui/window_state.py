@@ -5,7 +5,7 @@ from __future__ import annotations
 from PyQt6.QtCore import QObject, QSettings, pyqtSignal
 
 from gui.stream import Stream
-from rig.bus.messages import Description
+from rig.bus.message_types import Description
 
 
 class WindowState(QObject):

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from recorder.layout import TIMESTAMPS
 from recorder.schema import EMPTY_TEXT, UNLISTED, Series, Table
-from rig.bus.messages import Array
+from rig.bus.message_types import Array
 
 BLOCK_ROWS = 128
 WAITING_CHUNKS_BYTES = 4 << 20

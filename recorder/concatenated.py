@@ -18,7 +18,7 @@ import numpy as np
 
 from recorder.reading import Recording
 from recorder.tables import Interval, TableRows, Trial
-from rig.bus.messages import Array
+from rig.bus.message_types import Array
 from rig.errors import UserError
 
 _TICK_OF_ROW = {

@@ -16,7 +16,7 @@ import msgspec
 
 from recorder.layout import LIBVER, SESSION, read_header
 from recorder.table_schema import tables_of
-from rig.bus.messages import Array, Description
+from rig.bus.message_types import Array, Description
 
 
 def empty_recording(

@@ -13,7 +13,7 @@ from pathlib import Path
 import h5py
 
 from recorder.layout import SessionHeader, read_header
-from rig.bus.messages import Event, Message
+from rig.bus.message_types import Event, Message
 from rig.errors import UserError
 
 MIN_S = 1.0

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from recorder.reading import Recording
-from rig.bus.messages import Array
+from rig.bus.message_types import Array
 
 SERIES = ("qpos", "c_applied", "h_applied", "action")
 """What an animal is at a tick: where two differ, one of these does."""

@@ -16,7 +16,7 @@ import msgspec
 import numpy as np
 
 from recorder.schema import Series, Table
-from rig.bus.messages import Array, Description
+from rig.bus.message_types import Array, Description
 from rig.errors import UserError
 
 MOST_COLUMNS = 1 << 20

@@ -13,7 +13,7 @@ from math import nan
 
 from recorder.appending import TableAppender
 from recorder.schema import NO_CONDITION
-from rig.bus.messages import Event
+from rig.bus.message_types import Event
 from rig.bus.open_intervals import occurrence
 
 

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from recorder.integrity import HDF5_ERRORS
-from rig.bus.messages import Array, Description
+from rig.bus.message_types import Array, Description
 
 LAYOUT_VERSION = 2
 LIBVER = ("v110", "latest")

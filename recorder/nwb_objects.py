@@ -19,7 +19,7 @@ from recorder.layout import fill_value, header_text
 from recorder.schema import Column, Series, Table
 from recorder.series_schema import series_of
 from recorder.table_schema import tables_of
-from rig.bus.messages import Array, Description
+from rig.bus.message_types import Array, Description
 
 _CHUNK_BYTES = 128 * 1024
 _MAX_CHUNK_ROWS = 1024

@@ -28,17 +28,8 @@ import zmq
 from recorder.file_rotation import RotationLimit, check_parts, parse_rotation_limit
 from recorder.output_path import check_target, free_bytes
 from recorder.rotating_writer import RotatingWriter
-from rig.bus.messages import (
-    Array,
-    Assets,
-    Description,
-    End,
-    Message,
-    MessageError,
-    RecorderReport,
-    decode,
-    encode,
-)
+from rig.bus.encoding import MessageError, decode, encode
+from rig.bus.message_types import Array, Assets, Description, End, Message, RecorderReport
 from rig.errors import RunError, UserError
 from rig.session.directory import SessionDirectory
 from rig.session.exit_with_parent import exit_with_parent

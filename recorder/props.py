@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from recorder.appending import TableAppender
 from recorder.tables import TableRows
-from rig.bus.messages import Array
+from rig.bus.message_types import Array
 from rig.props import COLUMNS
 
 

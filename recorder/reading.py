@@ -39,7 +39,7 @@ from recorder.tables import (
     read_task_events,
     read_trials,
 )
-from rig.bus.messages import Array, End, Event, Fault, Input
+from rig.bus.message_types import Array, End, Event, Fault, Input
 from rig.errors import UserError
 
 if TYPE_CHECKING:

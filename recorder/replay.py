@@ -13,7 +13,7 @@ from recorder.integrity import integrity_error, parsed
 from recorder.opening import RecordingPath, open_recording
 from recorder.reading import Recording
 from recorder.tables import TableRows, Trial, read_events, read_inputs, read_task_events
-from rig.bus.messages import (
+from rig.bus.message_types import (
     Array,
     Assets,
     End,

@@ -17,9 +17,10 @@ from typing import Any
 import msgspec
 
 from recorder.replay import ReplaySource
+from rig.bus.encoding import encode
 from rig.bus.history import HISTORY_TICKS, Frames
 from rig.bus.hub import Hub, Request
-from rig.bus.messages import (
+from rig.bus.message_types import (
     Command,
     End,
     EngineReply,
@@ -28,7 +29,6 @@ from rig.bus.messages import (
     Reply,
     Status,
     Tick,
-    encode,
 )
 from rig.bus.open_intervals import OpenIntervals
 from rig.playback import MAX_SPEED, MIN_SPEED, Playback, Stretch

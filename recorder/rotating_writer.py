@@ -13,7 +13,16 @@ from recorder.empty_file import empty_recording
 from recorder.file_rotation import RotationLimit, RotationState, check_parts, part_path
 from recorder.output_path import check_target
 from recorder.writer import Writer
-from rig.bus.messages import Array, Description, End, EngineReply, Episode, Fault, Message, Tick
+from rig.bus.message_types import (
+    Array,
+    Description,
+    End,
+    EngineReply,
+    Episode,
+    Fault,
+    Message,
+    Tick,
+)
 from rig.bus.open_intervals import OpenIntervals
 from rig.errors import RunError, UserError
 

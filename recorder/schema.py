@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from rig.bus.messages import Description
+from rig.bus.message_types import Description
 
 UNLISTED = "unlisted"
 """Stands for a name that the session's description did not have, such as that of a stimulus from outside;

@@ -14,7 +14,7 @@ from recorder.schema import Series
 from recorder.series_schema import series_of
 from recorder.table_schema import tables_of
 from recorder.tables import TableRows
-from rig.bus.messages import Array, Description
+from rig.bus.message_types import Array, Description
 from rig.errors import UserError
 
 

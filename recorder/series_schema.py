@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from recorder.schema import Series, unit_names
-from rig.bus.messages import Description
+from rig.bus.message_types import Description
 
 
 def series_of(description: Description, camera: bool) -> tuple[Series, ...]:

@@ -10,7 +10,7 @@ from recorder.intervals import IntervalTables
 from recorder.props import PropWriter
 from recorder.snapshots import row_of as snapshot_row
 from recorder.table_schema import tables_of
-from rig.bus.messages import (
+from rig.bus.message_types import (
     Description,
     EngineReply,
     Episode,

@@ -9,7 +9,7 @@ import msgspec
 import numpy as np
 
 from recorder.reading import Recording
-from rig.bus.messages import Array, Message, Snapshot
+from rig.bus.message_types import Array, Message, Snapshot
 from rig.errors import UserError
 
 _ARRAYS = ("physics", "sensors", "actuator_force", "random", "c", "h")

@@ -10,7 +10,7 @@ import numpy as np
 
 from recorder.integrity import parsed
 from recorder.table_schema import stimuli_of
-from rig.bus.messages import Fault, Input
+from rig.bus.message_types import Fault, Input
 
 if TYPE_CHECKING:
     from recorder.reading import Recording

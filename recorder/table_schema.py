@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from recorder.schema import NO_CONDITION, UNLISTED, Column, Table
 from rig.bus.external_inputs import OUTSIDE
-from rig.bus.messages import Description
+from rig.bus.message_types import Description
 
 
 def stimuli_of(description: Description) -> tuple[str, ...]:

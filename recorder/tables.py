@@ -12,7 +12,7 @@ import numpy as np
 
 from recorder.integrity import integrity_error, parsed, read
 from recorder.schema import EMPTY_TEXT, NO_CONDITION, UNLISTED
-from rig.bus.messages import Array, Event, Input
+from rig.bus.message_types import Array, Event, Input
 
 
 @dataclass(frozen=True)

@@ -25,7 +25,7 @@ from recorder.growing_file import READERS_S, ROTATION_READERS_S, GrowingFile
 from recorder.output_path import check_target, reason
 from recorder.series_schema import series_of
 from recorder.session_tables import SessionTables
-from rig.bus.messages import (
+from rig.bus.message_types import (
     Array,
     Description,
     End,

@@ -21,7 +21,7 @@ from rerun.in_process_transport import InProcessTransport
 from rerun.protocol_sequence import Segment
 from rerun.recorded_session import RecordedSession, run_again
 from rerun.resume import recorded_messages, resume_point
-from rig.bus.messages import (
+from rig.bus.message_types import (
     Assets,
     Description,
     End,

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from rig.bus.messages import Array, EngineReply, Episode, Event, Message, Tick
+from rig.bus.message_types import Array, EngineReply, Episode, Event, Message, Tick
 
 _BY_CAUSE = (
     *("qpos", "qvel", "act", "actuator_force", "body", "props", "proprioception", "camera"),

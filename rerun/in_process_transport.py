@@ -11,7 +11,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Mapping
 from typing import Protocol
 
-from rig.bus.messages import (
+from rig.bus.message_types import (
     Array,
     Command,
     Content,

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 import msgspec
 import numpy as np
 
-from rig.bus.messages import Description, EngineReply, Message
+from rig.bus.message_types import Description, EngineReply, Message
 from rig.errors import UserError
 from stim.detectors.definition import Behaviour
 from stim.engine import Engine

@@ -20,7 +20,7 @@ from recorder.reading import Recording
 from rerun.in_process_transport import InProcessTransport
 from rerun.protocol_sequence import ProtocolSequence, Segment, check_same_detectors, joined
 from rerun.rerun import run_in_process
-from rig.bus.messages import Branching, Description, End, Input, Message
+from rig.bus.message_types import Branching, Description, End, Input, Message
 from rig.errors import UserError
 from rig.resume_point import ResumePoint
 from rig.session.directory import SessionSpec

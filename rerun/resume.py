@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING
 
-from rig.bus.messages import Episode, Message, Tick
+from rig.bus.message_types import Episode, Message, Tick
 from rig.errors import UserError
 from rig.resume_point import SNAPSHOT_TICKS, ResumePoint
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from rig.bus.messages import Command, Fault, Input, MessageError
+from rig.bus.encoding import MessageError
+from rig.bus.message_types import Command, Fault, Input
 from rig.bus.transport import Transport
 
 

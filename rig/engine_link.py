@@ -6,7 +6,8 @@ import time
 from collections.abc import Callable, Mapping
 
 from agent.interventions import Intervention
-from rig.bus.messages import EngineReply, Fault, Message, MessageError
+from rig.bus.encoding import MessageError
+from rig.bus.message_types import EngineReply, Fault, Message
 from rig.bus.transport import Transport
 from rig.control import Control
 from rig.engine_replies import EngineReplies

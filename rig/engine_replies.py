@@ -8,7 +8,7 @@ from msgspec.structs import replace
 
 from agent.interventions import Intervention, by_layer
 from rig.bus.interventions import unpack
-from rig.bus.messages import EngineReply, Event, Message
+from rig.bus.message_types import EngineReply, Event, Message
 from rig.bus.open_intervals import OpenIntervals
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 
-from rig.bus.messages import TICK_S
+from rig.bus.message_types import TICK_S
 
 SPIN_S = 0.0015
 """The last stretch before a deadline is waited for awake, because sleeping overshoots."""

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from rig.bus.messages import TICK_S
+from rig.bus.message_types import TICK_S
 
 MIN_SPEED, MAX_SPEED = 0.1, 20.0
 

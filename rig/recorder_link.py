@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
-from rig.bus.messages import End, Fault, Message
+from rig.bus.message_types import End, Fault, Message
 from rig.bus.transport import Transport
 from rig.control import Control
 

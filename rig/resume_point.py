@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from rig.bus.messages import Message, Snapshot
+from rig.bus.message_types import Message, Snapshot
 from rig.errors import RunError
 
 SNAPSHOT_TICKS = 50

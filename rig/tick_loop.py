@@ -26,7 +26,7 @@ from agent.interventions import Intervention
 from agent.subject import CAMERA, Step, Subject
 from rig.animal import Animal, StepResult, TickState
 from rig.arenas.senses import flatten
-from rig.bus.messages import (
+from rig.bus.message_types import (
     TICK_S,
     Array,
     Assets,

@@ -17,13 +17,7 @@ from dataclasses import dataclass
 
 from rig.bus.external_inputs import OUTSIDE
 from rig.bus.interventions import BusIntervention, pack
-from rig.bus.messages import (
-    Description,
-    EngineReply,
-    Event,
-    Message,
-    Tick,
-)
+from rig.bus.message_types import Description, EngineReply, Event, Message, Tick
 from rig.errors import RunError
 from rig.random_streams import generator
 from stim.detectors.online import Detectors

@@ -17,17 +17,15 @@ from pathlib import Path
 import msgspec
 import zmq
 
-from rig.bus.messages import (
+from rig.bus.encoding import MessageError, decode, encode
+from rig.bus.message_types import (
     Description,
     End,
     EngineReply,
     Episode,
     Message,
-    MessageError,
     Reply,
     Tick,
-    decode,
-    encode,
 )
 from rig.errors import RunError, UserError
 from rig.session.directory import SessionDirectory

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from rig.bus.messages import TICK_S
+from rig.bus.message_types import TICK_S
 
 TICK_MS = TICK_S * 1000
 """Milliseconds of animal time in a tick."""

@@ -10,7 +10,7 @@ import math
 from collections import deque
 from collections.abc import Iterable, Mapping, Sequence
 
-from rig.bus.messages import Array, Event, Tick
+from rig.bus.message_types import Array, Event, Tick
 from rig.errors import RunError
 from stim.detectors.definition import Behaviour
 from stim.detectors.forecast import Forecast

@@ -8,17 +8,9 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from rig.body_state import NAMES
+from rig.bus.encoding import decode, encode
 from rig.bus.interventions import unpack
-from rig.bus.messages import (
-    Description,
-    EngineReply,
-    Event,
-    LayerInfo,
-    Message,
-    Tick,
-    decode,
-    encode,
-)
+from rig.bus.message_types import Description, EngineReply, Event, LayerInfo, Message, Tick
 from stim.engine import Engine
 from stim.protocol.model import Protocol
 from tests.protocol_texts import LAYERS

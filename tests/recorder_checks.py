@@ -5,7 +5,7 @@ from __future__ import annotations
 import warnings
 from pathlib import Path
 
-from rig.bus.messages import Message
+from rig.bus.message_types import Message
 
 
 def assert_same(got: Message, sent: Message) -> None:

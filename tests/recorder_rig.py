@@ -12,12 +12,8 @@ from pathlib import Path
 import zmq
 
 import recorder.process
-from rig.bus.messages import (
-    Message,
-    RecorderReport,
-    decode,
-    encode,
-)
+from rig.bus.encoding import decode, encode
+from rig.bus.message_types import Message, RecorderReport
 from rig.session.directory import SessionDirectory
 
 ROOT = Path(__file__).parent.parent

@@ -20,7 +20,7 @@ import recorder
 from recorder.reading import Recording
 from recorder.replay import ReplaySource
 from recorder.snapshots import Snapshots
-from rig.bus.messages import Message
+from rig.bus.message_types import Message
 
 STEP = 7
 """Of the ticks at which single things are asked for."""

@@ -12,7 +12,7 @@ import pytest
 from analysis.baseline import resolve
 from bench.synthetic_session import TRIAL_TICKS, Stream, description
 from recorder.writer import Writer
-from rig.bus.messages import Description, EngineReply, Message, Tick
+from rig.bus.message_types import Description, EngineReply, Message, Tick
 from rig.errors import UserError
 from stim.stimuli.baselines import BaselineFile, BaselineRequest, Span, Values
 

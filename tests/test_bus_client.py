@@ -18,7 +18,8 @@ import zmq
 
 from rig.bus.client import BusClient
 from rig.bus.curve import make_keys
-from rig.bus.messages import (
+from rig.bus.encoding import decode, encode
+from rig.bus.message_types import (
     Assets,
     Command,
     Description,
@@ -28,8 +29,6 @@ from rig.bus.messages import (
     Message,
     Reply,
     Tick,
-    decode,
-    encode,
 )
 from rig.errors import RunError
 from rig.session.directory import SessionDirectory, running_sessions, runtime_folder

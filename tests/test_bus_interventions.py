@@ -7,8 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from rig.bus.encoding import decode, encode
 from rig.bus.interventions import BusIntervention, pack, unpack
-from rig.bus.messages import EngineReply, Message, decode, encode
+from rig.bus.message_types import EngineReply, Message
 
 LAYERS = st.sampled_from(["core", "policy_0", "policy_2"])
 

@@ -9,7 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from rig.bus.messages import (
+from rig.bus.encoding import MessageError, decode, encode
+from rig.bus.message_types import (
     Command,
     EngineReply,
     Event,
@@ -17,10 +18,7 @@ from rig.bus.messages import (
     Input,
     InterventionEntry,
     Message,
-    MessageError,
     Tick,
-    decode,
-    encode,
 )
 
 _names = st.text(min_size=1, max_size=12)

@@ -13,8 +13,9 @@ import zmq
 
 from bench.synthetic_session import Stream, description
 from rig.bus.client import BusClient
+from rig.bus.encoding import encode
 from rig.bus.hub import Hub
-from rig.bus.messages import Description, End, Fault, Message, Tick, encode
+from rig.bus.message_types import Description, End, Fault, Message, Tick
 from rig.bus.socket_transport import SocketTransport
 from rig.bus.sockets import STREAM_MESSAGES, SocketFolder
 from tests.rodent_rig import wait_for

@@ -25,7 +25,7 @@ from recorder.replay import ReplaySource
 from recorder.rotating_writer import RotatingWriter
 from recorder.snapshots import Snapshots
 from rerun.comparison import Comparison
-from rig.bus.messages import EngineReply, Tick
+from rig.bus.message_types import EngineReply, Tick
 from rig.errors import UserError
 from tests.recorder_rig import Rig
 from tests.rodent_rig import rodent_rig

@@ -13,7 +13,7 @@ from analysis.detection import Detection, detect, report
 from bench.synthetic_session import Stream, description
 from recorder.replay import ReplaySource
 from recorder.writer import Writer
-from rig.bus.messages import EngineReply, Event, Message
+from rig.bus.message_types import EngineReply, Event, Message
 from rig.errors import UserError
 from tests.protocol_texts import load
 from tests.rodent_rig import rodent_rig

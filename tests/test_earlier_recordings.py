@@ -11,7 +11,7 @@ import pytest
 
 import recorder
 from recorder.replay import ReplaySource
-from rig.bus.messages import EngineReply, Tick
+from rig.bus.message_types import EngineReply, Tick
 from tests.rodent_rig import rodent_rig
 
 ROUNDING = 1e-5

@@ -13,7 +13,7 @@ import pytest
 
 from recorder.replay import ReplaySource
 from rig.bus.client import BusClient
-from rig.bus.messages import EngineReply, Event, Message, Tick
+from rig.bus.message_types import EngineReply, Event, Message, Tick
 from rig.errors import RunError
 from tests.rodent_rig import RunningRig, wait_for
 

@@ -10,7 +10,7 @@ import sys
 from pathlib import Path
 
 from recorder.replay import ReplaySource
-from rig.bus.messages import Tick
+from rig.bus.message_types import Tick
 from tests.rodent_rig import ROOT, RunningRig
 
 OBSERVE = ROOT / "protocols" / "observe.yaml"

@@ -22,7 +22,15 @@ from rig.bus.external_inputs import (
     NotAcceptedError,
     read_input,
 )
-from rig.bus.messages import Description, EngineReply, Episode, Event, Input, Message, Tick
+from rig.bus.message_types import (
+    Description,
+    EngineReply,
+    Episode,
+    Event,
+    Input,
+    Message,
+    Tick,
+)
 from rig.errors import RunError
 from stim.engine import Engine
 from stim.protocol.read import parse

@@ -14,7 +14,7 @@ import pytest
 import recorder
 from bench.synthetic_session import Stream, description
 from recorder.replay import ReplaySource
-from rig.bus.messages import Message, Signal, Tick
+from rig.bus.message_types import Message, Signal, Tick
 from tests.recorder_checks import assert_same, nwb_problems
 from tests.recorder_rig import Rig
 

@@ -18,7 +18,7 @@ from analysis.verdicts import Claim
 from bench.synthetic_session import Stream, description
 from cli.figures import figure
 from recorder.writer import Writer
-from rig.bus.messages import (
+from rig.bus.message_types import (
     End,
     EngineReply,
     Episode,

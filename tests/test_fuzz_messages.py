@@ -25,8 +25,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rig.bus.client import BusClient
+from rig.bus.encoding import MessageError, decode, encode
 from rig.bus.hub import Hub
-from rig.bus.messages import Content, Fault, Message, MessageError, decode, encode
+from rig.bus.message_types import Content, Fault, Message
 from rig.session.directory import SessionDirectory
 
 TIMES = int(os.environ.get("RODENT_RIG_FUZZ", "1"))

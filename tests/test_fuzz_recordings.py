@@ -16,7 +16,7 @@ import pytest
 
 from bench.synthetic_session import Stream, description
 from recorder.writer import Writer
-from rig.bus.messages import Signal
+from rig.bus.message_types import Signal
 from tests.damaged_recordings import Opener, OpenResult, corrupt
 
 TIMES = int(os.environ.get("RODENT_RIG_FUZZ", "1"))

@@ -15,7 +15,7 @@ from gui.app import open_window
 from gui.ethogram import Intervals
 from gui.recorder_watch import RecorderWatch, clock, size_text
 from gui.theme import THEMES, activity_colours
-from rig.bus.messages import Event, Message, RecorderReport, Status, Tick
+from rig.bus.message_types import Event, Message, RecorderReport, Status, Tick
 from rig.errors import UserError
 from tests.rodent_rig import ROOT
 

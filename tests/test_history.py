@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from bench.synthetic_session import description
+from rig.bus.encoding import decode, encode
 from rig.bus.history import HISTORY_TICKS, RecentHistory
-from rig.bus.messages import Assets, EngineReply, Event, Message, Tick, decode, encode
+from rig.bus.message_types import Assets, EngineReply, Event, Message, Tick
 
 
 def test_a_late_joiner_gets_what_goes_on_and_the_last_condition_only():

@@ -12,7 +12,7 @@ import pylsl
 
 from recorder.replay import ReplaySource
 from rig.bus.lsl import BEHIND_S, TickClock
-from rig.bus.messages import Tick
+from rig.bus.message_types import Tick
 from tests.rodent_rig import ROOT, RunningRig, rodent_rig, wait_for
 
 OBSERVE = ROOT / "protocols" / "observe.yaml"

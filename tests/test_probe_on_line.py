@@ -12,7 +12,8 @@ import recorder
 from analysis.probe import Probe, spike_trains
 from bench.synthetic_session import Stream, description
 from recorder.writer import Writer
-from rig.bus.messages import End, Spikes, decode
+from rig.bus.encoding import decode
+from rig.bus.message_types import End, Spikes
 from rig.client import attach
 from rig.session.directory import find_session, running_sessions
 from tests.rodent_rig import RunningRig, rodent_rig, wait_for

@@ -24,7 +24,7 @@ from recorder.replay import ReplaySource
 from recorder.rotating_writer import RotatingWriter
 from recorder.writer import Writer
 from rig.animal import Animal
-from rig.bus.messages import Assets, Episode, Message
+from rig.bus.message_types import Assets, Episode, Message
 from tests.recorder_checks import assert_same
 
 FIRST_TAP, SECOND_TAP, N_TICKS = 8, 48, 60

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rig.body_quantities import NAMES
-from rig.bus.messages import Event
+from rig.bus.message_types import Event
 from rig.errors import UserError
 from stim.detectors.behaviours import BEHAVIOURS, FIRST_TAP
 from stim.detectors.definition import After, Behaviour, Threshold, python_behaviour

@@ -20,7 +20,7 @@ from gui.recorder_watch import RecorderWatch
 from recorder.file_rotation import RotationLimit, check_parts, parse_rotation_limit
 from recorder.replay import ReplaySource
 from recorder.writer import Writer
-from rig.bus.messages import Message, RecorderReport, Status
+from rig.bus.message_types import Message, RecorderReport, Status
 from rig.errors import UserError
 from tests.recorder_checks import assert_same, nwb_problems
 from tests.recorder_rig import Rig

@@ -16,7 +16,7 @@ import recorder
 from bench.synthetic_session import BEHAVIOURS, Stream, description
 from recorder.replay import ReplaySource
 from recorder.writer import Writer
-from rig.bus.messages import EngineReply, Event, Input, InterventionEntry, Message, Tick
+from rig.bus.message_types import EngineReply, Event, Input, InterventionEntry, Message, Tick
 from rig.errors import UserError
 from tests.recorder_checks import assert_same
 

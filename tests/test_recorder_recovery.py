@@ -20,7 +20,7 @@ from bench.synthetic_session import Stream, description
 from recorder import superblock
 from recorder.recovery import recorded_state
 from recorder.replay import ReplaySource
-from rig.bus.messages import Message
+from rig.bus.message_types import Message
 from rig.errors import RunError, UserError
 from tests.recorder_checks import assert_same, nwb_problems
 from tests.recorder_rig import Rig

@@ -16,7 +16,7 @@ import pytest
 import recorder
 from bench.synthetic_session import Stream, description
 from recorder.replay import ReplaySource
-from rig.bus.messages import Message
+from rig.bus.message_types import Message
 from tests.recorder_checks import assert_same, nwb_problems
 from tests.recorder_rig import LIMIT_S, ROOT, Rig
 
@@ -174,7 +174,7 @@ def test_what_is_malformed_is_noted_and_does_not_stop_the_recording(
     """Garbage frames, arrays that do not fit, unknown names, impossible numbers, missing arrays."""
     import msgspec
 
-    from rig.bus.messages import EngineReply, Event, InterventionEntry
+    from rig.bus.message_types import EngineReply, Event, InterventionEntry
 
     stream = Stream(description())
     file = tmp_path / "odd.nwb"
@@ -272,7 +272,7 @@ def test_the_file_is_closed_when_the_parent_dies(sockets: Path, tmp_path: Path) 
     """A supervisor that was killed leaves no recorder behind, and no open file."""
     import zmq
 
-    from rig.bus.messages import encode
+    from rig.bus.encoding import encode
     from rig.session.directory import SessionDirectory
 
     stream = Stream(description())

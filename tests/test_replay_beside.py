@@ -18,7 +18,7 @@ from gui.main_window import MainWindow
 from gui.markers import DIVERGENCE
 from recorder.first_divergence import Divergence, find_divergence
 from recorder.writer import Writer
-from rig.bus.messages import Branching, Description, Message, Tick
+from rig.bus.message_types import Branching, Description, Message, Tick
 
 N_TICKS, SHORTER, PARTS_AT = 400, 300, 150
 BRANCHING = Branching(PARTS_AT - 1, "first_light", "protocol: first_light", "one", "5" * 64)

@@ -14,7 +14,7 @@ import recorder
 from bench.synthetic_session import Stream, description
 from cli.main import main
 from recorder.writer import Writer
-from rig.bus.messages import Episode
+from rig.bus.message_types import Episode
 
 N_TICKS = 250
 MODEL = """

@@ -15,7 +15,7 @@ from analysis.probe import Probe, spike_trains, spikes
 from bench.synthetic_session import Stream, description
 from cli.main import main
 from recorder.writer import Writer
-from rig.bus.messages import Tick
+from rig.bus.message_types import Tick
 from rig.errors import UserError
 
 N_TICKS = 500

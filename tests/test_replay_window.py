@@ -16,7 +16,7 @@ from bench.synthetic_session import Stream, description
 from gui.main_window import MainWindow
 from gui.markers import BEHAVIOURS, STIMULI, TRIALS, Place, around, neighbour, places
 from recorder.writer import Writer
-from rig.bus.messages import Event
+from rig.bus.message_types import Event
 from rig.client import attach
 from rig.session.directory import running_sessions
 from tests.rodent_rig import RunningRig, wait_for

@@ -28,7 +28,7 @@ from recorder.reading import Recording
 from recorder.writer import Writer
 from rerun.comparison import Comparison, differences
 from rerun.protocol_sequence import ProtocolSequence, Segment
-from rig.bus.messages import EngineReply, Event, Message, Tick
+from rig.bus.message_types import EngineReply, Event, Message, Tick
 from rig.errors import UserError
 from stim.engine import Engine
 from stim.protocol.read import parse

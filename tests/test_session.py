@@ -15,7 +15,7 @@ from nwbinspector import Importance, inspect_nwbfile
 import recorder
 from recorder.replay import ReplaySource
 from rig.bus.client import BusClient
-from rig.bus.messages import EngineReply, Event, Message, Tick
+from rig.bus.message_types import EngineReply, Event, Message, Tick
 from rig.errors import RunError
 from rig.session.directory import running_sessions
 from tests.rodent_rig import FIRST_LIGHT, ROOT, RunningRig, rodent_rig, wait_for

@@ -26,7 +26,7 @@ from rerun.rerun import run_in_process
 from rig.animal import Animal, AnimalState, StepResult, TickState
 from rig.arenas.task_state import OF_MODEL, OF_ORBS, REMEMBERED
 from rig.body_quantities import NAMES
-from rig.bus.messages import Assets, Description, Message
+from rig.bus.message_types import Assets, Description, Message
 from rig.errors import UserError
 from rig.session.directory import SessionSpec
 from stim.engine import Engine

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from rig.arenas.tasks import make
 from rig.body_state import NAMES, BodyState
-from rig.bus.messages import Event
+from rig.bus.message_types import Event
 from rig.errors import RunError
 from stim.detectors.behaviours import BEHAVIOURS
 from stim.detectors.definition import Behaviour, Threshold

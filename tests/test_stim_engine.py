@@ -10,7 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from rig.bus.messages import Description, EngineReply, LayerInfo, Message, encode
+from rig.bus.encoding import encode
+from rig.bus.message_types import Description, EngineReply, LayerInfo, Message
 from rig.errors import RunError
 from rig.random_streams import generator
 from stim.engine import Engine

@@ -16,7 +16,8 @@ import pytest
 import zmq
 
 from rig.body_state import NAMES
-from rig.bus.messages import (
+from rig.bus.encoding import decode, encode
+from rig.bus.message_types import (
     Content,
     Description,
     End,
@@ -27,8 +28,6 @@ from rig.bus.messages import (
     Message,
     Reply,
     Tick,
-    decode,
-    encode,
 )
 from rig.session.directory import SessionDirectory, SessionSpec
 from stim.detectors import behaviours

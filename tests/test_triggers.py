@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rig.body_state import NAMES
-from rig.bus.messages import EngineReply, Event, Input, Message, Tick
+from rig.bus.message_types import EngineReply, Event, Input, Message, Tick
 from rig.errors import RunError, UserError
 from stim.engine import Engine
 from stim.protocol.model import Protocol

@@ -16,7 +16,8 @@ from typing import Any, Self
 
 import zmq
 
-from rig.bus.messages import Command, End, Message, MessageError, Reply, decode, encode
+from rig.bus.encoding import MessageError, decode, encode
+from rig.bus.message_types import Command, End, Message, Reply
 from rig.bus.sockets import CLIENT_MESSAGES, HISTORY_MESSAGES, SocketFolder
 from rig.errors import RunError
 
@@ -39,7 +40,7 @@ class BusClient:
     >>> from pathlib import Path
     >>> from tempfile import mkdtemp
     >>> from rig.bus.hub import Hub
-    >>> from rig.bus.messages import Fault
+    >>> from rig.bus.message_types import Fault
     >>> folder = SocketFolder(Path(mkdtemp()))
     >>> hub = Hub(folder)
     >>> with BusClient.of(folder) as client:

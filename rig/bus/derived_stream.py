@@ -11,7 +11,8 @@ from pathlib import Path
 
 import zmq
 
-from rig.bus.messages import Array, Content, Message, encode
+from rig.bus.encoding import encode
+from rig.bus.message_types import Array, Content, Message
 from rig.bus.sockets import STREAM_MESSAGES, SocketFolder
 from rig.errors import RunError
 

@@ -12,7 +12,7 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
-from rig.bus.messages import EngineReply, Input, Message, Tick
+from rig.bus.message_types import EngineReply, Input, Message, Tick
 
 VERBS = ("key", "stimulate", "release")
 

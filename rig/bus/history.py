@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections import deque
 from typing import NamedTuple, Protocol
 
-from rig.bus.messages import EngineReply, Episode, Message, Tick, decode, encode
+from rig.bus.encoding import decode, encode
+from rig.bus.message_types import EngineReply, Episode, Message, Tick
 from rig.bus.open_intervals import OpenIntervals
 
 HISTORY_TICKS = 500

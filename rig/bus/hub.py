@@ -15,16 +15,9 @@ from typing import NamedTuple
 import zmq
 from zmq.auth.thread import ThreadAuthenticator
 
+from rig.bus.encoding import MessageError, decode, encode
 from rig.bus.history import History, RecentHistory
-from rig.bus.messages import (
-    Command,
-    Content,
-    Message,
-    MessageError,
-    Reply,
-    decode,
-    encode,
-)
+from rig.bus.message_types import Command, Content, Message, Reply
 from rig.bus.sockets import (
     HISTORY_MESSAGES,
     HUB_TOPIC,

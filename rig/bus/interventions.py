@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
-from rig.bus.messages import Array, EngineReply, InterventionEntry
+from rig.bus.message_types import Array, EngineReply, InterventionEntry
 
 
 class BusIntervention(NamedTuple):

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import msgspec
 
 from rig.bus.client import BusClient
-from rig.bus.messages import Description, EngineReply, Episode, Message, Tick
+from rig.bus.message_types import Description, EngineReply, Episode, Message, Tick
 from rig.errors import RunError, UserError
 
 if TYPE_CHECKING:

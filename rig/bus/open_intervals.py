@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from rig.bus.messages import Event
+from rig.bus.message_types import Event
 
 
 def occurrence(event: Event) -> tuple[str, str, int]:

@@ -13,7 +13,8 @@ from collections.abc import Mapping
 import msgspec
 import zmq
 
-from rig.bus.messages import (
+from rig.bus.encoding import MessageError, decode, encode
+from rig.bus.message_types import (
     Array,
     Assets,
     Command,
@@ -22,9 +23,7 @@ from rig.bus.messages import (
     EngineReply,
     Episode,
     Message,
-    MessageError,
     Reply,
-    decode,
 )
 from rig.bus.sockets import HUB_TOPIC, NOT_STREAMED, STREAM_MESSAGES, SocketFolder
 
@@ -53,6 +52,7 @@ class SocketTransport:
         self._engine = self._engine_socket("engine")
         self._recorder: zmq.Socket[bytes] | None = None
         self._preamble: dict[str, Message] = {}
+        self._encoded: tuple[Message, list[bytes]] | None = None
         self._wake = zmq.Poller()
         self._wake.register(self._engine, zmq.POLLIN)
         self._wake.register(self._control, zmq.POLLIN)
@@ -83,10 +83,16 @@ class SocketTransport:
             self._preamble[topic] = message
         return message
 
+    def _frames(self, message: Message) -> list[bytes]:
+        """The message encoded: once, as it goes to engine, clients and recorder one after the other."""
+        if self._encoded is None or self._encoded[0] is not message:
+            self._encoded = message, encode(message)
+        return self._encoded[1]
+
     def to_engine(self, message: Message) -> None:
         """Sends to the engine; where it has just died, to nobody: the supervisor will say so."""
         try:
-            self._engine.send_multipart(message.frames, zmq.NOBLOCK)
+            self._engine.send_multipart(self._frames(message), zmq.NOBLOCK)
         except zmq.Again:
             pass
 
@@ -95,10 +101,12 @@ class SocketTransport:
         if not self._hub_subscribes:
             self._wait_for_hub()
         if message.topic not in NOT_STREAMED:
-            self._stream.send_multipart(message.frames)  # never blocks: a full queue loses it
+            self._stream.send_multipart(
+                self._frames(message)
+            )  # never blocks: a full queue loses it
             return
         try:
-            self._hub.send_multipart(message.frames, zmq.NOBLOCK)
+            self._hub.send_multipart(self._frames(message), zmq.NOBLOCK)
         except zmq.Again:
             pass
 
@@ -119,7 +127,7 @@ class SocketTransport:
             return True
         try:
             # large payloads (a probe) are not copied; pyzmq copies those below 64 kB all the same
-            self._recorder.send_multipart(message.frames, zmq.NOBLOCK, copy=False)
+            self._recorder.send_multipart(self._frames(message), zmq.NOBLOCK, copy=False)
         except zmq.Again:
             return False
         return True
@@ -148,7 +156,7 @@ class SocketTransport:
         """
         if self._recorder is not None:
             if last is not None:
-                self._recorder.send_multipart(last.frames)
+                self._recorder.send_multipart(encode(last))
             self._recorder.close(linger=10_000 if keep_queue else 0)
             self._recorder = None
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Protocol
 
-from rig.bus.messages import Array, Command, Content, Message
+from rig.bus.message_types import Array, Command, Content, Message
 
 
 class Transport(Protocol):

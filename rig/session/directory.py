@@ -18,7 +18,7 @@ from typing import Literal
 import msgspec
 
 from rig.arenas.names import CameraQuality
-from rig.bus.messages import Branching
+from rig.bus.message_types import Branching
 from rig.bus.sockets import SocketFolder
 from rig.errors import RunError
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from rig.bus.messages import EngineReply, Fault, Message
+from rig.bus.message_types import EngineReply, Fault, Message
 from rig.session.processes import ChildProcess
 
 

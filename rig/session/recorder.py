@@ -8,8 +8,9 @@ from typing import Protocol
 import msgspec
 import zmq
 
+from rig.bus.encoding import MessageError, decode
 from rig.bus.hub import Request
-from rig.bus.messages import MessageError, RecorderReport, Reply, decode
+from rig.bus.message_types import RecorderReport, Reply
 from rig.session.directory import SessionDirectory, SessionSpec
 from rig.session.processes import ChildProcess
 from rig.session.summary import Summary

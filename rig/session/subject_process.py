@@ -12,7 +12,7 @@ from pathlib import Path
 from types import FrameType
 
 from agent.errors import SubjectError
-from rig.bus.messages import Fault
+from rig.bus.message_types import Fault
 from rig.bus.socket_transport import SocketTransport
 from rig.errors import RunError
 from rig.session.directory import SessionDirectory

@@ -12,7 +12,7 @@ from rig import body_state
 from rig.animal import Animal, AnimalState
 from rig.arenas.names import TASK_EVENTS
 from rig.arenas.senses import PROPRIOCEPTION
-from rig.bus.messages import TICK_S, Description, LayerInfo
+from rig.bus.message_types import TICK_S, Description, LayerInfo
 from rig.bus.transport import Transport
 from rig.errors import RunError
 from rig.resume_point import ResumePoint, SnapshotError

@@ -6,7 +6,7 @@ import time
 from collections import Counter
 from dataclasses import dataclass, field
 
-from rig.bus.messages import End, EngineReply, Fault, Message, RecorderReport, Tick
+from rig.bus.message_types import End, EngineReply, Fault, Message, RecorderReport, Tick
 
 
 @dataclass

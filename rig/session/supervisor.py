@@ -15,9 +15,10 @@ from pathlib import Path
 
 import zmq
 
+from rig.bus.encoding import encode
 from rig.bus.external_inputs import VERBS, ExternalInputs, NotAcceptedError
 from rig.bus.hub import Hub, Request
-from rig.bus.messages import (
+from rig.bus.message_types import (
     TICK_S,
     Command,
     Description,
@@ -26,7 +27,6 @@ from rig.bus.messages import (
     Message,
     Reply,
     Status,
-    encode,
 )
 from rig.session.directory import RunningSession, SessionDirectory, SessionSpec
 from rig.session.engine import SessionEngine

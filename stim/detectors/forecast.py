@@ -20,7 +20,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from rig.bus.messages import TICK_S
+from rig.bus.message_types import TICK_S
 from stim.detectors.behaviours import BEHAVIOURS
 from stim.detectors.definition import OFF_CONFIDENCE, ON_CONFIDENCE, Behaviour
 from stim.detectors.online import Detectors, Smoothed, confidence_lines

@@ -19,7 +19,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from rig.bus.messages import Event
+from rig.bus.message_types import Event
 from stim.detectors.definition import OFF_CONFIDENCE, ON_CONFIDENCE, Behaviour, Source
 from stim.detectors.quantities import Quantity, read_quantity
 from stim.ticks import ticks_of

@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from rig.body_quantities import NAMES
-from rig.bus.messages import TICK_S
+from rig.bus.message_types import TICK_S
 from rig.errors import RunError
 
 Quantity = Callable[[Sequence[float]], float]

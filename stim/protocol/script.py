@@ -43,7 +43,7 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from rig.bus.messages import Array, Description, Event, Input, Tick
+from rig.bus.message_types import Array, Description, Event, Input, Tick
 from rig.errors import RunError, UserError
 from rig.random_streams import generator
 from stim.detectors.definition import Behaviour, python_behaviour

@@ -20,7 +20,7 @@ import numpy as np
 from msgspec import Meta
 from numpy.typing import NDArray
 
-from rig.bus.messages import Array
+from rig.bus.message_types import Array
 from rig.errors import RunError
 from stim.ticks import TICK_MS, ticks_of
 

@@ -17,7 +17,7 @@ import numpy as np
 
 from rig.bus.external_inputs import LARGEST, MOST_STIMULI, OUTSIDE
 from rig.bus.interventions import BusIntervention
-from rig.bus.messages import Event, Input
+from rig.bus.message_types import Event, Input
 from stim.stimuli.stimuli import STATES
 from stim.ticks import ticks_of
 

@@ -27,7 +27,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rig.bus.interventions import BusIntervention
-from rig.bus.messages import TICK_S, Array
+from rig.bus.message_types import TICK_S, Array
 from rig.errors import RunError
 from rig.random_streams import generator
 from stim.stimuli.baselines import BaselineRequest, Values
