@@ -20,7 +20,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from safetensors import SafetensorError
 from safetensors.numpy import load as load_arrays
-from safetensors.numpy import save as save_arrays
 
 from agent.activity import Activity
 from agent.architecture import NetworkConfig
@@ -44,7 +43,7 @@ Array = np.ndarray
 FORMAT = 1
 CAMERA = "walker/egocentric_camera"
 FOLDER_VARIABLE = "RODENT_RIG_SUBJECTS"
-_TOML, _WEIGHTS = "subject.toml", "weights.safetensors"
+SUBJECT_FILE, WEIGHTS_FILE = "subject.toml", "weights.safetensors"
 
 
 @dataclass(frozen=True)
@@ -223,12 +222,12 @@ def find(name_or_path: str | Path) -> Path:
     """
     given = Path(name_or_path)
     for place in [given, *(folder / given for folder in subject_folders())]:
-        if (place / _TOML).is_file():
+        if (place / SUBJECT_FILE).is_file():
             return place
-    known = sorted({p.parent.name for f in subject_folders() for p in f.glob(f"*/{_TOML}")})
+    known = sorted({p.parent.name for f in subject_folders() for p in f.glob(f"*/{SUBJECT_FILE}")})
     if given.is_dir():
         raise SubjectError(
-            f"the folder {given} holds no subject: {_TOML} is missing; train one with "
+            f"the folder {given} holds no subject: {SUBJECT_FILE} is missing; train one with "
             "'rodent-rig train'"
         )
     raise SubjectError(
@@ -268,7 +267,7 @@ def describe(name_or_path: str | Path, runtime: RuntimeName = DEFAULT) -> Subjec
     if runtime not in PACKAGES:
         raise SubjectError(f"there is no runtime {runtime!r}; there are {', '.join(PACKAGES)}")
     folder = find(name_or_path)
-    path = folder / _TOML
+    path = folder / SUBJECT_FILE
     try:
         said = tomllib.loads(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
@@ -287,7 +286,7 @@ def describe(name_or_path: str | Path, runtime: RuntimeName = DEFAULT) -> Subjec
             f"{path} does not describe a subject of this version ({type(error).__name__}: {error}); "
             "restore it or train again"
         ) from None
-    weights = _load_weights(folder / _WEIGHTS, config, expected)
+    weights = _load_weights(folder / WEIGHTS_FILE, config, expected)
     return Subject(folder, name, weights, senses, said.get("training", {}), runtime)
 
 
@@ -314,7 +313,7 @@ def _load_weights(path: Path, config: NetworkConfig, expected: str) -> Weights:
     digest = hashlib.sha256(raw).hexdigest()
     if digest != expected:
         raise SubjectError(
-            f"{path} is damaged: its SHA-256 is not the one in {_TOML}; restore both files"
+            f"{path} is damaged: its SHA-256 is not the one in {SUBJECT_FILE}; restore both files"
         )
     try:
         arrays = load_arrays(raw)
@@ -324,7 +323,7 @@ def _load_weights(path: Path, config: NetworkConfig, expected: str) -> Weights:
         ) from None
     if misfit := _misfit(arrays, config.parameter_shapes):
         raise SubjectError(
-            f"{path} does not fit the architecture in {_TOML} ({misfit}); restore both files"
+            f"{path} does not fit the architecture in {SUBJECT_FILE} ({misfit}); restore both files"
         )
     return Weights(config, arrays, digest)
 
@@ -353,44 +352,3 @@ def write_bytes(path: Path, content: bytes) -> None:
         file.flush()
         os.fsync(file.fileno())
     os.replace(partial, path)
-
-
-def save(
-    network: Network,
-    folder: Path,
-    name: str,
-    proprioception: Sequence[tuple[str, int]],
-    training: Mapping[str, Any],
-    versions: Mapping[str, str],
-) -> None:
-    """Write a subject's folder: weights first, then the description that names their hash."""
-    raw = save_arrays(
-        {key: np.ascontiguousarray(value.numpy()) for key, value in network.state_dict().items()}
-    )
-    lines = [
-        f"format = {FORMAT}",
-        f"name = {_toml(name)}",
-        'licence = "GPL-3.0-or-later"',
-        "",
-        *_table("architecture", asdict(network.config)),
-        "[observations]",
-        f"camera = {_toml(CAMERA)}",
-        "proprioception = [",
-        *(f"    [{_toml(sense)}, {size}]," for sense, size in proprioception),
-        "]",
-        "",
-        *_table("weights", {"file": _WEIGHTS, "sha256": hashlib.sha256(raw).hexdigest()}),
-        *_table("training", training),
-        *_table("versions", versions),
-    ]
-    write_bytes(folder / _WEIGHTS, raw)
-    write_bytes(folder / _TOML, "\n".join(lines).encode())
-
-
-def _table(name: str, values: Mapping[str, Any]) -> list[str]:
-    return [f"[{name}]", *(f"{key} = {_toml(value)}" for key, value in values.items()), ""]
-
-
-def _toml(value: Any) -> str:
-    """A number, text, flag or list of them as TOML; JSON writes these the same way."""
-    return json.dumps(list(value) if isinstance(value, tuple) else value, ensure_ascii=False)

@@ -224,7 +224,9 @@ def client(path: str, n: int, ways: list[str]) -> None:
     context.term()
 
 
-def animal(folder: Path, links: SocketTransport, sockets: Sockets, session: str) -> dict[str, Way]:
+def animal(
+    folder: Path, transport: SocketTransport, sockets: Sockets, session: str
+) -> dict[str, Way]:
     """The ways as the process of the animal goes them."""
     tick, _ = tick_and_answer()
     assert isinstance(tick.content, Tick)
@@ -250,7 +252,7 @@ def animal(folder: Path, links: SocketTransport, sockets: Sockets, session: str)
         return go
 
     def hear_ours() -> None:
-        answer, _ = links.listen(10.0)
+        answer, _ = transport.listen(10.0)
         assert answer is not None
         assert isinstance(answer.content, EngineReply)
 
@@ -261,12 +263,14 @@ def animal(folder: Path, links: SocketTransport, sockets: Sockets, session: str)
         return encode(numbered(k))
 
     return {
-        "our bus": one_way(lambda k: links.to_hub(links.message(tick.content, k, tick.arrays))),
+        "our bus": one_way(
+            lambda k: transport.to_hub(transport.message(tick.content, k, tick.arrays))
+        ),
         "bare pyzmq": one_way(lambda k: sockets.stream.send_multipart(encoded(k))),
         "pyzmq, ready made": one_way(lambda k: sockets.stream.send_multipart(ready)),
         "pyzmq forwarder": one_way(lambda k: sockets.to_forwarder.send_multipart(encoded(k))),
         "Redis": one_way(lambda k: _xadd(server, "ticks", encoded(k))),
-        "our bus ": there_and_back(lambda k: links.to_engine(numbered(k)), hear_ours),
+        "our bus ": there_and_back(lambda k: transport.to_engine(numbered(k)), hear_ours),
         "bare pyzmq ": there_and_back(
             lambda k: sockets.engine.send_multipart(encoded(k)),
             lambda: decode(sockets.engine.recv_multipart()),
@@ -299,16 +303,16 @@ def measure(n: int) -> dict[str, np.ndarray]:
         stack.callback(forwarder.terminate)
         while not all((folder / each).exists() for each in ("status", "hub", "in", "out")):
             time.sleep(0.05)
-        links = SocketTransport(directory)
-        stack.callback(links.close)
+        transport = SocketTransport(directory)
+        stack.callback(transport.close)
         sockets = Sockets(folder, "animal")
         stack.callback(sockets.close)
         other = fork.Process(target=client, args=(str(folder), n + WARM_UP, ways), daemon=True)
         other.start()
-        assert links.wait_for_engine(120.0)
+        assert transport.wait_for_engine(120.0)
         sockets.acks.recv()
         time.sleep(1.0)  # until every subscription has arrived
-        go = animal(folder, links, sockets, directory.session)
+        go = animal(folder, transport, sockets, directory.session)
         found: dict[str, list[float]] = {way: [] for way in ways}
         gc.collect()
         gc.freeze()

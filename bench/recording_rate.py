@@ -109,12 +109,12 @@ class Source:
 
 
 class RunningRecorder:
-    """The recorder process of a session, with a subject's links to it."""
+    """The recorder process of a session, with a subject's transport to it."""
 
     def __init__(self, path: Path) -> None:
         self.directory = SessionDirectory.create()
-        self.links = SocketTransport(self.directory)
-        self.links.connect_recorder("recorder")
+        self.transport = SocketTransport(self.directory)
+        self.transport.connect_recorder("recorder")
         self._context = zmq.Context()
         self._reports = self._context.socket(zmq.PULL)
         self._reports.bind(self.directory.address("recorder_report"))
@@ -125,9 +125,9 @@ class RunningRecorder:
     def begin(self, messages: list[Message]) -> None:
         """Sends the description and assets, and waits until the file is there."""
         for message in messages:
-            self.links.message(message.content, message.tick, message.arrays)
+            self.transport.message(message.content, message.tick, message.arrays)
         self.wait_for("starting")
-        if not self.links.begin_recording(30.0):
+        if not self.transport.begin_recording(30.0):
             raise RunError("The recorder did not connect.")
         self.wait_for("recording")
 
@@ -159,7 +159,7 @@ class RunningRecorder:
         if self._process.poll() is None:
             self._process.kill()
         self._process.wait()
-        self.links.close()
+        self.transport.close()
         self._reports.close()
         self._context.term()
         self.directory.remove()
@@ -181,14 +181,14 @@ def record(source: Source, folder: Path, seconds: float, paced: bool) -> Rate:
             while not paced and tick - running.on_disk > QUEUE_TICKS:
                 running.listen(0.1)
             for message in source.tick(tick):
-                outgoing = running.links.message(message.content, tick, message.arrays)
-                while not running.links.to_recorder(outgoing):
+                outgoing = running.transport.message(message.content, tick, message.arrays)
+                while not running.transport.to_recorder(outgoing):
                     running.listen(0.01)
             late_s = max(late_s, time.perf_counter() - due)
             running.listen()
             behind_s = max(behind_s, (tick + 1 - running.on_disk) * TICK_S)
         end = End("duration", n_ticks, 0)
-        running.links.disconnect_recorder(last=running.links.message(end, n_ticks, {}))
+        running.transport.disconnect_recorder(last=running.transport.message(end, n_ticks, {}))
         running.wait_for("closed")
         wall_s = time.perf_counter() - started
         cpu_ms = (running.cpu_s() - cpu_s) / n_ticks * 1e3

@@ -42,7 +42,8 @@ def run_headless(spec: SessionSpec, directory: SessionDirectory, picture: bool =
 
         def show(status: Status) -> None:
             on_disk = status.recorder.ticks_on_disk if status.recorder else 0
-            if status.fault and status.fault not in said:
+            # a failure is the command's last line, once
+            if status.fault and status.fault not in (*said, status.failure):
                 said.append(status.fault)
                 progress.console.print(status.fault, style="yellow", soft_wrap=True, markup=False)
             progress.update(
@@ -82,6 +83,8 @@ def _print_summary(summary: Summary, spec: SessionSpec, picture: bool) -> None:
         table.add_row("commands refused", str(summary.refused))
     table.add_row("seed", str(spec.seed))
     for fault in summary.faults:
+        if fault == summary.failure:
+            continue
         table.add_row("fault", Text(fault, style="yellow"))
     if summary.recording is not None:
         report = summary.recording

@@ -26,6 +26,7 @@ from rich.progress import (
 )
 from rich.table import Table
 
+from cli.options import Runtime, RuntimeOption
 from cli.protocols import baselines_of, check_tree
 from parallel.errors import ClusterError
 from parallel.jobs import Executor, Processes, RayTasks
@@ -33,7 +34,7 @@ from parallel.sweep import Run, RunLine, SweepNote, SweepRequest, folder_of, run
 from parallel.sweep import sweep as run_sweep
 from rig.bus.message_types import TICK_S
 from rig.errors import RunError, UserError
-from rig.versions import versions
+from rig.versions import runtime_of, versions
 from stim.protocol.model import Protocol
 from stim.protocol.read import ProtocolTree, read_protocol, with_settings
 from stim.protocol.source import read_text
@@ -69,6 +70,7 @@ def sweep(
         float | None, typer.Option(help="Animal time of each session, instead of the protocol's.")
     ] = None,
     camera: Annotated[bool, typer.Option(help="Record what the animal sees, too.")] = False,
+    runtime: RuntimeOption = Runtime.onnx,
     overwrite: Annotated[
         bool, typer.Option("--overwrite", help="Begin anew in a folder of another sweep.")
     ] = False,
@@ -98,7 +100,7 @@ def sweep(
         camera=camera,
         subjects={each.subject: _sha256(each.subject) for each in protocols.values()},
         baselines=_baselines(protocols.values()),
-        versions=versions(),
+        versions=versions(runtime.value),
         asked=[
             SweepRequest(
                 chosen,
@@ -106,6 +108,7 @@ def sweep(
                 datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
             )
         ],
+        runtime=runtime.value,
     )
     endless = next(
         (each for each in protocols.values() if not (each.trials or each.duration_s)), None
@@ -118,7 +121,8 @@ def sweep(
 
     def lacks(run: Run) -> str:
         checked = protocols[_key(run)]
-        return _lacks(folder / run.file, run, checked, duration, note.subjects[checked.subject])
+        sha256 = note.subjects[checked.subject]
+        return _lacks(folder / run.file, run, checked, duration, sha256, note.runtime)
 
     def arguments(run: Run, file: Path) -> list[str]:
         words = ["-m", "cli.worker", "run", str(protocol), "--seed", str(run.seed)]
@@ -126,7 +130,12 @@ def sweep(
             words += ["--set", word]
         if duration is not None:
             words += ["--duration", str(duration)]
-        words += ["--camera" if camera else "--no-camera", "--no-picture"]
+        words += [
+            "--camera" if camera else "--no-camera",
+            "--no-picture",
+            "--runtime",
+            runtime.value,
+        ]
         return [*words, "--out", str(file), "--overwrite"]
 
     with _places(ray, jobs) as places, folder_of(folder, note, overwrite):
@@ -200,7 +209,14 @@ def _sha256(subject: str) -> str:
     return describe(subject).sha256
 
 
-def _lacks(file: Path, run: Run, protocol: Protocol, duration_s: float | None, sha256: str) -> str:
+def _lacks(
+    file: Path,
+    run: Run,
+    protocol: Protocol,
+    duration_s: float | None,
+    sha256: str,
+    runtime: str,
+) -> str:
     """Why a recording is not the whole of a run's session, in a sentence; "" if it is.
 
     Args:
@@ -209,6 +225,7 @@ def _lacks(file: Path, run: Run, protocol: Protocol, duration_s: float | None, s
         protocol: with these settings.
         duration_s: the sweep's `--duration`; None: the protocol's.
         sha256: of the subject.
+        runtime: what its network is to run on.
     """
     import recorder
 
@@ -225,6 +242,8 @@ def _lacks(file: Path, run: Run, protocol: Protocol, duration_s: float | None, s
                 return f"the recording was made with the seed {description.seed}"
             if description.subject_sha256 != sha256:
                 return f"the subject {protocol.subject} is another than when the recording was made"
+            if runtime_of(description.versions) != runtime:
+                return "the recording was made with another --runtime"
             if description.duration_s != (
                 protocol.duration_s if duration_s is None else duration_s
             ):

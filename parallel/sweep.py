@@ -41,7 +41,7 @@ class SweepNote(msgspec.Struct, frozen=True):
     """What a sweep's folder is a sweep of; a folder holds one.
 
     `protocol` is the file's path as seen from the folder. `subjects` and `baselines` map names and paths to
-    SHA-256.     `duration_s` is 0 where sessions last as long as the protocol says.
+    SHA-256. `duration_s` is 0 where sessions last as long as the protocol says.
     """
 
     protocol: str
@@ -52,6 +52,7 @@ class SweepNote(msgspec.Struct, frozen=True):
     baselines: dict[str, str]
     versions: dict[str, str]
     asked: list[SweepRequest]
+    runtime: str = "onnx"
 
 
 class Run(msgspec.Struct, frozen=True):
@@ -185,6 +186,8 @@ def _difference(there: SweepNote, here: SweepNote) -> str:
         return f"another text of the protocol than {here.protocol} has now"
     if there.duration_s != here.duration_s:
         return f"--duration {there.duration_s:g}" if there.duration_s else "no --duration"
+    if there.runtime != here.runtime:
+        return f"--runtime {there.runtime}"
     if there.camera != here.camera:
         return "--camera" if there.camera else "--no-camera"
     for what in ("subject", "baseline"):

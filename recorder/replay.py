@@ -13,6 +13,7 @@ from recorder.integrity import integrity_error, parsed
 from recorder.opening import RecordingPath, open_recording
 from recorder.reading import Recording
 from recorder.tables import TableRows, Trial, read_events, read_inputs, read_task_events
+from rig.bus.interventions import BusIntervention, pack
 from rig.bus.message_types import (
     Array,
     Assets,
@@ -22,7 +23,6 @@ from rig.bus.message_types import (
     Event,
     Fault,
     Input,
-    InterventionEntry,
     Message,
     Tick,
 )
@@ -253,16 +253,16 @@ class ReplaySource:
         row: dict[str, Any],
         confidence: Array | None,
         events: tuple[Event, ...],
-        interventions: list[tuple[InterventionEntry, Array, Array, Array]],
+        interventions: list[BusIntervention],
     ) -> Message:
         arrays: dict[str, Array] = {}
         if row["answer"] == 2:
             arrays["confidence"] = np.zeros(0, np.float32) if confidence is None else confidence
-        for k, (_, units, gain, value) in enumerate(interventions):
-            arrays |= {f"{k}.units": units, f"{k}.gain": gain, f"{k}.value": value}
+        entries, numbers = pack(interventions)
+        arrays |= numbers
         content = EngineReply(
             events=events,
-            interventions=tuple(change for change, *_ in interventions),
+            interventions=entries,
             end_trial=bool(row["end_trial"]),
             engine_ms=row["engine_ms"],
         )
@@ -298,14 +298,12 @@ class ReplaySource:
                 found[tick] = (*found.get(tick, ()), event)
         return found
 
-    def _interventions(
-        self, first: int, last: int
-    ) -> dict[int, list[tuple[InterventionEntry, Array, Array, Array]]]:
+    def _interventions(self, first: int, last: int) -> dict[int, list[BusIntervention]]:
         start, stop = np.searchsorted(self._intervention_ticks, [first, last + 1]).tolist()
-        found: dict[int, list[tuple[InterventionEntry, Array, Array, Array]]] = {}
+        found: dict[int, list[BusIntervention]] = {}
         if stop > start:
             rows = self._table("interventions")
-            for tick, *names, units, gain, value in zip(
+            for tick, *change in zip(
                 rows.column("answer_tick", start, stop).tolist(),
                 rows.names("stimulus", start, stop),
                 rows.names("layer", start, stop),
@@ -315,5 +313,5 @@ class ReplaySource:
                 rows.ragged("value", start, stop),
                 strict=True,
             ):
-                found.setdefault(tick, []).append((InterventionEntry(*names), units, gain, value))
+                found.setdefault(tick, []).append(BusIntervention(*change))
         return found

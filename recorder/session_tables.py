@@ -10,6 +10,7 @@ from recorder.intervals import IntervalTables
 from recorder.props import PropWriter
 from recorder.snapshots import row_of as snapshot_row
 from recorder.table_schema import tables_of
+from rig.bus.interventions import unpack_one
 from rig.bus.message_types import (
     Description,
     EngineReply,
@@ -108,17 +109,10 @@ class SessionTables:
 
     def add_interventions(self, message: Message, reply: EngineReply) -> None:
         """Takes the interventions of an answer; they act on the next tick."""
-        for k, change in enumerate(reply.interventions):
+        for k in range(len(reply.interventions)):
             try:
-                self._tables["interventions"].append(
-                    answer_tick=message.tick,
-                    stimulus=change.stimulus,
-                    layer=change.layer,
-                    state=change.state,
-                    units=message.arrays[f"{k}.units"],
-                    gain=message.arrays[f"{k}.gain"],
-                    value=message.arrays[f"{k}.value"],
-                )
+                change = unpack_one(reply, message.arrays, k)
+                self._tables["interventions"].append(answer_tick=message.tick, **change._asdict())
             except (KeyError, ValueError, OverflowError) as problem:
                 self.log_problem(
                     "malformed", f"Intervention {k} after tick {message.tick}: {problem}."

@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from rig.bus.encoding import MessageError
 from rig.bus.message_types import Command, Fault, Input
 from rig.bus.transport import Transport
+from rig.ignored_messages import IgnoredMessages
 
 
 class Control:
     """Follows the supervisor's commands; the tick loop and its parts act on what it holds.
 
+    Args:
+        transport: brings the commands.
+        report: is given a fault when a command was malformed.
+
     Attributes:
+        ignored: counts malformed messages, of whoever sends the subject any.
         end_reason: why the session is to end, "" while it is not.
         paused: whether the session is to stand still between two ticks.
         engine_alive: whether there is an engine that replies to ticks.
@@ -18,8 +26,11 @@ class Control:
         file_made: whether the recorder has made its file.
     """
 
-    def __init__(self, transport: Transport) -> None:
+    def __init__(self, transport: Transport, report: Callable[[Fault], None]) -> None:
         self._transport = transport
+        self.ignored = IgnoredMessages(
+            lambda sentence, number: report(Fault("subject", sentence, ignored=number))
+        )
         self._inputs: list[Input] = []
         self._faults: list[Fault] = []
         self._recording_request: Command | None = None
@@ -34,18 +45,25 @@ class Control:
         self.end_reason = self.end_reason or reason
 
     def obey_waiting(self) -> None:
-        """Obeys all commands that have come; a malformed one is passed over."""
+        """Obeys all commands that have come; a malformed one is counted and reported."""
         while True:
             try:
                 command = self._transport.command()
-            except MessageError:
+            except MessageError as problem:
+                self.ignored.add(str(problem))
                 continue
             if command is None:
                 return
             self.obey(command)
 
     def obey(self, command: Command) -> None:
-        """Does what a command asks for, or keeps it until it can be done."""
+        """Does what a command asks for, or keeps it until it can be done; reports one that is none."""
+        try:
+            self._obey(command)
+        except (KeyError, TypeError) as problem:
+            self.ignored.add(f"the command {command.verb[:40]!r} has other arguments: {problem}")
+
+    def _obey(self, command: Command) -> None:
         match command.verb:
             case "stop":
                 self.finish(str(command.args.get("reason", "stopped")))
@@ -69,6 +87,8 @@ class Control:
                 self.file_made = True
             case "recorder_dead":
                 self._transport.disconnect_recorder(keep_queue=False)
+            case verb:
+                self.ignored.add(f"{verb[:40]!r} is not a command")
 
     def take_inputs(self) -> tuple[Input, ...]:
         """What has come from outside since this was last called: the inputs of the next tick."""

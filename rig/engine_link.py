@@ -85,7 +85,7 @@ class EngineLink:
             try:
                 reply, command = self._transport.listen(CHECK_S)
             except MessageError as problem:
-                self._report(Fault("subject", f"A malformed message was ignored: {problem}."))
+                control.ignored.add(str(problem))
                 continue
             if command is not None:
                 control.obey(command)

@@ -81,7 +81,7 @@ class TickLoop:
         self._transport = transport
         self._resume = resume
         self._pacer = Pacer(spec.pace)
-        self._control = Control(transport)
+        self._control = Control(transport, self._publish)
         self._recorder = RecorderLink(transport, self._control, self._pacer.restart)
         sizes = {layer.name: layer.n_units for layer in subject.layers}
         self._engine = EngineLink(transport, self._control, sizes, self._publish)

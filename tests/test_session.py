@@ -240,9 +240,10 @@ def test_a_death_is_said_and_what_was_recorded_is_whole(
         with rig.attach() as bus:
             wait_for(lambda: any(m.tick > 75 for m in bus.poll(0.1)))
         os.kill(rig.children()[victim], signal.SIGKILL)
-        status, _, trouble = rig.end()
+        status, said, trouble = rig.end()
         assert status == 1
-        assert len(trouble.strip().splitlines()[-1]) > 10
+        assert len(last := trouble.strip().splitlines()[-1]) > 10
+        assert (said + trouble).count(last) == 1  # as the last line, and nowhere else
         assert "Traceback" not in trouble
         assert rig.children() == {}
     _nothing_left(runtime)

@@ -18,6 +18,7 @@ def _refused(*arguments: object, says: str, status: int = 2) -> None:
     assert done.returncode == status, said
     assert says in said.replace("\n", " "), said
     assert "Traceback" not in said
+    assert len(set(said.splitlines())) == len(said.splitlines())  # each thing once
     assert running_sessions() == []
 
 

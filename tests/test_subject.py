@@ -11,12 +11,12 @@ import torch
 from dm_control.locomotion.examples import basic_rodent_2020
 
 import agent
-from agent import subject as subjects
 from evaluation import EvaluationCondition, run_episode
 from evaluation.actors import SubjectSpec
 from rig.arenas import senses, tasks
 from rig.arenas.camera import EgocentricCamera
 from rig.arenas.senses import Senses
+from training.subject_folder import save
 
 RUNNER = Path(__file__).resolve().parents[1] / "subjects" / "runner"
 STOCK = {
@@ -181,7 +181,7 @@ def test_found_by_path_by_name_and_in_a_given_folder(tmp_path, monkeypatch, runn
 def test_saved_and_loaded_it_does_the_same(tmp_path):
     torch.manual_seed(1)
     network = agent.Network(agent.NetworkConfig(policy_layers=2, skip=False))
-    subjects.save(network, tmp_path / "new", "new", senses.PROPRIOCEPTION, {"task": 'a "b"'}, {})
+    save(network, tmp_path / "new", "new", senses.PROPRIOCEPTION, {"task": 'a "b"'}, {})
     loaded = agent.load(tmp_path / "new")
     assert loaded.n_units == 384
     assert loaded.training == {"task": 'a "b"'}
@@ -197,7 +197,7 @@ def test_the_identity_depends_on_weights_and_architecture(tmp_path):
         torch.manual_seed(seed)
         folder = tmp_path / f"{seed}{layers}"
         network = agent.Network(agent.NetworkConfig(policy_layers=layers))
-        subjects.save(network, folder, "x", senses.PROPRIOCEPTION, {}, {})
+        save(network, folder, "x", senses.PROPRIOCEPTION, {}, {})
         found.add(agent.load(folder).sha256)
     assert len(found) == 3
 

@@ -22,6 +22,7 @@ from cli.sweeps import sweep
 from parallel.jobs import Job, Processes, run_job
 from parallel.sweep import Run, SweepNote, SweepRequest, folder_of, read_lines, read_note, runs_of
 from rig.errors import UserError
+from rig.versions import runtime_of
 from tests.rodent_rig import ROOT, rodent_rig, wait_for
 
 TINY = """\
@@ -145,6 +146,16 @@ def test_it_goes_on_through_ray_with_what_is_missing(
         assert recording.description.seed == 1
 
 
+def test_a_sweep_takes_the_runtime_that_is_asked_for(protocol: Path, tmp_path: Path) -> None:
+    done = rodent_rig(
+        *("sweep", protocol, "--seeds", 1, "--duration", 0.1, "--runtime", "torch"),
+        *("--out", tmp_path / "out"),
+    )
+    assert done.returncode == 0, done.stderr
+    with recorder.open(tmp_path / "out" / "recordings" / "seed-0.nwb") as recording:
+        assert runtime_of(recording.description.versions) == "torch"
+
+
 def test_a_folder_is_of_one_sweep(
     crashed: tuple[Path, tuple[int, str, str]], protocol: Path, tmp_path: Path
 ) -> None:
@@ -244,6 +255,7 @@ def test_what_is_asked_of_a_folder_adds_up(tmp_path: Path) -> None:
     for other, sentence in (
         ({"subjects": {"runner": "2"}}, "the subject runner as it was"),
         ({"camera": True}, "--no-camera"),
+        ({"runtime": "torch"}, "--runtime onnx"),
     ):
         with pytest.raises(UserError, match=sentence), folder_of(tmp_path, note(**other)):
             pass

@@ -21,7 +21,7 @@ import torch
 from agent.architecture import NetworkConfig
 from agent.errors import SubjectError
 from agent.network import Network
-from agent.subject import Subject, find, load, save
+from agent.subject import Subject, find, load
 from parallel.progress import Progress
 from rig.arenas import senses
 from rig.arenas.names import TASKS
@@ -36,6 +36,7 @@ from training.rollout.vector_env import VectorEnv, VectorEnvSettings
 from training.settings import Settings
 from training.skill_stages import SEARCHES, needed_skills
 from training.skills.search import write_arrays
+from training.subject_folder import save
 
 Array = np.ndarray
 STAGES = ("vision", "distillation", "dagger", "reinforcement")

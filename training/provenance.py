@@ -22,13 +22,12 @@ from typing import Any
 
 import tomli_w
 
-from agent.subject import write_bytes
+from agent.subject import SUBJECT_FILE, write_bytes
 from training.learn.training_loop import Counts
 from training.settings import Settings
 
 Record = dict[str, Any]
 STAGES_FILE = "stages.json"
-SUBJECT_FILE = "subject.toml"
 
 SECTIONS = {
     "climbing": ("climbing", "gait"),

@@ -59,14 +59,20 @@ def unpack(reply: EngineReply, arrays: Mapping[str, Array]) -> tuple[BusInterven
     Raises:
         KeyError: an array is missing.
     """
-    return tuple(
-        BusIntervention(
-            entry.stimulus,
-            entry.layer,
-            entry.state,
-            arrays[f"{k}.units"],
-            arrays[f"{k}.gain"],
-            arrays[f"{k}.value"],
-        )
-        for k, entry in enumerate(reply.interventions)
-    )
+    return tuple(unpack_one(reply, arrays, k) for k in range(len(reply.interventions)))
+
+
+def unpack_one(reply: EngineReply, arrays: Mapping[str, Array], k: int) -> BusIntervention:
+    """Intervention `k` of a reply, from 0, for who goes on where another one is malformed.
+
+    Args:
+        reply: the content of the message.
+        arrays: of the message.
+        k: which one.
+
+    Raises:
+        KeyError: one of its arrays is missing.
+    """
+    entry = reply.interventions[k]
+    numbers = (arrays[f"{k}.{name}"] for name in ("units", "gain", "value"))
+    return BusIntervention(entry.stimulus, entry.layer, entry.state, *numbers)

@@ -254,7 +254,8 @@ class Status(msgspec.Struct, frozen=True, tag="status"):
     `state`: "starting", "running", "paused", "ended". `processes` maps "subject", "stimulation",
     "recorder" to "starting", "alive", "stuck" (runs and does not answer), "dead" or "off". `recorder` is
     its own last report. `refused` counts commands of clients that were refused or malformed; `malformed`
-    counts messages that came as one of the session's own processes' and were none: they are ignored.
+    counts what came as if from one of the session's own processes and was not: it is ignored. `fault` is
+    the latest; `failure` says why the session, or its recording, has failed.
     """
 
     state: str
@@ -266,6 +267,7 @@ class Status(msgspec.Struct, frozen=True, tag="status"):
     fault: str = ""
     refused: int = 0
     malformed: int = 0
+    failure: str = ""
 
 
 class Spikes(msgspec.Struct, frozen=True, tag="spikes"):
@@ -279,11 +281,15 @@ class Spikes(msgspec.Struct, frozen=True, tag="spikes"):
 
 
 class Fault(msgspec.Struct, frozen=True, tag="fault"):
-    """Something went wrong and the session goes on, or not: who says so, and one sentence."""
+    """Something went wrong and the session goes on, or not: who says so, and one sentence.
+
+    `ignored` counts what it reports as ignored: messages that came as if from the session's own processes.
+    """
 
     source: str
     sentence: str
     fatal: bool = False
+    ignored: Count = 0
 
 
 class End(msgspec.Struct, frozen=True, tag="end"):

@@ -28,6 +28,7 @@ from rig.bus.message_types import (
     Reply,
     Status,
 )
+from rig.ignored_messages import IgnoredMessages
 from rig.session.directory import RunningSession, SessionDirectory, SessionSpec
 from rig.session.engine import SessionEngine
 from rig.session.processes import ChildProcess
@@ -66,7 +67,8 @@ class Supervisor:
         self._stops = 0
         self._external_inputs: ExternalInputs | None = None
         """Once the subject has said what layers it has."""
-        self._malformed = 0
+        self._ignored = IgnoredMessages(lambda sentence, _: self.fault("supervisor", sentence))
+        self._ignored_by_subject = 0
 
     def stop(self) -> None:
         """Ends the session, the second time without waiting for the animal. For signal handlers too."""
@@ -209,8 +211,10 @@ class Supervisor:
             self._external_inputs = ExternalInputs(
                 {layer.name: layer.n_units for layer in content.layers}
             )
-        elif isinstance(content, Fault) and content.fatal:
-            self._fail(content.sentence)
+        elif isinstance(content, Fault):
+            self._ignored_by_subject += content.ignored
+            if content.fatal:
+                self._fail(content.sentence)
         elif isinstance(content, End):
             self._ended = content
 
@@ -314,12 +318,8 @@ class Supervisor:
     def _count_malformed(self) -> None:
         """Says so when messages came from the session's own processes, or as if from them, that were none."""
         count = self._hub.malformed + self._recorder.malformed
-        if count > self._malformed:
-            why = self._hub.last_malformed or "a report of the recorder"
-            self.fault(
-                "supervisor", f"{count - self._malformed} malformed messages were ignored ({why})."
-            )
-            self._malformed = count
+        why = self._hub.last_malformed or "a report of the recorder"
+        self._ignored.add(why, count - self._ignored.count)
 
     def _publish_status(self, ended: bool = False) -> None:
         summary = self._summary
@@ -342,7 +342,8 @@ class Supervisor:
             recorder=summary.recording,
             fault=summary.faults[-1] if summary.faults else summary.failure,
             refused=self._hub.refused,
-            malformed=self._malformed,
+            malformed=self._ignored.count + self._ignored_by_subject,
+            failure=summary.failure,
         )
         self._hub.publish(status, summary.ticks - 1)
         self._on_status(status)
