@@ -6,7 +6,6 @@ import ctypes
 import ctypes.util
 import os
 import subprocess
-import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +14,7 @@ import typer
 from rich.console import Console
 
 from gui.display import display_missing
+from rig.child_python import environment, python
 
 APT_PACKAGES = tuple(Path(__file__).with_name("system_packages.txt").read_text().split())
 """Debian packages that OpenGL and Qt need; `make` installs the same."""
@@ -37,13 +37,18 @@ def _gl() -> Finding:
         "import mujoco; c = mujoco.GLContext(64, 64); c.make_current();"
         "m = mujoco.MjModel.from_xml_string('<mujoco/>'); mujoco.MjrContext(m, 100); print('ok')"
     )
-    environment = dict(os.environ)
-    environment.setdefault("MUJOCO_GL", "egl")
+    given = environment()
+    given.setdefault("MUJOCO_GL", "egl")
     result = subprocess.run(
-        [sys.executable, "-c", script], capture_output=True, text=True, env=environment, check=False
+        python("-c", script),
+        capture_output=True,
+        text=True,
+        env=given,
+        check=False,
+        errors="replace",
     )
     if result.returncode == 0:
-        return Finding("OpenGL", True, f"renders with MUJOCO_GL={environment['MUJOCO_GL']}")
+        return Finding("OpenGL", True, f"renders with MUJOCO_GL={given['MUJOCO_GL']}")
     lines = result.stderr.strip().splitlines()
     return Finding(
         "OpenGL",

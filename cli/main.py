@@ -27,6 +27,7 @@ from cli import (
 )
 from cli.lsl import lsl
 from cli.probe import probe
+from rig.child_python import protect
 from rig.errors import RunError, UserError
 
 app = typer.Typer(
@@ -67,6 +68,7 @@ EXTRAS = {
 
 def main() -> None:
     """Runs a command; a known trouble is one sentence on standard error and an exit status."""
+    protect()
     try:
         app()
     except (UserError, RunError) as problem:

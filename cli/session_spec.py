@@ -52,13 +52,14 @@ def prepare_session(
 
     Raises:
         UserError: the seed cannot be one, or a baseline recording does not have what is asked of it.
-        RunError: the folder cannot be made.
+        RunError: the folder cannot be made, or there is no room in it.
     """
     seed = _seed(options.seed, protocol)
     values, used = baselines_of(protocol)
     directory = SessionDirectory.create()
     if used:
-        baselines.write(directory.baselines, values, used)
+        with directory.writing():
+            baselines.write(directory.baselines, values, used)
     return session_spec(protocol, options, directory.session, seed, used), directory
 
 

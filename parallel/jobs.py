@@ -9,7 +9,6 @@ import queue
 import signal
 import socket
 import subprocess
-import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -17,6 +16,8 @@ from pathlib import Path
 from typing import Any, Protocol
 
 import msgspec
+
+from rig.child_python import environment, python
 
 STOPS_S = 20.0
 """How long commands may take to end in order when they are interrupted."""
@@ -60,8 +61,9 @@ def run_job(
         )
     began = time.monotonic()
     process = subprocess.Popen(
-        [sys.executable, *job.arguments],
+        python(*job.arguments),
         cwd=job.work,
+        env=environment(),
         stdin=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.PIPE,

@@ -9,6 +9,8 @@ from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wai
 from contextlib import contextmanager
 from typing import Any, TypeVar
 
+from rig.child_python import environment
+
 Arguments = TypeVar("Arguments", bound=tuple[Any, ...])
 Result = TypeVar("Result")
 
@@ -57,10 +59,14 @@ def in_processes(
 
 @contextmanager
 def _one_thread_each() -> Iterator[None]:
-    """Processes begun inside use one thread for linear algebra: there is one for each core already."""
+    """Processes begun inside use one thread for linear algebra: there is one for each core already.
+
+    Nor do they look for modules in the working folder (`rig.child_python`).
+    """
     names = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
-    kept = {name: os.environ.get(name) for name in names}
-    os.environ.update(dict.fromkeys(names, "1"))
+    changed = environment() | dict.fromkeys(names, "1")
+    kept = {name: os.environ.get(name) for name in changed}
+    os.environ.update(changed)
     try:
         yield
     finally:

@@ -9,15 +9,16 @@ says nothing on the terminal.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import socket
 import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
 from parallel.errors import ClusterError
+from rig.child_python import protect, python
 
 OBJECT_STORE_BYTES = 400_000_000
 """Shared memory of a cluster started here; a rollout of 16 environments with images is about 8 MB."""
@@ -34,7 +35,10 @@ _QUIET = {
     # Ray prints a paragraph when a worker dies; who uses it reports that in a sentence
     "RAY_DEDUP_LOGS_SKIP_REGEX": ".",
 }
-_ENVIRONMENT = ("LP_NUM_THREADS", "MUJOCO_GL", "PYOPENGL_PLATFORM", "EGL_DEVICE_ID")
+_ENVIRONMENT = (
+    *("LP_NUM_THREADS", "MUJOCO_GL", "PYOPENGL_PLATFORM", "EGL_DEVICE_ID"),
+    "PYTHONSAFEPATH",
+)
 """What a worker has to know of this process's environment."""
 
 
@@ -50,6 +54,7 @@ def connect(address: str, processors: int | None = None) -> tuple[Any, bool]:
     """
     # Ray reads these when it is imported and when it starts processes
     os.environ.update(_QUIET)
+    protect()
     if address != "local":
         probe(address)
     import ray
@@ -66,7 +71,9 @@ def connect(address: str, processors: int | None = None) -> tuple[Any, bool]:
         }
     for attempt in range(1, STARTS + 1):
         try:
-            ray.init(**how)
+            # Ray has workers look for modules in the folder that it is connected from
+            with contextlib.chdir("/"):
+                ray.init(**how)
             break
         except Exception as error:
             # Ray raises bare exceptions, among others where a busy machine takes 30 s to start it
@@ -105,7 +112,7 @@ def probe(address: str) -> None:
         ) from None
     # something listens, but not everything that listens is Ray
     _use_token()
-    check = [sys.executable, "-m", "ray.scripts.scripts", "health-check", "--address", address]
+    check = python("-m", "ray.scripts.scripts", "health-check", "--address", address)
     try:
         result = subprocess.run(
             check, capture_output=True, timeout=HEALTH_S, check=False, text=True

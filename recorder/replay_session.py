@@ -31,6 +31,7 @@ from rig.bus.message_types import (
     Tick,
 )
 from rig.bus.open_intervals import OpenIntervals
+from rig.errors import ending_with
 from rig.playback import MAX_SPEED, MIN_SPEED, Playback, Stretch
 from rig.session.directory import RunningSession, SessionDirectory
 
@@ -104,7 +105,7 @@ class ReplaySession:
     def run(self) -> None:
         """The replay from start to end."""
         recording = self._source.recording
-        try:
+        with ending_with(self._close):
             self._send_stretch(Stretch(self._playback.first, self._playback.first, jumped=True))
             self._directory.announce(
                 RunningSession(
@@ -119,11 +120,11 @@ class ReplaySession:
             if not self._begin_paused:
                 self._playback.play()
             self._play()
-        finally:
+
+    def _close(self) -> None:
+        with ending_with(self._directory.remove), ending_with(self._hub.close):
             self._publish_status("ended")
             self._hub.publish(self._end(), self._playback.position + 1)
-            self._hub.close()
-            self._directory.remove()
 
     # --- what the hub asks for ------------------------------------------------------------------------
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+
 
 class UserError(Exception):
     """The user's input is wrong: a protocol, a path, an option. Exit status 2.
@@ -15,3 +18,24 @@ class RunError(Exception):
 
     The message is one sentence that says what happened and what was kept.
     """
+
+
+@contextmanager
+def ending_with(end: Callable[[], object]) -> Iterator[None]:
+    """Calls `end` however a block is left, as `finally` does; but what made it fail is what is reported.
+
+    An `end` that fails after a failure is often the same trouble again (a full disk, sockets that are gone)
+    and would hide the sentence that says what it was.
+
+    >>> with ending_with(lambda: 1 / 0):
+    ...     raise RunError("The disk is full.")
+    Traceback (most recent call last):
+    rig.errors.RunError: The disk is full.
+    """
+    try:
+        yield
+    except BaseException:
+        with suppress(Exception):
+            end()
+        raise
+    end()

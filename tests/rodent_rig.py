@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import resource
 import signal
 import socket
 import subprocess
@@ -20,18 +21,39 @@ FIRST_LIGHT = ROOT / "protocols" / "first_light.yaml"
 
 
 def rodent_rig(
-    *arguments: object, timeout_s: float = 120, without: tuple[str, ...] = ()
+    *arguments: object,
+    timeout_s: float = 120,
+    without: tuple[str, ...] = (),
+    cwd: Path = ROOT,
+    file_bytes: int | None = None,
+    **variables: str,
 ) -> subprocess.CompletedProcess[str]:
-    """`rodent-rig …`, to its end, without some variables of the environment."""
+    """`rodent-rig …`, to its end.
+
+    Args:
+        arguments: its words.
+        timeout_s: how long it may take.
+        without: variables of the environment that it does not get.
+        cwd: the working folder; as the installed command does, it looks for no modules there.
+        file_bytes: no file that it writes may be larger.
+        variables: more of the environment.
+    """
     environment = {name: value for name, value in os.environ.items() if name not in without}
+
+    def limit() -> None:
+        if file_bytes is not None:
+            resource.setrlimit(resource.RLIMIT_FSIZE, (file_bytes, file_bytes))
+
     return subprocess.run(
-        [sys.executable, "-m", "cli", *map(str, arguments)],
-        cwd=ROOT,
-        env=environment,
+        [sys.executable, "-P", "-m", "cli", *map(os.fsencode, map(str, arguments))],
+        cwd=cwd,
+        env={"PYTHONPATH": str(ROOT)} | environment | variables,
         capture_output=True,
         text=True,
+        errors="replace",
         timeout=timeout_s,
         check=False,
+        preexec_fn=limit,
     )
 
 

@@ -12,6 +12,8 @@ import secrets
 import shutil
 import tempfile
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Literal
 
@@ -24,6 +26,8 @@ from rig.errors import RunError
 
 MAX_SOCKET_PATH = 100
 """Bytes; Unix allows 107 in a socket's path."""
+ROOM_BYTES = 256 * 1024
+"""What a session writes into its folder, beside what it takes from baselines: a spec, a note, logs."""
 
 
 class SessionSpec(msgspec.Struct, frozen=True):
@@ -101,17 +105,16 @@ class RunningSession(msgspec.Struct, frozen=True):
 def runtime_folder() -> Path:
     """The folder of all running sessions of this user, made if missing."""
     given = os.environ.get("XDG_RUNTIME_DIR", "")
-    if given and Path(given).is_dir() and os.access(given, os.W_OK):
-        folder = Path(given) / "rodent-rig"
-    else:
-        folder = Path(tempfile.gettempdir()) / f"rodent-rig-{os.getuid()}"
-    try:
-        folder.mkdir(mode=0o700, exist_ok=True)
-    except OSError as problem:
-        raise RunError(
-            f"No place for a session's sockets: {folder} cannot be made ({problem.strerror}); "
-            "set XDG_RUNTIME_DIR to a writable folder."
-        ) from None
+    folder = _writable_folder(Path(given) / "rodent-rig") if given else None
+    if folder is None:
+        try:
+            folder = Path(tempfile.gettempdir()) / f"rodent-rig-{os.getuid()}"
+            folder.mkdir(mode=0o700, exist_ok=True)
+        except OSError as problem:
+            raise RunError(
+                f"No place for a session's sockets: {folder or 'a temporary folder'} cannot be made "
+                f"({problem.strerror}); set XDG_RUNTIME_DIR to a writable folder."
+            ) from None
     if folder.stat().st_uid != os.getuid():
         raise RunError(
             f"{folder} belongs to another user; set XDG_RUNTIME_DIR to a folder of your own."
@@ -119,20 +122,49 @@ def runtime_folder() -> Path:
     return folder
 
 
+def _writable_folder(folder: Path) -> Path | None:
+    """The folder, made if missing; None where it cannot be made, or nothing can be made in it."""
+    try:
+        folder.mkdir(mode=0o700, exist_ok=True)
+    except (OSError, ValueError):
+        return None
+    return folder if os.access(folder, os.W_OK | os.X_OK) else None
+
+
 class SessionDirectory(SocketFolder):
     """The folder of one session: its socket addresses, its spec, its note."""
 
     @classmethod
     def create(cls) -> SessionDirectory:
-        """A new folder with a new session name. Raises `RunError` if sockets could not live there."""
+        """A new folder with a new session name.
+
+        Raises `RunError` if sockets could not live there, or there is no room for what a session writes.
+        """
         name = time.strftime("%m%d-%H%M%S-") + secrets.token_hex(2)
         path = runtime_folder() / name
-        if len(str(path).encode()) > MAX_SOCKET_PATH - 12:
+        if len(os.fsencode(path)) > MAX_SOCKET_PATH - 12:
             raise RunError(
                 f"The path {path} is too long for sockets; set XDG_RUNTIME_DIR to a shorter one."
             )
-        path.mkdir(mode=0o700)
-        return cls(path)
+        directory = cls(path)
+        with directory.writing():
+            path.mkdir(mode=0o700)
+            room = path / "room"
+            room.write_bytes(bytes(ROOM_BYTES))
+            room.unlink()
+        return directory
+
+    @contextmanager
+    def writing(self) -> Iterator[None]:
+        """What the system refuses here is a sentence, and the folder is removed: nothing runs without it."""
+        try:
+            yield
+        except OSError as problem:
+            self.remove()
+            raise RunError(
+                f"No session can be run from {self.path.parent}: {os.strerror(problem.errno or 0)}; make "
+                "room there, or set XDG_RUNTIME_DIR to another folder."
+            ) from None
 
     @property
     def baselines(self) -> Path:
@@ -140,18 +172,20 @@ class SessionDirectory(SocketFolder):
         return self.path / "baselines"
 
     def write_spec(self, spec: SessionSpec) -> None:
-        """Leaves the spec for the session's processes to read."""
-        (self.path / "spec.json").write_bytes(msgspec.json.encode(spec))
+        """Leaves the spec for the session's processes to read. Raises `RunError` if there is no room."""
+        with self.writing():
+            (self.path / "spec.json").write_bytes(msgspec.json.encode(spec))
 
     def read_spec(self) -> SessionSpec:
         """The spec that `write_spec` left."""
         return msgspec.json.decode((self.path / "spec.json").read_bytes(), type=SessionSpec)
 
     def announce(self, note: RunningSession) -> None:
-        """Lists the session as running, from now on."""
+        """Lists the session as running, from now on. Raises `RunError` if there is no room."""
         partial = self.path / "session.json.part"
-        partial.write_bytes(msgspec.json.encode(note))
-        partial.rename(self.path / "session.json")
+        with self.writing():
+            partial.write_bytes(msgspec.json.encode(note))
+            partial.rename(self.path / "session.json")
 
     def note(self) -> RunningSession | None:
         """The session's note of itself; None while it has not announced itself or is gone."""

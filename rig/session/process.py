@@ -10,6 +10,7 @@ import sys
 import time
 from pathlib import Path
 
+from rig.child_python import environment, python
 from rig.errors import RunError, UserError
 from rig.session.directory import SessionDirectory, SessionSpec
 from rig.session.supervisor import run_session
@@ -22,12 +23,13 @@ def start_detached(spec: SessionSpec, directory: SessionDirectory, timeout_s: fl
     """
     directory.write_spec(spec)
     log = directory.path.parent / f"{directory.session}.log"
-    with log.open("wb") as out:
+    with directory.writing(), log.open("wb") as out:
         process = subprocess.Popen(
-            [sys.executable, "-m", "rig.session.process", str(directory.path)],
+            python("-m", "rig.session.process", str(directory.path)),
             stdin=subprocess.DEVNULL,
             stdout=out,
             stderr=out,
+            env=environment(),
             start_new_session=True,
         )
     deadline = time.monotonic() + timeout_s

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
-import sys
 import time
 from pathlib import Path
+
+from rig.child_python import environment, python
 
 _ONE_THREAD = {
     name: "1"
@@ -22,16 +22,16 @@ class ChildProcess:
     def __init__(self, name: str, module: str, arguments: list[str], folder: Path) -> None:
         self.name = name
         self._log = folder / f"{name}.log"
-        environment = dict(os.environ) | _ONE_THREAD
-        environment.setdefault("MUJOCO_GL", "egl")
-        environment.setdefault("PYTHONUNBUFFERED", "1")
+        given = environment() | _ONE_THREAD
+        given.setdefault("MUJOCO_GL", "egl")
+        given.setdefault("PYTHONUNBUFFERED", "1")
         with self._log.open("ab") as log:
             self._process = subprocess.Popen(
-                [sys.executable, "-m", module, *arguments],
+                python("-m", module, *arguments),
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
-                env=environment,
+                env=given,
             )
 
     @property

@@ -14,7 +14,7 @@ from types import FrameType
 from agent.errors import SubjectError
 from rig.bus.message_types import Fault
 from rig.bus.socket_transport import SocketTransport
-from rig.errors import RunError
+from rig.errors import RunError, ending_with
 from rig.session.directory import SessionDirectory
 from rig.session.exit_with_parent import exit_with_parent
 
@@ -28,15 +28,14 @@ def main(arguments: list[str]) -> int:
     exit_with_parent()
     directory = SessionDirectory(Path(arguments[0]))
     transport = SocketTransport(directory)
-    try:
-        _run(directory, transport)
-    except (SubjectError, RunError) as problem:
-        fault = Fault("subject", str(problem), fatal=True)
-        transport.to_hub(transport.message(fault, -1, {}))
-        print(problem, file=sys.stderr)
-        return 2 if isinstance(problem, SubjectError) else 1
-    finally:
-        transport.close()
+    with ending_with(transport.close):
+        try:
+            _run(directory, transport)
+        except (SubjectError, RunError) as problem:
+            print(problem, file=sys.stderr)
+            fault = Fault("subject", str(problem), fatal=True)
+            transport.to_hub(transport.message(fault, -1, {}))
+            return 2 if isinstance(problem, SubjectError) else 1
     return 0
 
 

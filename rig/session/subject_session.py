@@ -14,7 +14,7 @@ from rig.arenas.names import TASK_EVENTS
 from rig.arenas.senses import PROPRIOCEPTION
 from rig.bus.message_types import TICK_S, Description, LayerInfo
 from rig.bus.transport import Transport
-from rig.errors import RunError
+from rig.errors import RunError, ending_with
 from rig.resume_point import ResumePoint, SnapshotError
 from rig.session.directory import SessionSpec
 from rig.tick_loop import LATENCIES, TickLoop
@@ -39,7 +39,7 @@ def run(spec: SessionSpec, transport: Transport, resume: ResumePoint | None = No
     """
     subject = agent.load(spec.subject, spec.runtime)
     animal = Animal(spec.task, spec.seed, spec.camera_quality)
-    try:
+    with ending_with(animal.close):
         if resume is None:
             animal.begin_trial(0)
         else:
@@ -51,8 +51,6 @@ def run(spec: SessionSpec, transport: Transport, resume: ResumePoint | None = No
         transport.to_engine(message)
         transport.to_hub(message)
         TickLoop(spec, subject, animal, transport, resume).run()
-    finally:
-        animal.close()
 
 
 def _restore(animal: Animal, subject: Subject, resume: ResumePoint) -> None:
