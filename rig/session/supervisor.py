@@ -6,3 +6,407 @@ the session; a window is only a client and may come and go.
 """
 
 from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import zmq
+
+from rig.bus.encoding import encode
+from rig.bus.external_inputs import VERBS, ExternalInputs, NotAcceptedError
+from rig.bus.hub import Hub, Request
+from rig.bus.message_types import (
+    TICK_S,
+    Command,
+    Description,
+    End,
+    Fault,
+    Message,
+    Reply,
+    Status,
+)
+from rig.errors import RunError, ending_with
+from rig.ignored_messages import IgnoredMessages
+from rig.session.directory import RunningSession, SessionDirectory, SessionSpec
+from rig.session.engine import SessionEngine
+from rig.session.processes import ChildProcess
+from rig.session.recorder import SessionRecorder
+from rig.session.summary import Summary
+
+STATUS_EVERY_S = 0.2
+RECORDER_CLOSES_S = 60.0
+ENDS_S = 5.0
+STOPS_S = 20.0
+"""How long the animal may take to end by itself; then it is ended."""
+
+
+class Supervisor:
+    """Runs one session. `run()` returns when everything it started has ended.
+
+    Args: as `run_session`.
+    """
+
+    def __init__(
+        self,
+        spec: SessionSpec,
+        directory: SessionDirectory,
+        *,
+        end_when_recording_fails: bool = False,
+        on_status: Callable[[Status], None] = lambda status: None,
+    ) -> None:
+        self._spec = spec
+        self._directory = directory
+        self._end_when_recording_fails = end_when_recording_fails
+        self._on_status = on_status
+        self._summary = Summary()
+        self._ended: End | None = None
+        self._paused = False
+        self._stop_reason = ""
+        self._stops = 0
+        self._external_inputs: ExternalInputs | None = None
+        """Once the subject has said what layers it has."""
+        self._ignored = IgnoredMessages(lambda sentence, _: self.fault("supervisor", sentence))
+        self._ignored_by_subject = 0
+
+    def stop(self) -> None:
+        """Ends the session, the second time without waiting for the animal. For signal handlers too."""
+        self._stop_reason = self._stop_reason or "stopped"
+        self._stops += 1
+
+    def run(self) -> Summary:
+        """The session from start to end. Raises `UserError` or `RunError` if it cannot start at all."""
+        keys = Path(self._spec.keys) if self._spec.keys else None
+        try:
+            self._hub = Hub(self._directory, self._spec.listen, keys)
+        except BaseException:
+            self._directory.remove()
+            raise
+        self._context = zmq.Context()
+        self._control = self._context.socket(zmq.PUSH)
+        self._control.linger = 500
+        # Connecting, not binding: so commands queue up while the subject still starts.
+        self._control.connect(self._directory.address("control"))
+        self._recorder = SessionRecorder(self, self._spec, self._directory, self._summary)
+        self._started: list[ChildProcess] = []
+        try:
+            self._start()
+        except BaseException as problem:
+            with contextlib.suppress(Exception):
+                self._end_start()
+            if isinstance(problem, OSError):
+                raise RunError(f"The session could not be started: {problem.strerror}.") from None
+            raise
+        with ending_with(self._end_everything):
+            self._supervise()
+        return self._summary
+
+    # --- the life of the session --------------------------------------------------------------------
+
+    def _start(self) -> None:
+        folder = self._directory.path
+        self._directory.write_spec(self._spec)
+        self._subject = ChildProcess(
+            "subject", "rig.session.subject_process", [str(folder)], folder
+        )
+        self._started.append(self._subject)
+        self._engine = SessionEngine(folder)
+        self._started.append(self._engine.process)
+        if self._spec.record:
+            self._recorder.start(self._spec.record)
+        self._directory.announce(
+            RunningSession(
+                self._spec.session,
+                os.getpid(),
+                time.time(),
+                self._spec.protocol_name,
+                self._spec.subject,
+                self._spec.task,
+            )
+        )
+
+    def _end_start(self) -> None:
+        """Ends what a session that could not be started has started, and removes its folder."""
+        for child in self._started:
+            child.kill()
+        self._recorder.end(0.0)
+        self._directory.remove()
+        self._control.close(linger=0)
+        self._recorder.close()
+        self._hub.close()
+        self._context.term()
+
+    def _supervise(self) -> None:
+        next_status_s = 0.0
+        stop_sent_s = 0.0
+        while True:
+            subject_ended = self._subject.status is not None
+            messages, requests = self._hub.pump(0.05)
+            for message in messages:
+                self._follow(message)
+            for request in requests:
+                self._handle(request)
+            self._recorder.read_reports()
+            self._check_processes()
+            now = time.monotonic()
+            if self._stop_reason and not stop_sent_s:
+                stop_sent_s = now
+                self.tell_subject("stop", reason=self._stop_reason)
+            elif stop_sent_s and (self._stops > 1 or now - stop_sent_s > STOPS_S):
+                self._subject.end()
+            if now >= next_status_s:
+                next_status_s = now + STATUS_EVERY_S
+                self._count_malformed()
+                self._publish_status()
+            if subject_ended and not messages:  # all that it had sent before has been taken in
+                return
+
+    def _end_everything(self) -> None:
+        """After the subject: lets the others finish what they have, then makes sure of them."""
+        deadline = time.monotonic() + RECORDER_CLOSES_S
+        if self._ended is None:
+            if self._engine.process.status is None:
+                self._engine.process.end(ENDS_S)
+            if self._recorder.running:
+                self._recorder.end(RECORDER_CLOSES_S)
+        next_status_s = 0.0
+        while self._recorder.running:
+            self._recorder.read_reports()
+            self._hub.pump(0.02)
+            if time.monotonic() > next_status_s:
+                next_status_s = time.monotonic() + STATUS_EVERY_S
+                self._publish_status()
+            if time.monotonic() > deadline:
+                self.fault("recorder", "The recorder did not close its file in time and was ended.")
+                break
+        time.sleep(0.05)
+        self._recorder.read_reports()
+        if self._engine.process.status is None:
+            self._engine.process.wait(ENDS_S if self._ended else 0.0)
+        for child in (self._subject, self._engine.process, self._recorder):
+            child.end()
+        self._summary.failure = self._summary.failure or self._recorder.failure()
+        self._summary.refused = self._hub.refused
+        self._count_malformed()
+        self._publish_status(ended=True)
+        end = self._ended or End("failed", self._summary.ticks, self._summary.overruns)
+        self._hub.publish(end, self._summary.ticks)
+        self._control.close()
+        self._recorder.close()
+        self._hub.close()
+        self._context.term()
+        self._directory.remove()
+
+    def _check_processes(self) -> None:
+        if self._ended is None and self._engine.has_died():
+            if self._summary.ticks == 0:
+                words = self._engine.process.stderr_tail() or "it died before its first answer."
+                self._fail(f"The stimulation engine could not start: {words}")
+                self._stop_reason = "failed"
+                self._subject.end()
+                return
+            self.tell_subject("engine_dead")
+            self.fault(
+                "stimulation",
+                "The stimulation engine died; every stimulus is released and the session goes on.",
+            )
+        death = self._recorder.check(self._ended is not None)
+        if death is not None and self._end_when_recording_fails:
+            sentence, wrong_input = death
+            self._fail(sentence, wrong_input)
+            self._stop_reason = "failed"
+        if self._subject.status not in (None, 0) and self._ended is None:
+            sentence = self._subject.stderr_tail() or "The subject process died."
+            if not self._summary.failure:  # else it has said so itself
+                self._hub.publish(Fault("subject", sentence, fatal=True), self._summary.ticks - 1)
+            self._fail(sentence, wrong_input=self._subject.status == 2)
+
+    def _follow(self, message: Message) -> None:
+        """Takes note of what passes by in the stream."""
+        self._summary.count(message)
+        content = message.content
+        self._engine.follow(message)
+        if self._external_inputs is not None:
+            self._external_inputs.follow(message)
+        if isinstance(content, Description):
+            self._external_inputs = ExternalInputs(
+                {layer.name: layer.n_units for layer in content.layers}
+            )
+        elif isinstance(content, Fault):
+            self._ignored_by_subject += content.ignored
+            if content.fatal:
+                self._fail(content.sentence)
+        elif isinstance(content, End):
+            self._ended = content
+
+    # --- the engine, and what comes from outside ------------------------------------------------------
+
+    def _restart_engine(self, request: Request) -> None:
+        if not self._summary.ticks:
+            self.reply(request, Reply(False, "The animal is not running yet; ask again."))
+        elif self._engine.alive and not self._engine.stuck:
+            self.reply(request, Reply(False, "The stimulation engine runs and answers."))
+        else:
+            self._drop_engine()
+            self.tell_subject("new_engine", socket=self._engine.start_another())
+            self.reply(request, Reply(True))
+
+    def _drop_engine(self) -> None:
+        """Ends an engine that is stuck; the subject then releases every stimulus and goes on."""
+        self._engine.process.kill()
+        self._check_processes()
+
+    def _accept_input(self, request: Request) -> None:
+        """Checks what a client asks for and passes it to the subject, or refuses it."""
+        verb = request.command.verb
+        if verb != "key" and not self._spec.allow_outside:
+            self._hub.refuse(request, "This session does not take stimuli from outside.")
+        elif self._external_inputs is None or not self._summary.ticks:
+            self.reply(request, Reply(False, "The animal is not running yet; ask again."))
+        elif verb == "stimulate" and not self._engine.alive:
+            self.reply(
+                request,
+                Reply(False, "There is no stimulation engine; take a new one (restart_engine)."),
+            )
+        else:
+            try:
+                given = self._external_inputs.accept(verb, request.command.args)
+            except NotAcceptedError as problem:
+                self._hub.refuse(request, f"{verb} was refused: {problem}.")
+                return
+            self.tell_subject("input", kind=given.kind, name=given.name, args=given.args)
+            self.reply(request, Reply(True, fields={"after_tick": self._summary.ticks - 1}))
+
+    # --- commands from clients ------------------------------------------------------------------------
+
+    def _handle(self, request: Request) -> None:
+        """Carries out a client's command or refuses it with a reason; it never reaches the subject raw."""
+        if not request.trusted:
+            self._hub.refuse(
+                request,
+                "Over TCP without keys a session can be listened to and not commanded; see --keys.",
+            )
+            return
+        match request.command:
+            case Command("stop", args) if not args:
+                self.stop()
+                self.reply(request, Reply(True))
+            case Command("pause" | "resume" as verb, args) if not args:
+                self._paused = verb == "pause"
+                self.tell_subject(verb)
+                self.reply(request, Reply(True))
+            case Command("start_recording", {"file": str(file), **rest}) if not rest and file:
+                self._recorder.start_on_request(request, file)
+            case Command("stop_recording", args) if not args:
+                self._recorder.stop_on_request(request)
+            case Command("restart_engine", args) if not args:
+                self._restart_engine(request)
+            case Command("drop_engine", args) if not args:
+                if self._engine.stuck:
+                    self._drop_engine()
+                    self.reply(request, Reply(True))
+                else:
+                    self.reply(request, Reply(False, "No stimulation engine is stuck."))
+            case Command(verb, _) if verb in VERBS:
+                self._accept_input(request)
+            case Command(verb, _):
+                self._hub.refuse(
+                    request, f"{verb!r} with these arguments is not a command; see docs/bus.md."
+                )
+
+    def tell_subject(self, verb: str, **args: object) -> None:
+        """Sends the subject a command of the supervisor's own."""
+        self._control.send_multipart(encode(Message(Command(verb, dict(args)))), zmq.NOBLOCK)
+
+    # --- what is sent out -----------------------------------------------------------------------------
+
+    def _fail(self, sentence: str, wrong_input: bool = False) -> None:
+        if not self._summary.failure:
+            self._summary.failure = sentence
+            self._summary.wrong_input = wrong_input
+        self._summary.wrong_input = self._summary.wrong_input or wrong_input
+
+    def reply(self, request: Request, reply: Reply) -> None:
+        """Answers a client's request."""
+        self._hub.reply(request, reply)
+
+    def fault(self, source: str, sentence: str) -> None:
+        """Publishes that something is wrong, and has it recorded."""
+        self._summary.faults.append(sentence)
+        self._hub.publish(Fault(source, sentence), self._summary.ticks - 1)
+        self.tell_subject("fault", source=source, sentence=sentence)  # for the recording
+
+    def _count_malformed(self) -> None:
+        """Says so when messages came from the session's own processes, or as if from them, that were none."""
+        count = self._hub.malformed + self._recorder.malformed
+        why = self._hub.last_malformed or "a report of the recorder"
+        self._ignored.add(why, count - self._ignored.count)
+
+    def _publish_status(self, ended: bool = False) -> None:
+        summary = self._summary
+        state = "running" if summary.ticks else "starting"
+        if self._paused:
+            state = "paused"
+        if ended:
+            state = "ended"
+        animal_s = summary.ticks * TICK_S
+        status = Status(
+            state=state,
+            processes={
+                "subject": "alive" if self._subject.status is None else "dead",
+                "stimulation": self._engine.state,
+                "recorder": self._recorder.state,
+            },
+            ticks=summary.ticks,
+            overruns=summary.overruns,
+            realtime_factor=animal_s / summary.wall_s if summary.wall_s > 0 else 0.0,
+            recorder=summary.recording,
+            fault=summary.faults[-1] if summary.faults else summary.failure,
+            refused=self._hub.refused,
+            malformed=self._ignored.count + self._ignored_by_subject,
+            failure=summary.failure,
+        )
+        self._hub.publish(status, summary.ticks - 1)
+        self._on_status(status)
+
+
+def run_session(
+    spec: SessionSpec,
+    directory: SessionDirectory,
+    *,
+    end_when_recording_fails: bool = False,
+    on_status: Callable[[Status], None] = lambda status: None,
+) -> Summary:
+    """Runs a session in this process; ends it in order on Ctrl-C, SIGTERM or SIGHUP.
+
+    Args:
+        spec: what is run.
+        directory: the session's folder, which is removed at the end.
+        end_when_recording_fails: whether a session whose recorder fails ends, as failed.
+        on_status: is called a few times a second with the session's state, for a terminal's progress.
+
+    Returns:
+        What the session did; its `failure` says why it, or its recording, failed.
+
+    Raises:
+        UserError: the address to listen at, or its keys, cannot be used.
+        RunError: there is no room for what it needs to start.
+    """
+    supervisor = Supervisor(
+        spec,
+        directory,
+        end_when_recording_fails=end_when_recording_fails,
+        on_status=on_status,
+    )
+    previous = {
+        number: signal.signal(number, lambda *_: supervisor.stop())
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+    }
+    try:
+        return supervisor.run()
+    finally:
+        for number, handler in previous.items():
+            signal.signal(number, handler)
