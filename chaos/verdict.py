@@ -218,10 +218,7 @@ def _told_at(seen: Seen) -> float | None:
         state = status.processes.get(source, "")
         report = status.recorder
         failed = source == "recorder" and report is not None and report.state == "failed"
-        # a process that has ended after its work is called dead, too
-        done = status.state == "ended" or (report is not None and report.state == "closed")
-        announced = state in ("dead", "stuck") and (not done or bool(status.fault))
-        if at_s >= since and (announced or failed):
+        if at_s >= since and (state in ("dead", "stuck") or failed):
             times.append(at_s)
     return min(times, default=None)
 

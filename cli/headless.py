@@ -10,7 +10,7 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 from rich.text import Text
 
-from rig.bus.message_types import TICK_S, Status
+from rig.bus.message_types import TICK_S, KnownFault, Status
 from rig.errors import RunError, UserError
 from rig.session.directory import SessionDirectory, SessionSpec
 from rig.session.summary import Summary
@@ -38,14 +38,16 @@ def run_headless(spec: SessionSpec, directory: SessionDirectory, picture: bool =
     ) as progress:
         total = spec.duration_s or (spec.trials * spec.trial_s) or None
         bar = progress.add_task("starting the animal", total=total, detail="")
-        said: list[str] = []
+        said: set[tuple[int, str]] = set()
 
         def show(status: Status) -> None:
             on_disk = status.recorder.ticks_on_disk if status.recorder else 0
-            # a failure is the command's last line, once
-            if status.fault and status.fault not in (*said, status.failure):
-                said.append(status.fault)
-                progress.console.print(status.fault, style="yellow", soft_wrap=True, markup=False)
+            for fault in status.faults:
+                # a failure is the command's last line, once
+                if fault.sentence != status.failure and (fault.tick, fault.sentence) not in said:
+                    said.add((fault.tick, fault.sentence))
+                    text = _dated(fault)
+                    progress.console.print(text, style="yellow", soft_wrap=True, markup=False)
             progress.update(
                 bar,
                 description=f"{spec.protocol_name}: {status.state}",
@@ -83,9 +85,9 @@ def _print_summary(summary: Summary, spec: SessionSpec, picture: bool) -> None:
         table.add_row("commands refused", str(summary.refused))
     table.add_row("seed", str(spec.seed))
     for fault in summary.faults:
-        if fault == summary.failure:
+        if fault.sentence == summary.failure:
             continue
-        table.add_row("fault", Text(fault, style="yellow"))
+        table.add_row("fault", Text(_dated(fault), style="yellow"))
     if summary.recording is not None:
         report = summary.recording
         size = f"{report.ticks_on_disk} ticks, {report.file_bytes / 1e6:.1f} MB, {report.state}"
@@ -97,6 +99,13 @@ def _print_summary(summary: Summary, spec: SessionSpec, picture: bool) -> None:
             table.add_row("picture", _draw(Path(spec.record)))
     terminal = Console(highlight=False, width=None if sys.stdout.isatty() else 240)
     terminal.print(table)
+
+
+def _dated(fault: KnownFault) -> str:
+    """A fault with when it was, in animal time: "at 12.30 s to 14.00 s: The recorder …"."""
+    begin_s, end_s = (max(tick, 0) * TICK_S for tick in (fault.tick, fault.over_tick))
+    until = f" to {end_s:.2f} s" if fault.over_tick > fault.tick else ""
+    return f"at {begin_s:.2f} s{until}: {fault.sentence}"
 
 
 def _draw(recording: Path) -> str:

@@ -106,6 +106,7 @@ def session_spec(
         baselines={each.name: each.sha256 for each in used},
         allow_python=protocol.is_script,
         runtime=options.runtime.value,
+        blinded=protocol.blinded,
     )
 
 

@@ -326,6 +326,7 @@ def run_again(
         branched=description.branched,
         runtime=runtime_of(description.versions),
         camera_quality=camera_of(description.versions),
+        blinded=description.blinded,
     )
     interrupted: list[int] = []
 

@@ -74,7 +74,12 @@ class EngineLink:
         self._transport.send_preamble(self._replies.numbers_used)
         self._control.engine_alive = self._prepares = True
         self._report(
-            Fault("subject", f"A new stimulation engine has taken over from tick {tick} on.")
+            Fault(
+                "stimulation",
+                f"A new stimulation engine has taken over from tick {tick} on.",
+                name="dead",
+                over=True,
+            )
         )
 
     def _wait_for_reply(self, tick: int) -> Message:
@@ -91,6 +96,8 @@ class EngineLink:
                 control.obey(command)
             if reply is not None and reply.tick == tick:
                 self._prepares = False
+                if overdue:
+                    self._report(_not_silent("It answers again."))
                 return reply
             if not overdue and time.perf_counter() - since_s > patience_s:
                 overdue = True
@@ -99,6 +106,13 @@ class EngineLink:
                         "stimulation",
                         f"The stimulation engine has not answered tick {tick} for "
                         f"{patience_s:g} s; the animal waits for it. Take another engine to go on.",
+                        name="silent",
                     )
                 )
+        if overdue:
+            self._report(_not_silent("It was given up."))
         return self._replies.release_all(tick)
+
+
+def _not_silent(sentence: str) -> Fault:
+    return Fault("stimulation", sentence, name="silent", over=True)

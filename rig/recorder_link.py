@@ -38,15 +38,20 @@ class RecorderLink:
         while not self._transport.to_recorder(message):
             if not stalled and time.perf_counter() - since_s > STALL_S:
                 stalled = True
-                sentence = "The recorder has stalled; the session is paused until it goes on."
-                fault = self._transport.message(Fault("recorder", sentence), message.tick, {})
-                self._transport.to_hub(fault)
+                self._tell(
+                    "The recorder has stalled; the session is paused until it goes on.", message
+                )
             time.sleep(RETRY_S)
             self._control.obey_waiting()
             if stalled and self._control.end_reason == "stopped":
                 self._transport.disconnect_recorder(keep_queue=True)
         if stalled:
+            self._tell("It goes on.", message, over=True)
             self._clock_stopped()
+
+    def _tell(self, sentence: str, message: Message, over: bool = False) -> None:
+        fault = Fault("recorder", sentence, name="stalled", over=over)
+        self._transport.to_hub(self._transport.message(fault, message.tick, {}))
 
     def switch(self, tick: int, overruns: int) -> None:
         """Begins or ends a recording as was asked: between two ticks, so that each is whole in its file.

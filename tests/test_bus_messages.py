@@ -65,7 +65,7 @@ _contents = st.one_of(
         end_trial=st.booleans(),
         engine_ms=_floats,
     ),
-    st.builds(Fault, source=_names, sentence=_names),
+    st.builds(Fault, source=_names, sentence=_names, name=_names, over=st.booleans()),
     st.builds(
         Command, verb=_names, args=st.dictionaries(_names, st.one_of(_whole, _names), max_size=3)
     ),

@@ -100,7 +100,12 @@ def test_a_killed_engine_is_said_and_another_one_takes_over(
     _wait_within(
         bus, 20.0, lambda m: isinstance(m.content, EngineReply) and m.content.engine_ms > 0
     )
-    _wait_within(bus, 2.0, _engine_is("alive"))
+    found = _wait_within(bus, 2.0, _engine_is("alive"))
+    # the fault is over: who comes from now on is not told that the engine is dead
+    status = found[-1].content
+    (died,) = [fault for fault in status.faults if fault.name == "dead"]
+    assert status.fault == ""
+    assert 0 < died.tick < died.over_tick
     bus.command("stimulate", name="x", layer="core", units=[0], value=0.1, for_ms=40)
     seen = _wait_within(bus, 10.0, lambda m: isinstance(m.content, Tick) and bool(m.content.inputs))
     _wait_within(bus, 10.0, lambda m: m.tick > seen[-1].tick + 20)
@@ -130,9 +135,11 @@ def test_a_killed_engine_is_said_and_another_one_takes_over(
             open_now.remove(key)  # raises where an offset comes without its onset
     assert any(e.kind == "stimulus" and e.tick > taken for e in events)
     with ReplaySource(out) as replay:
-        said = [fault.sentence for _, fault in replay.recording.faults]
+        recorded = replay.recording.faults
+    said = [fault.sentence for _, fault in recorded]
     assert any("engine died" in sentence for sentence in said)
     assert any(f"taken over from tick {taken} on" in sentence for sentence in said)
+    assert [fault.over for _, fault in recorded if fault.name == "dead"] == [False, True]
 
 
 def test_a_stuck_engine_is_said_and_can_be_let_go(
@@ -158,6 +165,10 @@ def test_a_stuck_engine_is_said_and_can_be_let_go(
     _wait_within(
         bus, 20.0, lambda m: isinstance(m.content, EngineReply) and m.content.engine_ms > 0
     )
+    status = _wait_within(bus, 2.0, _engine_is("alive"))[-1].content
+    assert status.fault == ""
+    assert {fault.name for fault in status.faults} == {"silent", "dead"}
+    assert all(fault.over_tick >= 0 for fault in status.faults)
     _end(rig, bus)
     messages, events = _recorded(out)
     died = [e.tick for e in events if "engine died" in e.cause and e.kind == "stimulus"]

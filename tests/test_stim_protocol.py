@@ -175,10 +175,26 @@ def test_an_unknown_subject_does_not_hide_the_other_mistakes() -> None:
     assert [line.split(": ")[0] for line in lines] == ["p.yaml:2:10", "p.yaml:3:7", "p.yaml:4:8"]
     assert lines[0].endswith("there is no subject 'rat 7'")
     assert check_protocol(read_protocol(BASE, "p.yaml"), TASKS, layers_of).subject == "runner"
+    layer = "protocol: p\nsubject: rat 7\ntask: corridor\nstimuli:\n  s: {lesion: policy_9, units: all}\n"
+    with pytest.raises(UserError, match="there is no layer 'policy_9'"):
+        check_protocol(read_protocol(layer, "p.yaml"), TASKS, layers_of)
     missing = read_protocol("protocol: p\nsubjet: rat 7\ntask: 7\n", "p.yaml")
     with pytest.raises(UserError) as refused:
         check_protocol(missing, TASKS, layers_of)
     assert len(str(refused.value).splitlines()) == 3
+
+
+def test_blinding_is_a_key_of_its_own() -> None:
+    blinded = parse(BASE + "blinded: true\n", "p.yaml")
+    assert blinded.blinded
+    assert "Blinded: until the session's end" in explain(blinded)
+    assert not parse(BASE, "p.yaml").blinded
+    assert "'blinded' has to be true or false, not the text 'yes'" in error(BASE + "blinded: yes\n")
+    schema = json_schema()
+    tree = YAML(typ="safe").load(BASE)
+    jsonschema.validate({**tree, "blinded": True}, schema)
+    with pytest.raises(jsonschema.ValidationError):
+        jsonschema.validate({**tree, "blinded": "yes"}, schema)
 
 
 def test_a_tree_is_checked_as_often_as_one_likes() -> None:

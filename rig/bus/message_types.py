@@ -68,7 +68,8 @@ class Description(msgspec.Struct, frozen=True, tag="description"):
     engine that is taken in while the session runs: the highest `Event.number` so far, by "kind name"
     ("behaviour run"). `baselines` are the recordings that stimuli draw on: name to SHA-256. `branched` is
     empty but for a branch of a recorded session, which began under other protocols, in this order.
-    `signals` come beside those of the animal, from another source.
+    `signals` come beside those of the animal, from another source. `blinded`: until the session's end no
+    display says which stimuli are delivered and which are shams.
     """
 
     subject: str
@@ -102,6 +103,7 @@ class Description(msgspec.Struct, frozen=True, tag="description"):
     baselines: dict[str, str] = {}
     branched: tuple[Branching, ...] = ()
     signals: tuple[Signal, ...] = ()
+    blinded: bool = False
 
 
 class Assets(msgspec.Struct, frozen=True, tag="assets"):
@@ -248,14 +250,30 @@ class RecorderReport(msgspec.Struct, frozen=True, tag="recorder_report"):
     part: int = 0
 
 
+class KnownFault(msgspec.Struct, frozen=True):
+    """A fault of the session so far, as its status repeats it: what was said, and from when to when.
+
+    `source`, `name` and `sentence` are the `Fault`'s. `over_tick` is -1 while it lasts, and `tick` for what
+    happened at that tick alone.
+    """
+
+    source: str
+    name: str
+    sentence: str
+    tick: Count
+    over_tick: Count
+
+
 class Status(msgspec.Struct, frozen=True, tag="status"):
     """The session's health, from its supervisor, a few times a second.
 
     `state`: "starting", "running", "paused", "ended". `processes` maps "subject", "stimulation",
-    "recorder" to "starting", "alive", "stuck" (runs and does not answer), "dead" or "off". `recorder` is
-    its own last report. `refused` counts commands of clients that were refused or malformed; `malformed`
-    counts what came as if from one of the session's own processes and was not: it is ignored. `fault` is
-    the latest; `failure` says why the session, or its recording, has failed.
+    "recorder" to "starting", "alive", "stuck" (runs and does not answer), "ended" (its work is done),
+    "dead" (it failed) or "off". `recorder` is its own last report. `fault` is the newest fault that lasts,
+    "" where none does; `faults` are the newest of the session, whether they last or are over, oldest first.
+    `refused` counts commands of clients that were refused or malformed; `malformed` counts what came as if
+    from one of the session's own processes and was not: it is ignored. `failure` says why the session, or
+    its recording, has failed.
     """
 
     state: str
@@ -268,6 +286,7 @@ class Status(msgspec.Struct, frozen=True, tag="status"):
     refused: int = 0
     malformed: int = 0
     failure: str = ""
+    faults: tuple[KnownFault, ...] = ()
 
 
 class Spikes(msgspec.Struct, frozen=True, tag="spikes"):
@@ -281,15 +300,20 @@ class Spikes(msgspec.Struct, frozen=True, tag="spikes"):
 
 
 class Fault(msgspec.Struct, frozen=True, tag="fault"):
-    """Something went wrong and the session goes on, or not: who says so, and one sentence.
+    """Something went wrong at the message's tick and the session goes on, or not (`fatal`).
 
-    `ignored` counts what it reports as ignored: messages that came as if from the session's own processes.
+    `source` is who it concerns, `sentence` says what. What lasts has a `name` ("dead", "silent", "stalled"):
+    it is so until a fault of the same source and name that is `over`, whose sentence says how it ended.
+    Without a name it happened at that tick, and that was all. `ignored` counts what it reports as ignored:
+    messages that came as if from the session's own processes.
     """
 
     source: str
     sentence: str
     fatal: bool = False
     ignored: Count = 0
+    name: str = ""
+    over: bool = False
 
 
 class End(msgspec.Struct, frozen=True, tag="end"):

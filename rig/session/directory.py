@@ -60,6 +60,7 @@ class SessionSpec(msgspec.Struct, frozen=True):
         allow_python: whether a protocol's Python may be executed.
         branched: as in the session's description.
         runtime: what the subject's network runs on (`agent.runtime`).
+        blinded: as in the session's description.
     """
 
     session: str
@@ -89,6 +90,7 @@ class SessionSpec(msgspec.Struct, frozen=True):
     allow_python: bool = False
     branched: tuple[Branching, ...] = ()
     runtime: Literal["onnx", "torch"] = "onnx"
+    blinded: bool = False
 
 
 class RunningSession(msgspec.Struct, frozen=True):

@@ -22,18 +22,19 @@ class SessionEngine:
 
     @property
     def state(self) -> str:
-        """As in a `Status`: "alive", "stuck" or "dead"."""
-        if self.stuck:
-            return "stuck"
-        return "alive" if self.process.status is None else "dead"
+        """As in a `Status`: "alive", "stuck", "ended" or "dead"."""
+        return "stuck" if self.stuck else self.process.state
 
     def follow(self, message: Message) -> None:
         """Takes note of what passes by in the subject's stream."""
         content = message.content
         if isinstance(content, EngineReply) and content.engine_ms > 0:  # the engine's own
             self.stuck = False
-        elif isinstance(content, Fault) and content.source == "stimulation":
-            self.stuck = self.alive  # the subject has waited for too long
+        elif isinstance(content, Fault) and (content.source, content.name) == (
+            "stimulation",
+            "silent",
+        ):
+            self.stuck = self.alive and not content.over  # the subject has waited for too long
 
     def has_died(self) -> bool:
         """Whether it is dead and that is news."""

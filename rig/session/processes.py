@@ -44,6 +44,11 @@ class ChildProcess:
         """Its exit status; None while it runs."""
         return self._process.poll()
 
+    @property
+    def state(self) -> str:
+        """As in a `Status`: "alive", "ended" (by itself, its work done) or "dead"."""
+        return {None: "alive", 0: "ended"}.get(self.status, "dead")
+
     def stderr_tail(self) -> str:
         """Why it failed: the last line of its log is its one sentence, or the error it stumbled over."""
         try:

@@ -30,8 +30,8 @@ class Owner(Protocol):
     def reply(self, request: Request, reply: Reply) -> None:
         """Answers a client's request."""
 
-    def fault(self, source: str, sentence: str) -> None:
-        """Publishes that something is wrong, and records it."""
+    def fault(self, source: str, sentence: str, *, name: str = "", over: bool = False) -> None:
+        """Publishes that something is wrong, or is over, and records it."""
 
 
 class SessionRecorder:
@@ -60,6 +60,8 @@ class SessionRecorder:
         self._number = 0
         self._died = False
         self._stuck = False
+        self._lost = False
+        """Whether the last recorder died, and nothing has been recorded since."""
         self._finishing = False
         self._reported_s = 0.0
         self._waiting: Request | None = None
@@ -68,14 +70,14 @@ class SessionRecorder:
 
     @property
     def state(self) -> str:
-        """As in a `Status`: "alive", "stuck", "dead" or "off"."""
+        """As in a `Status`: "alive", "stuck", "ended", "dead" or "off"."""
         if self._died:
             return "dead"
         if self._process is None:
             return "off"
         if self._stuck:
             return "stuck"
-        return "alive" if self._process.status is None else "dead"
+        return self._process.state
 
     @property
     def running(self) -> bool:
@@ -136,7 +138,11 @@ class SessionRecorder:
         before, self._summary.recording = self._summary.recording, report
         if report.state == "recording" and (before is None or before.state != "recording"):
             self._owner.tell_subject("file_made")
-        self._reported_s, self._stuck = time.monotonic(), False
+            if self._lost:
+                self._lost = False
+                self._owner.fault("recorder", "Another recording began.", name="dead", over=True)
+        self._reported_s = time.monotonic()
+        self._speaks("It reports again.")
         if report.state == "failed":
             self._refuse(report.error)
         elif self._waiting is not None:
@@ -157,14 +163,15 @@ class SessionRecorder:
         """
         process = self._process
         if session_ended:
-            self._stuck = False
+            self._speaks("The session ended.")
             return None
         if process is None or process.status is None:
             self._check_silence()
             return None
         self.read_reports()
         report = self._summary.recording
-        self._process, self._stuck = None, False
+        self._process = None
+        self._speaks("It died.")
         if self._has_closed():
             self._finishing = False
             return None
@@ -176,9 +183,9 @@ class SessionRecorder:
         if report is not None and report.state != "failed":
             report = msgspec.structs.replace(report, state="failed", error=sentence)
             self._summary.recording = report
-        self._died = True
+        self._died = self._lost = True
         self._owner.tell_subject("recorder_dead")
-        self._owner.fault("recorder", sentence)
+        self._owner.fault("recorder", sentence, name="dead")
         self._refuse(sentence)
         return sentence, process.status == 2
 
@@ -186,14 +193,21 @@ class SessionRecorder:
         report = self._summary.recording
         writing = report is not None and report.state == "recording"
         if not writing or self._process is None or self._finishing:
-            self._stuck = False
+            self._speaks("Its file is being closed.")
         elif time.monotonic() - self._reported_s > SILENT_S and not self._stuck:
             self._stuck = True
             self._owner.fault(
                 "recorder",
                 f"The recorder has said nothing for {SILENT_S:g} s: nothing more is recorded until it "
                 "goes on.",
+                name="silent",
             )
+
+    def _speaks(self, sentence: str) -> None:
+        """It is not silent, or not for the old reason: takes the fault back, saying why."""
+        if self._stuck:
+            self._stuck = False
+            self._owner.fault("recorder", sentence, name="silent", over=True)
 
     def _last_error(self, process: ChildProcess) -> str:
         report = self._summary.recording

@@ -99,4 +99,5 @@ def _description(spec: SessionSpec, subject: Subject, model: mujoco.MjModel) -> 
         keys=spec.keys_used,
         baselines=spec.baselines,
         branched=spec.branched,
+        blinded=spec.blinded,
     )

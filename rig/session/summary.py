@@ -7,6 +7,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 
 from rig.bus.message_types import End, EngineReply, Fault, Message, RecorderReport, Tick
+from rig.session.fault_log import FaultLog
 
 
 @dataclass
@@ -25,7 +26,7 @@ class Summary:
     """What came from outside, by kind."""
     refused: int = 0
     """Commands of clients that were refused or malformed."""
-    faults: list[str] = field(default_factory=list)
+    faults: FaultLog = field(default_factory=FaultLog)
     recording: RecorderReport | None = None
     failure: str = ""
     """One sentence when the session, or its recording, failed; else ""."""
@@ -54,6 +55,6 @@ class Summary:
                 elif event.kind == "stimulus":
                     (self.shams if event.sham else self.stimuli)[event.name] += 1
         elif isinstance(content, Fault) and not content.fatal:
-            self.faults.append(content.sentence)
+            self.faults.add(content, message.tick)
         elif isinstance(content, End):
             self.reason = content.reason

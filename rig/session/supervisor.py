@@ -38,6 +38,8 @@ from rig.session.recorder import SessionRecorder
 from rig.session.summary import Summary
 
 STATUS_EVERY_S = 0.2
+FAULTS_REPEATED = 16
+"""Faults that a status repeats, for who comes later."""
 RECORDER_CLOSES_S = 60.0
 ENDS_S = 5.0
 STOPS_S = 20.0
@@ -212,6 +214,7 @@ class Supervisor:
             self.fault(
                 "stimulation",
                 "The stimulation engine died; every stimulus is released and the session goes on.",
+                name="dead",
             )
         death = self._recorder.check(self._ended is not None)
         if death is not None and self._end_when_recording_fails:
@@ -333,11 +336,12 @@ class Supervisor:
         """Answers a client's request."""
         self._hub.reply(request, reply)
 
-    def fault(self, source: str, sentence: str) -> None:
-        """Publishes that something is wrong, and has it recorded."""
-        self._summary.faults.append(sentence)
-        self._hub.publish(Fault(source, sentence), self._summary.ticks - 1)
-        self.tell_subject("fault", source=source, sentence=sentence)  # for the recording
+    def fault(self, source: str, sentence: str, *, name: str = "", over: bool = False) -> None:
+        """Publishes that something is wrong, or is over, and has it recorded; arguments as of a `Fault`."""
+        fault = Fault(source, sentence, name=name, over=over)
+        self._summary.faults.add(fault, self._summary.ticks - 1)
+        self._hub.publish(fault, self._summary.ticks - 1)
+        self.tell_subject("fault", source=source, sentence=sentence, name=name, over=over)
 
     def _count_malformed(self) -> None:
         """Says so when messages came from the session's own processes, or as if from them, that were none."""
@@ -356,7 +360,7 @@ class Supervisor:
         status = Status(
             state=state,
             processes={
-                "subject": "alive" if self._subject.status is None else "dead",
+                "subject": self._subject.state,
                 "stimulation": self._engine.state,
                 "recorder": self._recorder.state,
             },
@@ -364,10 +368,11 @@ class Supervisor:
             overruns=summary.overruns,
             realtime_factor=animal_s / summary.wall_s if summary.wall_s > 0 else 0.0,
             recorder=summary.recording,
-            fault=summary.faults[-1] if summary.faults else summary.failure,
+            fault=summary.faults.present or summary.failure,
             refused=self._hub.refused,
             malformed=self._ignored.count + self._ignored_by_subject,
             failure=summary.failure,
+            faults=summary.faults.newest(FAULTS_REPEATED),
         )
         self._hub.publish(status, summary.ticks - 1)
         self._on_status(status)

@@ -6,7 +6,18 @@ import math
 import re
 from collections.abc import Mapping, Sequence
 
-from stim.protocol.kinds import Keys, Kind, ListOf, Named, Number, OneOf, Reference, Text, Union
+from stim.protocol.kinds import (
+    Keys,
+    Kind,
+    ListOf,
+    Named,
+    Number,
+    OneOf,
+    Reference,
+    Text,
+    Truth,
+    Union,
+)
 from stim.protocol.source import Node, Problems, shorten, suggestion
 
 Names = Mapping[str, Sequence[str] | None]
@@ -17,6 +28,7 @@ NAME = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,39}")
 _FORMS: Mapping[type, str] = {
     Number: "number",
     Text: "text",
+    Truth: "truth",
     OneOf: "text",
     Reference: "text",
     ListOf: "list",
@@ -75,7 +87,7 @@ def check(node: Node, kind: Kind, label: str, names: Names, problems: Problems) 
             check(item, kind.item, f"entry {place} of {label}", names, problems)
     elif isinstance(kind, Keys):
         _check_keys(node, kind, names, problems)
-    else:
+    elif isinstance(kind, Named):
         _check_named(node, kind, names, problems)
 
 
@@ -161,6 +173,8 @@ def _described(kind: Kind) -> str:
             return " or ".join(f"'{word}'" for word in words)
         case Reference():
             return f"the name of a {_noun(kind)}"
+        case Truth():
+            return "true or false"
         case ListOf():
             return "a list"
         case Keys(_, keys):

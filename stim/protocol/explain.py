@@ -75,6 +75,11 @@ def explain(protocol: Protocol) -> str:
             parts.append(f"No rule uses {', '.join(idle)}.")
     elif not protocol.is_script:
         parts.append("There are no rules: nothing is done to the animal.")
+    if protocol.blinded:
+        parts.append(
+            "Blinded: until the session's end the window shows delivered stimuli and shams alike, and "
+            "activity as it would be without a stimulus."
+        )
     if protocol.is_script:
         parts.append(f"Its Python decides on further stimuli, recorded as {SCRIPT}.")
     if protocol.outside_allowed:

@@ -17,6 +17,7 @@ from stim.protocol.kinds import (
     OneOf,
     Reference,
     Text,
+    Truth,
     Union,
 )
 from stim.protocol.limits import (
@@ -131,6 +132,11 @@ PROTOCOL = Keys(
         "outside_stimuli": Key(
             OneOf(("allowed", "refused")),
             "Whether programs on the bus may stimulate units themselves; allowed unless given.",
+        ),
+        "blinded": Key(
+            Truth(),
+            "Whether the window hides which stimuli are delivered and which are shams until the session's "
+            "end; false unless given.",
         ),
         "baselines": Key(
             Named(

@@ -26,6 +26,11 @@ class Text:
 
 
 @dataclass(frozen=True)
+class Truth:
+    """`true` or `false`."""
+
+
+@dataclass(frozen=True)
 class OneOf:
     """One of certain words."""
 
@@ -104,4 +109,4 @@ class Union:
     kinds: Sequence[Kind]
 
 
-Kind: TypeAlias = Number | Text | OneOf | Reference | ListOf | Keys | Named | Union
+Kind: TypeAlias = Number | Text | Truth | OneOf | Reference | ListOf | Keys | Named | Union

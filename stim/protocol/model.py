@@ -48,6 +48,7 @@ class Protocol:
         latency: how late stimuli are.
         outside_allowed: whether programs on the bus may stimulate units.
         baselines: baseline recordings, by the names that the file uses.
+        blinded: whether displays hide, until the end, which stimuli are shams.
         is_script: whether the file is a Python file.
         script: that file, executed; None where it is not one, or was only read.
     """
@@ -70,6 +71,7 @@ class Protocol:
     blocks: tuple[Block, ...] = ()
     latency: Latency = field(default_factory=Latency)
     outside_allowed: bool = True
+    blinded: bool = False
     baselines: Mapping[str, BaselineFile] = field(default_factory=dict)
     is_script: bool = False
     script: ScriptFile | None = None

@@ -42,7 +42,7 @@ from stim.protocol.check import NAME, check
 from stim.protocol.detectors import behaviours_of
 from stim.protocol.keys import PROTOCOL
 from stim.protocol.model import Protocol
-from stim.protocol.names import valid_names
+from stim.protocol.names import LAYERS, valid_names
 from stim.protocol.nodes import Context
 from stim.protocol.rules import event_of, rules_of
 from stim.protocol.script import ScriptFile, header_of
@@ -176,9 +176,10 @@ def check_protocol(
     """
     problems = tree.problems.copy()
     root = with_values(tree.root)
+    finds_layers = callable(layers)
     if callable(layers):
         layers = _layers_of_subject(root, layers, problems)
-    names = valid_names(root, tasks, layers)
+    names = valid_names(root, tasks, layers, LAYERS if finds_layers else None)
     check(root, PROTOCOL, "the protocol", names, problems)
     context = Context(names, layers, Path(tree.path).parent, problems)
     behaviours = behaviours_of(root, context)
@@ -216,6 +217,7 @@ def check_protocol(
         blocks=blocks,
         latency=latency_of(root),
         outside_allowed=value_of("outside_stimuli", "allowed") == "allowed",
+        blinded=value_of("blinded", False),
         baselines=baselines,
         is_script=is_script(tree.path),
         script=script,

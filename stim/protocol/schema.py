@@ -10,7 +10,18 @@ from typing import Any
 
 from stim.detectors.behaviours import BEHAVIOURS
 from stim.protocol.keys import PROTOCOL
-from stim.protocol.kinds import Keys, Kind, ListOf, Named, Number, OneOf, Reference, Text, Union
+from stim.protocol.kinds import (
+    Keys,
+    Kind,
+    ListOf,
+    Named,
+    Number,
+    OneOf,
+    Reference,
+    Text,
+    Truth,
+    Union,
+)
 from stim.protocol.source import PARAMETER
 from stim.protocol.trigger_keys import CONDITION, EVENT
 
@@ -43,6 +54,8 @@ def _schema(kind: Kind) -> dict[str, Any]:
             return _or_parameter(number)
         case Text(longest):
             return {"type": "string", "minLength": 1, "maxLength": longest}
+        case Truth():
+            return {"type": "boolean"}
         case OneOf(words):
             return _or_parameter({"enum": list(words)})
         case Reference("behaviour"):
