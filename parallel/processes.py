@@ -33,13 +33,37 @@ def in_processes(
     Raises:
         concurrent.futures.process.BrokenProcessPool: a process died.
     """
-    if jobs <= 1 or len(calls) <= 1:
-        for one in calls:
-            yield one, function(*one)
+    with process_pool(min(jobs, len(calls))) as run:
+        yield from run(function, calls)
+
+
+@contextmanager
+def process_pool(
+    jobs: int,
+) -> Iterator[
+    Callable[[Callable[..., Result], Sequence[Arguments]], Iterator[tuple[Arguments, Result]]]
+]:
+    """Processes that stay between calls: a function with the arguments and results of `in_processes`.
+
+    Args:
+        jobs: processes; with one or none, functions are called here.
+    """
+    if jobs <= 1:
+
+        def here(
+            function: Callable[..., Result], calls: Sequence[Arguments]
+        ) -> Iterator[tuple[Arguments, Result]]:
+            for one in calls:
+                yield one, function(*one)
+
+        yield here
         return
     with _one_thread_each():
         pool = ProcessPoolExecutor(jobs, multiprocessing.get_context("spawn"))
-        try:
+
+        def there(
+            function: Callable[..., Result], calls: Sequence[Arguments]
+        ) -> Iterator[tuple[Arguments, Result]]:
             running: dict[Future[Result], Arguments] = {}
             rest = iter(calls)
             while True:
@@ -53,6 +77,9 @@ def in_processes(
                 ready, _ = wait(running, return_when=FIRST_COMPLETED)
                 for future in ready:
                     yield running.pop(future), future.result()
+
+        try:
+            yield there
         finally:
             pool.shutdown(wait=True, cancel_futures=True)
 

@@ -68,6 +68,45 @@ class Crossings:
     ticks: int
 
 
+def run_in_the_middle(
+    locomotion: Locomotion,
+    actuators: Mapping[str, int],
+    body: tuple[Array, ...],
+    speed: Array,
+    head: Mapping[str, float],
+    upright: Array,
+    least_speed: float = 0.5,
+) -> tuple[Array, Array]:
+    """Run along the corridor's middle, as `training.experts.corridor.run_along` does.
+
+    Args:
+        locomotion: the gait.
+        actuators: index of each actuator by name.
+        body: qpos, qvel and activations (n, ...).
+        speed: (n,) commanded, 1 is the gait's own.
+        head: added to the gait where the trunk is level, by actuator.
+        upright: (n,) of the trunk.
+        least_speed: command with which a standing animal starts.
+
+    Returns:
+        Actions (n, actuators) and the phases (n,) in cycles that they belong to.
+    """
+    qpos, qvel, activation = body
+    w, x, y, z = qpos[:, 3:7].T
+    yaw = np.arctan2(2 * (w * z + x * y), 1 - 2 * (y * y + z * z))
+    error = (np.clip(-qpos[:, 1], -0.5, 0.5) - yaw + np.pi) % (2 * np.pi) - np.pi
+    forward = qvel[:, 0] * np.cos(yaw) + qvel[:, 1] * np.sin(yaw)
+    command = np.minimum(least_speed + np.clip(forward, 0, 0.5) * (2 - 2 * least_speed), speed)
+    command = np.where(forward < 0.5, command, speed)
+    yaw_rate = np.clip(3 * error, -1.6, 1.6)
+    phase = locomotion.phase(activation, command, yaw_rate)
+    actions = locomotion.steering.control(phase, command, yaw_rate)
+    level = upright >= REARED_BELOW
+    for joint, flexion in head.items():
+        actions[level, actuators[joint]] += flexion
+    return np.clip(actions, -1, 1), phase
+
+
 class Runway:
     """Running animals before one gap each, in the plain corridor with its second floor moved away.
 
@@ -98,20 +137,14 @@ class Runway:
         Returns:
             Actions (n, actuators) and the phases (n,) in cycles that they belong to.
         """
-        qpos, qvel, activation = self.bodies.split(states)
-        w, x, y, z = qpos[:, 3:7].T
-        yaw = np.arctan2(2 * (w * z + x * y), 1 - 2 * (y * y + z * z))
-        error = (np.clip(-qpos[:, 1], -0.5, 0.5) - yaw + np.pi) % (2 * np.pi) - np.pi
-        forward = qvel[:, 0] * np.cos(yaw) + qvel[:, 1] * np.sin(yaw)
-        command = np.minimum(0.5 + np.clip(forward, 0, 0.5), speed)
-        command = np.where(forward < 0.5, command, speed)
-        yaw_rate = np.clip(3 * error, -1.6, 1.6)
-        phase = self.locomotion.phase(activation, command, yaw_rate)
-        actions = self.locomotion.steering.control(phase, command, yaw_rate)
-        level = self.upright(states) >= REARED_BELOW
-        for joint, flexion in head.items():
-            actions[level, self.bodies.actuators[joint]] += flexion
-        return np.clip(actions, -1, 1), phase
+        return run_in_the_middle(
+            self.locomotion,
+            self.bodies.actuators,
+            self.bodies.split(states),
+            speed,
+            head,
+            self.upright(states),
+        )
 
     def step(self, states: Array, actions: Array, models: Sequence[mujoco.MjModel]) -> Array:
         """States (n, state) one tick after actions (n, actuators), each in its own model."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import tempfile
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -94,6 +95,7 @@ def search(
     settings: SearchSettings,
     checkpoint: Path,
     report: Callable[[SearchState], None],
+    until: float = float("inf"),
 ) -> SearchState:
     """Minimise `cost`, from `start` or from the checkpoint where there is one.
 
@@ -103,6 +105,7 @@ def search(
         settings: length, width and seed.
         checkpoint: `.npz` file, written every generation.
         report: called with the state after every generation.
+        until: time of `time.monotonic` after which no generation begins.
 
     Returns:
         The state after the last generation.
@@ -110,7 +113,7 @@ def search(
     state = load_state(checkpoint)
     if state is None:
         state = SearchState(start, settings.sigma, np.eye(len(start)), 0, start, float("inf"))
-    while state.generation < settings.generations:
+    while state.generation < settings.generations and time.monotonic() < until:
         strategy = cma.CMAEvolutionStrategy(
             state.mean,
             state.sigma,
@@ -127,7 +130,7 @@ def search(
             spread = np.sqrt(np.diag(state.covariance))
             strategy.sm.C[:] = state.covariance / np.outer(spread, spread)
             strategy.sm.update_now()
-        while state.generation < settings.generations:
+        while state.generation < settings.generations and time.monotonic() < until:
             candidates = strategy.ask()
             costs = np.asarray(cost(np.asarray(candidates)), float)
             strategy.tell(candidates, list(costs))
