@@ -39,6 +39,7 @@ from bench.synthetic_session import Stream, description
 from rig.bus.client import BusClient
 from rig.bus.encoding import decode, encode
 from rig.bus.hub import Hub
+from rig.bus.inner_sockets import InnerSockets
 from rig.bus.message_types import EngineReply, Message, Reply, Tick
 from rig.bus.socket_transport import SocketTransport
 from rig.session.directory import SessionDirectory
@@ -179,9 +180,8 @@ def client(path: str, n: int, ways: list[str]) -> None:
     _, answer = tick_and_answer()
     ready = encode(answer)
     sockets = Sockets(folder, "client")
-    context = zmq.Context()
-    engine = context.socket(zmq.DEALER)
-    engine.connect(directory.address("engine"))
+    inner = InnerSockets(directory)
+    engine = inner.connect(zmq.DEALER, "engine")
     engine.send_multipart(encode(Message(Reply(True), directory.session)))
     bus = BusClient.of(directory)
     server = _redis(folder) if "Redis" in ways else None
@@ -221,7 +221,7 @@ def client(path: str, n: int, ways: list[str]) -> None:
     bus.close()
     engine.close(0)
     sockets.close()
-    context.term()
+    inner.close()
 
 
 def animal(

@@ -33,6 +33,7 @@ import recorder
 from bench.synthetic_session import Stream, description
 from recorder.layout import LIBVER
 from rig.bus.encoding import decode
+from rig.bus.inner_sockets import InnerSockets
 from rig.bus.message_types import TICK_S, End, Message, RecorderReport, Signal, Tick
 from rig.bus.socket_transport import SocketTransport
 from rig.errors import RunError
@@ -115,9 +116,8 @@ class RunningRecorder:
         self.directory = SessionDirectory.create()
         self.transport = SocketTransport(self.directory)
         self.transport.connect_recorder("recorder")
-        self._context = zmq.Context()
-        self._reports = self._context.socket(zmq.PULL)
-        self._reports.bind(self.directory.address("recorder_report"))
+        self._inner = InnerSockets(self.directory)
+        self._reports = self._inner.bind(zmq.PULL, "recorder_report")
         command = [sys.executable, "-m", "recorder.process", str(self.directory.path), str(path)]
         self._process = subprocess.Popen(command)
         self.on_disk = 0
@@ -161,7 +161,7 @@ class RunningRecorder:
         self._process.wait()
         self.transport.close()
         self._reports.close()
-        self._context.term()
+        self._inner.close()
         self.directory.remove()
 
 

@@ -29,6 +29,7 @@ from recorder.file_rotation import RotationLimit, check_parts, parse_rotation_li
 from recorder.output_path import check_target, free_bytes
 from recorder.rotating_writer import RotatingWriter
 from rig.bus.encoding import MessageError, decode, encode
+from rig.bus.inner_sockets import InnerSockets
 from rig.bus.message_types import Array, Assets, Description, End, Message, RecorderReport
 from rig.errors import RunError, UserError
 from rig.session.directory import SessionDirectory
@@ -68,12 +69,9 @@ class Recorder:
         self._overwrite = overwrite
         self._camera = camera
         self._limit = limit
-        self._context = zmq.Context()
-        self._stream = self._context.socket(zmq.PULL)
-        self._stream.connect(directory.address(socket))
-        self._reports = self._context.socket(zmq.PUSH)
-        self._reports.linger = 1000
-        self._reports.connect(directory.address("recorder_report"))
+        self._inner = InnerSockets(directory)
+        self._stream = self._inner.connect(zmq.PULL, socket)
+        self._reports = self._inner.connect(zmq.PUSH, "recorder_report", linger=1000)
         self._n_reports = 0
         self._session = directory.session
         self._description: Description | None = None
@@ -116,7 +114,7 @@ class Recorder:
         """Closes the sockets, the last report sent."""
         self._stream.close(linger=0)
         self._reports.close()
-        self._context.term()
+        self._inner.close()
 
     def _finish(self) -> None:
         if self._writer is None:
@@ -222,14 +220,18 @@ def main(arguments: list[str] | None = None) -> int:
         "--roll-over", default="", help="begin a next file after, e.g. 10min, 500MB"
     )
     given = parser.parse_args(arguments)
-    recorder = Recorder(
-        SessionDirectory(given.directory),
-        given.socket,
-        given.file,
-        given.overwrite,
-        given.camera,
-        parse_rotation_limit(given.roll_over) if given.roll_over else None,
-    )
+    try:
+        recorder = Recorder(
+            SessionDirectory(given.directory),
+            given.socket,
+            given.file,
+            given.overwrite,
+            given.camera,
+            parse_rotation_limit(given.roll_over) if given.roll_over else None,
+        )
+    except RunError as problem:
+        print(problem, file=sys.stderr)
+        return 1
 
     def stop(number: int, frame: FrameType | None) -> None:
         recorder.stopping = True

@@ -46,6 +46,7 @@ class InProcessTransport:
     """
 
     recording = False
+    strangers = 0
 
     def __init__(
         self,

@@ -31,6 +31,7 @@ class Control:
         self.ignored = IgnoredMessages(
             lambda sentence, number: report(Fault("subject", sentence, ignored=number))
         )
+        self._strangers = 0
         self._inputs: list[Input] = []
         self._faults: list[Fault] = []
         self._recording_request: Command | None = None
@@ -45,7 +46,10 @@ class Control:
         self.end_reason = self.end_reason or reason
 
     def obey_waiting(self) -> None:
-        """Obeys all commands that have come; a malformed one is counted and reported."""
+        """Obeys all commands that have come; a malformed one is counted and reported, as are strangers."""
+        if (strangers := self._transport.strangers) > self._strangers:
+            number, self._strangers = strangers - self._strangers, strangers
+            self.ignored.add("a program that is not of the session had connected", number)
         while True:
             try:
                 command = self._transport.command()

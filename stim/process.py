@@ -18,6 +18,7 @@ import msgspec
 import zmq
 
 from rig.bus.encoding import MessageError, decode, encode
+from rig.bus.inner_sockets import InnerSockets
 from rig.bus.message_types import (
     Description,
     End,
@@ -63,10 +64,9 @@ def serve(directory: SessionDirectory, socket_name: str = "engine") -> None:
         script = execute(spec.protocol_text, spec.protocol_path)
     tree = read_protocol(spec.protocol_text, spec.protocol_path)
     check_protocol(tree, script=script)
-    with zmq.Context() as context, context.socket(zmq.DEALER) as socket:
-        socket.linger = LINGER_MS
-        socket.rcvhwm = socket.sndhwm = 0
-        socket.connect(directory.address(socket_name))
+    inner = InnerSockets(directory)
+    socket = inner.connect(zmq.DEALER, socket_name, linger=LINGER_MS, rcvhwm=0, sndhwm=0)
+    try:
         socket.send_multipart(encode(Message(Reply(ok=True), spec.session)))
         message = decode(socket.recv_multipart())
         if not isinstance(message.content, Description):
@@ -75,6 +75,9 @@ def serve(directory: SessionDirectory, socket_name: str = "engine") -> None:
         protocol = check_protocol(tree, layers=layers, script=script)
         values = baselines.read(directory.baselines)[0] if protocol.baseline_requests else {}
         _reply_to_all(socket, Engine(protocol, message.content, values, script))
+    finally:
+        socket.close()
+        inner.close()
 
 
 def _reply_to_all(socket: zmq.Socket[bytes], engine: Engine) -> None:

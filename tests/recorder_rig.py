@@ -13,6 +13,7 @@ import zmq
 
 import recorder.process
 from rig.bus.encoding import decode, encode
+from rig.bus.inner_sockets import InnerSockets
 from rig.bus.message_types import Message, RecorderReport
 from rig.session.directory import SessionDirectory
 
@@ -54,13 +55,9 @@ class Rig:
     ) -> None:
         self.directory = SessionDirectory(folder)
         self.file = file
-        self._context = zmq.Context()
-        self.stream = self._context.socket(zmq.PUSH)
-        self.stream.sndhwm = 1000
-        self.stream.linger = 0
-        self.stream.bind(self.directory.address("recorder"))
-        self._reports = self._context.socket(zmq.PULL)
-        self._reports.bind(self.directory.address("recorder_report"))
+        self._inner = InnerSockets(self.directory)
+        self.stream = self._inner.bind(zmq.PUSH, "recorder", sndhwm=1000, linger=0)
+        self._reports = self._inner.bind(zmq.PULL, "recorder_report")
         self.reports: list[RecorderReport] = []
         arguments = [str(folder), str(file), *options]
         self.process: subprocess.Popen[str] | WarmProcess
@@ -125,7 +122,7 @@ class Rig:
             self.process.stderr.close()
         self.stream.close()
         self._reports.close()
-        self._context.term()
+        self._inner.close()
 
     def __enter__(self) -> Rig:
         return self

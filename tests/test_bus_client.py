@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import socket
 import subprocess
 import sys
 import tempfile
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import msgspec
@@ -19,15 +21,18 @@ import zmq
 from rig.bus.client import BusClient
 from rig.bus.curve import make_keys
 from rig.bus.encoding import decode, encode
+from rig.bus.inner_sockets import InnerSockets
 from rig.bus.message_types import (
     Assets,
     Command,
     Description,
+    End,
     EngineReply,
     Episode,
     Fault,
     Message,
     Reply,
+    Status,
     Tick,
 )
 from rig.errors import RunError
@@ -179,6 +184,87 @@ def test_what_is_not_a_command_is_refused_with_a_reason(served: Served, frames: 
     with served.client() as bus:  # and the animal runs on
         bus.join()
         wait_for(lambda: len(_ticks(bus.poll(0.2))) > 0)
+
+
+def _status(bus: BusClient) -> Status:
+    """The next status."""
+    while True:
+        for message in bus.poll(1.0):
+            if isinstance(message.content, Status):
+                return message.content
+
+
+def _in_sequence(served: Served, meanwhile: Callable[[BusClient], None]) -> None:
+    """Whatever happens meanwhile, the animal goes on and every tick comes."""
+    with served.client() as bus:
+        ticks = _ticks(bus.join())
+        with served.client() as another:
+            meanwhile(another)
+        last = ticks[-1]
+        wait_for(lambda: ticks.extend(_ticks(bus.poll(0.1))) or ticks[-1] > last + 25)
+        assert ticks == list(range(ticks[0], ticks[0] + len(ticks)))
+        assert bus.lost == 0
+
+
+def test_who_is_not_of_the_session_gets_nothing_at_its_inner_sockets_and_is_counted(
+    served: Served,
+) -> None:
+    """Neither a word of it is heard nor a message dealt to it, whatever it speaks."""
+    words = [
+        [b"nonsense"],
+        encode(Message(End("stopped", 1, 0))),
+        encode(Message(Command("stop"))),
+        encode(Message(EngineReply(), tick=10**6)),
+    ]
+    kinds = {
+        "hub": zmq.PUSH,
+        "control": zmq.PUSH,
+        "recorder_report": zmq.PUSH,
+        "engine": zmq.DEALER,
+        "recorder-1": zmq.PULL,
+    }
+
+    def disturb(bus: BusClient) -> None:
+        before = _status(bus).malformed
+        with zmq.Context() as context, contextlib.ExitStack() as stack:
+            strangers = [stack.enter_context(context.socket(kind)) for kind in kinds.values()]
+            for stranger, name in zip(strangers, kinds, strict=True):
+                stranger.linger = 0
+                stranger.connect(served.directory.address(name))
+                for frames in words if stranger.type != zmq.PULL else ():
+                    stranger.send_multipart(frames)
+            for name in kinds:
+                with socket.socket(socket.AF_UNIX) as raw:
+                    raw.connect(str(served.directory.path / name))
+                    raw.sendall(b"GET / HTTP/1.1\r\n\r\n" * 50)
+            wait_for(lambda: _status(bus).malformed >= before + len(kinds))
+            assert not any(each.poll(0) for each in strangers)
+
+    _in_sequence(served, disturb)
+
+
+def test_a_process_of_the_session_that_sends_nonsense_is_heard_no_further(served: Served) -> None:
+    """Counted and reported; the doubtful command changes nothing."""
+    words = [
+        [b"nonsense"],
+        encode(Message(Command("sing"))),
+        encode(Message(Command("input", {"colour": 3}))),
+        encode(Message(Command("new_engine"))),
+    ]
+
+    def disturb(bus: BusClient) -> None:
+        before = _status(bus)
+        inner = InnerSockets(served.directory)
+        with inner.connect(zmq.PUSH, "control", linger=1000) as control:
+            for _ in range(20):
+                for frames in words:
+                    control.send_multipart(frames)
+        inner.close()
+        # reported when their number has doubled, so that 80 are a handful of faults
+        wait_for(lambda: _status(bus).malformed >= before.malformed + 40)
+        assert "ignored" in _status(bus).fault
+
+    _in_sequence(served, disturb)
 
 
 def test_pause_holds_the_animal_between_two_ticks(served: Served):

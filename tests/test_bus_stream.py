@@ -15,6 +15,7 @@ from bench.synthetic_session import Stream, description
 from rig.bus.client import BusClient
 from rig.bus.encoding import encode
 from rig.bus.hub import Hub
+from rig.bus.inner_sockets import InnerSockets
 from rig.bus.message_types import Description, End, Fault, Message, Tick
 from rig.bus.socket_transport import SocketTransport
 from rig.bus.sockets import STREAM_MESSAGES, SocketFolder
@@ -162,12 +163,12 @@ def test_a_client_that_reads_nothing_holds_nobody_up(bus: Bus) -> None:
 
 
 def test_what_is_no_message_is_counted_and_the_stream_goes_on(bus: Bus) -> None:
-    with zmq.Context() as context, context.socket(zmq.PUSH) as stranger:
-        stranger.linger = 1000
-        stranger.connect(bus.folder.address("hub"))
-        stranger.send_multipart([b"nonsense"])
-        stranger.send_multipart([*encode(Message(End("x", 1, 0)))[:2], b"four"])
+    inner = InnerSockets(bus.folder)
+    with inner.connect(zmq.PUSH, "hub", linger=1000) as subject:
+        subject.send_multipart([b"nonsense"])
+        subject.send_multipart([*encode(Message(End("x", 1, 0)))[:2], b"four"])
         wait_for(lambda: bus.hub.malformed == 2)
+    inner.close()
     assert "bytes" in bus.hub.last_malformed
     bus.ticks(0, 2)
     wait_for(lambda: _ticks(bus.collected) == [0, 1])

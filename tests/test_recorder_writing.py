@@ -273,14 +273,13 @@ def test_the_file_is_closed_when_the_parent_dies(sockets: Path, tmp_path: Path) 
     import zmq
 
     from rig.bus.encoding import encode
+    from rig.bus.inner_sockets import InnerSockets
     from rig.session.directory import SessionDirectory
 
     stream = Stream(description())
     file = tmp_path / "orphan.nwb"
-    context = zmq.Context()
-    socket = context.socket(zmq.PUSH)
-    socket.linger = 0
-    socket.bind(SessionDirectory(sockets).address("recorder"))
+    inner = InnerSockets(SessionDirectory(sockets))
+    socket = inner.bind(zmq.PUSH, "recorder", linger=0)
     parent = subprocess.Popen(
         [sys.executable, "-c", _PARENT, str(sockets), str(file)],
         cwd=ROOT,
@@ -307,6 +306,6 @@ def test_the_file_is_closed_when_the_parent_dies(sockets: Path, tmp_path: Path) 
         assert parent.stdout is not None
         parent.stdout.close()
         socket.close()
-        context.term()
+        inner.close()
     with recorder.open(file) as recording:
         assert (recording.state, recording.n_ticks) == ("closed", 40)

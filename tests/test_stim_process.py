@@ -17,6 +17,7 @@ import zmq
 
 from rig.body_state import NAMES
 from rig.bus.encoding import decode, encode
+from rig.bus.inner_sockets import InnerSockets
 from rig.bus.message_types import (
     Content,
     Description,
@@ -70,10 +71,8 @@ class Wire:
 
     def __init__(self, directory: SessionDirectory) -> None:
         self.directory = directory
-        self.context = zmq.Context()
-        self.socket = self.context.socket(zmq.DEALER)
-        self.socket.linger = 0
-        self.socket.bind(directory.address("engine"))
+        self.inner = InnerSockets(directory)
+        self.socket = self.inner.bind(zmq.DEALER, "engine", linger=0)
         self.process = subprocess.Popen(
             [sys.executable, "-m", "stim.process", str(directory.path)],
             cwd=ROOT,
@@ -111,7 +110,7 @@ class Wire:
             self.process.kill()
         self.process.communicate()
         self.socket.close()
-        self.context.term()
+        self.inner.close()
 
 
 @pytest.fixture
@@ -247,9 +246,8 @@ def test_ctrl_c_does_not_stop_the_answers(start: Callable[..., Wire]) -> None:
 def test_the_process_ends_with_its_parent(runtime: Path) -> None:
     directory = SessionDirectory.create()
     directory.write_spec(spec(directory.session))
-    with zmq.Context() as context, context.socket(zmq.DEALER) as socket:
-        socket.linger = 0
-        socket.bind(directory.address("engine"))
+    inner = InnerSockets(directory)
+    with inner.bind(zmq.DEALER, "engine", linger=0) as socket:
         parent = subprocess.Popen(
             [
                 sys.executable,
@@ -274,6 +272,7 @@ def test_the_process_ends_with_its_parent(runtime: Path) -> None:
         while _runs(child) and time.monotonic() < deadline:
             time.sleep(0.02)
         assert not _runs(child)
+    inner.close()
 
 
 def _runs(pid: int) -> bool:

@@ -17,6 +17,7 @@ from zmq.auth.thread import ThreadAuthenticator
 
 from rig.bus.encoding import MessageError, decode, encode
 from rig.bus.history import History, RecentHistory
+from rig.bus.inner_sockets import InnerSockets
 from rig.bus.message_types import Command, Content, Message, Reply
 from rig.bus.sockets import (
     HISTORY_MESSAGES,
@@ -50,8 +51,8 @@ class Request(NamedTuple):
 class Hub:
     """Sockets of a session for its clients, and its recent history.
 
-    `refused` counts commands that were refused or malformed; `malformed` counts messages that came as the
-    subject's and were none, `last_malformed` says what was wrong with the latest.
+    `refused` counts commands that were refused or malformed; `last_malformed` says what was wrong with the
+    latest message that came as the subject's and was none.
 
     Args:
         folder: of the session's sockets.
@@ -77,10 +78,12 @@ class Hub:
         self._commands = self._bind(zmq.ROUTER, folder.address("command"))
         self._incoming: list[zmq.Socket[bytes]] = []
         self._stream: zmq.Socket[bytes] | None = None
+        self._inner: InnerSockets | None = None
         if history is None:
+            self._inner = InnerSockets(folder)
             self._incoming = [
                 self._subscribe(folder.address("stream")),
-                self._bind(zmq.PULL, folder.address("hub")),
+                self._inner.bind(zmq.PULL, "hub"),
             ]
         else:
             self._stream = self._bind(zmq.PUB, folder.address("stream"))
@@ -92,7 +95,7 @@ class Hub:
         self._sequence: dict[str, int] = {}
         self._authenticator: ThreadAuthenticator | None = None
         self.refused = 0
-        self.malformed = 0
+        self._malformed = 0
         self.last_malformed = ""
         self._poller = zmq.Poller()
         if listen:
@@ -191,7 +194,7 @@ class Hub:
                 try:
                     message = decode(frames)
                 except MessageError as problem:
-                    self.malformed += 1
+                    self._malformed += 1
                     self.last_malformed = str(problem)
                     continue
                 if message.topic not in NOT_STREAMED:
@@ -199,6 +202,11 @@ class Hub:
                 self._recent.keep(message, frames)
                 messages.append(message)
         return messages
+
+    @property
+    def malformed(self) -> int:
+        """How much came as if from the subject and was not: messages, and connections that were refused."""
+        return self._malformed + (self._inner.strangers if self._inner is not None else 0)
 
     def publish(self, content: Content, tick: int) -> None:
         """Sends something of the supervisor's own to all subscribers."""
@@ -233,6 +241,8 @@ class Hub:
             if socket is not None:
                 socket.close()
         self._context.term()
+        if self._inner is not None:
+            self._inner.close()
 
     def _serve(self, socket: zmq.Socket[bytes], limit: int) -> list[Request]:
         requests = []

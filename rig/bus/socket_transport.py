@@ -14,6 +14,7 @@ import msgspec
 import zmq
 
 from rig.bus.encoding import MessageError, decode, encode
+from rig.bus.inner_sockets import InnerSockets
 from rig.bus.message_types import (
     Array,
     Assets,
@@ -28,6 +29,9 @@ from rig.bus.message_types import (
 from rig.bus.sockets import HUB_TOPIC, NOT_STREAMED, STREAM_MESSAGES, SocketFolder
 
 HUB_SUBSCRIBES_S = 5.0
+LINGER_MS = 2000
+MOST_SUBSCRIPTION_BYTES = 64
+"""Who sends the stream more than the name of a topic is disconnected."""
 QUEUE_S = 10.0
 _MESSAGES_PER_S = 2 * 50  # a tick and the engine's answer to it
 
@@ -37,18 +41,16 @@ class SocketTransport:
 
     def __init__(self, folder: SocketFolder) -> None:
         self._session = folder.session
-        self._context = zmq.Context()
+        self._inner = InnerSockets(folder)
         self._sequence: dict[str, int] = {}
-        self._stream = self._socket(zmq.XPUB)
+        self._stream: zmq.Socket[bytes] = self._inner.context.socket(zmq.XPUB)
         self._stream.linger = 500  # a client that is stuck must not hold up the session's end
         self._stream.sndhwm = STREAM_MESSAGES
+        self._stream.maxmsgsize = MOST_SUBSCRIPTION_BYTES
         self._stream.bind(folder.address("stream"))
         self._hub_subscribes = False
-        self._hub = self._socket(zmq.PUSH)
-        self._hub.connect(folder.address("hub"))
-        self._control = self._socket(zmq.PULL)
-        self._control.bind(folder.address("control"))
-        self._folder = folder
+        self._hub = self._inner.connect(zmq.PUSH, "hub", linger=LINGER_MS)
+        self._control = self._inner.bind(zmq.PULL, "control")
         self._engine = self._engine_socket("engine")
         self._recorder: zmq.Socket[bytes] | None = None
         self._preamble: dict[str, Message] = {}
@@ -57,16 +59,14 @@ class SocketTransport:
         self._wake.register(self._engine, zmq.POLLIN)
         self._wake.register(self._control, zmq.POLLIN)
 
-    def _socket(self, kind: int) -> zmq.Socket[bytes]:
-        socket: zmq.Socket[bytes] = self._context.socket(kind)
-        socket.linger = 2000
-        return socket
-
     def _engine_socket(self, name: str) -> zmq.Socket[bytes]:
-        socket = self._socket(zmq.DEALER)
-        socket.sndhwm = socket.rcvhwm = 0  # an answer is owed for each tick: it cannot pile up
-        socket.bind(self._folder.address(name))
-        return socket
+        # not bounded: an answer is owed for each tick, so that none can pile up
+        return self._inner.bind(zmq.DEALER, name, linger=LINGER_MS, sndhwm=0, rcvhwm=0)
+
+    @property
+    def strangers(self) -> int:
+        """How many have connected as one of the session's processes and were none."""
+        return self._inner.strangers
 
     @property
     def recording(self) -> bool:
@@ -104,6 +104,8 @@ class SocketTransport:
             self._stream.send_multipart(
                 self._frames(message)
             )  # never blocks: a full queue loses it
+            while int(self._stream.get(zmq.EVENTS)) & zmq.POLLIN:
+                self._stream.recv()  # subscriptions, which would pile up unread
             return
         try:
             self._hub.send_multipart(self._frames(message), zmq.NOBLOCK)
@@ -135,10 +137,9 @@ class SocketTransport:
     def connect_recorder(self, socket: str) -> None:
         """Opens a queue for a recorder, at the named socket; see `begin_recording`."""
         self.disconnect_recorder()
-        queue = self._socket(zmq.PUSH)
-        queue.sndhwm = int(QUEUE_S * _MESSAGES_PER_S)
-        queue.bind(self._folder.address(socket))
-        self._recorder = queue
+        self._recorder = self._inner.bind(
+            zmq.PUSH, socket, linger=LINGER_MS, sndhwm=int(QUEUE_S * _MESSAGES_PER_S)
+        )
 
     def begin_recording(self, wait_s: float) -> bool:
         """Sends what a recording begins with once the recorder has connected; False if it has not yet."""
@@ -212,4 +213,4 @@ class SocketTransport:
         self.disconnect_recorder()
         for socket in (self._stream, self._hub, self._control, self._engine):
             socket.close()
-        self._context.term()
+        self._inner.close()

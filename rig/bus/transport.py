@@ -20,6 +20,11 @@ class Transport(Protocol):
         """Whether the stream goes to a recorder at present."""
         ...
 
+    @property
+    def strangers(self) -> int:
+        """How many have connected as one of the session's processes and were none."""
+        ...
+
     def message(self, content: Content, tick: int, arrays: Mapping[str, Array]) -> Message:
         """A message of this session, numbered within its topic; it is sent by the methods below.
 

@@ -10,6 +10,7 @@ import zmq
 
 from rig.bus.encoding import MessageError, decode
 from rig.bus.hub import Request
+from rig.bus.inner_sockets import InnerSockets
 from rig.bus.message_types import RecorderReport, Reply
 from rig.session.directory import SessionDirectory, SessionSpec
 from rig.session.processes import ChildProcess
@@ -37,8 +38,6 @@ class Owner(Protocol):
 class SessionRecorder:
     """The recorder's processes, one after the other, and what they report.
 
-    `malformed` counts messages at the socket of reports that were none.
-
     Args:
         owner: the supervisor.
         spec: how the session is recorded.
@@ -53,9 +52,8 @@ class SessionRecorder:
         self._spec = spec
         self._directory = directory
         self._summary = summary
-        self._context = zmq.Context()
-        self._reports = self._context.socket(zmq.PULL)
-        self._reports.bind(directory.address("recorder_report"))
+        self._inner = InnerSockets(directory)
+        self._reports = self._inner.bind(zmq.PULL, "recorder_report")
         self._process: ChildProcess | None = None
         self._number = 0
         self._died = False
@@ -66,7 +64,12 @@ class SessionRecorder:
         self._reported_s = 0.0
         self._waiting: Request | None = None
         """Whose request for a recording is replied to when the recorder is ready."""
-        self.malformed = 0
+        self._malformed = 0
+
+    @property
+    def malformed(self) -> int:
+        """How much came as if from the recorder and was not: messages, and connections that were refused."""
+        return self._malformed + self._inner.strangers
 
     @property
     def state(self) -> str:
@@ -129,7 +132,7 @@ class SessionRecorder:
             try:
                 content = decode(self._reports.recv_multipart()).content
             except MessageError:
-                self.malformed += 1
+                self._malformed += 1
                 continue
             if isinstance(content, RecorderReport):
                 self._take(content)
@@ -228,4 +231,4 @@ class SessionRecorder:
     def close(self) -> None:
         """Closes the socket of reports."""
         self._reports.close()
-        self._context.term()
+        self._inner.close()

@@ -19,6 +19,7 @@ import zmq
 from rig.bus.encoding import encode
 from rig.bus.external_inputs import VERBS, ExternalInputs, NotAcceptedError
 from rig.bus.hub import Hub, Request
+from rig.bus.inner_sockets import InnerSockets
 from rig.bus.message_types import (
     TICK_S,
     Command,
@@ -87,11 +88,9 @@ class Supervisor:
         except BaseException:
             self._directory.remove()
             raise
-        self._context = zmq.Context()
-        self._control = self._context.socket(zmq.PUSH)
-        self._control.linger = 500
+        self._inner = InnerSockets(self._directory)
         # Connecting, not binding: so commands queue up while the subject still starts.
-        self._control.connect(self._directory.address("control"))
+        self._control = self._inner.connect(zmq.PUSH, "control", linger=500)
         self._recorder = SessionRecorder(self, self._spec, self._directory, self._summary)
         self._started: list[ChildProcess] = []
         try:
@@ -199,7 +198,7 @@ class Supervisor:
         self._control.close()
         self._recorder.close()
         self._hub.close()
-        self._context.term()
+        self._inner.close()
         self._directory.remove()
 
     def _check_processes(self) -> None:
@@ -346,7 +345,7 @@ class Supervisor:
     def _count_malformed(self) -> None:
         """Says so when messages came from the session's own processes, or as if from them, that were none."""
         count = self._hub.malformed + self._recorder.malformed
-        why = self._hub.last_malformed or "a report of the recorder"
+        why = self._hub.last_malformed or "from no process of the session"
         self._ignored.add(why, count - self._ignored.count)
 
     def _publish_status(self, ended: bool = False) -> None:
