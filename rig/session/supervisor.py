@@ -138,7 +138,7 @@ class Supervisor:
         self._control.close(linger=0)
         self._recorder.close()
         self._hub.close()
-        self._context.term()
+        self._inner.close()
 
     def _supervise(self) -> None:
         next_status_s = 0.0
