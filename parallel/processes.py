@@ -58,7 +58,7 @@ def process_pool(
 
         yield here
         return
-    with _one_thread_each():
+    with one_thread_each():
         pool = ProcessPoolExecutor(jobs, multiprocessing.get_context("spawn"))
 
         def there(
@@ -85,7 +85,7 @@ def process_pool(
 
 
 @contextmanager
-def _one_thread_each() -> Iterator[None]:
+def one_thread_each() -> Iterator[None]:
     """Processes begun inside use one thread for linear algebra: there is one for each core already.
 
     Nor do they look for modules in the working folder (`rig.child_python`).

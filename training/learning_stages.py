@@ -145,7 +145,8 @@ def imitate(settings: Settings, work: Path, folder: Path, progress: Progress) ->
         progress: called as it goes.
     """
     chosen, path = settings.dagger, work / "dagger.safetensors"
-    network, training = _new_network(settings), _own_ticks(settings)
+    network = _new_network(settings)
+    earlier: Subject | None = None
     facts: dict[str, str] = {}
     if chosen.init_from:
         parent = find(chosen.init_from)
@@ -155,7 +156,7 @@ def imitate(settings: Settings, work: Path, folder: Path, progress: Progress) ->
                 "subject another name, or train it into another folder"
             )
         subject = _copy_weights(parent, network)
-        training = _with_history(subject, training, settings.name)
+        earlier = subject
         facts = {"init_from": subject.name, "init_from_sha256": subject.sha256}
     elif settings.distillation.teacher:
         checkpoint.restore(needed(work / "distillation.safetensors", "distillation"), network)
@@ -184,6 +185,9 @@ def imitate(settings: Settings, work: Path, folder: Path, progress: Progress) ->
         provenance.add(work, "dagger", None, **counts.nonzero())
     else:
         checkpoint.restore(path, network)
+    training: dict[str, Any] = _own_ticks(settings, checkpoint.completed(path))
+    if earlier is not None:
+        training = _with_history(earlier, training, settings.name)
     write_subject(network, settings, work, folder, training)
 
 
@@ -197,8 +201,8 @@ def reinforce(settings: Settings, work: Path, folder: Path, progress: Progress) 
         progress: called as it goes.
     """
     chosen, path = settings.reinforcement, work / "reinforcement.safetensors"
-    network, training = _new_network(settings), _own_ticks(settings)
-    imitated = work / "dagger.safetensors"
+    network, imitated = _new_network(settings), work / "dagger.safetensors"
+    training = _own_ticks(settings, checkpoint.completed(imitated))
     if imitated.exists() or not (folder / "subject.toml").exists():
         checkpoint.restore(needed(imitated, "dagger"), network)
     else:
@@ -282,10 +286,15 @@ def _actors_and_log(
         writer.close()
 
 
-def _own_ticks(settings: Settings) -> dict[str, Any]:
-    """Ticks of all environments together, by stage: of DAgger, and of the teacher where there is one."""
+def _own_ticks(settings: Settings, rollouts: int) -> dict[str, Any]:
+    """Ticks of all environments together, by stage: of DAgger, and of the teacher where there is one.
+
+    Args:
+        settings: of the training.
+        rollouts: collected for DAgger.
+    """
     chosen, environments = settings.dagger, len(settings.vector_env.tasks)
-    ticks = {"dagger_ticks": chosen.rollouts * chosen.rollout_ticks * environments}
+    ticks = {"dagger_ticks": rollouts * chosen.rollout_ticks * environments}
     if not settings.distillation.teacher:
         return ticks
     taught = settings.distillation.rollouts * chosen.rollout_ticks * environments

@@ -37,8 +37,8 @@ class ActorSettings:
 
     Attributes:
         count: how many.
-        ray: "" for one actor in this process, "local" for Ray actors on this machine, or the address of a
-            Ray cluster, `host:port`.
+        ray: "" for processes of this machine without Ray (a single actor runs in the learner's), "local" for
+            Ray actors on this machine, or the address of a Ray cluster, `host:port`.
     """
 
     count: int = 1

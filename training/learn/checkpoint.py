@@ -78,6 +78,8 @@ def load(
         network.load_state_dict(with_prefix(tensors, "online.") or ema.state_dict())
     for name, parameter in network.named_parameters():
         moments = {m: tensors[f"{m}.{name}"] for m in _MOMENTS if f"{m}.{name}" in tensors}
+        # Adam counts its steps on the CPU, wherever the moments are
+        moments |= {m: moments[m].to(parameter.device) for m in _MOMENTS[:2] if m in moments}
         if len(moments) == len(_MOMENTS):
             optimiser.state[parameter] = moments
     counts = {name: int(value) for name, value in with_prefix(tensors, "count.").items()}

@@ -25,7 +25,7 @@ from training.learn import metrics
 from training.learn.image_buffer import ImageBuffer
 from training.learn.imitation_losses import ImitationLosses, action_error, losses
 from training.learn.metrics import Writer
-from training.learn.replay_buffer import ReplayBuffer
+from training.learn.replay_buffer import ReplayBuffer, to_device
 from training.learn.training_loop import Counts, TrainingLoop, gradient_step
 from training.learn.vision import VisionSettings, pretrain
 from training.rollout.actor_pool import ActorPool, Request
@@ -80,6 +80,9 @@ class DaggerSettings:
             images that the network itself came across; 1 or more: never.
         image_buffer_size: images kept for that.
         image_buffer_every: one tick in so many is kept.
+        device: on which it learns, as PyTorch names it; actors act on the CPU.
+        max_minutes: it ends after so long, with the learning rate fallen to its final one, also where fewer
+            rollouts were collected; 0: it does not. One that is resumed counts its minutes anew.
         seed: of weights, environments and sampling.
     """
 
@@ -104,6 +107,8 @@ class DaggerSettings:
     retrain_vision_at: float = 0.4
     image_buffer_size: int = 40000
     image_buffer_every: int = 8
+    device: str = "cpu"
+    max_minutes: float = 0.0
     seed: int = 0
 
     def __post_init__(self) -> None:
@@ -115,12 +120,17 @@ class DaggerSettings:
                 f"not {self.learning_starts}"
             )
 
-    def learning_rate_after(self, index: int) -> float:
-        """Learning rate after rollout `index` (from 0): a short rise, then a cosine."""
+    def learning_rate_after(self, index: int, minutes: float = 0.0) -> float:
+        """Learning rate after rollout `index` (from 0) and so many minutes: a short rise, then a cosine."""
         first, last = self.learning_rate, self.final_learning_rate
-        fraction, learned = index / self.rollouts, index + 2 - self.learning_starts
+        fraction, learned = self.fraction_done(index, minutes), index + 2 - self.learning_starts
         falling = last + 0.5 * (first - last) * (1 + math.cos(math.pi * min(fraction, 1.0)))
         return falling * min(1.0, learned / (WARMUP_ROLLOUTS + 1))
+
+    def fraction_done(self, rollouts: int, minutes: float) -> float:
+        """The fraction of the training that is done after so many rollouts, and minutes where they count."""
+        by_time = minutes / self.max_minutes if self.max_minutes else 0.0
+        return max(rollouts / self.rollouts, by_time)
 
 
 @dataclass(frozen=True)
@@ -196,6 +206,7 @@ def train(
         SubjectError: the checkpoint is damaged or of another architecture, or the actors cannot go on.
     """
     torch.manual_seed(settings.seed)
+    network.to(settings.device)
     network.vision.requires_grad_(False)
     learned = [p for p in network.parameters() if p.requires_grad]
     optimiser = torch.optim.Adam(learned, settings.learning_rate)
@@ -237,8 +248,13 @@ def train(
             metrics.write(writer, summary.scalars(), loop.completed)
 
     for index in loop.steps(summarise):
+        minutes = (time.monotonic() - began) / 60
+        if settings.max_minutes and minutes > settings.max_minutes:
+            loop.save()
+            break
         if index == retrain_at and len(images):
             assert vision is not None
+            network.cpu()
             pretrain(network.vision, *images.all(), vision, rng, lambda fraction, errors: None)
             loop.counts.forgotten_rollouts += len(buffer.rollouts) - len(with_images)
             buffer.rollouts.clear()  # their features are of another encoder
@@ -248,9 +264,10 @@ def train(
                 buffer.add(encoded)
                 store.add(number, encoded)
             with_images.clear()
+            network.to(settings.device)
             acting.vision.load_state_dict(network.vision.state_dict())
             loop.save()
-        pool.publish({k: v.numpy().copy() for k, v in acting.state_dict().items()})
+        pool.publish({k: v.numpy(force=True).copy() for k, v in acting.state_dict().items()})
         decayed = 1 - index / max(1, settings.expert_decay_rollouts)
         rollout = pool.next(
             Request(
@@ -270,13 +287,17 @@ def train(
         if index == settings.learning_starts - 1 and not normalised:
             _normalise_inputs(network, buffer)
         if index + 1 >= settings.learning_starts:
-            loop.set_learning_rate(settings.learning_rate_after(index))
+            loop.set_learning_rate(settings.learning_rate_after(index, minutes))
             for _ in range(settings.updates_per_rollout):
                 batch = buffer.sample(
                     settings.batch_size, settings.recent_rollouts, settings.recent_fraction, rng
                 )
                 latest = losses(
-                    network, batch, settings.input_noise, settings.discount, settings.lambda_
+                    network,
+                    to_device(batch, settings.device),
+                    settings.input_noise,
+                    settings.discount,
+                    settings.lambda_,
                 )
                 loop.counts.skipped_updates += not gradient_step(optimiser, latest.total, [learned])
                 with torch.no_grad():
@@ -284,6 +305,7 @@ def train(
         average.update_parameters(network)
         _update_running_means(rollout, errors, rewards)
     network.load_state_dict(acting.state_dict())
+    network.cpu()
     return loop.counts
 
 

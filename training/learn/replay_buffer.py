@@ -9,7 +9,8 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
+from typing import Any
 
 import numpy as np
 import torch
@@ -95,6 +96,17 @@ class ReplayBuffer:
             loss_weight=weight,
             state=stack_state(rows),
         )
+
+
+def to_device(batch: ImitationBatch, device: str) -> ImitationBatch:
+    """The batch on a device, such as "cuda"; itself where it is there."""
+    values: dict[str, Any] = {
+        one.name: getattr(batch, one.name).to(device)
+        for one in fields(batch)
+        if one.name != "state"
+    }
+    state = tuple((h.to(device), c.to(device)) for h, c in batch.state)
+    return ImitationBatch(**values, state=state)
 
 
 def stack(rows: Sequence[Row], name: str) -> Tensor:

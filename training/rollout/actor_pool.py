@@ -4,17 +4,18 @@
         pool.publish(weights)
         result = pool.next(Request(ticks=32, on_policy=True))
 
-One actor runs in this process; more, or one elsewhere, are Ray actors (Moritz et al. 2018) on a cluster
-that is started here (`local`) or exists already (`host:port`). As in IMPALA (Espeholt et al. 2018) actors
-and learner do not wait for each other: every actor has `MAX_IN_FLIGHT` requests, so that it starts the next
-rollout with the weights it has while the last one travels; the learner corrects for the policy lag by
-V-trace. An actor that dies is replaced. Weights travel as NumPy arrays by name.
+One actor runs in this process, more in processes of this machine. With Ray (Moritz et al. 2018) they run on
+a cluster that is started here (`local`) or exists already (`host:port`). As in IMPALA (Espeholt et al. 2018)
+actors and learner do not wait for each other: every actor has `MAX_IN_FLIGHT` requests, so that it starts
+the next rollout with the weights it has while the last one travels; the learner corrects for the policy lag
+by V-trace. An actor that dies is replaced. Weights travel as NumPy arrays by name.
 """
 
 from __future__ import annotations
 
 import copy
 import os
+import pickle
 from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -25,6 +26,7 @@ import numpy as np
 
 from agent.errors import SubjectError
 from parallel import ray_cluster as cluster
+from training.rollout.process_actors import ActorFailed, ProcessActors
 
 Weights = Mapping[str, np.ndarray]
 RolloutT = TypeVar("RolloutT")
@@ -86,7 +88,7 @@ class _InFlight:
 
 
 class ActorPool(Generic[RolloutT]):
-    """Actors, in this process or as Ray actors; a context manager.
+    """Actors, in this process, in others of this machine, or as Ray actors; a context manager.
 
     Attributes:
         replaced_actors: actors that died and were replaced.
@@ -96,12 +98,12 @@ class ActorPool(Generic[RolloutT]):
         make_actor: makes the actor of an index from 0; called where the actor will run. Ray carries it
             there, so it has to be importable, or a `functools.partial` of what is.
         actors: how many.
-        ray: None, this process; 'local', a cluster started here; 'host:port', a cluster that exists, on
-            whose machines this package is installed.
+        ray: None, this machine without Ray, a single actor in this process; 'local', a cluster started here;
+            'host:port', a cluster that exists, on whose machines this package is installed.
         report: called with a sentence when an actor failed and was replaced.
 
     Raises:
-        SubjectError: more than one actor without Ray, or more than the cluster has processors.
+        SubjectError: no actor, or more than the cluster has processors.
         ClusterError: a Ray cluster that does not answer.
     """
 
@@ -114,10 +116,6 @@ class ActorPool(Generic[RolloutT]):
     ) -> None:
         if actors < 1:
             raise SubjectError(f"training needs at least one actor, not {actors}")
-        if ray is None and actors > 1:
-            raise SubjectError(
-                f"{actors} actors need Ray: set ray to 'local' or to the address of a cluster"
-            )
         self._make, self._report = make_actor, report
         self.actors = actors
         self.replaced_actors = self.lost_requests = 0
@@ -126,6 +124,14 @@ class ActorPool(Generic[RolloutT]):
         self._in_process: Actor[RolloutT] | None = None
         self._ray: Any = None
         self._failures: Counter[int] = Counter()
+        self._processes: ProcessActors | None = None
+        self._sent: dict[int, list[int]] = {index: [] for index in range(actors)}
+        self._version_of = dict.fromkeys(range(actors), -1)
+        if ray is None and actors > 1:
+            self._processes = ProcessActors(make_actor)
+            for index in range(actors):
+                self._processes.start(index)
+            return
         if ray is None:
             self._in_process = make_actor(0)
             self._unsent = True
@@ -135,7 +141,6 @@ class ActorPool(Generic[RolloutT]):
         self._shared_weights: Any = None
         self._remote: dict[int, Any] = {}
         self._in_flight: dict[Any, _InFlight] = {}
-        self._version_of: dict[int, int] = {}
         for index in range(actors):
             self._start_actor(index)
 
@@ -145,7 +150,7 @@ class ActorPool(Generic[RolloutT]):
         self._weights = weights
         if self._in_process is not None:
             self._unsent = True
-        else:
+        elif self._processes is None:
             self._shared_weights = self._ray.put(dict(weights))
 
     def next(self, request: Request) -> Result[RolloutT]:
@@ -162,6 +167,8 @@ class ActorPool(Generic[RolloutT]):
             weights, self._unsent = (self._weights if self._unsent else None), False
             rollout = self._in_process.collect_rollout(weights, self._version, *_fields(request))
             return Result(0, rollout, 0)
+        if self._processes is not None:
+            return self._next_of_processes(self._processes, request)
         while True:
             for index in range(self.actors):
                 pending = sum(one.actor == index for one in self._in_flight.values())
@@ -178,10 +185,35 @@ class ActorPool(Generic[RolloutT]):
             self._failures[sent.actor] = 0
             return Result(sent.actor, rollout, self._version - sent.version)
 
+    def _next_of_processes(self, processes: ProcessActors, request: Request) -> Result[RolloutT]:
+        with_weights, without = (
+            pickle.dumps((weights, self._version, *_fields(request)))
+            for weights in (self._weights, None)
+        )
+        while True:
+            for index, sent in self._sent.items():
+                while len(sent) < MAX_IN_FLIGHT:
+                    known = self._version_of[index] == self._version
+                    processes.send(index, without if known else with_weights)
+                    self._version_of[index] = self._version
+                    sent.append(self._version)
+            try:
+                index, rollout = processes.receive()
+            except ActorFailed as failure:
+                self._count_failure(failure.index, str(failure), len(self._sent[failure.index]))
+                self._sent[failure.index].clear()
+                self._version_of[failure.index] = -1
+                processes.start(failure.index)
+                continue
+            self._failures[index] = 0
+            return Result(index, rollout, self._version - self._sent[index].pop(0))
+
     def process_ids(self) -> list[int]:
         """Process identifiers of the actors, in their order."""
         if self._in_process is not None:
             return [os.getpid()]
+        if self._processes is not None:
+            return [self._processes.process_id(index) for index in range(self.actors)]
         futures = [self._remote[index].process_id.remote() for index in range(self.actors)]
         return list(self._ray.get(futures))
 
@@ -190,6 +222,8 @@ class ActorPool(Generic[RolloutT]):
         close = getattr(self._in_process, "close", None)
         if close is not None:
             close()
+        if self._processes is not None:
+            self._processes.close()
         if self._ray is None or not self._ray.is_initialized():
             return
         for actor in self._remote.values():
@@ -238,20 +272,22 @@ class ActorPool(Generic[RolloutT]):
         cause = getattr(error, "cause", None)
         if isinstance(cause, SubjectError):
             raise cause from None
-        reason = cluster.in_a_sentence(cause or error)
+        lost = [future for future, sent in self._in_flight.items() if sent.actor == index]
+        self._count_failure(index, cluster.in_a_sentence(cause or error), 1 + len(lost))
+        self._ray.kill(self._remote[index])
+        for future in lost:
+            del self._in_flight[future]
+        self._start_actor(index)
+
+    def _count_failure(self, index: int, reason: str, lost: int) -> None:
         self._failures[index] += 1
         if self._failures[index] >= MAX_FAILURES:
             raise SubjectError(
                 f"actor {index} failed {MAX_FAILURES} times in a row without a rollout: {reason}"
             ) from None
-        lost = [future for future, sent in self._in_flight.items() if sent.actor == index]
         self.replaced_actors += 1
-        self.lost_requests += 1 + len(lost)
+        self.lost_requests += lost
         self._report(f"actor {index} failed and was replaced: {reason}")
-        self._ray.kill(self._remote[index])
-        for future in lost:
-            del self._in_flight[future]
-        self._start_actor(index)
 
 
 class _RayActor:
