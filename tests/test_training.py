@@ -375,6 +375,17 @@ def test_reinforcement_continues_from_a_subject_whose_checkpoints_are_gone(train
     assert "\n" not in str(caught.value)
 
 
+def test_dagger_ends_when_its_time_is_over(trained, tmp_path):
+    """What it has learned by then is the subject, and its ticks are those that it had."""
+    _, begun, _ = trained
+    text = TINY.replace('"tiny"', '"short"').replace(
+        "[dagger]", f'[dagger]\ninit_from = "{begun}"\nmax_minutes = 1e-6\nretrain_vision_at = 1.0'
+    )
+    (tmp_path / "short.toml").write_text(text)
+    subject = agent.load(train(tmp_path / "short.toml", stages=["dagger"], work=tmp_path / "w"))
+    assert subject.training["dagger_ticks"] == agent.load(begun).training["dagger_ticks"]
+
+
 def test_dagger_continues_from_a_subject(trained, tmp_path):
     """It acts as that one does until learning starts, and keeps its vision encoder and its ticks."""
     _, begun, _ = trained
