@@ -4,16 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import numpy as np
 import pyqtgraph as pg
+from numpy.typing import NDArray
 from PyQt6.QtCore import QRectF, Qt
 from PyQt6.QtGui import QColor
 
 from gui.activity import WINDOW_TICKS
-from gui.ethogram import Bars, Interval
+from gui.bars import Bars
+from gui.behaviour_style import Bar, Look, stimulus_look
+from gui.intervals import Interval
+from gui.stimulated_units import Stretch, spans
 from gui.theme import Theme
 
-SHADE = 32
-"""How opaque (of 255) the light is that lies on the raster during a stimulus."""
+SHADE = 44
+"""How opaque (of 255) the light is that lies on the rows of units while they are changed."""
+STRIP_PX = 6
 
 
 class Annotations:
@@ -25,8 +31,8 @@ class Annotations:
         self._trial_lines: list[list[pg.InfiniteLine]] = []
         self._mark_lines: list[tuple[pg.PlotItem, pg.InfiniteLine]] = []
         self.marks_s: tuple[float, ...] = ()
-        self._shades = Bars()
-        self._plots[0].addItem(self._shades, ignoreBounds=True)
+        self.shades = Bars()
+        self._plots[0].addItem(self.shades, ignoreBounds=True)
 
     def mark(self, times_s: Sequence[float]) -> None:
         """A line at each of these times, such as where two recordings part."""
@@ -59,24 +65,37 @@ class Annotations:
     def show_stimuli(
         self,
         stimuli: Sequence[tuple[float, float, Interval]],
-        end_s: float,
+        stretches: Sequence[Stretch],
+        rows_of: NDArray[np.intp],
+        last_tick: int,
         tick_s: float,
-        rows: int,
+        blinded: bool = False,
     ) -> None:
-        """Lightens the plot while units are stimulated, from when to when (s); a sham is an outline."""
-        delivered, sham = QColor(self._theme.stimulus), QColor(self._theme.stimulus)
-        delivered.setAlpha(SHADE)
-        sham.setAlpha(2 * SHADE)
-        bars = [
-            (
-                QRectF(start_s, 0, stop_s - start_s, rows),
-                sham if interval.sham else delivered,
-                not interval.sham,
-            )
-            for start_s, stop_s, interval in stimuli
-        ]
-        length_s = WINDOW_TICKS * tick_s
-        self._shades.show_bars(bars, QRectF(end_s - length_s, 0, length_s, rows))
+        """Lightens the rows of units while they are changed; above them a strip says what by.
+
+        Args:
+            stimuli: stimuli and shams, from when to when (s): filled and hollow strips.
+            stretches: which units were changed at which ticks.
+            rows_of: the row of each unit.
+            last_tick: the newest that is drawn.
+            tick_s: seconds of a tick.
+            blinded: all strips look alike, and no row is lit.
+        """
+        rows = max(len(rows_of), 1)
+        end_s, length_s = (last_tick + 1) * tick_s, WINDOW_TICKS * tick_s
+        light = Look(self._with_alpha(self._theme.stimulus, SHADE))
+        bars: list[Bar] = []
+        for stretch in () if blinded else stretches:
+            begin_s = stretch.first * tick_s
+            length = min((stretch.last + 1) * tick_s, end_s) - begin_s
+            for top, bottom in spans(np.sort(rows_of[stretch.units])):
+                bars.append((QRectF(begin_s, top, length, bottom - top), light))
+        top, bottom = self._plots[0].getViewBox().viewRange()[1]
+        height = STRIP_PX * self._plots[0].getViewBox().viewPixelSize()[1]
+        for start_s, stop_s, interval in stimuli:
+            look = stimulus_look(self._theme, interval.sham, blinded)
+            bars.append((QRectF(start_s, min(top, bottom), stop_s - start_s, height), look))
+        self.shades.show_bars(bars, QRectF(end_s - length_s, 0, length_s, rows))
 
     def set_theme(self, theme: Theme) -> None:
         """Recolours."""
@@ -86,3 +105,9 @@ class Annotations:
             for line in lines:
                 line.setPen(pen)
         self.mark(self.marks_s)
+
+    @staticmethod
+    def _with_alpha(colour: str, alpha: int) -> str:
+        faded = QColor(colour)
+        faded.setAlpha(alpha)
+        return faded.name(QColor.NameFormat.HexArgb)

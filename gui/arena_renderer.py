@@ -31,13 +31,14 @@ SCENES_KEPT = 3
 
 
 class ArenaRenderer(QObject):
-    """The thread. `rendered` carries a `QImage`; `unavailable` one sentence, after which it has ended.
+    """The thread. `rendered` carries a `QImage` and how many episodes had been set; `unavailable` one
+    sentence, after which it has ended.
 
     Args:
         share: of the time that it may take, where there are several.
     """
 
-    rendered = pyqtSignal(QImage)
+    rendered = pyqtSignal(QImage, int)
     unavailable = pyqtSignal(str)
 
     def __init__(self, share: float = 1.0) -> None:
@@ -52,6 +53,7 @@ class ArenaRenderer(QObject):
         self._view = View()
         self._wanted = False
         self._dirty = False
+        self.n_episodes = 0
         self._jump = True
         self._closing = False
         self._shown = threading.Event()
@@ -79,7 +81,14 @@ class ArenaRenderer(QObject):
 
     def set_episode(self, xml: str, props: tuple[str, ...] = ()) -> None:
         """The model of the present episode, and which of its geoms are props."""
-        self._set(_xml=xml, _prop_names=props, _props=None, _jump=True)
+        self._set(
+            _xml=xml,
+            _prop_names=props,
+            _props=None,
+            _qpos=None,
+            _jump=True,
+            n_episodes=self.n_episodes + 1,
+        )
 
     def set_posture(
         self, qpos: NDArray[np.float64], props: NDArray[np.float64] | None = None
@@ -119,11 +128,13 @@ class ArenaRenderer(QObject):
                 started = time.monotonic()
                 with self._change:
                     assets, xml, qpos, view = self._assets, self._xml, self._qpos, self._view
-                    jump, self._jump, self._dirty = self._jump, False, False
+                    jump, self._dirty = self._jump, False
+                    n_episodes = self.n_episodes
                     names, props = self._prop_names, self._props
                 if assets is None or xml is None or qpos is None:
                     self._shown.set()
                     continue
+                self._jump = False
                 scene = _scene_of(scenes, xml, assets, names)
                 if not scene.pose(qpos, props, jump):
                     self._shown.set()
@@ -133,7 +144,7 @@ class ArenaRenderer(QObject):
                 drawing = time.thread_time()
                 image = scene.draw(view)
                 self._adapt(time.thread_time() - drawing)
-                self.rendered.emit(image)
+                self.rendered.emit(image, n_episodes)
                 busy = time.monotonic() - started
                 pause = max(1.0 / MAX_RATE_HZ - busy, busy * (1.0 / self._duty - 1.0))
                 time.sleep(min(pause, 1.0))

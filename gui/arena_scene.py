@@ -17,6 +17,14 @@ FOLLOW_S = 0.25
 """Time constant with which the camera follows the animal; smooths the bounce of each stride away."""
 
 
+_STEP_M = 0.04
+_GROUND_STEPS = np.array([[0.0, 0.0, 0.0], [_STEP_M, 0.0, 0.0], [0.0, _STEP_M, 0.0]])
+_TRUNK_M = 0.03
+"""The middle of the trunk lies so far behind the body that the camera follows."""
+_SHADOW = ((1.15, 0.2), (0.95, 0.22), (0.8, 0.24), (0.65, 0.26), (0.5, 0.26))
+"""The spot's layers: how large, how dark."""
+
+
 @dataclass(frozen=True)
 class View:
     """Where the camera is, seen from the animal: degrees and metres, and the picture's size in pixels."""
@@ -102,10 +110,52 @@ class Scene:
         camera.distance = view.distance
         camera.lookat[:] = self._target
         self._renderer.update_scene(self._data, camera, self._options)
+        self._add_shadow()
         pixels = self._renderer.render()
         height, width, _ = pixels.shape
         image = QImage(pixels.tobytes(), width, height, 3 * width, QImage.Format.Format_RGB888)
         return image.convertToFormat(QImage.Format.Format_RGB32)
+
+    def _add_shadow(self) -> None:
+        """A soft dark spot on the ground below the trunk: without it the animal seems to float."""
+        mujoco, scene = self._mujoco, self._renderer.scene
+        place = np.array(self._data.xpos[self._animal])
+        ground = [self._below(place + step) for step in _GROUND_STEPS]
+        if ground[0] is None or scene.ngeom + len(_SHADOW) > scene.maxgeom:
+            return
+        height = max(place[2] - ground[0], 0.0)
+        slopes = [
+            0.0 if level is None or abs(level - ground[0]) > 0.05 else (level - ground[0]) / _STEP_M
+            for level in ground[1:]
+        ]
+        up = np.array([-slopes[0], -slopes[1], 1.0])
+        up /= np.linalg.norm(up)
+        along = np.array(self._data.xmat[self._animal]).reshape(3, 3)[:, 0]
+        along = along - up * (along @ up)
+        length = np.linalg.norm(along)
+        along = along / length if length > 0.1 else np.array([1.0, 0.0, 0.0])
+        turn = np.stack([along, np.cross(up, along), up], axis=1)
+        middle = np.array([place[0], place[1], ground[0]]) - _TRUNK_M * along
+        for layer, (size, darkness) in enumerate(_SHADOW):
+            darkness *= float(np.exp(-max(height - 0.05, 0.0) / 0.1))
+            mujoco.mjv_initGeom(
+                scene.geoms[scene.ngeom],
+                mujoco.mjtGeom.mjGEOM_ELLIPSOID,
+                np.array([0.11 * size, 0.05 * size, 0.0004]),
+                middle + up * (0.001 + 0.0005 * layer),
+                turn.flatten(),
+                np.array([0.0, 0.0, 0.0, darkness], np.float32),
+            )
+            scene.ngeom += 1
+
+    def _below(self, place: NDArray[np.float64]) -> float | None:
+        """The height of the arena below a place; None where there is nothing."""
+        mujoco = self._mujoco
+        hit = np.zeros(1, np.int32)
+        groups = np.array([1, 0, 0, 0, 0, 0], np.uint8)  # the arena's own; the animal's are others
+        down = np.array([0.0, 0.0, -1.0])
+        depth = mujoco.mj_ray(self._model, self._data, place, down, groups, 1, self._animal, hit)
+        return None if depth < 0 else float(place[2] - depth)
 
     def close(self) -> None:
         """Frees the GL context."""

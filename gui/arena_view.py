@@ -27,7 +27,7 @@ from PyQt6.QtWidgets import QWidget
 
 from gui.arena_renderer import ArenaRenderer
 from gui.arena_scene import View
-from gui.ethogram import Interval
+from gui.intervals import Interval
 from gui.picture import Picture
 from gui.stream import Batch
 from gui.theme import Theme
@@ -53,6 +53,8 @@ class ArenaView(Picture):
         self._grabbed: QPoint | None = None
         self._empty = False
         self._stimuli: tuple[tuple[str, bool], ...] = ()
+        self._blinded = False
+        self.notice = ""
         self._settle = QTimer(self)
         self._settle.setSingleShot(True)
         self._settle.timeout.connect(self._send_view)
@@ -75,6 +77,9 @@ class ArenaView(Picture):
             content = batch.episodes[-1].content
             assert isinstance(content, Episode)
             self.renderer.set_episode(content.xml, content.props)
+            if self.image is not None:
+                self.notice = f"Trial {content.trial + 1} has begun; its arena is being drawn…"
+                self.update()
         if batch.ticks:
             self._empty = False
             now = batch.ticks[-1].arrays
@@ -85,8 +90,9 @@ class ArenaView(Picture):
         self._empty = True
         self.say(sentence)
 
-    def show_stimuli(self, intervals: Sequence[Interval]) -> None:
-        """The stimuli and shams that go on now."""
+    def show_stimuli(self, intervals: Sequence[Interval], blinded: bool = False) -> None:
+        """The stimuli and shams that go on now; `blinded`: both alike."""
+        self._blinded = blinded
         stimuli = tuple(dict.fromkeys((each.name, each.sham) for each in intervals))
         if stimuli != self._stimuli:
             self._stimuli = stimuli
@@ -106,7 +112,9 @@ class ArenaView(Picture):
         """Ends the thread; the view shows its last picture from then on."""
         self.renderer.close()
 
-    def _take_picture(self, image: QImage) -> None:
+    def _take_picture(self, image: QImage, n_episodes: int) -> None:
+        if n_episodes == self.renderer.n_episodes:
+            self.notice = ""
         if not self._empty:
             self.show_image(image)
         self.renderer.picture_shown()
@@ -114,10 +122,18 @@ class ArenaView(Picture):
     def paintEvent(self, event: QPaintEvent | None) -> None:
         """The picture, framed while units are stimulated; a sham's frame is thin and broken."""
         super().paintEvent(event)
-        if not self._stimuli or self.image is None:
+        if self.image is None:
             return
         painter = QPainter(self)
-        delivered = any(not sham for _, sham in self._stimuli)
+        if self.notice:
+            veil = QColor(self._theme.plot)
+            veil.setAlpha(170)
+            painter.fillRect(self.rect(), veil)
+            painter.setPen(QColor(self._theme.text))
+            painter.drawText(self.rect(), Qt.AlignmentFlag.AlignCenter, self.notice)
+        if not self._stimuli:
+            return
+        delivered = self._blinded or any(not sham for _, sham in self._stimuli)
         pen = QPen(QColor(self._theme.stimulus), FRAME_PX if delivered else 1)
         if not delivered:
             pen.setStyle(Qt.PenStyle.DashLine)
@@ -125,7 +141,8 @@ class ArenaView(Picture):
         edge = FRAME_PX // 2
         painter.drawRect(self.rect().adjusted(edge, edge, -edge - 1, -edge - 1))
         words = ", ".join(
-            name.replace("_", " ") + (" (sham)" if sham else "") for name, sham in self._stimuli
+            name.replace("_", " ") + (" (sham)" if sham and not self._blinded else "")
+            for name, sham in self._stimuli
         )
         box = painter.fontMetrics().boundingRect(words).adjusted(-8, -4, 8, 4)
         box.moveTopLeft(QPoint(FRAME_PX + 6, FRAME_PX + 6))

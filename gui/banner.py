@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from PyQt6.QtCore import Qt
+from PyQt6.QtCore import Qt, QTimer
 from PyQt6.QtWidgets import QFrame, QHBoxLayout, QLabel, QToolButton, QWidget
 
 from gui.labels import restyle
@@ -17,6 +17,7 @@ class Banner(QFrame):
         self._sentences: dict[str, str] = {}
         self._notes: set[str] = set()
         self._dismissed: set[str] = set()
+        self._timers: dict[str, QTimer] = {}
         self.label = QLabel("")
         self.label.setWordWrap(True)
         self.label.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
@@ -29,8 +30,22 @@ class Banner(QFrame):
         row.addWidget(dismiss)
         self.hide()
 
-    def show_sentence(self, key: str, sentence: str, kind: str = "fault") -> None:
-        """Shows a sentence, a "fault" or a "note"; another one with the same key replaces it."""
+    def show_sentence(
+        self, key: str, sentence: str, kind: str = "fault", for_s: float = 0.0
+    ) -> None:
+        """Shows a sentence; another one with the same key replaces it.
+
+        Args:
+            key: names it, for `clear_sentence`.
+            sentence: what is shown.
+            kind: a "fault" or a "note".
+            for_s: how long; 0: until it is dismissed or cleared.
+        """
+        if for_s:
+            timer = self._timers.setdefault(key, QTimer(self))
+            timer.setSingleShot(True)
+            timer.timeout.connect(lambda: self.clear_sentence(key))
+            timer.start(round(for_s * 1000))
         if not sentence or sentence in self._dismissed or self._sentences.get(key) == sentence:
             return
         self._sentences[key] = sentence
@@ -47,6 +62,9 @@ class Banner(QFrame):
         """Forgets everything: another session begins."""
         self._sentences.clear()
         self._dismissed.clear()
+        for timer in self._timers.values():
+            timer.stop()
+        self._timers.clear()
         self._show()
 
     def _dismiss(self) -> None:

@@ -1,150 +1,76 @@
 """The ethogram: what the animal does and what was done to it, as bars on the raster's time axis.
 
-`Intervals` pairs onsets with offsets, `Ethogram` draws them: one row per behaviour, one per stimulus,
-delivered stimuli filled and shams hollow. A bar begins where the behaviour began; hovering also tells
-when it was detected.
+One row for each behaviour that has happened and each stimulus; the rest is folded away until it happens or is
+asked for. A bar begins where the behaviour began; hovering also tells when it was detected. Where nothing was
+detected, because there was no stimulation engine, the rows are hatched.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
 
 import pyqtgraph as pg
 from PyQt6.QtCore import QPointF, QRectF
-from PyQt6.QtGui import QColor, QPainter
+from PyQt6.QtGui import QColor, QFont
 
 from gui.activity import WINDOW_TICKS
+from gui.bars import Bars
+from gui.behaviour_style import Bar, Look, look_of, stimulus_look
+from gui.intervals import Interval, Intervals
 from gui.theme import Theme
-from rig.bus.message_types import EngineReply, Event, Message
+from rig.bus.external_inputs import OUTSIDE
+from rig.bus.message_types import EngineReply, Message
 
 BAR_HEIGHT = 0.68
-
-
-@dataclass(frozen=True)
-class Interval:
-    """Something that lasts: a behaviour, a stimulus, a sham; ticks as in `rig.bus.message_types.Event`.
-
-    `began_tick` None: it was going on before the first tick that is known here; `end_tick` None: it still is.
-    """
-
-    kind: str
-    name: str
-    number: int
-    sham: bool
-    cause: str
-    began_tick: int | None
-    found_tick: int | None
-    end_tick: int | None
-
-
-class Intervals:
-    """The intervals of the last `keep_ticks` ticks, paired from onset and offset events."""
-
-    def __init__(self, keep_ticks: int = 2 * WINDOW_TICKS) -> None:
-        self._keep_ticks = keep_ticks
-        self._open: dict[tuple[str, str, int], Interval] = {}
-        self._closed: list[Interval] = []
-
-    def clear(self) -> None:
-        """Forgets everything."""
-        self._open.clear()
-        self._closed.clear()
-
-    def add(self, events: Sequence[Event], tick: int) -> None:
-        """Takes in the events found at a tick."""
-        for event in events:
-            key = (event.kind, event.name, event.number)
-            if event.phase == "onset":
-                self._open[key] = Interval(
-                    event.kind,
-                    event.name,
-                    event.number,
-                    event.sham,
-                    event.cause,
-                    event.began_tick,
-                    event.tick,
-                    None,
-                )
-                continue
-            began = self._open.pop(key, None) or Interval(
-                event.kind, event.name, event.number, event.sham, event.cause, None, None, None
-            )
-            self._closed.append(replace(began, end_tick=event.tick))
-        if self._closed and (self._closed[0].end_tick or 0) < tick - self._keep_ticks:
-            self._closed = [
-                interval
-                for interval in self._closed
-                if (interval.end_tick or 0) >= tick - self._keep_ticks
-            ]
-
-    def within(self, first_tick: float, last_tick: float) -> list[Interval]:
-        """The intervals that touch this span."""
-        return [
-            interval
-            for interval in (*self._closed, *self._open.values())
-            if (interval.end_tick is None or interval.end_tick >= first_tick)
-            and (interval.began_tick is None or interval.began_tick <= last_tick)
-        ]
-
-
-class Bars(pg.GraphicsObject):  # type: ignore[misc]
-    """Draws rectangles given in data coordinates: (rectangle, colour, filled)."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self._bars: list[tuple[QRectF, QColor, bool]] = []
-        self._bounds = QRectF()
-
-    def show_bars(self, bars: list[tuple[QRectF, QColor, bool]], bounds: QRectF) -> None:
-        """Replaces what is drawn."""
-        if bounds != self._bounds:
-            self.prepareGeometryChange()
-            self._bounds = bounds
-        self._bars = bars
-        self.update()
-
-    def boundingRect(self) -> QRectF:
-        """What Qt asks for."""
-        return self._bounds
-
-    def paint(self, p: QPainter, *args: object) -> None:
-        """Fills or outlines every bar; hollow ones with a line one pixel and a half wide."""
-        for rect, colour, filled in self._bars:
-            if filled:
-                p.fillRect(rect, colour)
-            else:
-                pen = pg.mkPen(colour, width=1.5)
-                pen.setCosmetic(True)
-                p.setPen(pen)
-                p.drawRect(rect)
+SMALL_ROW_PX = 13
+"""Rows that are lower have smaller names."""
+STOPPED = "detection has stopped"
+_Row = tuple[str, str]
 
 
 class Ethogram:
-    """The ethogram in a plot whose x axis is animal time in seconds and whose y axis counts rows."""
+    """The ethogram in a plot whose x axis is animal time in seconds and whose y axis counts rows.
+
+    `expanded`: whether rows are shown in which nothing has happened. `blinded`: whether shams look like
+    stimuli that were delivered. `rows_changed` is true once after other rows are to be shown.
+    """
 
     def __init__(self, plot: pg.PlotItem, theme: Theme) -> None:
         self.plot = plot
+        self.expanded = False
+        self.blinded = False
+        self.rows_changed = False
         self._theme = theme
         self._intervals = Intervals()
-        self._rows: list[tuple[str, str]] = []
-        self._colours: dict[str, int] = {}
+        self._all: list[_Row] = []
+        self._happened: set[_Row] = set()
+        self._rows: list[_Row] = []
+        self._gaps: tuple[tuple[int, int], ...] = ()
         self._tick_s = 0.02
         self._first_tick = -1
         self._last_tick = -1
         self._drawn: list[tuple[QRectF, Interval]] = []
         self._decoration: list[pg.GraphicsObject] = []
         self._bars = Bars()
+        self._note = pg.TextItem(STOPPED, anchor=(0, 0))
+        self._note.setZValue(5)
         plot.addItem(self._bars)
+        plot.addItem(self._note, ignoreBounds=True)
+        self._note.hide()
         plot.invertY(True)
         plot.setMenuEnabled(False)
         plot.hideButtons()
         plot.setMouseEnabled(x=True, y=False)
 
     @property
-    def n_rows(self) -> int:
-        """The number of rows."""
-        return len(self._rows)
+    def rows(self) -> tuple[_Row, ...]:
+        """The kinds and names of the rows that are shown."""
+        return tuple(self._rows)
+
+    @property
+    def n_folded(self) -> int:
+        """How many rows are not shown, because nothing has happened in them."""
+        return len(self._all) - len(self._shown(expanded=False))
 
     def describe(
         self,
@@ -153,14 +79,22 @@ class Ethogram:
         tick_s: float,
         rows: tuple[Sequence[str], Sequence[str]] | None = None,
     ) -> None:
-        """Prepares rows for these behaviours and stimuli; for fewer, or others, where `rows` has them."""
-        self._colours = {name: place for place, name in enumerate(behaviours)}
-        shown = rows or (behaviours, stimuli)
-        self._rows = [("behaviour", name) for name in shown[0]]
-        self._rows += [("stimulus", name) for name in shown[1]]
+        """Prepares for these behaviours and stimuli.
+
+        Args:
+            behaviours, stimuli: all that there may be.
+            tick_s: seconds of a tick.
+            rows: those of which it is known that they happen; None: what the protocol may deliver, to begin
+                with.
+        """
+        self._all = [("behaviour", name) for name in behaviours]
+        self._all += [("stimulus", name) for name in stimuli]
+        happens = rows or ((), tuple(name for name in stimuli if name != OUTSIDE))
+        self._happened = {("behaviour", name) for name in happens[0]}
+        self._happened |= {("stimulus", name) for name in happens[1]}
         self._tick_s = tick_s
         self.clear()
-        self._decorate()
+        self._choose_rows()
 
     def clear(self) -> None:
         """Forgets what happened, keeps the rows."""
@@ -176,6 +110,17 @@ class Ethogram:
         for message in answers:
             if isinstance(message.content, EngineReply):
                 self._intervals.add(message.content.events, message.tick)
+                for event in message.content.events:
+                    self._note_row((event.kind, event.name))
+
+    def expand(self, expanded: bool) -> None:
+        """Shows all rows, or only those in which something has happened."""
+        self.expanded = expanded
+        self._choose_rows()
+
+    def show_gaps(self, gaps: Sequence[tuple[int, int]]) -> None:
+        """From when to when (ticks) nothing was detected; an end of -1: nothing is yet."""
+        self._gaps = tuple(gaps)
 
     def draw(self) -> None:
         """Draws the last ten seconds as they are now."""
@@ -183,12 +128,12 @@ class Ethogram:
             return
         now = self._last_tick + 1
         start = now - WINDOW_TICKS
+        bars = self._draw_gaps(start, now)
         self._drawn = []
-        bars: list[tuple[QRectF, QColor, bool]] = []
+        places = {row: place for place, row in enumerate(self._rows)}
         for interval in self._intervals.within(start, now):
-            try:
-                row = self._rows.index((interval.kind, interval.name))
-            except ValueError:
+            row = places.get((interval.kind, interval.name))
+            if row is None:
                 continue
             begin = max(
                 self._first_tick if interval.began_tick is None else interval.began_tick, start
@@ -196,18 +141,11 @@ class Ethogram:
             end = now if interval.end_tick is None else min(interval.end_tick, now)
             if end <= begin:
                 continue
-            rect = QRectF(
-                begin * self._tick_s,
-                row + (1 - BAR_HEIGHT) / 2,
-                (end - begin) * self._tick_s,
-                BAR_HEIGHT,
-            )
+            rect = self._rect(begin, end, row + (1 - BAR_HEIGHT) / 2, BAR_HEIGHT)
             self._drawn.append((rect, interval))
-            bars.append((rect, self._colour(row), not interval.sham))
-        self._bars.show_bars(
-            bars,
-            QRectF(start * self._tick_s, 0, WINDOW_TICKS * self._tick_s, max(len(self._rows), 1)),
-        )
+            bars.append((rect, self._look(interval)))
+        rows = max(len(self._rows), 1)
+        self._bars.show_bars(bars, self._rect(start, now, 0, rows))
 
     def stimuli(self) -> list[tuple[float, float, Interval]]:
         """The stimuli and shams that were drawn last: from when to when (s)."""
@@ -216,6 +154,10 @@ class Ethogram:
             for rect, interval in self._drawn
             if interval.kind == "stimulus"
         ]
+
+    def drawn(self) -> list[Interval]:
+        """All that was drawn last."""
+        return [interval for _, interval in self._drawn]
 
     def stimuli_now(self) -> list[Interval]:
         """The stimuli and shams that go on at the newest tick, drawn or not."""
@@ -227,20 +169,69 @@ class Ethogram:
         ]
 
     def under(self, time_s: float, row: float) -> str:
-        """The interval drawn at this place, in words; "" where there is none."""
+        """What is drawn at this place, in words; "" where there is nothing."""
         for rect, interval in reversed(self._drawn):
             if rect.adjusted(-0.03, 0, 0.03, 0).contains(QPointF(time_s, row)):
                 return self._words(interval)
+        for first, last in self._gaps:
+            if first <= time_s / self._tick_s and (last < 0 or time_s / self._tick_s < last):
+                return f"{STOPPED}: there was no stimulation engine"
         return ""
 
     def set_theme(self, theme: Theme) -> None:
         """Recolours."""
         self._theme = theme
+        self._note.setColor(QColor(theme.text))
+        self._note.fill = pg.mkBrush(QColor(theme.plot))
         self._decorate()
+
+    def set_row_height(self, height_px: int) -> None:
+        """How high the rows are on the screen: low ones have small names."""
+        font = QFont(self.plot.getAxis("left").style["tickFont"] or QFont())
+        font.setPointSizeF(8.5 if height_px >= SMALL_ROW_PX else 6.5)
+        self.plot.getAxis("left").setStyle(tickFont=font)
+        self._note.setFont(font)
+
+    def _note_row(self, row: _Row) -> None:
+        if row not in self._happened and row in self._all:
+            self._happened.add(row)
+            self._choose_rows()
+
+    def _shown(self, expanded: bool) -> list[_Row]:
+        return [row for row in self._all if expanded or row in self._happened]
+
+    def _choose_rows(self) -> None:
+        rows = self._shown(self.expanded)
+        self.rows_changed = self.rows_changed or rows != self._rows
+        self._rows = rows
+        self._decorate()
+
+    def _rect(self, first: int, last: int, top: float, height: float) -> QRectF:
+        return QRectF(first * self._tick_s, top, (last - first) * self._tick_s, height)
+
+    def _draw_gaps(self, start: int, now: int) -> list[Bar]:
+        rows = sum(kind == "behaviour" for kind, _ in self._rows) or len(self._rows)
+        bars: list[Bar] = []
+        for first, last in self._gaps:
+            begin, end = max(first, start), now if last < 0 else min(last, now)
+            if end > begin:
+                look = Look(self._theme.muted, "hatch")
+                bars.append((self._rect(begin, end, 0, rows), look))
+        self._note.setVisible(bool(bars))
+        if bars:
+            self._note.setPos(bars[-1][0].left(), self.plot.getViewBox().viewRange()[1][0])
+        return bars
+
+    def _look(self, interval: Interval) -> Look:
+        if interval.kind == "stimulus":
+            return stimulus_look(self._theme, interval.sham, self.blinded)
+        return look_of(self._theme, interval.name)
 
     def _words(self, interval: Interval) -> str:
         name = interval.name.replace("_", " ")
-        if interval.kind == "stimulus":
+        if interval.kind == "stimulus" and self.blinded:
+            name += " (delivered or sham: blinded until the end)"
+        elif interval.kind == "stimulus":
             name += " (sham: drawn and timed, not delivered)" if interval.sham else " (delivered)"
         if interval.began_tick is None:
             when = "began before what is shown"
@@ -258,12 +249,6 @@ class Ethogram:
         cause = f", on {interval.cause}" if interval.cause else ""
         return f"{name}   {when}, {lasted}{cause}"
 
-    def _colour(self, row: int) -> QColor:
-        kind, name = self._rows[row]
-        if kind == "stimulus":
-            return QColor(self._theme.stimulus)
-        return QColor(self._theme.behaviour(self._colours.get(name, row)))
-
     def _decorate(self) -> None:
         for item in self._decoration:
             self.plot.removeItem(item)
@@ -272,16 +257,8 @@ class Ethogram:
         self.plot.getAxis("left").setTicks([names])
         n_behaviours = sum(kind == "behaviour" for kind, _ in self._rows)
         for row in range(1, len(self._rows)):
-            line = pg.InfiniteLine(
-                row,
-                angle=0,
-                pen=pg.mkPen(
-                    QColor(self._theme.muted if row == n_behaviours else self._theme.line)
-                ),
-            )
+            colour = self._theme.muted if row == n_behaviours else self._theme.line
+            line = pg.InfiniteLine(row, angle=0, pen=pg.mkPen(QColor(colour)))
             line.setZValue(-5)
             self.plot.addItem(line)
             self._decoration.append(line)
-        rows = max(len(self._rows), 1)
-        self.plot.setLimits(yMin=0, yMax=rows)
-        self.plot.setYRange(0, rows, padding=0)

@@ -1,132 +1,30 @@
-"""How the session is doing: the bar with *Acquire* and *Record*, the panel of numbers."""
+"""How the session is doing: what it is, how far it has come, and the state of every process."""
 
 from __future__ import annotations
 
 from PyQt6.QtCore import Qt, pyqtSignal
-from PyQt6.QtWidgets import QFrame, QGridLayout, QHBoxLayout, QLabel, QPushButton, QWidget
+from PyQt6.QtWidgets import QFrame, QGridLayout, QLabel, QPushButton, QWidget
 
-from gui.labels import ElidedLabel, restyle
-from gui.recorder_watch import Verdict, clock
-from gui.theme import Theme, numbers_font
+from gui.labels import ElidedLabel
+from gui.theme import Theme
 from rig.bus.message_types import Description, Status
 
 STATE_WORDS = {
     "alive": "running",
     "starting": "starting",
-    "dead": "DEAD",
-    "stuck": "NOT ANSWERING",
+    "ended": "ended",
+    "dead": "failed",
+    "stuck": "not answering",
     "off": "off",
 }
-LIVE_ROWS = (
-    *("factor", "overruns", "process_subject", "process_stimulation", "process_recorder", "disk"),
-    "refused",
-)
-
-
-class ControlBar(QFrame):
-    """Acquire and Record, two buttons; beside them what the recorder says of itself; the animal's clock."""
-
-    acquire_pressed = pyqtSignal()
-    record_pressed = pyqtSignal()
-
-    def __init__(self, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
-        self.setObjectName("bar")
-        self.acquire = QPushButton("Acquire")
-        self.acquire.setToolTip("Start or end the session")
-        self.acquire.clicked.connect(self.acquire_pressed)
-        self.record = QPushButton("Record")
-        self.record.setToolTip("Start or stop writing the session to a file (R)")
-        self.record.clicked.connect(self.record_pressed)
-        for button in (self.acquire, self.record):
-            button.setMinimumSize(104, 34)
-
-        self.recording = QFrame()
-        self.recording.setObjectName("recording")
-        self.recording.setMinimumHeight(34)
-        self.headline = QLabel("Not recording")
-        bold = self.headline.font()
-        bold.setBold(True)
-        self.headline.setFont(bold)
-        self.file = ElidedLabel()
-        self.elapsed, self.size_on_disk, self.free = QLabel(), QLabel(), QLabel()
-        for label in (self.elapsed, self.size_on_disk):
-            label.setFont(numbers_font())
-        inside = QHBoxLayout(self.recording)
-        inside.setContentsMargins(12, 0, 12, 0)
-        inside.setSpacing(16)
-        inside.addWidget(self.headline)
-        inside.addWidget(self.file, 1)
-        for label in (self.elapsed, self.size_on_disk, self.free):
-            inside.addWidget(label)
-
-        self.replayed = ElidedLabel()
-        self.replayed.setMinimumHeight(34)
-        self.replayed.setIndent(6)
-
-        self.clock = QLabel("–:––.–")
-        self.clock.setFont(numbers_font(15))
-        self.clock.setToolTip("Animal time: ticks times 20 ms")
-        self.pace = QLabel("")
-        self.pace.setObjectName("muted")
-        self.pace.setMinimumWidth(92)
-        self.pace.setAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
-
-        row = QHBoxLayout(self)
-        row.setContentsMargins(8, 7, 14, 7)
-        row.setSpacing(8)
-        row.addWidget(self.acquire)
-        row.addWidget(self.record)
-        row.addWidget(self.recording, 1)
-        row.addWidget(self.replayed, 1)
-        row.addWidget(self.pace)
-        row.addSpacing(4)
-        row.addWidget(self.clock)
-
-    def show_acquisition(self, words: str, acquiring: bool, possible: bool) -> None:
-        """Labels the first button; `acquiring` lights it."""
-        self.acquire.setText(words)
-        self.acquire.setEnabled(possible)
-        restyle(self.acquire, on=acquiring)
-
-    def show_recording(self, verdict: Verdict, words: str, possible: bool) -> None:
-        """Shows what the recorder has said, and labels the second button."""
-        self.record.setText(words)
-        self.record.setEnabled(possible)
-        restyle(self.record, recording=verdict.state == "recording")
-        restyle(self.recording, state=verdict.state)
-        dot = "●  " if verdict.state == "recording" else ""
-        self.headline.setText(dot + verdict.headline)
-        self.file.set_full_text(verdict.file)
-        for label, text in (
-            (self.elapsed, verdict.elapsed),
-            (self.size_on_disk, verdict.size),
-            (self.free, verdict.free),
-        ):
-            label.setText(text)
-            label.setVisible(bool(text))
-
-    def show_time(self, seconds: float) -> None:
-        """The animal's clock."""
-        self.clock.setText(clock(seconds))
-
-    def show_pace(self, words: str) -> None:
-        """How fast its time passes."""
-        self.pace.setText(words)
-
-    def show_controls(self, shown: bool) -> None:
-        """A recording cannot be acquired or recorded again: its name takes the buttons' place."""
-        for widget in (self.acquire, self.record, self.recording):
-            widget.setVisible(shown)
-        self.replayed.setVisible(not shown)
-
-    def show_replayed(self, words: str) -> None:
-        """What is replayed."""
-        self.replayed.set_full_text(words)
+STATE_ROLES = {"dead": "alarm", "stuck": "alarm", "alive": "good", "ended": "muted", "off": "muted"}
+PROCESSES = ("process_subject", "process_stimulation", "process_recorder")
+LIVE_ROWS = ("overruns", *PROCESSES, "disk", "refused")
+WIDEST = "9 999 999 (100.0 %)"
 
 
 class HealthPanel(QFrame):
-    """The numbers: ticks, pace, overruns, and the state of every process.
+    """The numbers: ticks, those that came late, and the state of every process; without a session, none.
 
     Where the stimulation engine is dead or does not answer, a button asks for another one.
     """
@@ -140,13 +38,12 @@ class HealthPanel(QFrame):
         ("protocol", "Protocol"),
         ("trial", "Trial"),
         ("tick", "Tick"),
-        ("factor", "Real-time factor"),
-        ("overruns", "Overruns"),
-        ("process_subject", "Subject process"),
+        ("overruns", "Late ticks"),
+        ("process_subject", "Animal"),
         ("process_stimulation", "Stimulation"),
         ("process_recorder", "Recorder"),
         ("disk", "On disk"),
-        ("refused", "Refused, malformed"),
+        ("refused", "Refused"),
     )
 
     def __init__(self, theme: Theme, parent: QWidget | None = None) -> None:
@@ -156,15 +53,19 @@ class HealthPanel(QFrame):
         self._values: dict[str, ElidedLabel] = {}
         self._names: dict[str, QLabel] = {}
         self._roles: dict[str, str] = {}
+        self._live = True
         grid = QGridLayout(self)
         grid.setContentsMargins(10, 6, 10, 6)
         grid.setHorizontalSpacing(10)
         grid.setVerticalSpacing(1)
         grid.setColumnStretch(1, 1)
+        grid.setColumnMinimumWidth(1, self.fontMetrics().horizontalAdvance(WIDEST))
         for row, (key, words) in enumerate(self.ROWS):
             name = QLabel(words)
             name.setObjectName("muted")
-            value = ElidedLabel("–")
+            value = ElidedLabel()
+            for label in (name, value):
+                label.hide()
             value.setAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
             grid.addWidget(name, row, 0)
             grid.addWidget(value, row, 1)
@@ -200,15 +101,13 @@ class HealthPanel(QFrame):
 
     def show_status(self, status: Status) -> None:
         """The supervisor's word on everything."""
-        self._set("factor", f"{status.realtime_factor:.2f} ×")
         share = 100.0 * status.overruns / max(status.ticks, 1)
         role = "warning" if share > 1.0 else "text"
         self._set("overruns", f"{status.overruns} ({share:.1f} %)", role)
         for process, state in status.processes.items():
             if f"process_{process}" in self._values:
                 words = STATE_WORDS.get(state, state)
-                role = {"dead": "alarm", "stuck": "alarm", "alive": "good"}.get(state, "text")
-                self._set(f"process_{process}", words, role)
+                self._set(f"process_{process}", words, STATE_ROLES.get(state, "text"))
         lost = status.processes.get("stimulation") in ("dead", "stuck")
         self.new_engine.setVisible(lost and status.state in ("running", "paused"))
         ignored = status.refused + status.malformed
@@ -220,12 +119,24 @@ class HealthPanel(QFrame):
             self._set("disk", f"{report.ticks_on_disk} ticks", role)
 
     def show_processes(self, shown: bool) -> None:
-        """A recording has no processes and no pace; a session has."""
+        """A recording has no processes; a session has."""
+        self._live = shown
         if not shown:
             self.new_engine.hide()
         for key in LIVE_ROWS:
-            self._values[key].setVisible(shown)
-            self._names[key].setVisible(shown)
+            self._show_row(key)
+
+    def show_lost(self) -> None:
+        """The session is gone without a word: what its processes did last is not what they do."""
+        for key in PROCESSES:
+            self._set(key, "lost", "alarm")
+        self.new_engine.hide()
+
+    def reset(self) -> None:
+        """Another session begins."""
+        for key in self._values:
+            self._set(key, "")
+        self.new_engine.hide()
 
     def set_theme(self, theme: Theme) -> None:
         """Recolours."""
@@ -237,9 +148,15 @@ class HealthPanel(QFrame):
         label = self._values[key]
         if text != label.full_text:
             label.set_full_text(text)
+            self._show_row(key)
         if self._roles.get(key) != role:
             self._roles[key] = role
             self._colour(key)
+
+    def _show_row(self, key: str) -> None:
+        shown = bool(self.value(key)) and (self._live or key not in LIVE_ROWS)
+        self._values[key].setVisible(shown)
+        self._names[key].setVisible(shown)
 
     def _colour(self, key: str) -> None:
         colour = getattr(self._theme, self._roles.get(key, "text"))

@@ -3,14 +3,23 @@
 from __future__ import annotations
 
 from PyQt6.QtCore import QSettings, QSize, Qt, QTimer
-from PyQt6.QtWidgets import QDockWidget, QMainWindow, QMenuBar, QVBoxLayout, QWidget
+from PyQt6.QtWidgets import (
+    QDockWidget,
+    QMainWindow,
+    QMenuBar,
+    QTabWidget,
+    QVBoxLayout,
+    QWidget,
+)
 
 from gui.panels import Panels
 
-VERSION = 1
+VERSION = 2
 GAP = 6
-LEAST_HEALTH, LEAST_CAMERA = 240, 170
-"""Widths (px) below which the session's numbers could not be read, or the animal's picture not be seen."""
+LEAST_CAMERA = 150
+"""Width (px) below which the animal's picture could not be seen."""
+TITLE_PX = 40
+"""What the frame of a window may take of the screen's height, where that is not known yet."""
 _LEFT = Qt.DockWidgetArea.LeftDockWidgetArea
 
 
@@ -48,15 +57,19 @@ class Layout:
             name: self._dock(name, title, widget)
             for name, title, widget in (
                 ("arena", "Arena", panels.arena),
-                ("eye", "The animal's eye", panels.camera),
+                ("eye", "Animal's eye", panels.camera),
                 ("health", "Session", panels.health),
+                ("log", "Log", panels.log),
             )
         }
-        panels.health.setMinimumWidth(LEAST_HEALTH)
         panels.camera.setMinimumWidth(LEAST_CAMERA)
+        window.setTabPosition(_LEFT, QTabWidget.TabPosition.North)
         window.setCorner(Qt.Corner.BottomLeftCorner, _LEFT)
         window.setCorner(Qt.Corner.TopLeftCorner, _LEFT)
         self._aside: list[QDockWidget] | None = None
+        for dock in self.docks.values():
+            dock.topLevelChanged.connect(lambda _: self._title())
+            dock.dockLocationChanged.connect(lambda _: QTimer.singleShot(0, self._title))
         self._place()
 
     def reset(self) -> None:
@@ -68,13 +81,18 @@ class Layout:
         self._size()
 
     def show_docks(self, shown: bool) -> None:
-        """Makes room for recordings side by side, or shows again the docks that gave it."""
+        """Shows the docks that are wanted, or none where they have nothing to show or there is no room."""
+        for dock in self.docks.values():
+            toggle = dock.toggleViewAction()
+            assert toggle is not None
+            toggle.setEnabled(shown)
         if shown == (self._aside is None):
             return
         if shown:
             for dock in self._aside or ():
                 dock.show()
             self._aside = None
+            QTimer.singleShot(0, self._title)
         else:
             self._aside = [dock for dock in self.docks.values() if not dock.isHidden()]
             for dock in self._aside:
@@ -85,12 +103,31 @@ class Layout:
         window = self._window
         screen = window.screen()
         room = screen.availableSize() if screen is not None else QSize(1280, 720)
-        window.resize(min(1920, room.width()), min(1080, room.height()))
+        window.resize(min(1920, room.width()), min(1080, room.height() - TITLE_PX))
         geometry, layout = settings.value("geometry"), settings.value("layout")
         if geometry is not None:
             window.restoreGeometry(geometry)
         if layout is None or not window.restoreState(layout, VERSION):
             QTimer.singleShot(0, self._size)
+        self._title()
+        QTimer.singleShot(0, self._keep_on_screen)
+
+    def _keep_on_screen(self) -> None:
+        """Makes the window smaller, or moves it, where its frame reaches beyond the screen."""
+        window, screen = self._window, self._window.screen()
+        if screen is None or window.isMaximized() or window.isFullScreen():
+            return
+        room, frame = screen.availableGeometry(), window.frameGeometry()
+        if room.contains(frame):
+            return
+        width = min(window.width(), room.width() - (frame.width() - window.width()))
+        height = min(window.height(), room.height() - (frame.height() - window.height()))
+        window.resize(width, height)
+        frame = window.frameGeometry()
+        window.move(
+            max(min(frame.x(), room.right() - frame.width() + 1), room.x()),
+            max(min(frame.y(), room.bottom() - frame.height() + 1), room.y()),
+        )
 
     def save(self, settings: QSettings) -> None:
         """Remembers the present arrangement."""
@@ -104,12 +141,24 @@ class Layout:
         dock.setWidget(widget)
         return dock
 
+    def _title(self) -> None:
+        """Docks have a title of their own, unless a tab has it."""
+        for dock in self.docks.values():
+            tabbed = bool(self._window.tabifiedDockWidgets(dock)) and not dock.isFloating()
+            if tabbed and dock.titleBarWidget() is None:
+                dock.setTitleBarWidget(QWidget())
+            elif not tabbed and dock.titleBarWidget() is not None:
+                dock.setTitleBarWidget(None)
+
     def _place(self) -> None:
         docks = self.docks
         for dock in docks.values():
             self._window.addDockWidget(_LEFT, dock)
         self._window.splitDockWidget(docks["arena"], docks["eye"], Qt.Orientation.Vertical)
         self._window.splitDockWidget(docks["eye"], docks["health"], Qt.Orientation.Horizontal)
+        self._window.tabifyDockWidget(docks["health"], docks["log"])
+        docks["health"].raise_()
+        self._title()
 
     def _size(self) -> None:
         window, docks = self._window, self.docks

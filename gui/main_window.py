@@ -59,6 +59,7 @@ class MainWindow(QMainWindow):
         self.menu_actions = Actions(self, self.panel_layout, self.panels, self.session, self.player)
         self._connect()
         self.panel_layout.restore(self.state.settings)
+        self.panel_layout.show_docks(False)
         self.set_theme(self.theme.name)
         self.state.set_phase("empty")
         self.panels.welcome.offer(can_start=self.state.can_start)
@@ -122,6 +123,7 @@ class MainWindow(QMainWindow):
         stream.cleared.connect(self._clear)
         stream.progress.connect(self.panels.welcome.wait)
         stream.failed.connect(self._stream_failed)
+        self.panels.timeline.rows = None
         if isinstance(stream, LiveStream):
             self.session.follow(stream)
             self.panels.welcome.wait(
@@ -131,7 +133,7 @@ class MainWindow(QMainWindow):
             self.panels.welcome.wait("Opening the recording…")
         self.state.set_phase("replay" if stream.is_replay else "starting")
         self._middle.setCurrentWidget(self.panels.welcome)
-        self.panel_layout.show_docks(not self.player.several)
+        self.panel_layout.show_docks(False)
         self.panels.comparison.show_recordings(())
         stream.start()
 
@@ -149,8 +151,6 @@ class MainWindow(QMainWindow):
                 part.take(batch)
             if batch.ticks:
                 self._take_tick(batch.ticks[-1])
-        for fault in batch.faults:
-            self.panels.banner.show_sentence(f"fault {fault.sentence}", fault.sentence)
         if batch.status is not None:
             self.session.take_status(batch.status)
         if batch.end is not None:
@@ -163,6 +163,7 @@ class MainWindow(QMainWindow):
         self.session.watch.see(newest.tick)
         self.panels.banner.clear_sentence("silent")
         self._middle.setCurrentWidget(self.panels.timeline)
+        self.panel_layout.show_docks(True)
         if self.state.phase == "starting":
             self.state.set_phase("live")
 
@@ -185,6 +186,7 @@ class MainWindow(QMainWindow):
     def _stream_failed(self, sentence: str) -> None:
         was_replay = self.stream is not None and self.stream.is_replay
         self.session.watch.end()
+        self.panels.health.show_lost()
         self.state.set_phase("ended" if self.state.tick >= 0 and not was_replay else "empty")
         if self.state.tick >= 0:
             self.panels.banner.show_sentence("stream", sentence)
@@ -201,7 +203,8 @@ class MainWindow(QMainWindow):
     def _draw(self) -> None:
         self.panels.timeline.draw()
         self.panels.comparison.draw()
-        self.panels.arena.show_stimuli(self.panels.timeline.ethogram.stimuli_now())
+        timeline = self.panels.timeline
+        self.panels.arena.show_stimuli(timeline.ethogram.stimuli_now(), timeline.blinded)
         if self.state.tick >= 0 and self.state.description is not None:
             self.panels.control.show_time(self.state.tick * self.state.description.tick_s)
             self.panels.health.show_tick(self.state.tick, self._trial)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from rig.bus.message_types import Event
+from rig.bus.message_types import Event, KnownFault
 
 BEHAVIOURS, STIMULI, TRIALS = "any behaviour", "any stimulus", "trials"
 DIVERGENCE = "first difference"
@@ -13,7 +13,7 @@ DIVERGENCE = "first difference"
 
 @dataclass(frozen=True)
 class Extent:
-    """What there is of a recording: its ticks, what happened in it, when its trials begin."""
+    """What there is of a recording: its ticks, what happened and went wrong in it, when its trials begin."""
 
     name: str
     first_tick: int
@@ -22,6 +22,7 @@ class Extent:
     trial_starts: tuple[int, ...]
     behaviours: tuple[str, ...]
     stimuli: tuple[str, ...]
+    faults: tuple[KnownFault, ...] = ()
 
     @property
     def happened(self) -> frozenset[tuple[str, str]]:

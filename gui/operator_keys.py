@@ -20,15 +20,17 @@ class OperatorKeys(QFrame):
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.setObjectName("bar")
-        label = QLabel("Keys of the protocol")
-        label.setObjectName("muted")
+        self.label = QLabel()
+        self.label.setObjectName("muted")
         self._row = QHBoxLayout(self)
         self._row.setContentsMargins(10, 4, 10, 4)
         self._row.setSpacing(6)
-        self._row.addWidget(label)
+        self._row.addWidget(self.label)
         self._row.addStretch(1)
         self.buttons: dict[str, QToolButton] = {}
         self._live = False
+        self.heard = True
+        self.show_heard(True)
         self.hide()
 
     def describe(self, keys: Sequence[str]) -> None:
@@ -45,8 +47,18 @@ class OperatorKeys(QFrame):
             button.setToolTip(f"Press {key} for the protocol (or on the keyboard)")
             button.clicked.connect(lambda _checked=False, key=key: self.pressed.emit(key))
             self._row.insertWidget(1 + place, button)
+            button.setEnabled(self.heard)
             self.buttons[key] = button
         self.show_live(self._live)
+
+    def show_heard(self, heard: bool) -> None:
+        """Whether there is a stimulation engine: without one no key does anything."""
+        self.heard = heard
+        self.label.setText(
+            "Keys of the protocol" if heard else "No stimulation engine hears the protocol's keys"
+        )
+        for button in self.buttons.values():
+            button.setEnabled(heard)
 
     def show_live(self, live: bool) -> None:
         """Whether a session runs that could hear them."""

@@ -11,7 +11,8 @@ from PyQt6.QtCore import QRectF, QSize, Qt, pyqtSignal
 from PyQt6.QtGui import QColor, QMouseEvent, QPainter, QPaintEvent, QPixmap, QResizeEvent
 from PyQt6.QtWidgets import QSlider, QWidget
 
-from gui.ethogram import Interval, Intervals
+from gui.behaviour_style import faint, look_of, stimulus_look
+from gui.intervals import Interval, Intervals
 from gui.markers import Extent, rows_of
 from gui.theme import DARK, Theme
 
@@ -172,11 +173,10 @@ class OverviewSlider(QSlider):
         row_height = (height - between) / (len(self._rows) + 1)
         for interval in self._intervals[number]:
             if interval.kind == "stimulus":
-                row, colour = len(self._rows), QColor(self._theme.stimulus)
-                colour.setAlphaF(0.35 if interval.sham else 1.0)
+                row, look = len(self._rows), stimulus_look(self._theme, interval.sham)
             elif interval.name in self._rows:
                 row = self._rows.index(interval.name)
-                colour = QColor(self._theme.behaviour(extent.behaviours.index(interval.name)))
+                look = look_of(self._theme, interval.name)
             else:
                 continue
             begin = extent.first_tick if interval.began_tick is None else interval.began_tick
@@ -184,4 +184,4 @@ class OverviewSlider(QSlider):
             start = max(self._x_of(begin), left)
             width = max(min(self._x_of(end), right) - start, 1.0)
             bar = QRectF(start, top + row * row_height + 0.5, width, max(row_height - 1, 1.0))
-            painter.fillRect(bar, colour)
+            painter.fillRect(bar, faint(look))

@@ -6,7 +6,10 @@ from gui.arena_view import ArenaView
 from gui.banner import Banner
 from gui.camera_view import CameraView
 from gui.comparison_view import ComparisonView
-from gui.health import ControlBar, HealthPanel
+from gui.control_bar import ControlBar
+from gui.fault_watch import FaultWatch
+from gui.health import HealthPanel
+from gui.log_panel import LogPanel
 from gui.operator_keys import OperatorKeys
 from gui.theme import Theme
 from gui.timeline import Timeline
@@ -18,7 +21,7 @@ class Panels:
     """Every panel by name. They know a theme and what they show, and nothing of the window."""
 
     def __init__(self, theme: Theme) -> None:
-        self.control = ControlBar()
+        self.control = ControlBar(theme)
         self.banner = Banner()
         self.timeline = Timeline(theme)
         self.welcome = Welcome()
@@ -27,11 +30,15 @@ class Panels:
         self.arena = ArenaView(theme)
         self.camera = CameraView(theme)
         self.health = HealthPanel(theme)
+        self.log = LogPanel(theme)
+        self.faults = FaultWatch(self.banner, self.log, self.timeline)
         self.comparison = ComparisonView(theme)
 
     def set_theme(self, theme: Theme) -> None:
         """Dark or light."""
         for panel in (
+            self.control,
+            self.log,
             self.timeline,
             self.arena,
             self.camera,

@@ -14,6 +14,10 @@ from gui.activity import WINDOW_TICKS, Z_RANGE, ActivityWindow, fit_rows
 from gui.theme import Theme, activity_colours
 from rig.bus.message_types import LayerInfo, Message
 
+NAMED_ROWS = 160
+"""Where no more rows are shown, units have their names."""
+LABEL_PX = 14
+
 
 class Raster:
     """The raster in a plot whose x axis is animal time in seconds and whose y axis counts units.
@@ -39,6 +43,8 @@ class Raster:
         plot.invertY(True)
         plot.setMenuEnabled(False)
         plot.hideButtons()
+        plot.getViewBox().sigYRangeChanged.connect(lambda *_: self._label())
+        plot.getViewBox().sigResized.connect(lambda *_: self._label())
         self.set_theme(theme)
 
     @property
@@ -51,6 +57,11 @@ class Raster:
         """The number of units."""
         return self._window.n_units
 
+    @property
+    def rows_of(self) -> NDArray[np.intp]:
+        """The row in which each unit is drawn."""
+        return np.argsort(self._order)
+
     def describe(self, layers: tuple[LayerInfo, ...], tick_s: float) -> None:
         """Prepares for a session with these layers."""
         self._layers = layers
@@ -59,6 +70,9 @@ class Raster:
         self._window = ActivityWindow(n_units)
         self._levels = np.full((n_units, WINDOW_TICKS), 255, np.uint8)
         self._order = np.arange(n_units)
+        if n_units:
+            self.plot.setLimits(yMin=0, yMax=n_units, minYRange=8)
+            self.plot.setYRange(0, n_units, padding=0)
         self._decorate()
 
     def clear(self) -> None:
@@ -102,6 +116,12 @@ class Raster:
             parts.append(found[(found >= first) & (found < last)])
             first = last
         self._order = np.concatenate(parts) if parts else np.arange(0)
+        self._label()
+
+    def show_all(self) -> None:
+        """Back to all units, after looking closer."""
+        if self.n_units:
+            self.plot.setYRange(0, self.n_units, padding=0)
 
     def unit_at(self, row: float) -> int | None:
         """The unit that is drawn in this row, by its place among all; None outside."""
@@ -144,14 +164,35 @@ class Raster:
         self._image.setLookupTable(colours)
         self._decorate()
 
+    def _label(self) -> None:
+        """The names on the axis: of layers, or of units where one looks close enough."""
+        top, bottom = self.plot.getViewBox().viewRange()[1]
+        shown = bottom - top
+        height_px = self.plot.getViewBox().height()
+        if not self.n_units or height_px <= 0:
+            return
+        if shown <= NAMED_ROWS:
+            step = max(1, int(np.ceil(LABEL_PX * shown / height_px)))
+            first = int(np.ceil(max(top, 0) / step)) * step
+            rows = range(first, min(int(bottom) + 1, self.n_units), step)
+            ticks = [(row + 0.5, self.name_of(int(self._order[row]))) for row in rows]
+        else:
+            ticks, begin = [], 0
+            for layer in self._layers:
+                end = begin + layer.n_units
+                middle = (max(begin, top) + min(end, bottom)) / 2
+                if begin < bottom and end > top:
+                    ticks.append((middle, layer.name))
+                begin = end
+        self.plot.getAxis("left").setTicks([ticks])
+
     def _decorate(self) -> None:
-        """Layer names on the axis, lines between layers."""
+        """Lines between layers, names on the axis."""
         for item in self._decoration:
             self.plot.removeItem(item)
         self._decoration.clear()
-        first, ticks = 0, []
+        first = 0
         for layer in self._layers:
-            ticks.append((first + layer.n_units / 2, layer.name))
             if first:
                 line = pg.InfiniteLine(
                     first, angle=0, pen=pg.mkPen(QColor(self._theme.text), width=1)
@@ -160,11 +201,7 @@ class Raster:
                 self.plot.addItem(line)
                 self._decoration.append(line)
             first += layer.n_units
-        axis = self.plot.getAxis("left")
-        axis.setTicks([ticks])
-        if first:
-            self.plot.setLimits(yMin=0, yMax=first, minYRange=8)
-            self.plot.setYRange(0, first, padding=0)
+        self._label()
 
 
 def _rgb(colour: str) -> NDArray[np.uint8]:

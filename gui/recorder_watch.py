@@ -14,11 +14,16 @@ from rig.bus.message_types import RecorderReport, Status
 
 STALE_S = 1.0
 LOW_DISK_BYTES = 2_000_000_000
+WAITS_S = 0.5
+"""An animal whose clock has stood still for so long while a file is opened waits for it."""
 
 
 @dataclass(frozen=True)
 class Verdict:
-    """What to show: `state` is "idle", "recording" or "alarm"; texts are for the user."""
+    """What to show: `state` is "idle", "recording" or "alarm"; texts are for the user.
+
+    `since` says from when on there are rows: those before, while the file was opened, are not in it.
+    """
 
     state: str
     headline: str
@@ -26,6 +31,7 @@ class Verdict:
     elapsed: str = ""
     size: str = ""
     free: str = ""
+    since: str = ""
 
 
 class RecorderWatch:
@@ -39,12 +45,25 @@ class RecorderWatch:
         self._heard_s = 0.0
         self._judged_s = 0.0
         self._newest_tick = -1
+        self._judged_tick = -1
+        self._moved_s = 0.0
         self._ended = False
+        self._asked = ""
+        self._file = ""
 
     @property
     def on(self) -> bool:
         """Whether a recorder lives whose last word was that it is recording."""
         return self._alive and self.report is not None and self.report.state == "recording"
+
+    @property
+    def asked(self) -> str:
+        """What the recorder was asked for and has not done yet: "start", "stop" or ""."""
+        return self._asked
+
+    def ask(self, what: str, file: str = "") -> None:
+        """Notes that a recording was asked to "start" (into this file) or to "stop"; "": it was refused."""
+        self._asked, self._file = what, file
 
     def on_status(self, status: Status, now_s: float) -> None:
         """Takes in a status."""
@@ -53,6 +72,15 @@ class RecorderWatch:
         if status.recorder != self.report:
             self.report = status.recorder
             self._changed_s = now_s
+        report = status.recorder
+        same = report is not None and PurePath(report.file).name == PurePath(self._file).name
+        if self._asked == "start" and report is not None and same:
+            if report.state in ("recording", "failed"):
+                self._asked = ""
+        elif self._asked == "stop" and (
+            report is None or report.state in ("closed", "failed") or not self._alive
+        ):
+            self._asked = ""
 
     @property
     def _alive(self) -> bool:
@@ -65,6 +93,7 @@ class RecorderWatch:
     def end(self) -> None:
         """The session is over: nothing more will be reported."""
         self._ended = True
+        self._asked = ""
 
     def judge(self, now_s: float) -> Verdict:
         """What is true now, as far as the recorder has said; to be called several times a second."""
@@ -74,29 +103,40 @@ class RecorderWatch:
             self._heard_s += deaf_s
             self._changed_s += deaf_s
         self._judged_s = now_s
+        if self._newest_tick != self._judged_tick:
+            self._judged_tick, self._moved_s = self._newest_tick, now_s
         report = self.report
+        if self._asked == "start":
+            waits = now_s - self._moved_s > WAITS_S
+            words = "the animal waits for it" if waits else "nothing is recorded yet"
+            return Verdict("idle", f"Opening the file: {words}", PurePath(self._file).name)
         if report is None:
             return Verdict("idle", "Not recording")
         name = PurePath(report.file).name + (f" (part {report.part + 1})" if report.part else "")
         elapsed = clock(report.ticks_on_disk * self.tick_s)
         size = size_text(report.file_bytes)
-        free = f"{size_text(report.free_bytes)} free"
-        if report.free_bytes < LOW_DISK_BYTES:
+        free = f"{size_text(report.free_bytes)} free" if report.free_bytes >= 0 else ""
+        if free and report.free_bytes < LOW_DISK_BYTES:
             free = f"only {free}"
+        first_s = (report.last_tick + 1 - report.ticks_on_disk) * self.tick_s
+        since = f"from {clock(first_s)}" if report.ticks_on_disk else ""
         if report.state == "closed":
-            return Verdict("idle", "Recorded", name, elapsed, size, free)
-        if report.state == "starting" and self._alive:
-            return Verdict("idle", "Opening the file…", name)
+            return Verdict("idle", "Recorded", name, elapsed, size, free, since)
+        nothing_yet = report.state == "recording" and not report.ticks_on_disk
+        if (report.state == "starting" or nothing_yet) and self._alive and not self._ended:
+            return Verdict("idle", "Opening the file: nothing is recorded yet", name)
         if report.state == "failed":
             why = f"{name}: {report.error}" if report.error else name
-            return Verdict("alarm", "RECORDING FAILED", why, f"{elapsed} on disk", size, free)
+            return Verdict(
+                "alarm", "RECORDING FAILED", why, f"{elapsed} on disk", size, free, since
+            )
         trouble = self._trouble(report, now_s)
         if trouble:
-            return Verdict("alarm", trouble, name, f"{elapsed} on disk", size, free)
+            return Verdict("alarm", trouble, name, f"{elapsed} on disk", size, free, since)
         if report.error:
             why = f"{name}: {report.error}"
-            return Verdict("alarm", "RECORDING, WITH AN ERROR", why, elapsed, size, free)
-        return Verdict("recording", "REC", name, elapsed, size, free)
+            return Verdict("alarm", "RECORDING, WITH AN ERROR", why, elapsed, size, free, since)
+        return Verdict("recording", "REC", name, elapsed, size, free, since)
 
     def _trouble(self, report: RecorderReport, now_s: float) -> str:
         if self._ended:

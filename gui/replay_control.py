@@ -10,7 +10,7 @@ from PyQt6.QtWidgets import QWidget
 
 from gui import recordings
 from gui.dialogs import CANCEL, END, ask_about_session
-from gui.markers import Extent
+from gui.markers import Extent, rows_of
 from gui.panels import Panels
 from gui.replay_stream import MOST_RECORDINGS, Replayed, ReplayStream
 from gui.session_control import SessionControl
@@ -139,6 +139,10 @@ class ReplayControl(QObject):
         if self.sender() is not self.stream:
             return
         self._extents = extents
+        self._panels.timeline.rows = rows_of(extents)
+        if not self.several:
+            self._panels.faults.reset()
+            self._panels.faults.show_recorded(extents[0].faults)
         self._panels.transport.set_recordings(extents, TICK_S)
         if self.several:
             self._panels.comparison.show_recordings(extents)

@@ -10,9 +10,10 @@ from gui.markers import Extent
 from gui.stream import Batch
 from recorder.replay import ReplaySource
 from rig.bus.message_types import EngineReply, Episode, Message, Tick
+from rig.session.fault_log import FaultLog
 
 HISTORY_TICKS = 500
-_BEFORE_A_SEEK = ("c_natural", "h_natural", "c_applied", "h_applied")
+_BEFORE_A_SEEK = ("c_natural", "h_natural", "c_applied", "h_applied", "interventions")
 
 
 class ReplayTrack:
@@ -28,6 +29,9 @@ class ReplayTrack:
     def extent(self) -> Extent:
         """What there is of it."""
         recording, description = self.source.recording, self.source.recording.description
+        faults = FaultLog()
+        for tick, fault in recording.faults:
+            faults.add(fault, tick)
         return Extent(
             recording.name,
             self.source.first_tick,
@@ -36,6 +40,7 @@ class ReplayTrack:
             tuple(trial.first_tick for trial in recording.trials),
             description.behaviours,
             description.stimuli,
+            tuple(faults),
         )
 
     def jump(self, tick: int) -> Batch:

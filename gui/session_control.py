@@ -23,6 +23,10 @@ _END_WORDS = {
 }
 
 
+SLOW = 0.95
+"""Of real time: below it an animal that should run in real time is said to be slow."""
+
+
 class SessionControl(QObject):
     """Commands the session that a window follows, and shows what becomes of it.
 
@@ -47,7 +51,7 @@ class SessionControl(QObject):
         self.watch = RecorderWatch()
         self.close_at_end = False
         self._paused = False
-        self._requested = ""  # the recording command that has not been answered yet
+        self._failure = ""
 
     @property
     def stream(self) -> LiveStream | None:
@@ -58,7 +62,10 @@ class SessionControl(QObject):
     def reset(self) -> None:
         """Another stream begins."""
         self.watch = RecorderWatch()
-        self._requested, self._paused = "", False
+        self._paused, self._failure = False, ""
+        self._panels.faults.reset()
+        self._panels.health.reset()
+        self._panels.keys.show_heard(True)
 
     def follow(self, stream: LiveStream) -> None:
         """Listens to a session."""
@@ -81,10 +88,10 @@ class SessionControl(QObject):
     def toggle_record(self) -> None:
         """Asks the session to start or stop recording. What is shown changes when the recorder says so."""
         stream = self._live
-        if stream is None or self._requested:
+        if stream is None or self.watch.asked:
             return
         if self.watch.on:
-            self._requested = "stop_recording"
+            self.watch.ask("stop")
             stream.command("stop_recording")
         else:
             try:
@@ -97,7 +104,7 @@ class SessionControl(QObject):
                     "record", f"No recording can be made in {where}: {problem.strerror}."
                 )
                 return
-            self._requested = "start_recording"
+            self.watch.ask("start", str(file))
             stream.command("start_recording", file=str(file))
         self.judge()
 
@@ -110,9 +117,18 @@ class SessionControl(QObject):
         """An operator's key, for the session's protocol and for its record."""
         description = self._state.description
         listened = description.keys if description is not None else ()
-        key = next((each for each in listened if each.lower() == key.lower()), key)
-        if self._live is not None:
-            self._live.command("key", key=key)
+        found = next((each for each in listened if each.lower() == key.lower()), None)
+        if self._live is None:
+            return
+        if found is not None and not self._panels.keys.heard:
+            self._panels.banner.show_sentence(
+                "key",
+                f"The key {found} does nothing: there is no stimulation engine to hear it. Take a new one "
+                "(in the panel Session).",
+                for_s=8.0,
+            )
+            return
+        self._live.command("key", key=found or key)
 
     def take_new_engine(self) -> None:
         """Asks the session to go on with another stimulation engine."""
@@ -129,14 +145,26 @@ class SessionControl(QObject):
 
     def take_status(self, status: Status) -> None:
         """Shows the supervisor's word on everything."""
-        # Whoever joined late has missed the message; the status repeats the last fault.
-        self._panels.banner.show_sentence(f"fault {status.fault}", status.fault)
+        self._panels.faults.take(status.faults)
+        self._failure = status.failure
         self.watch.on_status(status, time.monotonic())
         self._panels.health.show_status(status)
         self._paused = status.state == "paused"
+        engine = status.processes.get("stimulation", "off")
+        self._panels.keys.show_heard(engine not in ("dead", "stuck"))
+        description = self._state.description
+        is_replay = status.processes.get("subject") == "off"
+        self._panels.timeline.set_blinded(
+            description is not None
+            and description.blinded
+            and not is_replay
+            and status.state != "ended"
+        )
+        should = description is not None and description.pace == "realtime"
         self._panels.banner.clear_sentence("silent")
         self._panels.control.show_pace(
-            "paused" if self._paused else f"{status.realtime_factor:.2f} × real time"
+            "paused" if self._paused else f"{status.realtime_factor:.2f} × real time",
+            slow=should and not self._paused and status.realtime_factor < SLOW,
         )
         if self._state.phase == "starting":
             self._panels.welcome.processes(status.processes)
@@ -147,17 +175,18 @@ class SessionControl(QObject):
             return
         verdict = self.watch.judge(time.monotonic())
         words = "Stop recording" if self.watch.on else "Record"
-        if self._requested:
-            words = "Starting…" if self._requested == "start_recording" else "Closing…"
-        possible = self._state.phase == "live" and not self._requested
+        words = {"start": "Opening…", "stop": "Closing…"}.get(self.watch.asked, words)
+        possible = self._state.phase == "live" and not self.watch.asked
         self._panels.control.show_recording(verdict, words, possible)
 
     def ended(self, reason: str) -> None:
         """It is over, and why."""
         self.watch.end()
         self._state.set_phase("ended")
-        self._requested = ""
+        self._panels.timeline.set_blinded(False)
         words = _END_WORDS.get(reason, reason)
+        if reason == "failed" and self._failure:
+            words = f"it failed. {self._failure.rstrip('.')}"
         if self._state.tick < 0:
             self._panels.welcome.fail(
                 f"The session ended before its first tick: {words}.",
@@ -178,14 +207,15 @@ class SessionControl(QObject):
         self.judge()
 
     def _accepted(self, verb: str, fields: dict[str, object]) -> None:
-        if verb == self._requested:
-            self._requested = ""
+        if verb == "start_recording":
             self._panels.banner.clear_sentence("record")
         self.judge()
 
     def _refused(self, verb: str, sentence: str) -> None:
-        key = "record" if verb == self._requested else f"refused {verb}"
-        self._requested = "" if verb == self._requested else self._requested
+        key = f"refused {verb}"
+        if verb in ("start_recording", "stop_recording"):
+            key = "record"
+            self.watch.ask("")
         if verb == "stop" and self._state.phase == "ended":
             return
         if verb == "stop":

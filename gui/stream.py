@@ -21,7 +21,6 @@ from rig.bus.message_types import (
     End,
     EngineReply,
     Episode,
-    Fault,
     Message,
     Status,
     Tick,
@@ -44,7 +43,6 @@ class Batch:
     episodes: list[Message] = field(default_factory=list)
     ticks: list[Message] = field(default_factory=list)
     answers: list[Message] = field(default_factory=list)
-    faults: list[Fault] = field(default_factory=list)
     status: Status | None = None
     end: End | None = None
     recording: int = 0
@@ -65,8 +63,6 @@ class Batch:
                 self.description = message
             elif isinstance(content, Assets):
                 self.assets = message
-            elif isinstance(content, Fault):
-                self.faults.append(content)
             elif isinstance(content, End):
                 self.end = content
         if len(self.ticks) > MAX_PENDING_TICKS:
@@ -82,7 +78,6 @@ class Batch:
             or self.episodes
             or self.description
             or self.assets
-            or self.faults
             or self.end
         )
 

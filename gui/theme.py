@@ -1,19 +1,21 @@
 """Colours, fonts and the style sheet: dark by default, light available.
 
-One accent. Red means recording or fault and nothing else. The colours of behaviours are Okabe and Ito's,
-which people with any of the common colour vision deficiencies tell apart, without their vermilion (it is
-too near the red). Activity has a diverging map that is uniform in the Oklab space: equal steps of
+One accent. Red means recording or fault and nothing else; `gui.behaviour_style` says how behaviours look.
+Activity has a diverging map that is uniform in the Oklab space: equal steps of
 z-score look equal, and positive and negative ones of equal size are equally light.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 from PyQt6.QtGui import QColor, QFont, QFontDatabase, QPalette
 from PyQt6.QtWidgets import QApplication
+
+from gui.style import WindowStyle
 
 
 @dataclass(frozen=True)
@@ -36,12 +38,9 @@ class Theme:
     good: str
     warning: str
     middle: str
-    behaviours: tuple[str, ...]
+    groups: tuple[str, ...]
+    """Of behaviours, as `gui.behaviour_style.GROUPS`."""
     stimulus: str
-
-    def behaviour(self, index: int) -> str:
-        """The colour of the behaviour of this place in the session's description."""
-        return self.behaviours[index % len(self.behaviours)]
 
 
 DARK = Theme(
@@ -61,16 +60,7 @@ DARK = Theme(
     good="#5fb58e",
     warning="#e0b040",
     middle="#15171b",
-    behaviours=(
-        "#8d96a3",
-        "#56b4e9",
-        "#009e73",
-        "#f0e442",
-        "#cc79a7",
-        "#b07d4a",
-        "#7b8ff0",
-        "#dddddd",
-    ),
+    groups=("#56b4e9", "#d58b3d", "#14a67c", "#d583b1", "#f0e442", "#7b8ff0"),
     stimulus="#f5f7fa",
 )
 
@@ -91,16 +81,7 @@ LIGHT = Theme(
     good="#1f7f57",
     warning="#9a6a00",
     middle="#ffffff",
-    behaviours=(
-        "#7a828e",
-        "#2f8fc9",
-        "#00835f",
-        "#b9a800",
-        "#b4558a",
-        "#8a5a2b",
-        "#5264c8",
-        "#333333",
-    ),
+    groups=("#2f8fc9", "#a9641a", "#00835f", "#b4558a", "#b9a800", "#5264c8"),
     stimulus="#1d2229",
 )
 
@@ -160,7 +141,7 @@ def numbers_font(size_pt: float = 10.0) -> QFont:
 
 def apply(app: QApplication, theme: Theme) -> None:
     """Gives the whole application this appearance."""
-    app.setStyle("Fusion")
+    app.setStyle(WindowStyle(theme.text))
     font = app.font()
     font.setPointSizeF(9.5)
     app.setFont(font)
@@ -189,6 +170,7 @@ def apply(app: QApplication, theme: Theme) -> None:
 
 
 def _style_sheet(t: Theme) -> str:
+    arrow = (Path(__file__).parent / "icons" / f"arrow_{t.name}.svg").as_posix()
     return f"""
     QMainWindow, QDialog, QMessageBox {{ background: {t.window}; }}
     QMainWindow::separator {{ background: {t.window}; width: 5px; height: 5px; }}
@@ -236,4 +218,36 @@ def _style_sheet(t: Theme) -> str:
     QFrame#banner {{ background: {t.alarm_dim}; border: 1px solid {t.alarm}; border-radius: 4px; }}
     QFrame#banner QLabel {{ color: {t.text}; }}
     QFrame#banner[kind="note"] {{ background: {t.raised}; border: 1px solid {t.line}; }}
+    QToolButton#small {{ padding: 0 5px; font-size: 8pt; color: {t.muted}; border-color: {t.line};
+        background: {t.panel}; }}
+    QToolButton#small:hover {{ color: {t.text}; border-color: {t.accent}; }}
+    QLineEdit, QPlainTextEdit, QTextEdit, QSpinBox, QDoubleSpinBox {{ background: {t.plot};
+        color: {t.text}; border: 1px solid {t.line}; border-radius: 4px; padding: 3px 6px;
+        selection-background-color: {t.accent}; selection-color: {t.on_accent}; }}
+    QLineEdit:focus, QPlainTextEdit:focus, QTextEdit:focus, QComboBox:focus, QListWidget:focus,
+        QSpinBox:focus, QDoubleSpinBox:focus {{ border-color: {t.accent}; }}
+    QComboBox {{ background: {t.raised}; color: {t.text}; border: 1px solid {t.line};
+        border-radius: 4px; padding: 3px 8px; min-height: 18px; }}
+    QComboBox:hover {{ border-color: {t.accent}; }}
+    QComboBox:disabled {{ color: {t.muted}; background: {t.panel}; }}
+    QComboBox::drop-down {{ border: none; width: 18px; }}
+    QComboBox::down-arrow {{ image: url({arrow}); width: 9px; height: 9px; }}
+    QComboBox QAbstractItemView {{ background: {t.panel}; color: {t.text}; border: 1px solid {t.line};
+        outline: none; selection-background-color: {t.accent}; selection-color: {t.on_accent}; }}
+    QListWidget {{ background: {t.panel}; color: {t.text}; border: 1px solid transparent; outline: none; }}
+    QListWidget::item {{ padding: 2px 6px; }}
+    QListWidget::item:selected {{ background: {t.accent}; color: {t.on_accent}; }}
+    QScrollArea {{ border: none; background: transparent; }}
+    QScrollBar:vertical {{ background: transparent; width: 10px; margin: 0; }}
+    QScrollBar:horizontal {{ background: transparent; height: 10px; margin: 0; }}
+    QScrollBar::handle {{ background: {t.line}; border-radius: 4px; min-height: 20px; min-width: 20px; }}
+    QScrollBar::handle:hover {{ background: {t.muted}; }}
+    QScrollBar::add-line, QScrollBar::sub-line {{ width: 0; height: 0; }}
+    QScrollBar::add-page, QScrollBar::sub-page {{ background: transparent; }}
+    QTabBar {{ qproperty-drawBase: 0; }}
+    QTabBar::tab {{ background: {t.window}; color: {t.muted}; padding: 3px 10px; border: none; }}
+    QTabBar::tab:selected {{ background: {t.panel}; color: {t.text}; }}
+    QProgressBar {{ background: {t.raised}; border: none; border-radius: 2px; }}
+    QProgressBar::chunk {{ background: {t.accent}; border-radius: 2px; }}
+    QCheckBox {{ color: {t.text}; spacing: 6px; }}
     """

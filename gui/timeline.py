@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+import time
 from collections import deque
 from collections.abc import Sequence
 
-import pyqtgraph as pg
-from PyQt6.QtCore import QPointF, QRectF, Qt, pyqtSignal
-from PyQt6.QtGui import QColor, QFont
+from PyQt6.QtCore import QPointF, Qt, pyqtSignal
+from PyQt6.QtGui import QResizeEvent
 from PyQt6.QtWidgets import (
     QComboBox,
     QFrame,
@@ -19,26 +19,27 @@ from PyQt6.QtWidgets import (
 )
 from pyqtgraph.GraphicsScene.mouseEvents import MouseClickEvent
 
-from gui.activity import KINDS, ORDERS, WINDOW_TICKS, Z_RANGE
+from gui.activity import KINDS, ORDERS, WINDOW_TICKS
 from gui.annotations import Annotations
 from gui.ethogram import Ethogram
 from gui.labels import ElidedLabel
 from gui.raster import Raster
+from gui.stimulated_units import StimulatedUnits
 from gui.stream import Batch
-from gui.theme import Theme, activity_colours
+from gui.theme import Theme
+from gui.timeline_plots import TimelinePlots
 from gui.trace import Trace
-from rig.bus.message_types import Description, Tick
+from rig.bus.message_types import Description, KnownFault, Tick
 
-AXIS_WIDTH_PX = 78
-ROW_HEIGHT_PX = 19
-BOTTOM_AXIS_PX = 38
+CLICKS_APART_S = 0.6
+"""Clicks that follow each other sooner belong to a double click."""
 
 
 class Timeline(QFrame):
     """The middle of the window: what the network and the animal did in the last ten seconds.
 
     A click on a unit shows its trace (`unit_chosen`), another on the same one hides it (None).
-    `rows`, set before a session is described: the behaviours and stimuli that have a row, if not all.
+    `rows`, set before a session is described: the behaviours and stimuli that are known to happen.
     """
 
     frozen_changed = pyqtSignal(bool)
@@ -47,12 +48,15 @@ class Timeline(QFrame):
     def __init__(self, theme: Theme, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.setObjectName("bar")
-        self._theme = theme
         self._dirty = False
         self._tick_s = 0.02
         self._trial_starts: deque[int] = deque(maxlen=WINDOW_TICKS)
+        self._pointer: QPointF | None = None
+        self._unit_before: int | None = None  # the trace before the first click of a double one
+        self._clicked_s = self._reset_s = -CLICKS_APART_S
         self.rows: tuple[Sequence[str], Sequence[str]] | None = None
         self.frozen = False
+        self.blinded = False
 
         title = QLabel("Activity")
         title.setObjectName("title")
@@ -62,7 +66,7 @@ class Timeline(QFrame):
         self.kind.setFixedWidth(150)
         view = self.kind.view()
         if view is not None:
-            view.setMinimumWidth(270)
+            view.setMinimumWidth(290)
         self.kind.setToolTip("Which activity the raster shows")
         self.kind.currentIndexChanged.connect(self._choose_kind)
         self.order = QComboBox()
@@ -89,49 +93,43 @@ class Timeline(QFrame):
         head.addWidget(self.readout, 1)
         head.addWidget(self.freeze_button)
 
-        self._graphics = pg.GraphicsLayoutWidget()
-        self._graphics.setBackground(None)
-        self._graphics.setFrameShape(QFrame.Shape.NoFrame)
-        grid = self._graphics.ci
-        grid.setContentsMargins(8, 4, 4, 2)
-        grid.setSpacing(4)
-        self._raster_plot = grid.addPlot(0, 0)
-        self._bar_plot = grid.addPlot(0, 1)
-        self._trace_plot = grid.addPlot(1, 0)
-        self._ethogram_plot = grid.addPlot(2, 0)
-        self.raster = Raster(self._raster_plot, theme)
-        self.ethogram = Ethogram(self._ethogram_plot, theme)
-        self.trace = Trace(self._trace_plot, theme)
-        self._plots = (self._raster_plot, self._trace_plot, self._ethogram_plot)
-        self.annotations = Annotations(self._plots, theme)
-        self._bar_image = pg.ImageItem(axisOrder="row-major")
-        self._arrange()
+        self.plots = TimelinePlots()
+        self.raster = Raster(self.plots.raster, theme)
+        self.ethogram = Ethogram(self.plots.ethogram, theme)
+        self.trace = Trace(self.plots.trace, theme)
+        self.annotations = Annotations(self.plots.shared, theme)
+        self.stimulated = StimulatedUnits()
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(0)
         layout.addLayout(head)
-        layout.addWidget(self._graphics, 1)
-        self._graphics.scene().sigMouseMoved.connect(self._hover)
-        self._graphics.scene().sigMouseClicked.connect(self._click)
+        layout.addWidget(self.plots, 1)
+        self.plots.pointed.connect(self._point)
+        self.plots.expand_pressed.connect(lambda: self.expand(not self.ethogram.expanded))
+        self.plots.close_pressed.connect(lambda: self.choose_unit(None))
+        self.plots.reset_pressed.connect(self._show_all)
+        self.plots.scene().sigMouseClicked.connect(self._click)
+        self._fit()
         self.set_theme(theme)
 
     def describe(self, description: Description) -> None:
         """Prepares for a session."""
         self.raster.describe(description.layers, description.tick_s)
+        self.stimulated = StimulatedUnits(description.layers)
         self.ethogram.describe(
             description.behaviours, description.stimuli, description.tick_s, self.rows
         )
-        height = ROW_HEIGHT_PX * max(self.ethogram.n_rows, 1)
-        self._ethogram_plot.setFixedHeight(height + BOTTOM_AXIS_PX + 2)
         self._tick_s = description.tick_s
         self.order.setCurrentIndex(0)
         self.choose_unit(None)
+        self._fit()
         self._follow_to(0)
 
     def clear(self) -> None:
         """Forgets what was shown; what comes next does not follow it."""
         self.raster.clear()
         self.ethogram.clear()
+        self.stimulated.clear()
         self._trial_starts.clear()
 
     def take(self, batch: Batch) -> None:
@@ -142,6 +140,7 @@ class Timeline(QFrame):
         if batch.ticks or batch.answers:
             self.raster.add(batch.ticks)
             self.ethogram.add(batch.answers, batch.ticks)
+            self.stimulated.add(batch.answers)
             for message in batch.ticks:
                 if isinstance(message.content, Tick) and message.content.first:
                     self._trial_starts.append(message.tick)
@@ -152,15 +151,41 @@ class Timeline(QFrame):
         if not self._dirty or self.frozen or not self.isVisible():
             return
         self._dirty = False
+        if self.ethogram.rows_changed:
+            self._fit()
         self.raster.draw()
         self.ethogram.draw()
         self._draw_trace()
         self._annotate()
         self._follow_to(self.raster.last_tick + 1)
+        self._read_out()
 
     def mark(self, ticks: Sequence[int]) -> None:
         """Draws a line through the plots at these ticks, such as where two recordings part."""
         self.annotations.mark([tick * self._tick_s for tick in ticks])
+
+    def show_faults(self, faults: Sequence[KnownFault]) -> None:
+        """Hatches the ethogram where there was no stimulation engine."""
+        self.ethogram.show_gaps(
+            [
+                (each.tick + 1, each.over_tick)
+                for each in faults
+                if (each.source, each.name) == ("stimulation", "dead")
+            ]
+        )
+        self._dirty = True
+
+    def set_blinded(self, blinded: bool) -> None:
+        """Shows delivered stimuli and shams alike, and natural activity alone; or tells them apart again."""
+        if blinded == self.blinded:
+            return
+        self.blinded = self.ethogram.blinded = blinded
+        self.trace.show_applied(not blinded)
+        kinds = [kind for kind in KINDS if not blinded or kind.endswith("natural")]
+        self.kind.clear()
+        for kind in kinds:
+            self.kind.addItem(KINDS[kind], kind)
+        self._dirty = True
 
     def choose_unit(self, unit: int | None) -> None:
         """Shows the trace of a unit, by its place among all; None: of none."""
@@ -168,14 +193,22 @@ class Timeline(QFrame):
             unit = None
         if unit != self.trace.unit:
             self.trace.choose(unit)
+            self._fit()
             self._draw_trace()
             self.unit_chosen.emit(unit)
+
+    def expand(self, expanded: bool) -> None:
+        """Shows all rows of the ethogram, or those in which something has happened."""
+        self.ethogram.expand(expanded)
+        self._fit()
+        self.ethogram.draw()
 
     def sort(self, by: str) -> None:
         """Orders the units within their layers, as in `gui.raster.ORDERS`."""
         self.order.setCurrentIndex(self.order.findData(by))
         self.raster.sort(by)
         self.raster.draw()
+        self._annotate()
 
     def set_frozen(self, frozen: bool) -> None:
         """Holds the plots still, or lets them follow again."""
@@ -191,56 +224,28 @@ class Timeline(QFrame):
 
     def set_theme(self, theme: Theme) -> None:
         """Recolours."""
-        self._theme = theme
-        for plot in (*self._plots, self._bar_plot):
-            plot.getViewBox().setBackgroundColor(QColor(theme.plot))
-            for side in ("left", "right", "bottom", "top"):
-                axis = plot.getAxis(side)
-                axis.setPen(pg.mkPen(QColor(theme.line)))
-                axis.setTextPen(pg.mkPen(QColor(theme.text)))
+        self.plots.set_theme(theme)
         self.raster.set_theme(theme)
         self.ethogram.set_theme(theme)
         self.trace.set_theme(theme)
         self.annotations.set_theme(theme)
-        self._bar_image.setImage(
-            activity_colours(theme, 255)[:, None, :], autoLevels=False, levels=(0, 255)
-        )
-        self._bar_image.setRect(QRectF(0, -Z_RANGE, 1, 2 * Z_RANGE))
         self._dirty = True
 
-    def _arrange(self) -> None:
-        font = QFont(self.font())
-        font.setPointSizeF(8.5)
-        for plot in (*self._plots, self._bar_plot):
-            plot.setMenuEnabled(False)
-            plot.hideButtons()
-            for side in ("left", "right", "bottom"):
-                plot.getAxis(side).setStyle(tickFont=font)
-        for plot in self._plots:
-            axis = plot.getAxis("left")
-            axis.setWidth(AXIS_WIDTH_PX)
-            axis.setStyle(tickLength=0, tickTextOffset=6, autoExpandTextSpace=False)
-        self._raster_plot.hideAxis("bottom")
-        self._trace_plot.hideAxis("bottom")
-        self._trace_plot.setXLink(self._raster_plot)
-        self._ethogram_plot.setXLink(self._raster_plot)
-        self._ethogram_plot.getAxis("bottom").setStyle(tickLength=-4, autoExpandTextSpace=False)
-        self._ethogram_plot.getAxis("bottom").setHeight(BOTTOM_AXIS_PX)
-        self._ethogram_plot.setLabel("bottom", "animal time (s)")
-        self._bar_plot.hideAxis("left")
-        self._bar_plot.hideAxis("bottom")
-        self._bar_plot.showAxis("right")
-        axis = self._bar_plot.getAxis("right")
-        axis.setTicks([[(-3, "−3"), (0, "z 0"), (3, "+3")]])
-        axis.setWidth(32)
-        axis.setStyle(tickLength=0)
-        self._bar_plot.setFixedWidth(44)
-        self._bar_plot.setMouseEnabled(False, False)
-        self._bar_plot.setRange(QRectF(0, -1.1 * Z_RANGE, 1, 2.2 * Z_RANGE), padding=0)
-        self._bar_plot.addItem(self._bar_image)
-        self._bar_plot.setToolTip(
-            "Standard deviations from each unit's own mean over about the last minute"
+    def resizeEvent(self, event: QResizeEvent | None) -> None:
+        """The rows may have another height."""
+        super().resizeEvent(event)
+        self._fit()
+
+    def _fit(self) -> None:
+        ethogram = self.ethogram
+        ethogram.rows_changed = False
+        self.plots.fit(
+            len(ethogram.rows),
+            ethogram.n_folded,
+            ethogram.expanded,
+            self.trace.unit is not None,
         )
+        ethogram.set_row_height(self.plots.heights.row)
 
     def _draw_trace(self) -> None:
         unit = self.trace.unit
@@ -248,41 +253,63 @@ class Timeline(QFrame):
             self.trace.draw(self.raster.name_of(unit), *self.raster.values_of(unit))
 
     def _annotate(self) -> None:
-        end = self.raster.last_tick + 1
-        oldest = end - WINDOW_TICKS
+        last = self.raster.last_tick
+        oldest = last + 1 - WINDOW_TICKS
         starts = [tick * self._tick_s for tick in self._trial_starts if tick > oldest]
         self.annotations.show_trials(starts)
         self.annotations.show_stimuli(
-            self.ethogram.stimuli(), end * self._tick_s, self._tick_s, self.raster.n_units
+            self.ethogram.stimuli(),
+            self.stimulated.within(oldest, last),
+            self.raster.rows_of,
+            last,
+            self._tick_s,
+            self.blinded,
         )
 
     def _follow_to(self, tick: int) -> None:
         end_s = max(tick, WINDOW_TICKS) * self._tick_s  # the first ten seconds fill from the left
-        self._raster_plot.setXRange(end_s - WINDOW_TICKS * self._tick_s, end_s, padding=0)
+        self.plots.raster.setXRange(end_s - WINDOW_TICKS * self._tick_s, end_s, padding=0)
 
     def _choose_kind(self) -> None:
-        self.raster.kind = str(self.kind.currentData())
+        self.raster.kind = str(self.kind.currentData() or self.raster.kind)
         self._dirty = True
         if self.frozen:
             self.raster.draw()
 
-    def _hover(self, position: QPointF) -> None:
+    def _point(self, position: QPointF | None) -> None:
+        self._pointer = position
+        self._read_out()
+
+    def _read_out(self) -> None:
+        """What lies under the pointer now: the plots move while it stands still."""
         text = ""
         for plot, display in (
-            (self._raster_plot, self.raster),
-            (self._ethogram_plot, self.ethogram),
+            (self.plots.raster, self.raster),
+            (self.plots.ethogram, self.ethogram),
         ):
             box = plot.getViewBox()
-            if box.sceneBoundingRect().contains(position):
-                place = box.mapSceneToView(position)
+            if self._pointer is not None and box.sceneBoundingRect().contains(self._pointer):
+                place = box.mapSceneToView(self._pointer)
                 text = display.under(float(place.x()), float(place.y()))
-        self.readout.set_full_text(text)
+        if text != self.readout.full_text:
+            self.readout.set_full_text(text)
+
+    def _show_all(self) -> None:
+        self._reset_s = time.monotonic()
+        self.raster.show_all()
+        self.choose_unit(self._unit_before)
 
     def _click(self, event: MouseClickEvent) -> None:
-        box = self._raster_plot.getViewBox()
-        if event.button() != Qt.MouseButton.LeftButton:
+        if event.button() != Qt.MouseButton.LeftButton or event.double():
             return
-        if not box.sceneBoundingRect().contains(event.scenePos()):
+        if not self.plots.in_raster(event.scenePos()):
             return
+        box = self.plots.raster.getViewBox()
         unit = self.raster.unit_at(float(box.mapSceneToView(event.scenePos()).y()))
+        now_s = time.monotonic()
+        if now_s - self._reset_s < CLICKS_APART_S:
+            return
+        if now_s - self._clicked_s > CLICKS_APART_S:
+            self._unit_before = self.trace.unit
+        self._clicked_s = now_s
         self.choose_unit(None if unit == self.trace.unit else unit)

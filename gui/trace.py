@@ -10,8 +10,6 @@ from PyQt6.QtGui import QColor
 
 from gui.theme import Theme
 
-HEIGHT_PX = 120
-
 
 class Trace:
     """Four lines in a plot that takes no room until a unit is chosen; natural ones are dotted."""
@@ -33,8 +31,11 @@ class Trace:
     def choose(self, unit: int | None) -> None:
         """The unit to show, by its place among all; None: none."""
         self.unit = unit
-        self.plot.setVisible(unit is not None)
-        self.plot.setFixedHeight(HEIGHT_PX if unit is not None else 0)
+
+    def show_applied(self, shown: bool) -> None:
+        """Whether what a stimulus made of the unit is drawn, too."""
+        for kind, line in self._lines.items():
+            line.setVisible(shown or kind.endswith("natural"))
 
     def draw(
         self, name: str, times_s: NDArray[np.float64], values: dict[str, NDArray[np.float32]]

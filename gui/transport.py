@@ -1,11 +1,19 @@
-"""The transport bar of a replay: play, step, jump, loop, speed, and a slider over all that was recorded."""
+"""The transport bar of a replay: a slider over all that was recorded; play, step, jump, loop, speed."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
 from PyQt6.QtCore import Qt, pyqtSignal
-from PyQt6.QtWidgets import QComboBox, QFrame, QHBoxLayout, QLabel, QToolButton, QWidget
+from PyQt6.QtWidgets import (
+    QComboBox,
+    QFrame,
+    QHBoxLayout,
+    QLabel,
+    QToolButton,
+    QVBoxLayout,
+    QWidget,
+)
 
 from gui.markers import DIVERGENCE, Extent, Place, around, neighbour, places_of_all
 from gui.overview import OverviewSlider
@@ -71,9 +79,13 @@ class TransportBar(QFrame):
             self.speed.addItem(f"{speed:g} ×", speed)
         self.speed.setCurrentIndex(SPEEDS.index(1.0))
         self.speed.currentIndexChanged.connect(lambda index: self.speed_chosen.emit(SPEEDS[index]))
-        row = QHBoxLayout(self)
-        row.setContentsMargins(8, 6, 10, 6)
+        column = QVBoxLayout(self)
+        column.setContentsMargins(8, 6, 10, 6)
+        column.setSpacing(6)
+        column.addWidget(self.slider)
+        row = QHBoxLayout()
         row.setSpacing(6)
+        column.addLayout(row)
         for widget in (self.back, self.play, self.forward):
             row.addWidget(widget)
         row.addSpacing(6)
@@ -81,9 +93,7 @@ class TransportBar(QFrame):
         row.addWidget(self.choice)
         row.addWidget(self.next)
         row.addWidget(self.loop)
-        row.addSpacing(6)
-        row.addWidget(self.slider, 1)
-        row.addSpacing(6)
+        row.addStretch(1)
         row.addWidget(self.time)
         row.addSpacing(6)
         row.addWidget(self.speed)

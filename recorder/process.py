@@ -183,10 +183,11 @@ class Recorder:
         writer = self._writer
         path = writer.path if writer else self._path
         size = writer.bytes_before if writer else 0
-        free = 0
+        free = -1
         with contextlib.suppress(OSError):
-            size += path.stat().st_size
             free = free_bytes(path)
+        with contextlib.suppress(OSError):  # it may not be made yet
+            size += path.stat().st_size
         report = RecorderReport(
             state=state,
             file=str(path),

@@ -125,7 +125,7 @@ class ReplaySource:
         Args:
             first: the first tick.
             last: the last tick, included.
-            only: the arrays that ticks have, and answers then have no interventions: enough for what a
+            only: the arrays that ticks have, and "interventions" for those of answers: enough for what a
                 display draws of the past. None: all.
 
         Raises:
@@ -143,7 +143,8 @@ class ReplaySource:
         scalars = {name: column.tolist() for name, column in values.items()}
         ticks = self.recording.ticks[rows].tolist()
         events = self._events(ticks[0], ticks[-1])
-        interventions = self._interventions(ticks[0], ticks[-1]) if only is None else {}
+        with_interventions = only is None or "interventions" in only
+        interventions = self._interventions(ticks[0], ticks[-1]) if with_interventions else {}
         task_events = self._task_events(ticks[0], ticks[-1])
         inputs = self._inputs(ticks[0], ticks[-1])
         props = self._props.at(ticks) if only is None or "props" in only else [None] * len(ticks)

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from gui.activity import WINDOW_TICKS, ActivityWindow, UnitStatistics
 from gui.app import open_window
-from gui.ethogram import Intervals
+from gui.intervals import Intervals
 from gui.recorder_watch import RecorderWatch, clock, size_text
 from gui.theme import THEMES, activity_colours
 from rig.bus.message_types import Event, Message, RecorderReport, Status, Tick

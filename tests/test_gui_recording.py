@@ -12,7 +12,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from PyQt6.QtCore import QPointF, Qt
+from PyQt6.QtCore import QEvent, QPointF, Qt
+from PyQt6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
 
 import recorder
@@ -75,12 +76,22 @@ def test_a_replay_shows_the_recording_tick_by_tick(
     qtbot.waitUntil(lambda: window.tick == last, timeout=5000)
     ethogram = window.panels.timeline.ethogram
     qtbot.waitUntil(
-        lambda: {i.number: i.sham for _, i in ethogram._drawn if i.kind == "stimulus"} == expected,
+        lambda: {i.number: i.sham for i in ethogram.drawn() if i.kind == "stimulus"} == expected,
         timeout=5000,
     )
     assert True in expected.values()
     assert False in expected.values()
     qtbot.waitUntil(lambda: window.panels.arena.image is not None, timeout=20000)
+    qtbot.waitUntil(lambda: window.panels.arena.notice == "", timeout=20000)
+    window.panels.transport.slider.setValue(
+        20
+    )  # another trial: its arena is not the one that is shown
+    qtbot.waitUntil(lambda: window.panels.arena.notice.startswith("Trial 1"), timeout=5000)
+    qtbot.waitUntil(lambda: window.panels.arena.notice == "", timeout=20000)
+    lit = window.panels.timeline.stimulated.within(0, 40)
+    assert [(each.first, each.units.tolist()) for each in lit] == [(16, list(range(384, 400)))]
+    window.panels.transport.slider.setValue(last)
+    qtbot.waitUntil(lambda: window.tick == last, timeout=5000)
     assert not window.panels.control.record.isVisible()
 
     speed = window.panels.transport.speed.currentData()
@@ -110,7 +121,7 @@ def test_a_jump_looks_like_having_played_up_to_there(
     # the same numbers, summed in another order: at most one level of rounding apart
     assert np.abs(shown[0] - shown[1]).max() <= 1
     bars = [
-        sorted((i.name, i.number, i.end_tick) for _, i in window.panels.timeline.ethogram._drawn)
+        sorted((i.name, i.number, i.end_tick) for i in window.panels.timeline.ethogram.drawn())
         for window in (played, jumped)
     ]
     assert bars[0] == bars[1]
@@ -139,9 +150,9 @@ def test_units_are_sorted_and_one_is_traced(
     assert sorted(rows[384:]) == list(range(384, 512))
 
     timeline.draw()
-    box = timeline._raster_plot.getViewBox()
-    at = timeline._graphics.mapFromScene(box.mapViewToScene(QPointF(2.0, 400.5)))
-    qtbot.mouseClick(timeline._graphics.viewport(), Qt.MouseButton.LeftButton, pos=at)
+    box = timeline.plots.raster.getViewBox()
+    at = timeline.plots.mapFromScene(box.mapViewToScene(QPointF(2.0, 400.5)))
+    qtbot.mouseClick(timeline.plots.viewport(), Qt.MouseButton.LeftButton, pos=at)
     unit = timeline.trace.unit
     assert unit in rows[396:405]
     assert unit is not None
@@ -152,8 +163,25 @@ def test_units_are_sorted_and_one_is_traced(
     name = timeline.raster.name_of(unit)
     assert name == f"policy_2/{unit - 384}"
     assert name in timeline.raster.under(2.0, rows.index(unit) + 0.5)
-    timeline.choose_unit(None)
-    assert not timeline._trace_plot.isVisible()
+
+    # units have their names where one looks close, and a double click goes back
+    timeline.plots.raster.setYRange(rows.index(unit) - 5, rows.index(unit) + 5, padding=0)
+    named = [words for _, words in timeline.plots.raster.getAxis("left")._tickLevels[0]]
+    assert name in named
+    qtbot.wait(700)  # not a double click with the one above
+    at = timeline.plots.mapFromScene(box.sceneBoundingRect().center())
+    qtbot.mouseDClick(timeline.plots.viewport(), Qt.MouseButton.LeftButton, pos=at)
+    assert timeline.plots.raster.getViewBox().viewRange()[1] == [0, 512]
+    assert timeline.trace.unit == unit
+
+    # what the pointer was on is read out as long as it is there
+    qtbot.mouseMove(timeline.plots.viewport(), at)
+    qtbot.waitUntil(lambda: timeline.readout.full_text.startswith("policy_2/"), timeout=3000)
+    QApplication.sendEvent(timeline.plots, QEvent(QEvent.Type.Leave))
+    assert timeline.readout.full_text == ""
+    qtbot.mouseClick(timeline.plots.close_trace, Qt.MouseButton.LeftButton)
+    assert timeline.trace.unit is None
+    assert not timeline.plots.trace.isVisible()
 
 
 def test_a_damaged_recording_is_a_sentence(

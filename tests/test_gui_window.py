@@ -19,6 +19,7 @@ from cli.protocols import load_protocol
 from cli.session_spec import RunOptions, prepare_session
 from gui import recordings
 from gui.main_window import MainWindow
+from gui.recorder_watch import clock
 from gui.stream import Batch
 from rig.client import attach
 from rig.errors import RunError
@@ -80,8 +81,12 @@ def _recording_state(window: MainWindow) -> str:
 
 
 def test_a_session_from_acquire_to_end(
-    qtbot: QtBot, open_window: Callable[..., MainWindow], start: Callable[[], str]
+    qtbot: QtBot,
+    open_window: Callable[..., MainWindow],
+    start: Callable[[], str],
+    protocol: Path,
 ):
+    protocol.write_text(PROTOCOL + "blinded: true\n")
     window = open_window(start)
     assert window.phase == "empty"
     _click(qtbot, window.panels.control.acquire)
@@ -100,13 +105,22 @@ def test_a_session_from_acquire_to_end(
     assert np.unique(levels[:, -40:]).size > 20
     qtbot.waitUntil(lambda: window.panels.camera.image is not None, timeout=5000)
     qtbot.waitUntil(lambda: window.panels.arena.image is not None, timeout=20000)
-    rows = [name for _, name in window.panels.timeline.ethogram._rows]
-    assert "run" in rows
-    assert rows[-2:] == ["push", "outside"]
+    ethogram = window.panels.timeline.ethogram
     qtbot.waitUntil(
-        lambda: any(i.name == "push" for _, i in window.panels.timeline.ethogram._drawn),
-        timeout=10000,
+        lambda: {i.sham for i in ethogram.drawn() if i.name == "push"} == {True, False},
+        timeout=20000,
     )
+    # rows in which something has happened, and the protocol's stimuli; the rest is folded away
+    rows = [name for _, name in ethogram.rows]
+    assert set(rows) == {i.name for i in ethogram.drawn()} | {"push"}
+    assert window.panels.timeline.plots.more.text() == f"+{ethogram.n_folded} more"
+    _click(qtbot, window.panels.timeline.plots.more)
+    assert [name for _, name in ethogram.rows][-2:] == ["push", "outside"]
+
+    # blinded: what was delivered looks like a sham, in the plots and around the arena
+    assert window.panels.timeline.blinded
+    assert len({ethogram._look(i) for i in ethogram.drawn() if i.name == "push"}) == 1
+    assert window.panels.timeline.raster.kind == "c_natural"
 
     # freeze holds the plots, not the animal
     qtbot.keyClick(window, Qt.Key.Key_F)
@@ -116,9 +130,21 @@ def test_a_session_from_acquire_to_end(
     qtbot.keyClick(window, Qt.Key.Key_F)
     qtbot.waitUntil(lambda: not (window.panels.timeline.raster._levels == held).all(), timeout=5000)
 
-    # record: pressing is not recording
+    # record: pressing is not recording, and until there is a file there is nothing to press
     _click(qtbot, window.panels.control.record)
     assert _recording_state(window) == "idle"
+    bar = window.panels.control
+    opening: list[tuple[str, bool]] = []
+
+    def recording() -> bool:
+        opening.append((bar.headline.text(), bar.record.isEnabled()))
+        return _recording_state(window) == "recording"
+
+    qtbot.waitUntil(recording, timeout=START_MS)
+    before = [enabled for words, enabled in opening if words.startswith("Opening the file")]
+    assert before
+    assert not any(before)
+    assert bar.since.text().startswith("from 0:")
     qtbot.waitUntil(lambda: _recording_state(window) == "recording", timeout=START_MS)
     file = recordings.folder(window.state.settings) / window.panels.control.file.full_text
     assert file.exists()
@@ -129,6 +155,7 @@ def test_a_session_from_acquire_to_end(
     assert _recording_state(window) == "idle"
     with recorder.open(file) as written:
         assert written.n_ticks >= 50
+        assert bar.since.text() == f"from {clock(written.first_tick * 0.02)}"
         shown = f"{written.n_ticks} ticks"
     qtbot.waitUntil(lambda: window.panels.health.value("disk") == shown, timeout=5000)
 
@@ -136,6 +163,11 @@ def test_a_session_from_acquire_to_end(
     qtbot.waitUntil(lambda: window.phase == "ended", timeout=20000)
     assert "stopped" in window.panels.banner.label.text()
     assert window.panels.control.acquire.isEnabled()
+    for process in ("process_subject", "process_stimulation"):
+        assert window.panels.health.value(process) == "ended"
+    assert not window.panels.timeline.blinded
+    window.panels.timeline.draw()
+    assert len({ethogram._look(i) for i in ethogram.drawn() if i.name == "push"}) == 2
     wait_for(lambda: running_sessions() == [])
 
 
@@ -156,6 +188,11 @@ def test_a_recorder_that_falls_silent_is_an_alarm(
     finally:
         os.kill(pid, signal.SIGCONT)
     qtbot.waitUntil(lambda: _recording_state(window) == "recording", timeout=10000)
+    # a fault that is over is in the log, and not across the window
+    qtbot.waitUntil(lambda: not window.panels.banner.isVisible(), timeout=10000)
+    (line,) = window.panels.log.lines
+    assert "has said nothing" in line
+    assert "Over at" in line
     os.kill(pid, signal.SIGKILL)
     qtbot.waitUntil(
         lambda: "RECORDING FAILED" in window.panels.control.headline.text(), timeout=10000
@@ -241,9 +278,7 @@ def test_keys_reach_the_protocol_and_a_dead_engine_is_replaced(
     with attach() as bus:
         bus.command("stimulate", name="mine", layer="core", units=[1], value=0.5, for_ms=200)
     ethogram = window.panels.timeline.ethogram
-    qtbot.waitUntil(
-        lambda: any(each.name == "outside" for _, each in ethogram._drawn), timeout=10000
-    )
+    qtbot.waitUntil(lambda: any(each.name == "outside" for each in ethogram.drawn()), timeout=10000)
     assert [name for kind, name in inputs[before:] if kind == "key"] == []
     with attach() as bus, pytest.raises(RunError):
         bus.command("stimulate", name="mine", layer="no such layer", units=[1], value=0.5)
@@ -252,14 +287,30 @@ def test_keys_reach_the_protocol_and_a_dead_engine_is_replaced(
     assert not window.panels.health.new_engine.isVisible()
     os.kill(_pid(running_sessions()[0].session, "stim.process"), signal.SIGKILL)
     qtbot.waitUntil(window.panels.health.new_engine.isVisible, timeout=3000)
-    assert window.panels.health.value("process_stimulation") == "DEAD"
+    assert window.panels.health.value("process_stimulation") == "failed"
     assert "engine died" in window.panels.banner.label.text()
+    # nothing is detected now, and no key does anything: both are said
+    timeline = window.panels.timeline
+    then = window.tick
+    qtbot.waitUntil(lambda: window.tick > then + 20, timeout=10000)
+    qtbot.waitUntil(timeline.ethogram._note.isVisible, timeout=5000)
+    assert "no stimulation engine" in timeline.ethogram.under((window.tick - 2) * 0.02, 0.5)
+    assert not window.panels.keys.buttons["k"].isEnabled()
+    n_keys = len(inputs)
+    qtbot.keyClick(window, Qt.Key.Key_K)
+    assert "The key k does nothing" in window.panels.banner.label.text()
+    window.panels.health.new_engine.setFocus()
     window.panels.health.new_engine.click()
     qtbot.waitUntil(
         lambda: window.panels.health.value("process_stimulation") == "running", timeout=START_MS
     )
     assert not window.panels.health.new_engine.isVisible()
-    qtbot.waitUntil(lambda: "taken over" in window.panels.banner.label.text(), timeout=START_MS)
+    qtbot.waitUntil(
+        lambda: "engine died" not in window.panels.banner.label.text(), timeout=START_MS
+    )
+    assert window.panels.keys.buttons["k"].isEnabled()
+    assert ("key", "k") not in inputs[n_keys:]
+    assert any("engine died" in line and "Over at" in line for line in window.panels.log.lines)
 
 
 def test_a_session_that_cannot_start_says_why(qtbot: QtBot, open_window: Callable[..., MainWindow]):
@@ -278,10 +329,13 @@ def test_the_layout_and_the_theme_are_remembered(
 ):
     first = open_window()
     first.set_theme("light")
+    first.panel_layout.show_docks(True)
     first.panel_layout.docks["eye"].hide()
     first.close()
     second = open_window()
     assert second.theme.name == "light"
+    assert not second.panel_layout.docks["eye"].isVisible()
+    second.panel_layout.show_docks(True)
     assert not second.panel_layout.docks["eye"].isVisible()
     second.panel_layout.reset()
     assert second.panel_layout.docks["eye"].isVisible()

@@ -235,9 +235,9 @@ class RecorderReport(msgspec.Struct, frozen=True, tag="recorder_report"):
     """What the recorder has on disk (flushed and synced), in its own words.
 
     `state` is "starting" (ready, nothing written yet), "recording", "closed" or "failed"; `ticks_on_disk`
-    counts rows, `last_tick` is the last of them; `error` is one sentence when failed. A recording that was
-    rolled over goes on in further files: `file` is the present one, `part` its number from 0, and all that
-    is counted is that of all files.
+    counts rows, `last_tick` is the last of them; `error` is one sentence when failed. `free_bytes` is -1
+    where it is not known. A recording that was rolled over goes on in further files: `file` is the present
+    one, `part` its number from 0, and all that is counted is that of all files.
     """
 
     state: str

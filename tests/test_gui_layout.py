@@ -1,0 +1,258 @@
+"""What the window looks like: sizes, themes, what fits where; on a recording that is made up."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PyQt6.QtCore import QPoint, QPointF, QSettings, QSize, Qt
+from PyQt6.QtGui import QColor, QImage, QWheelEvent
+from PyQt6.QtWidgets import QApplication, QFileDialog, QToolButton
+from pytestqt.qtbot import QtBot
+
+from bench.synthetic_session import Stream, description
+from gui.behaviour_style import GROUPS, look_of
+from gui.main_window import MainWindow
+from gui.theme import DARK, THEMES, Theme
+from gui.timeline_plots import LEAST_ROW_PX, RASTER_SHARE, share
+from recorder.writer import Writer
+from rig.bus.message_types import Fault
+from stim.detectors.behaviours import BEHAVIOURS
+
+NAMES = tuple(behaviour.name for behaviour in BEHAVIOURS)
+DIED, BACK = 60, 90
+
+
+@pytest.fixture(scope="module")
+def file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Three seconds; the engine was dead from tick 60 to 90, and of all behaviours run and stand happen."""
+    path = tmp_path_factory.mktemp("layout") / "session.nwb"
+    described = description(behaviours=NAMES)
+    stream = Stream(described)
+    first, files = stream.beginning()
+    writer = Writer(path, described, files.arrays, session=first.session)
+    for message in stream.ticks(0, 150):
+        writer.add(message)
+        if message.tick in (DIED, BACK) and message.topic == "answer":
+            over = message.tick == BACK
+            fault = Fault("stimulation", "The engine died.", name="dead", over=over)
+            writer.add(stream.message(fault, message.tick))
+    writer.close()
+    return path
+
+
+@pytest.fixture
+def window(qtbot: QtBot, tmp_path: Path, file: Path) -> Iterator[MainWindow]:
+    """The recording at its tick 120, in a window of 1280×720."""
+    settings = QSettings(str(tmp_path / "window.ini"), QSettings.Format.IniFormat)
+    window = MainWindow(None, settings)
+    window.show()
+    qtbot.wait(10)
+    window.resize(1280, 720)
+    window.replay(file, speed=0.1)
+    qtbot.waitUntil(lambda: window.tick >= 0, timeout=60_000)
+    window.player.toggle_play()
+    window.player.seek(120)
+    qtbot.waitUntil(lambda: window.panels.timeline.raster.last_tick == 120, timeout=5_000)
+    qtbot.wait(100)
+    yield window
+    window.close()
+
+
+def _share_of_raster(window: MainWindow) -> float:
+    timeline = window.panels.timeline
+    return float(timeline.plots.raster.getViewBox().height()) / timeline.height()
+
+
+def test_the_raster_has_its_share_and_the_rest_is_folded_shrunk_and_scrolled(
+    qtbot: QtBot, window: MainWindow
+) -> None:
+    assert window.size() == QSize(1280, 720)
+    timeline = window.panels.timeline
+    plots, ethogram = timeline.plots, timeline.ethogram
+    assert [name for _, name in ethogram.rows] == ["stand", "run", "silence"]
+    assert plots.more.text() == f"+{len(NAMES) - 2 + 1} more"
+    assert _share_of_raster(window) >= RASTER_SHARE
+    qtbot.mouseClick(plots.more, Qt.MouseButton.LeftButton)
+    timeline.choose_unit(5)
+    qtbot.wait(50)
+    assert len(ethogram.rows) == len(NAMES) + 2
+    assert _share_of_raster(window) >= RASTER_SHARE
+    assert plots.trace.isVisible()
+    assert plots.heights.row >= LEAST_ROW_PX
+    assert plots.close_trace.isVisible()
+
+    # what does not fit is scrolled to
+    shown = plots.heights.rows
+    assert shown < len(ethogram.rows)
+    assert plots.scroll_bar.isVisible()
+    place = plots.mapFromScene(plots.ethogram.sceneBoundingRect().center())
+    for _ in range(len(ethogram.rows)):
+        _wheel(plots.viewport(), place, -120)
+    last = plots.ethogram.getViewBox().viewRange()[1]
+    assert last == pytest.approx([len(ethogram.rows) - shown, len(ethogram.rows)])
+    qtbot.mouseClick(plots.close_trace, Qt.MouseButton.LeftButton)
+    assert not plots.trace.isVisible()
+    qtbot.mouseClick(plots.more, Qt.MouseButton.LeftButton)
+    assert len(ethogram.rows) == 3
+
+
+def _wheel(viewport: object, place: QPoint, delta: int) -> None:
+    event = QWheelEvent(
+        QPointF(place),
+        QPointF(place),
+        QPoint(0, 0),
+        QPoint(0, delta),
+        Qt.MouseButton.NoButton,
+        Qt.KeyboardModifier.NoModifier,
+        Qt.ScrollPhase.NoScrollPhase,
+        False,
+    )
+    QApplication.sendEvent(viewport, event)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("total", [180, 260, 420, 900])
+@pytest.mark.parametrize("n_rows", [0, 3, 40])
+def test_the_height_is_shared_however_little_there_is(total: int, n_rows: int) -> None:
+    for traced in (False, True):
+        heights = share(total, total + 36, n_rows, traced)
+        assert heights.raster >= min(RASTER_SHARE * (total + 36), total - 100)
+        assert heights.row >= LEAST_ROW_PX
+        assert 1 <= heights.rows <= max(n_rows, 1)
+        assert heights.trace >= (40 if traced and total > 250 else 0)
+
+
+def test_the_other_theme_is_complete_at_once(qtbot: QtBot, window: MainWindow) -> None:
+    plots = window.panels.timeline.plots
+    for name in ("light", "dark", "light"):
+        window.set_theme(name)
+        qtbot.wait(80)
+        picture, theme = plots.grab().toImage(), THEMES[name]
+        axis = plots.mapFromScene(plots.raster.getAxis("left").sceneBoundingRect()).boundingRect()
+        assert _has(picture, axis, theme.panel)
+        assert _has(picture, axis, theme.text)
+
+
+def _has(picture: QImage, place: object, colour: str) -> bool:
+    """Whether a colour is among those of a part of a picture."""
+    ratio = picture.devicePixelRatio()
+    part = picture.copy(place).convertToFormat(QImage.Format.Format_RGB32)  # type: ignore[call-overload]
+    assert ratio == 1.0
+    size = part.sizeInBytes()
+    values = np.frombuffer(part.constBits().asstring(size), np.uint8).reshape(-1, 4)[:, 2::-1]
+    wanted = QColor(colour)
+    found = np.abs(values.astype(int) - [wanted.red(), wanted.green(), wanted.blue()]).max(axis=1)
+    return bool((found < 24).sum() > 5)
+
+
+def test_recorded_faults_are_in_the_log_and_hatched(window: MainWindow) -> None:
+    assert window.panels.log.lines == ["0:01.2  stimulation: The engine died. Over at 0:01.8."]
+    assert not window.panels.banner.isVisible()
+    ethogram = window.panels.timeline.ethogram
+    assert ethogram._note.isVisible()
+    assert "no stimulation engine" in ethogram.under(70 * 0.02, 1.05)
+    assert ethogram.under(100 * 0.02, 1.05) == ""
+
+
+def test_only_stimulated_rows_are_lit(window: MainWindow) -> None:
+    timeline = window.panels.timeline
+    timeline.draw()
+    lit = [
+        (rect.top(), rect.bottom())
+        for rect, look in timeline.annotations.shades.bars
+        if len(look.colour) == 9  # translucent
+    ]
+    # silence: the first 64 of policy_2 and 3 of core; what is asked for by hand: 0 and 5 of core
+    assert {(384.0, 448.0), (0.0, 3.0)} <= set(lit)
+    assert sum(bottom - top for top, bottom in set(lit)) < 80
+    timeline.sort("mean")
+    moved = [rect for rect, look in timeline.annotations.shades.bars if len(look.colour) == 9]
+    assert len(moved) > len(lit)
+
+
+def test_blinded_displays_tell_nothing_apart(qtbot: QtBot, window: MainWindow) -> None:
+    timeline = window.panels.timeline
+    timeline.choose_unit(400)
+
+    def looks() -> set[object]:
+        timeline.draw()
+        names = {i for i in timeline.ethogram.drawn() if i.name == "silence"}
+        assert {i.sham for i in names} == {True, False}
+        return {timeline.ethogram._look(i) for i in names}
+
+    assert len(looks()) == 2
+    timeline.set_blinded(True)
+    assert len(looks()) == 1
+    assert not [b for b in timeline.annotations.shades.bars if len(b[1].colour) == 9]
+    assert timeline.kind.count() == 2
+    assert timeline.raster.kind == "c_natural"
+    assert not timeline.trace._lines["c_applied"].isVisible()
+    (place,) = {
+        (rect.center().x(), rect.center().y())
+        for rect, i in timeline.ethogram._drawn
+        if i.name == "silence" and i.sham and i.number == 1
+    }
+    assert "blinded until the end" in timeline.ethogram.under(*place)
+    timeline.set_blinded(False)
+    assert len(looks()) == 2
+    assert timeline.kind.count() == 4
+
+
+def test_the_first_window_fits_the_screen_with_its_frame(
+    qtbot: QtBot, open_window: Callable[..., MainWindow]
+) -> None:
+    window = open_window()
+    screen = window.screen()
+    assert screen is not None
+    qtbot.waitUntil(lambda: screen.availableGeometry().contains(window.frameGeometry()))
+    assert not any(dock.isVisible() for dock in window.panel_layout.docks.values())
+
+
+@pytest.mark.parametrize("theme", THEMES.values(), ids=lambda theme: theme.name)
+def test_every_behaviour_looks_unlike_every_other(theme: Theme) -> None:
+    looks = [look_of(theme, name) for name in NAMES]
+    assert len(set(looks)) == len(NAMES)
+    assert len({look.colour for look in looks}) == len(GROUPS) - 1
+
+
+@pytest.mark.parametrize("theme", THEMES.values(), ids=lambda theme: theme.name)
+def test_groups_are_told_apart_without_the_green_cones(theme: Theme) -> None:
+    """As a person with deuteranopia sees them (Machado, Oliveira and Fernandes 2009, severity 1)."""
+    seen = [_deuteranope(colour) for colour in theme.groups]
+    apart = [
+        float(np.linalg.norm(one - other)) for k, one in enumerate(seen) for other in seen[k + 1 :]
+    ]
+    assert min(apart) > 25
+
+
+def _deuteranope(colour: str) -> np.ndarray:
+    srgb = np.array([int(colour[k : k + 2], 16) for k in (1, 3, 5)]) / 255
+    linear = np.where(srgb <= 0.04045, srgb / 12.92, ((srgb + 0.055) / 1.055) ** 2.4)
+    matrix = [
+        [0.367322, 0.860646, -0.227968],
+        [0.280085, 0.672501, 0.047413],
+        [-0.011820, 0.042940, 0.968881],
+    ]
+    seen = np.clip(np.array(matrix) @ linear, 0, 1)
+    return np.where(seen <= 0.0031308, seen * 12.92, 1.055 * seen ** (1 / 2.4) - 0.055) * 255
+
+
+def test_icons_of_the_file_dialog_can_be_seen(qtbot: QtBot, window: MainWindow) -> None:
+    window.set_theme("dark")
+    dialog = QFileDialog(window)
+    dialog.setOption(QFileDialog.Option.DontUseNativeDialog)
+    qtbot.addWidget(dialog)
+    icons = [button.icon() for button in dialog.findChildren(QToolButton)]
+    shown = [icon.pixmap(16, 16).toImage() for icon in icons if not icon.isNull()]
+    assert len(shown) >= 4
+    for picture in shown:
+        opaque = [
+            picture.pixelColor(x, y).lightness()
+            for x in range(picture.width())
+            for y in range(picture.height())
+            if picture.pixelColor(x, y).alpha() > 200
+        ]
+        assert opaque
+        assert np.mean(opaque) > QColor(DARK.muted).lightness()
