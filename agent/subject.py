@@ -224,7 +224,7 @@ def find(name_or_path: str | Path) -> Path:
     for place in [given, *(folder / given for folder in subject_folders())]:
         if (place / SUBJECT_FILE).is_file():
             return place
-    known = sorted({p.parent.name for f in subject_folders() for p in f.glob(f"*/{SUBJECT_FILE}")})
+    names = known()
     if given.is_dir():
         raise SubjectError(
             f"the folder {given} holds no subject: {SUBJECT_FILE} is missing; train one with "
@@ -232,9 +232,14 @@ def find(name_or_path: str | Path) -> Path:
         )
     raise SubjectError(
         f"there is no subject {str(name_or_path)!r}; "
-        + (f"known subjects are {', '.join(known)}" if known else "none is installed")
+        + (f"known subjects are {', '.join(names)}" if names else "none is installed")
         + f" (looked in {', '.join(dict.fromkeys(str(f) for f in subject_folders()))})"
     )
+
+
+def known() -> list[str]:
+    """The names of all subjects that `find` finds by name."""
+    return sorted({p.parent.name for f in subject_folders() for p in f.glob(f"*/{SUBJECT_FILE}")})
 
 
 def load(name_or_path: str | Path, runtime: RuntimeName = DEFAULT) -> Subject:

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import os
-import secrets
 import warnings
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from recorder.output_path import check_target, reason
+from recorder.output_path import check_target
 from recorder.reading import Recording
 from recorder.schema import NO_CONDITION
-from rig.errors import RunError, UserError
+from rig.errors import UserError
+from rig.output_file import replacing
 
 if TYPE_CHECKING:
     from pynwb import NWBFile
@@ -96,13 +96,16 @@ def derived_file(recording: Recording, what: str, first_tick: int, last_tick: in
     return nwb
 
 
-def write_file(nwb: NWBFile, out: Path, overwrite: bool = False) -> None:
+def write_file(
+    nwb: NWBFile, out: Path, overwrite: bool = False, reads: Iterable[Path] = ()
+) -> None:
     """Write the file; it appears under its name when it is whole.
 
     Args:
         nwb: the file, in memory.
         out: its path.
         overwrite: an existing file is replaced.
+        reads: what it is made from, which it must not replace.
 
     Raises:
         UserError: it cannot go there.
@@ -110,32 +113,8 @@ def write_file(nwb: NWBFile, out: Path, overwrite: bool = False) -> None:
     """
     from pynwb import NWBHDF5IO
 
-    check_target(out, overwrite)
-    partial = out.with_name(f".{out.name}.{secrets.token_hex(4)}.part")
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            with NWBHDF5IO(str(partial), "w") as io:
-                io.write(nwb)
-        os.replace(partial, out)
-    except OSError as problem:
-        raise RunError(f"{out} could not be written: {reason(problem)}.") from None
-    finally:
-        partial.unlink(missing_ok=True)
-
-
-def check_out(out: Path, endings: tuple[str, ...], option: str, overwrite: bool) -> None:
-    """Check where a file is to be written.
-
-    Args:
-        out: its path.
-        endings: those that it may have.
-        option: how the user named it, for the message.
-        overwrite: an existing file is replaced.
-
-    Raises:
-        UserError: it has another ending, or cannot go there.
-    """
-    if out.suffix.lower() not in endings:
-        raise UserError(f"{option} {out}: it is written as {' or '.join(endings)}.")
-    check_target(out, overwrite)
+    check_target(out, overwrite, reads)
+    with replacing(out, overwrite) as partial, warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        with NWBHDF5IO(str(partial), "w") as io:
+            io.write(nwb)

@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 
 from analysis.figure_result import FigureResult
 from analysis.pairs import Floats, Pairs, read_pairs
+from rig.output_file import replacing
 
 LEAST_PAIRS = 2
 SHOWN_JOINTS = 6
@@ -44,12 +45,18 @@ def draw(files: Iterable[Path], out: Path) -> FigureResult:
         UserError: there is no pair.
     """
     pairs = read_pairs(files)
-    numbers = out.with_suffix(".csv")
-    _write(numbers, pairs)
-    editable = {"pdf.fonttype": 42, "svg.fonttype": "none", "font.size": 8, "axes.linewidth": 0.6}
-    with matplotlib.rc_context(editable):
-        _draw(pairs, out)
-    return FigureResult((out, numbers), (), tuple(_notes(pairs)))
+    _, numbers = files_of(out)
+    with replacing(numbers) as partial:
+        _write(partial, pairs)
+    look = {"pdf.fonttype": 42, "svg.fonttype": "none", "font.size": 8, "axes.linewidth": 0.6}
+    with matplotlib.rc_context(look | {"text.parse_math": False}), replacing(out) as partial:
+        _draw(pairs, partial)
+    return FigureResult(files_of(out), (), tuple(_notes(pairs)))
+
+
+def files_of(out: Path) -> tuple[Path, ...]:
+    """What `draw` writes: the picture, and its numbers beside it."""
+    return out, out.with_suffix(".csv")
 
 
 # --- numbers ----------------------------------------------------------------------------------------

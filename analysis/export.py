@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import csv
-import os
-import secrets
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 
@@ -13,10 +11,10 @@ import numpy as np
 import recorder
 from analysis.derived_file import derived_file, tick_range, write_file
 from recorder.opening import RecordingPath
-from recorder.output_path import check_target, reason
 from recorder.reading import Recording
 from recorder.schema import Series
-from rig.errors import RunError, UserError
+from rig.errors import UserError
+from rig.output_file import check_output, replacing
 
 
 @dataclass(frozen=True)
@@ -124,9 +122,9 @@ def export_intervals(
     """
     with recorder.open(where) as recording:
         rows = interval_rows(recording, from_s, to_s)
-    check_target(out, overwrite)
-    partial = out.with_name(f".{out.name}.{secrets.token_hex(4)}.part")
-    try:
+        files = recording.files
+    check_output(out, reads=files, overwrite=overwrite)
+    with replacing(out, overwrite) as partial:
         if out.suffix.lower() == ".parquet":
             _write_parquet(rows, partial)
         else:
@@ -134,11 +132,6 @@ def export_intervals(
                 writer = csv.DictWriter(file, [field.name for field in fields(Row)])
                 writer.writeheader()
                 writer.writerows(asdict(row) for row in rows)
-        os.replace(partial, out)
-    except OSError as problem:
-        raise RunError(f"{out} could not be written: {reason(problem)}.") from None
-    finally:
-        partial.unlink(missing_ok=True)
     return len(rows)
 
 
@@ -220,7 +213,7 @@ def export_signals(
                     comments=f"columns: {', '.join(shown)}" if shown else "no comments",
                 )
             )
-        write_file(nwb, out, overwrite)
+        write_file(nwb, out, overwrite, recording.files)
         return len(np.asarray(times_s))
 
 

@@ -33,6 +33,7 @@ from analysis.fig12_picture import picture
 from analysis.figure_result import FigureResult
 from analysis.perturbations import OUTCOMES, Session, of_kind, read_sessions
 from rig.errors import UserError
+from rig.output_file import replacing
 
 BEHAVIOUR = "spin"
 
@@ -59,12 +60,18 @@ def draw(files: Iterable[Path], out: Path) -> FigureResult:
         *(inactivation_claims(inactivation) if inactivation.by else ()),
         *(activation_claims(activation) if activation.by else ()),
     )
-    picture(inactivation, activation, claims, out)
-    numbers, paper = out.with_suffix(".csv"), out.with_name(f"{out.stem}-paper.csv")
+    _, numbers, paper = files_of(out)
+    with replacing(out) as partial:
+        picture(inactivation, activation, claims, partial)
     _write(numbers, _rows(inactivation, activation))
     header = ("source", "quote", "rule", "measured", "verdict")
     _write(paper, [header, *(tuple(claim.as_json().values()) for claim in claims)])
-    return FigureResult((out, numbers, paper), claims, tuple(_notes(read.sessions, read.left_out)))
+    return FigureResult(files_of(out), claims, tuple(_notes(read.sessions, read.left_out)))
+
+
+def files_of(out: Path) -> tuple[Path, ...]:
+    """What `draw` writes: the picture, its numbers, and the paper's claims beside them."""
+    return out, out.with_suffix(".csv"), out.with_name(f"{out.stem}-paper.csv")
 
 
 def _rows(inactivation: Inactivation, activation: Activation) -> list[tuple[object, ...]]:
@@ -108,5 +115,5 @@ def _notes(sessions: Sequence[Session], left_out: Sequence[str]) -> list[str]:
 
 
 def _write(path: Path, rows: Sequence[Sequence[object]]) -> None:
-    with path.open("w", newline="", encoding="utf-8") as file:
+    with replacing(path) as partial, partial.open("w", newline="", encoding="utf-8") as file:
         csv.writer(file).writerows(rows)

@@ -41,7 +41,7 @@ def picture(
     """
     # text stays text in vector formats, so that it can be edited
     editable = {"pdf.fonttype": 42, "svg.fonttype": "none", "font.size": 8, "axes.linewidth": 0.6}
-    with matplotlib.rc_context(editable):
+    with matplotlib.rc_context(editable | {"text.parse_math": False}):
         _draw(inactivation, activation, claims, out)
 
 

@@ -12,19 +12,22 @@ from analysis.figure_result import FigureResult
 
 @dataclass(frozen=True)
 class Drawing:
-    """A figure: what it shows, and the function that draws it from recordings into a file."""
+    """A figure: what it shows, the function that draws it from recordings, and the files that it writes."""
 
     about: str
     draw: Callable[[Iterable[Path], Path], FigureResult]
+    files: Callable[[Path], tuple[Path, ...]]
 
 
 FIGURES: Mapping[str, Drawing] = {
     "fig12": Drawing(
         "two-tap with units inactivated, and movements elicited by activation (the paper's figure 12)",
         fig12.draw,
+        fig12.files_of,
     ),
     "effect": Drawing(
         "what a stimulus caused, per unit and per joint over time, from a session and its branches",
         effect.draw,
+        effect.files_of,
     ),
 }

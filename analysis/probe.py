@@ -143,7 +143,7 @@ def write_spikes(
                 unit_name=name,
                 layer=name.split("/")[0],
             )
-    write_file(nwb, out, overwrite)
+    write_file(nwb, out, overwrite, recording.files)
     return sum(len(train) for train in trains)
 
 

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from matplotlib import rc_context
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
@@ -22,6 +23,7 @@ from recorder.opening import RecordingPath
 from recorder.reading import Recording
 from recorder.tables import Interval
 from rig.errors import UserError
+from rig.output_file import replacing
 from rig.props import show
 
 if TYPE_CHECKING:
@@ -55,7 +57,8 @@ def session_picture(where: RecordingPath, png_path: Path, at_s: float | None = N
     Raises:
         UserError: for what is no recording, an empty one, or a time outside it.
     """
-    with recorder.open(where) as recording:
+    # names are text: a $ in one begins no formula
+    with recorder.open(where) as recording, rc_context({"text.parse_math": False}):
         if recording.n_ticks == 0:
             raise UserError(f"{recording.path} has no ticks; there is nothing to show.")
         tick = _chosen_tick(recording, at_s)
@@ -73,7 +76,8 @@ def session_picture(where: RecordingPath, png_path: Path, at_s: float | None = N
             axes.axvline(tick * tick_s, color=_MARK, linewidth=0.8, alpha=0.7)
         stimuli.set_xlim(first * tick_s, (last + 1) * tick_s)
         stimuli.set_xlabel("animal time (s); outlined stimuli are shams", color=_MUTED)
-        figure.savefig(png_path, facecolor=_PAPER)
+        with replacing(png_path) as partial:
+            figure.savefig(partial, facecolor=_PAPER)
 
 
 def third_person_frame(

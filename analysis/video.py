@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import secrets
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -15,10 +14,11 @@ from numpy.typing import NDArray
 import recorder
 from analysis.derived_file import tick_range
 from recorder.opening import RecordingPath
-from recorder.output_path import check_target
 from recorder.reading import Recording
 from recorder.tables import Trial
-from rig.errors import RunError, UserError
+from rig.errors import RunError, UserError, ending_with
+from rig.opengl import remedy
+from rig.output_file import check_output, replacing
 from rig.props import show
 
 FRAMES_PER_S = 25
@@ -65,11 +65,10 @@ def export_video(
     """
     if not 0.1 <= speed <= 20:
         raise UserError(f"--speed {speed:g}: a film runs at 0.1 to 20 times real time.")
-    check_target(out, overwrite)
     import imageio_ffmpeg
 
-    partial = out.with_name(f".{out.name}.{secrets.token_hex(4)}.mp4")
-    with recorder.open(where) as recording:
+    with recorder.open(where) as recording, replacing(out, overwrite) as partial:
+        check_output(out, reads=recording.files, overwrite=overwrite)
         first, last = tick_range(recording, from_s, to_s)
         step = speed / FRAMES_PER_S / recording.description.tick_s
         shown = [first + int(k * step) for k in range(int((last - first) / step) + 1)]
@@ -84,7 +83,7 @@ def export_video(
             macro_block_size=2,
             ffmpeg_log_level="error",
         )
-        try:
+        with ending_with(writer.close):
             writer.send(None)
             for k, (tick, animal) in enumerate(_animals(recording, shown)):
                 picture = np.zeros((height + height % 2, WIDTH, 3), np.uint8)
@@ -92,13 +91,6 @@ def export_video(
                 picture[ANIMAL_HEIGHT:height] = below.draw(tick)
                 writer.send(np.ascontiguousarray(picture))
                 on_frame(k + 1, len(shown))
-            writer.close()
-            os.replace(partial, out)
-        except OSError as problem:
-            raise RunError(f"{out} could not be written: {problem}.") from None
-        finally:
-            writer.close()
-            partial.unlink(missing_ok=True)
     return len(shown)
 
 
@@ -146,8 +138,7 @@ class _Scene:
         except Exception as problem:  # MuJoCo raises many kinds where there is no GL
             reason = str(problem).splitlines()[0] if str(problem) else type(problem).__name__
             raise RunError(
-                f"The animal cannot be drawn on this machine ({reason}); `rodent-rig doctor` says what "
-                "to install."
+                f"The animal cannot be drawn on this machine ({reason}); {remedy()}."
             ) from None
         self._options = mujoco.MjvOption()
         self._options.geomgroup[1:3] = 0  # collision shapes under the skin

@@ -7,7 +7,9 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
+
+from rig.output_file import check_output, with_ending
+from rig.terminal import console
 
 
 class Method(enum.StrEnum):
@@ -33,12 +35,18 @@ def learn(
     method: Annotated[Method, typer.Option(help="How to cluster.")] = Method.kmeans,
     window_ms: Annotated[float, typer.Option(help="The window that the detector sees.")] = 200.0,
     seed: Annotated[int, typer.Option(help="Of clustering.")] = 0,
+    overwrite: Annotated[
+        bool, typer.Option("--overwrite", help="Replace an existing file.")
+    ] = False,
 ) -> None:
     """Fit a detector to recordings, and say how well it does on parts of them that it has not seen."""
     from analysis.learned import fit
 
+    out = with_ending(out, (".npz",))
+    reads = (*files, *([intervals] if intervals is not None else []))
+    check_output(out, reads=reads, overwrite=overwrite, option="--out")
     found = fit(files, out, behaviour, clusters, intervals, method.value, window_ms, seed)
-    console = Console(highlight=False)
-    console.print(str(found))
+    shown = console(soft_wrap=True)
+    shown.print(str(found))
     name = behaviour or found.classifier.classes[0]
-    console.print(f"In a protocol: detectors: {{my_{name}: {{learned: {out}, class: {name}}}}}")
+    shown.print(f"In a protocol: detectors: {{my_{name}: {{learned: {out}, class: {name}}}}}")

@@ -6,18 +6,25 @@ import ctypes
 import ctypes.util
 import os
 import subprocess
-from collections.abc import Callable
+import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
 import typer
-from rich.console import Console
+from rich.text import Text
 
 from gui.display import display_missing
-from rig.child_python import environment, python
+from rig.child_python import environment, own_cache, python
+from rig.errors import UserError
+from rig.new_recording import recordings_folder
+from rig.opengl import remedy
+from rig.terminal import console
 
 APT_PACKAGES = tuple(Path(__file__).with_name("system_packages.txt").read_text().split())
 """Debian packages that OpenGL and Qt need; `make` installs the same."""
+
+NEEDED = ("OpenGL", "Qt", "session folder", "temporary files")
+"""What no session, or no window, runs without."""
 
 _QT_LIBRARIES = ("xcb-cursor", "xkbcommon", "xkbcommon-x11", "dbus-1", "fontconfig", "xcb-icccm")
 
@@ -50,11 +57,13 @@ def _gl() -> Finding:
     if result.returncode == 0:
         return Finding("OpenGL", True, f"renders with MUJOCO_GL={given['MUJOCO_GL']}")
     lines = result.stderr.strip().splitlines()
+    value = given["MUJOCO_GL"]
+    packages = "apt-get install libegl1 libgl1 libegl-mesa0, or libosmesa6 with MUJOCO_GL=osmesa"
     return Finding(
         "OpenGL",
         False,
-        lines[-1] if lines else f"exit status {result.returncode}",
-        "apt-get install libegl1 libgl1 libegl-mesa0, or libosmesa6 with MUJOCO_GL=osmesa",
+        f"MUJOCO_GL={value}: " + (lines[-1] if lines else f"exit status {result.returncode}"),
+        packages if value.lower() == "egl" else remedy(),
     )
 
 
@@ -110,25 +119,61 @@ def _cores() -> Finding:
 
 def _runtime() -> Finding:
     from rig.errors import RunError
-    from rig.session.directory import runtime_folder
+    from rig.session.directory import SessionDirectory, runtime_folder
 
     try:
+        SessionDirectory.create().remove()
         return Finding("session folder", True, str(runtime_folder()))
     except RunError as problem:
         return Finding("session folder", False, str(problem), "set XDG_RUNTIME_DIR")
 
 
+def _working_folder() -> Finding:
+    try:
+        folder, unusual = recordings_folder(make=False)
+    except UserError as problem:
+        return Finding("recordings", False, str(problem), "change to a folder of your own")
+    if unusual:
+        return Finding(
+            "recordings", False, unusual, "change to a folder of your own, or give --out"
+        )
+    return Finding("recordings", True, f"in {folder.absolute()}")
+
+
+def _cache() -> Finding:
+    own = own_cache()
+    if own is not None:
+        return Finding("cache", True, str(own))
+    return Finding(
+        "cache",
+        False,
+        f"your own cannot be written; {os.environ.get('XDG_CACHE_HOME', 'none')} is used instead",
+        "make ~/.cache writable, or set XDG_CACHE_HOME",
+    )
+
+
+def _temporary() -> Finding:
+    try:
+        tempfile.TemporaryFile().close()
+        return Finding("temporary files", True, tempfile.gettempdir())
+    except OSError as problem:
+        return Finding("temporary files", False, str(problem.strerror), "set TMPDIR")
+
+
 def doctor() -> None:
-    """Say what this machine lacks (OpenGL, Qt libraries, fonts, a display) and how to get it."""
-    checks: tuple[Callable[[], Finding], ...] = (_gl, _qt, _display, _fonts, _cores, _runtime)
-    console = Console(highlight=False, soft_wrap=True)
+    """Say what this machine lacks (OpenGL, Qt, fonts, a display, folders to write in) and how to get it."""
+    looks = (
+        *(_gl, _qt, _display, _fonts, _cores),
+        *(_runtime, _working_folder, _cache, _temporary),
+    )
+    shown = console(soft_wrap=True)
     needed = False
-    for look in checks:
+    for look in looks:
         finding = look()
-        mark = "[green]ok  [/green]" if finding.well else "[red]lack[/red]"
-        console.print(f"{mark}  {finding.name:15} {finding.seen}")
+        mark = Text("ok  ", "green") if finding.well else Text("lack", "red")
+        shown.print(Text.assemble(mark, f"  {finding.name:15} {finding.seen}"))
         if not finding.well and finding.remedy:
-            console.print(f"      {'':15} -> {finding.remedy}")
-        needed = needed or (not finding.well and finding.name in ("OpenGL", "Qt"))
+            shown.print(f"      {'':15} -> {finding.remedy}")
+        needed = needed or (not finding.well and finding.name in NEEDED)
     if needed:
         raise typer.Exit(1)

@@ -6,11 +6,12 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
 from rich.progress import Progress
 
 from cli.recordings import File, Parts, recording_of
 from rig.errors import UserError
+from rig.output_file import check_output, with_ending
+from rig.terminal import console
 
 
 def export(
@@ -38,21 +39,23 @@ def export(
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace existing files.")] = False,
 ) -> None:
     """Write a recording as a film, as a table, or as an NWB file of chosen signals."""
-    from analysis.derived_file import check_out
-
     names = tuple(name.strip() for name in signals.split(",") if name.strip())
     if bool(names) != (out is not None):
         raise UserError("--signals A,B and --out F.nwb go together: what, and where to.")
     if video is None and intervals is None and out is None:
         raise UserError("Say what to export: --video, --intervals, or --signals with --out.")
-    for target, endings, option in (
-        (video, (".mp4",), "--video"),
-        (intervals, (".csv", ".parquet"), "--intervals"),
-        (out, (".nwb",), "--out"),
-    ):
-        if target is not None:
-            check_out(target, endings, option, overwrite)
     recording = recording_of(file, parts)
+    reads = recording if isinstance(recording, tuple) else (recording,)
+
+    def target(path: Path | None, endings: tuple[str, ...], option: str) -> Path | None:
+        if path is not None:
+            path = with_ending(path, endings, option)
+            check_output(path, reads=reads, overwrite=overwrite, option=option)
+        return path
+
+    video = target(video, (".mp4",), "--video")
+    intervals = target(intervals, (".csv", ".parquet"), "--intervals")
+    out = target(out, (".nwb",), "--out")
     if intervals is not None:
         from analysis.export import export_intervals
 
@@ -66,7 +69,7 @@ def export(
     if video is not None:
         from analysis.video import export_video
 
-        with Progress(console=Console(stderr=True), transient=True) as progress:
+        with Progress(console=console(stderr=True), transient=True) as progress:
             bar = progress.add_task("drawing", total=None)
             frames = export_video(
                 recording,

@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import difflib
-import os
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
-from rich.markup import escape
 from rich.progress import track
 from rich.table import Table
+from rich.text import Text
 
 from rig.errors import RunError, UserError
+from rig.output_file import check_output, with_ending
+from rig.terminal import console, table_console
 
 FORMATS = (".png", ".pdf", ".svg")
 
@@ -26,6 +25,7 @@ def figure(
         list[Path], typer.Argument(help="Recordings, or folders such as those of sweeps.")
     ],
     out: Annotated[Path, typer.Option(help="The picture to write: .png, .pdf or .svg.")],
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace existing files.")] = False,
 ) -> None:
     """Draw a figure from recordings, its numbers as CSV beside it, and hold it against the paper."""
     from analysis.figures import FIGURES
@@ -34,14 +34,13 @@ def figure(
         near = difflib.get_close_matches(name, FIGURES, 1)
         hint = f"did you mean {near[0]!r}?" if near else f"there is {', '.join(FIGURES)}."
         raise UserError(f"There is no figure {name!r}; {hint}")
-    if out.suffix.lower() not in FORMATS:
-        raise UserError(f"--out {out}: a figure is written as {', '.join(FORMATS)}.")
-    if not out.parent.is_dir() or not os.access(out.parent, os.W_OK):
-        raise UserError(f"--out {out}: the folder {out.parent} is not there, or not writable.")
+    out = with_ending(out, FORMATS)
     recordings = recordings_in(files)
-    console = Console(stderr=True)
+    for file in FIGURES[name].files(out):
+        check_output(file, reads=recordings, overwrite=overwrite, option="--out")
+    progress = console(stderr=True)
     reading = track(
-        recordings, "reading", console=console, transient=True, disable=not console.is_terminal
+        recordings, "reading", console=progress, transient=True, disable=not progress.is_terminal
     )
     try:
         drawn = FIGURES[name].draw(reading, out)
@@ -53,13 +52,13 @@ def figure(
     styles = {"agrees": "green", "disagrees": "red", "cannot tell": "yellow"}
     for each in drawn.claims:
         said = (each.source, f"“{each.quote}”", each.rule, each.measured)
-        table.add_row(*map(escape, said), f"[{styles[each.verdict]}]{each.verdict}[/]")
-    out_console = Console(highlight=False, width=None if sys.stdout.isatty() else 200)
+        table.add_row(*said, Text(each.verdict, styles[each.verdict]))
+    shown = table_console()
     if drawn.claims:
-        out_console.print(table)
+        shown.print(table)
     for note in drawn.notes:
-        out_console.print(escape(note))
-    out_console.print(escape(f"written: {', '.join(str(file) for file in drawn.files)}"))
+        shown.print(note)
+    shown.print(f"written: {', '.join(str(file) for file in drawn.files)}", soft_wrap=True)
 
 
 def recordings_in(files: Sequence[Path]) -> list[Path]:
@@ -67,10 +66,12 @@ def recordings_in(files: Sequence[Path]) -> list[Path]:
 
     Raises `UserError` for what is not there, and where there are none.
     """
+    from recorder.output_path import recordings_in as in_folder
+
     found: list[Path] = []
     for file in files:
         if file.is_dir():
-            inside = sorted(file.rglob("*.nwb"))
+            inside = in_folder(file, deep=True)
             if not inside:
                 raise UserError(f"There is no recording (.nwb) in the folder {file}.")
             found += inside

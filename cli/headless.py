@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 
-from rich.console import Console
-from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.progress import BarColumn, Progress, TimeRemainingColumn
 from rich.table import Table
 from rich.text import Text
 
 from rig.bus.message_types import TICK_S, KnownFault, Status
 from rig.errors import RunError, UserError
+from rig.output_file import check_output
 from rig.session.directory import SessionDirectory, SessionSpec
 from rig.session.summary import Summary
 from rig.session.supervisor import run_session
+from rig.terminal import console, table_console, text_column
 
 
 def run_headless(spec: SessionSpec, directory: SessionDirectory, picture: bool = True) -> None:
@@ -29,11 +29,11 @@ def run_headless(spec: SessionSpec, directory: SessionDirectory, picture: bool =
         UserError, RunError: the session failed; how, and whether the input was wrong.
     """
     with Progress(
-        TextColumn("{task.description}"),
+        text_column("{task.description}"),
         BarColumn(),
-        TextColumn("{task.fields[detail]}"),
+        text_column("{task.fields[detail]}"),
         TimeRemainingColumn(),
-        console=Console(stderr=True),
+        console=console(stderr=True),
         transient=True,
     ) as progress:
         total = spec.duration_s or (spec.trials * spec.trial_s) or None
@@ -47,7 +47,7 @@ def run_headless(spec: SessionSpec, directory: SessionDirectory, picture: bool =
                 if fault.sentence != status.failure and (fault.tick, fault.sentence) not in said:
                     said.add((fault.tick, fault.sentence))
                     text = _dated(fault)
-                    progress.console.print(text, style="yellow", soft_wrap=True, markup=False)
+                    progress.console.print(text, style="yellow", soft_wrap=True)
             progress.update(
                 bar,
                 description=f"{spec.protocol_name}: {status.state}",
@@ -96,9 +96,8 @@ def _print_summary(summary: Summary, spec: SessionSpec, picture: bool) -> None:
             file = f"{spec.record} and {report.part} more, the last {Path(report.file).name}"
         table.add_row("recording", f"{file} ({size})")
         if picture and report.ticks_on_disk:
-            table.add_row("picture", _draw(Path(spec.record)))
-    terminal = Console(highlight=False, width=None if sys.stdout.isatty() else 240)
-    terminal.print(table)
+            table.add_row("picture", _draw(Path(spec.record), spec.overwrite))
+    table_console().print(table)
 
 
 def _dated(fault: KnownFault) -> str:
@@ -108,15 +107,17 @@ def _dated(fault: KnownFault) -> str:
     return f"at {begin_s:.2f} s{until}: {fault.sentence}"
 
 
-def _draw(recording: Path) -> str:
-    """Draws a session beside its recording. Where that is; or why not, if the recording is lost, say."""
+def _draw(recording: Path, overwrite: bool) -> str:
+    """Draws a session beside its recording. Where that is, or why there is none: it is no reason to fail."""
     import recorder
     from analysis.session_picture import session_picture
 
     drawn = recording.with_suffix(".png")
     try:
-        session_picture(recorder.all_parts(recording), drawn)
-    except (UserError, RunError, OSError) as problem:
-        drawn.unlink(missing_ok=True)
-        return f"none: {problem}"
+        parts = recorder.all_parts(recording)
+        check_output(drawn, reads=parts, overwrite=overwrite)
+        session_picture(parts, drawn)
+    except Exception as problem:
+        words = str(problem).splitlines()
+        return f"none: {words[0] if words else type(problem).__name__}"
     return str(drawn.resolve())

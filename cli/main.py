@@ -25,10 +25,12 @@ from cli import (
     subjects,
     sweeps,
 )
+from cli.command import Function, check_words, register
 from cli.lsl import lsl
 from cli.probe import probe
 from rig.child_python import protect
 from rig.errors import RunError, UserError
+from rig.terminal import prepare
 
 app = typer.Typer(
     name="rodent-rig",
@@ -38,25 +40,30 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode="rich",
 )
-app.command("gui")(sessions.gui)
-app.command("run")(sessions.run)
-app.command("check")(protocols.check)
-app.command("sweep")(sweeps.sweep)
-app.command("replay")(recordings.replay)
-app.command("info")(recordings.info)
-app.command("export")(exports.export)
-app.command("spikes")(recordings.spikes)
-app.command("recover")(recordings.recover)
-app.command("rerun")(reruns.rerun)
-app.command("branch")(reruns.branch)
-app.command("figure")(figures.figure)
-app.command("learn")(detectors.learn)
-app.command("train")(subjects.train)
-app.command("evaluate")(subjects.evaluate)
-app.command("lsl")(lsl)
-app.command("probe")(probe)
-app.command("keys")(sessions.keys)
-app.command("doctor")(environment.doctor)
+COMMANDS: dict[str, Function] = {
+    "gui": sessions.gui,
+    "run": sessions.run,
+    "check": protocols.check,
+    "protocols": protocols.protocols,
+    "sweep": sweeps.sweep,
+    "replay": recordings.replay,
+    "info": recordings.info,
+    "export": exports.export,
+    "spikes": recordings.spikes,
+    "recover": recordings.recover,
+    "rerun": reruns.rerun,
+    "branch": reruns.branch,
+    "figure": figures.figure,
+    "learn": detectors.learn,
+    "subjects": subjects.subjects,
+    "train": subjects.train,
+    "evaluate": subjects.evaluate,
+    "lsl": lsl,
+    "probe": probe,
+    "keys": sessions.keys,
+    "doctor": environment.doctor,
+}
+register(app, **COMMANDS)
 
 
 EXTRAS = {
@@ -68,12 +75,22 @@ EXTRAS = {
 
 def main() -> None:
     """Runs a command; a known trouble is one sentence on standard error and an exit status."""
+    prepare()
     protect()
     try:
+        check_words(sys.argv[1:], COMMANDS)
         app()
     except (UserError, RunError) as problem:
         print(problem, file=sys.stderr)
         sys.exit(2 if isinstance(problem, UserError) else 1)
+    except BrokenPipeError:  # who read it has read enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(1)
+    except OSError as problem:
+        # whatever the system refuses somewhere: a folder without permission, a full disk
+        where = f"{problem.filename}: " if problem.filename is not None else ""
+        print(f"{where}{problem.strerror or problem}.", file=sys.stderr)
+        sys.exit(1)
     except ModuleNotFoundError as problem:
         package = (problem.name or "").partition(".")[0]
         if package not in EXTRAS:

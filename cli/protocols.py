@@ -1,8 +1,8 @@
-"""Protocol files on the command line: from a path to a checked protocol, and the command `check`."""
+"""Protocols on the command line: from a path or a name to a checked one; `check` and `protocols`."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -11,6 +11,7 @@ import typer
 from cli.options import AllowPython, Settings
 from cli.recordings import Parts, recording_of
 from rig.errors import UserError
+from stim.protocol.find import find, known
 from stim.protocol.model import Protocol
 from stim.protocol.read import (
     ProtocolTree,
@@ -21,11 +22,30 @@ from stim.protocol.read import (
 )
 from stim.protocol.script import execute
 from stim.protocol.source import read_text
-from stim.stimuli.baselines import BaselineUsed, Values
+from stim.stimuli.baselines import BaselineFile, BaselineRequest, BaselineUsed, Values
+
+Named = Annotated[
+    Path, typer.Argument(help="A protocol file, or the name of one (`rodent-rig protocols`).")
+]
+
+
+def protocols() -> None:
+    """List the protocols that can be named: yours in `protocols`, then those that ship."""
+    rows = []
+    for path in dict.fromkeys(known()):
+        try:
+            words = read_protocol(read_text(path), str(path)).root.get("description")
+            about = str(words.value).strip() if words is not None else ""
+        except UserError as problem:
+            about = str(problem).splitlines()[0]
+        rows.append((path.stem, " ".join(about.split())))
+    wide = max((len(name) for name, _ in rows), default=0)
+    for name, about in rows:
+        print(f"{name:{wide}}  {about}".rstrip())
 
 
 def check(
-    protocol: Annotated[Path, typer.Argument(help="A protocol file.")] = Path(),
+    protocol: Named = Path(),
     schema: Annotated[
         bool, typer.Option("--schema", help="Print the JSON Schema of protocol files instead.")
     ] = False,
@@ -46,7 +66,8 @@ def check(
         print(json.dumps(json_schema(), indent=2))
         return
     if protocol == Path():
-        raise UserError("Name a protocol file to check, or give --schema.")
+        raise UserError("Name a protocol to check, or give --schema.")
+    protocol = find(protocol)
     if against is not None:
         from analysis.detection import detect, report
 
@@ -57,7 +78,10 @@ def check(
         return
     from stim.protocol.explain import explain
 
-    print(explain(load_protocol(protocol, settings, allow_python)))
+    tree = read_tree_of(protocol, settings)
+    checked = check_tree(tree, allow_python)
+    _check_baselines(tree, checked)
+    print(explain(checked))
 
 
 def load_protocol(
@@ -66,15 +90,42 @@ def load_protocol(
     """The protocol in a file, checked against its task and its subject's layers.
 
     Args:
-        path: a YAML file, or a Python file with a `PROTOCOL`.
+        path: a YAML file, a Python file with a `PROTOCOL`, or the name of a protocol.
         settings: other values of its parameters, each "NAME=VALUE".
         allow_python: whether a Python file may be executed, for the detectors that it brings.
 
     Raises:
         UserError: with every mistake in it, one a line.
     """
+    return check_tree(read_tree_of(path, settings), allow_python)
+
+
+def read_tree_of(path: Path, settings: Sequence[str] | None = None) -> ProtocolTree:
+    """The tree of the protocol in a file, with other values of its parameters; as `load_protocol`."""
+    path = find(path)
     tree = read_protocol(read_text(path), str(path))
-    return check_tree(with_settings(tree, _values_of(settings or ())), allow_python)
+    return with_settings(tree, _values_of(settings or ()))
+
+
+def _check_baselines(tree: ProtocolTree, protocol: Protocol) -> None:
+    """Raises `UserError` with every baseline that is missing, foreign or too short, at its place."""
+    problems = tree.problems.copy()
+    section = tree.root.get("baselines")
+    for name, file in protocol.baselines.items():
+        requests = [each for each in protocol.baseline_requests if each.baseline == name]
+        node = section.get(name) if section is not None else None
+        try:
+            _resolved(protocol, {name: file}, requests)
+        except UserError as problem:
+            problems.add(node or (1, 1), str(problem).rstrip("."))
+    problems.raise_if_any()
+
+
+def reads_of(protocol: Protocol) -> tuple[Path, ...]:
+    """The files and folders that a session of a protocol reads: itself, what it names, the subject."""
+    from agent.subject import find as find_subject
+
+    return (Path(protocol.path), *protocol.files, find_subject(protocol.subject))
 
 
 def check_tree(tree: ProtocolTree, allow_python: bool = False) -> Protocol:
@@ -104,12 +155,18 @@ def baselines_of(protocol: Protocol) -> tuple[Values, tuple[BaselineUsed, ...]]:
     """What the protocol needs of its baseline recordings, and which these are."""
     if not protocol.baseline_requests:
         return {}, ()
+    return _resolved(protocol, protocol.baselines, protocol.baseline_requests)
+
+
+def _resolved(
+    protocol: Protocol, named: Mapping[str, BaselineFile], requests: Sequence[BaselineRequest]
+) -> tuple[Values, tuple[BaselineUsed, ...]]:
     from agent.subject import describe
     from analysis.baseline import resolve
 
     subject = describe(protocol.subject)
     layers = {layer.name: layer.n_units for layer in subject.layers}
-    return resolve(protocol.baselines, protocol.baseline_requests, subject.sha256, layers)
+    return resolve(named, requests, subject.sha256, layers)
 
 
 def _values_of(settings: Sequence[str]) -> dict[str, str]:

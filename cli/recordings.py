@@ -9,11 +9,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.console import Console
 
 from cli.probe import rates_of
 from gui.display import display_missing
 from rig.errors import UserError
+from rig.output_file import check_output, with_ending
+from rig.terminal import console
 
 if TYPE_CHECKING:
     from recorder.opening import RecordingPath
@@ -143,7 +144,7 @@ def info(file: File, parts: Parts = False) -> None:
     """Say what a recorded session was, on one screen."""
     from recorder.opening import info as describe
 
-    Console(highlight=False).print(describe(file, parts))
+    console(soft_wrap=True).print(describe(file, parts))
 
 
 class Drive(enum.StrEnum):
@@ -173,14 +174,15 @@ def spikes(
     ] = False,
 ) -> None:
     """Write spike trains of the units, as a virtual probe would see them (an emulation)."""
-    from analysis.derived_file import check_out
     from analysis.probe import Probe, write_spikes
 
-    check_out(out, (".nwb",), "--out", overwrite)
+    recording = recording_of(file, parts)
+    reads = recording if isinstance(recording, tuple) else (recording,)
+    out = with_ending(out, (".nwb",))
+    check_output(out, reads=reads, overwrite=overwrite, option="--out")
     if seed is not None and not 0 <= seed < 2**63:
         raise UserError(f"--seed {seed}: a seed is a whole number from 0 to 2^63 - 1.")
     probe = Probe(*rates_of(rates), refractory_ms, drive.value)
-    recording = recording_of(file, parts)
     number = write_spikes(
         recording, out, probe, applied=not natural, seed=seed, overwrite=overwrite
     )

@@ -13,6 +13,7 @@ from cli.options import AllowPython, Settings
 from cli.recordings import Parts
 from rig.bus.message_types import TICK_S, EngineReply, Episode, Message, Tick
 from rig.errors import UserError
+from rig.output_file import with_ending
 
 if TYPE_CHECKING:
     from rerun.comparison import Comparison
@@ -146,7 +147,9 @@ def _compared(
 
 def branch(
     file: File,
-    protocol: Annotated[Path, typer.Option(help="The protocol that the branch goes on with.")],
+    protocol: Annotated[
+        Path, typer.Option(help="The protocol that the branch goes on with: a file, or a name.")
+    ],
     at: Annotated[float | None, typer.Option(help="Seconds of animal time to branch at.")] = None,
     at_tick: Annotated[int | None, typer.Option(help="The same as a tick.")] = None,
     every: Annotated[
@@ -186,17 +189,19 @@ def branch(
     Animal, network, task and every random draw are those of the recording: with its own protocol it is the
     same session again; with a stimulus it is the same up to there, and what differs is what the stimulus did.
     """
-    from cli.protocols import baselines_of, load_protocol
+    from cli.protocols import baselines_of, load_protocol, reads_of
     from recorder.output_path import check_target
     from rerun.branches import Branch, exists, make, onsets
     from rerun.protocol_sequence import Segment
     from rerun.recorded_session import branched, read, segments_of
+    from stim.protocol.find import find
     from stim.protocol.read import is_script
 
     if [at, at_tick, every].count(None) != 2:
         raise UserError(
             "Say where to branch with one of --at SECONDS, --at-tick TICK, --every KIND:NAME."
         )
+    protocol = find(protocol)
     if is_script(str(protocol)) and not allow_python:
         raise UserError(f"{protocol} is a program: read it, then give --allow-python.")
     after = load_protocol(protocol, settings, allow_python)
@@ -221,11 +226,7 @@ def branch(
         ticks = [at_tick if at_tick is not None else _tick_of("--at", at)]
         if out is None:
             raise UserError("--out G.nwb says what to record the branch into.")
-        targets = {ticks[0]: out}
-    if any(target.resolve() == file.resolve() for target in targets.values()):
-        raise UserError(
-            f"--out {out} is the recording that is to be branched; choose another name."
-        )
+        targets = {ticks[0]: with_ending(out, (".nwb",))}
     for option, value in (("--lead", lead), ("--last", last)):
         if value is not None and not 0 <= value < math.inf:
             raise UserError(f"{option} {value}: give seconds, 0 or more.")
@@ -248,8 +249,10 @@ def branch(
         plans.append(Branch(target, own, description, begin, min(end, session.last_tick)))
     if every is not None:
         folder.mkdir(parents=True, exist_ok=True)
+    own_reads = (path for each in segments for path in each.protocol.files)
+    reads = (*reads_of(after), file, *session.sources, *own_reads)
     for plan in plans:
-        check_target(plan.target, overwrite)
+        check_target(plan.target, overwrite, reads)
     make(session, plans, overwrite, camera)
     for plan in plans:
         print(plan.target)

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import datetime
 import secrets
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 
 from cli.options import Pace, Runtime
 from cli.protocols import baselines_of
 from rig.errors import UserError
+from rig.new_recording import recording_name, recordings_folder
 from rig.session.directory import SessionDirectory, SessionSpec
 from stim.protocol.model import Protocol
 from stim.stimuli import baselines
@@ -111,11 +112,11 @@ def session_spec(
 
 
 def new_recording(protocol: Protocol) -> Path:
-    """A file in the folder `recordings`, which is made, named after the protocol and the time."""
-    folder = Path("recordings")
-    folder.mkdir(exist_ok=True)
-    stamp = datetime.datetime.now().strftime("%Y%m%d-%H%M%S")
-    return folder / f"{protocol.name}-{stamp}.nwb"
+    """A file named after the protocol and the time; where its folder is not the usual one, that is said."""
+    folder, unusual = recordings_folder()
+    if unusual:
+        print(unusual, file=sys.stderr)
+    return folder / recording_name(protocol.name)
 
 
 def _seed(seed: int | None, protocol: Protocol) -> int:

@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
 
 from cli.headless import run_headless
 from cli.options import (
@@ -18,13 +17,16 @@ from cli.options import (
     Seed,
     Settings,
 )
-from cli.protocols import execution_allowed, load_protocol
+from cli.protocols import Named, execution_allowed, load_protocol, reads_of
 from cli.recordings import Parts, recording_of, show_replay
 from cli.session_spec import RunOptions, new_recording, prepare_session
 from gui.display import display_missing
 from rig.bus.message_types import TICK_S
 from rig.errors import UserError
+from rig.output_file import with_ending
 from rig.session.directory import running_sessions
+from rig.terminal import console
+from stim.protocol.find import find
 from stim.protocol.model import Protocol
 
 HEADLESS_S = 20.0
@@ -32,7 +34,7 @@ HEADLESS_S = 20.0
 
 
 def run(
-    protocol: Annotated[Path, typer.Argument(help="A protocol file.")],
+    protocol: Named,
     out: Annotated[Path | None, typer.Option(help="The recording to write (.nwb).")] = None,
     seed: Seed = None,
     duration: Annotated[
@@ -64,11 +66,13 @@ def run(
 
     if roll_over:
         parse_rotation_limit(roll_over)
+    protocol = find(protocol)
     checked = load_protocol(protocol, settings, execution_allowed(protocol, allow_python))
-    recording = out or new_recording(checked)
-    check_target(recording, overwrite)
+    recording = with_ending(out, (".nwb",)) if out is not None else new_recording(checked)
+    reads = reads_of(checked)
+    check_target(recording, overwrite, reads)
     if roll_over:
-        check_parts(recording, overwrite)
+        check_parts(recording, overwrite, reads)
     if duration is not None and not duration >= TICK_S:
         raise UserError(f"--duration {duration}: a session lasts at least one tick, {TICK_S} s.")
     options = RunOptions(
@@ -102,14 +106,15 @@ def gui(
     allow_python: AllowPython = False,
 ) -> None:
     """Open the window on a protocol, a recording, or a session that is running already."""
-    for each in files or ():
+    files = [each if _is_recording(each) else find(each) for each in files or ()]
+    for each in files:
         if not each.exists():
             raise UserError(
                 f"{each} does not exist; name a protocol (.yaml) or a recording (.nwb)."
             )
         if not _is_recording(each) and parts:
             raise UserError(f"{each} is no recording (.nwb); --parts is for those.")
-        if not _is_recording(each) and len(files or ()) > 1:
+        if not _is_recording(each) and len(files) > 1:
             raise UserError(f"{each} is no recording (.nwb): only recordings go side by side.")
     if roll_over:
         from recorder.file_rotation import parse_rotation_limit
@@ -123,7 +128,7 @@ def gui(
     if missing:
         if file is None:
             raise UserError(missing)
-        Console(stderr=True).print(
+        console(stderr=True).print(
             f"There is no display: running the session without a window for {HEADLESS_S:.0f} s.",
             style="yellow",
         )
@@ -148,7 +153,7 @@ def gui(
 
 
 def _is_recording(file: Path) -> bool:
-    return file.suffix == ".nwb" or file.is_dir()
+    return file.suffix.lower() == ".nwb" or file.is_dir()
 
 
 def keys(folder: Annotated[Path, typer.Argument(help="A folder to make.")]) -> None:

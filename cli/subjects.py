@@ -21,6 +21,24 @@ def layers_of(subject: str) -> dict[str, int]:
         raise UserError(str(problem)) from None
 
 
+def subjects() -> None:
+    """List the subjects that can be named: layers and units, and what each was trained for."""
+    from agent.subject import describe, known
+
+    rows = []
+    for name in known():
+        try:
+            found = describe(name)
+            layers = ", ".join(f"{layer.name} {layer.n_units}" for layer in found.layers)
+            tasks = ", ".join(map(str, found.training.get("tasks", ()))) or "not said"
+            rows.append((name, f"{found.n_units} units ({layers}); tasks: {tasks}"))
+        except SubjectError as problem:
+            rows.append((name, str(problem)))
+    wide = max((len(name) for name, _ in rows), default=0)
+    for name, about in rows:
+        print(f"{name:{wide}}  {about}")
+
+
 def train(
     settings: Annotated[Path, typer.Argument(help="Training settings, e.g. subjects/rodent.toml.")],
     out: Annotated[

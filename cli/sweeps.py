@@ -14,27 +14,29 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
-from rich.markup import escape
 from rich.progress import (
     BarColumn,
     MofNCompleteColumn,
     Progress,
-    TextColumn,
     TimeElapsedColumn,
     TimeRemainingColumn,
 )
 from rich.table import Table
+from rich.text import Text
 
 from cli.options import Runtime, RuntimeOption
-from cli.protocols import baselines_of, check_tree
+from cli.protocols import Named, baselines_of, check_tree, reads_of
 from parallel.errors import ClusterError
 from parallel.jobs import Executor, Processes, RayTasks
 from parallel.sweep import Run, RunLine, SweepNote, SweepRequest, folder_of, runs_of
 from parallel.sweep import sweep as run_sweep
 from rig.bus.message_types import TICK_S
+from rig.clock import now
 from rig.errors import RunError, UserError
+from rig.output_file import check_output
+from rig.terminal import console, table_console, text_column
 from rig.versions import runtime_of, versions
+from stim.protocol.find import find
 from stim.protocol.model import Protocol
 from stim.protocol.read import ProtocolTree, read_protocol, with_settings
 from stim.protocol.source import read_text
@@ -44,7 +46,7 @@ UNFINISHED = ("stopped", "failed")
 
 
 def sweep(
-    protocol: Annotated[Path, typer.Argument(help="A protocol file.")],
+    protocol: Named,
     seeds: Annotated[int, typer.Option(help="How many: 0, 1, 2, … of every combination.")],
     set_: Annotated[
         list[str] | None,
@@ -86,6 +88,7 @@ def sweep(
     ):
         if not value >= least:
             raise UserError(f"{name} is at least {least}, not {value}.")
+    protocol = find(protocol)
     tree = read_protocol(read_text(protocol), str(protocol))
     chosen = _settings(tree, set_ or [])
     runs = runs_of(chosen, range(seeds))
@@ -105,7 +108,7 @@ def sweep(
             SweepRequest(
                 chosen,
                 list(range(seeds)),
-                datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+                now().isoformat(timespec="seconds"),
             )
         ],
         runtime=runtime.value,
@@ -118,6 +121,11 @@ def sweep(
             f"{protocol} says neither `trials:` nor `duration_s:`, so that its sessions would never end; "
             "give --duration."
         )
+
+    reads = {path for each in protocols.values() for path in reads_of(each)}
+    for run in runs:
+        if (folder / run.file).exists():
+            check_output(folder / run.file, reads=reads, overwrite=True)
 
     def lacks(run: Run) -> str:
         checked = protocols[_key(run)]
@@ -280,14 +288,14 @@ class _Report:
         self._ran: list[RunLine] = []
         self._there = 0
         self._began_s = 0.0
-        self._console = Console(stderr=True, highlight=False)
+        self._console = console(stderr=True)
         self._bar = Progress(
-            TextColumn("sessions"),
+            text_column("sessions"),
             BarColumn(),
             MofNCompleteColumn(),
-            TextColumn("{task.fields[detail]}"),
+            text_column("{task.fields[detail]}"),
             TimeElapsedColumn(),
-            TextColumn("left"),
+            text_column("left"),
             TimeRemainingColumn(),
             console=self._console,
             transient=True,
@@ -328,11 +336,11 @@ class _Report:
         table.add_column(overflow="fold")
         table.add_row("ran", str(len(self._ran) - len(failed)))
         table.add_row("were there", str(self._there))
-        table.add_row("failed", f"[red]{len(failed)}[/red]" if failed else "0")
+        table.add_row("failed", Text(str(len(failed)), "red" if failed else ""))
         for line in failed:
-            table.add_row("", f"[yellow]{named(line)}[/yellow]: {escape(line.sentence)}")
-        table.add_row("folder", escape(str(folder)))
-        Console(highlight=False, width=None if sys.stdout.isatty() else 240).print(table)
+            table.add_row("", Text.assemble((named(line), "yellow"), f": {line.sentence}"))
+        table.add_row("folder", str(folder))
+        table_console().print(table)
 
     def _detail(self) -> str:
         failed = sum(line.status == "failed" for line in self._ran)

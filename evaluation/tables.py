@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from rich import box
-from rich.console import Console
 from rich.table import Table
 
 from evaluation.metrics import METRICS, MetricValue
 from evaluation.scores import Score
+from rig.terminal import console
 
 HEADLINE = ("subject", "fast", "sampled")
 """Actor, rendering and action that are held against the goals: as in sessions. Where only experts are scored,
@@ -86,9 +86,8 @@ def show(tasks: Sequence[str], scores: Sequence[Score], notes: Sequence[str] = (
         scores: of all conditions.
         notes: printed below.
     """
-    terminal = Console()
     # a narrower terminal wraps the lines, which is better than numbers that are cut off
-    wide = Console(width=max(terminal.width, _WIDTH), highlight=False)
+    wide = console(width=max(console().width, _WIDTH))
     for task in tasks:
         wide.print(shown(task, scores))
     for note in notes:

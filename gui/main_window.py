@@ -22,6 +22,7 @@ from gui.stream import Batch, Stream
 from gui.theme import THEMES, Theme
 from gui.window_state import WindowState
 from rig.bus.message_types import Description, Message, Tick
+from rig.clock import shown
 
 DRAW_INTERVAL_MS = 48
 JUDGE_INTERVAL_MS = 200
@@ -179,7 +180,7 @@ class MainWindow(QMainWindow):
             where = f"session {stream.session}"
         elif isinstance(stream, ReplayStream):
             where = " beside ".join(stream.names)
-            started = description.started[:16].replace("T", " ")
+            started = shown(description.started)
             self.panels.control.show_replayed(f"Replay of {where}   ({what}, {started})")
         self.setWindowTitle(f"{what} · {where} · rodent-rig")
 

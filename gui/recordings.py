@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import time
 from pathlib import Path
 
 from PyQt6.QtCore import QSettings
 from PyQt6.QtWidgets import QFileDialog, QWidget
+
+from rig.new_recording import recording_name, recordings_folder
 
 KEY = "recordings"
 
@@ -17,11 +18,13 @@ def folder(settings: QSettings) -> Path:
 
 
 def new_file(settings: QSettings, protocol: str) -> Path:
-    """A name for a new recording, after protocol and time; its folder is made. Raises OSError."""
-    safe = "".join(c if c.isalnum() or c in "-_" else "_" for c in protocol) or "session"
-    place = folder(settings)
-    place.mkdir(parents=True, exist_ok=True)
-    return place / f"{safe}-{time.strftime('%Y%m%d-%H%M%S')}.nwb"
+    """A name for a new recording, after protocol and time; its folder is made. Raises OSError, UserError."""
+    if settings.contains(KEY):
+        place = folder(settings)
+        place.mkdir(parents=True, exist_ok=True)
+    else:
+        place = recordings_folder()[0].absolute()
+    return place / recording_name(protocol)
 
 
 def choose_folder(parent: QWidget, settings: QSettings) -> None:

@@ -14,6 +14,7 @@ from gui.panels import Panels
 from gui.recorder_watch import RecorderWatch
 from gui.window_state import WindowState
 from rig.bus.message_types import Status
+from rig.errors import UserError
 
 _END_WORDS = {
     "duration": "its time was up",
@@ -98,10 +99,12 @@ class SessionControl(QObject):
                 description = self._state.description
                 name = description.protocol_name if description else ""
                 file = recordings.new_file(self._state.settings, name)
-            except OSError as problem:
+            except (OSError, UserError) as problem:
                 where = recordings.folder(self._state.settings)
+                why = problem.strerror if isinstance(problem, OSError) else problem
                 self._panels.banner.show_sentence(
-                    "record", f"No recording can be made in {where}: {problem.strerror}."
+                    "record",
+                    f"No recording can be made in {where}: {why}. Choose another folder for recordings.",
                 )
                 return
             self.watch.ask("start", str(file))

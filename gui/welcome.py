@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import time
-
 from PyQt6.QtCore import Qt, pyqtSignal
 from PyQt6.QtWidgets import (
     QFrame,
@@ -15,6 +13,7 @@ from PyQt6.QtWidgets import (
     QWidget,
 )
 
+from rig.clock import shown
 from rig.session.directory import running_sessions
 
 
@@ -65,7 +64,7 @@ class Welcome(QFrame):
         running = running_sessions()
         if running:
             newest = running[0]
-            since = time.strftime("%H:%M", time.localtime(newest.started_unix_s))
+            since = shown(newest.started_unix_s)
             self._say(
                 "A session is running",
                 f"{newest.protocol}: {newest.subject} in {newest.task}, since {since} "

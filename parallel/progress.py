@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from rich.console import Console
-from rich.progress import BarColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.progress import BarColumn, TimeElapsedColumn, TimeRemainingColumn
 from rich.progress import Progress as Bars
+
+from rig.terminal import console, text_column
 
 Progress = Callable[[str, float, str], None]
 """Called with the stage, the fraction of it that is done (0 to 1), and a line of text."""
@@ -17,14 +18,14 @@ Progress = Callable[[str, float, str], None]
 def terminal_progress() -> Iterator[Progress]:
     """A bar per stage with the time left, on standard error."""
     columns = (
-        TextColumn("{task.fields[stage]:>9}"),
+        text_column("{task.fields[stage]:>9}"),
         BarColumn(20),
         TimeElapsedColumn(),
-        TextColumn("left"),
+        text_column("left"),
         TimeRemainingColumn(),
-        TextColumn("{task.fields[text]}"),
+        text_column("{task.fields[text]}"),
     )
-    with Bars(*columns, console=Console(stderr=True)) as bars:
+    with Bars(*columns, console=console(stderr=True)) as bars:
         tasks = {}
 
         def report(stage: str, done: float, text: str) -> None:

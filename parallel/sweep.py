@@ -30,7 +30,7 @@ _PLAIN = re.compile(r"[\w.+-]{1,40}", re.ASCII)
 
 
 class SweepRequest(msgspec.Struct, frozen=True):
-    """One call of a sweep: the values of each setting, the seeds, and when (ISO 8601, UTC)."""
+    """One call of a sweep: the values of each setting, the seeds, and when (ISO 8601, with its zone)."""
 
     settings: dict[str, list[str]]
     seeds: list[int]

@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,6 +15,7 @@ import h5py
 from recorder.layout import SessionHeader, read_header
 from rig.bus.message_types import Event, Message
 from rig.errors import UserError
+from rig.output_file import check_output
 
 MIN_S = 1.0
 MIN_BYTES = 10_000_000
@@ -90,13 +91,27 @@ def first_path(path: Path, number: int) -> Path:
     return path
 
 
-def check_parts(first: Path, overwrite: bool) -> None:
-    """Raises `UserError` if a file of a name that a part would get is there and must not be replaced."""
-    if overwrite or not first.parent.is_dir():
+def check_parts(first: Path, overwrite: bool, reads: Iterable[Path] = ()) -> None:
+    """Checks that further files can be made beside a recording's first.
+
+    Args:
+        first: the first file.
+        overwrite: whether they may replace others.
+        reads: files and folders that are read, and must not be written to.
+
+    Raises:
+        UserError: a file of a name that one would get is there and must not be replaced.
+    """
+    if not first.parent.is_dir():
         return
+    reads = tuple(reads)
     pattern = re.compile(rf"{re.escape(first.stem)}_\d{{3,}}{re.escape(first.suffix)}")
     for other in sorted(first.parent.iterdir()):
-        if pattern.fullmatch(other.name):
+        if not pattern.fullmatch(other.name):
+            continue
+        if overwrite:
+            check_output(other, reads=reads, overwrite=True)
+        else:
             raise UserError(
                 f"{other} exists already, and the recording {first.name} may go on under that name; "
                 "choose another name, or say that it may be overwritten."

@@ -17,9 +17,10 @@ from pathlib import Path
 import h5py
 
 from recorder.layout import LIBVER
-from recorder.output_path import free_bytes, give_name, reason, reserve, sync_folder
+from recorder.output_path import free_bytes, reserve, set_aside
 from recorder.writing_lock import hold_writing_lock
 from rig.errors import RunError
+from rig.output_file import give_name, reason, sync_folder
 
 RESERVE_BYTES = 8 * 1024 * 1024
 """Free space, beside what is about to be written, below which a recording ends by itself, properly closed,
@@ -46,6 +47,7 @@ class GrowingFile:
         self.path = path
         self._overwrite = overwrite
         self._synced = True
+        self._before: Path | None = None
         try:
             if free_bytes(path) < RESERVE_BYTES + len(image):
                 raise OSError(errno.ENOSPC, "")
@@ -73,11 +75,19 @@ class GrowingFile:
         try:
             self.h5.flush()
             os.fsync(self._descriptor)
+            if self._overwrite:
+                self._before = set_aside(self.path)
             give_name(self._partial, self.path, self._overwrite)
             sync_folder(self.path)
         except (OSError, RuntimeError) as problem:
             self.discard()
             raise self.creation_error(problem) from None
+
+    def drop_before(self) -> None:
+        """Removes what it has replaced, which was kept until now."""
+        if self._before is not None:
+            with contextlib.suppress(OSError):
+                self._before.unlink(missing_ok=True)
 
     def discard(self) -> None:
         """Takes away a file that has no name yet."""

@@ -23,11 +23,12 @@ from recorder import superblock
 from recorder.concatenated import ConcatenatedRecording
 from recorder.file_rotation import first_path, part_path
 from recorder.integrity import HDF5_ERRORS
-from recorder.output_path import reason
+from recorder.output_path import recordings_in
 from recorder.reading import Recording
 from recorder.recovery import recorded_state, recover
 from recorder.summary import describe
 from rig.errors import RunError, UserError
+from rig.output_file import reason
 
 RecordingPath = Path | str | Sequence[Path]
 """A recording's file, a folder with the parts of one, or these parts."""
@@ -119,7 +120,7 @@ def _open_one(path: Path) -> Recording:
 
 
 def _parts_in_folder(folder: Path, opened: ExitStack) -> list[Recording]:
-    files = sorted(folder.glob("*.nwb"))
+    files = recordings_in(folder)
     if not files:
         raise UserError(f"There is no recording (.nwb) in the folder {folder}.")
     return _check_complete(_opened(files, opened))

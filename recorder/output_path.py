@@ -6,24 +6,36 @@ import contextlib
 import os
 import secrets
 import shutil
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import BinaryIO
 
 from recorder import superblock
 from recorder.writing_lock import WriterState, hold_writing_lock, writer_state
 from rig.errors import UserError
+from rig.output_file import check_output
+
+ENDING = ".nwb"
+BEFORE = ".before"
+"""Beside a recording, what had its name before, until the recording is whole."""
 
 
-def check_target(path: Path, overwrite: bool) -> None:
-    """Raises `UserError` if a recording cannot go there: no folder, a file already, a folder itself."""
-    if not path.parent.is_dir():
-        raise UserError(f"There is no folder {path.parent} to record into; make it first.")
-    if path.is_dir():
-        raise UserError(f"{path} is a folder; give the recording a file name.")
-    if path.exists() and not overwrite:
+def check_target(path: Path, overwrite: bool, reads: Iterable[Path] = ()) -> None:
+    """Checks that a recording can be made there.
+
+    Args:
+        path: of the recording.
+        overwrite: whether it may replace another file.
+        reads: files and folders that are read for it, and must not be written to.
+
+    Raises:
+        UserError: it is not called .nwb; as `rig.output_file.check_output`; or another session records it.
+    """
+    if path.suffix.lower() != ENDING and not path.is_dir():
         raise UserError(
-            f"{path} exists already; choose another name, or say that it may be overwritten."
+            f"{path}: a recording is called {path.stem}{ENDING}, or nothing would open it."
         )
+    check_output(path, reads=reads, overwrite=overwrite)
     if path.exists():
         state = writer_state(path)
         if state is WriterState.living:
@@ -63,46 +75,28 @@ def free_bytes(path: Path) -> int:
     return shutil.disk_usage(path.parent).free
 
 
-def reason(problem: Exception) -> str:
-    """What the system says of a failed write, in a few words."""
-    number = getattr(problem, "errno", None)
-    if number:
-        return os.strerror(number)
-    text = str(problem)
-    if "errno = " in text:
-        return os.strerror(int(text.split("errno = ")[1].split(",")[0]))
-    return text.splitlines()[0] if text else type(problem).__name__
+def recordings_in(folder: Path, deep: bool = False) -> list[Path]:
+    """The recordings in a folder, and with `deep` in those within it, by name; not what is being made."""
+    found: Iterator[Path] = folder.rglob("*") if deep else folder.glob("*")
+    return sorted(
+        each for each in found if each.suffix.lower() == ENDING and not each.name.startswith(".")
+    )
 
 
-def give_name(partial: Path, path: Path, overwrite: bool) -> None:
-    """Gives a finished file its own name.
+def set_aside(path: Path) -> Path | None:
+    """Keeps what has a recording's name under another one, F.nwb.before, and returns that; None: nothing has.
 
-    Args:
-        partial: the file, under a hidden name in the same folder.
-        path: its name.
-        overwrite: whether it may replace another file.
-
-    Raises:
-        OSError: if it cannot; FileExistsError if another file has the name by now.
+    The recording takes the name at once, to be read while it grows; what it replaces is removed when it is
+    whole. What was set aside before is kept instead: then what has the name never became whole. Raises
+    OSError where it cannot be kept.
     """
-    if overwrite:
-        partial.replace(path)
-        return
+    before = path.with_name(f"{path.name}{BEFORE}")
+    if os.path.lexists(before):
+        return before
+    if not path.is_file():
+        return None
     try:
-        os.link(partial, path)  # fails where a file has appeared meanwhile, unlike a rename
-    except FileExistsError:
-        raise
+        os.link(path, before)
     except OSError:
-        partial.rename(path)  # a file system without links
-    else:
-        partial.unlink()
-
-
-def sync_folder(path: Path) -> None:
-    """Waits until the disk has a file's name, where the system can do that."""
-    with contextlib.suppress(OSError):
-        descriptor = os.open(path.parent, os.O_RDONLY)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
+        path.rename(before)  # a file system without links
+    return before

@@ -31,12 +31,13 @@ from recorder.layout import (
     is_fill,
     read_header,
 )
-from recorder.output_path import reason, remove_leftovers, reserve
+from recorder.output_path import remove_leftovers, reserve
 from recorder.series_schema import series_of
 from recorder.table_schema import tables_of
 from recorder.tables import TableRows, read_events
 from recorder.writing_lock import WriterState, writer_state
 from rig.errors import RunError, UserError
+from rig.output_file import reason
 
 _BY_TICK = tuple(
     f"processing/record/{name}" for name in ("task_events", "inputs", "snapshots", "props")
@@ -128,13 +129,14 @@ def recover(path: Path) -> RecoveryReport:
         )
     copy: Path | None = None
     try:
-        lock, _ = reserve(path, "recovering")
+        file = path.resolve()  # not the link that may lead to it
+        lock, _ = reserve(file, "recovering")
         with lock:
             copy = Path(lock.name)
             shutil.copy2(path, copy)
             report = _repair(copy, path)
             os.fsync(lock.fileno())
-            copy.replace(path)
+            copy.replace(file)
     except HDF5_ERRORS as problem:
         of_the_system = isinstance(problem, OSError) and (
             problem.errno is not None or "errno = " in str(problem)

@@ -11,6 +11,7 @@ import numpy as np
 from recorder.integrity import parsed
 from recorder.table_schema import stimuli_of
 from rig.bus.message_types import Fault, Input
+from rig.clock import shown
 
 if TYPE_CHECKING:
     from recorder.reading import Recording
@@ -35,7 +36,7 @@ def describe(recording: Recording) -> str:
     lines = [
         f"{recording.name}   {size_mb:.1f} MB, {_STATES[recording.state]}",
         "",
-        f"  session     {recording.session}, started {description.started}",
+        f"  session     {recording.session}, started {shown(description.started)}",
         f"  subject     {description.subject}   sha256 {description.subject_sha256[:12]}…",
         f"  units       {sum(layer.n_units for layer in description.layers)}: "
         + ", ".join(f"{layer.name} {layer.n_units}" for layer in description.layers),

@@ -22,7 +22,7 @@ from recorder.appending import SeriesAppender
 from recorder.empty_file import drop_empty_tables, empty_recording, mark_as_part
 from recorder.file_rotation import RotationState
 from recorder.growing_file import READERS_S, ROTATION_READERS_S, GrowingFile
-from recorder.output_path import check_target, reason
+from recorder.output_path import check_target
 from recorder.series_schema import series_of
 from recorder.session_tables import SessionTables
 from rig.bus.message_types import (
@@ -37,6 +37,7 @@ from rig.bus.message_types import (
     Tick,
 )
 from rig.errors import RunError
+from rig.output_file import reason
 
 
 class Writer:
@@ -205,6 +206,8 @@ class Writer:
             raise self._failed(reason(problem)) from None
         if moved:
             raise RunError(f"{moved}; it ended after {self.ticks_on_disk} ticks.")
+        if self.ticks_on_disk:
+            self._file.drop_before()
 
     # --- one message ----------------------------------------------------------------------------
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import secrets
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -9,11 +11,9 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from rich.console import Console
-from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.progress import BarColumn, Progress, TimeRemainingColumn
 
 import recorder
-from recorder.output_path import give_name
 from recorder.replay import ReplaySource
 from recorder.writer import Writer
 from rerun.comparison import Comparison
@@ -32,8 +32,10 @@ from rig.bus.message_types import (
     Snapshot,
     Tick,
 )
-from rig.errors import UserError
+from rig.errors import UserError, ending_with
+from rig.output_file import give_name
 from rig.resume_point import ResumePoint, SnapshotError
+from rig.terminal import console, text_column
 
 FLUSH_TICKS = 100
 
@@ -57,11 +59,11 @@ class Branch:
 def progress_bar() -> Progress:
     """A line of progress on a terminal, with the time left."""
     return Progress(
-        TextColumn("{task.description}"),
+        text_column("{task.description}"),
         BarColumn(),
-        TextColumn("tick {task.completed:.0f} of {task.total:.0f}"),
+        text_column("tick {task.completed:.0f} of {task.total:.0f}"),
         TimeRemainingColumn(),
-        console=Console(stderr=True),
+        console=console(stderr=True),
         transient=True,
         disable=not sys.stderr.isatty(),
     )
@@ -192,7 +194,8 @@ class _BranchWriter:
         self._branch = branch
         self._overwrite = overwrite
         self._camera = camera
-        self._partial = branch.target.with_name(f"{branch.target.stem}.partial.nwb")
+        hidden = f".{branch.target.stem}.{secrets.token_hex(4)}.part.nwb"
+        self._partial = branch.target.with_name(hidden)
         self._preamble: dict[str, Message] = {}
         self._writer: Writer | None = None
         self._ended = False
@@ -240,9 +243,15 @@ class _BranchWriter:
     ) -> None:
         if self._writer is None:
             return
-        try:
-            self._writer.close()
-            if self._ended and kind is None:
-                give_name(self._partial, self._branch.target, self._overwrite)
-        finally:
+        with ending_with(self._remove_partial):
+            try:
+                self._writer.close()
+                if self._ended and kind is None:
+                    give_name(self._partial, self._branch.target, self._overwrite)
+            except Exception:
+                if kind is None:  # else it is the cause that is reported
+                    raise
+
+    def _remove_partial(self) -> None:
+        with contextlib.suppress(OSError):
             self._partial.unlink(missing_ok=True)

@@ -34,7 +34,8 @@ from stim.protocol.script import execute, header_of
 class RecordedSession:
     """A recorded session: `inputs` came from outside, each at its tick; `last_tick` is its last.
 
-    It is read from `files`, of which `path` is the first, and called `name`.
+    It is read from `files`, of which `path` is the first, and called `name`; `sources` are
+    those before them, too.
     `engineless_tick` is the first tick that no engine answered, because it had died; None usually. What came
     from outside before `known_from` is not known: there the recording begins, or the first of its files.
     """
@@ -51,6 +52,7 @@ class RecordedSession:
     known_from: int
     engineless_tick: int | None
     end: End
+    sources: tuple[Path, ...] = ()
 
 
 def read(path: Path, parts: bool = False) -> RecordedSession:
@@ -99,11 +101,13 @@ def _read(recording: Recording) -> RecordedSession:
         )
     inputs, engineless = recording.inputs, _engineless(recording)
     known_from = recording.first_tick
+    sources = list(recording.files)
     # what a part follows from is also in the files before it
     for each in reversed(recording.parts[: recording.parts.index(path)]):
         with recorder.open(each) as before:
             if before.last_tick != known_from - 1:
                 break
+            sources.append(each)
             inputs, known_from = (*before.inputs, *inputs), before.first_tick
             engineless = _engineless(before) or engineless
     return RecordedSession(
@@ -119,6 +123,7 @@ def _read(recording: Recording) -> RecordedSession:
         known_from,
         engineless[0] if engineless else None,
         recording.end or End("stopped", recording.last_tick + 1, 0),
+        tuple(sources),
     )
 
 

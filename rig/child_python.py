@@ -19,6 +19,7 @@ from pathlib import Path
 
 _ROOT = Path(__file__).resolve().parents[1]
 """The folder that holds our packages."""
+_TEMPORARY = "rodent-rig-cache-"
 _INSTALLED = ("site-packages", "dist-packages")
 
 
@@ -44,7 +45,13 @@ def environment() -> dict[str, str]:
     return found | _temporary_places(found)
 
 
-def cache_place(given: Mapping[str, str]) -> Path | None:
+def own_cache() -> Path | None:
+    """The folder of the user's caches; None where a temporary one stands in for it."""
+    place = _cache_place(os.environ)
+    return None if place is None or place.parent.name.startswith(_TEMPORARY) else place
+
+
+def _cache_place(given: Mapping[str, str]) -> Path | None:
     """The folder of the user's caches in an environment; None where nothing can be written there."""
     home = given.get("HOME", "") or str(Path("~").expanduser())
     return _writable(Path(given.get("XDG_CACHE_HOME", "") or Path(home) / ".cache"))
@@ -64,7 +71,7 @@ def _search_path(given: str) -> str:
 def _temporary_places(given: Mapping[str, str]) -> dict[str, str]:
     """Other folders for caches and settings, where the user's own cannot be written; else nothing."""
     places = {}
-    if cache_place(given) is None:
+    if _cache_place(given) is None:
         places["XDG_CACHE_HOME"] = "cache"
     home = given.get("HOME", "") or str(Path("~").expanduser())
     settings = Path(given.get("XDG_CONFIG_HOME", "") or Path(home) / ".config")
@@ -79,13 +86,13 @@ def _temporary_places(given: Mapping[str, str]) -> dict[str, str]:
 def _temporary_folder() -> Path | None:
     """A folder of this user alone under the temporary one, the same every time; None if there can be none."""
     try:
-        folder = Path(tempfile.gettempdir()) / f"rodent-rig-cache-{os.getuid()}"
+        folder = Path(tempfile.gettempdir()) / f"{_TEMPORARY}{os.getuid()}"
         folder.mkdir(mode=0o700, exist_ok=True)
         seen = folder.lstat()
         own = stat.S_ISDIR(seen.st_mode) and seen.st_uid == os.getuid()
         if own and not seen.st_mode & 0o077 and _writable(folder) is not None:
             return folder
-        return Path(tempfile.mkdtemp(prefix="rodent-rig-cache-"))
+        return Path(tempfile.mkdtemp(prefix=_TEMPORARY))
     except OSError:
         return None
 

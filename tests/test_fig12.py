@@ -275,8 +275,8 @@ def test_what_is_no_recording_and_no_place_is_refused(sweep: Path, tmp_path: Pat
         (empty, "a.png", r"no recording \(.nwb\) in the folder"),
         (tmp_path / "gone.nwb", "a.png", "does not exist"),
         (other, "a.png", "is not a recording"),
-        (sweep, "a.jpg", "is written as .png, .pdf, .svg"),
-        (sweep, "no/a.png", "is not there, or not writable"),
+        (sweep, "a.jpg", "is written as .png, .pdf or .svg"),
+        (sweep, "no/a.png", "There is no folder"),
     ):
         with pytest.raises(UserError, match=sentence):
             figure("fig12", [files], tmp_path / out)

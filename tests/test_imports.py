@@ -16,7 +16,7 @@ ROOT = Path(__file__).resolve().parents[1]
 
 MAY_IMPORT = {
     "agent": set(),
-    "parallel": {"rig.errors", "rig.child_python"},
+    "parallel": {"rig.errors", "rig.child_python", "rig.terminal"},
     "rig": {"agent"},
     "analysis": {"agent", "rig", "stim", "recorder"},
     "stim": {"rig", "analysis.core"},

@@ -145,7 +145,7 @@ def test_chosen_signals_are_an_nwb_file(
         (("--signals", "body/tail", "--out", "OUT.nwb"), "no column 'tail'"),
         (("--intervals", "OUT.xlsx"), ".csv or .parquet"),
         (("--intervals", "OUT.csv", "--from", "20"), "nothing from 20.00 s"),
-        (("--intervals", "OUT.csv", "--from", "nan"), "number of seconds"),
+        (("--intervals", "OUT.csv", "--from", "nan"), "a finite number"),
         (("--video", "OUT.avi"), ".mp4"),
         (("--video", "OUT.mp4", "--speed", "0"), "0.1 to 20"),
         (("--video", "/nowhere/OUT.mp4"), "no folder"),

@@ -76,7 +76,10 @@ def test_recordings_that_cannot_be_made(runtime: Path, tmp_path: Path):
     ("options", "says"),
     [
         (("--duration", 0), "at least one tick"),
-        (("--duration", "nan"), "at least one tick"),
+        (("--duration", "nan"), "a finite number"),
+        (("--duration", "inf"), "a finite number"),
+        (("--duration", "2,5"), "write 2.5"),
+        (("--listen", "tcp://::1:5600"), "in brackets"),
         (("--seed", -1), "whole number"),
         (("--pace", "fast"), "realtime"),
         (("--listen", "5600"), "tcp://HOST:PORT"),

@@ -19,6 +19,7 @@ import numpy as np
 
 from rig.arenas.culling import CulledHeightField
 from rig.arenas.names import CAMERA_QUALITIES, CameraQuality
+from rig.opengl import remedy
 
 Array = np.ndarray
 Quality = CameraQuality
@@ -50,9 +51,8 @@ def _context(model: mujoco.MjModel, quality: Quality) -> tuple[Any, mujoco.MjrCo
         return window, mujoco.MjrContext(model, mujoco.mjtFontScale.mjFONTSCALE_150)
     except Exception as error:  # every back end has error types of its own
         raise CameraUnavailableError(
-            "this machine cannot render the animal's view (no OpenGL through EGL or OSMesa: "
-            f"{type(error).__name__}: {error}); install libegl1 and libgl1, or libosmesa6 and set "
-            "MUJOCO_GL=osmesa"
+            "this machine cannot render the animal's view (OpenGL: "
+            f"{type(error).__name__}: {error}); {remedy()}"
         ) from error
     finally:
         visual.offwidth, visual.offheight, quality_of.offsamples, quality_of.shadowsize = kept

@@ -79,6 +79,9 @@ class BusClient:
         self._command.rcvhwm = HISTORY_MESSAGES
         self._stream.subscribe(b"")
         addresses = [stream_addresses] if isinstance(stream_addresses, str) else stream_addresses
+        addresses = list(addresses)
+        for socket in (self._stream, self._command):
+            socket.ipv6 = any(each.startswith("tcp://[") for each in (*addresses, command_address))
         for address in addresses:
             self._stream.connect(address)
         self._command.connect(command_address)

@@ -18,15 +18,21 @@ from rig.errors import UserError
 
 
 def make_keys(folder: Path) -> None:
-    """Makes a folder of new keys. Raises `UserError` if there are keys in it already."""
-    if (folder / "server.key_secret").exists():
-        raise UserError(f"{folder} holds keys already; choose another folder.")
-    (folder / "authorized").mkdir(parents=True, exist_ok=True, mode=0o700)
-    zmq.auth.create_certificates(folder, "server")
-    zmq.auth.create_certificates(folder, "client")
-    for secret in folder.glob("*.key_secret"):
-        secret.chmod(0o600)
-    shutil.copy(folder / "client.key", folder / "authorized" / "client.key")
+    """Makes a folder of new keys.
+
+    Raises `UserError` if there are keys in it already, a server's or a client's, or it cannot be made.
+    """
+    try:
+        if any(folder.glob("*.key*")) or any((folder / "authorized").glob("*")):
+            raise UserError(f"{folder} holds keys already; choose another folder.")
+        (folder / "authorized").mkdir(parents=True, exist_ok=True, mode=0o700)
+        zmq.auth.create_certificates(folder, "server")
+        zmq.auth.create_certificates(folder, "client")
+        for secret in folder.glob("*.key_secret"):
+            secret.chmod(0o600)
+        shutil.copy(folder / "client.key", folder / "authorized" / "client.key")
+    except OSError as problem:
+        raise UserError(f"Keys cannot be written into {folder}: {problem.strerror}.") from None
 
 
 def authenticator(context: zmq.Context[Any], folder: Path) -> ThreadAuthenticator:

@@ -8,6 +8,7 @@ TCP where that was asked for.
 
 from __future__ import annotations
 
+import errno
 import ipaddress
 from pathlib import Path
 from typing import NamedTuple
@@ -33,6 +34,13 @@ MOST_COMMAND_BYTES = 4 * 1024 * 1024
 
 COLLECT_S = 0.02
 """The stream is collected this often: the supervisor need not wake for every message of it."""
+
+
+_BIND_REMEDIES = {
+    errno.EADDRINUSE: "choose another port, or end the program that has it",
+    errno.EACCES: "ports below 1024 are the system's; choose a higher one",
+}
+"""What to do where an address cannot be listened at; else there is no such address."""
 
 
 class Request(NamedTuple):
@@ -152,11 +160,15 @@ class Hub:
 
                 use_server_keys(socket, keys)
             try:
+                socket.ipv6 = ":" in host
                 socket.bind(f"tcp://{host}:{its_port}")
             except zmq.ZMQError as problem:
+                remedy = _BIND_REMEDIES.get(
+                    problem.errno or 0,
+                    f"this machine has no address {host}; listen on one that it has",
+                )
                 raise UserError(
-                    f"--listen {address}: port {its_port} cannot be used ({problem.strerror}); "
-                    "choose another port, or end the program that has it."
+                    f"--listen {address}: port {its_port} cannot be used ({problem.strerror}); {remedy}."
                 ) from None
 
     def _command_sockets(self) -> list[zmq.Socket[bytes]]:
@@ -298,6 +310,8 @@ def parse_tcp(address: str) -> tuple[str, int]:
     host, separator, port = address.removeprefix("tcp://").rpartition(":")
     if not address.startswith("tcp://") or not separator or not host or not port.isdecimal():
         raise UserError(f"--listen takes tcp://HOST:PORT, not {address!r}.")
+    if ":" in host and not (host.startswith("[") and host.endswith("]")):
+        raise UserError(f"--listen {address}: write an IPv6 address in brackets, tcp://[::1]:5600.")
     if not 1 <= int(port) <= 65534:
         raise UserError(f"--listen {address}: the port has to be between 1 and 65534.")
     return host, int(port)

@@ -93,7 +93,9 @@ class SessionRecorder:
         self._finishing = self._died = False
         self._summary.recording = None
         folder = self._directory.path
-        options = ["--overwrite"] * self._spec.overwrite + ["--camera"] * self._spec.record_camera
+        # what a client asks for later replaces nothing
+        overwrite = self._spec.overwrite and request is None
+        options = ["--overwrite"] * overwrite + ["--camera"] * self._spec.record_camera
         if self._spec.roll_over:
             options += ["--roll-over", self._spec.roll_over]
         name = f"recorder-{self._number}"

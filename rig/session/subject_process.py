@@ -15,6 +15,7 @@ from agent.errors import SubjectError
 from rig.bus.message_types import Fault
 from rig.bus.socket_transport import SocketTransport
 from rig.errors import RunError, ending_with
+from rig.opengl import remedy
 from rig.session.directory import SessionDirectory
 from rig.session.exit_with_parent import exit_with_parent
 
@@ -44,10 +45,13 @@ def _run(directory: SessionDirectory, transport: SocketTransport) -> None:
         # here, because MuJoCo and dm_control ask for OpenGL when they are imported
         from rig.arenas.camera import CameraUnavailableError
         from rig.session.subject_session import run
-    except ImportError as problem:
+    except (
+        ImportError,
+        RuntimeError,
+    ) as problem:  # MuJoCo raises the latter for names that it does not know
         raise RunError(
-            f"The animal cannot see: OpenGL does not work here ({problem}). `rodent-rig doctor` says what "
-            "lacks; where there is only software rendering, MUJOCO_GL=osmesa may do."
+            f"The animal cannot see: OpenGL does not work here ({problem}); {remedy()}. `rodent-rig doctor` "
+            "tells more."
         ) from None
     try:
         run(directory.read_spec(), transport)

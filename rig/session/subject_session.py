@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import datetime
-
 import mujoco
 
 import agent
@@ -14,6 +12,7 @@ from rig.arenas.names import TASK_EVENTS
 from rig.arenas.senses import PROPRIOCEPTION
 from rig.bus.message_types import TICK_S, Description, LayerInfo
 from rig.bus.transport import Transport
+from rig.clock import now
 from rig.errors import RunError, ending_with
 from rig.resume_point import ResumePoint, SnapshotError
 from rig.session.directory import SessionSpec
@@ -92,7 +91,7 @@ def _description(spec: SessionSpec, subject: Subject, model: mujoco.MjModel) -> 
         n_qvel=model.nv,
         n_act=model.na,
         camera_shape=(64, 64, 3),
-        started=datetime.datetime.now(datetime.UTC).isoformat(),
+        started=now().isoformat(),
         versions=versions(spec.runtime, spec.camera_quality),
         task_events=TASK_EVENTS.get(spec.task, ()),
         conditions=spec.conditions,

@@ -32,6 +32,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rig.errors import UserError
+from rig.output_file import replacing
 from stim.detectors.definition import Behaviour, Source
 from stim.detectors.quantities import is_quantity, read_quantity
 
@@ -66,8 +67,7 @@ class Classifier:
 
     def save(self, path: Path) -> None:
         """Writes the file that `load` reads."""
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with path.open("wb") as file:
+        with replacing(path) as partial, partial.open("wb") as file:
             np.savez(
                 file,
                 format=np.int64(FORMAT),

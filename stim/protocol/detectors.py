@@ -133,7 +133,7 @@ def _classified(name: str, node: Node, context: Context) -> Behaviour | None:
     try:
         return learned.learned_behaviour(
             name,
-            learned.load(context.folder / str(file.value)),
+            learned.load(context.file(str(file.value))),
             "" if of is None else str(of.value),
             min_duration_ms=number_of(node, "min_duration_ms", 60.0),
             refractory_ms=number_of(node, "refractory_ms", 0.0),

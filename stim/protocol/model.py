@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from rig.bus.external_inputs import OUTSIDE
 from stim.detectors.definition import Behaviour
@@ -75,6 +76,7 @@ class Protocol:
     baselines: Mapping[str, BaselineFile] = field(default_factory=dict)
     is_script: bool = False
     script: ScriptFile | None = None
+    files: tuple[Path, ...] = ()
 
     @property
     def behaviour_names(self) -> tuple[str, ...]:

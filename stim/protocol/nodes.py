@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from stim.protocol.check import Names, check
+from stim.protocol.find import named_file
 from stim.protocol.kinds import Kind
 from stim.protocol.source import Node, Problems
 
@@ -20,12 +21,19 @@ class Context:
         layers: the number of units of each layer of the subject; None where they are not known.
         folder: the protocol's, from which it names files.
         problems: where mistakes are noted.
+        files: those that it names, noted as they are read.
     """
 
     names: Names
     layers: Mapping[str, int] | None
     folder: Path
     problems: Problems
+    files: list[Path] = field(default_factory=list)
+
+    def file(self, name: str) -> Path:
+        """A file that the protocol names (`stim.protocol.find.named_file`); it is noted in `files`."""
+        self.files.append(named_file(self.folder, name))
+        return self.files[-1]
 
     def n_units(self, layer: str) -> int | None:
         """How many units a layer has; None where that is not known."""

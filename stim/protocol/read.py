@@ -221,6 +221,7 @@ def check_protocol(
         baselines=baselines,
         is_script=is_script(tree.path),
         script=script,
+        files=tuple(context.files),
     )
 
 

@@ -72,5 +72,5 @@ def baselines_of(tree: Node, context: Context) -> Mapping[str, BaselineFile]:
             context.problems.add(
                 node.value["sha256"], "a SHA-256 is 64 digits from 0 to 9 and a to f"
             )
-        found[name] = BaselineFile(context.folder / word_of(node, "recording"), sha256)
+        found[name] = BaselineFile(context.file(word_of(node, "recording")), sha256)
     return found

@@ -26,7 +26,7 @@ def read_waveform(name: Node, n_units: int | None, context: Context) -> Waveform
         A value for each tick, or for each unit a value for each tick; empty where the file is not valid.
     """
     problems = context.problems
-    path = context.folder / str(name.value)
+    path = context.file(str(name.value))
     try:
         if path.stat().st_size > MOST_BYTES:
             problems.add(name, f"{path} is larger than {MOST_BYTES >> 20} MB")
