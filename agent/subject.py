@@ -7,6 +7,7 @@ subjects/runner/card.md, scores.json  what it can do, measured
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
 import os
@@ -274,7 +275,7 @@ def describe(name_or_path: str | Path, runtime: RuntimeName = DEFAULT) -> Subjec
     folder = find(name_or_path)
     path = folder / SUBJECT_FILE
     try:
-        said = tomllib.loads(path.read_text(encoding="utf-8"))
+        said = tomllib.loads(_read(path).decode())
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise SubjectError(f"{path} cannot be read: {error}; restore it or train again") from None
     if said.get("format") != FORMAT:
@@ -308,9 +309,16 @@ def _config(said: Mapping[str, Any]) -> NetworkConfig:
     return NetworkConfig(**values)
 
 
+def _read(path: Path) -> bytes:
+    """A file's content. Raises OSError, also for a device or a pipe, which may have no end."""
+    if path.exists() and not path.is_file():
+        raise OSError(errno.EINVAL, "it is not a regular file")
+    return path.read_bytes()
+
+
 def _load_weights(path: Path, config: NetworkConfig, expected: str) -> Weights:
     try:
-        raw = path.read_bytes()
+        raw = _read(path)
     except OSError as error:
         raise SubjectError(
             f"{path} cannot be read: {error.strerror}; restore it or train again"

@@ -21,6 +21,7 @@ from recorder.opening import open_recording
 from recorder.reading import Recording
 from rig.bus.message_types import Array
 from rig.errors import UserError
+from rig.regular_file import open_regular
 from stim.stimuli.baselines import BaselineFile, BaselineRequest, BaselineUsed, Values
 
 MIN_PERFORMANCES = 3
@@ -108,7 +109,7 @@ def _checked_sha256(
 
 def sha256_of(path: Path) -> str:
     """The SHA-256 of a file, in hexadecimal."""
-    with path.open("rb") as file:
+    with open_regular(path) as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 

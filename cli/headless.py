@@ -28,14 +28,17 @@ def run_headless(spec: SessionSpec, directory: SessionDirectory, picture: bool =
     Raises:
         UserError, RunError: the session failed; how, and whether the input was wrong.
     """
-    with Progress(
-        text_column("{task.description}"),
-        BarColumn(),
-        text_column("{task.fields[detail]}"),
-        TimeRemainingColumn(),
-        console=console(stderr=True),
-        transient=True,
-    ) as progress:
+    with (
+        directory.kept_unless_interrupted(),
+        Progress(
+            text_column("{task.description}"),
+            BarColumn(),
+            text_column("{task.fields[detail]}"),
+            TimeRemainingColumn(),
+            console=console(stderr=True),
+            transient=True,
+        ) as progress,
+    ):
         total = spec.duration_s or (spec.trials * spec.trial_s) or None
         bar = progress.add_task("starting the animal", total=total, detail="")
         said: set[tuple[int, str]] = set()
@@ -63,6 +66,8 @@ def run_headless(spec: SessionSpec, directory: SessionDirectory, picture: bool =
 
 
 def _print_summary(summary: Summary, spec: SessionSpec, picture: bool) -> None:
+    from recorder.file_rotation import first_path  # after the session: it takes its time
+
     def counts(found: dict[str, int]) -> str:
         return ", ".join(f"{name} {number}" for name, number in sorted(found.items())) or "none"
 
@@ -88,15 +93,16 @@ def _print_summary(summary: Summary, spec: SessionSpec, picture: bool) -> None:
         if fault.sentence == summary.failure:
             continue
         table.add_row("fault", Text(_dated(fault), style="yellow"))
-    if summary.recording is not None:
-        report = summary.recording
+    recordings = [*summary.earlier_recordings, *([summary.recording] if summary.recording else [])]
+    for report in recordings:
         size = f"{report.ticks_on_disk} ticks, {report.file_bytes / 1e6:.1f} MB, {report.state}"
+        first = first_path(Path(report.file), report.part)
         file = report.file
         if report.part:
-            file = f"{spec.record} and {report.part} more, the last {Path(report.file).name}"
+            file = f"{first} and {report.part} more, the last {Path(report.file).name}"
         table.add_row("recording", f"{file} ({size})")
         if picture and report.ticks_on_disk:
-            table.add_row("picture", _draw(Path(spec.record), spec.overwrite))
+            table.add_row("picture", _draw(first, spec.overwrite))
     table_console().print(table)
 
 

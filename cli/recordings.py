@@ -99,18 +99,22 @@ def offer_replay(
     from rig.session.directory import SessionDirectory
 
     with ReplaySource(file) as source:
+        # until the replay takes them over they end its start in order, so that no folder of it is left
+        for number in (signal.SIGTERM, signal.SIGHUP):
+            signal.signal(number, signal.default_int_handler)
         directory = SessionDirectory.create()
-        session = ReplaySession(
-            source,
-            directory,
-            speed=speed,
-            paused=paused,
-            hold=hold,
-            listen=listen,
-            keys=keys,
-        )
-        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-            signal.signal(number, lambda *_: session.stop())
+        with directory.kept_unless_interrupted():
+            session = ReplaySession(
+                source,
+                directory,
+                speed=speed,
+                paused=paused,
+                hold=hold,
+                listen=listen,
+                keys=keys,
+            )
+            for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+                signal.signal(number, lambda *_: session.stop())
         print(
             f"{source.recording.name} is replayed as session {directory.session}, {source.n_ticks} ticks. "
             "Ctrl-C ends it.",

@@ -58,10 +58,11 @@ def prepare_session(
     seed = _seed(options.seed, protocol)
     values, used = baselines_of(protocol)
     directory = SessionDirectory.create()
-    if used:
-        with directory.writing():
-            baselines.write(directory.baselines, values, used)
-    return session_spec(protocol, options, directory.session, seed, used), directory
+    with directory.kept_unless_interrupted():
+        if used:
+            with directory.writing():
+                baselines.write(directory.baselines, values, used)
+        return session_spec(protocol, options, directory.session, seed, used), directory
 
 
 def session_spec(

@@ -12,6 +12,7 @@ from __future__ import annotations
 import contextlib
 import os
 import re
+import secrets
 import socket
 import subprocess
 from pathlib import Path
@@ -28,6 +29,7 @@ HEALTH_S = 7.0
 """and then to say that it is a Ray cluster and well."""
 STARTS = 2
 """How often it is tried to connect to a cluster, or to start one."""
+_SEVERAL_MACHINES = "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER"
 _QUIET = {
     "RAY_USAGE_STATS_ENABLED": "0",
     "RAY_USAGE_STATS_PROMPT_ENABLED": "0",
@@ -55,7 +57,9 @@ def connect(address: str, processors: int | None = None) -> tuple[Any, bool]:
     # Ray reads these when it is imported and when it starts processes
     os.environ.update(_QUIET)
     protect()
-    if address != "local":
+    if address == "local":
+        _keep_to_this_machine()
+    else:
         probe(address)
     import ray
 
@@ -132,14 +136,30 @@ def in_a_sentence(error: BaseException) -> str:
     return (lines[0] if lines else type(error).__name__)[:200]
 
 
-def _use_token() -> None:
-    """Show a cluster the token that this user has, where nothing else was said.
+def _keep_to_this_machine() -> None:
+    """Has a cluster that is started here listen on loopback alone, and ask for a token of its user's own.
+
+    Ray listens on all interfaces of a Linux machine unless this variable, made for other systems, says that
+    there is no cluster of machines. Whoever wants one starts it with `ray start`.
+    """
+    os.environ.setdefault(_SEVERAL_MACHINES, "0")
+    if not _use_token():
+        # in the environment of its processes: Ray would write a file that all users can read
+        os.environ.setdefault("RAY_AUTH_TOKEN", secrets.token_hex(32))
+
+
+def _use_token() -> bool:
+    """Show a cluster the token that this user has, where nothing else was said; whether there is one.
 
     A cluster that Ray starts for a user who has a token asks for it; what connects to one has to be set to
-    show it. A cluster that asks for none does not mind.
+    show it. A cluster that asks for none does not mind. The token's file is made readable for its user alone.
     """
-    there = (Path.home() / ".ray" / "auth_token").exists() or any(
-        name in os.environ for name in ("RAY_AUTH_TOKEN", "RAY_AUTH_TOKEN_PATH")
-    )
-    if there and "RAY_AUTH_MODE" not in os.environ:
-        os.environ["RAY_AUTH_MODE"] = "token"
+    there = any(name in os.environ for name in ("RAY_AUTH_TOKEN", "RAY_AUTH_TOKEN_PATH"))
+    with contextlib.suppress(OSError, RuntimeError):  # no home
+        file = Path.home() / ".ray" / "auth_token"
+        if file.stat().st_mode & 0o077:
+            file.chmod(0o600)
+        there = True
+    if there:
+        os.environ.setdefault("RAY_AUTH_MODE", "token")
+    return there

@@ -18,6 +18,7 @@ import msgspec
 
 from recorder.replay import ReplaySource
 from rig.bus.encoding import encode
+from rig.bus.external_inputs import short
 from rig.bus.history import HISTORY_TICKS, Frames
 from rig.bus.hub import Hub, Request
 from rig.bus.message_types import (
@@ -283,7 +284,10 @@ class ReplaySession:
                         f"{playback.first} to {playback.last}."
                     )
             case _:
-                return f"{command.verb!r} with these arguments is not a command of a replay; see docs/bus.md."
+                return (
+                    f"{short(command.verb)} with these arguments is not a command of a replay; see "
+                    "docs/bus.md."
+                )
         if stretch is not None:
             self._send_stretch(stretch)
         return ""

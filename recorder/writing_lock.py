@@ -15,6 +15,8 @@ import os
 import struct
 from pathlib import Path
 
+from rig.regular_file import open_regular
+
 _LOCK_AT = 1 << 62
 
 
@@ -42,7 +44,7 @@ def hold_writing_lock(descriptor: int) -> bool:
 
 def writer_state(path: Path) -> WriterState:
     """Whether a living recorder has this file open for writing. Raises OSError if it cannot be opened."""
-    with path.open("rb") as file:
+    with open_regular(path) as file:
         try:
             _lock(file.fileno(), fcntl.F_RDLCK)
         except BlockingIOError:

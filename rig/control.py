@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable
 
 from rig.bus.encoding import MessageError
@@ -34,7 +35,7 @@ class Control:
         self._strangers = 0
         self._inputs: list[Input] = []
         self._faults: list[Fault] = []
-        self._recording_request: Command | None = None
+        self._recording_requests: deque[Command] = deque()
         self.end_reason = ""
         self.paused = False
         self.engine_alive = True
@@ -86,7 +87,7 @@ class Control:
                 self._transport.replace_engine(str(command.args["socket"]))
                 self.engine_expected = True
             case "record" | "end_recording":
-                self._recording_request = command
+                self._recording_requests.append(command)
             case "file_made":
                 self.file_made = True
             case "recorder_dead":
@@ -105,6 +106,5 @@ class Control:
         return faults
 
     def take_recording_request(self) -> Command | None:
-        """The last request to begin or to end a recording, once."""
-        request, self._recording_request = self._recording_request, None
-        return request
+        """The next request to begin or to end a recording, each once."""
+        return self._recording_requests.popleft() if self._recording_requests else None

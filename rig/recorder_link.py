@@ -60,14 +60,12 @@ class RecorderLink:
             tick: the next tick.
             overruns: of the session so far, for the file that ends.
         """
-        request = self._control.take_recording_request()
-        if request is None:
-            return
-        if request.verb == "record":
-            self.begin(str(request.args["socket"]))
-        else:
-            end = End("recording stopped", tick, overruns)
-            self._transport.disconnect_recorder(last=self._transport.message(end, tick, {}))
+        while (request := self._control.take_recording_request()) is not None:
+            if request.verb == "record":
+                self.begin(str(request.args["socket"]))
+            else:
+                end = End("recording stopped", tick, overruns)
+                self._transport.disconnect_recorder(last=self._transport.message(end, tick, {}))
 
     def begin(self, socket: str) -> None:
         """Waits for the recorder to connect, so that it has every tick from here on."""

@@ -15,7 +15,7 @@ from nwbinspector import Importance, inspect_nwbfile
 import recorder
 from recorder.replay import ReplaySource
 from rig.bus.client import BusClient
-from rig.bus.message_types import EngineReply, Event, Message, Tick
+from rig.bus.message_types import EngineReply, Event, Message, RecorderReport, Status, Tick
 from rig.errors import RunError
 from rig.session.directory import running_sessions
 from tests.rodent_rig import FIRST_LIGHT, ROOT, RunningRig, rodent_rig, wait_for
@@ -312,21 +312,28 @@ def test_a_late_engine_makes_overruns_that_are_counted(runtime: Path, tmp_path: 
 
 def test_recording_can_begin_and_end_while_the_animal_runs(runtime: Path, tmp_path: Path):
     whole, part, again = (tmp_path / name for name in ("whole.nwb", "part.nwb", "again.nwb"))
+    at_once = tmp_path / "at_once.nwb"
     with RunningRig("run", FIRST_LIGHT, "--out", whole, "--pace", "realtime", "--seed", 2) as rig:
         with rig.attach() as bus:
             with pytest.raises(RunError, match="already"):
                 bus.command("start_recording", file=str(part))
             bus.command("stop_recording")
-            wait_for(lambda: _recorder_state(bus) == "closed")
+            wait_for(lambda: _recorder_state(bus, whole) == "closed")
+            _assert_refused_requests_change_nothing(bus, tmp_path, whole)
             for file in (part, again):
                 bus.command("start_recording", file=str(file), timeout_s=20)
-                wait_for(lambda: _on_disk(bus) >= 20)
+                wait_for(lambda file=file: _on_disk(bus, file) >= 20)
                 bus.command("stop_recording")
-                wait_for(lambda: _recorder_state(bus) == "closed")
+                wait_for(lambda file=file: _recorder_state(bus, file) == "closed")
+            bus.command("start_recording", file=str(at_once), timeout_s=20)
+            bus.command("stop_recording")
+            wait_for(lambda: _recorder_state(bus, at_once) == "closed")
             bus.command("stop")
-        status, _, trouble = rig.end()
+        status, said, trouble = rig.end()
     assert status == 0, trouble
     last = -1
+    assert all(str(file) in said for file in (whole, part, again, at_once))
+    assert "fault" not in said
     for file in (whole, part, again):
         ticks = [m.tick for m in _sent(file) if isinstance(m.content, Tick)]
         assert ticks == list(range(ticks[0], ticks[0] + len(ticks)))
@@ -334,15 +341,32 @@ def test_recording_can_begin_and_end_while_the_animal_runs(runtime: Path, tmp_pa
         last = ticks[-1]
 
 
-def _recorder_state(bus: BusClient) -> str:
-    states = [
-        m.content.recorder.state
-        for m in bus.poll(0.1)
-        if m.topic == "status" and m.content.recorder
-    ]
+def _assert_refused_requests_change_nothing(bus: BusClient, folder: Path, closed: Path) -> None:
+    """Files that cannot be recorded into: what was recorded stays so, and the session goes on."""
+    before = closed.read_bytes()
+    for file in (folder / "gone" / "x.nwb", closed, "x.nwb", "/a\0b.nwb"):
+        with pytest.raises(RunError, match=r".{10,}\."):
+            bus.command("start_recording", file=str(file), timeout_s=20)
+    bus.poll(0.0, 10**6)
+    status = next(m.content for m in bus.messages() if m.topic == "status")
+    assert status.refused >= 5  # and one before
+    assert not status.fault
+    assert status.recorder is not None
+    assert (status.recorder.file, status.recorder.state) == (str(closed), "closed")
+    assert status.processes["recorder"] in ("starting", "off")  # the last refused one may still go
+    assert closed.read_bytes() == before
+
+
+def _recorder_state(bus: BusClient, file: Path) -> str:
+    states = [report.state for report in _reports(bus, file)]
     return states[-1] if states else ""
 
 
-def _on_disk(bus: BusClient) -> int:
-    reports = [m.content.recorder for m in bus.poll(0.1) if m.topic == "status"]
-    return max((report.ticks_on_disk for report in reports if report), default=0)
+def _on_disk(bus: BusClient, file: Path) -> int:
+    return max((report.ticks_on_disk for report in _reports(bus, file)), default=0)
+
+
+def _reports(bus: BusClient, file: Path) -> list[RecorderReport]:
+    """What the recorder of a file has reported since."""
+    reports = [m.content.recorder for m in bus.poll(0.1) if isinstance(m.content, Status)]
+    return [report for report in reports if report is not None and report.file == str(file)]

@@ -14,6 +14,7 @@ import msgspec
 
 from agent.architecture import NetworkConfig
 from agent.errors import SubjectError
+from rig.regular_file import open_regular
 from training import migration
 from training.learn.dagger import DaggerSettings
 from training.learn.distillation import DistillationSettings
@@ -29,6 +30,8 @@ from training.skills.steering import SteeringSettings
 from training.skills.stepping import SteppingSettings
 from training.skills.tapping import TappingSettings
 from training.skills.walking_backward import WalkingBackwardSettings
+
+MOST_BYTES = 1_000_000
 
 
 @dataclass(frozen=True)
@@ -85,7 +88,8 @@ def read(path: Path) -> Settings:
         SubjectError: missing, not TOML, or with an unknown or unusable setting.
     """
     try:
-        document = tomllib.loads(path.read_text(encoding="utf-8"))
+        with open_regular(path, MOST_BYTES) as file:
+            document = tomllib.load(file)
     except FileNotFoundError:
         raise SubjectError(f"there is no settings file {path}") from None
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:

@@ -66,6 +66,8 @@ def use_client_keys(socket: zmq.Socket[Any], folder: Path) -> None:
 
 def _load(folder: Path, name: str, need_secret: bool = True) -> tuple[bytes, bytes]:
     try:
+        if (folder / name).exists() and not (folder / name).is_file():
+            raise ValueError("it is not a regular file")
         public, secret = zmq.auth.load_certificate(folder / name)
     except (OSError, ValueError) as problem:
         raise UserError(

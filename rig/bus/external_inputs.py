@@ -59,11 +59,11 @@ def read_input(verb: str, args: Mapping[str, Any], layers: Mapping[str, int]) ->
     _only(args, _FIELDS, verb)
     layer = args.get("layer")
     if not isinstance(layer, str) or layer not in layers:
-        raise NotAcceptedError(f"layer has to be one of {', '.join(layers)}, not {_short(layer)}")
+        raise NotAcceptedError(f"layer has to be one of {', '.join(layers)}, not {short(layer)}")
     units = _units(args.get("units"), layer, layers[layer])
     state = args.get("state", "cell")
     if not isinstance(state, str) or state not in STATES:
-        raise NotAcceptedError(f"state has to be one of {', '.join(STATES)}, not {_short(state)}")
+        raise NotAcceptedError(f"state has to be one of {', '.join(STATES)}, not {short(state)}")
     for_ms = args.get("for_ms")
     if for_ms is not None:
         for_ms = _number(for_ms, "for_ms", LONGEST_MS)
@@ -142,20 +142,20 @@ class ExternalInputs:
 def _only(args: Mapping[str, Any], known: tuple[str, ...], verb: str) -> None:
     for name in args:
         if name not in known:
-            raise NotAcceptedError(f"{verb} takes {', '.join(known)}, not {_short(name)}")
+            raise NotAcceptedError(f"{verb} takes {', '.join(known)}, not {short(name)}")
 
 
 def _name(value: object, what: str) -> str:
     if not isinstance(value, str) or not 0 < len(value) <= LONGEST_NAME or not value.isprintable():
         raise NotAcceptedError(
-            f"{what} has to be a text of 1 to {LONGEST_NAME} printable characters, not {_short(value)}"
+            f"{what} has to be a text of 1 to {LONGEST_NAME} printable characters, not {short(value)}"
         )
     return value
 
 
 def _number(value: object, what: str, largest: float = LARGEST) -> float:
     if isinstance(value, bool) or not isinstance(value, int | float):
-        raise NotAcceptedError(f"{what} has to be a number, not {_short(value)}")
+        raise NotAcceptedError(f"{what} has to be a number, not {short(value)}")
     if not math.isfinite(value) or abs(value) > largest:
         raise NotAcceptedError(
             f"{what} has to be between {-largest:g} and {largest:g}, not {value:g}"
@@ -175,19 +175,20 @@ def _per_unit(value: object, what: str, n_units: int) -> float | list[float]:
 
 def _units(value: object, layer: str, n_units: int) -> list[int]:
     if not isinstance(value, list) or not value:
-        raise NotAcceptedError(f"units has to be a list of units of {layer}, not {_short(value)}")
+        raise NotAcceptedError(f"units has to be a list of units of {layer}, not {short(value)}")
     if len(value) > n_units:
         raise NotAcceptedError(f"units names {len(value)} units; {layer} has {n_units}")
     for unit in value:
         if isinstance(unit, bool) or not isinstance(unit, int) or not 0 <= unit < n_units:
             raise NotAcceptedError(
-                f"units of {layer} are whole numbers from 0 to {n_units - 1}, not {_short(unit)}"
+                f"units of {layer} are whole numbers from 0 to {n_units - 1}, not {short(unit)}"
             )
     if len(set(value)) != len(value):
         raise NotAcceptedError("units names a unit twice")
     return value
 
 
-def _short(value: object) -> str:
+def short(value: object) -> str:
+    """What a client sent, for a sentence: 40 characters at most, none of which moves a cursor."""
     text = repr(value)
     return text if len(text) <= 40 else text[:37] + "…"

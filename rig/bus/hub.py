@@ -10,14 +10,17 @@ from __future__ import annotations
 
 import errno
 import ipaddress
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, TypeGuard
 
 import zmq
 from zmq.auth.thread import ThreadAuthenticator
 
+from rig.bus.answers import MOST_CLIENTS, Answers
 from rig.bus.encoding import MessageError, decode, encode
-from rig.bus.history import History, RecentHistory
+from rig.bus.history import Frames, History, RecentHistory
 from rig.bus.inner_sockets import InnerSockets
 from rig.bus.message_types import Command, Content, Message, Reply
 from rig.bus.sockets import (
@@ -29,9 +32,14 @@ from rig.bus.sockets import (
 )
 from rig.errors import UserError
 
-MOST_COMMAND_BYTES = 4 * 1024 * 1024
+MOST_COMMAND_BYTES = 64 * 1024
 """Who sends a longer command is disconnected."""
+COMMANDS_HELD = 32
+"""So many commands of a client are held that have not been looked at; it waits with more."""
+REQUESTS_AT_ONCE = 50
 
+OWING_S = 0.002
+"""How often clients that take their answers slowly are asked whether they take more."""
 COLLECT_S = 0.02
 """The stream is collected this often: the supervisor need not wake for every message of it."""
 
@@ -41,6 +49,9 @@ _BIND_REMEDIES = {
     errno.EACCES: "ports below 1024 are the system's; choose a higher one",
 }
 """What to do where an address cannot be listened at; else there is no such address."""
+
+NO_NUMBER = -1
+"""The sequence of an answer to what had none that could be read; a client's own begin at 0."""
 
 
 class Request(NamedTuple):
@@ -59,8 +70,7 @@ class Request(NamedTuple):
 class Hub:
     """Sockets of a session for its clients, and its recent history.
 
-    `refused` counts commands that were refused or malformed; `last_malformed` says what was wrong with the
-    latest message that came as the subject's and was none.
+    `last_malformed` says what was wrong with the latest message that came as the subject's and was none.
 
     Args:
         folder: of the session's sockets.
@@ -83,7 +93,8 @@ class Hub:
         self._session = folder.session
         self._context = zmq.Context()
         self._status = self._bind(zmq.PUB, folder.address("status"))
-        self._commands = self._bind(zmq.ROUTER, folder.address("command"))
+        self._commands: list[tuple[zmq.Socket[bytes], Answers]] = []
+        self._bind(zmq.ROUTER, folder.address("command"))
         self._incoming: list[zmq.Socket[bytes]] = []
         self._stream: zmq.Socket[bytes] | None = None
         self._inner: InnerSockets | None = None
@@ -97,12 +108,11 @@ class Hub:
             self._stream = self._bind(zmq.PUB, folder.address("stream"))
         self._keys = keys
         self._tcp_stream: zmq.Socket[bytes] | None = None
-        self._tcp_commands: zmq.Socket[bytes] | None = None
         self._recent = RecentHistory(self._session)
         self._history = history or self._recent
         self._sequence: dict[str, int] = {}
         self._authenticator: ThreadAuthenticator | None = None
-        self.refused = 0
+        self._refused = 0
         self._malformed = 0
         self.last_malformed = ""
         self._poller = zmq.Poller()
@@ -114,7 +124,7 @@ class Hub:
                 raise
             for socket in self._incoming:  # to be passed on at once
                 self._poller.register(socket, zmq.POLLIN)
-        for socket in self._command_sockets():
+        for socket, _ in self._commands:
             self._poller.register(socket, zmq.POLLIN)
 
     def _socket(self, kind: int) -> zmq.Socket[bytes]:
@@ -123,8 +133,9 @@ class Hub:
         if kind == zmq.PUB:
             socket.sndhwm = STREAM_MESSAGES
         elif kind == zmq.ROUTER:
-            socket.sndhwm = HISTORY_MESSAGES
             socket.maxmsgsize = MOST_COMMAND_BYTES
+            socket.rcvhwm = COMMANDS_HELD
+            self._commands.append((socket, Answers(socket)))
         return socket
 
     def _bind(self, kind: int, address: str) -> zmq.Socket[bytes]:
@@ -153,8 +164,8 @@ class Hub:
 
             self._authenticator = authenticator(self._context, keys)
         self._tcp_stream = self._socket(zmq.PUB)
-        self._tcp_commands = self._socket(zmq.ROUTER)
-        for socket, its_port in ((self._tcp_stream, port), (self._tcp_commands, port + 1)):
+        tcp_commands = self._socket(zmq.ROUTER)
+        for socket, its_port in ((self._tcp_stream, port), (tcp_commands, port + 1)):
             if keys is not None:
                 from rig.bus.curve import use_server_keys
 
@@ -171,28 +182,28 @@ class Hub:
                     f"--listen {address}: port {its_port} cannot be used ({problem.strerror}); {remedy}."
                 ) from None
 
-    def _command_sockets(self) -> list[zmq.Socket[bytes]]:
-        return [self._commands, *([self._tcp_commands] if self._tcp_commands else [])]
-
     def pump(self, timeout_s: float, limit: int = 200) -> tuple[list[Message], list[Request]]:
-        """Takes in the stream and answers joins; returns the stream and the commands left to act on.
+        """Takes in the stream, answers joins, some at a time; returns the stream and the commands to act on.
 
         Args:
             timeout_s: the longest wait for a command.
-            limit: the most messages, and the most commands of a socket, that one call takes.
+            limit: the most messages that one call takes of a socket.
 
         Returns:
             The subject's messages, the end and the assets among them, and the requests but for `join` and
             `history`.
         """
-        ready = dict(self._poller.poll(int(min(timeout_s, COLLECT_S) * 1000)))
+        owing = any(answers.waiting for _, answers in self._commands)
+        timeout_s = min(timeout_s, OWING_S if owing else COLLECT_S)
+        ready = dict(self._poller.poll(int(timeout_s * 1000)))
         messages = self._collect(
             limit
         )  # before the commands: a join brings all that came before it
         requests: list[Request] = []
-        for socket in self._command_sockets():
+        for door, (socket, answers) in enumerate(self._commands):
             if socket in ready:
-                requests += self._serve(socket, limit)
+                requests += self._serve(door)
+            answers.send()
         return messages, requests
 
     def _collect(self, limit: int) -> list[Message]:
@@ -216,6 +227,11 @@ class Hub:
         return messages
 
     @property
+    def refused(self) -> int:
+        """Commands that were refused or malformed, or whose client did not take the answer."""
+        return self._refused + sum(answers.dropped for _, answers in self._commands)
+
+    @property
     def malformed(self) -> int:
         """How much came as if from the subject and was not: messages, and connections that were refused."""
         return self._malformed + (self._inner.strangers if self._inner is not None else 0)
@@ -237,11 +253,13 @@ class Hub:
 
     def reply(self, request: Request, reply: Reply) -> None:
         """Answers a request."""
-        self._answer(request.client, encode(Message(reply, self._session, sequence=request.number)))
+        frames = encode(Message(reply, self._session, sequence=request.number))
+        _, answers = self._commands[request.client[0]]
+        answers.add(request.client[1:], lambda: [frames])
 
     def refuse(self, request: Request, sentence: str) -> None:
         """Answers a request that is malformed, unknown or not allowed; counted in `refused`."""
-        self.refused += 1
+        self._refused += 1
         self.reply(request, Reply(False, sentence))
 
     def close(self) -> None:
@@ -249,54 +267,74 @@ class Hub:
         if self._authenticator is not None:
             self._authenticator.stop()
         publishers = (self._status, self._stream, self._tcp_stream)
-        for socket in (*self._incoming, *publishers, *self._command_sockets()):
+        for socket in (*self._incoming, *publishers, *(socket for socket, _ in self._commands)):
             if socket is not None:
                 socket.close()
         self._context.term()
         if self._inner is not None:
             self._inner.close()
 
-    def _serve(self, socket: zmq.Socket[bytes], limit: int) -> list[Request]:
+    def _serve(self, door: int) -> list[Request]:
+        """Takes a socket's commands; answers what needs nobody else and returns the rest."""
         requests = []
-        trusted = socket is self._commands or self._keys is not None
-        for _ in range(limit):
-            if not socket.poll(0):
+        socket, answers = self._commands[door]
+        trusted = door == 0 or self._keys is not None
+        for _ in range(REQUESTS_AT_ONCE):
+            if not int(socket.get(zmq.EVENTS)) & zmq.POLLIN:
                 break
             client, *frames = socket.recv_multipart()
-            token = bytes([self._command_sockets().index(socket)]) + client
             try:
                 message = decode(frames)
                 content = message.content
                 if not isinstance(content, Command):
                     raise MessageError("it is not a command")
             except MessageError as problem:
-                self.refused += 1
-                refusal = Reply(False, f"The message was refused: {problem}.")
-                self._answer(token, encode(Message(refusal, self._session)))
+                self._turn_away(answers, client, NO_NUMBER, f"The message was refused: {problem}.")
                 continue
-            request = Request(token, content, message.sequence, trusted)
-            if content.verb == "join":
-                self._send_history(request, self._history.join())
-            elif content.verb == "history":
-                first, last = content.args.get("first"), content.args.get("last")
-                if not isinstance(first, int) or not isinstance(last, int):
-                    self.refuse(request, "history needs the ticks `first` and `last`.")
-                    continue
-                self._send_history(request, self._history.between(first, last))
+            if not answers.has_room(client):
+                sentence = f"{MOST_CLIENTS} clients wait for an answer already; ask again later."
+                self._turn_away(answers, client, message.sequence, sentence)
+                continue
+            request = Request(bytes([door]) + client, content, message.sequence, trusted)
+            if content.verb in ("join", "history"):
+                self._answer_history(answers, request)
             else:
                 requests.append(request)
         return requests
 
-    def _send_history(self, request: Request, kept: list[list[bytes]] | None) -> None:
-        if kept is None:
-            self.reply(request, Reply(False, "The session is still starting; ask again."))
-            return
-        for frames in kept:
-            self._answer(request.client, frames)
-        self.reply(request, Reply(True))
+    def _turn_away(self, answers: Answers, client: bytes, number: int, sentence: str) -> None:
+        """Refuses what is not kept for later, not even for a client that does not take the refusal."""
+        self._refused += 1
+        refusal = Message(Reply(False, sentence), self._session, sequence=number)
+        answers.try_once(client, encode(refusal))
 
-    def _answer(self, token: bytes, frames: list[bytes]) -> None:
-        self._command_sockets()[token[0]].send_multipart([token[1:], *frames])
+    def _answer_history(self, answers: Answers, request: Request) -> None:
+        args = request.command.args
+        found: Callable[[], list[Frames] | None]
+        if request.command.verb == "join":
+            found = self._history.join
+        else:
+            first, last = args.get("first"), args.get("last")
+            if not _is_whole(first) or not _is_whole(last):
+                self.refuse(request, "history needs the ticks `first` and `last`.")
+                return
+            found = partial(self._history.between, first, last)
+
+        def reply(ok: bool, sentence: str = "") -> Frames:
+            return encode(Message(Reply(ok, sentence), self._session, sequence=request.number))
+
+        def make() -> list[Frames]:
+            kept = found()
+            if kept is None:
+                return [reply(False, "The session is still starting; ask again.")]
+            return [*kept, reply(True)]
+
+        unread = reply(False, "The answer was not read in time, and ends here; ask again.")
+        answers.add(request.client[1:], make, unread)
+
+
+def _is_whole(value: object) -> TypeGuard[int]:
+    return isinstance(value, int) and not isinstance(value, bool)
 
 
 def _publish(socket: zmq.Socket[bytes] | None, frames: list[bytes]) -> None:

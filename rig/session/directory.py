@@ -10,10 +10,11 @@ from __future__ import annotations
 import os
 import secrets
 import shutil
+import stat
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Literal
 
@@ -117,9 +118,19 @@ def runtime_folder() -> Path:
                 f"No place for a session's sockets: {folder or 'a temporary folder'} cannot be made "
                 f"({problem.strerror}); set XDG_RUNTIME_DIR to a writable folder."
             ) from None
-    if folder.stat().st_uid != os.getuid():
+    found = folder.lstat()
+    if stat.S_ISLNK(found.st_mode):
+        raise RunError(
+            f"{folder} is a link, and sessions have to be where only you can reach them; remove it."
+        )
+    if found.st_uid != os.getuid():
         raise RunError(
             f"{folder} belongs to another user; set XDG_RUNTIME_DIR to a folder of your own."
+        )
+    if found.st_mode & 0o022:
+        raise RunError(
+            f"Other users can write in {folder}, and so command your sessions; look at what is in it, "
+            f"then `chmod 700 {folder}`."
         )
     return folder
 
@@ -155,6 +166,15 @@ class SessionDirectory(SocketFolder):
             room.write_bytes(bytes(ROOM_BYTES))
             room.unlink()
         return directory
+
+    @contextmanager
+    def kept_unless_interrupted(self) -> Iterator[None]:
+        """Removes the folder when what is done with it is left by an exception, Ctrl-C among them."""
+        try:
+            yield
+        except BaseException:
+            self.remove()
+            raise
 
     @contextmanager
     def writing(self) -> Iterator[None]:
@@ -207,13 +227,14 @@ def running_sessions() -> list[RunningSession]:
     """The sessions that run now, newest first; what killed ones left behind is removed on the way."""
     found = []
     for path in runtime_folder().iterdir():
-        if not path.is_dir():
+        if path.is_symlink() or not path.is_dir():
             continue
         directory = SessionDirectory(path)
         note = directory.note()
         if note is None:
-            if time.time() - path.stat().st_mtime > 60:
-                directory.remove()
+            with suppress(OSError):  # it has gone meanwhile
+                if time.time() - path.stat().st_mtime > 60:
+                    directory.remove()
             continue
         if _alive(note.pid):
             found.append(note)

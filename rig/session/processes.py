@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 from rig.child_python import environment, python
@@ -60,26 +61,30 @@ class ChildProcess:
             return f"The {self.name} process stumbled over an error of its own: {last}."
         return last
 
-    def end(self, wait_s: float = 5.0) -> None:
-        """Asks it to end (SIGTERM), waits, and kills it if it does not."""
+    def end(self, wait_s: float = 5.0, meanwhile: Callable[[], object] | None = None) -> None:
+        """Asks it to end (SIGTERM), waits, and kills it if it does not.
+
+        Args:
+            wait_s: how long it may take.
+            meanwhile: is called again and again until then; it should return soon.
+        """
         if self.status is None:
             self._process.terminate()
-            try:
-                self._process.wait(wait_s)
-            except subprocess.TimeoutExpired:
-                self._process.kill()
-                self._process.wait()
+            if not self.wait(wait_s, meanwhile):
+                self.kill()
 
     def kill(self) -> None:
         """Ends it at once, also one that does not listen; returns when it is gone."""
         self._process.kill()
         self._process.wait()
 
-    def wait(self, wait_s: float) -> bool:
-        """Whether it ended by itself within the time."""
+    def wait(self, wait_s: float, meanwhile: Callable[[], object] | None = None) -> bool:
+        """Whether it ended by itself within the time; arguments as of `end`."""
         deadline = time.monotonic() + wait_s
         while self.status is None:
             if time.monotonic() > deadline:
                 return False
+            if meanwhile is not None:
+                meanwhile()
             time.sleep(0.01)
         return True

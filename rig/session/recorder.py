@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from pathlib import Path
 from typing import Protocol
 
 import msgspec
@@ -30,6 +31,9 @@ class Owner(Protocol):
 
     def reply(self, request: Request, reply: Reply) -> None:
         """Answers a client's request."""
+
+    def refuse(self, request: Request, sentence: str) -> None:
+        """Answers a client's request with why it is not done, and counts it."""
 
     def fault(self, source: str, sentence: str, *, name: str = "", over: bool = False) -> None:
         """Publishes that something is wrong, or is over, and records it."""
@@ -64,6 +68,10 @@ class SessionRecorder:
         self._reported_s = 0.0
         self._waiting: Request | None = None
         """Whose request for a recording is replied to when the recorder is ready."""
+        self._ready = True
+        """False for the recorder of a request, which changes nothing until it is accepted."""
+        self._next: tuple[Request, str, float] | None = None
+        """Who wants which file recorded once the present recorder has closed its own, and until when."""
         self._malformed = 0
 
     @property
@@ -74,6 +82,8 @@ class SessionRecorder:
     @property
     def state(self) -> str:
         """As in a `Status`: "alive", "stuck", "ended", "dead" or "off"."""
+        if not self._ready and self.running:
+            return "starting"
         if self._died:
             return "dead"
         if self._process is None:
@@ -88,10 +98,12 @@ class SessionRecorder:
         return self._process is not None and self._process.status is None
 
     def start(self, file: str, request: Request | None = None) -> None:
-        """Starts a recorder that writes to this file; `request` is answered when it is ready."""
+        """Starts a recorder that writes to this file; `request` is answered when it is ready.
+
+        A file that is there is replaced only where the session was started so, not for a client.
+        """
         self._number += 1
-        self._finishing = self._died = False
-        self._summary.recording = None
+        self._finishing = False
         folder = self._directory.path
         # what a client asks for later replaces nothing
         overwrite = self._spec.overwrite and request is None
@@ -101,18 +113,32 @@ class SessionRecorder:
         name = f"recorder-{self._number}"
         arguments = [str(folder), file, "--socket", name, *options]
         self._process = ChildProcess(name, "recorder.process", arguments, folder)
-        self._waiting = request
+        self._waiting, self._ready = request, request is None
 
     def start_on_request(self, request: Request, file: str) -> None:
         """Starts a recorder for a client, or says why not."""
-        if self._has_closed() and self._process is not None and self._process.wait(EXITS_S):
-            self._process, self._finishing = None, False
-        if self._process is not None:
-            self._owner.reply(request, Reply(False, "The session is being recorded already."))
-        elif not self._summary.ticks:
+        if not self._summary.ticks:
             self._owner.reply(request, Reply(False, "The animal is not running yet; ask again."))
-        else:
+        elif not Path(file).is_absolute() or "\0" in file:
+            self._owner.refuse(request, "start_recording needs the absolute path of a file.")
+        elif self._process is None:
             self.start(file, request)
+        elif self._has_closed() and self._next is None:
+            self._next = request, file, time.monotonic() + EXITS_S
+        else:
+            self._owner.refuse(request, "The session is being recorded already.")
+
+    def _start_next(self) -> None:
+        """Starts the recording that a client waits for, once the recorder before has gone."""
+        if self._next is None:
+            return
+        request, file, until_s = self._next
+        if self._process is None:
+            self._next = None
+            self.start(file, request)
+        elif time.monotonic() > until_s:
+            self._next = None
+            self._owner.refuse(request, "The recording before is still being closed; ask again.")
 
     def _has_closed(self) -> bool:
         """Whether the recorder was to close its file and has reported that it did; it exits then."""
@@ -121,8 +147,8 @@ class SessionRecorder:
 
     def stop_on_request(self, request: Request) -> None:
         """Has the recording closed for a client, or says why not."""
-        if self._process is None or not self._summary.ticks:
-            self._owner.reply(request, Reply(False, "The session is not being recorded."))
+        if self._process is None or not self._ready or not self._summary.ticks:
+            self._owner.refuse(request, "The session is not being recorded.")
         else:
             self._finishing = True
             self._owner.tell_subject("end_recording")
@@ -140,6 +166,11 @@ class SessionRecorder:
                 self._take(content)
 
     def _take(self, report: RecorderReport) -> None:
+        if not self._ready:
+            if self._waiting is None or report.state == "failed":
+                self.refuse_waiting(report.error)
+                return
+            self._accept(self._waiting, report)
         before, self._summary.recording = self._summary.recording, report
         if report.state == "recording" and (before is None or before.state != "recording"):
             self._owner.tell_subject("file_made")
@@ -148,16 +179,23 @@ class SessionRecorder:
                 self._owner.fault("recorder", "Another recording began.", name="dead", over=True)
         self._reported_s = time.monotonic()
         self._speaks("It reports again.")
-        if report.state == "failed":
-            self._refuse(report.error)
-        elif self._waiting is not None:
-            request, self._waiting = self._waiting, None
-            self._owner.tell_subject("record", socket=f"recorder-{self._number}")
-            self._owner.reply(request, Reply(True, fields={"file": report.file}))
 
-    def _refuse(self, sentence: str) -> None:
+    def _accept(self, request: Request, report: RecorderReport) -> None:
+        """The recorder that a client has asked for is ready."""
+        self._waiting, self._ready, self._died = None, True, False
+        if self._summary.recording is not None:
+            self._summary.earlier_recordings.append(self._summary.recording)
+            self._summary.recording = None
+        self._owner.tell_subject("record", socket=f"recorder-{self._number}")
+        self._owner.reply(request, Reply(True, fields={"file": report.file}))
+
+    def refuse_waiting(self, sentence: str) -> None:
+        """Answers who waits for a recording with why there is none."""
+        if self._next is not None:
+            self._owner.refuse(self._next[0], sentence)
+            self._next = None
         if self._waiting is not None:
-            self._owner.reply(self._waiting, Reply(False, sentence))
+            self._owner.refuse(self._waiting, sentence)
             self._waiting = None
 
     def check(self, session_ended: bool) -> tuple[str, bool] | None:
@@ -167,6 +205,7 @@ class SessionRecorder:
             If it has died and that is news: why, and whether what the user asked for is to blame.
         """
         process = self._process
+        self._start_next()
         if session_ended:
             self._speaks("The session ended.")
             return None
@@ -176,6 +215,9 @@ class SessionRecorder:
         self.read_reports()
         report = self._summary.recording
         self._process = None
+        if not self._ready:
+            self.refuse_waiting(process.stderr_tail() or "The recorder died before it was ready.")
+            return None
         self._speaks("It died.")
         if self._has_closed():
             self._finishing = False
@@ -191,7 +233,6 @@ class SessionRecorder:
         self._died = self._lost = True
         self._owner.tell_subject("recorder_dead")
         self._owner.fault("recorder", sentence, name="dead")
-        self._refuse(sentence)
         return sentence, process.status == 2
 
     def _check_silence(self) -> None:
@@ -218,15 +259,16 @@ class SessionRecorder:
         report = self._summary.recording
         return report.error if report and report.error else process.stderr_tail()
 
-    def end(self, wait_s: float = 5.0) -> None:
-        """Has the process close its file and end, if it has not; kills it after `wait_s` seconds."""
-        if self._process is not None:
-            self._process.end(wait_s)
+    @property
+    def process(self) -> ChildProcess | None:
+        """The present process, which may have ended."""
+        return self._process
 
     def failure(self) -> str:
         """After the recorder's end: why its file is not whole, or ""."""
         report = self._summary.recording
-        if self._process is None or (report is not None and report.state == "closed"):
+        closed = report is not None and report.state == "closed"
+        if self._process is None or not self._ready or closed:
             return ""
         return self._last_error(self._process) or "The recorder ended without closing its file."
 

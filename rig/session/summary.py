@@ -28,6 +28,9 @@ class Summary:
     """Commands of clients that were refused or malformed."""
     faults: FaultLog = field(default_factory=FaultLog)
     recording: RecorderReport | None = None
+    """The last report of the recorder."""
+    earlier_recordings: list[RecorderReport] = field(default_factory=list)
+    """The last reports on the files before."""
     failure: str = ""
     """One sentence when the session, or its recording, failed; else ""."""
     wrong_input: bool = False

@@ -14,16 +14,9 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-import zmq
-
-from rig.bus.encoding import encode
-from rig.bus.external_inputs import VERBS, ExternalInputs, NotAcceptedError
 from rig.bus.hub import Hub, Request
-from rig.bus.inner_sockets import InnerSockets
 from rig.bus.message_types import (
     TICK_S,
-    Command,
-    Description,
     End,
     Fault,
     Message,
@@ -32,10 +25,12 @@ from rig.bus.message_types import (
 )
 from rig.errors import RunError, ending_with
 from rig.ignored_messages import IgnoredMessages
+from rig.session.client_commands import ClientCommands
 from rig.session.directory import RunningSession, SessionDirectory, SessionSpec
 from rig.session.engine import SessionEngine
 from rig.session.processes import ChildProcess
 from rig.session.recorder import SessionRecorder
+from rig.session.subject_commands import SubjectCommands
 from rig.session.summary import Summary
 
 STATUS_EVERY_S = 0.2
@@ -67,13 +62,11 @@ class Supervisor:
         self._on_status = on_status
         self._summary = Summary()
         self._ended: End | None = None
-        self._paused = False
         self._stop_reason = ""
         self._stops = 0
-        self._external_inputs: ExternalInputs | None = None
-        """Once the subject has said what layers it has."""
         self._ignored = IgnoredMessages(lambda sentence, _: self.fault("supervisor", sentence))
         self._ignored_by_subject = 0
+        self._next_status_s = 0.0
 
     def stop(self) -> None:
         """Ends the session, the second time without waiting for the animal. For signal handlers too."""
@@ -88,9 +81,7 @@ class Supervisor:
         except BaseException:
             self._directory.remove()
             raise
-        self._inner = InnerSockets(self._directory)
-        # Connecting, not binding: so commands queue up while the subject still starts.
-        self._control = self._inner.connect(zmq.PUSH, "control", linger=500)
+        self._subject_commands = SubjectCommands(self._directory)
         self._recorder = SessionRecorder(self, self._spec, self._directory, self._summary)
         self._started: list[ChildProcess] = []
         try:
@@ -101,6 +92,16 @@ class Supervisor:
             if isinstance(problem, OSError):
                 raise RunError(f"The session could not be started: {problem.strerror}.") from None
             raise
+        self._clients = ClientCommands(
+            self._hub,
+            self._subject_commands,
+            self._engine,
+            self._recorder,
+            self._summary,
+            self._spec.allow_outside,
+            self.stop,
+            self._check_processes,
+        )
         with ending_with(self._end_everything):
             self._supervise()
         return self._summary
@@ -133,15 +134,14 @@ class Supervisor:
         """Ends what a session that could not be started has started, and removes its folder."""
         for child in self._started:
             child.kill()
-        self._recorder.end(0.0)
+        if self._recorder.process is not None:
+            self._recorder.process.kill()
         self._directory.remove()
-        self._control.close(linger=0)
         self._recorder.close()
         self._hub.close()
-        self._inner.close()
+        self._subject_commands.close()
 
     def _supervise(self) -> None:
-        next_status_s = 0.0
         stop_sent_s = 0.0
         while True:
             subject_ended = self._subject.status is not None
@@ -149,56 +149,54 @@ class Supervisor:
             for message in messages:
                 self._follow(message)
             for request in requests:
-                self._handle(request)
+                self._clients.handle(request)
+            self._subject_commands.send_waiting()
             self._recorder.read_reports()
             self._check_processes()
-            now = time.monotonic()
             if self._stop_reason and not stop_sent_s:
-                stop_sent_s = now
+                stop_sent_s = time.monotonic()
                 self.tell_subject("stop", reason=self._stop_reason)
-            elif stop_sent_s and (self._stops > 1 or now - stop_sent_s > STOPS_S):
-                self._subject.end()
-            if now >= next_status_s:
-                next_status_s = now + STATUS_EVERY_S
-                self._count_malformed()
-                self._publish_status()
+            elif stop_sent_s and (self._stops > 1 or time.monotonic() - stop_sent_s > STOPS_S):
+                self._subject.end(ENDS_S, self._meanwhile)
+            self._publish_status_in_time()
             if subject_ended and not messages:  # all that it had sent before has been taken in
                 return
 
+    def _meanwhile(self) -> None:
+        """While a process ends: takes in what comes, and lets nobody wait for a word."""
+        messages, requests = self._hub.pump(0.02)
+        for message in messages:
+            self._follow(message)
+        for request in requests:
+            self._hub.refuse(request, "The session is ending.")
+        self._recorder.read_reports()
+        self._publish_status_in_time()
+
     def _end_everything(self) -> None:
         """After the subject: lets the others finish what they have, then makes sure of them."""
-        deadline = time.monotonic() + RECORDER_CLOSES_S
-        if self._ended is None:
-            if self._engine.process.status is None:
-                self._engine.process.end(ENDS_S)
-            if self._recorder.running:
-                self._recorder.end(RECORDER_CLOSES_S)
-        next_status_s = 0.0
-        while self._recorder.running:
-            self._recorder.read_reports()
-            self._hub.pump(0.02)
-            if time.monotonic() > next_status_s:
-                next_status_s = time.monotonic() + STATUS_EVERY_S
-                self._publish_status()
-            if time.monotonic() > deadline:
-                self.fault("recorder", "The recorder did not close its file in time and was ended.")
-                break
+        self._recorder.refuse_waiting("The session is ending.")
+        engine, recorder = self._engine.process, self._recorder.process
+        if self._ended is None:  # nobody has told them that it is over
+            engine.end(ENDS_S, self._meanwhile)
+            if recorder is not None:
+                recorder.end(RECORDER_CLOSES_S, self._meanwhile)
+        elif recorder is not None and not recorder.wait(RECORDER_CLOSES_S, self._meanwhile):
+            self.fault("recorder", "The recorder did not close its file in time and was ended.")
         time.sleep(0.05)
         self._recorder.read_reports()
-        if self._engine.process.status is None:
-            self._engine.process.wait(ENDS_S if self._ended else 0.0)
-        for child in (self._subject, self._engine.process, self._recorder):
-            child.end()
+        engine.wait(ENDS_S if self._ended else 0.0, self._meanwhile)
+        for child in (self._subject, engine, recorder):
+            if child is not None:
+                child.end(ENDS_S, self._meanwhile)
         self._summary.failure = self._summary.failure or self._recorder.failure()
         self._summary.refused = self._hub.refused
         self._count_malformed()
         self._publish_status(ended=True)
         end = self._ended or End("failed", self._summary.ticks, self._summary.overruns)
         self._hub.publish(end, self._summary.ticks)
-        self._control.close()
         self._recorder.close()
         self._hub.close()
-        self._inner.close()
+        self._subject_commands.close()
         self._directory.remove()
 
     def _check_processes(self) -> None:
@@ -207,7 +205,7 @@ class Supervisor:
                 words = self._engine.process.stderr_tail() or "it died before its first answer."
                 self._fail(f"The stimulation engine could not start: {words}")
                 self._stop_reason = "failed"
-                self._subject.end()
+                self._subject.end(ENDS_S, self._meanwhile)
                 return
             self.tell_subject("engine_dead")
             self.fault(
@@ -231,97 +229,13 @@ class Supervisor:
         self._summary.count(message)
         content = message.content
         self._engine.follow(message)
-        if self._external_inputs is not None:
-            self._external_inputs.follow(message)
-        if isinstance(content, Description):
-            self._external_inputs = ExternalInputs(
-                {layer.name: layer.n_units for layer in content.layers}
-            )
-        elif isinstance(content, Fault):
+        self._clients.follow(message)
+        if isinstance(content, Fault):
             self._ignored_by_subject += content.ignored
             if content.fatal:
                 self._fail(content.sentence)
         elif isinstance(content, End):
             self._ended = content
-
-    # --- the engine, and what comes from outside ------------------------------------------------------
-
-    def _restart_engine(self, request: Request) -> None:
-        if not self._summary.ticks:
-            self.reply(request, Reply(False, "The animal is not running yet; ask again."))
-        elif self._engine.alive and not self._engine.stuck:
-            self.reply(request, Reply(False, "The stimulation engine runs and answers."))
-        else:
-            self._drop_engine()
-            self.tell_subject("new_engine", socket=self._engine.start_another())
-            self.reply(request, Reply(True))
-
-    def _drop_engine(self) -> None:
-        """Ends an engine that is stuck; the subject then releases every stimulus and goes on."""
-        self._engine.process.kill()
-        self._check_processes()
-
-    def _accept_input(self, request: Request) -> None:
-        """Checks what a client asks for and passes it to the subject, or refuses it."""
-        verb = request.command.verb
-        if verb != "key" and not self._spec.allow_outside:
-            self._hub.refuse(request, "This session does not take stimuli from outside.")
-        elif self._external_inputs is None or not self._summary.ticks:
-            self.reply(request, Reply(False, "The animal is not running yet; ask again."))
-        elif verb == "stimulate" and not self._engine.alive:
-            self.reply(
-                request,
-                Reply(False, "There is no stimulation engine; take a new one (restart_engine)."),
-            )
-        else:
-            try:
-                given = self._external_inputs.accept(verb, request.command.args)
-            except NotAcceptedError as problem:
-                self._hub.refuse(request, f"{verb} was refused: {problem}.")
-                return
-            self.tell_subject("input", kind=given.kind, name=given.name, args=given.args)
-            self.reply(request, Reply(True, fields={"after_tick": self._summary.ticks - 1}))
-
-    # --- commands from clients ------------------------------------------------------------------------
-
-    def _handle(self, request: Request) -> None:
-        """Carries out a client's command or refuses it with a reason; it never reaches the subject raw."""
-        if not request.trusted:
-            self._hub.refuse(
-                request,
-                "Over TCP without keys a session can be listened to and not commanded; see --keys.",
-            )
-            return
-        match request.command:
-            case Command("stop", args) if not args:
-                self.stop()
-                self.reply(request, Reply(True))
-            case Command("pause" | "resume" as verb, args) if not args:
-                self._paused = verb == "pause"
-                self.tell_subject(verb)
-                self.reply(request, Reply(True))
-            case Command("start_recording", {"file": str(file), **rest}) if not rest and file:
-                self._recorder.start_on_request(request, file)
-            case Command("stop_recording", args) if not args:
-                self._recorder.stop_on_request(request)
-            case Command("restart_engine", args) if not args:
-                self._restart_engine(request)
-            case Command("drop_engine", args) if not args:
-                if self._engine.stuck:
-                    self._drop_engine()
-                    self.reply(request, Reply(True))
-                else:
-                    self.reply(request, Reply(False, "No stimulation engine is stuck."))
-            case Command(verb, _) if verb in VERBS:
-                self._accept_input(request)
-            case Command(verb, _):
-                self._hub.refuse(
-                    request, f"{verb!r} with these arguments is not a command; see docs/bus.md."
-                )
-
-    def tell_subject(self, verb: str, **args: object) -> None:
-        """Sends the subject a command of the supervisor's own."""
-        self._control.send_multipart(encode(Message(Command(verb, dict(args)))), zmq.NOBLOCK)
 
     # --- what is sent out -----------------------------------------------------------------------------
 
@@ -331,9 +245,17 @@ class Supervisor:
             self._summary.wrong_input = wrong_input
         self._summary.wrong_input = self._summary.wrong_input or wrong_input
 
+    def tell_subject(self, verb: str, **args: object) -> None:
+        """Sends the subject a command of the supervisor's own."""
+        self._subject_commands.tell(verb, **args)
+
     def reply(self, request: Request, reply: Reply) -> None:
         """Answers a client's request."""
         self._hub.reply(request, reply)
+
+    def refuse(self, request: Request, sentence: str) -> None:
+        """Answers a client's request with why it is not done, and counts it."""
+        self._hub.refuse(request, sentence)
 
     def fault(self, source: str, sentence: str, *, name: str = "", over: bool = False) -> None:
         """Publishes that something is wrong, or is over, and has it recorded; arguments as of a `Fault`."""
@@ -348,10 +270,17 @@ class Supervisor:
         why = self._hub.last_malformed or "from no process of the session"
         self._ignored.add(why, count - self._ignored.count)
 
+    def _publish_status_in_time(self) -> None:
+        now = time.monotonic()
+        if now >= self._next_status_s:
+            self._next_status_s = now + STATUS_EVERY_S
+            self._count_malformed()
+            self._publish_status()
+
     def _publish_status(self, ended: bool = False) -> None:
         summary = self._summary
         state = "running" if summary.ticks else "starting"
-        if self._paused:
+        if self._clients.paused:
             state = "paused"
         if ended:
             state = "ended"

@@ -33,11 +33,12 @@ from numpy.typing import NDArray
 
 from rig.errors import UserError
 from rig.output_file import replacing
+from rig.regular_file import open_regular
 from stim.detectors.definition import Behaviour, Source
 from stim.detectors.quantities import is_quantity, read_quantity
 
 FORMAT = 1
-LARGEST_BYTES = 16 * 1024 * 1024
+LARGEST_BYTES = 16_000_000
 LONGEST_WINDOW = 500
 REST = "rest"
 """The class of whatever is not the behaviour that was labelled."""
@@ -88,9 +89,8 @@ def load(path: Path) -> Classifier:
         UserError: it cannot be read, or is not a classifier.
     """
     try:
-        if path.stat().st_size > LARGEST_BYTES:
-            raise UserError(f"{path} is larger than {LARGEST_BYTES >> 20} MB, too large to be one.")
-        content = path.read_bytes()
+        with open_regular(path, LARGEST_BYTES) as file:
+            content = file.read()
     except OSError as problem:
         raise UserError(f"The classifier {path} cannot be read: {problem.strerror}.") from None
     try:

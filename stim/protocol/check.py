@@ -109,6 +109,8 @@ def _check_text(node: Node, kind: Text, label: str, problems: Problems) -> None:
         problems.add(node, f"{label} is empty")
     elif len(node.value) > kind.longest:
         problems.add(node, f"{label} is longer than {kind.longest} characters")
+    elif not all(each.isprintable() or each in "\n\t" for each in node.value):
+        problems.add(node, f"{label} has a character that cannot be shown; leave it out")
 
 
 def _check_keys(node: Node, kind: Keys, names: Names, problems: Problems) -> None:

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import csv
 import math
+from io import TextIOWrapper
 
+from rig.regular_file import open_regular
 from stim.protocol.nodes import Context
 from stim.protocol.source import Node, shorten
 from stim.stimuli.stimuli import Waveform
 
 MOST_TICKS = 10_000
-MOST_BYTES = 64 * 1024 * 1024
+MOST_BYTES = 64_000_000
 LARGEST = 1000.0
 
 
@@ -28,10 +30,9 @@ def read_waveform(name: Node, n_units: int | None, context: Context) -> Waveform
     problems = context.problems
     path = context.file(str(name.value))
     try:
-        if path.stat().st_size > MOST_BYTES:
-            problems.add(name, f"{path} is larger than {MOST_BYTES >> 20} MB")
-            return ()
-        with path.open(newline="", encoding="utf-8-sig") as file:
+        with TextIOWrapper(
+            open_regular(path, MOST_BYTES), newline="", encoding="utf-8-sig"
+        ) as file:
             rows = [row for row in csv.reader(file) if row]
     except (OSError, ValueError, csv.Error) as problem:
         reason = getattr(problem, "strerror", None) or problem

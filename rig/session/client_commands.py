@@ -1,0 +1,148 @@
+"""Commands of a session's clients: carried out, or refused with a reason; none reaches the subject raw."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from rig.bus.external_inputs import VERBS, ExternalInputs, NotAcceptedError, short
+from rig.bus.hub import Hub, Request
+from rig.bus.message_types import Command, Description, Message, Reply
+from rig.session.engine import SessionEngine
+from rig.session.recorder import SessionRecorder
+from rig.session.subject_commands import SubjectCommands
+from rig.session.summary import Summary
+
+
+class ClientCommands:
+    """Carries out what clients ask for, while the session runs.
+
+    `paused`: whether one has paused it.
+
+    Args:
+        hub: brings the requests and takes the answers.
+        subject: is told.
+        engine: is replaced, or ended.
+        recorder: begins and ends recordings.
+        summary: says how far the session is.
+        allow_outside: whether stimuli from outside are taken.
+        stop: ends the session.
+        check_processes: takes note of a process that has ended, at once.
+    """
+
+    def __init__(
+        self,
+        hub: Hub,
+        subject: SubjectCommands,
+        engine: SessionEngine,
+        recorder: SessionRecorder,
+        summary: Summary,
+        allow_outside: bool,
+        stop: Callable[[], None],
+        check_processes: Callable[[], None],
+    ) -> None:
+        self._hub = hub
+        self._subject = subject
+        self._engine = engine
+        self._recorder = recorder
+        self._summary = summary
+        self._allow_outside = allow_outside
+        self._stop = stop
+        self._check_processes = check_processes
+        self._external_inputs: ExternalInputs | None = None
+        """Once the subject has said what layers it has."""
+        self.paused = False
+
+    def follow(self, message: Message) -> None:
+        """Takes note of what passes by in the stream."""
+        if self._external_inputs is not None:
+            self._external_inputs.follow(message)
+        content = message.content
+        if isinstance(content, Description):
+            layers = {layer.name: layer.n_units for layer in content.layers}
+            self._external_inputs = ExternalInputs(layers)
+
+    def handle(self, request: Request) -> None:
+        """Carries out a client's command, or refuses it and changes nothing."""
+        if not request.trusted:
+            self._hub.refuse(
+                request,
+                "Over TCP without keys a session can be listened to and not commanded; see --keys.",
+            )
+            return
+        try:
+            self._carry_out(request)
+        except OSError as problem:  # a process that cannot be started
+            self._hub.refuse(request, f"It cannot be done: {problem.strerror}.")
+
+    def _carry_out(self, request: Request) -> None:
+        match request.command:
+            case Command("stop", args) if not args:
+                self._stop()
+                self._done(request)
+            case Command("pause" | "resume", args) if not args and self._subject.is_busy:
+                self._hub.refuse(request, "The animal has too many commands to obey; ask again.")
+            case Command("pause" | "resume" as verb, args) if not args:
+                self.paused = verb == "pause"
+                self._subject.tell(verb)
+                self._done(request)
+            case Command("start_recording", {"file": str(file), **rest}) if not rest and file:
+                self._recorder.start_on_request(request, file)
+            case Command("stop_recording", args) if not args:
+                self._recorder.stop_on_request(request)
+            case Command("restart_engine", args) if not args:
+                self._restart_engine(request)
+            case Command("drop_engine", args) if not args:
+                if self._engine.stuck:
+                    self._drop_engine()
+                    self._done(request)
+                else:
+                    self._hub.refuse(request, "No stimulation engine is stuck.")
+            case Command(verb, _) if verb in VERBS:
+                self._accept_input(request)
+            case Command(verb, _):
+                self._hub.refuse(
+                    request,
+                    f"{short(verb)} with these arguments is not a command; see docs/bus.md.",
+                )
+
+    def _done(self, request: Request) -> None:
+        self._hub.reply(request, Reply(True))
+
+    def _not_yet(self, request: Request) -> None:
+        """Not counted as refused: nothing is wrong with it."""
+        self._hub.reply(request, Reply(False, "The animal is not running yet; ask again."))
+
+    def _restart_engine(self, request: Request) -> None:
+        if not self._summary.ticks:
+            self._not_yet(request)
+        elif self._engine.alive and not self._engine.stuck:
+            self._hub.refuse(request, "The stimulation engine runs and answers.")
+        else:
+            self._drop_engine()
+            self._subject.tell("new_engine", socket=self._engine.start_another())
+            self._done(request)
+
+    def _drop_engine(self) -> None:
+        """Ends an engine that is stuck; the subject then releases every stimulus and goes on."""
+        self._engine.process.kill()
+        self._check_processes()
+
+    def _accept_input(self, request: Request) -> None:
+        """Checks what a client asks for and passes it to the subject, or refuses it."""
+        verb, args = request.command.verb, request.command.args
+        if verb != "key" and not self._allow_outside:
+            self._hub.refuse(request, "This session does not take stimuli from outside.")
+        elif self._external_inputs is None or not self._summary.ticks:
+            self._not_yet(request)
+        elif verb == "stimulate" and not self._engine.alive:
+            self._hub.refuse(
+                request, "There is no stimulation engine; take a new one (restart_engine)."
+            )
+        else:
+            try:
+                given = self._external_inputs.accept(verb, args)
+            except NotAcceptedError as problem:
+                self._hub.refuse(request, f"{verb} was refused: {problem}.")
+                return
+            self._subject.tell("input", kind=given.kind, name=given.name, args=given.args)
+            self._hub.reply(request, Reply(True, fields={"after_tick": self._summary.ticks - 1}))
