@@ -30,7 +30,7 @@ from cli.lsl import lsl
 from cli.probe import probe
 from rig.child_python import protect
 from rig.errors import RunError, UserError
-from rig.terminal import prepare
+from rig.terminal import plain, prepare
 
 app = typer.Typer(
     name="rodent-rig",
@@ -81,7 +81,7 @@ def main() -> None:
         check_words(sys.argv[1:], COMMANDS)
         app()
     except (UserError, RunError) as problem:
-        print(problem, file=sys.stderr)
+        print(plain(str(problem)), file=sys.stderr)
         sys.exit(2 if isinstance(problem, UserError) else 1)
     except BrokenPipeError:  # who read it has read enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -89,7 +89,7 @@ def main() -> None:
     except OSError as problem:
         # whatever the system refuses somewhere: a folder without permission, a full disk
         where = f"{problem.filename}: " if problem.filename is not None else ""
-        print(f"{where}{problem.strerror or problem}.", file=sys.stderr)
+        print(plain(f"{where}{problem.strerror or problem}."), file=sys.stderr)
         sys.exit(1)
     except ModuleNotFoundError as problem:
         package = (problem.name or "").partition(".")[0]

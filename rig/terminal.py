@@ -1,20 +1,40 @@
 """What is said on the terminal: as it is, and in letters that the terminal has.
 
-A path or a name may have brackets in it, which rich would take for its own markup; and a terminal may have
-fewer letters than UTF-8. Both are seen to here: whoever prints through rich takes `console`, and a program
-calls `prepare` before it says anything.
+A path or a name may have brackets in it, which rich would take for its own markup, or escape sequences, which
+the terminal would obey; and a terminal may have fewer letters than UTF-8. All of it is seen to here: whoever
+prints through rich takes `console`, and a program calls `prepare` before it says anything.
 """
 
 from __future__ import annotations
 
 import io
 import sys
+from typing import Any
 
 from rich.console import Console
 from rich.progress import TextColumn
+from rich.text import Text
 
 WIDE = 240
 """Columns of a table that goes into a file or a pipe."""
+
+
+def plain(text: str) -> str:
+    """Text in which characters that a terminal would obey (escape sequences) are written out.
+
+    >>> plain("run\x1b[31m.nwb")
+    'run\\x1b[31m.nwb'
+    """
+    return "".join(
+        each if each.isprintable() or each in "\n\t" else repr(each)[1:-1] for each in text
+    )
+
+
+class _PlainConsole(Console):
+    """Shows text without obeying it."""
+
+    def render_str(self, text: str, **options: Any) -> Text:
+        return super().render_str(plain(text), **options)
 
 
 def prepare() -> None:
@@ -34,7 +54,7 @@ def console(stderr: bool = False, width: int | None = None, soft_wrap: bool = Fa
         width: columns; those of the terminal if left out.
         soft_wrap: leave long lines to the terminal.
     """
-    return Console(
+    return _PlainConsole(
         stderr=stderr, width=width, soft_wrap=soft_wrap, markup=False, emoji=False, highlight=False
     )
 

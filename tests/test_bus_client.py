@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
+import shutil
 import socket
 import subprocess
 import sys
@@ -38,6 +40,8 @@ from rig.bus.message_types import (
 from rig.errors import RunError
 from rig.session.directory import SessionDirectory, running_sessions, runtime_folder
 from tests.rodent_rig import FIRST_LIGHT, ROOT, RunningRig, free_port, wait_for
+
+NODE = shutil.which("node")
 
 
 class Served:
@@ -321,6 +325,35 @@ def test_the_example_client_prints_units(served: Served):
         client.kill()
     assert line.startswith("tick ")
     assert "policy_" in line or "core/" in line
+
+
+@pytest.mark.skipif(NODE is None, reason="Node.js is not installed (apt install nodejs)")
+def test_the_client_in_another_language_reads_the_same(served: Served):
+    """Written from docs/bus.md alone, in Node.js: its lines are those that ours would print."""
+    assert NODE is not None
+    with (
+        served.client() as bus,
+        subprocess.Popen(
+            [NODE, "examples/bus_client.js"], cwd=ROOT, stdout=subprocess.PIPE, text=True
+        ) as client,
+    ):
+        layers = bus.join()[0].content.layers
+        watch = threading.Timer(60, client.kill)
+        watch.start()
+        assert client.stdout is not None
+        lines = [client.stdout.readline() for _ in range(2)]
+        watch.cancel()
+        client.kill()
+        ticks = {m.tick: m.arrays["h_applied"] for m in bus.poll(0.1, 10**6) if m.topic == "tick"}
+    units = [f"{layer.name}/{unit}" for layer in layers for unit in range(layer.n_units)]
+    for line in lines:
+        tick, *most = re.findall(r"[^ :]*\d[^ :]*", line)
+        activity = ticks[int(tick)]
+        strongest = sorted(np.abs(activity))[-6:]
+        assert len(most) == 12
+        for name, value in zip(most[::2], most[1::2], strict=True):
+            assert float(value) == pytest.approx(float(activity[units.index(name)]), abs=0.006)
+            assert abs(float(value)) >= strongest[0] - 0.006
 
 
 def test_who_joins_late_knows_what_goes_on(served: Served):

@@ -82,6 +82,7 @@ def test_every_field_is_given_in_what_is_accepted() -> None:
         ({"gain": False}, "number"),
         ({"state": "c"}, "cell, hidden, both"),
         ({"for_ms": 0}, "for_ms"),
+        ({"for_ms": 19.9}, "at least 20"),
         ({"for_ms": math.inf}, "for_ms"),
         ({"name": ""}, "name"),
         ({"name": "a\nb"}, "name"),

@@ -57,6 +57,38 @@ def session_of(*words: str) -> int:
     return 0
 
 
+def listening(pid: int) -> set[str]:
+    """The addresses at which a process and all that it has started listen."""
+    parents, found = {}, set()
+    for entry in Path("/proc").iterdir():
+        try:
+            parents[int(entry.name)] = int(
+                (entry / "stat").read_text().rpartition(")")[2].split()[1]
+            )
+        except (OSError, ValueError):
+            continue
+    sockets = {}
+    for table, words in (("tcp", 1), ("tcp6", 4)):
+        for line in Path("/proc/net", table).read_text().splitlines()[1:]:
+            _, local, _, state, *_, inode = line.split()[:10]
+            if state == "0A":
+                number = bytes.fromhex(local.partition(":")[0])[-4:][::-1]
+                whole = words == 1 or "FFFF0000" in local
+                sockets[f"socket:[{inode}]"] = socket.inet_ntoa(number) if whole else "::"
+    for each in parents:
+        above = each
+        while above in parents and above != pid:
+            above = parents[above]
+        if above != pid:
+            continue
+        try:
+            handles = [os.readlink(handle) for handle in Path(f"/proc/{each}/fd").iterdir()]
+        except OSError:
+            continue
+        found |= {sockets[handle] for handle in handles if handle in sockets}
+    return found
+
+
 def lines(folder: Path) -> dict[tuple[str, int], tuple[str, str]]:
     return {(x.settings["units"], x.seed): (x.status, x.sentence) for x in read_lines(folder)}
 
@@ -130,14 +162,16 @@ def test_it_goes_on_through_ray_with_what_is_missing(
         protocol, "--seeds", 2, "--set", "units=0,4", "--out", folder, "--ray", "local", "--jobs", 2
     )  # fmt: skip
     both = [str(recordings / "units-0_seed-1.nwb"), str(other)]
-    together = False
+    together, addresses = False, set[str]()
     deadline = time.monotonic() + 500
     while process.poll() is None and time.monotonic() < deadline:
         together = together or all(session_of(file) for file in both)
+        addresses |= listening(process.pid)
         time.sleep(0.1)
     out, err = process.communicate(timeout=10)
     assert process.returncode == 0, err
     assert together
+    assert addresses == {"127.0.0.1"}  # Ray's, for this machine alone
     assert {status for status, _ in lines(folder).values()} == {"complete"}
     assert re.search(r"ran +2\b", out)
     assert re.search(r"were there +2\b", out)

@@ -12,7 +12,7 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
-from rig.bus.message_types import EngineReply, Input, Message, Tick
+from rig.bus.message_types import TICK_S, EngineReply, Input, Message, Tick
 
 VERBS = ("key", "stimulate", "release")
 
@@ -30,6 +30,7 @@ LARGEST = 1000.0
 """No gain and no value is larger; activity of units is of the order of 1."""
 
 LONGEST_MS = 3_600_000.0
+SHORTEST_MS = TICK_S * 1000
 LONGEST_NAME = 64
 
 _FIELDS = ("name", "layer", "units", "state", "gain", "value", "for_ms")
@@ -67,9 +68,9 @@ def read_input(verb: str, args: Mapping[str, Any], layers: Mapping[str, int]) ->
     for_ms = args.get("for_ms")
     if for_ms is not None:
         for_ms = _number(for_ms, "for_ms", LONGEST_MS)
-        if for_ms <= 0:
+        if for_ms < SHORTEST_MS:
             raise NotAcceptedError(
-                "for_ms has to be more than 0 (leave it out for: until released)"
+                f"for_ms has to be at least {SHORTEST_MS:g}, one tick (leave it out for: until released)"
             )
     return Input(
         "stimulate",
