@@ -21,6 +21,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from rig.errors import RunError, UserError
+from rig.regular_file import UnfitFileError
 
 LONGEST_NAME = 255
 LONGEST_PATH = 4095
@@ -187,6 +188,8 @@ def sync_folder(path: Path) -> None:
 
 def reason(problem: Exception) -> str:
     """What the system says of a failed write, in a few words."""
+    if isinstance(problem, UnfitFileError):
+        return str(problem.strerror)
     number = getattr(problem, "errno", None)
     if number:
         return os.strerror(number)

@@ -9,6 +9,10 @@ from io import BufferedReader
 from pathlib import Path
 
 
+class UnfitFileError(OSError):
+    """A file that is not read; `strerror` is a phrase that says why."""
+
+
 def open_regular(path: Path, most_bytes: int | None = None) -> BufferedReader:
     """A file, opened for reading; never waits, as opening a pipe does.
 
@@ -17,7 +21,8 @@ def open_regular(path: Path, most_bytes: int | None = None) -> BufferedReader:
         most_bytes: how large it may be; None: any size.
 
     Raises:
-        OSError: it cannot be opened, is not a regular file, or is larger; `strerror` says so.
+        UnfitFileError: it is not a regular file, or is larger.
+        OSError: it cannot be opened.
     """
     handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
     found = os.fstat(handle)
@@ -30,5 +35,5 @@ def open_regular(path: Path, most_bytes: int | None = None) -> BufferedReader:
         refused = errno.EFBIG, f"it is larger than {most_bytes / 1e6:.0f} MB"
     if refused is not None:
         os.close(handle)
-        raise OSError(*refused)
+        raise UnfitFileError(*refused)
     return os.fdopen(handle, "rb")

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import os
+import shutil
 import time
 from pathlib import Path
 
 import pytest
 
-import agent
+import agent.subject
 import recorder
 from agent.errors import SubjectError
 from rig.errors import UserError
@@ -74,10 +75,14 @@ def test_classifiers_settings_and_subjects_are_files(pipe: Path, tmp_path: Path)
             learned.load(path)
         with pytest.raises(SubjectError, match="not a regular file"):
             settings.read(path)
-    (folder := tmp_path / "subject").mkdir()
-    os.mkfifo(folder / "subject.toml")
-    with pytest.raises(SubjectError, match="not a regular file"):
-        agent.load(folder)
+    runner = agent.subject.find("runner")
+    for name in ("subject.toml", "weights.safetensors"):
+        folder = tmp_path / name
+        shutil.copytree(runner, folder)
+        (folder / name).unlink()
+        os.mkfifo(folder / name)
+        with pytest.raises(SubjectError, match=r"not a regular file|is missing"):
+            agent.load(folder)
 
 
 def test_a_file_may_be_so_large(tmp_path: Path) -> None:

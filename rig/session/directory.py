@@ -160,7 +160,7 @@ class SessionDirectory(SocketFolder):
                 f"The path {path} is too long for sockets; set XDG_RUNTIME_DIR to a shorter one."
             )
         directory = cls(path)
-        with directory.writing():
+        with directory.kept_unless_interrupted(), directory.writing():
             path.mkdir(mode=0o700)
             room = path / "room"
             room.write_bytes(bytes(ROOM_BYTES))
