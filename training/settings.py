@@ -25,6 +25,8 @@ from training.skills.climbing import ClimbingSettings
 from training.skills.gait import GaitSettings
 from training.skills.leaping import LeapingSettings
 from training.skills.righting import RightingSettings
+from training.skills.running_leap import RunningLeapSettings
+from training.skills.running_over_gaps import GapSearchSettings
 from training.skills.spinning import SpinningSettings
 from training.skills.steering import SteeringSettings
 from training.skills.stepping import SteppingSettings
@@ -74,6 +76,8 @@ class Settings:
     tapping: TappingSettings = field(default_factory=TappingSettings)
     stepping: SteppingSettings = field(default_factory=SteppingSettings)
     leaping: LeapingSettings = field(default_factory=LeapingSettings)
+    running_leap: RunningLeapSettings = field(default_factory=RunningLeapSettings)
+    gap_running: GapSearchSettings = field(default_factory=GapSearchSettings)
     vision: VisionSettings = field(default_factory=VisionSettings)
     distillation: DistillationSettings = field(default_factory=DistillationSettings)
     dagger: DaggerSettings = field(default_factory=DaggerSettings)

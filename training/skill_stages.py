@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 import numpy as np
 
@@ -13,13 +13,17 @@ from training.skills import (
     gait,
     leaping,
     righting,
+    running_leap,
+    running_over_gaps,
     spinning,
     steering,
     stepping,
     tapping,
     walking_backward,
 )
+from training.skills.gap_courses import Runs
 from training.skills.library import SKILLS, Skills
+from training.skills.running_leap_trials import Crossings
 from training.skills.search import SearchState, load_state
 from training.skills.tap_trials import TapResult
 
@@ -29,7 +33,15 @@ Report = Callable[[float, str], None]
 
 _NEEDS = {
     "corridor": ("gait", "steering"),
-    "gaps": ("stepping", "leaping"),
+    "gaps": (
+        "gait",
+        "steering",
+        "righting",
+        "stepping",
+        "leaping",
+        "running_leap",
+        "gap_running",
+    ),
     "forage": ("gait", "steering", "spinning", "righting"),
     "escape": ("gait", "steering", "righting", "climbing"),
     "two_tap": ("gait", "steering", "spinning", "walking_backward", "righting", "tapping"),
@@ -158,6 +170,31 @@ def _leaping(settings: Settings, skills: Skills, threads: int, progress: Report)
     leaping.find(steering.load(skills.path("stepping")), chosen, skills.folder, report)
 
 
+def _running_leap(settings: Settings, skills: Skills, threads: int, progress: Report) -> None:
+    chosen = settings.running_leap
+    phases = {"fast": chosen.fast_generations, "stock": chosen.stock_generations}
+
+    def report(part: str, state: SearchState, last: Crossings) -> None:
+        name = part.removeprefix("running_leap-")
+        text = f"{name} physics: {last.crossed.mean():.0%} of gaps crossed"
+        progress(_fraction_done(state, name, phases), text)
+
+    running_leap.find(steering.load(skills.path("stepping")), chosen, skills.folder, report)
+
+
+def _gap_running(settings: Settings, skills: Skills, threads: int, progress: Report) -> None:
+    chosen = settings.gap_running
+
+    def report(state: SearchState, last: Sequence[Runs]) -> None:
+        fell = np.mean([one.fell.mean() for one in last])
+        progress(
+            state.generation / max(1, chosen.generations), f"{fell:.0%} of trials end in a fall"
+        )
+
+    start = running_over_gaps.parameters_of(skills.path("running_leap"))
+    running_over_gaps.find(skills.folder, chosen, skills.folder, report, start, threads)
+
+
 SEARCHES: dict[str, Callable[[Settings, Skills, int, Report], None]] = {
     "gait": _gait,
     "steering": _steering,
@@ -168,5 +205,7 @@ SEARCHES: dict[str, Callable[[Settings, Skills, int, Report], None]] = {
     "tapping": _tapping,
     "stepping": _stepping,
     "leaping": _leaping,
+    "running_leap": _running_leap,
+    "gap_running": _gap_running,
 }
 """Searches for the skills, by pipeline stage."""

@@ -1,4 +1,4 @@
-"""The expert of the gaps: run along the corridor, come to a stand before every gap, leap, run on."""
+"""The expert of the gaps: run along the corridor, leap out of the run, run on."""
 
 from __future__ import annotations
 
@@ -11,10 +11,14 @@ from rig.arenas.gaps import gaps_of
 from training.experts.corridor import run_along
 from training.experts.interface import Pose
 from training.experts.pose import BodyReader
+from training.experts.righting import Righting
 from training.experts.view import View
-from training.skills import leaping
+from training.skills import gap_running, leaping
+from training.skills.gap_running import LONG_AGO, Runner
+from training.skills.leap_follower import lagged, tick_of
 from training.skills.library import Skills
-from training.skills.locomotion import KEPT_PER_TICK
+from training.skills.running_leap_approach import BEARS_M
+from training.skills.running_leap_table import LEAP_TICKS
 
 Array = np.ndarray
 
@@ -39,6 +43,17 @@ LANDED_TICKS = 12
 """How many ticks the animal stands after a leap."""
 RETURNS_BEFORE = 9
 """Before this tick of a leap, an animal whose activations are still those of the stand begins again."""
+CAREFUL_WITHIN_M, RUNS_ABOVE_M_S = 0.2, 0.25
+"""An animal that is slower than this within such a distance of a gap stops before it and leaps from the
+stand."""
+SPEED_PER_TICK = 0.2
+"""Share of the present speed in the running mean that this goes by: a trot's speed sways."""
+CAUGHT_TICKS, SCRAMBLES_TICKS = 25, 20
+"""An animal that has stood reared for so long hangs in a gap, with paws on its edge; it runs for so long."""
+FALLEN_TICKS = 8
+"""How long an animal lies before it gets up: for less it may be tumbling out of a leap."""
+FLIES_FROM = 15
+"""From this tick on a leap out of the run goes by the clock: it has pushed off."""
 LEAPING_WEIGHT = 3.0
 """Loss weight of a leap (`TaskExpert.loss_weight`): its push, learned at less than its strength, is too weak
 for wide gaps."""
@@ -57,12 +72,9 @@ class LeapFollower:
 
     def __init__(self, leap: leaping.Leap) -> None:
         self.control = leap.control
-        lagged = np.empty_like(self.control)
-        activation = self.control[-1]  # a leap ends in the stand that it begins in
-        for tick, control in enumerate(self.control):
-            lagged[tick] = activation
-            activation = KEPT_PER_TICK * activation + (1 - KEPT_PER_TICK) * control
-        self._lagged = lagged
+        self._lagged = lagged(
+            self.control, self.control[-1]
+        )  # it ends in the stand that it begins in
         self._expected = -1
 
     @property
@@ -79,6 +91,10 @@ class LeapFollower:
         """Start a leap."""
         self._expected = 0
 
+    def end(self) -> None:
+        """Give up a leap."""
+        self._expected = -1
+
     def act(self, activation: Array) -> Array:
         """The action (actuators,) float64 in [-1, 1] for activations (actuators,); call once a tick."""
         # after landing it goes by the clock: an animal that runs on may never come to the stand
@@ -93,40 +109,84 @@ class LeapFollower:
 
 
 class GapsExpert:
-    """Runs along the middle of the corridor, and leaps where the ground ends."""
+    """Runs along the middle of the corridor, and leaps out of the run where the ground ends.
+
+    Where it is too slow for that, or came to the edge at a wrong place, it stands and leaps from there.
+    After a fall it gets up.
+    """
 
     loss_weight = 1.0
 
     def __init__(self, skills: Skills) -> None:
         self._locomotion = skills.stepping()
         self._leap = leaping.load(skills.path("leaping"))
+        self._skill = gap_running.load(skills.path("gap_running"))
+        self._righting = Righting(skills.path("righting"), FALLEN_TICKS)
 
     def begin(self, environment: Any) -> None:
         """Start an episode in a composer environment that was just reset."""
         self._body = BodyReader(environment)
         self._near, self._far = gaps_of(self._body.model, self._body.data)
         self._follower = LeapFollower(self._leap)
+        self._runner = Runner(self._locomotion, self._skill, self._body.actuators, 1)
+        self._expected = np.zeros((LEAP_TICKS, len(self._body.actuators)))
+        self._righting.begin()
+        self._speed_m_s, self._careful, self._reared_ticks = 0.0, False, 0
         self._view = View(self._body, SEEN_WITHIN_M)
 
     def act(self) -> Array:
         """Action (actuators,) float64 in [-1, 1] for this tick."""
         action = self._act()
-        leaps = self._follower.leaping and not self._follower.landed
+        stands_off = self._follower.leaping and not self._follower.landed
+        leaps = stands_off or self._runner.tick[0] <= LEAP_TICKS
         self.loss_weight = LEAPING_WEIGHT if leaps else 1.0
         return action
 
     def _act(self) -> Array:
-        follower, activation = self._follower, self._body.activation()
-        # distances are the body's root's, as in the search: it is below the trunk, and differs when it
+        rises = self._righting.act(self._body)
+        if rises is not None:
+            self._follower.end()
+            self._runner.tick[0] = LONG_AGO
+            return rises
+        if self._follower.leaping:
+            return self._follower.act(self._body.activation())
+        # distances are the body's root's, as in the searches: it is below the trunk, and differs when it
         # pitches
         edges = self._near - float(self._body.data.qpos[0])
         before = float(edges[edges > 0].min(initial=np.inf))
+        self._speed_m_s += SPEED_PER_TICK * (self._body.forward_speed_m_s() - self._speed_m_s)
+        reared = self._body.upright() < REARED_BELOW and self._runner.tick[0] >= LEAP_TICKS
+        self._reared_ticks = self._reared_ticks + 1 if reared else 0
+        if self._reared_ticks % (CAUGHT_TICKS + SCRAMBLES_TICKS) > CAUGHT_TICKS:
+            return self._run(1.0, {})
+        if self._runner.tick[0] >= LEAP_TICKS and self._is_careful(before):
+            return self._stand_and_leap(before)
+        return self._run_and_leap()
+
+    def _is_careful(self, before: float) -> bool:
+        """Whether it comes to the next edge slowly, or too late for a leap out of the run."""
+        late = before < self._skill.leap.before_m - BEARS_M
+        slow = self._speed_m_s < RUNS_ABOVE_M_S
+        self._careful = before < CAREFUL_WITHIN_M and (self._careful or late or slow)
+        return self._careful
+
+    def _run_and_leap(self) -> Array:
+        runner, data, activation = self._runner, self._body.data, self._body.activation()
+        tick = int(runner.tick[0])
+        if tick < FLIES_FROM:
+            runner.tick[0] = tick_of(self._expected, activation, tick, RETURNS_BEFORE)
+        body = data.qpos[None], data.qvel[None], activation[None]
+        action = runner.act(np.zeros(1, int), *body, self._near[None], self._far[None])
+        if runner.tick[0] == 1 and tick >= LEAP_TICKS:
+            self._expected = lagged(runner.expected_controls(0, float(runner.phase[0])), activation)
+        return action[0]
+
+    def _stand_and_leap(self, before: float) -> Array:
         velocity = self._body.data.subtree_linvel[self._body.torso][:2]
         stands = float(np.hypot(*velocity)) < STANDING_M_S
-        if not follower.leaping and stands and before < LEAPS_WITHIN_M:
-            follower.begin()
-        if follower.leaping:
-            return follower.act(activation)
+        if stands and before < LEAPS_WITHIN_M:
+            self._follower.begin()
+            return self._follower.act(self._body.activation())
         reared = self._body.upright() < REARED_BELOW
         look = {} if reared else LOOK_DOWN_NEAR if before < NEAR_M else LOOK_DOWN
         if before < STANDS_WITHIN_M or reared:

@@ -273,7 +273,7 @@ def train(
             Request(
                 settings.rollout_ticks,
                 expert_fraction=max(settings.min_expert_fraction, decayed),
-                keep_images=index < retrain_at,
+                keep_images=index < retrain_at < settings.rollouts,
             )
         ).rollout
         loop.count_actors(pool)

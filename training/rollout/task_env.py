@@ -28,8 +28,10 @@ STUCK_BELOW_M, STUCK_TICKS = 0.05, 150
 CORRIDORS = frozenset({"corridor", "gaps"})
 REARING_TASKS = frozenset({"two_tap"})
 """Tasks in which an animal whose trunk points up does not lie: it rears for a tap."""
-RIGHTING_TASKS = frozenset({"escape"})
-"""Tasks in which lying is part of the task; in the others an animal that lies needs a reset."""
+RIGHTING_TASKS = frozenset({"escape", "gaps"})
+"""Tasks in which an animal that lies gets up; in the others it needs a reset."""
+LIES_FIRST_TASKS = frozenset({"escape"})
+"""Tasks that begin with an animal that lies."""
 
 
 class TaskEnv:
@@ -168,7 +170,7 @@ class TaskEnv:
     def needs_reset(self) -> bool:
         """Whether nothing useful can follow: it lies, where that is no part of the task, or is stuck."""
         if self.task in RIGHTING_TASKS:
-            return False
+            return self._stuck
         ahead, up = self._data.xmat[self._torso, 6], self._data.xmat[self._torso, 8]
         rears = self.task in REARING_TASKS and ahead > REARING
         return self._stuck or bool(up < FALLEN_BELOW_UP and not rears)

@@ -20,7 +20,7 @@ from rig.arenas.names import TASKS
 from training.experts import Skills
 from training.rollout.auxiliary_targets import TARGETS
 from training.rollout.rollout import Rollout
-from training.rollout.task_env import RIGHTING_TASKS, TaskEnv
+from training.rollout.task_env import LIES_FIRST_TASKS, TaskEnv
 
 Array = np.ndarray
 
@@ -131,7 +131,7 @@ class VectorEnv:
         env = self.envs[k]
         env.reset()
         near = self._rng.random() < self._settings.start_near_target
-        if near and env.task not in RIGHTING_TASKS:
+        if near and env.task not in LIES_FIRST_TASKS:
             near = env.start_near_target(self._rng)
         self._limit[k] = NEAR_TARGET_TICKS if near else EPISODE_TICKS[env.task]
         self._offset_ticks[k] = 0

@@ -208,6 +208,7 @@ class Runner:
 
     Attributes:
         tick: (animals,) int, ticks since the last leap began.
+        phase: (animals,) of the gait at the last tick, in cycles.
         offset_m: (animals,) how much farther from the edge than the leap asks for it began.
     """
 
@@ -224,6 +225,7 @@ class Runner:
         self._width = np.zeros(animals)
         self._side = np.ones(animals)
         self.tick = np.full(animals, LONG_AGO)
+        self.phase = np.zeros(animals)
         self.offset_m = np.zeros(animals)
 
     def act(
@@ -260,6 +262,7 @@ class Runner:
         # where a leap was begun from outside, its first tick says at which phase
         first = self.tick[i] == 0
         self._side[i[first]] = _side(phase[first])
+        self.phase[i] = phase
         half = (2 * phase) % 1.0
         hit, self._half[i] = half < self._half[i] - 0.5, half
         begins = ~leaps & hit & (np.abs(left) <= BEARS_M)
@@ -272,6 +275,26 @@ class Runner:
         action = self._with_leap(i, action, feels)
         self.tick[i] += 1
         return np.clip(action, -1, 1)
+
+    def expected_controls(self, k: int, phase: float) -> Array:
+        """What an animal's leap asks for tick by tick, (LEAP_TICKS, actuators), where nothing disturbs it.
+
+        Args:
+            k: which animal; its leap has begun.
+            phase: of the gait at the first tick, in cycles.
+        """
+        full = np.ones(LEAP_TICKS)
+        steering, level = self._locomotion.steering, np.zeros(LEAP_TICKS)
+        phases = phase + np.arange(LEAP_TICKS) * steering.cycles_per_tick(full)
+        gait = steering.control(phases, full, level)
+        for joint, flexion in HEAD_DOWN.items():
+            gait[:, self._actuators[joint]] += flexion
+        skill = self.skill
+        wider = (self._width[k] - MIDDLE_WIDTH_M) / WIDTH_SCALE_M
+        kept = skill.leap.share
+        leap = kept * np.clip(gait, -1, 1) + (1 - kept) * self._stand
+        leap += skill.leap.added * (1 + wider * skill.wider) + self._side[k] * skill.sided
+        return np.clip(leap, -1, 1)
 
     def begin(self, i: Array, width_m: Array, offset_m: Array) -> None:
         """Let animals begin to leap at this tick.

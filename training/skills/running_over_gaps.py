@@ -209,12 +209,13 @@ def main(arguments: Sequence[str] | None = None) -> None:
     if given.command == "search":
         _search_command(given)
     else:
-        parameters = _parameters(given.skill)
+        parameters = parameters_of(given.skill)
         runs = measure(given.skills, parameters, given.tries, given.trial_s, given.seed, given.jobs)
         print(f"{given.skill}: {_sentence(runs)}")
 
 
-def _parameters(path: Path) -> Array:
+def parameters_of(path: Path) -> Array:
+    """The parameters (N_PARAMETERS,) kept in a file of this skill, or of the running leap alone."""
     with np.load(path, allow_pickle=False) as saved:
         parameters = saved["parameters"]
     if len(parameters) == gap_running.N_PARAMETERS:
@@ -243,7 +244,7 @@ def _search_command(given: argparse.Namespace) -> None:
             flush=True,
         )
 
-    start = _parameters(given.start or given.skills / "running_leap.npz")
+    start = parameters_of(given.start or given.skills / "running_leap.npz")
     find(given.skills, settings, given.runs, report, start, given.jobs, given.minutes)
 
 
