@@ -24,7 +24,7 @@ from recorder.opening import open_recording
 from recorder.reading import Recording
 from rig.bus.message_types import TICK_S
 from rig.errors import UserError
-from stim.detectors.learned import REST, Classifier, features_of
+from stim.detectors.learned import LONGEST_WINDOW, REST, Classifier, features_of
 from stim.detectors.quantities import read_quantity
 
 QUANTITIES: tuple[str, ...] = (
@@ -184,6 +184,10 @@ def fit_clusters(
 
 
 def _window(window_ms: float) -> int:
+    """Ticks of a window. Raises `UserError` for one that no detector could have."""
+    longest_ms = LONGEST_WINDOW * TICK_S * 1000
+    if not 0 < window_ms <= longest_ms:
+        raise UserError(f"A window is up to {longest_ms:g} ms, not {window_ms:g} ms.")
     return max(1, round(window_ms / 1000 / TICK_S))
 
 
@@ -297,8 +301,8 @@ def _read_intervals(path: Path) -> Mapping[str, Sequence[tuple[float, float]]]:
                     found.setdefault(row["recording"], []).append(row_s)
                 except (KeyError, TypeError, ValueError):
                     raise UserError(
-                        f"{path}:{number}: a row needs recording, start_s and stop_s, the times as "
-                        "numbers."
+                        f"{path}:{number}: a row needs recording, start_s and stop_s, separated by commas, "
+                        "the times as numbers with a decimal point."
                     ) from None
     except (OSError, UnicodeDecodeError, csv.Error) as problem:
         raise UserError(f"The labels {path} cannot be read: {problem}.") from None

@@ -67,7 +67,9 @@ def rates_of(text: str) -> tuple[float, float]:
     try:
         lowest, highest = (float(each) for each in text.split(","))
     except ValueError:
-        raise UserError(f"--rates {text}: write two rates in Hz, such as 0.5,50.") from None
+        raise UserError(
+            f"--rates {text}: write two rates in Hz with a decimal point, such as 0.5,50."
+        ) from None
     return lowest, highest
 
 

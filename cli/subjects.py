@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Annotated
 
@@ -40,10 +41,15 @@ def subjects() -> None:
 
 
 def train(
-    settings: Annotated[Path, typer.Argument(help="Training settings, e.g. subjects/rodent.toml.")],
+    settings: Annotated[
+        Path,
+        typer.Argument(help="Training settings: a file, e.g. subjects/rodent.toml, or a name."),
+    ],
     out: Annotated[
         Path | None,
-        typer.Option(help="Folder of the trained subject; beside the settings if left out."),
+        typer.Option(
+            help="Folder of the trained subject; beside the settings, or in subjects/, if left out."
+        ),
     ] = None,
     stage: Annotated[
         list[str] | None, typer.Option(help="Only this pipeline stage; may be given several times.")
@@ -54,19 +60,41 @@ def train(
     threads: Annotated[int, typer.Option(min=1, help="Cores to use.")] = 2,
 ) -> None:
     """Train a subject from nothing, or resume an interrupted training."""
+    from agent.subject import find
     from evaluation.trained_subject import score
     from training import provenance
     from training.pipeline import train as run_training
+    from training.settings import read
 
     try:
+        file = _settings_file(settings)
+        asked = read(file)
+        if out is None and file != settings:
+            out = Path("subjects") / asked.name  # not into what is installed
+        folder = out or file.parent / asked.name
+        for name in (asked.dagger.init_from, asked.distillation.teacher):
+            if name and folder.exists() and find(name).samefile(folder):
+                raise UserError(
+                    f"{folder} is the subject {name}, which this training reads; choose another --out."
+                )
         folder = run_training(
-            settings, out, resume=not fresh, stages=stage, threads=threads, evaluate=score
+            file, out, resume=not fresh, stages=stage, threads=threads, evaluate=score
         )
     except SubjectError as problem:
         raise UserError(str(problem)) from None
     print(f"The subject is in {folder}.")
     for name, events in provenance.left_out(folder).items():
         print(f"Left out in {name}: {events}.")
+
+
+def _settings_file(settings: Path) -> Path:
+    """The settings in a file, or those of a name: subjects/NAME.toml, yours or what ships."""
+    from agent.subject import subject_folders
+
+    if settings.exists() or settings.suffix or settings.parent != Path():
+        return settings
+    places = (folder / f"{settings}.toml" for folder in subject_folders())
+    return next((each for each in places if each.is_file()), settings)
 
 
 def evaluate(
@@ -131,6 +159,14 @@ def evaluate(
             raise UserError(f"{name} is at least {least}, not {value}")
     if expert and (paper or store):
         raise UserError("--expert measures no subject, so it goes with neither --paper nor --store")
+    if store:
+        from agent.subject import find
+
+        folder = find(subject)
+        if not os.access(folder, os.W_OK):
+            raise UserError(
+                f"--store writes into {folder}, which cannot be written; copy the subject."
+            )
     config = session.EvaluationConfig(
         subject, tasks, episodes, stock_episodes, duration, expert, skills, paper or store, jobs
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import resource
+import shutil
 import signal
 import socket
 import subprocess
@@ -17,6 +18,10 @@ from rig.errors import RunError
 from rig.session.directory import SessionDirectory, running_sessions, runtime_folder
 
 ROOT = Path(__file__).resolve().parents[1]
+NOBODY = (
+    *("setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"),
+    *("--inh-caps=+dac_read_search", "--ambient-caps=+dac_read_search"),
+)
 FIRST_LIGHT = ROOT / "protocols" / "first_light.yaml"
 
 
@@ -26,6 +31,7 @@ def rodent_rig(
     without: tuple[str, ...] = (),
     cwd: Path = ROOT,
     file_bytes: int | None = None,
+    nobody: bool = False,
     **variables: str,
 ) -> subprocess.CompletedProcess[str]:
     """`rodent-rig …`, to its end.
@@ -36,6 +42,7 @@ def rodent_rig(
         without: variables of the environment that it does not get.
         cwd: the working folder; as the installed command does, it looks for no modules there.
         file_bytes: no file that it writes may be larger.
+        nobody: run it as a user who owns nothing and may read everything, where we are root; else as we are.
         variables: more of the environment.
     """
     environment = {name: value for name, value in os.environ.items() if name not in without}
@@ -44,8 +51,9 @@ def rodent_rig(
         if file_bytes is not None:
             resource.setrlimit(resource.RLIMIT_FSIZE, (file_bytes, file_bytes))
 
+    user = NOBODY if nobody and os.geteuid() == 0 and shutil.which("setpriv") else ()
     return subprocess.run(
-        [sys.executable, "-P", "-m", "cli", *map(os.fsencode, map(str, arguments))],
+        [*user, sys.executable, "-P", "-m", "cli", *map(os.fsencode, map(str, arguments))],
         cwd=cwd,
         env={"PYTHONPATH": str(ROOT)} | environment | variables,
         capture_output=True,

@@ -112,6 +112,7 @@ def test_a_session_without_its_baseline_does_not_begin(folder: Path) -> None:
     pinned = (folder / "experiment.yaml").read_text()
     for name, text, complaint in (
         ("other", _other_hash(pinned), "SHA-256"),
+        ("gone", pinned.replace("natural.nwb", "gone.nwb"), "There is no recording"),
         ("rodent", pinned.replace("subject: runner", "subject: rodent"), "another subject (runner"),
     ):
         protocol, out = folder / f"{name}.yaml", folder / f"{name}-session.nwb"
@@ -120,6 +121,11 @@ def test_a_session_without_its_baseline_does_not_begin(folder: Path) -> None:
         assert done.returncode == 2, done.stdout
         assert complaint in done.stderr
         assert not out.exists()
+        # for `check` it is a mistake like others, at its line
+        checked = rodent_rig("check", protocol)
+        assert checked.returncode == 2, checked.stdout
+        assert checked.stderr.startswith(f"{protocol}:7:12: ")
+        assert complaint in checked.stderr
 
 
 def _other_hash(text: str) -> str:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import re
+import shutil
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -51,15 +54,43 @@ def test_a_full_runtime_folder_is_said_before_anything_starts(runtime: Path, tmp
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_home_that_cannot_be_written_stops_nothing(runtime: Path, tmp_path: Path):
-    file = tmp_path / "file"
-    file.touch()
-    done = rodent_rig(
-        *("run", FIRST_LIGHT, "--out", tmp_path / "x.nwb", *SHORT),
-        HOME=str(file),
-        XDG_CACHE_HOME=str(file / "cache"),
-        XDG_CONFIG_HOME=str(file / "config"),
-        TMPDIR=str(tmp_path),
-    )
-    assert done.returncode == 0, done.stderr
-    assert "closed" in done.stdout
+def test_a_user_without_a_home_and_without_permissions_records(runtime: Path):
+    """No home, no cache, a file where recordings go, a plain locale, a clock far in the west."""
+    with tempfile.TemporaryDirectory(prefix="rr-") as folder:
+        here = Path(folder)
+        if os.geteuid() == 0:
+            shutil.chown(here, "nobody")
+        file = here / "recordings"
+        file.touch()
+        done = rodent_rig(
+            *("run", "first_light", *SHORT),
+            cwd=here,
+            nobody=True,
+            without=("HOME",),
+            XDG_CACHE_HOME=str(file / "cache"),
+            XDG_CONFIG_HOME=str(file / "config"),
+            XDG_DATA_HOME=str(here / "data"),
+            XDG_RUNTIME_DIR=str(file / "runtime"),
+            TMPDIR=folder,
+            LC_ALL="C",
+            TZ="Pacific/Honolulu",
+        )
+        assert done.returncode == 0, done.stderr
+        assert f"Nothing can be recorded in {file} (it is a file)" in done.stderr
+        (recording,) = (here / "data" / "rodent-rig" / "recordings").iterdir()
+        assert str(recording) in done.stdout
+        assert recording.name.endswith("-1000.nwb")
+        info = rodent_rig("info", recording, TZ="Asia/Tokyo")
+        assert "-10:00" in info.stdout, info.stdout
+
+
+def test_the_doctor_looks_at_all_folders(runtime: Path, tmp_path: Path):
+    (tmp_path / "recordings").touch()
+    file = str(tmp_path / "recordings" / "x")
+    places = {"XDG_CACHE_HOME": file, "XDG_DATA_HOME": file, "MUJOCO_GL": "nonsense"}
+    done = rodent_rig("doctor", cwd=tmp_path, **places)
+    assert done.returncode == 1
+    for name in ("recordings", "cache", "OpenGL"):
+        assert f"lack  {name}" in done.stdout
+    assert "MUJOCO_GL is set to 'nonsense'" in done.stdout
+    assert list(tmp_path.iterdir()) == [tmp_path / "recordings"]

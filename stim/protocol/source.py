@@ -30,6 +30,7 @@ MAX_NODES = 60_000
 MAX_PROBLEMS = 50
 _NUMBER = re.compile(r"[-+]?(\d+(\.\d*)?|\.\d+)([eE][-+]?\d+)?")
 _WHOLE = re.compile(r"[-+]?\d{1,18}")
+_COMMA = re.compile(r"[-+]?\d+,\d+")
 _NOT_FINITE = re.compile(r"[-+]?\.?(inf|nan|infinity)", re.IGNORECASE)
 _LONGEST_NUMBER = 40
 
@@ -58,7 +59,10 @@ class Node:
     def shown(self) -> str:
         """The value as a short phrase for a message."""
         if self.form == "text":
-            return f"the text {shorten(self.value)}"
+            point = (
+                f" (write {self.value.replace(',', '.')})" if _COMMA.fullmatch(self.value) else ""
+            )
+            return f"the text {shorten(self.value)}{point}"
         if self.form == "number":
             return f"{self.value:g}" if isinstance(self.value, float) else f"{self.value}"
         if self.form == "truth":

@@ -53,7 +53,11 @@ def read_waveform(name: Node, n_units: int | None, context: Context) -> Waveform
             line = [float(cell) for cell in row]
         except ValueError:
             shown = shorten(",".join(row))
-            problems.add(name, f"row {number} of {path} is {shown}, not a row of numbers")
+            problems.add(
+                name,
+                f"row {number} of {path} is {shown}, not a row of numbers with a decimal point, separated by "
+                "commas",
+            )
             return ()
         if len(line) != wide:
             problems.add(
