@@ -25,7 +25,6 @@ from training.skills.running_leap_trials import Runway
 
 Array = np.ndarray
 
-ARENA_SEEDS = (300, 301, 302, 303)
 GAPS_AHEAD = 8
 """A course begins at a gap with so many after it."""
 FALLEN_M = -0.03
@@ -81,7 +80,7 @@ class Courses:
         arena_seeds: of the corridors.
     """
 
-    def __init__(self, stepping: Path, arena_seeds: Sequence[int] = ARENA_SEEDS) -> None:
+    def __init__(self, stepping: Path, arena_seeds: Sequence[int]) -> None:
         self.base = steering.load(stepping)
         self._locomotion = Locomotion(self.base)
         arenas = [Bodies(coarse=False, threads=1, task="gaps", seed=one) for one in arena_seeds]

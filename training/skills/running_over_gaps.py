@@ -23,7 +23,7 @@ from analysis.cluster_statistics import wilson
 from parallel.processes import in_processes, process_pool
 from training.skills import gap_running
 from training.skills.body import Bodies
-from training.skills.gap_courses import ARENA_SEEDS, Courses, Runs, Trials, bank_of
+from training.skills.gap_courses import Courses, Runs, Trials, bank_of
 from training.skills.gap_running import GapRunning, initial_parameters, skill_of
 from training.skills.search import SearchSettings, SearchState, load_state, search
 
@@ -43,6 +43,7 @@ class GapSearchSettings:
         away_cost: what it costs to be far from where the search began, per mean square.
         action_noise: standard deviation of what is added to the actions.
         animals: that run at the same time to fill the bank of starts.
+        arenas: corridors of the task's own, with about 50 gaps each.
         seed: of candidates and trials.
     """
 
@@ -54,9 +55,12 @@ class GapSearchSettings:
     away_cost: float = 0.2
     action_noise: float = 0.07
     animals: int = 48
+    arenas: int = 4
     seed: int = 40
 
 
+FIRST_ARENA = 300
+"""Seed of the search's first corridor; the others follow."""
 MEASURED_ARENAS = (700, 701, 702, 703)
 """Seeds of corridors that no search has seen."""
 
@@ -64,6 +68,11 @@ MEASURED_ARENAS = (700, 701, 702, 703)
 @functools.cache
 def _courses(stepping: str, arenas: tuple[int, ...]) -> Courses:
     return Courses(Path(stepping), arenas)
+
+
+@functools.cache
+def _bank(stepping: str, seed: int, action_noise: float, animals: int) -> Array:
+    return bank_of(Path(stepping), seed, action_noise, animals)
 
 
 def _try(
@@ -99,8 +108,9 @@ def find(
     generation = saved.generation if saved else 0
     mean = saved.mean if saved else start
     actuators = Bodies(coarse=True, threads=1).actuators
-    courses = _courses(str(stepping), ARENA_SEEDS)
-    bank = bank_of(stepping, settings.seed, settings.action_noise, settings.animals)
+    arenas = tuple(range(FIRST_ARENA, FIRST_ARENA + settings.arenas))
+    courses = _courses(str(stepping), arenas)
+    bank = _bank(str(stepping), settings.seed, settings.action_noise, settings.animals)
     last: list[Runs] = []
     with process_pool(jobs) as run:
 
@@ -111,9 +121,7 @@ def find(
             trials = courses.draw(
                 bank, settings.cases, rng, ticks, action_noise=settings.action_noise
             )
-            calls = [
-                (k, str(stepping), ARENA_SEEDS, one, trials) for k, one in enumerate(candidates)
-            ]
+            calls = [(k, str(stepping), arenas, one, trials) for k, one in enumerate(candidates)]
             runs = {call[0]: found for call, found in run(_try, calls)}
             last[:] = [runs[k] for k in range(len(candidates))]
             away = ((candidates - start) ** 2).mean(1)
