@@ -19,6 +19,7 @@ class Banner(QFrame):
         self._dismissed: set[str] = set()
         self._timers: dict[str, QTimer] = {}
         self.label = QLabel("")
+        self.label.setTextFormat(Qt.TextFormat.PlainText)
         self.label.setWordWrap(True)
         self.label.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
         dismiss = QToolButton()

@@ -60,6 +60,7 @@ def test_jumps_and_loops(qtbot: QtBot, window: MainWindow, file: Path) -> None:
     """By key and by button, to what was chosen; a loop stays within its ticks until it is ended."""
     window.replay(file, speed=0.1)
     qtbot.waitUntil(lambda: window.tick >= 0, timeout=60_000)
+    assert "2026-01-02 03:04:05 +00:00" in window.panels.control.replayed.full_text
     bar = window.panels.transport
     window.player.toggle_play()
     window.player.seek(50)

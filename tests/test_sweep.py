@@ -23,7 +23,7 @@ from parallel.jobs import Job, Processes, run_job
 from parallel.sweep import Run, SweepNote, SweepRequest, folder_of, read_lines, read_note, runs_of
 from rig.errors import UserError
 from rig.versions import runtime_of
-from tests.rodent_rig import ROOT, rodent_rig, wait_for
+from tests.rodent_rig import ROOT, lay_shadows, rodent_rig, wait_for
 
 TINY = """\
 protocol: tiny
@@ -39,9 +39,11 @@ rules:
 
 
 def sweep_process(protocol: Path, *arguments: object) -> subprocess.Popen[str]:
+    """A sweep from a folder full of files of the names of modules, which it must not run."""
     return subprocess.Popen(
-        [sys.executable, "-m", "cli", "sweep", str(protocol), *map(str, arguments)],
-        cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        [sys.executable, "-P", "-m", "cli", "sweep", str(protocol), *map(str, arguments)],
+        cwd=protocol.parent, env=os.environ | {"PYTHONPATH": str(ROOT)},
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
     )  # fmt: skip
 
 
@@ -97,6 +99,7 @@ def lines(folder: Path) -> dict[tuple[str, int], tuple[str, str]]:
 def protocol(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("sweep") / "tiny.yaml"
     path.write_text(TINY)
+    lay_shadows(path.parent)
     return path
 
 

@@ -9,7 +9,7 @@ import pytest
 from bench.synthetic_session import Stream, description
 from recorder.writer import Writer
 from rig.session.directory import running_sessions
-from tests.rodent_rig import FIRST_LIGHT, rodent_rig
+from tests.rodent_rig import FIRST_LIGHT, lay_shadows, rodent_rig
 
 NAME = "[bold] $x_$ é☃.nwb"
 """Markup to rich, a formula to Matplotlib, letters that ASCII does not have."""
@@ -39,11 +39,15 @@ def test_a_recording_is_described_in_the_letters_that_there_are(file: Path, enco
 
 
 def test_a_session_whose_names_have_brackets_ends_well(runtime: Path, tmp_path: Path) -> None:
-    """Its progress, its table and its picture show them; nothing fails after the recording."""
+    """Its progress, its table and its picture show them; nothing fails after the recording.
+
+    Nor is anything run that lies where the user happens to be.
+    """
     protocol = tmp_path / "p.yaml"
     protocol.write_text(FIRST_LIGHT.read_text().replace("first-light", "'[/red] first $x_$'", 1))
     words = ("--duration", "0.1", "--no-camera", "--out", tmp_path / NAME)
-    done = rodent_rig("run", protocol, *words, PYTHONIOENCODING="ascii")
+    lay_shadows(tmp_path)
+    done = rodent_rig("run", protocol, *words, cwd=tmp_path, PYTHONIOENCODING="ascii")
     assert done.returncode == 0, done.stderr
     assert "[bold] $x_$ ??.nwb" in done.stdout, done.stdout
     assert (tmp_path / NAME).with_suffix(".png").is_file(), done.stdout

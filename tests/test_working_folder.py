@@ -8,37 +8,18 @@ import shutil
 import tempfile
 from pathlib import Path
 
-import pytest
-
 from rig.session.directory import running_sessions
-from tests.rodent_rig import FIRST_LIGHT, rodent_rig
+from tests.rodent_rig import FIRST_LIGHT, lay_shadows, rodent_rig
 
 SHORT = ("--duration", "0.1", "--no-camera", "--no-picture")
-SHADOWS = (
-    *("queue.py", "random.py", "select.py", "recorder.py", "cli.py"),
-    *("rig/__init__.py", "stim/__init__.py", "agent/__init__.py", "gui/__init__.py"),
-)
 
 
-@pytest.fixture
-def shadows(tmp_path: Path) -> Path:
-    """A folder with files of the names that Python's own modules and ours have, and what they do when run."""
-    for name in SHADOWS:
-        file = tmp_path / "here" / name
-        file.parent.mkdir(parents=True, exist_ok=True)
-        file.write_text(f"raise SystemExit({name!r} + ' was run')")
-    return tmp_path / "here"
-
-
-def test_nothing_in_the_working_folder_is_run(runtime: Path, shadows: Path):
-    """A sweep's session is five processes deep: the command, its worker, subject, engine and recorder."""
-    words = ("--seeds", 1, "--duration", "0.1", "--out", shadows / "out")
-    done = rodent_rig("sweep", FIRST_LIGHT, *words, cwd=shadows)
-    assert done.returncode == 0, done.stderr + done.stdout
+def test_the_doctor_runs_nothing_of_the_working_folder(runtime: Path, tmp_path: Path):
+    """Nor do sessions (tests/test_terminal.py) and sweeps, on Ray or not (tests/test_sweep.py)."""
+    lay_shadows(tmp_path)
+    done = rodent_rig("doctor", cwd=tmp_path)
+    assert "ok    OpenGL" in done.stdout, done.stdout + done.stderr
     assert "was run" not in done.stdout + done.stderr
-    assert (shadows / "out" / "recordings" / "seed-0.nwb").is_file()
-    doctor = rodent_rig("doctor", cwd=shadows)
-    assert "ok    OpenGL" in doctor.stdout, doctor.stdout + doctor.stderr
 
 
 def test_a_full_runtime_folder_is_said_before_anything_starts(runtime: Path, tmp_path: Path):

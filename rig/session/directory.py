@@ -24,6 +24,7 @@ from rig.arenas.names import CameraQuality
 from rig.bus.message_types import Branching
 from rig.bus.sockets import SocketFolder
 from rig.errors import RunError
+from rig.output_file import check_path
 
 MAX_SOCKET_PATH = 100
 """Bytes; Unix allows 107 in a socket's path."""
@@ -155,6 +156,7 @@ class SessionDirectory(SocketFolder):
         """
         name = time.strftime("%m%d-%H%M%S-") + secrets.token_hex(2)
         path = runtime_folder() / name
+        check_path(path, "XDG_RUNTIME_DIR")
         if len(os.fsencode(path)) > MAX_SOCKET_PATH - 12:
             raise RunError(
                 f"The path {path} is too long for sockets; set XDG_RUNTIME_DIR to a shorter one."

@@ -5,6 +5,7 @@ The window starts it detached, so that a window that crashes leaves the session 
 
 from __future__ import annotations
 
+import contextlib
 import subprocess
 import sys
 import time
@@ -40,7 +41,8 @@ def start_detached(spec: SessionSpec, directory: SessionDirectory, timeout_s: fl
                 raise RunError(lines[-1] if lines else "The session did not start.")
             time.sleep(0.02)
     finally:
-        log.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            log.unlink(missing_ok=True)
 
 
 def main(arguments: list[str]) -> int:
