@@ -10,6 +10,8 @@ BASE := $(VENV)/.base
 DEV := $(VENV)/.dev
 INSTALL := $(BIN)/python -m pip install --quiet --constraint constraints.txt --editable
 PROTOCOL ?= protocols/first_light.yaml
+# processes that run tests: more than cores, as sessions in real time wait for half of their time
+JOBS ?= 3
 # options of `python -m chaos`: --seed N, --sessions N, --jobs N, --only KIND
 CHAOS ?=
 
@@ -19,7 +21,7 @@ run: $(BASE)
 	$(BIN)/rodent-rig gui $(PROTOCOL)
 
 test: setup lint
-	QT_QPA_PLATFORM=offscreen MUJOCO_GL=egl $(BIN)/python -m pytest -q -n 2 --dist loadfile
+	QT_QPA_PLATFORM=offscreen MUJOCO_GL=egl $(BIN)/python -m pytest -q -n $(JOBS) --dist loadfile --no-loadscope-reorder
 
 lint: setup
 	$(BIN)/ruff check .

@@ -26,6 +26,22 @@ os.environ.setdefault("MUJOCO_GL", "egl")
 os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
 
 
+LONGEST_FIRST = (
+    *("session", "training", "rerun", "snapshots", "chaos", "sweep", "evaluation", "gui_window"),
+    *("recorder_writing", "engine_faults", "recorder_recovery", "actor_pool", "fuzz_recordings"),
+    *("arenas", "reinforcement", "dagger", "vector_env", "concatenated_parts", "session_input"),
+    *("expert_two_tap", "probe_on_line", "recorder_disk", "fig12", "detection", "examples"),
+    *("runtime", "subject", "auxiliary_targets", "running_leap", "baseline_sessions"),
+)
+"""Files that take long, so that none of them begins when everything else is done."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Whole files at a time, the long ones first; the order within a file stays."""
+    rank = {f"test_{name}.py": number for number, name in enumerate(LONGEST_FIRST)}
+    items.sort(key=lambda item: rank.get(item.path.name, len(rank)))
+
+
 @pytest.fixture
 def runtime(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """An empty XDG_RUNTIME_DIR; at the end nothing may be left of any session in it."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import multiprocessing
+import os
 import subprocess
 import sys
 import time
@@ -45,6 +46,9 @@ class WarmProcess:
 
     def kill(self) -> None:
         self._process.kill()
+
+    def send_signal(self, number: int) -> None:
+        os.kill(self.pid, number)
 
 
 class Rig:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
 import os
 import resource
 import shutil
@@ -12,7 +14,11 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
+from unittest import mock
 
+import pytest
+
+from cli.main import main
 from rig.bus.client import BusClient
 from rig.errors import RunError
 from rig.session.directory import SessionDirectory, running_sessions, runtime_folder
@@ -77,6 +83,22 @@ def lay_shadows(folder: Path) -> None:
         file = folder / name
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_text(f"raise SystemExit({name!r} + ' was run')")
+
+
+def rodent_rig_here(*arguments: object) -> subprocess.CompletedProcess[str]:
+    """`rodent-rig …` in this process: for what a command says and does, not for how it is started."""
+    out, err = io.StringIO(), io.StringIO()
+    words = ["rodent-rig", *map(str, arguments)]
+    with (
+        mock.patch.object(sys, "argv", words),
+        contextlib.redirect_stdout(out),
+        contextlib.redirect_stderr(err),
+        pytest.raises(SystemExit) as ended,
+    ):
+        main()
+    status = ended.value.code
+    assert status is None or isinstance(status, int), status
+    return subprocess.CompletedProcess(words, status or 0, out.getvalue(), err.getvalue())
 
 
 class RunningRig:

@@ -10,7 +10,8 @@ import pytest
 
 import recorder
 from analysis.core import modulation
-from tests.rodent_rig import rodent_rig
+from tests.in_process_session import record
+from tests.rodent_rig import rodent_rig, rodent_rig_here
 
 BASELINE = """
 protocol: short-baseline
@@ -47,18 +48,15 @@ rules:
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """`natural.nwb`, a baseline, and `experiment.nwb`, a session of `experiment.yaml` with it."""
     folder = tmp_path_factory.mktemp("from_baseline")
-    (folder / "baseline.yaml").write_text(BASELINE)
-    run(folder / "baseline.yaml", folder / "natural.nwb", seed=1, duration_s=8)
+    record(folder / "natural.nwb", BASELINE, 400, seed=1)
     sha256 = hashlib.sha256((folder / "natural.nwb").read_bytes()).hexdigest()
     (folder / "experiment.yaml").write_text(EXPERIMENT.format(sha256=sha256))
-    run(folder / "experiment.yaml", folder / "experiment.nwb", seed=2, duration_s=3)
-    return folder
-
-
-def run(protocol: Path, out: Path, seed: int, duration_s: int) -> None:
-    options = ("--seed", seed, "--duration", duration_s, "--out", out)
-    done = rodent_rig("run", protocol, *options, "--no-camera", "--no-picture")
+    options = ("--seed", 2, "--duration", 3, "--no-camera", "--no-picture")
+    done = rodent_rig(
+        "run", folder / "experiment.yaml", "--out", folder / "experiment.nwb", *options
+    )
     assert done.returncode == 0, done.stderr
+    return folder
 
 
 def natural(folder: Path, name: str) -> tuple[np.ndarray, list[tuple[int, int]]]:
@@ -117,7 +115,7 @@ def test_a_session_without_its_baseline_does_not_begin(folder: Path) -> None:
     ):
         protocol, out = folder / f"{name}.yaml", folder / f"{name}-session.nwb"
         protocol.write_text(text)
-        done = rodent_rig("run", protocol, "--duration", 1, "--out", out)
+        done = rodent_rig_here("run", protocol, "--duration", 1, "--out", out)
         assert done.returncode == 2, done.stdout
         assert complaint in done.stderr
         assert not out.exists()

@@ -72,6 +72,7 @@ def served() -> Iterator[Served]:
             Path(folder) / "s.nwb",
             "--pace",
             "realtime",
+            "--no-picture",
             "--seed",
             4,
         )

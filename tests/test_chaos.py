@@ -23,8 +23,8 @@ from recorder.writer import Writer
 from rig.bus.message_types import Fault, Message, RecorderReport, Status
 from tests.rodent_rig import ROOT
 
-SHORT = ("recorder", "stimulation", "subject", "suspended", "folder", "disk")
-"""Windows and supervisors are killed in the tests of theirs."""
+SHORT = ("recorder", "suspended", "folder", "disk")
+"""Engines, subjects, supervisors and windows are killed in the tests of theirs, by the same signal."""
 N_TICKS = 60
 
 

@@ -10,7 +10,7 @@ import pytest
 import recorder
 from recorder.reading import Recording
 from rig.random_streams import generator
-from tests.rodent_rig import rodent_rig
+from tests.rodent_rig import rodent_rig, rodent_rig_here
 
 PROTOCOL = """
 protocol: everything
@@ -122,10 +122,10 @@ def test_a_protocol_in_python_runs_only_where_it_is_allowed(
         "        tick = yield Stimulate('x', 'core', [4], value=0.5, for_ms=40) if go else None\n"
     )
     out = tmp_path / "r.nwb"
-    refused = rodent_rig("run", str(path), "--duration", "1", "--out", str(out))
+    refused = rodent_rig_here("run", str(path), "--duration", "1", "--out", str(out))
     assert refused.returncode == 2
     assert "give --allow-python" in refused.stderr
-    checked = rodent_rig("check", str(path))
+    checked = rodent_rig_here("check", str(path))
     assert checked.returncode == 0
     assert "recorded as script" in checked.stdout
     assert not proof.exists()

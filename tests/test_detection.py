@@ -15,8 +15,9 @@ from recorder.replay import ReplaySource
 from recorder.writer import Writer
 from rig.bus.message_types import EngineReply, Event, Message
 from rig.errors import UserError
+from tests.in_process_session import record
 from tests.protocol_texts import load
-from tests.rodent_rig import rodent_rig
+from tests.rodent_rig import rodent_rig_here
 
 OWN = """
 protocol: coin-at-run
@@ -52,11 +53,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("detection")
     (folder / "own.yaml").write_text(OWN)
     (folder / "other.yaml").write_text(OTHER)
-    done = rodent_rig(
-        *("run", folder / "own.yaml", "--seed", 5, "--duration", 9, "--out", folder / "own.nwb"),
-        *("--no-camera", "--no-picture"),
-    )
-    assert done.returncode == 0, done.stderr
+    record(folder / "own.nwb", OWN, 450, seed=5)
     return folder
 
 
@@ -94,7 +91,7 @@ def test_its_own_protocol_finds_what_was_recorded(folder: Path) -> None:
 
 
 def test_the_command_lists_them(folder: Path) -> None:
-    done = rodent_rig("check", folder / "own.yaml", "--against", folder / "own.nwb")
+    done = rodent_rig_here("check", folder / "own.yaml", "--against", folder / "own.nwb")
     assert done.returncode == 0, done.stderr
     found = found_by(folder / "own.yaml", folder / "own.nwb")
     lines = done.stdout.splitlines()
@@ -146,10 +143,10 @@ def protocol(session):
 def test_a_protocol_in_python_is_run_when_asked_for(folder: Path) -> None:
     (folder / "script.py").write_text(SCRIPT)
     command = ("check", folder / "script.py", "--against", folder / "own.nwb")
-    refused = rodent_rig(*command)
+    refused = rodent_rig_here(*command)
     assert refused.returncode == 2
     assert "--allow-python" in refused.stderr
-    done = rodent_rig(*command, "--allow-python")
+    done = rodent_rig_here(*command, "--allow-python")
     assert done.returncode == 0, done.stderr
     with recorder.open(folder / "own.nwb") as recording:
         runs = [e.onset_tick for e in recording.intervals("behaviours") if e.name == "run"]
@@ -206,6 +203,6 @@ def test_what_it_cannot_be_run_over_is_said_in_one_sentence(folder: Path, tmp_pa
             found_by(folder / "own.yaml", path)
         assert str(path) in str(problem.value)
         assert "\n" not in str(problem.value)
-    done = rodent_rig("check", folder / "own.yaml", "--against", folder / "no.nwb")
+    done = rodent_rig_here("check", folder / "own.yaml", "--against", folder / "no.nwb")
     assert done.returncode == 2
     assert done.stderr.count("\n") == 1

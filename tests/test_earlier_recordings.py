@@ -12,7 +12,7 @@ import pytest
 import recorder
 from recorder.replay import ReplaySource
 from rig.bus.message_types import EngineReply, Tick
-from tests.rodent_rig import rodent_rig
+from tests.rodent_rig import rodent_rig_here
 
 ROUNDING = 1e-5
 DATA = Path(__file__).parent / "data"
@@ -65,7 +65,7 @@ def test_its_replay_is_the_stream(earlier: Path, name: str) -> None:
 @pytest.mark.parametrize("name", TICKS)
 def test_it_runs_again_on_the_reference_runtime(earlier: Path, name: str) -> None:
     """To the bit on a processor like the one that made it; another one rounds differently, a little."""
-    again = rodent_rig("rerun", earlier / f"{name}.nwb")
+    again = rodent_rig_here("rerun", earlier / f"{name}.nwb")
     if again.returncode == 0:
         assert f"identical for {TICKS[name]} ticks" in again.stdout
         return

@@ -36,7 +36,7 @@ def session(runtime: Path, tmp_path: Path) -> Iterator[tuple[RunningRig, BusClie
     """A session in real time, recorded, in which a stimulus goes on from tick 26."""
     protocol, out = tmp_path / "p.yaml", tmp_path / "faults.nwb"
     protocol.write_text(PROTOCOL)
-    arguments = ("run", protocol, "--out", out, "--pace", "realtime", "--seed", 2)
+    arguments = ("run", protocol, "--out", out, "--pace", "realtime", "--no-picture", "--seed", 2)
     with RunningRig(*arguments) as rig, rig.attach() as bus:
         wait_for(lambda: any(m.tick > 40 for m in bus.poll(0.1)))
         yield rig, bus, out

@@ -40,7 +40,9 @@ def test_the_script_and_the_notebook_close_the_loop(runtime: Path, tmp_path: Pat
 
     out = tmp_path / "loop.nwb"
     with (
-        RunningRig("run", OBSERVE, "--out", out, "--pace", "realtime", "--seed", 3) as rig,
+        RunningRig(
+            "run", OBSERVE, "--out", out, "--pace", "realtime", "--no-picture", "--seed", 3
+        ) as rig,
         rig.attach() as bus,
     ):
         script = _run(str(EXAMPLES / "closed_loop_client.py"))

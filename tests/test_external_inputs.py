@@ -174,7 +174,7 @@ def observed(runtime: Path, tmp_path: Path) -> Iterator[tuple[RunningRig, BusCli
     """A session that does nothing of its own, recorded and open at a port; and a client of it."""
     out = tmp_path / "outside.nwb"
     listen = f"tcp://127.0.0.1:{PORT}"
-    arguments = ("run", OBSERVE, "--out", out, "--pace", "realtime", "--seed", 3)
+    arguments = ("run", OBSERVE, "--out", out, "--pace", "realtime", "--no-picture", "--seed", 3)
     with RunningRig(*arguments, "--listen", listen) as rig, rig.attach() as bus:
         yield rig, bus, out
 

@@ -29,7 +29,7 @@ from rig.bus.message_types import (
     Tick,
 )
 from rig.errors import UserError
-from tests.rodent_rig import rodent_rig
+from tests.rodent_rig import rodent_rig_here
 
 TRIAL = 80
 TAP, DECIDED, ACTIVATED = 10, 50, 10
@@ -258,12 +258,12 @@ def test_what_does_not_belong_is_left_out_and_said(tmp_path: Path) -> None:
 
 
 def test_the_command(sweep: Path, tmp_path: Path) -> None:
-    done = rodent_rig("figure", "fig12", sweep, "--out", tmp_path / "fig12.png")
+    done = rodent_rig_here("figure", "fig12", sweep, "--out", tmp_path / "fig12.png")
     assert done.returncode == 0, done.stderr
     assert (tmp_path / "fig12.png").read_bytes().startswith(b"\x89PNG")
     assert (tmp_path / "fig12-paper.csv").exists()
     assert done.stdout.count("agrees") == 6
-    refused = rodent_rig("figure", "fig21", sweep, "--out", tmp_path / "a.png")
+    refused = rodent_rig_here("figure", "fig21", sweep, "--out", tmp_path / "a.png")
     assert refused.returncode == 2
     assert refused.stderr == "There is no figure 'fig21'; did you mean 'fig12'?\n"
 

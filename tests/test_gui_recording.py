@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import os
-import shutil
 import subprocess
 import sys
-import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
@@ -20,24 +18,14 @@ import recorder
 from gui.activity import WINDOW_TICKS
 from gui.main_window import MainWindow
 from recorder.replay import ReplaySource
-from tests.rodent_rig import ROOT, rodent_rig
-from tests.windows import PROTOCOL
+from tests.rodent_rig import ROOT
+from tests.shared_recordings import first_light
 
 
 @pytest.fixture(scope="module")
 def recording(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Six seconds of three trials, with delivered and sham stimuli."""
-    folder = tmp_path_factory.mktemp("recording")
-    (folder / "often.yaml").write_text(PROTOCOL)
-    runtime = tempfile.mkdtemp(prefix="rr-")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("XDG_RUNTIME_DIR", runtime)
-        done = rodent_rig(
-            "run", folder / "often.yaml", "--out", folder / "often.nwb", "--duration", 6
-        )
-    shutil.rmtree(runtime, ignore_errors=True)
-    assert done.returncode == 0, done.stderr
-    return folder / "often.nwb"
+    """Seven seconds of two trials, with delivered and sham stimuli."""
+    return first_light(tmp_path_factory).file
 
 
 def test_a_replay_shows_the_recording_tick_by_tick(

@@ -49,7 +49,9 @@ def test_labrecorder_would_get_activity_body_and_events(runtime: Path, tmp_path:
     """What arrives is what the recording holds, with the same spacing of ticks."""
     out = tmp_path / "lsl.nwb"
     with (
-        RunningRig("run", OBSERVE, "--out", out, "--pace", "realtime", "--seed", 2) as rig,
+        RunningRig(
+            "run", OBSERVE, "--out", out, "--pace", "realtime", "--no-picture", "--seed", 2
+        ) as rig,
         rig.attach() as bus,
     ):
         outlet = subprocess.Popen(

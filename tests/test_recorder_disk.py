@@ -97,7 +97,7 @@ def test_a_file_that_is_taken_away_ends_the_recording(
     folder.mkdir()
     file = folder / "gone.nwb"
     stream = Stream(description())
-    with Rig(sockets, file) as rig:
+    with Rig(sockets, file, warm=True) as rig:
         rig.send_all(stream.beginning())
         rig.send_all(stream.ticks(0, 30))
         rig.wait_for("recording", 30)
@@ -122,7 +122,7 @@ def test_a_file_that_is_moved_while_it_is_being_closed_is_not_called_recorded(
     """Closing waits a second for whoever reads it; the file is gone from its place when it goes on."""
     file = tmp_path / "here.nwb"
     stream = Stream(description())
-    with Rig(sockets, file) as rig:
+    with Rig(sockets, file, warm=True) as rig:
         rig.send_all(stream.beginning())
         rig.send_all(stream.ticks(0, 30))
         rig.wait_for("recording", 30)

@@ -56,7 +56,7 @@ def test_the_file_is_read_while_it_grows(sockets: Path, tmp_path: Path) -> None:
     """From its first report on the file opens live: rows that were acknowledged are there, in pynwb too."""
     stream = Stream(description())
     file = tmp_path / "live.nwb"
-    with Rig(sockets, file) as rig:
+    with Rig(sockets, file, warm=True) as rig:
         rig.send_all(stream.beginning())
         rig.wait_for("recording")
         with recorder.open(file) as live:
@@ -84,7 +84,7 @@ def test_a_recording_ends_well_although_somebody_reads_it(sockets: Path, tmp_pat
     """A reader that does not let go of the growing file: it is closed, whole, and called so."""
     stream = Stream(description())
     file = tmp_path / "read.nwb"
-    with Rig(sockets, file) as rig:
+    with Rig(sockets, file, warm=True) as rig:
         rig.send_all(stream.beginning())
         rig.wait_for("recording")
         with recorder.open(file) as live:
@@ -104,7 +104,7 @@ def test_reports_come_often_and_never_claim_more_than_the_disk_has(
     """At least four a second, and each one's rows are in the file at that moment."""
     stream = Stream(description())
     file = tmp_path / "reports.nwb"
-    with Rig(sockets, file) as rig:
+    with Rig(sockets, file, warm=True) as rig:
         rig.send_all(stream.beginning())
         rig.wait_for("recording")
         with h5py.File(file, "r", swmr=True) as live:
@@ -128,7 +128,7 @@ def test_a_recording_may_start_in_the_middle_of_a_session(sockets: Path, tmp_pat
     before = list(stream.ticks(0, 130))
     episode = next(m for m in reversed(before) if m.topic == "episode")
     file = tmp_path / "middle.nwb"
-    with Rig(sockets, file) as rig:
+    with Rig(sockets, file, warm=True) as rig:
         for message in [*beginning, episode]:
             rig.send(message)
         sent = [m for m in stream.ticks(130, 40) if m.topic != "episode"]
@@ -152,7 +152,7 @@ def test_a_gap_is_an_error_in_the_report_and_in_the_file(sockets: Path, tmp_path
     """Messages that got lost are named; what came is recorded."""
     stream = Stream(description())
     file = tmp_path / "gap.nwb"
-    with Rig(sockets, file) as rig:
+    with Rig(sockets, file, warm=True) as rig:
         rig.send_all(stream.beginning())
         rig.send_all(stream.ticks(0, 20))
         list(stream.ticks(20, 3))  # made and never sent
@@ -178,7 +178,7 @@ def test_what_is_malformed_is_noted_and_does_not_stop_the_recording(
 
     stream = Stream(description())
     file = tmp_path / "odd.nwb"
-    with Rig(sockets, file) as rig:
+    with Rig(sockets, file, warm=True) as rig:
         rig.send_all(stream.beginning())
         rig.stream.send_multipart([b"tick", b"\xc1", b""])
         rig.send_all(stream.ticks(0, 5))
@@ -210,14 +210,14 @@ def test_an_existing_recording_is_not_overwritten_unless_told(
     """Refused with exit status 2 and the file untouched; replaced with --overwrite."""
     file = tmp_path / "kept.nwb"
     file.write_bytes(b"precious")
-    with Rig(sockets, file) as rig:
+    with Rig(sockets, file, warm=True) as rig:
         assert rig.wait() == 2
         assert rig.reports[-1].state == "failed"
         assert "exists already" in rig.reports[-1].error
     assert file.read_bytes() == b"precious"
     (sockets / "again").mkdir()
     stream = Stream(description())
-    with Rig(sockets / "again", file, "--overwrite") as rig:
+    with Rig(sockets / "again", file, "--overwrite", warm=True) as rig:
         rig.send_all(stream.beginning())
         rig.wait_for("recording")
         rig.send(stream.end(0))
@@ -232,10 +232,10 @@ def test_two_recorders_do_not_share_a_file(sockets: Path, tmp_path: Path) -> Non
     stream = Stream(description())
     file = tmp_path / "mine.nwb"
     (sockets / "other").mkdir()
-    with Rig(sockets, file) as rig:
+    with Rig(sockets, file, warm=True) as rig:
         rig.send_all(stream.beginning())
         rig.wait_for("recording")
-        with Rig(sockets / "other", file, "--overwrite") as other:
+        with Rig(sockets / "other", file, "--overwrite", warm=True) as other:
             assert other.wait() == 2
             assert "another session" in other.reports[-1].error
 

@@ -84,6 +84,7 @@ def test_a_gait_that_steps_is_searched_with_what_turns_it(tmp_path):
     small = SteppingSettings(
         coarse_generations=1, stock_generations=1, coarse_population=4, stock_population=4,
         rollout_s=0.2, steering_generations=1, steering_population=4,
+        steering_rollout_s=0.2,
     )  # fmt: skip
     reports = []
     found = stepping.find(small, tmp_path, 1, lambda done, text: reports.append(done))

@@ -15,23 +15,15 @@ import pytest
 import torch
 
 import recorder
-from agent import load
 from cli.main import app
 from recorder.file_rotation import RotationLimit
 from recorder.replay import ReplaySource
-from recorder.rotating_writer import RotatingWriter
 from recorder.snapshots import Snapshots
-from rerun.in_process_transport import InProcessTransport
-from rerun.rerun import run_in_process
 from rig.animal import Animal, AnimalState, StepResult, TickState
 from rig.arenas.task_state import OF_MODEL, OF_ORBS, REMEMBERED
 from rig.body_quantities import NAMES
-from rig.bus.message_types import Assets, Description, Message
 from rig.errors import UserError
-from rig.session.directory import SessionSpec
-from stim.engine import Engine
-from stim.protocol.read import parse
-from stim.protocol.script import execute
+from tests.in_process_session import record
 from tests.test_rerun import same_until
 
 BODY = """
@@ -63,45 +55,6 @@ def protocol(session):
             actions = [Stimulate(f"number {{n}}", "policy_0", units, value=value, for_ms=100)]
         tick = yield actions
 '''
-LAYERS = {layer.name: layer.n_units for layer in load("runner").layers}
-
-
-def live(path: Path, text: str, n_ticks: int, limit: RotationLimit | None = None) -> None:
-    """Records a session of the animal: tick loop, engine and writer in this process."""
-    script = execute(text, "p.py") if text.startswith("PROTOCOL") else None
-    protocol = parse(text, "p.py" if script else "p.yaml", None, LAYERS, script)
-    spec = SessionSpec(
-        session="original",
-        subject=protocol.subject,
-        task=protocol.task,
-        seed=3,
-        pace="max",
-        duration_s=0.0,
-        trial_s=protocol.trial_s,
-        trials=0,
-        protocol_name=protocol.name,
-        protocol_path="",
-        protocol_text=text,
-        behaviours=protocol.behaviour_names,
-        stimuli=protocol.stimulus_names,
-    )
-    described: list[Description] = []
-    writer: list[RotatingWriter] = []
-
-    def hear(message: Message) -> None:
-        if isinstance(message.content, Description):
-            described.append(message.content)
-        elif isinstance(message.content, Assets):
-            writer.append(RotatingWriter(path, described[0], message.arrays, limit=limit))
-        elif writer:
-            writer[0].add(message)
-
-    links = InProcessTransport(
-        "original", lambda d: Engine(protocol, d, {}, script), (), n_ticks, "stopped", hear
-    )
-    run_in_process(spec, links)
-    writer[0].close()
-    assert torch.is_grad_enabled(), "whoever trains in this process could not any more"
 
 
 def said(capsys: pytest.CaptureFixture[str], *words: object) -> str:
@@ -116,7 +69,9 @@ def test_from_a_snapshot_on_every_arena_is_the_same_again(
 ) -> None:
     path = tmp_path / "f.nwb"
     parted = task == "two_tap"
-    live(path, BODY.format(task=task), 60, RotationLimit(after_s=1.04) if parted else None)
+    limit = RotationLimit(after_s=1.04) if parted else None
+    record(path, BODY.format(task=task), 60, limit=limit)
+    assert torch.is_grad_enabled(), "whoever trains in this process could not any more"
     with recorder.open(path) as session:
         (hold,) = [each for each in session.intervals("stimuli") if each.name == "hold"]
         assert hold.onset_tick < 50 < hold.onset_tick + 15
@@ -140,7 +95,7 @@ def test_from_a_snapshot_on_every_arena_is_the_same_again(
 def foraged(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Two trials under a protocol in Python: three snapshots, the last one in the second trial."""
     path = tmp_path_factory.mktemp("snapshots") / "f.nwb"
-    live(path, PYTHON.format(text=BODY.format(task="forage")), 110)
+    record(path, PYTHON.format(text=BODY.format(task="forage")), 110)
     return path
 
 

@@ -23,7 +23,7 @@ from parallel.jobs import Job, Processes, run_job
 from parallel.sweep import Run, SweepNote, SweepRequest, folder_of, read_lines, read_note, runs_of
 from rig.errors import UserError
 from rig.versions import runtime_of
-from tests.rodent_rig import ROOT, lay_shadows, rodent_rig, wait_for
+from tests.rodent_rig import ROOT, lay_shadows, rodent_rig, rodent_rig_here, wait_for
 
 TINY = """\
 protocol: tiny
@@ -198,15 +198,15 @@ def test_a_folder_is_of_one_sweep(
 ) -> None:
     folder = crashed[0]
     (changed := tmp_path / "tiny.yaml").write_text(TINY.replace("300", "200"))
-    refused = rodent_rig("sweep", changed, "--seeds", 1, "--out", folder)
+    refused = rodent_rig_here("sweep", changed, "--seeds", 1, "--out", folder)
     assert refused.returncode == 2
     assert "holds a sweep with another text of the protocol" in refused.stderr
-    refused = rodent_rig("sweep", protocol, "--seeds", 1, "--duration", 2, "--out", folder)
+    refused = rodent_rig_here("sweep", protocol, "--seeds", 1, "--duration", 2, "--out", folder)
     assert refused.returncode == 2
     assert "holds a sweep with no --duration" in refused.stderr
     with (folder / "sweep.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        refused = rodent_rig("sweep", protocol, "--seeds", 1, "--out", folder)
+        refused = rodent_rig_here("sweep", protocol, "--seeds", 1, "--out", folder)
     assert refused.returncode == 2
     assert "Another sweep is working in" in refused.stderr
 

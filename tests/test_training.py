@@ -42,7 +42,7 @@ coarse_population = 4
 stock_population = 4
 rollout_s = 0.4
 [steering]
-generations = 2
+generations = 1
 population = 4
 rollout_s = 0.3
 [vision]

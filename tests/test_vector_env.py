@@ -198,10 +198,10 @@ def test_lambda_returns_are_the_discounted_mean_reward():
 
 def test_episodes_begin_near_a_target():
     settings = VectorEnvSettings(
-        gaps=3,
+        gaps=2,
         forage=0,
         escape=1,
-        two_tap=3,
+        two_tap=2,
         muscle_perturbation=0.0,
         velocity_perturbation=0.0,
         start_near_target=1.0,

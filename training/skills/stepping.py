@@ -29,6 +29,7 @@ class SteppingSettings(GaitSettings):
     rollout_s: float = 1.4
     steering_generations: int = 6
     steering_population: int = 8
+    steering_rollout_s: float = 2.0
 
 
 def find(
@@ -61,6 +62,7 @@ def find(
     turning = SteeringSettings(
         generations=settings.steering_generations,
         population=settings.steering_population,
+        rollout_s=settings.steering_rollout_s,
         seed=settings.seed,
     )
     result = steering.find(
