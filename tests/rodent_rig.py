@@ -91,6 +91,7 @@ def rodent_rig_here(*arguments: object) -> subprocess.CompletedProcess[str]:
     words = ["rodent-rig", *map(str, arguments)]
     with (
         mock.patch.object(sys, "argv", words),
+        mock.patch.dict(os.environ),  # a command changes it for the processes that it starts
         contextlib.redirect_stdout(out),
         contextlib.redirect_stderr(err),
         pytest.raises(SystemExit) as ended,

@@ -324,8 +324,7 @@ def test_the_example_client_prints_units(served: Served):
         line = client.stdout.readline()
         watch.cancel()
         client.kill()
-    assert line.startswith("tick ")
-    assert "policy_" in line or "core/" in line
+    assert re.match(r"tick \d+: (core|policy_[0-2])/\d+ [+-]\d\.\d\d  ", line), line
 
 
 @pytest.mark.skipif(NODE is None, reason="Node.js is not installed (apt install nodejs)")

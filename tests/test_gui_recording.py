@@ -94,12 +94,12 @@ def test_a_jump_looks_like_having_played_up_to_there(
 ):
     played, jumped = open_window(), open_window()
     played.replay(recording, speed=20.0)
-    qtbot.waitUntil(lambda: played.tick == 299, timeout=20000)
+    qtbot.waitUntil(lambda: played.tick == 349, timeout=20000)
     jumped.replay(recording, speed=0.1)
     qtbot.waitUntil(lambda: jumped.tick >= 0, timeout=20000)
     jumped.stream.set_playing(False)  # type: ignore[union-attr]
-    jumped.panels.transport.slider.setValue(299)
-    qtbot.waitUntil(lambda: jumped.panels.timeline.raster.last_tick == 299, timeout=5000)
+    jumped.panels.transport.slider.setValue(349)
+    qtbot.waitUntil(lambda: jumped.panels.timeline.raster.last_tick == 349, timeout=5000)
     shown = []
     for window in (played, jumped):
         window.panels.timeline.raster.draw()

@@ -25,7 +25,7 @@ from rig.errors import RunError, UserError
 from tests.recorder_checks import assert_same, nwb_problems
 from tests.recorder_rig import Rig
 
-N_KILLS = 12
+N_KILLS = 8
 MAX_LOSS_S = 0.5
 
 
