@@ -30,6 +30,7 @@ from cli.lsl import lsl
 from cli.probe import probe
 from rig.child_python import protect
 from rig.errors import RunError, UserError
+from rig.opengl import remedy
 from rig.terminal import plain, prepare
 
 app = typer.Typer(
@@ -101,6 +102,12 @@ def main() -> None:
             file=sys.stderr,
         )
         sys.exit(2)
+    except (ImportError, RuntimeError) as problem:
+        # MuJoCo looks for OpenGL when it is imported, and raises what it likes
+        if not any(word in str(problem) for word in ("MUJOCO_GL", "OPENGL", "EGL", "OSMesa")):
+            raise
+        print(plain(f"OpenGL does not work here ({problem}); {remedy()}."), file=sys.stderr)
+        sys.exit(1)
     except KeyboardInterrupt:
         sys.exit(1)
 

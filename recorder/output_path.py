@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import os
 import secrets
 import shutil
@@ -16,7 +17,7 @@ from rig.errors import UserError
 from rig.output_file import check_output
 
 ENDING = ".nwb"
-BEFORE = ".before"
+ASIDE = ".overwritten"
 """Beside a recording, what had its name before, until the recording is whole."""
 
 
@@ -84,19 +85,22 @@ def recordings_in(folder: Path, deep: bool = False) -> list[Path]:
 
 
 def set_aside(path: Path) -> Path | None:
-    """Keeps what has a recording's name under another one, F.nwb.before, and returns that; None: nothing has.
+    """Keeps what has a recording's name under another one, F.nwb.overwritten; None: nothing has the name.
 
-    The recording takes the name at once, to be read while it grows; what it replaces is removed when it is
-    whole. What was set aside before is kept instead: then what has the name never became whole. Raises
-    OSError where it cannot be kept.
+    The recording takes the name at once, to be read while it grows; when it is whole, who called this removes
+    what was set aside. What others have set aside stays. Raises OSError where it cannot be kept.
     """
-    before = path.with_name(f"{path.name}{BEFORE}")
-    if os.path.lexists(before):
-        return before
-    if not path.is_file():
-        return None
-    try:
-        os.link(path, before)
-    except OSError:
-        path.rename(before)  # a file system without links
-    return before
+    for number in itertools.count(1):
+        aside = path.with_name(f"{path.name}{ASIDE}{f'-{number}' if number > 1 else ''}")
+        if os.path.lexists(aside):
+            continue
+        if not path.is_file():
+            return None
+        try:
+            os.link(path, aside)
+        except FileExistsError:
+            continue
+        except OSError:
+            path.rename(aside)  # a file system without links
+        return aside
+    raise AssertionError("a count has no end")

@@ -7,6 +7,7 @@ import gc
 from agent.errors import SubjectError
 from rerun.in_process_transport import InProcessTransport
 from rig.errors import RunError, UserError
+from rig.opengl import blind
 from rig.resume_point import ResumePoint
 from rig.session.directory import SessionSpec
 
@@ -30,11 +31,8 @@ def run_in_process(
         # here, because MuJoCo and dm_control ask for OpenGL when they are imported
         from rig.arenas.camera import CameraUnavailableError
         from rig.session.subject_session import run
-    except ImportError as problem:
-        raise RunError(
-            f"The animal cannot see: OpenGL does not work here ({problem}). `rodent-rig doctor` says "
-            "what lacks."
-        ) from None
+    except (ImportError, RuntimeError) as problem:
+        raise blind(problem) from None
     try:
         run(spec, transport, resume)
     except SubjectError as problem:

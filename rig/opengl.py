@@ -4,10 +4,20 @@ from __future__ import annotations
 
 import os
 
+from rig.errors import RunError
+
 _INSTALL = {
     "egl": "install libegl1 and libgl1, or libosmesa6 and set MUJOCO_GL=osmesa",
     "osmesa": "install libosmesa6, or set MUJOCO_GL=egl",
 }
+
+
+def blind(problem: Exception) -> RunError:
+    """What is raised where MuJoCo could not be imported, for the want of OpenGL."""
+    return RunError(
+        f"The animal cannot see: OpenGL does not work here ({problem}); {remedy()}. `rodent-rig doctor` "
+        "tells more."
+    )
 
 
 def remedy() -> str:

@@ -126,9 +126,9 @@ def test_neither_baselines_nor_the_subject_are_written_to(
 def test_an_overwritten_recording_is_there_until_the_next_one_is_whole(
     sockets: Path, file: Path, tmp_path: Path
 ) -> None:
-    """A recorder that is killed leaves what was there before as F.nwb.before."""
+    """A recorder that is killed leaves what was there before as F.nwb.overwritten."""
     content = file.read_bytes()
-    before = tmp_path / "session.nwb.before"
+    before = tmp_path / "session.nwb.overwritten"
     stream = Stream(description())
     with Rig(sockets, file, "--overwrite") as rig:
         rig.send_all(stream.beginning())
@@ -136,10 +136,14 @@ def test_an_overwritten_recording_is_there_until_the_next_one_is_whole(
         rig.wait_for("recording")
         rig.process.kill()
     assert before.read_bytes() == content
+    # the next one removes what it has replaced itself, and nothing else
     record(file, overwrite=True)
-    assert not before.exists()
+    assert before.read_bytes() == content
+    assert {each.name for each in tmp_path.iterdir()} == {"session.nwb", before.name}
+    before.unlink()
     with recorder.open(file) as recording:
         assert recording.n_ticks == N_TICKS
+    # one in which nothing was recorded replaces nothing
     content = file.read_bytes()
     record(file, n_ticks=0, overwrite=True)
     assert before.read_bytes() == content
