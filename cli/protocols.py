@@ -80,7 +80,7 @@ def check(
 
     tree = read_tree_of(protocol, settings)
     checked = check_tree(tree, allow_python)
-    _check_baselines(tree, checked)
+    check_baselines(tree, checked)
     print(explain(checked))
 
 
@@ -104,10 +104,10 @@ def read_tree_of(path: Path, settings: Sequence[str] | None = None) -> ProtocolT
     """The tree of the protocol in a file, with other values of its parameters; as `load_protocol`."""
     path = find(path)
     tree = read_protocol(read_text(path), str(path))
-    return with_settings(tree, _values_of(settings or ()))
+    return with_settings(tree, values_of(settings or ()))
 
 
-def _check_baselines(tree: ProtocolTree, protocol: Protocol) -> None:
+def check_baselines(tree: ProtocolTree, protocol: Protocol) -> None:
     """Raises `UserError` with every baseline that is missing, foreign or too short, at its place."""
     problems = tree.problems.copy()
     section = tree.root.get("baselines")
@@ -169,7 +169,7 @@ def _resolved(
     return resolve(named, requests, subject.sha256, layers)
 
 
-def _values_of(settings: Sequence[str]) -> dict[str, str]:
+def values_of(settings: Sequence[str]) -> dict[str, str]:
     """The values of "NAME=VALUE", by name; of a name that comes twice, the last."""
     values = {}
     for each in settings:

@@ -32,6 +32,8 @@ class RunOptions:
         keys: the folder of CURVE keys for `listen`.
         roll_over: when the recording goes on in a next file (`recorder.file_rotation`); "": never.
         runtime: what the network runs on.
+        trials: after how many trials the session ends.
+        animal, notes: the experimenter's, for the recording.
     """
 
     seed: int | None = None
@@ -44,6 +46,9 @@ class RunOptions:
     keys: Path | None = None
     roll_over: str = ""
     runtime: Runtime = Runtime.onnx
+    trials: int | None = None
+    animal: str = ""
+    notes: str = ""
 
 
 def prepare_session(
@@ -90,7 +95,7 @@ def session_spec(
         pace=options.pace.value,
         duration_s=protocol.duration_s if duration_s is None else duration_s,
         trial_s=protocol.trial_s,
-        trials=protocol.trials,
+        trials=protocol.trials if options.trials is None else options.trials,
         protocol_name=protocol.name,
         protocol_path=str(Path(protocol.path).resolve()),
         protocol_text=protocol.text,
@@ -109,6 +114,8 @@ def session_spec(
         allow_python=protocol.is_script,
         runtime=options.runtime.value,
         blinded=protocol.blinded,
+        animal=options.animal,
+        notes=options.notes,
     )
 
 

@@ -18,17 +18,19 @@ from cli.options import (
     Seed,
     Settings,
 )
-from cli.protocols import Named, execution_allowed, load_protocol, reads_of
+from cli.protocols import Named, execution_allowed, load_protocol, reads_of, values_of
 from cli.recordings import Parts, recording_of, show_replay
 from cli.session_spec import RunOptions, new_recording, prepare_session
 from gui.display import display_missing
+from gui.session_setup import SessionRequest
 from rig.bus.message_types import TICK_S
 from rig.errors import UserError
 from rig.output_file import with_ending
 from rig.session.directory import running_sessions
 from rig.terminal import console
 from stim.protocol.find import find
-from stim.protocol.model import Protocol
+from stim.protocol.read import read_protocol
+from stim.protocol.source import read_text
 
 HEADLESS_S = 20.0
 """Animal time of the session that `gui` runs where there is no display."""
@@ -147,13 +149,14 @@ def gui(
         )
         run_headless(*prepare_session(protocol, options))
         return
+    options = RunOptions(roll_over=roll_over, runtime=runtime)
     if file is None:
-        _open_window()
+        _open_window(None, options, allow_python)
         return
     # a mistake in it is said on the terminal, before any window
-    protocol = load_protocol(file, settings, execution_allowed(file, allow_python))
-    options = RunOptions(seed=seed, pace=Pace.realtime, roll_over=roll_over, runtime=runtime)
-    _open_window(protocol, options)
+    load_protocol(file, settings, execution_allowed(file, allow_python))
+    request = SessionRequest(protocol=file, parameters=values_of(settings or ()), seed=seed)
+    _open_window(request, options, allow_python)
 
 
 def _is_recording(file: Path) -> bool:
@@ -168,24 +171,20 @@ def keys(folder: Annotated[Path, typer.Argument(help="A folder to make.")]) -> N
     print(f"Keys are in {folder}. Give clients client.key_secret and server.key, over a safe way.")
 
 
-def _open_window(protocol: Protocol | None = None, options: RunOptions | None = None) -> None:
-    """The window, on a session of a protocol, or on nothing yet."""
+def _open_window(request: SessionRequest | None, options: RunOptions, allow_python: bool) -> None:
+    """The window, on a session of a protocol, or on the page that sets one up."""
+    from cli.window_sessions import WindowSessions
     from gui.app import open_window
 
-    start_session = attach = None
-    if protocol is not None:
-
-        def start_session() -> str:
-            from rig.session.process import start_detached
-
-            spec, directory = prepare_session(protocol, options or RunOptions())
-            start_detached(spec, directory)
-            return directory.session
-
+    attach = None
+    if request is not None and request.protocol is not None:
         # a window that crashed, or was closed on a running session, comes back to it
-        attach = next(
-            (note.session for note in running_sessions() if note.protocol == protocol.name), None
-        )
-    status = open_window(start_session=start_session, attach=attach)
+        name = read_protocol(read_text(request.protocol), str(request.protocol)).name
+        attach = next((note.session for note in running_sessions() if note.protocol == name), None)
+    status = open_window(
+        sessions=WindowSessions(request, options, allow_python),
+        start=request is not None,
+        attach=attach,
+    )
     if status:
         raise typer.Exit(status)

@@ -37,6 +37,7 @@ class Actions(QObject):
 
     theme_chosen = pyqtSignal(str)
     folder_requested = pyqtSignal()
+    setup_requested = pyqtSignal()
 
     def __init__(
         self,
@@ -52,6 +53,7 @@ class Actions(QObject):
         menu, view = bar.addMenu("&Session"), bar.addMenu("&View")
         assert menu is not None
         assert view is not None
+        self.set_up = self._add(menu, "Set up a session…", self.setup_requested.emit, "Ctrl+N")
         self.pause = self._add(menu, "Pause or resume the animal", session.toggle_pause)
         menu.addSeparator()
         self._add(menu, "Open a recording…", player.choose, "Ctrl+O")

@@ -6,11 +6,12 @@ import os
 import signal
 import sys
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from gui.display import display_missing
+from gui.session_setup import SessionStarter
 from rig.errors import UserError
 
 NICENESS = 5
@@ -18,7 +19,8 @@ NICENESS = 5
 
 def open_window(
     *,
-    start_session: Callable[[], str] | None = None,
+    sessions: SessionStarter | None = None,
+    start: bool = False,
     attach: str | None = None,
     replay: Sequence[Path | tuple[Path, ...]] = (),
     speed: float = 1.0,
@@ -26,13 +28,13 @@ def open_window(
     """Shows the window until it is closed; returns the exit status.
 
     Args:
-        start_session: starts a session in processes of its own and returns its name. Called once the
-            window is on the screen, and again whenever *Acquire* is pressed after an end.
+        sessions: sets sessions up and starts them in processes of their own.
+        start: whether one starts at once, as `sessions.first` says.
         attach: the name of a running session to come back to, instead of starting one.
         replay: a recording to show (a tuple: its parts), or several side by side, instead of a session.
         speed: of the replay, 0.1 to 20 times real time.
 
-    With none of the first three, the window offers what there is: a running session, or a recording.
+    With none of these to show, the window offers to set a session up, one that runs, and recordings.
 
     Raises:
         UserError: there is no display, or the libraries that Qt needs are missing.
@@ -58,7 +60,7 @@ def open_window(
     existing = QApplication.instance()
     application = existing if isinstance(existing, QApplication) else QApplication(["rodent-rig"])
     application.setApplicationName("rodent-rig")
-    window = MainWindow(_unhurried(start_session))
+    window = MainWindow(sessions, starter=_yield_to_sessions())
     window.show()
 
     def begin() -> None:
@@ -66,7 +68,7 @@ def open_window(
             window.replay(*replay, speed=speed)
         elif attach is not None:
             window.attach(attach)
-        elif start_session is not None:
+        elif start:
             window.start()
 
     QTimer.singleShot(0, begin)
@@ -76,7 +78,7 @@ def open_window(
     return application.exec()
 
 
-def _unhurried(start_session: Callable[[], str] | None) -> Callable[[], str] | None:
+def _yield_to_sessions() -> ThreadPoolExecutor:
     """Gives way: this thread yields to the animal's; sessions it starts do not inherit that.
 
     On Linux a priority belongs to a thread and is inherited by what the thread starts, so sessions are
@@ -86,6 +88,4 @@ def _unhurried(start_session: Callable[[], str] | None) -> Callable[[], str] | N
     starter.submit(os.getpid).result()
     if sys.platform == "linux":
         os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), os.nice(0) + NICENESS)
-    if start_session is None:
-        return None
-    return lambda: starter.submit(start_session).result()
+    return starter

@@ -116,11 +116,20 @@ class ControlBar(QFrame):
         colour = self._theme.warning if self._slow else self._theme.muted
         self.pace.setStyleSheet(f"color: {colour};")
 
-    def show_controls(self, shown: bool) -> None:
-        """A recording cannot be acquired or recorded again: its name takes the buttons' place."""
-        for widget in (self.acquire, self.record, self.recording):
-            widget.setVisible(shown)
-        self.replayed.setVisible(not shown)
+    def show_controls(self, phase: str) -> None:
+        """A recording cannot be acquired or recorded again: its name takes the buttons' place.
+
+        Args:
+            phase: as `WindowState.phase`; where there is nothing yet, nothing can be recorded.
+        """
+        replaying, empty = phase == "replay", phase == "empty"
+        self.acquire.setVisible(not replaying)
+        for widget in (self.record, self.recording):
+            widget.setVisible(not replaying and not empty)
+        self.clock.setVisible(not empty)
+        self.replayed.setVisible(replaying or empty)
+        if empty:
+            self.replayed.set_full_text("")
 
     def show_replayed(self, words: str) -> None:
         """What is replayed."""

@@ -40,6 +40,7 @@ class Layout:
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(GAP)
         column.addWidget(middle, 1)
+        column.addWidget(panels.end)
         column.addWidget(panels.keys)
         column.addWidget(panels.transport)
         window.setCentralWidget(centre)

@@ -186,6 +186,11 @@ class LiveStream(Stream):
 
     def _still_there(self) -> None:
         if self.session not in {note.session for note in running_sessions()}:
+            if self._newest < 0:
+                raise RunError(
+                    f"The session {self.session} was over before this window had joined it; what it "
+                    "recorded, if anything, is on disk."
+                )
             raise RunError(
                 f"The session {self.session} ended without saying so; what it had recorded is on disk "
                 "(`rodent-rig recover` makes the file whole)."

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from concurrent.futures import Executor
+from dataclasses import replace
 
 from PyQt6.QtCore import QSettings, QTimer
 from PyQt6.QtGui import QCloseEvent
@@ -15,9 +16,12 @@ from gui.dialogs import CANCEL, END, ask_about_session
 from gui.layout import Layout
 from gui.live_stream import LiveStream
 from gui.panels import Panels
+from gui.recent import recent
 from gui.replay_control import ReplayControl
 from gui.replay_stream import Replayed, ReplayStream
 from gui.session_control import SessionControl
+from gui.session_end import SessionCounts
+from gui.session_setup import SessionRequest, SessionStarter
 from gui.stream import Batch, Stream
 from gui.theme import THEMES, Theme
 from gui.window_state import WindowState
@@ -33,23 +37,31 @@ class MainWindow(QMainWindow):
     """One window on one stream at a time: a session (`session` commands it) or a replay (`player` drives it).
 
     Args:
-        start_session: starts a session and returns its name, or None if this window cannot start any.
+        sessions: sets sessions up and starts them; None if this window cannot start any.
         settings: where the layout, the theme and the folder of recordings are remembered.
+        starter: the thread that sessions are started from; None: any.
     """
 
     def __init__(
-        self, start_session: Callable[[], str] | None = None, settings: QSettings | None = None
+        self,
+        sessions: SessionStarter | None = None,
+        settings: QSettings | None = None,
+        starter: Executor | None = None,
     ) -> None:
         super().__init__()
-        self._start_session = start_session
+        self._sessions = sessions
+        self._starter = starter
+        self._request: SessionRequest | None = None
+        """What the session that is shown was set up as; None if another window did it."""
+        self._counts = SessionCounts()
         self.state = WindowState(
-            settings or QSettings("rodent-rig", "window"), start_session is not None, self
+            settings or QSettings("rodent-rig", "window"), sessions is not None, self
         )
         self._trial = 0
         name = str(self.state.settings.value("theme", "dark"))
         self.theme: Theme = THEMES.get(name, appearance.DARK)
 
-        self.panels = Panels(self.theme)
+        self.panels = Panels(self.theme, sessions)
         self.session = SessionControl(self.state, self.panels, self)
         self.player = ReplayControl(self.state, self.panels, self.session, self)
         self._middle = QStackedWidget()
@@ -63,7 +75,7 @@ class MainWindow(QMainWindow):
         self.panel_layout.show_docks(False)
         self.set_theme(self.theme.name)
         self.state.set_phase("empty")
-        self.panels.welcome.offer(can_start=self.state.can_start)
+        self._offer()
 
         self._draw_timer = QTimer(self)
         self._draw_timer.timeout.connect(self._draw)
@@ -75,11 +87,21 @@ class MainWindow(QMainWindow):
 
     def _connect(self) -> None:
         self.state.phase_changed.connect(self._show_phase)
-        self.session.start_requested.connect(self.start)
+        self.session.start_requested.connect(self._acquire)
         self.session.finished.connect(self.close)
         self.player.replay_requested.connect(lambda paths, speed: self.replay(*paths, speed=speed))
-        self.panels.welcome.start_pressed.connect(self.start)
-        self.panels.welcome.attach_pressed.connect(self.attach)
+        welcome, end = self.panels.welcome, self.panels.end
+        welcome.start_pressed.connect(lambda: self.start(self._request))
+        welcome.setup_pressed.connect(self.set_up)
+        welcome.attach_pressed.connect(self.attach)
+        welcome.recent_chosen.connect(lambda path: self.replay(path))
+        if welcome.form is not None:
+            welcome.form.start_requested.connect(self.start)
+            welcome.form.folder_pressed.connect(self.choose_folder)
+        end.replay_pressed.connect(lambda path: self.replay(path))
+        end.again_pressed.connect(self._again)
+        end.setup_pressed.connect(self.set_up)
+        self.menu_actions.setup_requested.connect(self.set_up)
         self.menu_actions.theme_chosen.connect(self.set_theme)
         self.menu_actions.folder_requested.connect(self.choose_folder)
 
@@ -100,14 +122,62 @@ class MainWindow(QMainWindow):
 
     # --- what is shown ------------------------------------------------------------------------------
 
-    def start(self) -> None:
-        """Starts a session and follows it."""
-        if self._start_session is not None:
-            self._follow(LiveStream(None, self._start_session))
+    def start(self, request: SessionRequest | None = None) -> None:
+        """Starts a session and follows it: as it was asked for, else as the window was opened with."""
+        if self._sessions is None:
+            return
+        sessions, wanted = self._sessions, request or self._sessions.first
+        self._request = wanted
+
+        def start_session() -> str:
+            if self._starter is None:
+                return sessions.start(wanted)
+            return self._starter.submit(sessions.start, wanted).result()
+
+        self._follow(LiveStream(None, start_session))
 
     def attach(self, session: str) -> None:
         """Follows a session that is running."""
+        self._request = None
         self._follow(LiveStream(session))
+
+    def set_up(self) -> None:
+        """Shows the page on which a session is set up; asks what becomes of one that runs."""
+        if not self.player.may_leave():
+            return
+        if self.stream is not None:
+            self.stream.close()
+        self.state.stream = None
+        self.state.description = None
+        self.state.tick = -1
+        self.session.reset()
+        self.panels.banner.reset()
+        self.panel_layout.show_docks(False)
+        self.state.set_phase("empty")
+        self.setWindowTitle("rodent-rig")
+        self._offer()
+        self.session.judge()
+
+    def _offer(self) -> None:
+        settings = self.state.settings
+        self.panels.welcome.offer(recent(settings), recordings.folder(settings))
+        self._middle.setCurrentWidget(self.panels.welcome)
+
+    def _acquire(self) -> None:
+        """Starts what is set up on the page, or the session that has ended once more."""
+        form = self.panels.welcome.form
+        if self.state.phase == "ended" and self._request is not None:
+            self.start(self._request)
+        elif self.state.phase == "empty" and form is not None and form.isVisible():
+            form.submit()
+        elif self._request is not None:
+            self.start(self._request)
+        else:
+            self.set_up()
+
+    def _again(self) -> None:
+        if self._request is not None and self.state.description is not None:
+            self.start(replace(self._request, seed=self.state.description.seed))
 
     def replay(self, *paths: Replayed, speed: float = 1.0) -> None:
         """Shows a recording, or several side by side."""
@@ -118,7 +188,9 @@ class MainWindow(QMainWindow):
             self.stream.close()
         self.state.stream = stream
         self.session.reset()
+        self._counts = SessionCounts()
         self.state.tick = -1
+        self.state.description = None
         self.panels.banner.reset()
         stream.arrived.connect(self._take)
         stream.cleared.connect(self._clear)
@@ -152,6 +224,8 @@ class MainWindow(QMainWindow):
                 part.take(batch)
             if batch.ticks:
                 self._take_tick(batch.ticks[-1])
+        if isinstance(self.stream, LiveStream):
+            self._counts.add(batch)
         if batch.status is not None:
             self.session.take_status(batch.status)
         if batch.end is not None:
@@ -182,6 +256,7 @@ class MainWindow(QMainWindow):
             where = " beside ".join(stream.names)
             started = shown(description.started)
             self.panels.control.show_replayed(f"Replay of {where}   ({what}, {started})")
+            self.player.remember(description)
         self.setWindowTitle(f"{what} · {where} · rodent-rig")
 
     def _stream_failed(self, sentence: str) -> None:
@@ -225,12 +300,18 @@ class MainWindow(QMainWindow):
     def choose_folder(self) -> None:
         """Asks where new recordings go."""
         recordings.choose_folder(self, self.state.settings)
+        if self.panels.welcome.form is not None:
+            self.panels.welcome.form.show_folder(recordings.folder(self.state.settings))
 
     def _show_phase(self, phase: str) -> None:
         """Buttons and panels follow what the window does."""
         replaying = phase == "replay"
         self.panels.transport.setVisible(replaying)
         self.panels.keys.show_live(phase == "live")
+        self.panels.end.setVisible(False)
+        if phase == "ended" and self.state.tick >= 0:
+            can_repeat = self._request is not None
+            self.panels.end.show_end(self._counts.line(), self.session.recorded, can_repeat)
         words, lit, possible = {
             "empty": ("Acquire", False, self.state.can_start),
             "starting": ("Starting…", True, False),
@@ -240,7 +321,7 @@ class MainWindow(QMainWindow):
             "replay": ("Acquire", False, False),
         }[phase]
         self.panels.control.show_acquisition(words, lit, possible)
-        self.panels.control.show_controls(not replaying)
+        self.panels.control.show_controls(phase)
         self.panels.health.show_processes(not replaying)
         self.menu_actions.pause.setEnabled(phase == "live")
         self.menu_actions.beside.setEnabled(replaying)

@@ -11,6 +11,8 @@ from gui.fault_watch import FaultWatch
 from gui.health import HealthPanel
 from gui.log_panel import LogPanel
 from gui.operator_keys import OperatorKeys
+from gui.session_end import SessionEnd
+from gui.session_setup import SessionStarter
 from gui.theme import Theme
 from gui.timeline import Timeline
 from gui.transport import TransportBar
@@ -20,11 +22,12 @@ from gui.welcome import Welcome
 class Panels:
     """Every panel by name. They know a theme and what they show, and nothing of the window."""
 
-    def __init__(self, theme: Theme) -> None:
+    def __init__(self, theme: Theme, sessions: SessionStarter | None = None) -> None:
         self.control = ControlBar(theme)
         self.banner = Banner()
         self.timeline = Timeline(theme)
-        self.welcome = Welcome()
+        self.welcome = Welcome(sessions)
+        self.end = SessionEnd()
         self.transport = TransportBar()
         self.keys = OperatorKeys()
         self.arena = ArenaView(theme)

@@ -122,9 +122,11 @@ class RecorderWatch:
         since = f"from {clock(first_s)}" if report.ticks_on_disk else ""
         if report.state == "closed":
             return Verdict("idle", "Recorded", name, elapsed, size, free, since)
-        nothing_yet = report.state == "recording" and not report.ticks_on_disk
-        if (report.state == "starting" or nothing_yet) and self._alive and not self._ended:
-            return Verdict("idle", "Opening the file: nothing is recorded yet", name)
+        if self._alive and not self._ended:
+            if report.state == "starting":
+                return Verdict("idle", "Opening the file: nothing is recorded yet", name)
+            if report.state == "recording" and not report.ticks_on_disk:
+                return Verdict("idle", "The file is open: nothing is recorded yet", name)
         if report.state == "failed":
             why = f"{name}: {report.error}" if report.error else name
             return Verdict(

@@ -17,14 +17,18 @@ def folder(settings: QSettings) -> Path:
     return Path(str(settings.value(KEY, str(Path.cwd() / "recordings"))))
 
 
-def new_file(settings: QSettings, protocol: str) -> Path:
-    """A name for a new recording, after protocol and time; its folder is made. Raises OSError, UserError."""
+def new_file(settings: QSettings, protocol: str, animal: str = "") -> Path:
+    """A name for a new recording, after animal, protocol and time; its folder is made.
+
+    Raises:
+        OSError, UserError: no file can be made there.
+    """
     if settings.contains(KEY):
         place = folder(settings)
         place.mkdir(parents=True, exist_ok=True)
     else:
         place = recordings_folder()[0].absolute()
-    return place / recording_name(protocol)
+    return place / recording_name("-".join(part for part in (animal, protocol) if part))
 
 
 def choose_folder(parent: QWidget, settings: QSettings) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from PyQt6.QtCore import QObject, pyqtSignal
@@ -12,10 +13,11 @@ from gui import recordings
 from gui.dialogs import CANCEL, END, ask_about_session
 from gui.markers import Extent, rows_of
 from gui.panels import Panels
+from gui.recent import Recent, remember
 from gui.replay_stream import MOST_RECORDINGS, Replayed, ReplayStream
 from gui.session_control import SessionControl
 from gui.window_state import WindowState
-from rig.bus.message_types import TICK_S
+from rig.bus.message_types import TICK_S, Description
 
 if TYPE_CHECKING:
     from recorder.first_divergence import Divergence
@@ -76,13 +78,31 @@ class ReplayControl(QObject):
         file = recordings.choose_file(self._parent, self._state.settings)
         if file is None:
             return
+        if self.may_leave():
+            self.replay_requested.emit((file,), 1.0)
+
+    def may_leave(self) -> bool:
+        """Whether something else may be shown; asks what becomes of a running session."""
         if self._state.phase in ("live", "starting", "ending"):
             choice = ask_about_session(self._parent, self._session.watch.on)
             if choice == CANCEL:
-                return
+                return False
             if choice == END and self._session.stream is not None:
                 self._session.stream.command("stop")
-        self.replay_requested.emit((file,), 1.0)
+        return True
+
+    def remember(self, description: Description) -> None:
+        """Puts the recording that is shown among those that were seen last."""
+        stream = self.stream
+        if stream is not None and not self.several and isinstance(stream.paths[0], Path):
+            extent = self._extents[0]
+            seen = Recent(
+                str(stream.paths[0].resolve()),
+                description.subject,
+                description.protocol_name,
+                (extent.last_tick + 1 - extent.first_tick) * TICK_S,
+            )
+            remember(self._state.settings, seen)
 
     def open_beside(self) -> None:
         """Asks for another recording and shows it beside what is shown, at the same tick."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from pathlib import Path
 
 from PyQt6.QtCore import QObject, pyqtSignal
 from PyQt6.QtWidgets import QWidget
@@ -11,6 +12,7 @@ from gui import recordings
 from gui.dialogs import confirm_stop
 from gui.live_stream import LiveStream
 from gui.panels import Panels
+from gui.recent import Recent, remember
 from gui.recorder_watch import RecorderWatch
 from gui.window_state import WindowState
 from rig.bus.message_types import Status
@@ -53,6 +55,13 @@ class SessionControl(QObject):
         self.close_at_end = False
         self._paused = False
         self._failure = ""
+        self._made: Recent | None = None
+
+    @property
+    def recorded(self) -> Path | None:
+        """The file of the session's last recording; None where nothing was recorded."""
+        report = self.watch.report
+        return Path(report.file) if report is not None and report.ticks_on_disk else None
 
     @property
     def stream(self) -> LiveStream | None:
@@ -98,7 +107,8 @@ class SessionControl(QObject):
             try:
                 description = self._state.description
                 name = description.protocol_name if description else ""
-                file = recordings.new_file(self._state.settings, name)
+                animal = description.animal if description else ""
+                file = recordings.new_file(self._state.settings, name, animal)
             except (OSError, UserError) as problem:
                 where = recordings.folder(self._state.settings)
                 why = problem.strerror if isinstance(problem, OSError) else problem
@@ -148,14 +158,25 @@ class SessionControl(QObject):
 
     def take_status(self, status: Status) -> None:
         """Shows the supervisor's word on everything."""
+        description = self._state.description
         self._panels.faults.take(status.faults)
         self._failure = status.failure
         self.watch.on_status(status, time.monotonic())
+        report = status.recorder
+        if report is not None and report.state == "closed" and description is not None:
+            made = Recent(
+                report.file,
+                description.subject,
+                description.protocol_name,
+                report.ticks_on_disk * description.tick_s,
+            )
+            if made != self._made:
+                self._made = made
+                remember(self._state.settings, made)
         self._panels.health.show_status(status)
         self._paused = status.state == "paused"
         engine = status.processes.get("stimulation", "off")
         self._panels.keys.show_heard(engine not in ("dead", "stuck"))
-        description = self._state.description
         is_replay = status.processes.get("subject") == "off"
         self._panels.timeline.set_blinded(
             description is not None

@@ -237,7 +237,10 @@ def _style_sheet(t: Theme) -> str:
     QListWidget {{ background: {t.panel}; color: {t.text}; border: 1px solid transparent; outline: none; }}
     QListWidget::item {{ padding: 2px 6px; }}
     QListWidget::item:selected {{ background: {t.accent}; color: {t.on_accent}; }}
-    QScrollArea {{ border: none; background: transparent; }}
+    QScrollArea, QScrollArea > QWidget > QWidget {{ border: none; background: transparent; }}
+    QPushButton[primary="true"]:disabled {{ background: {t.raised}; color: {t.muted};
+        border-color: {t.line}; }}
+    QPlainTextEdit#words[kind="mistakes"] {{ color: {t.alarm}; }}
     QScrollBar:vertical {{ background: transparent; width: 10px; margin: 0; }}
     QScrollBar:horizontal {{ background: transparent; height: 10px; margin: 0; }}
     QScrollBar::handle {{ background: {t.line}; border-radius: 4px; min-height: 20px; min-width: 20px; }}

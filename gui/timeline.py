@@ -297,7 +297,8 @@ class Timeline(QFrame):
     def _show_all(self) -> None:
         self._reset_s = time.monotonic()
         self.raster.show_all()
-        self.choose_unit(self._unit_before)
+        if self._reset_s - self._clicked_s < CLICKS_APART_S:  # the first of its two clicks
+            self.choose_unit(self._unit_before)
 
     def _click(self, event: MouseClickEvent) -> None:
         if event.button() != Qt.MouseButton.LeftButton or event.double():

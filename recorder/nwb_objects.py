@@ -95,14 +95,15 @@ def session_file(description: Description, session: str) -> NWBFile:
         ),
         protocol=description.protocol_text or None,
         stimulus_notes=f"Stimuli of the protocol: {', '.join(description.stimuli) or 'none'}.",
-        notes=(
+        notes=(f"{description.notes}\n" if description.notes else "")
+        + (
             f"seed {description.seed}; pace {description.pace}; task {description.task}; "
             f"subject sha256 {description.subject_sha256}; versions {_versions_text(description)}"
         ),
         source_script="rodent-rig recorder",
         source_script_file_name="recorder/process.py",
         subject=Subject(
-            subject_id=description.subject,
+            subject_id=description.animal or description.subject,
             species="Rattus norvegicus",
             sex="U",
             age="P0D",

@@ -38,6 +38,8 @@ def describe(recording: Recording) -> str:
         "",
         f"  session     {recording.session}, started {shown(description.started)}",
         f"  subject     {description.subject}   sha256 {description.subject_sha256[:12]}…",
+        *([f"  animal      {description.animal}"] if description.animal else []),
+        *([f"  notes       {' '.join(description.notes.split())}"] if description.notes else []),
         f"  units       {sum(layer.n_units for layer in description.layers)}: "
         + ", ".join(f"{layer.name} {layer.n_units}" for layer in description.layers),
         f"  task        {description.task}, seed {description.seed}, pace {description.pace}",

@@ -332,6 +332,8 @@ def run_again(
         runtime=runtime_of(description.versions),
         camera_quality=camera_of(description.versions),
         blinded=description.blinded,
+        animal=description.animal,
+        notes=description.notes,
     )
     interrupted: list[int] = []
 

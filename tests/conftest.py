@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from pytestqt.qtbot import QtBot
 
     from gui.main_window import MainWindow
+    from gui.session_setup import SessionStarter
 
 # short: the paths of sockets are limited; one for each process that runs tests
 _RUNTIME = tempfile.mkdtemp(prefix="rr-")
@@ -78,8 +79,8 @@ def open_window(qtbot: QtBot, tmp_path: Path) -> Iterator[Callable[..., MainWind
     settings.setValue("recordings", str(tmp_path / "recordings"))
     opened: list[MainWindow] = []
 
-    def open_one(start_session: Callable[[], str] | None = None) -> MainWindow:
-        window = MainWindow(start_session, settings)
+    def open_one(sessions: SessionStarter | None = None) -> MainWindow:
+        window = MainWindow(sessions, settings)
         opened.append(window)
         window.show()
         return window

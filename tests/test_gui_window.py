@@ -14,17 +14,15 @@ from PyQt6.QtWidgets import QAbstractButton
 from pytestqt.qtbot import QtBot
 
 import recorder
-from cli.options import Pace
-from cli.protocols import load_protocol
-from cli.session_spec import RunOptions, prepare_session
+from cli.window_sessions import WindowSessions
 from gui import recordings
 from gui.main_window import MainWindow
 from gui.recorder_watch import clock
+from gui.session_setup import SessionRequest
 from gui.stream import Batch
 from rig.client import attach
 from rig.errors import RunError
 from rig.session.directory import running_sessions
-from rig.session.process import start_detached
 from tests.rodent_rig import RunningRig, wait_for
 from tests.windows import PROTOCOL, press_in_dialog
 
@@ -39,17 +37,9 @@ def protocol(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def start(runtime: Path, protocol: Path) -> Iterator[Callable[[], str]]:
-    """Starts a session as the command line does it for the window; ends what is left of it."""
-
-    def start_session() -> str:
-        spec, directory = prepare_session(
-            load_protocol(protocol), RunOptions(seed=1, pace=Pace.realtime)
-        )
-        start_detached(spec, directory, 30.0)
-        return directory.session
-
-    yield start_session
+def sessions(runtime: Path, protocol: Path) -> Iterator[WindowSessions]:
+    """Starts sessions as the command line does it for the window; ends what is left of them."""
+    yield WindowSessions(SessionRequest(protocol=protocol, seed=1))
     for note in running_sessions():
         try:
             with attach(note.session) as bus:
@@ -83,12 +73,16 @@ def _recording_state(window: MainWindow) -> str:
 def test_a_session_from_acquire_to_end(
     qtbot: QtBot,
     open_window: Callable[..., MainWindow],
-    start: Callable[[], str],
+    sessions: WindowSessions,
     protocol: Path,
 ):
     protocol.write_text(PROTOCOL + "blinded: true\n")
-    window = open_window(start)
+    window = open_window(sessions)
     assert window.phase == "empty"
+    form = window.panels.welcome.form
+    assert form is not None
+    form.animal.setText("Ada")
+    form.notes.setPlainText("first day")
     _click(qtbot, window.panels.control.acquire)
     assert window.panels.welcome.heading.text() == "Starting the animal…"
     qtbot.waitUntil(lambda: window.phase == "live", timeout=START_MS)
@@ -155,6 +149,7 @@ def test_a_session_from_acquire_to_end(
     assert _recording_state(window) == "idle"
     with recorder.open(file) as written:
         assert written.n_ticks >= 50
+        assert (written.description.animal, written.description.notes) == ("Ada", "first day")
         assert bar.since.text() == f"from {clock(written.first_tick * 0.02)}"
         shown = f"{written.n_ticks} ticks"
     qtbot.waitUntil(lambda: window.panels.health.value("disk") == shown, timeout=5000)
@@ -170,11 +165,27 @@ def test_a_session_from_acquire_to_end(
     assert len({ethogram._look(i) for i in ethogram.drawn() if i.name == "push"}) == 2
     wait_for(lambda: running_sessions() == [])
 
+    # what it was, and what one does next
+    end = window.panels.end
+    assert end.isVisible()
+    assert "delivered: push" in end.line.full_text
+    assert "shams: push" in end.line.full_text
+    assert end.again.isVisible()
+    _click(qtbot, end.set_up)
+    assert window.phase == "empty"
+    welcome = window.panels.welcome
+    first = welcome.recent.item(0)
+    assert first is not None
+    assert first.text().startswith(f"{file.name}\n0:0")
+    assert first.text().endswith("runner, often")
+    welcome.recent.itemActivated.emit(first)
+    qtbot.waitUntil(lambda: window.phase == "replay" and window.tick >= 0, timeout=20000)
+
 
 def test_a_recorder_that_falls_silent_is_an_alarm(
-    qtbot: QtBot, open_window: Callable[..., MainWindow], start: Callable[[], str]
+    qtbot: QtBot, open_window: Callable[..., MainWindow], sessions: WindowSessions
 ):
-    window = open_window(start)
+    window = open_window(sessions)
     window.start()
     qtbot.waitUntil(lambda: window.tick > 10, timeout=START_MS)
     window.session.toggle_record()
@@ -206,7 +217,7 @@ def test_a_recorder_that_falls_silent_is_an_alarm(
 def test_a_window_that_crashes_leaves_the_session_to_the_next_one(
     qtbot: QtBot,
     open_window: Callable[..., MainWindow],
-    start: Callable[[], str],
+    sessions: WindowSessions,
     protocol: Path,
 ):
     with RunningRig("gui", protocol, "--seed", 2) as crashing:
@@ -236,11 +247,11 @@ def test_a_window_that_crashes_leaves_the_session_to_the_next_one(
 
 
 def test_the_window_offers_what_is_running(
-    qtbot: QtBot, open_window: Callable[..., MainWindow], start: Callable[[], str]
+    qtbot: QtBot, open_window: Callable[..., MainWindow], sessions: WindowSessions
 ):
-    session = start()
+    session = sessions.start(sessions.first)
     window = open_window()
-    assert session in window.panels.welcome.detail.text()
+    assert session in window.panels.welcome.running.text()
     window.panels.welcome.attach_pressed.emit(session)
     qtbot.waitUntil(lambda: window.phase == "live", timeout=START_MS)
 
@@ -248,11 +259,11 @@ def test_the_window_offers_what_is_running(
 def test_keys_reach_the_protocol_and_a_dead_engine_is_replaced(
     qtbot: QtBot,
     open_window: Callable[..., MainWindow],
-    start: Callable[[], str],
+    sessions: WindowSessions,
     protocol: Path,
 ):
     protocol.write_text(PROTOCOL + "  - {on: {key: k}, do: push, for_ms: 60}\n")
-    window = open_window(start)
+    window = open_window(sessions)
     window.start()
     qtbot.waitUntil(lambda: window.phase == "live", timeout=START_MS)
     inputs: list[tuple[str, str]] = []
@@ -314,10 +325,11 @@ def test_keys_reach_the_protocol_and_a_dead_engine_is_replaced(
 
 
 def test_a_session_that_cannot_start_says_why(qtbot: QtBot, open_window: Callable[..., MainWindow]):
-    def fail() -> str:
-        raise RunError("The subject's weights are damaged.")
+    class Failing(WindowSessions):
+        def start(self, request: SessionRequest) -> str:
+            raise RunError("The subject's weights are damaged.")
 
-    window = open_window(fail)
+    window = open_window(Failing())
     window.start()
     qtbot.waitUntil(lambda: "damaged" in window.panels.welcome.detail.text(), timeout=5000)
     assert window.phase == "empty"
@@ -342,10 +354,10 @@ def test_the_layout_and_the_theme_are_remembered(
 
 
 def test_a_folder_that_cannot_be_written_is_a_sentence(
-    qtbot: QtBot, open_window: Callable[..., MainWindow], start: Callable[[], str], tmp_path: Path
+    qtbot: QtBot, open_window: Callable[..., MainWindow], sessions: WindowSessions, tmp_path: Path
 ):
     (tmp_path / "recordings").write_text("a file where the folder should be")
-    window = open_window(start)
+    window = open_window(sessions)
     window.start()
     qtbot.waitUntil(lambda: window.tick > 5, timeout=START_MS)
     window.session.toggle_record()

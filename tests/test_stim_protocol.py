@@ -21,6 +21,7 @@ from stim.protocol.read import (
     parse,
     read_protocol,
     with_settings,
+    with_subject_and_task,
 )
 from stim.protocol.schema import json_schema
 from stim.stimuli.stimuli import Units
@@ -182,6 +183,17 @@ def test_an_unknown_subject_does_not_hide_the_other_mistakes() -> None:
     with pytest.raises(UserError) as refused:
         check_protocol(missing, TASKS, layers_of)
     assert len(str(refused.value).splitlines()) == 3
+
+
+def test_another_subject_or_task_stands_in_the_text_that_is_recorded() -> None:
+    text = "protocol: p\nsubject: runner  # who\ntask: corridor\ntrial_s: 5\n"
+    tree = with_subject_and_task(read_protocol(text, "p.yaml"), "rat 7", "gaps")
+    assert tree.text == 'protocol: p\nsubject: "rat 7"  # who\ntask: gaps\ntrial_s: 5\n'
+    protocol = check_protocol(tree)
+    assert (protocol.subject, protocol.task, protocol.text) == ("rat 7", "gaps", tree.text)
+    assert with_subject_and_task(tree).text == tree.text
+    with pytest.raises(UserError, match=r"p.yaml has no subject that could be replaced"):
+        with_subject_and_task(read_protocol("task: gaps", "p.yaml"), "runner")
 
 
 def test_blinding_is_a_key_of_its_own() -> None:

@@ -69,7 +69,8 @@ class Description(msgspec.Struct, frozen=True, tag="description"):
     ("behaviour run"). `baselines` are the recordings that stimuli draw on: name to SHA-256. `branched` is
     empty but for a branch of a recorded session, which began under other protocols, in this order.
     `signals` come beside those of the animal, from another source. `blinded`: until the session's end no
-    display says which stimuli are delivered and which are shams.
+    display says which stimuli are delivered and which are shams. `animal` is what the experimenter calls this
+    animal ("": nothing), `notes` what they want to remember of it.
     """
 
     subject: str
@@ -104,6 +105,8 @@ class Description(msgspec.Struct, frozen=True, tag="description"):
     branched: tuple[Branching, ...] = ()
     signals: tuple[Signal, ...] = ()
     blinded: bool = False
+    animal: str = ""
+    notes: str = ""
 
 
 class Assets(msgspec.Struct, frozen=True, tag="assets"):

@@ -62,7 +62,7 @@ class SessionSpec(msgspec.Struct, frozen=True):
         allow_python: whether a protocol's Python may be executed.
         branched: as in the session's description.
         runtime: what the subject's network runs on (`agent.runtime`).
-        blinded: as in the session's description.
+        blinded, animal, notes: as in the session's description.
     """
 
     session: str
@@ -93,6 +93,8 @@ class SessionSpec(msgspec.Struct, frozen=True):
     branched: tuple[Branching, ...] = ()
     runtime: Literal["onnx", "torch"] = "onnx"
     blinded: bool = False
+    animal: str = ""
+    notes: str = ""
 
 
 class RunningSession(msgspec.Struct, frozen=True):

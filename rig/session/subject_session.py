@@ -99,4 +99,6 @@ def _description(spec: SessionSpec, subject: Subject, model: mujoco.MjModel) -> 
         baselines=spec.baselines,
         branched=spec.branched,
         blinded=spec.blinded,
+        animal=spec.animal,
+        notes=spec.notes,
     )

@@ -80,6 +80,12 @@ class ProtocolTree:
     problems: Problems
 
     @property
+    def name(self) -> str:
+        """The protocol's name, as far as the file says one."""
+        node = self.root.get("protocol")
+        return str(node.value).strip() if node is not None and node.form == "text" else ""
+
+    @property
     def parameters(self) -> dict[str, str]:
         """The file's parameters: names, and values as text."""
         return {name: str(node.value) for name, node in self.parameter_nodes.items()}
@@ -154,6 +160,24 @@ def with_settings(tree: ProtocolTree, settings: Mapping[str, str]) -> ProtocolTr
     section = dataclasses.replace(section, value={**section.value, **changed})
     root = dataclasses.replace(tree.root, value={**tree.root.value, "parameters": section})
     return dataclasses.replace(tree, text=_replaced(tree, yaml), yaml=yaml, root=root)
+
+
+def with_subject_and_task(tree: ProtocolTree, subject: str = "", task: str = "") -> ProtocolTree:
+    """The same file with another subject or task; the rest of its text is as it was. "": as it is.
+
+    Raises:
+        UserError: the file has none that could be changed.
+    """
+    wanted = {"subject": subject, "task": task}
+    nodes = {name: tree.root.get(name) for name, value in wanted.items() if value}
+    yaml = tree.yaml
+    for name, node in sorted(nodes.items(), key=lambda item: -item[1].span[0] if item[1] else 0):
+        if node is None or node.form not in ("text", "number"):
+            raise UserError(f"{tree.path} has no {name} that could be replaced")
+        start, end = node.span
+        end -= yaml[start:end].endswith("\n")
+        yaml = yaml[:start] + _written(wanted[name]) + yaml[end:]
+    return tree if yaml == tree.yaml else read_protocol(_replaced(tree, yaml), tree.path)
 
 
 def check_protocol(

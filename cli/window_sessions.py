@@ -1,0 +1,169 @@
+"""What the window sets sessions up from: subjects, tasks, protocols; and from its form to a session."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+from pathlib import Path
+
+from cli.options import Pace
+from cli.protocols import check_baselines, check_tree, execution_allowed
+from cli.session_spec import RunOptions, prepare_session
+from gui.session_setup import Checked, ProtocolChoice, SessionRequest, SubjectChoice
+from rig.arenas.names import TASKS
+from rig.errors import RunError, UserError
+from stim.protocol.find import find, known
+from stim.protocol.model import Protocol
+from stim.protocol.read import ProtocolTree, read_protocol, with_settings, with_subject_and_task
+from stim.protocol.source import read_text
+
+DEFAULT = "first_light"
+"""The protocol that a window without one begins with."""
+
+
+class WindowSessions:
+    """Checks and starts what a window asks for, as `gui.session_setup.SessionStarter` says.
+
+    Args:
+        first: what the window was opened with.
+        options: how sessions are run, beside what a request says.
+        allow_python: whether a protocol's Python may be executed.
+    """
+
+    def __init__(
+        self,
+        first: SessionRequest | None = None,
+        options: RunOptions | None = None,
+        allow_python: bool = False,
+    ) -> None:
+        self.first = first or SessionRequest(protocol=find(Path(DEFAULT)))
+        self._options = options or RunOptions()
+        self._allow_python = allow_python
+
+    def subjects(self) -> tuple[SubjectChoice, ...]:
+        """Those that are installed, each with a line and a picture of its card."""
+        from agent.subject import SUBJECT_FILE, subject_folders
+
+        found: dict[str, SubjectChoice] = {}
+        for folder in subject_folders():
+            for path in sorted(folder.glob(f"*/{SUBJECT_FILE}")):
+                found.setdefault(path.parent.name, _subject(path.parent))
+        return tuple(found.values())
+
+    def tasks(self) -> tuple[str, ...]:
+        """The names of all tasks."""
+        return TASKS
+
+    def protocols(self) -> tuple[ProtocolChoice, ...]:
+        """Those of the folder `protocols` here, and those that come with the rig."""
+        found: dict[str, Path] = {}
+        for path in known():
+            found.setdefault(path.stem, path.resolve())
+        return tuple(_protocol(path) for _, path in sorted(found.items()))
+
+    def check(self, request: SessionRequest) -> Checked:
+        """What a request would do, in the words of `rodent-rig check`, or what is wrong."""
+        from stim.protocol.explain import explain
+
+        if request.protocol is None:
+            return Checked(mistakes="Choose a protocol.")
+        try:
+            tree = read_protocol(read_text(request.protocol), str(request.protocol))
+        except UserError as problem:
+            return Checked(mistakes=str(problem))
+        said = Checked(
+            subject=_text(tree, "subject"), task=_text(tree, "task"), parameters=tree.parameters
+        )
+        try:
+            changed = _tree(request)
+            protocol = check_tree(changed, False)
+            check_baselines(changed, protocol)
+            _check_numbers(request)
+        except (UserError, RunError) as problem:
+            return replace(said, mistakes=str(problem))
+        return replace(
+            said,
+            words=explain(protocol),
+            name=protocol.name,
+            seed=protocol.seed,
+            duration_s=protocol.duration_s,
+            trials=protocol.trials,
+        )
+
+    def start(self, request: SessionRequest) -> str:
+        """Starts a session in processes of its own, and returns its name.
+
+        Raises:
+            UserError: the protocol has mistakes, or a baseline does not have what it needs.
+            RunError: it could not be started.
+        """
+        from rig.session.process import start_detached
+
+        spec, directory = prepare_session(self._load(request), self._run_options(request))
+        start_detached(spec, directory, 30.0)
+        return directory.session
+
+    def _load(self, request: SessionRequest) -> Protocol:
+        if request.protocol is None:
+            raise UserError("No protocol is chosen.")
+        _check_numbers(request)
+        allowed = execution_allowed(request.protocol, self._allow_python)
+        return check_tree(_tree(request), allowed)
+
+    def _run_options(self, request: SessionRequest) -> RunOptions:
+        return replace(
+            self._options,
+            seed=request.seed,
+            pace=Pace(request.pace),
+            duration_s=request.duration_s,
+            trials=request.trials,
+            animal=request.animal,
+            notes=request.notes,
+            record=request.record,
+        )
+
+
+def _tree(request: SessionRequest) -> ProtocolTree:
+    path = request.protocol
+    assert path is not None
+    tree = read_protocol(read_text(path), str(path))
+    tree = with_subject_and_task(tree, request.subject, request.task)
+    return with_settings(tree, request.parameters)
+
+
+def _check_numbers(request: SessionRequest) -> None:
+    """Raises `UserError` for numbers that no session can have."""
+    if request.seed is not None and not 0 <= request.seed < 2**63:
+        raise UserError("A seed is a whole number from 0 to 2^63 - 1.")
+    if request.duration_s is not None and not 0.02 <= request.duration_s <= 1e6:
+        raise UserError("A session lasts at least one tick, 0.02 s, and at most a million seconds.")
+    if request.trials is not None and not 1 <= request.trials <= 1_000_000:
+        raise UserError("A session has 1 to 1000000 trials.")
+    if len(request.animal) > 64 or not request.animal.isprintable():
+        raise UserError("An animal's name has at most 64 printable characters.")
+    if len(request.notes) > 4000:
+        raise UserError("Notes have at most 4000 characters.")
+
+
+def _text(tree: ProtocolTree, key: str) -> str:
+    node = tree.root.get(key)
+    return str(node.value) if node is not None and node.form == "text" else ""
+
+
+def _subject(folder: Path) -> SubjectChoice:
+    try:
+        card = (folder / "card.md").read_text(errors="replace")
+    except OSError:
+        return SubjectChoice(folder.name, "")
+    lines = [line for line in card.splitlines() if line.strip() and not line.startswith("#")]
+    picture = re.search(r"!\[[^\]]*\]\(([^)]+)\)", card)
+    path = folder / picture.group(1) if picture else None
+    return SubjectChoice(folder.name, lines[0] if lines else "", path)
+
+
+def _protocol(path: Path) -> ProtocolChoice:
+    try:
+        tree = read_protocol(read_text(path), str(path))
+    except UserError:  # it is said when it is chosen
+        return ProtocolChoice(path, path.stem, "")
+    return ProtocolChoice(path, tree.name or path.stem, _text(tree, "description"))

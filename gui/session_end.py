@@ -1,0 +1,111 @@
+"""After a session: what it was in a line, and what one does next."""
+
+from __future__ import annotations
+
+from collections import Counter
+from pathlib import Path
+
+from PyQt6.QtCore import QUrl, pyqtSignal
+from PyQt6.QtGui import QDesktopServices
+from PyQt6.QtWidgets import QFrame, QHBoxLayout, QPushButton, QWidget
+
+from gui.labels import ElidedLabel
+from gui.recorder_watch import clock
+from gui.stream import Batch
+from rig.bus.message_types import TICK_S, EngineReply, Tick
+
+
+class SessionCounts:
+    """What has happened in a session, as far as this window has seen it."""
+
+    def __init__(self) -> None:
+        self._ticks = 0
+        self._trials: set[int] = set()
+        self._behaviours: Counter[str] = Counter()
+        self._delivered: Counter[str] = Counter()
+        self._shams: Counter[str] = Counter()
+
+    def add(self, batch: Batch) -> None:
+        """Takes in what has come."""
+        for message in batch.ticks:
+            if isinstance(message.content, Tick):
+                self._ticks = max(self._ticks, message.tick + 1)
+                self._trials.add(message.content.trial)
+        for message in batch.answers:
+            for event in message.content.events if isinstance(message.content, EngineReply) else ():
+                if event.phase != "onset":
+                    continue
+                if event.kind == "behaviour":
+                    self._behaviours[event.name] += 1
+                elif event.kind == "stimulus":
+                    (self._shams if event.sham else self._delivered)[event.name] += 1
+
+    def line(self) -> str:
+        """All of it in a line."""
+        parts = [
+            f"{clock(self._ticks * TICK_S)} of animal time",
+            f"{len(self._trials)} trial{'s' * (len(self._trials) != 1)}",
+        ]
+        if self._behaviours:
+            parts.append(_words(self._behaviours))
+        if self._delivered:
+            parts.append(f"delivered: {_words(self._delivered)}")
+        if self._shams:
+            parts.append(f"shams: {_words(self._shams)}")
+        return " · ".join(parts)
+
+
+def _words(counts: Counter[str]) -> str:
+    return ", ".join(f"{name.replace('_', ' ')} {count}" for name, count in counts.most_common(5))
+
+
+class SessionEnd(QFrame):
+    """The bar below an ended session's displays. `replay_pressed` carries the file that was recorded."""
+
+    replay_pressed = pyqtSignal(Path)
+    again_pressed = pyqtSignal()
+    setup_pressed = pyqtSignal()
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setObjectName("bar")
+        self.line = ElidedLabel()
+        self.replay = QPushButton("Replay it")
+        self.again = QPushButton("Again, same seed")
+        self.folder = QPushButton("Show in folder")
+        self.set_up = QPushButton("Set up another")
+        self._file: Path | None = None
+        self.replay.clicked.connect(self._replay)
+        self.again.clicked.connect(self.again_pressed)
+        self.set_up.clicked.connect(self.setup_pressed)
+        self.folder.clicked.connect(self._show_folder)
+        row = QHBoxLayout(self)
+        row.setContentsMargins(12, 6, 8, 6)
+        row.setSpacing(8)
+        row.addWidget(self.line, 1)
+        for button in (self.replay, self.again, self.folder, self.set_up):
+            row.addWidget(button)
+        self.hide()
+
+    def show_end(self, line: str, file: Path | None, can_repeat: bool) -> None:
+        """A session is over.
+
+        Args:
+            line: what it was.
+            file: its recording, if one was made.
+            can_repeat: whether this window knows how it was set up.
+        """
+        self._file = file
+        self.line.set_full_text(line)
+        self.replay.setVisible(file is not None)
+        self.folder.setVisible(file is not None)
+        self.again.setVisible(can_repeat)
+        self.show()
+
+    def _replay(self) -> None:
+        if self._file is not None:
+            self.replay_pressed.emit(self._file)
+
+    def _show_folder(self) -> None:
+        if self._file is not None:
+            QDesktopServices.openUrl(QUrl.fromLocalFile(str(self._file.parent)))

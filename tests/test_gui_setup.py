@@ -1,0 +1,152 @@
+"""The page on which a session is set up: what it offers, what it says, what it starts."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from PyQt6.QtCore import Qt
+from pytestqt.qtbot import QtBot
+
+from cli.window_sessions import WindowSessions
+from gui.main_window import MainWindow
+from gui.session_setup import SessionRequest
+from gui.setup_form import SetupForm
+from rig.session.directory import running_sessions
+from tests.rodent_rig import ROOT, rodent_rig, wait_for
+from tests.windows import press_in_dialog
+
+PROTOCOL = """
+protocol: tried
+description: To be set up.
+parameters: {units: 64}
+subject: runner
+task: corridor
+trials: 3
+stimuli:
+  push: {clamp: policy_2, units: {first: $units}, to: 0.25, state: cell}
+rules:
+  - {on: run.onset, do: push, for_ms: 200}
+"""
+
+
+class Remembering(WindowSessions):
+    """Starts nothing, and remembers what it was asked to."""
+
+    started: SessionRequest | None = None
+
+    def start(self, request: SessionRequest) -> str:
+        self.started = request
+        return super().start(request)
+
+
+@pytest.fixture
+def protocol(tmp_path: Path) -> Path:
+    path = tmp_path / "tried.yaml"
+    path.write_text(PROTOCOL)
+    return path
+
+
+def _form(window: MainWindow) -> SetupForm:
+    form = window.panels.welcome.form
+    assert form is not None
+    assert form.isVisible()
+    return form
+
+
+def test_the_form_says_what_check_says(
+    qtbot: QtBot, open_window: Callable[..., MainWindow], protocol: Path
+) -> None:
+    window = open_window(WindowSessions(SessionRequest(protocol=protocol)))
+    form = _form(window)
+    said = rodent_rig("check", protocol)
+    assert form.words.toPlainText().strip() == said.stdout.strip()
+    assert form.subject.currentText().endswith("runner")
+    assert form.trials.placeholderText() == "3"
+    assert form.card.text().startswith("A virtual rodent of 512 units")
+    assert {"forage", "first-light"} <= {
+        form.protocol.itemText(k) for k in range(form.protocol.count())
+    }
+
+    # parameters of the protocol are fields, and what is typed is checked
+    units = form.parameters["units"]
+    units.clear()
+    qtbot.keyClicks(units, "8")
+    qtbot.waitUntil(lambda: "the first 8 units of policy_2" in form.words.toPlainText())
+    units.setText("900")
+    qtbot.waitUntil(lambda: not form.start.isEnabled())
+    assert "policy_2" in form.words.toPlainText()
+    units.setText("16")
+    form.seed.setText("seven")
+    qtbot.waitUntil(lambda: "The seed has to be a whole number" in form.words.toPlainText())
+    form.seed.setText("7")
+    form.task.setCurrentIndex(form.task.findData("gaps"))
+    form.subject.setCurrentIndex(form.subject.findData("rodent"))
+    qtbot.waitUntil(lambda: "tried: subject rodent in task gaps" in form.words.toPlainText())
+    assert form.picture.isVisible()
+    form.animal.setText("Ada")
+
+    # Enter starts it, from any field
+    form.start_requested.disconnect()  # nothing starts here
+    with qtbot.waitSignal(form.start_requested) as asked:
+        qtbot.keyClick(form.animal, Qt.Key.Key_Return)
+    request = asked.args[0]
+    assert (request.seed, request.task, request.subject) == (7, "gaps", "rodent")
+    assert (request.parameters, request.animal) == ({"units": "16"}, "Ada")
+
+    # another protocol has other parameters
+    form.choose_protocol(ROOT / "protocols" / "dose_response.yaml")
+    form.check()
+    assert list(form.parameters) == ["layer", "units"]
+
+
+def test_a_protocol_with_mistakes_cannot_be_started(
+    open_window: Callable[..., MainWindow], protocol: Path
+) -> None:
+    protocol.write_text(PROTOCOL.replace("runner", "nobody").replace("policy_2", "policy_9"))
+    window = open_window(WindowSessions(SessionRequest(protocol=protocol)))
+    form = _form(window)
+    assert "no subject 'nobody'" in form.words.toPlainText()
+    assert "no layer 'policy_9'" in form.words.toPlainText()
+    assert not form.start.isEnabled()
+    window.panels.control.acquire.click()
+    assert window.phase == "empty"
+
+
+def test_what_is_asked_for_is_what_runs(
+    qtbot: QtBot, open_window: Callable[..., MainWindow], protocol: Path, runtime: Path
+) -> None:
+    sessions = Remembering(SessionRequest(protocol=protocol))
+    window = open_window(sessions)
+    form = _form(window)
+    form.parameters["units"].setText("16")
+    form.seed.setText("11")
+    form.duration.setText("3")
+    form.animal.setText("Ada")
+    window.activateWindow()
+    form.animal.setFocus()
+    qtbot.waitUntil(form.animal.hasFocus)
+    qtbot.keyClick(form.animal, Qt.Key.Key_Return)
+    assert window.phase == "starting"
+    qtbot.waitUntil(lambda: window.phase == "ended", timeout=120_000)
+    description = window.state.description
+    assert description is not None
+    assert (description.seed, description.pace, description.animal) == (11, "realtime", "Ada")
+    assert "parameters: {units: 16}" in description.protocol_text
+    assert window.tick == 149
+    assert window.panels.end.line.full_text.startswith("0:03.0 of animal time · 1 trial")
+    assert not window.panels.end.replay.isVisible()
+
+    # once more with the same seed; then another one is set up
+    form.seed.setText("12")
+    window.panels.end.again.click()
+    assert window.phase == "starting"
+    qtbot.waitUntil(lambda: window.phase == "live", timeout=180_000)
+    assert sessions.started is not None
+    assert sessions.started.seed == 11
+    press_in_dialog("End the session")
+    qtbot.keyClick(window, Qt.Key.Key_N, Qt.KeyboardModifier.ControlModifier)
+    assert window.phase == "empty"
+    assert _form(window).animal.text() == "Ada"
+    wait_for(lambda: running_sessions() == [])
