@@ -32,8 +32,9 @@ from parallel.sweep import Run, RunLine, SweepNote, SweepRequest, folder_of, run
 from parallel.sweep import sweep as run_sweep
 from rig.bus.message_types import TICK_S
 from rig.clock import now
-from rig.errors import RunError, UserError
+from rig.errors import RunError, UserError, ending_with
 from rig.output_file import check_output
+from rig.session.directory import running_sessions
 from rig.terminal import console, table_console, text_column
 from rig.versions import runtime_of, versions
 from stim.protocol.find import find
@@ -146,7 +147,11 @@ def sweep(
         ]
         return [*words, "--out", str(file), "--overwrite"]
 
-    with _places(ray, jobs) as places, folder_of(folder, note, overwrite):
+    with (
+        ending_with(running_sessions),  # which clears away what a session that was killed has left
+        _places(ray, jobs) as places,
+        folder_of(folder, note, overwrite),
+    ):
         report = _Report(runs)
         try:
             with report:

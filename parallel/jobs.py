@@ -12,6 +12,7 @@ import subprocess
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -19,8 +20,9 @@ import msgspec
 
 from rig.child_python import environment, python
 
-STOPS_S = 20.0
-"""How long commands may take to end in order when they are interrupted."""
+STOPS_S = 30.0
+"""How long commands may take to end in order when they are interrupted; sessions take 20 s at most."""
+LOOKS_UP_S = 0.5
 _WORKERS_KNOW = ("RODENT_RIG_SUBJECTS", "XDG_RUNTIME_DIR")
 
 
@@ -72,7 +74,15 @@ def run_job(
         start_new_session=True,
     )
     started(process)
-    _, said = process.communicate()
+    said = None
+    try:
+        while said is None:
+            # not for ever: Ray cancels a task between two instructions of Python
+            with suppress(subprocess.TimeoutExpired):
+                _, said = process.communicate(timeout=LOOKS_UP_S)
+    except BaseException:  # a task that is cancelled: the command is ended in order
+        _end(process)
+        raise
     seconds = round(time.monotonic() - began, 2)
     if process.returncode == 0:
         return JobResult("", seconds)
@@ -84,6 +94,14 @@ def run_job(
     if any(word.startswith("Traceback (most recent call last)") for word in words):
         last = f"it stumbled over an error of its own: {last}"
     return JobResult(last, seconds)
+
+
+def _end(process: subprocess.Popen[str]) -> None:
+    process.terminate()
+    try:
+        process.wait(STOPS_S)
+    except subprocess.TimeoutExpired:
+        process.kill()
 
 
 class Processes:
@@ -165,6 +183,8 @@ class RayTasks:
 
         self._cluster = cluster
         self._ray, self._connected_here = cluster.connect(address, jobs)
+        self._running: dict[Any, str] = {}
+        """Tasks that have not ended: the key of each one's job."""
         self._jobs = jobs or max(1, int(self._ray.cluster_resources().get("CPU", 1)))
         environment = cluster.environment(*_WORKERS_KNOW)
         self._task = self._ray.remote(num_cpus=1, max_retries=0, runtime_env=environment)(run_job)
@@ -172,7 +192,7 @@ class RayTasks:
     def outcomes(self, jobs: Mapping[str, Job]) -> Iterator[tuple[str, JobResult]]:
         """As `Executor.outcomes`."""
         waiting = list(jobs.items())[::-1]
-        running: dict[Any, str] = {}
+        running = self._running
         while waiting or running:
             while waiting and len(running) < self._jobs:
                 key, job = waiting.pop()
@@ -190,5 +210,11 @@ class RayTasks:
         return self
 
     def __exit__(self, *_: object) -> None:
+        for task in self._running:
+            self._ray.cancel(task)
+        if self._running:
+            # else Ray kills what they have started
+            tasks = list(self._running)
+            self._ray.wait(tasks, num_returns=len(tasks), timeout=STOPS_S)
         if self._connected_here:
             self._ray.shutdown()

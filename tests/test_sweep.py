@@ -22,6 +22,7 @@ from cli.sweeps import sweep
 from parallel.jobs import Job, Processes, run_job
 from parallel.sweep import Run, SweepNote, SweepRequest, folder_of, read_lines, read_note, runs_of
 from rig.errors import UserError
+from rig.session.directory import running_sessions, runtime_folder
 from rig.versions import runtime_of
 from tests.rodent_rig import ROOT, lay_shadows, rodent_rig, rodent_rig_here, wait_for
 
@@ -191,6 +192,20 @@ def test_a_sweep_takes_the_runtime_that_is_asked_for(protocol: Path, tmp_path: P
     assert done.returncode == 0, done.stderr
     with recorder.open(tmp_path / "out" / "recordings" / "seed-0.nwb") as recording:
         assert runtime_of(recording.description.versions) == "torch"
+
+
+def test_ctrl_c_leaves_nothing_of_the_sessions_that_still_start(
+    protocol: Path, runtime: Path, tmp_path: Path
+) -> None:
+    process = sweep_process(
+        protocol, "--seeds", 2, "--duration", 60, "--jobs", 2, "--out", tmp_path / "out"
+    )
+    wait_for(lambda: len(running_sessions()) == 2, 120)
+    process.send_signal(signal.SIGINT)
+    _, err = process.communicate(timeout=60)
+    assert process.returncode == 1
+    assert "Interrupted with 0 of 2 sessions done" in err.strip().splitlines()[-1]
+    assert list(runtime_folder().iterdir()) == []
 
 
 def test_a_folder_is_of_one_sweep(

@@ -64,14 +64,20 @@ class Supervisor:
         self._ended: End | None = None
         self._stop_reason = ""
         self._stops = 0
+        self._interrupted = False
         self._ignored = IgnoredMessages(lambda sentence, _: self.fault("supervisor", sentence))
         self._ignored_by_subject = 0
         self._next_status_s = 0.0
 
     def stop(self) -> None:
-        """Ends the session, the second time without waiting for the animal. For signal handlers too."""
+        """Ends the session, the second time without waiting for the animal."""
         self._stop_reason = self._stop_reason or "stopped"
         self._stops += 1
+
+    def interrupt(self) -> None:
+        """Ends the session as `stop` does, and at once while its animal still starts; for signal handlers."""
+        self._interrupted = True
+        self.stop()
 
     def run(self) -> Summary:
         """The session from start to end. Raises `UserError` or `RunError` if it cannot start at all."""
@@ -156,6 +162,13 @@ class Supervisor:
             if self._stop_reason and not stop_sent_s:
                 stop_sent_s = time.monotonic()
                 self.tell_subject("stop", reason=self._stop_reason)
+                if (
+                    self._interrupted and not self._summary.ticks
+                ):  # it may be long until the first one
+                    self._fail(
+                        "The session was stopped before its animal ran; nothing was recorded."
+                    )
+                    self._subject.end(ENDS_S, self._meanwhile)
             elif stop_sent_s and (self._stops > 1 or time.monotonic() - stop_sent_s > STOPS_S):
                 self._subject.end(ENDS_S, self._meanwhile)
             self._publish_status_in_time()
@@ -335,7 +348,7 @@ def run_session(
         on_status=on_status,
     )
     previous = {
-        number: signal.signal(number, lambda *_: supervisor.stop())
+        number: signal.signal(number, lambda *_: supervisor.interrupt())
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
     }
     try:
