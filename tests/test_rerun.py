@@ -291,6 +291,11 @@ def test_what_cannot_be_run_again(folder: Path, tmp_path: Path) -> None:
     refused("--out", *own[:4], "--at", 0.5)
     refused("knows no behaviour 'fly'", *own, "--every", "behaviour:fly")
     refused("behaviour:NAME", *own, "--every", "fly")
+    link = tmp_path / "link.nwb"
+    link.symlink_to(session)
+    for out in (session, link):
+        words = ("--at", 0.5, "--overwrite")
+        refused("which this command reads", *own[:4], "--out", out, *words)
     at = ("--out", tmp_path / "g.nwb", "--at", 0.5)
     refused("detects 'run' in another way", *own[:3], FIRST_LIGHT, *at)
     forage = folder / "forage.yaml"
