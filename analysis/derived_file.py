@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import h5py
+
+from recorder.interval_sets import causes_of
+from recorder.named_intervals import write_intervals
 from recorder.output_path import check_target
 from recorder.reading import Recording
 from recorder.schema import NO_CONDITION
@@ -45,15 +48,13 @@ def tick_range(recording: Recording, from_s: float | None, to_s: float | None) -
 
 
 def derived_file(recording: Recording, what: str, first_tick: int, last_tick: int) -> NWBFile:
-    """The file, in memory, with the intervals that touch these ticks; times stay those of the session.
+    """The file, in memory, with the trials that touch these ticks; times stay those of the session.
 
     Args:
         what: what was made of the recording, a sentence for the file's notes.
     """
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        from pynwb.epoch import TimeIntervals
-
         from recorder.nwb_objects import session_file
 
     described, tick_s = recording.description, recording.description.tick_s
@@ -72,40 +73,20 @@ def derived_file(recording: Recording, what: str, first_tick: int, last_tick: in
             trial=trial.trial,
             condition=trial.condition or NO_CONDITION,
         )
-    for name, about in (("behaviours", "Behaviours, as detected."), ("stimuli", "Stimuli.")):
-        found = [
-            each
-            for each in recording.intervals(name)
-            if each.start_s < stop_s and each.stop_s > start_s
-        ]
-        if not found:
-            continue
-        table = TimeIntervals(name=name, description=about)
-        table.add_column("label", "Which one.")
-        table.add_column("number", "Counts the occurrences of this name in the session.")
-        table.add_column("sham", "Drawn, timed and recorded, but not delivered.")
-        for each in found:
-            table.add_row(
-                start_time=each.start_s,
-                stop_time=each.stop_s,
-                label=each.name,
-                number=each.number,
-                sham=each.sham,
-            )
-        nwb.add_time_intervals(table)
     return nwb
 
 
 def write_file(
-    nwb: NWBFile, out: Path, overwrite: bool = False, reads: Iterable[Path] = ()
+    nwb: NWBFile, recording: Recording, ticks: tuple[int, int], out: Path, overwrite: bool = False
 ) -> None:
-    """Write the file; it appears under its name when it is whole.
+    """Write the file, with the behaviours and stimuli; it appears under its name when it is whole.
 
     Args:
         nwb: the file, in memory.
+        recording: that it is made of, which it must not replace.
+        ticks: first and last; intervals that touch them are in the file.
         out: its path.
         overwrite: an existing file is replaced.
-        reads: what it is made from, which it must not replace.
 
     Raises:
         UserError: it cannot go there.
@@ -113,8 +94,28 @@ def write_file(
     """
     from pynwb import NWBHDF5IO
 
-    check_target(out, overwrite, reads)
+    check_target(out, overwrite, recording.files)
     with replacing(out, overwrite) as partial, warnings.catch_warnings():
         warnings.simplefilter("ignore")
         with NWBHDF5IO(str(partial), "w") as io:
             io.write(nwb)
+        with h5py.File(partial, "r+") as file:
+            _add_intervals(file, recording, *ticks)
+
+
+def _add_intervals(file: h5py.File, recording: Recording, first_tick: int, last_tick: int) -> None:
+    start_s, stop_s = (tick * recording.description.tick_s for tick in (first_tick, last_tick + 1))
+    behaviours, stimuli = (
+        [
+            each
+            for each in recording.intervals(table)
+            if each.start_s < stop_s and each.stop_s > start_s
+        ]
+        for table in ("behaviours", "stimuli")
+    )
+    marks = [
+        (each.time_s, each.name)
+        for each in recording.task_events
+        if first_tick <= each.tick <= last_tick
+    ]
+    write_intervals(file, behaviours, stimuli, causes_of(recording.events), marks)

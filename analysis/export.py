@@ -207,14 +207,20 @@ def export_signals(
                 TimeSeries(
                     name=name.replace("/", "_"),
                     data=data[:, columns] if columns else data,
-                    unit=series.unit,
+                    unit=_unit(series, columns),
                     timestamps=times_s,
                     description=series.about,
-                    comments=f"columns: {', '.join(shown)}" if shown else "no comments",
+                    comments=f"columns: {', '.join(shown)}" if shown else "A number a tick.",
                 )
             )
-        write_file(nwb, out, overwrite, recording.files)
+        write_file(nwb, recording, (first, last), out, overwrite)
         return len(np.asarray(times_s))
+
+
+def _unit(series: Series, columns: list[int]) -> str:
+    """The unit of these columns of a series; the series' own where they have several."""
+    units = {series.column_units[k] for k in columns}
+    return units.pop() if len(units) == 1 else series.unit
 
 
 def _write_parquet(rows: list[Row], file: Path) -> None:

@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Drive", "Probe", "spike_trains", "spikes", "write_spikes"]
 
+RESOLUTION_S = 1e-6
+"""What spike times are exact to, for programs that count in samples: they lie between those of any probe."""
 _TICKS_AT_A_TIME = 250
 _ROWS_FOR_PERCENTILES = 20_000
 
@@ -123,15 +125,25 @@ def write_spikes(
     Raises:
         UserError: as `spike_trains`, and where the file cannot go there.
     """
+    from pynwb.misc import Units
+
     probe = probe or Probe()
     with recorder.open(where) as recording:
         trains = spike_trains(recording, probe, applied=applied, seed=seed)
+        about = (
+            "Poisson processes driven by the activity of an LSTM's units "
+            f"({probe}, {'applied' if applied else 'natural'} activity). There are no spikes in the network."
+        )
         nwb = derived_file(
             recording,
-            "Spike trains are EMULATED: Poisson processes driven by the activity of an LSTM's units "
-            f"({probe}, {'applied' if applied else 'natural'} activity). There are no spikes in the network.",
+            f"Spike trains are EMULATED: {about}",
             recording.first_tick,
             recording.last_tick,
+        )
+        nwb.units = Units(
+            name="units",
+            description=f"EMULATED, not measured: {about}",
+            resolution=RESOLUTION_S,
         )
         nwb.add_unit_column("unit_name", "Layer and index of the unit.")
         nwb.add_unit_column("layer", "Layer of the network.")
@@ -143,7 +155,9 @@ def write_spikes(
                 unit_name=name,
                 layer=name.split("/")[0],
             )
-    write_file(nwb, out, overwrite, recording.files)
+        ticks = (recording.first_tick, recording.last_tick)
+        nwb.units["spike_times"].target.fields["description"] = f"EMULATED spike times, s: {about}"
+        write_file(nwb, recording, ticks, out, overwrite)
     return sum(len(train) for train in trains)
 
 

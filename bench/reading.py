@@ -22,7 +22,7 @@ from bench.synthetic_session import Stream, description
 from gui.replay_track import ReplayTrack
 from recorder.layout import TIMESTAMPS
 from recorder.replay import ReplaySource
-from recorder.series_schema import series_of
+from recorder.series_schema import stored_series
 from recorder.table_schema import tables_of
 from recorder.writer import Writer
 from rig.bus.history import HISTORY_TICKS
@@ -45,7 +45,7 @@ def write(path: Path, hours: float) -> int:
     writer.close()
     repeats = max(1, round(hours * 60))
     with h5py.File(path, "r+") as file:
-        for series in series_of(described, camera=False):
+        for series in stored_series(described, camera=False):
             _repeat(
                 file[f"{series.path}/data"], repeats, PIECE_TICKS if series.name == "tick" else 0
             )
@@ -100,6 +100,10 @@ def measure(path: Path, times: int = 40) -> dict[str, tuple[float, float]]:
         for name in recording.series:
             recording.values(name, tick, tick)
         clock("a random tick, all series", started)
+        unit = int(random.integers(0, recording.series["c_applied"].shape[0]))
+        started = time.perf_counter()
+        recording.block("c_applied", slice(0, recording.n_ticks), unit)
+        clock("a unit's c, all ticks", started)
         recording.close()
     with ReplaySource(path) as source:
         source.open_events(1)  # events are read once, at the first

@@ -133,7 +133,11 @@ class Stream:
     def _tick(self, tick: int, trial: int) -> Message:
         described, normal = self.described, self._random.standard_normal
         size = sum(size for _, size in described.proprioception)
-        units = normal((4, self._n_units), np.float32)
+        c_natural, h_natural = normal((2, self._n_units), np.float32)
+        c_applied, h_applied = c_natural.copy(), h_natural.copy()
+        if self._open.keys() & {"silence", "mine — µ"}:
+            acted = slice(self._n_units - 64, None)
+            c_applied[acted], h_applied[acted] = normal((2, 64), np.float32)
         content = Tick(
             trial=trial,
             reward=float(normal()),
@@ -151,10 +155,10 @@ class Stream:
             proprioception=normal(size, np.float32),
             camera=self._random.integers(0, 255, described.camera_shape).astype(np.uint8),
             action=normal(len(described.actuators)),
-            c_natural=units[0],
-            h_natural=units[1],
-            c_applied=units[2],
-            h_applied=units[3],
+            c_natural=c_natural,
+            h_natural=h_natural,
+            c_applied=c_applied,
+            h_applied=h_applied,
             qpos=normal(described.n_qpos),
             qvel=normal(described.n_qvel),
             act=normal(described.n_act),

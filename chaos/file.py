@@ -128,7 +128,7 @@ def _foreign(path: Path, n_ticks: int, inspect: bool) -> list[str]:
         from pynwb import NWBHDF5IO
 
         with NWBHDF5IO(path, "r") as io:
-            series = io.read().acquisition["c_applied"]
+            series = io.read().acquisition["c_natural"]
             if len(series.data) != n_ticks:
                 return [f"pynwb finds {len(series.data)} ticks"]
         if not inspect or n_ticks == 0:  # nwbinspector stumbles over what is empty

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import secrets
 import sys
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -34,6 +35,7 @@ class RunOptions:
         runtime: what the network runs on.
         trials: after how many trials the session ends.
         animal, notes: the experimenter's, for the recording.
+        experimenter, institution, keywords: who runs it, where, and what it is about.
     """
 
     seed: int | None = None
@@ -48,7 +50,29 @@ class RunOptions:
     runtime: Runtime = Runtime.onnx
     trials: int | None = None
     animal: str = ""
+    experimenter: tuple[str, ...] = ()
+    institution: str = ""
+    keywords: tuple[str, ...] = ()
     notes: str = ""
+
+
+def check_said(animal: str, notes: str, names: Iterable[str] = ()) -> None:
+    """Raises `UserError` for what cannot stand in a recording.
+
+    Args:
+        animal: what the animal is called.
+        notes: what there is to say.
+        names: of people and places, and keywords.
+    """
+    if len(animal) > 64 or not animal.isprintable():
+        raise UserError("An animal's name has at most 64 printable characters.")
+    if len(notes) > 4000:
+        raise UserError("Notes have at most 4000 characters.")
+    for name in names:
+        if not 0 < len(name.strip()) <= 200 or not name.isprintable():
+            raise UserError(
+                "Names of experimenters and institutions, and keywords, have 1 to 200 printable characters."
+            )
 
 
 def prepare_session(
@@ -113,6 +137,9 @@ def session_spec(
         baselines={each.name: each.sha256 for each in used},
         allow_python=protocol.is_script,
         runtime=options.runtime.value,
+        experimenter=options.experimenter,
+        institution=options.institution,
+        keywords=options.keywords,
         blinded=protocol.blinded,
         animal=options.animal,
         notes=options.notes,

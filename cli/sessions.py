@@ -20,7 +20,7 @@ from cli.options import (
 )
 from cli.protocols import Named, execution_allowed, load_protocol, reads_of, values_of
 from cli.recordings import Parts, recording_of, show_replay
-from cli.session_spec import RunOptions, new_recording, prepare_session
+from cli.session_spec import RunOptions, check_said, new_recording, prepare_session
 from gui.display import display_missing
 from gui.session_setup import SessionRequest
 from rig.bus.message_types import TICK_S
@@ -62,6 +62,18 @@ def run(
         Path | None,
         typer.Option(help="Folder of CURVE keys for --listen, made by `rodent-rig keys`."),
     ] = None,
+    experimenter: Annotated[
+        list[str] | None,
+        typer.Option(help='Who runs it, "Doe, Jane"; again for each.', metavar="NAME"),
+    ] = None,
+    institution: Annotated[str, typer.Option(help="Where it is run.", metavar="NAME")] = "",
+    keyword: Annotated[
+        list[str] | None, typer.Option(help="What it is about; again for each.", metavar="WORD")
+    ] = None,
+    animal: Annotated[
+        str, typer.Option(help="What the animal is called in the recording.", metavar="NAME")
+    ] = "",
+    notes: Annotated[str, typer.Option(help="What there is to say of it.", metavar="TEXT")] = "",
 ) -> None:
     """Run a session without a window and record it."""
     from recorder.file_rotation import check_parts, parse_rotation_limit
@@ -79,6 +91,9 @@ def run(
     check_target(recording, overwrite, reads)
     if roll_over:
         check_parts(recording, overwrite, reads)
+    check_said(
+        animal, notes, [*(experimenter or ()), *(keyword or ()), *filter(None, [institution])]
+    )
     if duration is not None and not duration >= TICK_S:
         raise UserError(f"--duration {duration}: a session lasts at least one tick, {TICK_S} s.")
     options = RunOptions(
@@ -92,6 +107,11 @@ def run(
         keys=keys,
         roll_over=roll_over,
         runtime=runtime,
+        experimenter=tuple(experimenter or ()),
+        institution=institution,
+        keywords=tuple(keyword or ()),
+        animal=animal,
+        notes=notes,
     )
     run_headless(*prepare_session(checked, options), picture)
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from cli.options import Pace
 from cli.protocols import check_baselines, check_tree, execution_allowed
-from cli.session_spec import RunOptions, prepare_session
+from cli.session_spec import RunOptions, check_said, prepare_session
 from gui.session_setup import Checked, ProtocolChoice, SessionRequest, SubjectChoice
 from rig.arenas.names import TASKS
 from rig.errors import RunError, UserError
@@ -139,10 +139,7 @@ def _check_numbers(request: SessionRequest) -> None:
         raise UserError("A session lasts at least one tick, 0.02 s, and at most a million seconds.")
     if request.trials is not None and not 1 <= request.trials <= 1_000_000:
         raise UserError("A session has 1 to 1000000 trials.")
-    if len(request.animal) > 64 or not request.animal.isprintable():
-        raise UserError("An animal's name has at most 64 printable characters.")
-    if len(request.notes) > 4000:
-        raise UserError("Notes have at most 4000 characters.")
+    check_said(request.animal, request.notes)
 
 
 def _text(tree: ProtocolTree, key: str) -> str:

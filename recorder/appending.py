@@ -9,6 +9,7 @@ killed, finds whatever the last column counts.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping
 from typing import Any
 
@@ -17,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from recorder.layout import TIMESTAMPS
+from recorder.packing import PackedAppender
 from recorder.schema import EMPTY_TEXT, UNLISTED, Series, Table
 from rig.bus.message_types import Array
 
@@ -101,7 +103,7 @@ class SeriesAppender:
 
     Args:
         file: open for writing.
-        series: all of a recording.
+        series: all of a recording that have a data set.
         tick_s: seconds of a tick; of a series with several samples a tick it spaces their time stamps.
     """
 
@@ -118,6 +120,10 @@ class SeriesAppender:
             for row in series
             if row.name not in self._chunks
         }
+        self._packed = {
+            row.name: PackedAppender(datasets[row.name]) for row in series if row.packed_rows
+        }
+        self._whole_rows = max((row.packed_rows for row in series), default=0) or 1
         self._row_bytes = sum(block[0].nbytes for block in self._blocks.values())
         self._samples = {row.name: row.samples for row in series}
         self._sample_times = {
@@ -132,9 +138,17 @@ class SeriesAppender:
         order = sorted(self._blocks, key=lambda name: name == "tick")
         self._datasets = {name: datasets[name] for name in order}
         self._times: NDArray[np.float64] = np.zeros(BLOCK_ROWS)
+        self._came: NDArray[np.float64] = np.zeros(BLOCK_ROWS)
         self._timestamps = file[TIMESTAMPS]
         self.n_written = 0
         self._n_waiting = 0
+        self.last_written = -1
+        """The tick of the last row that was written."""
+
+    @property
+    def waited_s(self) -> float:
+        """Wall time that the oldest row has waited to be written."""
+        return time.monotonic() - self._came[0] if self._n_waiting else 0.0
 
     @property
     def n_rows(self) -> int:
@@ -184,6 +198,7 @@ class SeriesAppender:
                 value = None
             chunks.append(value)
         self._times[k] = time_s
+        self._came[k] = time.monotonic()
         self._n_waiting += 1
         return wrong
 
@@ -199,9 +214,17 @@ class SeriesAppender:
         for chunks in self._chunks.values():
             chunks.write(keep_last=True)
 
-    def write(self, keep_last: bool = False) -> bool:
-        """Writes the waiting rows, the last one not if it may still be amended. Whether any was."""
+    def write(self, keep_last: bool = False, whole: bool = False, final: bool = False) -> bool:
+        """Writes waiting rows. Whether any was.
+
+        Args:
+            keep_last: not the last one, which may still be amended.
+            whole: only what fills whole chunks of the series that are compressed, if there are any.
+            final: no more rows come.
+        """
         n = self._n_waiting - (1 if keep_last and self._n_waiting else 0)
+        if whole:
+            n = max(0, n - (self.n_written + n) % self._whole_rows)
         if n == 0:
             return False
         for name, chunks in self._chunks.items():
@@ -210,17 +233,21 @@ class SeriesAppender:
         for name, dataset in self._datasets.items():
             if name == "tick":
                 extend(self._timestamps, self.n_written, self._times[:n])
-            self._extend(name, dataset, n)
-        if n < self._n_waiting:
-            for block in self._blocks.values():
-                block[0] = block[n]
-            self._times[0] = self._times[n]
+            self._extend(name, dataset, n, final)
+        if "tick" in self._blocks:
+            self.last_written = int(self._blocks["tick"][n - 1])
+        left = slice(n, self._n_waiting)
+        for block in (*self._blocks.values(), self._times, self._came):
+            block[: self._n_waiting - n] = block[left].copy()
         self.n_written += n
         self._n_waiting -= n
         return True
 
-    def _extend(self, name: str, dataset: h5py.Dataset, n: int) -> None:
+    def _extend(self, name: str, dataset: h5py.Dataset, n: int, final: bool) -> None:
         rows = self._blocks[name][:n]
+        if name in self._packed:
+            self._packed[name].write(rows, final)
+            return
         samples = self._samples[name]
         if samples == 1:
             extend(dataset, self.n_written, rows)

@@ -83,6 +83,7 @@ class ConcatenatedRecording(Recording):
         ].tolist()
         self._ticks = np.concatenate([each.ticks for each in self._recordings])
         self.__dict__.pop("trials", None)
+        self._applied = None
         return self.n_ticks
 
     def table(self, path: str) -> TableRows:
@@ -99,11 +100,13 @@ class ConcatenatedRecording(Recording):
     def intervals(self, table: str) -> tuple[Interval, ...]:
         """The rows of "behaviours" or "stimuli" in the order in which they began."""
         found: list[Interval] = []
-        open_at: dict[tuple[str, int], int] = {}  # where in `found` is what the last part left open
+        open_at: dict[
+            tuple[str, str, int], int
+        ] = {}  # where in `found` is what the last part left open
         for part in self._recordings:
             left_open = {}
             for each in part.intervals(table):
-                key = (each.name, each.number)
+                key = (each.name, each.called, each.number)
                 if key in open_at:
                     at = open_at[key]
                     found[at] = _merge(found[at], each, part, table)

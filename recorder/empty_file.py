@@ -14,7 +14,7 @@ from datetime import datetime
 import h5py
 import msgspec
 
-from recorder.layout import LIBVER, SESSION, read_header
+from recorder.layout import LIBVER, SESSION, SessionHeader, read_header
 from recorder.table_schema import tables_of
 from rig.bus.message_types import Array, Description
 
@@ -67,12 +67,12 @@ def mark_as_part(file: h5py.File, part: int, previous_file: str) -> None:
     )
 
 
-def drop_empty_tables(file: h5py.File, description: Description) -> None:
+def drop_empty_tables(file: h5py.File, header: SessionHeader) -> None:
     """Takes the tables without rows out of a file that grows no more.
 
     nwbinspector (0.7) fails on an empty table. Each removal is one small write; a reader takes a missing
     table for an empty one.
     """
-    for table in tables_of(description):
+    for table in tables_of(header.description, header.layout):
         if table.path in file and len(file[f"{table.path}/id"]) == 0:
             del file[table.path]

@@ -17,7 +17,12 @@ from numpy.typing import NDArray
 from recorder.integrity import HDF5_ERRORS
 from rig.bus.message_types import Array, Description
 
-LAYOUT_VERSION = 2
+LAYOUT_VERSION = 3
+"""What is where; the reader knows the earlier ones, too.
+
+Up to 2, the activity after interventions is a series of its own, and the tables of behaviours and stimuli
+stand among the intervals.
+"""
 LIBVER = ("v110", "latest")
 """Read by every HDF5 since 1.10; "latest" alone would write what only the newest library reads."""
 

@@ -16,12 +16,13 @@ from pynwb.epoch import TimeIntervals
 from pynwb.file import Subject
 
 from recorder.layout import fill_value, header_text
+from recorder.packing import LEVEL
 from recorder.schema import Column, Series, Table
-from recorder.series_schema import series_of
+from recorder.series_schema import series_of, stored_series
 from recorder.table_schema import tables_of
 from rig.bus.message_types import Array, Description
 
-_CHUNK_BYTES = 128 * 1024
+_CHUNK_BYTES = 32 * 1024
 _MAX_CHUNK_ROWS = 1024
 _MODULES = {
     "processing/behavior": ("behavior", "Body state, and how sure the detectors are."),
@@ -49,7 +50,7 @@ def session_objects(
     for module in modules.values():
         nwb.add_processing_module(module)
     clock: TimeSeries | None = None
-    for series in series_of(description, camera):
+    for series in stored_series(description, camera):
         made = _voltages(nwb, series) if series.volts_per_count else _time_series(series, clock)
         clock = clock or made
         if series.folder == "acquisition":
@@ -95,6 +96,9 @@ def session_file(description: Description, session: str) -> NWBFile:
         ),
         protocol=description.protocol_text or None,
         stimulus_notes=f"Stimuli of the protocol: {', '.join(description.stimuli) or 'none'}.",
+        experimenter=description.experimenter or None,
+        institution=description.institution or None,
+        keywords=description.keywords or None,
         notes=(f"{description.notes}\n" if description.notes else "")
         + (
             f"seed {description.seed}; pace {description.pace}; task {description.task}; "
@@ -116,15 +120,19 @@ def session_file(description: Description, session: str) -> NWBFile:
 
 
 def _growing(
-    shape: tuple[int, ...], dtype: str, compressed: bool = False, rows: int = 0
+    shape: tuple[int, ...],
+    dtype: str,
+    level: int | None = None,
+    rows: int = 0,
+    chunk: tuple[int, ...] = (),
 ) -> H5DataIO:
     return H5DataIO(
         np.zeros((0, *shape), dtype),
         maxshape=(None, *shape),
-        chunks=(rows or _chunk_rows(shape, dtype), *shape),
+        chunks=chunk or (rows or _chunk_rows(shape, dtype), *shape),
         fillvalue=fill_value(dtype),
-        compression="gzip" if compressed else None,
-        compression_opts=1 if compressed else None,
+        compression=None if level is None else "gzip",
+        compression_opts=level,
     )
 
 
@@ -132,15 +140,25 @@ def _time_series(series: Series, clock: TimeSeries | None) -> TimeSeries:
     """An empty series on the common clock, which the first one carries."""
     return TimeSeries(
         name=series.name,
-        data=_growing(series.shape, series.dtype),
+        data=_growing(
+            series.shape,
+            series.dtype,
+            LEVEL if series.packed_rows else None,
+            chunk=series.chunk,
+        ),
         timestamps=clock if clock is not None else _growing((), "<f8"),
         unit=series.unit,
         description=series.about,
-        comments="Names of the columns: processing/rig/columns."
-        if series.columns
-        else "One value.",
+        comments=_comments(series),
         continuity="continuous",
     )
+
+
+def _comments(series: Series) -> str:
+    if series.columns:
+        return "Names and units of the columns: processing/rig/columns."
+    rows = " × ".join(str(width) for width in series.shape)
+    return f"A row of {rows} a tick." if rows else "A number a tick."
 
 
 def _voltages(nwb: NWBFile, series: Series) -> ElectricalSeries:
@@ -184,7 +202,7 @@ def _table(table: Table) -> DynamicTable:
 def _columns(column: Column) -> list[VectorData]:
     large = column.name == "xml"
     rows = (65536 if large else 8192) if column.ragged else 0
-    data = _growing((), column.dtype, compressed=large, rows=rows)
+    data = _growing((), column.dtype, 1 if large else None, rows)
     if column.names:
         elements = VectorData(
             name=f"{column.name}_elements",
@@ -215,12 +233,16 @@ def _network_units(description: Description) -> DynamicTable:
 
 
 def _column_names(rows: tuple[Series, ...]) -> DynamicTable:
-    table = DynamicTable(name="columns", description="Names of the columns of every series.")
+    table = DynamicTable(
+        name="columns",
+        description="Names and units of the columns of every series, in their order.",
+    )
     table.add_column("series", "Name of the series.")
     table.add_column("column_name", "Name of the column.")
+    table.add_column("unit", "Its unit; 1: a plain number, a.u.: arbitrary.")
     for series in rows:
-        for name in series.columns:
-            table.add_row(series=series.name, column_name=name)
+        for name, unit in zip(series.columns, series.column_units, strict=True):
+            table.add_row(series=series.name, column_name=name, unit=unit)
     return table
 
 

@@ -22,11 +22,12 @@ import numpy as np
 
 from recorder.file_rotation import parts_of
 from recorder.integrity import parsed
+from recorder.interval_sets import IntervalSets, causes_of, interval_sets
 from recorder.layout import TIMESTAMPS
 from recorder.props import RecordedProps
 from recorder.schema import unit_names
 from recorder.series_reader import SeriesReader
-from recorder.table_schema import stimuli_of
+from recorder.table_schema import interval_table, stimuli_of
 from recorder.tables import (
     Interval,
     LogEntry,
@@ -144,17 +145,29 @@ class Recording(SeriesReader):
         return nap.TsdFrame(t=times, d=data.reshape(-1, *series.shape))
 
     @property
-    def behaviours(self) -> dict[str, nap.IntervalSet]:
-        """The intervals of each behaviour, in seconds; metadata: number, onset_tick, offset_tick (int64)."""
-        return self._interval_sets("behaviours", self.description.behaviours)
+    def behaviours(self) -> IntervalSets:
+        """The intervals of each behaviour, in seconds; metadata: number, onset_tick, offset_tick (int64).
+
+        Where some of one name overlap, they are in several sets: see `stimuli`.
+        """
+        columns = ("number", "onset_tick", "offset_tick")
+        return interval_sets(
+            self.intervals("behaviours"), self.description.behaviours, columns, causes={}
+        )
 
     @property
-    def stimuli(self) -> dict[str, nap.IntervalSet]:
+    def stimuli(self) -> IntervalSets:
         """The intervals of each stimulus, in seconds; those of stimuli from outside are under "outside".
 
         Metadata: number, onset_tick, offset_tick (int64), and sham (bool): drawn and timed, not delivered.
+
+        pynapple would join intervals that overlap. Where some of one name do, say "silence", they are in
+        several sets, told apart by sham ("silence_delivered", "silence_sham"), by rule ("silence_rule_2"),
+        or by the client's name; `stimuli["silence"]` then raises `UserError`, which names them.
         """
-        return self._interval_sets("stimuli", stimuli_of(self.description))
+        columns = ("number", "onset_tick", "offset_tick", "sham")
+        names = stimuli_of(self.description)
+        return interval_sets(self.intervals("stimuli"), names, columns, causes_of(self.events))
 
     @property
     def trial_set(self) -> nap.IntervalSet:
@@ -189,7 +202,8 @@ class Recording(SeriesReader):
 
     def intervals(self, table: str) -> tuple[Interval, ...]:
         """The rows of the table "behaviours" or "stimuli", in the order in which they began."""
-        return read_intervals(self.table(f"intervals/{table}"), table, self._now_s)
+        rows = self.table(interval_table(table, self.header.layout))
+        return read_intervals(rows, table, self._now_s)
 
     @cached_property
     def trials(self) -> tuple[Trial, ...]:
@@ -323,21 +337,3 @@ class Recording(SeriesReader):
         if data.ndim == 1:
             return nap.Tsd(t=times, d=data)
         return nap.TsdFrame(t=times, d=data, columns=list(columns) if columns else None)
-
-    def _interval_sets(self, table: str, names: tuple[str, ...]) -> dict[str, nap.IntervalSet]:
-        import pynapple as nap
-
-        found = self.intervals(table)
-        sets = {}
-        for name in names:
-            own = [each for each in found if each.name == name and each.stop_s > each.start_s]
-            sets[name] = nap.IntervalSet(
-                np.array([each.start_s for each in own]),
-                np.array([each.stop_s for each in own]),
-                metadata={
-                    column: np.array([getattr(each, column) for each in own])
-                    for column in ("number", "onset_tick", "offset_tick", "sham")
-                    if column != "sham" or table == "stimuli"
-                },
-            )
-        return sets

@@ -31,18 +31,23 @@ from recorder.layout import (
     is_fill,
     read_header,
 )
+from recorder.named_intervals import complete_intervals
 from recorder.output_path import remove_leftovers, reserve
-from recorder.series_schema import series_of
-from recorder.table_schema import tables_of
+from recorder.series_schema import stored_series
+from recorder.table_schema import interval_table, tables_of
 from recorder.tables import TableRows, read_events
 from recorder.writing_lock import WriterState, writer_state
 from rig.errors import RunError, UserError
 from rig.output_file import reason
 
 _BY_TICK = tuple(
-    f"processing/record/{name}" for name in ("task_events", "inputs", "snapshots", "props")
+    f"processing/record/{name}"
+    for name in ("task_events", "inputs", "snapshots", "props", "applied")
 )
-_LATER = ("snapshots", "props")
+_MADE_AGAIN = tuple(
+    interval_table(name, layout) for name in ("behaviours", "stimuli") for layout in (2, 3)
+)
+_LATER = ("snapshots", "props", "applied")
 """Tables that recordings of earlier versions do not have."""
 _TAIL_ROWS = 8192
 """How far from its end a series is searched for rows that never reached the disk."""
@@ -168,7 +173,11 @@ def _header(file: h5py.File, path: Path) -> SessionHeader:
     description = header.description
     check_description(path, description)
     check_layout(
-        path, file, series_of(description, header.camera), TIMESTAMPS, tables_of(description)
+        path,
+        file,
+        stored_series(description, header.camera, header.layout),
+        TIMESTAMPS,
+        tables_of(description, header.layout),
     )
     return header
 
@@ -186,7 +195,7 @@ def _repair(copy: Path, path: Path) -> RecoveryReport:
         first_tick = int(file[TICK][0]) if n_rows else -1
         tables = [
             table
-            for table in tables_of(header.description)
+            for table in tables_of(header.description, header.layout)
             if table.path in file or table.name not in _LATER
         ]
         n_ended = 0
@@ -197,7 +206,8 @@ def _repair(copy: Path, path: Path) -> RecoveryReport:
         # else the recorder was killed after it had completed the tables and begun to drop empty ones
         report = RecoveryReport(path, True, n_rows, n_dropped, n_ended)
         _log_recovery(file, header, report, last_tick)
-        drop_empty_tables(file, header.description)
+        complete_intervals(file, header)
+        drop_empty_tables(file, header)
     _remove_unnamed_part(path, header)
     return report
 
@@ -212,8 +222,8 @@ def _complete(file: h5py.File, header: SessionHeader, first_tick: int, last_tick
     """Makes the intervals anew from the events, and ends what is open. How much was."""
     appenders = {
         table.name: TableAppender(file, table)
-        for table in tables_of(header.description)
-        if table.folder == "intervals"
+        for table in tables_of(header.description, header.layout)
+        if table.name in ("behaviours", "stimuli", "trials")
     }
     n_ended = _end_trials(file["intervals/trials"], header, last_tick)
     intervals = IntervalTables(
@@ -242,7 +252,7 @@ def _complete(file: h5py.File, header: SessionHeader, first_tick: int, last_tick
 def _log_recovery(
     file: h5py.File, header: SessionHeader, report: RecoveryReport, last_tick: int
 ) -> None:
-    for table in tables_of(header.description):
+    for table in tables_of(header.description, header.layout):
         if table.name == "log" and table.path in file:
             log = TableAppender(file, table)
             log.append(
@@ -261,7 +271,7 @@ def _log_recovery(
 def _trim_series(file: h5py.File, header: SessionHeader, size: int) -> tuple[int, int]:
     """Cuts all series to the rows that every one of them has. How many those are, and how many went."""
     datasets = [(file[TIMESTAMPS], 1)]
-    for series in series_of(header.description, header.camera):
+    for series in stored_series(header.description, header.camera, header.layout):
         datasets.append((file[f"{series.path}/data"], series.samples))
         if series.samples > 1:
             datasets.append((file[f"{series.path}/timestamps"], series.samples))
@@ -316,7 +326,7 @@ def _trim_table(group: h5py.Group, path: str, last_tick: int) -> None:
         n_rows = int(np.sum(plain["tick"][:n_rows] <= last_tick))
     if "first_tick" in plain:
         n_rows = int(np.sum(plain["first_tick"][:n_rows] <= last_tick))
-    if path in ("intervals/behaviours", "intervals/stimuli"):
+    if path in _MADE_AGAIN:
         n_rows = 0  # made again, from the events
     for name, index in indices.items():
         group[name.removesuffix("_index")].resize(int(index[n_rows - 1]) if n_rows else 0, 0)

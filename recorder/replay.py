@@ -309,7 +309,7 @@ class ReplaySource:
                 rows.names("stimulus", start, stop),
                 rows.names("layer", start, stop),
                 rows.names("state", start, stop),
-                rows.ragged("units", start, stop),
+                (each.astype(np.int64) for each in rows.ragged("units", start, stop)),
                 rows.ragged("gain", start, stop),
                 rows.ragged("value", start, stop),
                 strict=True,

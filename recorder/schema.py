@@ -29,7 +29,10 @@ class Series:
     """One row per tick: shape of a row, dtype, unit and what it is. `path` is its HDF5 group.
 
     One with more `samples` than one has so many rows per tick, each with a time stamp of its own.
-    `volts_per_count` is that of a signal in counts; 0 for what is no voltage.
+    `volts_per_count` is that of a signal in counts; 0 for what is no voltage. `units` are those of the
+    columns where they differ. `chunk` is the shape of the file's chunks, whose rows are `packed_rows` where
+    they are compressed as they are written. A series that `differs_from` another has no data set: it is that
+    one, but for what the table `applied` has (`recorder.applied`).
     """
 
     name: str
@@ -41,6 +44,15 @@ class Series:
     columns: tuple[str, ...] = ()
     samples: int = 1
     volts_per_count: float = 0.0
+    units: tuple[str, ...] = ()
+    chunk: tuple[int, ...] = ()
+    packed_rows: int = 0
+    differs_from: str = ""
+
+    @property
+    def column_units(self) -> tuple[str, ...]:
+        """The unit of each column."""
+        return self.units or (self.unit,) * len(self.columns)
 
     @property
     def path(self) -> str:

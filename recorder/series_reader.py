@@ -8,10 +8,11 @@ import h5py
 import numpy as np
 from numpy.typing import NDArray
 
+from recorder.applied import APPLIED, AppliedActivity
 from recorder.integrity import check_description, check_layout, read
 from recorder.layout import LAYOUT_VERSION, TICK, TIMESTAMPS, SessionHeader, read_header
 from recorder.schema import Series
-from recorder.series_schema import series_of
+from recorder.series_schema import series_of, stored_series
 from recorder.table_schema import tables_of
 from recorder.tables import TableRows
 from rig.bus.message_types import Array, Description
@@ -43,8 +44,8 @@ class SeriesReader:
         check_description(path, header.description)
         self._begin(path, header, state)
         self._file = file
-        tables = tables_of(header.description)
-        check_layout(path, file, self.series.values(), TIMESTAMPS, tables)
+        tables = tables_of(header.description, header.layout)
+        check_layout(path, file, self._stored, TIMESTAMPS, tables)
         # opened once: finding a data set by its name takes longer than reading a few rows of it
         self._data: dict[str, h5py.Dataset] = {}
         self._tables: dict[str, TableRows] = {}
@@ -58,9 +59,10 @@ class SeriesReader:
         self.has_camera = header.camera
         self.part = header.part
         self.header = header
-        self.series: dict[str, Series] = {
-            series.name: series for series in series_of(header.description, header.camera)
-        }
+        schema = (header.description, header.camera, header.layout)
+        self.series: dict[str, Series] = {series.name: series for series in series_of(*schema)}
+        self._stored = stored_series(*schema)
+        self._applied: AppliedActivity | None = None
         self._ticks: NDArray[np.int64] = np.zeros(0, np.int64)
 
     @property
@@ -71,8 +73,7 @@ class SeriesReader:
     def refresh(self) -> int:
         """Reads how much was recorded since; returns the number of ticks now."""
         datasets = [
-            (self._dataset(f"{series.path}/data"), series.samples)
-            for series in self.series.values()
+            (self._dataset(f"{series.path}/data"), series.samples) for series in self._stored
         ]
         datasets.append((self._dataset(TIMESTAMPS), 1))
         if self.file.swmr_mode:
@@ -83,6 +84,7 @@ class SeriesReader:
         new = read(self._dataset(TICK), slice(old, n_ticks))
         self._ticks = np.concatenate([self._ticks, new])
         self.__dict__.pop("trials", None)
+        self._applied = None
         return n_ticks
 
     @property
@@ -155,6 +157,11 @@ class SeriesReader:
             UserError: if it cannot be read.
         """
         series = self.series[name]
+        if series.differs_from:
+            natural = self.block(series.differs_from, rows, columns)
+            if self._applied is None:
+                self._applied = AppliedActivity(self.table(APPLIED), series.shape[0])
+            return self._applied.overlay(name, natural, self._ticks[rows], columns)
         values = self._read(f"{series.path}/data", rows, series.samples, columns)
         return values if series.samples == 1 else values.reshape(-1, *series.tick_shape)
 

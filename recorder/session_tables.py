@@ -6,6 +6,7 @@ import h5py
 import msgspec
 
 from recorder.appending import TableAppender
+from recorder.applied import differences
 from recorder.intervals import IntervalTables
 from recorder.props import PropWriter
 from recorder.snapshots import row_of as snapshot_row
@@ -41,6 +42,8 @@ class SessionTables:
         self._tables = {table.name: TableAppender(file, table) for table in tables_of(description)}
         self._events = self._tables["events"]
         self._task_events = self._tables["task_events"]
+        self._applied = self._tables["applied"]
+        self._n_units = sum(layer.n_units for layer in description.layers)
         self._props = PropWriter(self._tables["props"])
         self._intervals = IntervalTables(
             self._tables["behaviours"],
@@ -63,7 +66,10 @@ class SessionTables:
         self._intervals.end_all(tick)
 
     def add_tick(self, message: Message, tick: Tick) -> None:
-        """Takes the props, task events and inputs of a tick."""
+        """Takes the applied activity, props, task events and inputs of a tick."""
+        if (changed := differences(message.arrays, self._n_units)) is not None:
+            unit, c, h = changed
+            self._applied.append(tick=message.tick, unit=unit, c=c, h=h)
         if not self._props.add(message.tick, message.arrays.get("props")):
             self.log_problem("malformed", f"Tick {message.tick} came without fitting props.")
         for name in tick.task_events:
@@ -86,7 +92,7 @@ class SessionTables:
 
     def add_event(self, answer_tick: int, event: Event) -> None:
         """Takes an onset or offset, and the tick whose answer brought it."""
-        if event.kind != "stimulus" and not self._events.knows("name", event.name):
+        if event.kind != "stimulus" and not self._events.knows("event_name", event.name):
             self.log_problem("malformed", f"Tick {answer_tick} brought the unknown {event.name!r}.")
         if max(abs(event.tick), abs(event.began_tick), abs(event.number)) > _MAX_COUNT:
             self.log_problem(
@@ -96,7 +102,7 @@ class SessionTables:
         self._events.append(
             answer_tick=answer_tick,
             kind=event.kind,
-            name=event.name,
+            event_name=event.name,
             phase=event.phase,
             tick=event.tick,
             began_tick=event.began_tick,
@@ -167,5 +173,5 @@ class SessionTables:
             )
             return
         self._tables["inputs"].append(
-            tick=tick, kind=given.kind, name=given.name.encode(), args=args
+            tick=tick, kind=given.kind, input_name=given.name.encode(), args=args
         )

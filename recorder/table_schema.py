@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from recorder.applied import APPLIED
+from recorder.layout import LAYOUT_VERSION
 from recorder.schema import NO_CONDITION, UNLISTED, Column, Table
 from rig.bus.external_inputs import OUTSIDE
 from rig.bus.message_types import Description
@@ -24,37 +26,53 @@ def _named(name: str, about: str, names: tuple[str, ...]) -> tuple[Column, Colum
 LOG_KINDS = ("note", "gap", "fault", "end", "recovery", "malformed", "continues", "goes on")
 
 
-def tables_of(description: Description) -> tuple[Table, ...]:
-    """All tables of a session that grow."""
+def interval_table(name: str, layout: int) -> str:
+    """The path of the table "behaviours" or "stimuli".
+
+    Their rows overlap: among the intervals, where they were up to layout 2, programs take them for a set of
+    intervals and join them.
+    """
+    return f"{'intervals' if layout < 3 else 'processing/record'}/{name}"
+
+
+def tables_of(description: Description, layout: int = LAYOUT_VERSION) -> tuple[Table, ...]:
+    """All tables of a session that grow, in a file of this layout."""
+    found = (*_intervals(description, layout), *_record(description, layout))
+    return found if layout > 2 else tuple(each for each in found if each.path != APPLIED)
+
+
+def _intervals(description: Description, layout: int) -> tuple[Table, ...]:
+    """What has a beginning and an end."""
     behaviours = (*description.behaviours, UNLISTED)
     conditions = (NO_CONDITION, *description.conditions, UNLISTED)
-    layers = (*(layer.name for layer in description.layers), UNLISTED)
     span = (
         Column("start_time", "<f8", "Start, s of animal time."),
         Column("stop_time", "<f8", "Stop, s of animal time; NaN while it is open."),
     )
-    found = (
-        Column("number", "<i8", "Counts the occurrences of this name in the session."),
-        Column("onset_tick", "<i8", "Tick of the onset; -1 if before the recording."),
-        Column("began_tick", "<i8", "Tick at which, looking back, it began."),
-        Column("offset_tick", "<i8", "Tick of the offset; -1 if the recording ended first."),
-        Column("ended_tick", "<i8", "Tick at which, looking back, it ended; -1 as above."),
+    found = _found()
+    sham = _sham()
+    called = Column(
+        f"{UNLISTED}_stimulus",
+        "|u1",
+        f"A client's name of it, where it is {OUTSIDE!r}.",
+        ragged=True,
     )
-    sham = Column("sham", "|u1", "1: drawn, timed and recorded, but not delivered.")
+    folder, _, _ = interval_table("", layout).rpartition("/")
     return (
         Table(
             "behaviours",
-            "intervals",
-            "Behaviours of the animal, as detected on line.",
+            folder,
+            "Behaviours of the animal, as detected on line; they overlap.",
             (*span, Column("behaviour", "|u1", "Which behaviour.", behaviours), *found),
         ),
         Table(
             "stimuli",
-            "intervals",
-            "Stimuli, shams among them.",
+            folder,
+            "Stimuli, shams among them; they overlap.",
             (
                 *span,
                 Column("stimulus", "|u1", "Which stimulus.", stimuli_of(description)),
+                *((called,) if layout > 2 else ()),
                 sham,
                 *found,
             ),
@@ -72,6 +90,28 @@ def tables_of(description: Description) -> tuple[Table, ...]:
                 Column("condition", "|u1", "Condition of the trial.", conditions),
             ),
         ),
+    )
+
+
+def _found() -> tuple[Column, ...]:
+    """When a behaviour or stimulus was found to begin and to end, and when that was, looking back."""
+    return (
+        Column("number", "<i8", "Counts the occurrences of this name in the session."),
+        Column("onset_tick", "<i8", "Tick of the onset; -1 if before the recording."),
+        Column("began_tick", "<i8", "Tick at which, looking back, it began."),
+        Column("offset_tick", "<i8", "Tick of the offset; -1 if the recording ended first."),
+        Column("ended_tick", "<i8", "Tick at which, looking back, it ended; -1 as above."),
+    )
+
+
+def _sham() -> Column:
+    return Column("sham", "|u1", "1: drawn, timed and recorded, but not delivered.")
+
+
+def _record(description: Description, layout: int) -> tuple[Table, ...]:
+    """What happened at a tick, and the models and snapshots that the ticks go with."""
+    layers = (*(layer.name for layer in description.layers), UNLISTED)
+    return (
         Table(
             "models",
             "scratch",
@@ -99,15 +139,15 @@ def tables_of(description: Description) -> tuple[Table, ...]:
                     ("behaviour", "stimulus", "condition", UNLISTED),
                 ),
                 *_named(
-                    "name",
+                    "event_name" if layout > 2 else "name",
                     "Which one.",
                     (*description.behaviours, *description.stimuli, *description.conditions),
                 ),
                 Column("phase", "|u1", "Onset or offset.", ("onset", "offset", UNLISTED)),
                 Column("tick", "<i8", "Tick at which it was found, or takes effect."),
                 Column("began_tick", "<i8", "Tick at which, looking back, it began."),
-                found[0],
-                sham,
+                _found()[0],
+                _sham(),
                 Column("confidence", "<f8", "Confidence of the detector."),
                 Column("cause", "|u1", "What caused it, UTF-8 bytes; 255: nothing.", ragged=True),
             ),
@@ -123,9 +163,21 @@ def tables_of(description: Description) -> tuple[Table, ...]:
                 *_named("stimulus", "Which stimulus.", description.stimuli),
                 Column("layer", "|u1", "Which layer.", layers),
                 Column("state", "|u1", "Cell or hidden state.", ("c", "h", UNLISTED)),
-                Column("units", "<i8", "Units of the layer.", ragged=True),
+                Column("units", "<i4" if layout > 2 else "<i8", "Units of the layer.", ragged=True),
                 Column("gain", "<f4", "Gain of each of them.", ragged=True),
                 Column("value", "<f4", "Value of each of them.", ragged=True),
+            ),
+        ),
+        Table(
+            "applied",
+            "processing/record",
+            "The units of a tick that interventions changed, and their states then. All other units, and all "
+            "at the ticks that are not here, are as in c_natural and h_natural.",
+            (
+                Column("tick", "<i8", "Tick at which it is so."),
+                Column("unit", "<i4", "Rows of processing/rig/network_units.", ragged=True),
+                Column("c", "<f4", "Cell state of each after interventions.", ragged=True),
+                Column("h", "<f4", "Hidden state of each after interventions.", ragged=True),
             ),
         ),
         Table(
@@ -163,7 +215,12 @@ def tables_of(description: Description) -> tuple[Table, ...]:
                 Column(
                     "kind", "|u1", "What sort of input.", ("key", "stimulate", "release", UNLISTED)
                 ),
-                Column("name", "|u1", "The key, or the stimulus, UTF-8 bytes.", ragged=True),
+                Column(
+                    "input_name" if layout > 2 else "name",
+                    "|u1",
+                    "The key, or the stimulus, UTF-8 bytes.",
+                    ragged=True,
+                ),
                 Column("args", "|u1", "What it asks for, JSON as UTF-8 bytes.", ragged=True),
             ),
         ),

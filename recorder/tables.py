@@ -21,6 +21,7 @@ class Interval:
 
     `onset_tick` and `offset_tick` are when it was found to begin and end, -1 where the recording did not
     see that; `began_tick` where, looking back, it began. `ongoing`: the session runs and it has no end yet.
+    `called` is a client's own name of a stimulus from outside; earlier versions did not keep it.
     """
 
     name: str
@@ -32,6 +33,7 @@ class Interval:
     number: int
     sham: bool = False
     ongoing: bool = False
+    called: str = ""
 
 
 @dataclass(frozen=True)
@@ -173,6 +175,9 @@ def read_intervals(rows: TableRows, table: str, now_s: float) -> tuple[Interval,
     }
     stimuli = table == "stimuli"
     shams = rows.column("sham").tolist() if stimuli else [0] * rows.n_rows
+    called = (
+        rows.texts("unlisted_stimulus") if rows.has("unlisted_stimulus") else [""] * rows.n_rows
+    )
     found = (
         Interval(
             name=name,
@@ -181,6 +186,7 @@ def read_intervals(rows: TableRows, table: str, now_s: float) -> tuple[Interval,
             **{each: values[k] for each, values in columns.items()},
             sham=shams[k] == 1,
             ongoing=bool(ongoing[k]),
+            called=called[k],
         )
         for k, name in enumerate(rows.names("stimulus" if stimuli else "behaviour"))
     )
@@ -226,7 +232,7 @@ def read_inputs(
         for tick, kind, name, args in zip(
             rows.column("tick", first, last).tolist(),
             rows.names("kind", first, last),
-            rows.texts("name", first, last),
+            rows.texts(_name_column(rows, "input_name"), first, last),
             rows.parsed("args", first, last),
             strict=True,
         )
@@ -261,7 +267,7 @@ def read_events(
         for answer_tick, kind, name, phase, tick, began, number, sham, confidence, cause in zip(
             numbers("answer_tick"),
             rows.names("kind", first, last),
-            rows.names("name", first, last),
+            rows.names(_name_column(rows, "event_name"), first, last),
             rows.names("phase", first, last),
             numbers("tick"),
             numbers("began_tick"),
@@ -272,6 +278,11 @@ def read_events(
             strict=True,
         )
     ]
+
+
+def _name_column(rows: TableRows, name: str) -> str:
+    """The column of names, which was called `name` up to layout 2."""
+    return name if rows.has(name) else "name"
 
 
 def _text(value: object) -> str:

@@ -15,6 +15,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import h5py
 import msgspec
 import numpy as np
 
@@ -22,8 +23,10 @@ from recorder.appending import SeriesAppender
 from recorder.empty_file import drop_empty_tables, empty_recording, mark_as_part
 from recorder.file_rotation import RotationState
 from recorder.growing_file import READERS_S, ROTATION_READERS_S, GrowingFile
+from recorder.layout import read_header
+from recorder.named_intervals import complete_intervals
 from recorder.output_path import check_target
-from recorder.series_schema import series_of
+from recorder.series_schema import stored_series
 from recorder.session_tables import SessionTables
 from rig.bus.message_types import (
     Array,
@@ -38,6 +41,17 @@ from rig.bus.message_types import (
 )
 from rig.errors import RunError
 from rig.output_file import reason
+
+WAIT_FOR_CHUNK_S = 0.25
+"""How long rows wait for those that fill a chunk with them: a kill costs less than half a second."""
+
+
+def _complete(file: h5py.File) -> None:
+    """Writes what only a file has that grows no more, and takes out what such a one must not have."""
+    header = read_header(file)
+    assert header is not None
+    complete_intervals(file, header)
+    drop_empty_tables(file, header)
 
 
 class Writer:
@@ -92,7 +106,7 @@ class Writer:
                 mark_as_part(self._file.h5, rotation.number, rotation.previous_file)
             self._tables = SessionTables(self._file.h5, description)
             self._series = SeriesAppender(
-                self._file.h5, series_of(description, camera), description.tick_s
+                self._file.h5, stored_series(description, camera), description.tick_s
             )
             self._file.h5.swmr_mode = True
         except (OSError, RuntimeError) as problem:
@@ -165,13 +179,19 @@ class Writer:
         """Writes into the log that something came that was no message."""
         self._tables.log_problem("malformed", sentence)
 
-    def flush(self, sync: bool = True) -> None:
+    def flush(self, sync: bool = True, final: bool = False) -> None:
         """Puts every complete row on the disk, then counts it. Raises `RunError` when it cannot.
 
-        Without `sync` the rows are handed to the system, which keeps them whatever happens to this
-        process, though not if the power fails; they are not counted yet.
+        Rows with a camera wait, for `WAIT_FOR_CHUNK_S` at most, until they fill a chunk of it.
+
+        Args:
+            sync: without it the rows are handed to the system, which keeps them whatever happens to this
+                process, though not if the power fails; they are not counted yet.
+            final: no more rows come.
         """
-        self._write(keep_last=not self._answered)
+        keep_last = not self._answered
+        late = self._series.waited_s > WAIT_FOR_CHUNK_S
+        self._write(keep_last, whole=not (late or final), final=final)
         try:
             if self._dirty:
                 self._file.flush()
@@ -181,10 +201,7 @@ class Writer:
             self._file.sync()
         except (OSError, RuntimeError) as problem:
             raise self._failed(reason(problem)) from None
-        self.ticks_on_disk = self._series.n_written
-        self.last_tick_on_disk = self._last_tick - (0 if self._answered else 1)
-        if self.ticks_on_disk == 0:
-            self.last_tick_on_disk = -1
+        self._count()
 
     def close(self, why: str = "", next_file: str = "") -> None:
         """Ends what is open, writes the rest and closes the file, so that every reader opens it.
@@ -198,7 +215,7 @@ class Writer:
             self._tables.log("goes on" if next_file else "note", next_file or why)
         self._tables.end_intervals(self._last_tick + 1)
         self._answered = True
-        self.flush()
+        self.flush(final=True)
         self._closed = True
         try:
             moved = self._close_file(ROTATION_READERS_S if next_file else READERS_S)
@@ -217,7 +234,7 @@ class Writer:
                 "gap", f"After tick {self._last_tick} came tick {message.tick}."
             )
         if self._series.full:
-            self._write()
+            self._write(whole=True)
         elif self._series.chunks_due:
             self._write_chunks()
         wrong = self._series.append(
@@ -298,7 +315,12 @@ class Writer:
             f"open then: {names or 'nothing'}.",
         )
 
-    def _write(self, keep_last: bool = False) -> None:
+    def _count(self) -> None:
+        """What was written is on the disk."""
+        self.ticks_on_disk = self._series.n_written
+        self.last_tick_on_disk = self._series.last_written
+
+    def _write(self, keep_last: bool = False, whole: bool = False, final: bool = False) -> None:
         if self._closed:
             raise RunError(f"The recording {self.path} is closed.")
         self._check_output()
@@ -307,7 +329,7 @@ class Writer:
                 # events first: a killed writer must not leave a tick without what was found in it
                 self._file.flush()
                 self._dirty = True
-            self._dirty |= self._series.write(keep_last)
+            self._dirty |= self._series.write(keep_last, whole, final)
         except (OSError, RuntimeError) as problem:
             raise self._failed(reason(problem)) from None
 
@@ -345,15 +367,14 @@ class Writer:
         self._closed = True
         with contextlib.suppress(OSError, RuntimeError):
             self._tables.write()
-            self._series.write(keep_last=not self._answered)
+            self._series.write(keep_last=not self._answered, final=True)
             self._file.flush()
             self._file.sync()
-            self.ticks_on_disk = self._series.n_written
-            self.last_tick_on_disk = last_tick if self.ticks_on_disk else -1
+            self._count()
             self._close_file()
 
     def _close_file(self, readers_s: float = READERS_S) -> str:
-        return self._file.close(lambda file: drop_empty_tables(file, self._description), readers_s)
+        return self._file.close(_complete, readers_s)
 
     def _failed(self, why: str) -> RunError:
         self._closed = True

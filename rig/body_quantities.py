@@ -44,3 +44,18 @@ behind the torso to 8 cm ahead of it; 0 where it is flat.
 horizontal distance, bearing (left is positive), height above it. `hand_*_to_orb` is from the middle of a
 hand to the orb's surface, negative inside. All five are NaN where there is no orb. They are the
 simulator's truth: the animal may not see it, and in the maze a wall may be between."""
+
+
+def unit_of(name: str) -> str:
+    """The unit of an entry of the body state; "1" where it is a plain number."""
+    if name.startswith("touch_"):
+        return "N"
+    if name in ("n_contacts", "up", "pelvis_up", "ground_slope"):
+        return "1"
+    if name == "yaw_rate":
+        return "rad/s"
+    if name in ("yaw", "pitch", "roll", "head_pitch", "orb_bearing"):
+        return "rad"
+    if name.endswith(("_vx", "_vy", "_vz", "_speed")):
+        return "m/s"
+    return "m"

@@ -22,6 +22,8 @@ from recorder.replay import ReplaySource
 from recorder.snapshots import Snapshots
 from rig.bus.message_types import Message
 
+LATER = ("called", "blinded", "experimenter", "institution", "keywords", "animal", "notes")
+"""Fields that later versions added; of an earlier recording they are empty."""
 STEP = 7
 """Of the ticks at which single things are asked for."""
 
@@ -115,14 +117,18 @@ def _messages(messages: Iterable[Message]) -> list[Any]:
 def _plain(value: Any) -> Any:
     """What JSON can say of it; floats are exact in it."""
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        return _plain(dataclasses.asdict(value))
+        return _plain(_without_later(dataclasses.asdict(value)))
     if isinstance(value, msgspec.Struct):
-        return _plain(msgspec.to_builtins(value))
+        return _plain(_without_later(msgspec.to_builtins(value)))
     if isinstance(value, dict):
         return {str(key): _plain(each) for key, each in value.items()}
     if isinstance(value, list | tuple):
         return [_plain(each) for each in value]
     return value
+
+
+def _without_later(fields: dict[str, Any]) -> dict[str, Any]:
+    return {name: each for name, each in fields.items() if each or name not in LATER}
 
 
 def _hash(parts: Any) -> str:

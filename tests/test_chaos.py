@@ -100,7 +100,7 @@ def test_a_whole_recording_passes(recorded: tuple[Path, list[Message]]) -> None:
     assert verdict.lost_ticks == 0
 
 
-@pytest.mark.parametrize("name", ["qpos", "c_applied", "reward"])
+@pytest.mark.parametrize("name", ["qpos", "c_natural", "reward"])
 def test_a_changed_number_is_corruption(
     recorded: tuple[Path, list[Message]], tmp_path: Path, name: str
 ) -> None:

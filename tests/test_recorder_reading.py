@@ -91,43 +91,6 @@ def test_intervals_have_names_times_and_metadata(file: Path) -> None:
         assert last.stop_s <= N_TICKS * 0.02
 
 
-def test_ordinary_tools_read_the_file(file: Path) -> None:
-    """pynwb sees the tables with names in them, pynapple's and neo's own loaders the series."""
-    import neo  # type: ignore[import-untyped]
-    import pynapple as nap
-    from pynwb import NWBHDF5IO
-
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        with NWBHDF5IO(str(file), "r") as io:
-            nwb = io.read()
-            described = description()
-            assert nwb.protocol == described.protocol_text
-            assert described.subject_sha256 in nwb.subject.description
-            assert "seed 7" in nwb.notes
-            assert '"mujoco": "3.17.0"' in nwb.notes
-            stimuli = nwb.intervals["stimuli"].to_dataframe()
-            assert set(stimuli["stimulus"]) == {"silence", "outside"}
-            assert list(nwb.trials.to_dataframe()["trial"]) == [0, 1, 2]
-            units = nwb.processing["rig"]["network_units"].to_dataframe()
-            assert list(units["unit_name"])[128:130] == ["policy_0/0", "policy_0/1"]
-            changes = nwb.processing["record"]["interventions"].to_dataframe()
-            assert len(changes["units"][0]) == 64
-            np.testing.assert_array_equal(
-                nwb.acquisition["action"].timestamps[:], nwb.acquisition["qpos"].timestamps[:]
-            )
-        loaded = nap.load_file(str(file))
-        assert loaded["c_applied"].shape == (N_TICKS, 512)
-        assert len(loaded["stimuli"]) == len(stimuli)
-        (block,) = neo.io.NWBIO(str(file), "r").read_all_blocks()
-        shapes = {
-            tuple(signal.shape)
-            for segment in block.segments
-            for signal in segment.irregularlysampledsignals
-        }
-        assert (N_TICKS, 512) in shapes
-
-
 def test_replay_gives_any_part_in_the_words_of_the_session(
     file: Path, session: list[Message]
 ) -> None:

@@ -73,8 +73,8 @@ def test_the_file_is_read_while_it_grows(sockets: Path, tmp_path: Path) -> None:
             assert silence.stop_s == pytest.approx(130 * 0.02)
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")
-                assert live.nwb.acquisition["c_applied"].data.shape == (130, 512)
-                names = live.nwb.intervals["behaviours"].to_dataframe()["behaviour"]
+                assert live.nwb.acquisition["c_natural"].data.shape == (130, 512)
+                names = live.nwb.processing["record"]["behaviours"].to_dataframe()["behaviour"]
                 assert set(names) == {"run", "stand"}
         rig.process.send_signal(signal.SIGTERM)
         assert rig.wait() == 0

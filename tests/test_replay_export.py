@@ -129,7 +129,7 @@ def test_chosen_signals_are_an_nwb_file(
                 layer.data[:], recording.values("h_applied", 50, 199)[:, 384:]
             )
             assert layer.comments.startswith("columns: policy_2/0, policy_2/1")
-            assert nwb.acquisition["body_head_z"].unit == "m, s, rad, N"
+            assert nwb.acquisition["body_head_z"].unit == "m"
             assert list(nwb.trials.to_dataframe()["condition"]) == ["control", "silenced"]
         loaded = nap.load_file(str(out))
         np.testing.assert_allclose(loaded["reward"].t, np.arange(50, 200) * 0.02)

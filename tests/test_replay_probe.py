@@ -120,7 +120,7 @@ def test_the_file_is_read_by_ordinary_tools(
             units = nwb.units.to_dataframe()
             assert list(units["unit_name"])[127:129] == ["core/127", "policy_0/0"]
             np.testing.assert_array_equal(units["spike_times"].iloc[300], trains[300])
-            assert set(nwb.intervals["stimuli"].to_dataframe()["label"]) == {"silence", "outside"}
+            assert {"stimulus_silence", "stimulus_outside", "behaviour_run"} <= set(nwb.intervals)
             assert len(nwb.trials) == 5
         loaded = nap.load_file(str(out))["units"]
         np.testing.assert_allclose(loaded[300].t, trains[300], atol=1e-6)

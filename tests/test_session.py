@@ -171,7 +171,7 @@ def test_the_same_seed_gives_the_same_session_to_the_bit(
     _nothing_left(runtime)
     first, second = _contents(shared.file), _contents(out)
     assert first.keys() == second.keys()
-    must = ("qpos/data", "c_applied/data", "action/data", "behaviours/onset_tick", "camera/data")
+    must = ("qpos/data", "c_natural/data", "applied/c", "behaviours/onset_tick", "camera/data")
     for ending in must:
         assert any(name.endswith(ending) and len(first[name]) for name in first), ending
     different = [

@@ -68,6 +68,7 @@ class Description(msgspec.Struct, frozen=True, tag="description"):
     engine that is taken in while the session runs: the highest `Event.number` so far, by "kind name"
     ("behaviour run"). `baselines` are the recordings that stimuli draw on: name to SHA-256. `branched` is
     empty but for a branch of a recorded session, which began under other protocols, in this order.
+    `experimenter`, `institution` and `keywords` are what whoever started it said of it.
     `signals` come beside those of the animal, from another source. `blinded`: until the session's end no
     display says which stimuli are delivered and which are shams. `animal` is what the experimenter calls this
     animal ("": nothing), `notes` what they want to remember of it.
@@ -104,6 +105,9 @@ class Description(msgspec.Struct, frozen=True, tag="description"):
     baselines: dict[str, str] = {}
     branched: tuple[Branching, ...] = ()
     signals: tuple[Signal, ...] = ()
+    experimenter: tuple[str, ...] = ()
+    institution: str = ""
+    keywords: tuple[str, ...] = ()
     blinded: bool = False
     animal: str = ""
     notes: str = ""

@@ -62,7 +62,7 @@ class SessionSpec(msgspec.Struct, frozen=True):
         allow_python: whether a protocol's Python may be executed.
         branched: as in the session's description.
         runtime: what the subject's network runs on (`agent.runtime`).
-        blinded, animal, notes: as in the session's description.
+        blinded, animal, notes, experimenter, institution, keywords: as in the session's description.
     """
 
     session: str
@@ -92,6 +92,9 @@ class SessionSpec(msgspec.Struct, frozen=True):
     allow_python: bool = False
     branched: tuple[Branching, ...] = ()
     runtime: Literal["onnx", "torch"] = "onnx"
+    experimenter: tuple[str, ...] = ()
+    institution: str = ""
+    keywords: tuple[str, ...] = ()
     blinded: bool = False
     animal: str = ""
     notes: str = ""
