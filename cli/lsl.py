@@ -24,11 +24,12 @@ def lsl(
     ] = Activity.hidden,
 ) -> None:
     """Offer a running session's activity, body state and events as LSL streams, until it ends."""
+    from rig.body_quantities import unit_of
     from rig.bus.lsl import follow, offer
     from rig.client import attach
 
     with attach(session) as client:
-        outlets = offer(client, state.value)
+        outlets = offer(client, unit_of, state.value)
         print(
             "LSL streams are offered: 'rodent-rig activity', 'rodent-rig body' and "
             "'rodent-rig events'. Ctrl-C ends them, not the session.",

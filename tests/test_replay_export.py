@@ -123,7 +123,7 @@ def test_chosen_signals_are_an_nwb_file(
         warnings.simplefilter("ignore")
         with NWBHDF5IO(str(out), "r") as io:
             nwb = io.read()
-            assert set(nwb.acquisition) == {"body_head_z", "h_applied_policy_2", "reward"}
+            assert set(nwb.acquisition) == {"body_head_z", "h_applied_policy_2", "reward", "events"}
             layer = nwb.acquisition["h_applied_policy_2"]
             np.testing.assert_array_equal(
                 layer.data[:], recording.values("h_applied", 50, 199)[:, 384:]

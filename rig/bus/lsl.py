@@ -13,12 +13,12 @@ stamped with when it came, until a second has gone by evenly. Stamps never go ba
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Callable
 from math import inf
 from typing import TYPE_CHECKING, Any, Literal
 
 import msgspec
 
-from rig.body_quantities import unit_of
 from rig.bus.client import BusClient
 from rig.bus.message_types import Description, EngineReply, Episode, Message, Tick
 from rig.errors import RunError, UserError
@@ -95,13 +95,20 @@ class Outlets:
     Args:
         session: its name; the streams' source ids are "<session>-activity", "-body" and "-events".
         description: what the session is.
+        unit_of: gives the unit of an entry of the body state, by its name.
         state: which activity of the units is streamed, "cell" or "hidden"; as applied.
 
     Raises:
         UserError: pylsl, or the library that it needs, is not there.
     """
 
-    def __init__(self, session: str, description: Description, state: State = "hidden") -> None:
+    def __init__(
+        self,
+        session: str,
+        description: Description,
+        unit_of: Callable[[str], str],
+        state: State = "hidden",
+    ) -> None:
         self._lsl = _pylsl()
         self._array = _ARRAYS[state]
         self._clock = TickClock(description.tick_s)
@@ -178,8 +185,8 @@ class Outlets:
         return self._lsl.StreamOutlet(info)
 
 
-def offer(client: BusClient, state: State = "hidden") -> Outlets:
-    """Joins a session and offers its streams; `follow` then feeds them."""
+def offer(client: BusClient, unit_of: Callable[[str], str], state: State = "hidden") -> Outlets:
+    """Joins a session and offers its streams; `follow` then feeds them. Arguments as of `Outlets`."""
     description: Description | None = None
     session = ""
     for message in client.join():
@@ -189,7 +196,7 @@ def offer(client: BusClient, state: State = "hidden") -> Outlets:
             break
     if description is None:
         raise RunError("The session has not said what it is.")
-    return Outlets(session, description, state)
+    return Outlets(session, description, unit_of, state)
 
 
 def follow(client: BusClient, outlets: Outlets) -> None:
