@@ -110,15 +110,18 @@ def test_a_protocol_in_python_runs_only_where_it_is_allowed(
     tmp_path: Path, recording: Path
 ) -> None:
     path, proof = tmp_path / "p.py", tmp_path / "executed"
+    (tmp_path / "beside.py").write_text("EVERY = 20")
+    (tmp_path / "queue.py").write_text("raise SystemExit('queue.py was run')")
     path.write_text(
         "from pathlib import Path\n"
+        "from beside import EVERY\n"
         "from stim.protocol.script import Stimulate\n"
         f"Path({str(proof)!r}).touch()\n"
         'PROTOCOL = """\nprotocol: p\nsubject: runner\ntask: corridor\n"""\n'
         "def protocol(session):\n"
         "    tick = yield\n"
         "    while True:\n"
-        "        go = tick.number % 20 == 5\n"
+        "        go = tick.number % EVERY == 5\n"
         "        tick = yield Stimulate('x', 'core', [4], value=0.5, for_ms=40) if go else None\n"
     )
     out = tmp_path / "r.nwb"

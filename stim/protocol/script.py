@@ -34,9 +34,11 @@ from __future__ import annotations
 
 import ast
 import linecache
+import sys
 import traceback
 from collections.abc import Generator, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from types import ModuleType
 from typing import Any, TypeAlias
 
@@ -187,9 +189,14 @@ def header_of(source: str, path: str) -> tuple[str, int]:
 def execute(source: str, path: str) -> ScriptFile:
     """Executes a Python protocol: only ever where the user has allowed it.
 
+    It may import modules that lie beside it; those of Python, of libraries and ours come first.
+
     Raises:
         UserError: it fails, or has no generator function `protocol`.
     """
+    folder = str(Path(path).resolve().parent)
+    if folder not in sys.path:
+        sys.path.append(folder)
     module = ModuleType("protocol_script")
     linecache.cache[path] = (len(source), None, source.splitlines(True), path)
     try:
