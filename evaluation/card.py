@@ -11,7 +11,6 @@ import json
 import sys
 import tomllib
 from collections.abc import Mapping, Sequence
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +20,7 @@ from evaluation import tables
 from evaluation.metrics import METRICS
 from evaluation.paper.check import PaperCheck
 from evaluation.scores import Score, as_json, from_json
+from rig.versions import version_of
 
 SCORES, CARD = "scores.json", "card.md"
 _LIBRARIES = ("mujoco", "dm_control", "torch", "numpy")
@@ -51,7 +51,7 @@ def document(
     return {
         "subject": name,
         "sha256": sha256,
-        "measured_with": {library: version(library) for library in _LIBRARIES},
+        "measured_with": {library: version_of(library) for library in _LIBRARIES},
         "seeds": "episode k has seed k, from 1",
         "tasks": {task: _goals(task) for task in tasks},
         "scores": [as_json(score, scores) for score in scores],

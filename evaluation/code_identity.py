@@ -6,8 +6,9 @@ import ast
 import hashlib
 from collections.abc import Iterable, Iterator
 from functools import lru_cache
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
+
+from rig.versions import version_of
 
 ROOT = Path(__file__).resolve().parents[1]
 LIBRARIES = ("mujoco", "dm_control", "torch", "onnxruntime", "numpy", "scipy")
@@ -30,7 +31,7 @@ def code_identity(*modules: str) -> str:
     Args:
         modules: names such as "evaluation.episode".
     """
-    versions = [f"{name} {_version(name)}" for name in LIBRARIES]
+    versions = [f"{name} {version_of(name)}" for name in LIBRARIES]
     return digest(sources(modules, ROOT), *versions)
 
 
@@ -71,10 +72,3 @@ def _file(module: str, root: Path) -> Path | None:
     path = root.joinpath(*module.split("."))
     candidates = (path.with_suffix(".py"), path / "__init__.py")
     return next((file for file in candidates if file.is_file()), None)
-
-
-def _version(name: str) -> str:
-    try:
-        return version(name)
-    except PackageNotFoundError:
-        return "not installed"

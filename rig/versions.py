@@ -29,7 +29,7 @@ def versions(runtime: RuntimeName = DEFAULT, camera: CameraQuality = "fast") -> 
     "processor" the machine, as far as arithmetic may depend on it.
     """
     package = RUNTIMES[runtime]
-    packages = {name: _version(name) for name in (*PACKAGES, package)} | {_RUNTIME: package}
+    packages = {name: version_of(name) for name in (*PACKAGES, package)} | {_RUNTIME: package}
     machine = {"system": f"{platform.system()} {platform.machine()}", "processor": _processor()}
     return {"python": platform.python_version()} | packages | {_CAMERA: camera} | machine
 
@@ -76,7 +76,12 @@ def _processor() -> str:
     return platform.processor() or "unknown"
 
 
-def _version(package: str) -> str:
+def version_of(package: str) -> str:
+    """The installed version of a package; "not installed" where it is run without being installed.
+
+    >>> version_of("no-such-package")
+    'not installed'
+    """
     try:
         return version(package)
     except PackageNotFoundError:

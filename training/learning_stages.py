@@ -11,7 +11,6 @@ import shutil
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import partial
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +24,7 @@ from agent.subject import Subject, find, load
 from parallel.progress import Progress
 from rig.arenas import senses
 from rig.arenas.names import TASKS
+from rig.versions import version_of
 from training import migration, provenance
 from training.learn import checkpoint, dagger, distillation, reinforcement
 from training.learn import vision as vision_encoder
@@ -376,7 +376,7 @@ def write_subject(
         },
         versions={
             "python": platform.python_version(),
-            **{name: version(name) for name in ("mujoco", "dm_control", "torch", "numpy")},
+            **{name: version_of(name) for name in ("mujoco", "dm_control", "torch", "numpy")},
         },
     )
     provenance.write(folder, [*of_others, *in_order])
