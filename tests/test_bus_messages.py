@@ -2,6 +2,12 @@
 
 from __future__ import annotations
 
+import re
+import typing
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
 import msgspec
 import numpy as np
 import pytest
@@ -12,6 +18,7 @@ from hypothesis.extra import numpy as hnp
 from rig.bus.encoding import MessageError, decode, encode
 from rig.bus.message_types import (
     Command,
+    Content,
     EngineReply,
     Event,
     Fault,
@@ -20,6 +27,28 @@ from rig.bus.message_types import (
     Message,
     Tick,
 )
+
+PAGE = Path(__file__).resolve().parents[1] / "docs" / "bus.md"
+
+
+def _structs(kind: Any) -> Iterator[type[msgspec.Struct]]:
+    """All structs that a type is made of."""
+    if isinstance(kind, type) and issubclass(kind, msgspec.Struct):
+        yield kind
+        for field in msgspec.structs.fields(kind):
+            yield from _structs(field.type)
+    for part in typing.get_args(kind):
+        yield from _structs(part)
+
+
+def test_the_page_on_the_bus_names_every_field_and_every_topic():
+    code = re.findall(r"`([^`]+)`", PAGE.read_text())
+    named = {word for each in code for word in re.findall(r"\w+", each)}
+    for kind in _structs(Content):
+        assert {field.name for field in msgspec.structs.fields(kind)} <= named, kind.__name__
+        tag = kind.__struct_config__.tag
+        assert tag is None or tag in named or tag == "recorder_report"  # that one stays inside
+
 
 _names = st.text(min_size=1, max_size=12)
 _floats = st.floats(allow_nan=False)

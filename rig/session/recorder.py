@@ -17,7 +17,7 @@ from rig.session.directory import SessionDirectory, SessionSpec
 from rig.session.processes import ChildProcess
 from rig.session.summary import Summary
 
-EXITS_S = 1.0
+EXITS_S = 5.0
 """How long a recorder whose file is closed may take to exit, where the next one is to start."""
 SILENT_S = 1.0
 """A recorder that reports several times a second and is silent for so long writes nothing: a fault."""
@@ -135,10 +135,14 @@ class SessionRecorder:
         request, file, until_s = self._next
         if self._process is None:
             self._next = None
-            self.start(file, request)
+            try:
+                self.start(file, request)
+            except OSError as problem:
+                self._owner.refuse(request, f"It cannot be done: {problem.strerror}.")
         elif time.monotonic() > until_s:
             self._next = None
-            self._owner.refuse(request, "The recording before is still being closed; ask again.")
+            sentence = "The recording before is still being closed; ask again."
+            self._owner.reply(request, Reply(False, sentence))
 
     def _has_closed(self) -> bool:
         """Whether the recorder was to close its file and has reported that it did; it exits then."""
@@ -204,11 +208,11 @@ class SessionRecorder:
         Returns:
             If it has died and that is news: why, and whether what the user asked for is to blame.
         """
-        process = self._process
-        self._start_next()
         if session_ended:
             self._speaks("The session ended.")
             return None
+        self._start_next()
+        process = self._process
         if process is None or process.status is None:
             self._check_silence()
             return None
