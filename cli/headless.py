@@ -14,7 +14,7 @@ from rig.output_file import check_output
 from rig.session.directory import SessionDirectory, SessionSpec
 from rig.session.summary import Summary
 from rig.session.supervisor import run_session
-from rig.terminal import console, table_console, text_column
+from rig.terminal import console, plain, table_console, text_column
 
 
 def run_headless(spec: SessionSpec, directory: SessionDirectory, picture: bool = True) -> None:
@@ -92,7 +92,7 @@ def _print_summary(summary: Summary, spec: SessionSpec, picture: bool) -> None:
     for fault in summary.faults:
         if fault.sentence == summary.failure:
             continue
-        table.add_row("fault", Text(_dated(fault), style="yellow"))
+        table.add_row("fault", Text(plain(_dated(fault)), style="yellow"))
     recordings = [*summary.earlier_recordings, *([summary.recording] if summary.recording else [])]
     for report in recordings:
         size = f"{report.ticks_on_disk} ticks, {report.file_bytes / 1e6:.1f} MB, {report.state}"

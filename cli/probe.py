@@ -40,6 +40,7 @@ def probe(
     if seed is not None and not 0 <= seed < 2**63:
         raise UserError(f"--seed {seed}: a seed is a whole number from 0 to 2^63 - 1.")
     how = Probe(*rates_of(rates), refractory_ms)
+    how.check(n_units=1)  # before a session is looked for
     with attach(session) as client:
         before = client.join()
         message = next((each for each in before if isinstance(each.content, Description)), None)
