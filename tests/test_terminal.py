@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from analysis.session_picture import session_picture
 from bench.synthetic_session import Stream, description
 from recorder.writer import Writer
 from rig.session.directory import running_sessions
@@ -38,17 +39,25 @@ def test_a_recording_is_described_in_the_letters_that_there_are(file: Path, enco
     assert (refused.returncode, "Traceback" in refused.stderr) == (2, False)
 
 
-def test_a_session_whose_names_have_brackets_ends_well(runtime: Path, tmp_path: Path) -> None:
-    """Its progress, its table and its picture show them; nothing fails after the recording.
+def test_a_picture_has_names_and_no_formulas(file: Path, tmp_path: Path) -> None:
+    session_picture(file, tmp_path / "session.png")
+    assert (tmp_path / "session.png").read_bytes().startswith(b"\x89PNG")
 
-    Nor is anything run that lies where the user happens to be.
+
+def test_a_session_whose_names_have_brackets_ends_well(runtime: Path, tmp_path: Path) -> None:
+    """Its progress and its table show them; nothing fails after the recording.
+
+    Nor is anything run that lies where the user happens to be, or replaced by the session's picture.
     """
     protocol = tmp_path / "p.yaml"
     protocol.write_text(FIRST_LIGHT.read_text().replace("first-light", "'[/red] first $x_$'", 1))
     words = ("--duration", "0.1", "--no-camera", "--out", tmp_path / NAME)
     lay_shadows(tmp_path)
+    picture = (tmp_path / NAME).with_suffix(".png")
+    picture.write_bytes(b"mine")
     done = rodent_rig("run", protocol, *words, cwd=tmp_path, PYTHONIOENCODING="ascii")
     assert done.returncode == 0, done.stderr
     assert "[bold] $x_$ ??.nwb" in done.stdout, done.stdout
-    assert (tmp_path / NAME).with_suffix(".png").is_file(), done.stdout
+    assert "exists already" in done.stdout
+    assert picture.read_bytes() == b"mine"
     assert running_sessions() == []
