@@ -200,6 +200,14 @@ def export_signals(
         first, last = tick_range(recording, from_s, to_s)
         nwb = derived_file(recording, "Chosen signals.", first, last)
         times_s = recording.times_s(first, last)
+        # a rate, which more programs can use than time stamps, where no tick is missing
+        tick_s = recording.description.tick_s
+        regular = len(times_s) == last - first + 1
+        clock = (
+            {"starting_time": first * tick_s, "rate": 1 / tick_s}
+            if regular
+            else {"timestamps": times_s}
+        )
         for name, (series, columns) in chosen.items():
             data = recording.values(series.name, first, last)
             shown = [series.columns[k] for k in columns] if columns else list(series.columns)
@@ -208,7 +216,7 @@ def export_signals(
                     name=name.replace("/", "_"),
                     data=data[:, columns] if columns else data,
                     unit=_unit(series, columns),
-                    timestamps=times_s,
+                    **clock,
                     description=series.about,
                     comments=f"columns: {', '.join(shown)}" if shown else "A number a tick.",
                 )

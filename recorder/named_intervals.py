@@ -43,6 +43,12 @@ _Column = tuple[str, Any, str]
 """A column's name, its values, and what it is."""
 
 
+def lacks_intervals(file: h5py.File, header: SessionHeader) -> bool:
+    """Whether a closed recording has none of them, because its recorder was killed just then."""
+    events = file.get("processing/record/events/id", ())
+    return header.layout > 2 and len(events) > 0 and EVENTS not in file
+
+
 def complete_intervals(file: h5py.File, header: SessionHeader) -> None:
     """Makes those of a recording, all anew; a file of an earlier layout has none.
 

@@ -31,7 +31,7 @@ from recorder.layout import (
     is_fill,
     read_header,
 )
-from recorder.named_intervals import complete_intervals
+from recorder.named_intervals import complete_intervals, lacks_intervals
 from recorder.output_path import remove_leftovers, reserve
 from recorder.series_schema import stored_series
 from recorder.table_schema import interval_table, tables_of
@@ -121,8 +121,10 @@ def recover(path: Path) -> RecoveryReport:
     if state == "closed":
         try:
             with h5py.File(path, "r") as file:
-                _remove_unnamed_part(path, _header(file, path))
-                return RecoveryReport(path, False, len(file[TICK]))
+                header = _header(file, path)
+                _remove_unnamed_part(path, header)
+                if not lacks_intervals(file, header):
+                    return RecoveryReport(path, False, len(file[TICK]))
         except HDF5_ERRORS as problem:
             raise integrity_error(path, reason(problem)) from None
     size = path.stat().st_size

@@ -307,3 +307,22 @@ def test_the_checksum_is_that_of_hdf5(tmp_path: Path) -> None:
         raw.seek(0)
         raw.write(new)
     h5py.File(file, "r").close()
+
+
+def test_a_recorder_that_is_killed_after_the_last_row_leaves_nothing_out(
+    killed: Path, tmp_path: Path
+) -> None:
+    """Closed, and not yet completed for programs that know NWB alone: a repair does that, too."""
+    recorder.recover(killed)
+    whole = Path(shutil.copy(killed, tmp_path / "whole.nwb"))
+    with h5py.File(killed, "r+") as file:
+        del file["acquisition/events"]
+        for name in [name for name in file["intervals"] if name != "trials"]:
+            del file["intervals"][name]
+    assert recorded_state(killed) == "closed"
+    assert recorder.recover(killed).repaired
+    assert not recorder.recover(killed).repaired
+    with h5py.File(whole) as one, h5py.File(killed) as other:
+        assert set(one["intervals"]) == set(other["intervals"]) > {"behaviour_run", "epochs"}
+        for name in ("intervals/behaviour_run/number", "acquisition/events/timestamps"):
+            np.testing.assert_array_equal(one[name], other[name])
