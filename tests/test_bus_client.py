@@ -23,6 +23,7 @@ import zmq
 from rig.bus.client import BusClient
 from rig.bus.curve import make_keys
 from rig.bus.encoding import decode, encode
+from rig.bus.hub import Hub
 from rig.bus.inner_sockets import InnerSockets
 from rig.bus.message_types import (
     Assets,
@@ -37,7 +38,8 @@ from rig.bus.message_types import (
     Status,
     Tick,
 )
-from rig.errors import RunError
+from rig.bus.sockets import SocketFolder
+from rig.errors import RunError, UserError
 from rig.session.directory import SessionDirectory, running_sessions, runtime_folder
 from tests.rodent_rig import FIRST_LIGHT, ROOT, RunningRig, free_port, wait_for
 
@@ -371,3 +373,25 @@ def test_who_joins_late_knows_what_goes_on(served: Served):
                 ongoing.add(key)
             else:
                 ongoing.remove(key)  # raises where an offset comes without its onset
+
+
+def test_a_session_is_heard_at_an_ipv6_address(sockets: Path):
+    try:
+        with socket.socket(socket.AF_INET6) as probe:
+            probe.bind(("::1", 0))
+            port = probe.getsockname()[1]
+    except OSError:
+        pytest.skip("this machine has no IPv6")
+    addresses = [f"tcp://[::1]:{port + offset}" for offset in (0, 1)]
+    hub = Hub(SocketFolder(sockets), addresses[0])
+    with contextlib.closing(hub), BusClient(*addresses) as bus:
+        heard: list[Message] = []
+        deadline = time.monotonic() + 20
+        while not heard and time.monotonic() < deadline:
+            hub.publish(Fault("test", "nothing is wrong"), 0)
+            heard = bus.poll(0.05)
+        assert heard
+    make_keys(sockets / "keys")
+    (sockets / "other").mkdir()
+    with pytest.raises(UserError, match=r"no address \[2001:db8::1\]; listen on one that it has"):
+        Hub(SocketFolder(sockets / "other"), "tcp://[2001:db8::1]:5600", sockets / "keys")
