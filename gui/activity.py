@@ -28,8 +28,8 @@ ORDERS = {
 KINDS = {
     "c_applied": "cell state c",
     "h_applied": "hidden state h",
-    "c_natural": "cell state c, as if not stimulated",
-    "h_natural": "hidden state h, as if not stimulated",
+    "c_natural": "cell state c, natural",
+    "h_natural": "hidden state h, natural",
 }
 
 

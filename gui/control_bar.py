@@ -59,7 +59,7 @@ class ControlBar(QFrame):
         self.clock.setFont(numbers_font(15))
         self.clock.setToolTip("Animal time: ticks times 20 ms")
         self.pace = QLabel("")
-        self.pace.setMinimumWidth(104)
+        self.pace.setMinimumWidth(self.fontMetrics().horizontalAdvance("00.00 × real time ") + 8)
         self.pace.setAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
 
         row = QHBoxLayout(self)
@@ -126,7 +126,7 @@ class ControlBar(QFrame):
         self.acquire.setVisible(not replaying)
         for widget in (self.record, self.recording):
             widget.setVisible(not replaying and not empty)
-        self.clock.setVisible(not empty)
+        self.clock.setVisible(not empty and phase != "starting")
         self.replayed.setVisible(replaying or empty)
         if empty:
             self.replayed.set_full_text("")

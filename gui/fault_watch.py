@@ -40,7 +40,7 @@ class FaultWatch:
     def take(self, faults: Sequence[KnownFault]) -> None:
         """The faults as a status has them."""
         lasting = {
-            f"fault {each.source} {each.name}": f"{each.sentence} (Since {clock(each.tick * TICK_S)}.)"
+            f"fault {each.source} {each.name}": _since(each)
             for each in faults
             if each.over_tick < 0
         }
@@ -60,3 +60,7 @@ class FaultWatch:
         """Those of a recording: they are over, and stand in the log and in the plots."""
         self._log.show_faults(faults)
         self._timeline.show_faults(faults)
+
+
+def _since(fault: KnownFault) -> str:
+    return f"{fault.sentence.rstrip('.')} (since {clock(max(fault.tick, 0) * TICK_S)})."

@@ -112,7 +112,7 @@ class HealthPanel(QFrame):
         self.new_engine.setVisible(lost and status.state in ("running", "paused"))
         ignored = status.refused + status.malformed
         counts = f"{status.refused}, {status.malformed}"
-        self._set("refused", counts, "warning" if ignored else "text")
+        self._set("refused", counts if ignored else "", "warning")
         report = status.recorder
         if report is not None:
             role = "alarm" if report.state == "failed" else "text"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from concurrent.futures import Executor
 from dataclasses import replace
 
-from PyQt6.QtCore import QSettings, QTimer
+from PyQt6.QtCore import QSettings, Qt, QTimer
 from PyQt6.QtGui import QCloseEvent
 from PyQt6.QtWidgets import QApplication, QMainWindow, QStackedWidget
 
@@ -77,6 +77,7 @@ class MainWindow(QMainWindow):
         self.state.set_phase("empty")
         self._offer()
 
+        self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self._draw_timer = QTimer(self)
         self._draw_timer.timeout.connect(self._draw)
         self._draw_timer.start(DRAW_INTERVAL_MS)
@@ -241,6 +242,7 @@ class MainWindow(QMainWindow):
         self.panel_layout.show_docks(True)
         if self.state.phase == "starting":
             self.state.set_phase("live")
+            self.setFocus()  # keys are the session's, not those of the first box on the page
 
     def _describe(self, description: Description) -> None:
         self.state.description = description

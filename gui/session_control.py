@@ -186,9 +186,10 @@ class SessionControl(QObject):
         )
         should = description is not None and description.pace == "realtime"
         self._panels.banner.clear_sentence("silent")
+        pace = f"{status.realtime_factor:.2f} × real time" if status.ticks else ""
         self._panels.control.show_pace(
-            "paused" if self._paused else f"{status.realtime_factor:.2f} × real time",
-            slow=should and not self._paused and status.realtime_factor < SLOW,
+            "paused" if self._paused else pace,
+            slow=should and bool(pace) and not self._paused and status.realtime_factor < SLOW,
         )
         if self._state.phase == "starting":
             self._panels.welcome.processes(status.processes)

@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections import Counter
 from pathlib import Path
 
-from PyQt6.QtCore import QUrl, pyqtSignal
+from PyQt6.QtCore import Qt, QUrl, pyqtSignal
 from PyQt6.QtGui import QDesktopServices
-from PyQt6.QtWidgets import QFrame, QHBoxLayout, QPushButton, QWidget
+from PyQt6.QtWidgets import QFrame, QHBoxLayout, QLabel, QPushButton, QVBoxLayout, QWidget
 
-from gui.labels import ElidedLabel
 from gui.recorder_watch import clock
 from gui.stream import Batch
 from rig.bus.message_types import TICK_S, EngineReply, Tick
@@ -69,7 +68,9 @@ class SessionEnd(QFrame):
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.setObjectName("bar")
-        self.line = ElidedLabel()
+        self.line = QLabel()
+        self.line.setWordWrap(True)
+        self.line.setTextFormat(Qt.TextFormat.PlainText)
         self.replay = QPushButton("Replay it")
         self.again = QPushButton("Again, same seed")
         self.folder = QPushButton("Show in folder")
@@ -79,12 +80,16 @@ class SessionEnd(QFrame):
         self.again.clicked.connect(self.again_pressed)
         self.set_up.clicked.connect(self.setup_pressed)
         self.folder.clicked.connect(self._show_folder)
-        row = QHBoxLayout(self)
-        row.setContentsMargins(12, 6, 8, 6)
+        column = QVBoxLayout(self)
+        column.setContentsMargins(12, 6, 8, 6)
+        column.setSpacing(6)
+        column.addWidget(self.line)
+        row = QHBoxLayout()
         row.setSpacing(8)
-        row.addWidget(self.line, 1)
+        column.addLayout(row)
         for button in (self.replay, self.again, self.folder, self.set_up):
             row.addWidget(button)
+        row.addStretch(1)
         self.hide()
 
     def show_end(self, line: str, file: Path | None, can_repeat: bool) -> None:
@@ -96,7 +101,7 @@ class SessionEnd(QFrame):
             can_repeat: whether this window knows how it was set up.
         """
         self._file = file
-        self.line.set_full_text(line)
+        self.line.setText(line)
         self.replay.setVisible(file is not None)
         self.folder.setVisible(file is not None)
         self.again.setVisible(can_repeat)

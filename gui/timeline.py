@@ -63,11 +63,10 @@ class Timeline(QFrame):
         self.kind = QComboBox()
         for key, words in KINDS.items():
             self.kind.addItem(words, key)
-        self.kind.setFixedWidth(150)
-        view = self.kind.view()
-        if view is not None:
-            view.setMinimumWidth(290)
-        self.kind.setToolTip("Which activity the raster shows")
+        self.kind.setFixedWidth(180)
+        self.kind.setToolTip(
+            "Which activity the raster shows; natural: what the network did before a stimulus changed it"
+        )
         self.kind.currentIndexChanged.connect(self._choose_kind)
         self.order = QComboBox()
         for key, words in ORDERS.items():

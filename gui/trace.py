@@ -10,6 +10,9 @@ from PyQt6.QtGui import QColor
 
 from gui.theme import Theme
 
+NAMED_PX = 110
+"""Lower plots have no room beside them for more than the unit's name."""
+
 
 class Trace:
     """Four lines in a plot that takes no room until a unit is chosen; natural ones are dotted."""
@@ -44,8 +47,11 @@ class Trace:
         for kind, line in self._lines.items():
             line.setData(times_s, values[kind])
         c, h = self._colour("c"), self._colour("h")
+        words = f'<span style="color:{c}">c</span> <span style="color:{h}">h</span>'
+        low = self.plot.height() < NAMED_PX
+        size = 7 if low else 9
         self.plot.getAxis("left").setLabel(
-            f'{name} &nbsp;<span style="color:{c}">c</span> <span style="color:{h}">h</span>'
+            name if low else f"{name} &nbsp;{words}", **{"font-size": f"{size}pt"}
         )
 
     def values(self, kind: str) -> NDArray[np.float64]:

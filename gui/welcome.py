@@ -19,6 +19,7 @@ from PyQt6.QtWidgets import (
     QWidget,
 )
 
+from gui.health import STATE_WORDS
 from gui.recent import Recent
 from gui.recorder_watch import clock
 from gui.session_setup import SessionStarter
@@ -98,7 +99,9 @@ class Welcome(QStackedWidget):
 
     def processes(self, states: dict[str, str]) -> None:
         """How far the session's processes have come up."""
-        self.detail.setText(" · ".join(f"{name} {state}" for name, state in states.items()))
+        self.detail.setText(
+            " · ".join(f"{name} {STATE_WORDS.get(state, state)}" for name, state in states.items())
+        )
 
     def offer(self, recordings: Sequence[Recent], folder: Path) -> None:
         """Nothing is going on: what can be done about it, running sessions first.

@@ -135,7 +135,7 @@ def test_what_is_asked_for_is_what_runs(
     assert (description.seed, description.pace, description.animal) == (11, "realtime", "Ada")
     assert "parameters: {units: 16}" in description.protocol_text
     assert window.tick == 149
-    assert window.panels.end.line.full_text.startswith("0:03.0 of animal time · 1 trial")
+    assert window.panels.end.line.text().startswith("0:03.0 of animal time · 1 trial")
     assert not window.panels.end.replay.isVisible()
 
     # once more with the same seed; then another one is set up

@@ -168,8 +168,8 @@ def test_a_session_from_acquire_to_end(
     # what it was, and what one does next
     end = window.panels.end
     assert end.isVisible()
-    assert "delivered: push" in end.line.full_text
-    assert "shams: push" in end.line.full_text
+    assert "delivered: push" in end.line.text()
+    assert "shams: push" in end.line.text()
     assert end.again.isVisible()
     _click(qtbot, end.set_up)
     assert window.phase == "empty"

@@ -6,6 +6,7 @@ import subprocess
 import time
 from collections.abc import Callable
 from pathlib import Path
+from signal import SIGTERM
 
 from rig.child_python import environment, python
 
@@ -23,6 +24,7 @@ class ChildProcess:
     def __init__(self, name: str, module: str, arguments: list[str], folder: Path) -> None:
         self.name = name
         self._log = folder / f"{name}.log"
+        self._asked_to_end = False
         given = environment() | _ONE_THREAD
         given.setdefault("MUJOCO_GL", "egl")
         given.setdefault("PYTHONUNBUFFERED", "1")
@@ -47,8 +49,11 @@ class ChildProcess:
 
     @property
     def state(self) -> str:
-        """As in a `Status`: "alive", "ended" (by itself, its work done) or "dead"."""
-        return {None: "alive", 0: "ended"}.get(self.status, "dead")
+        """As in a `Status`: "alive", "ended" (its work done, or as it was asked to) or "dead"."""
+        status = self.status
+        if status is None:
+            return "alive"
+        return "ended" if status == 0 or (self._asked_to_end and status == -SIGTERM) else "dead"
 
     def stderr_tail(self) -> str:
         """Why it failed: the last line of its log is its one sentence, or the error it stumbled over."""
@@ -69,6 +74,7 @@ class ChildProcess:
             meanwhile: is called again and again until then; it should return soon.
         """
         if self.status is None:
+            self._asked_to_end = True
             self._process.terminate()
             if not self.wait(wait_s, meanwhile):
                 self.kill()
