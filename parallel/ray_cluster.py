@@ -15,6 +15,7 @@ import re
 import secrets
 import socket
 import subprocess
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -58,21 +59,24 @@ def connect(address: str, processors: int | None = None) -> tuple[Any, bool]:
     os.environ.update(_QUIET)
     protect()
     if address == "local":
-        _keep_to_this_machine()
-    else:
-        probe(address)
+        with _kept_to_this_machine():
+            how = {
+                "num_cpus": processors,
+                "num_gpus": 0,
+                "include_dashboard": False,
+                "object_store_memory": OBJECT_STORE_BYTES,
+            }
+            return _connected(address, how)
+    probe(address)
+    return _connected(address, {})
+
+
+def _connected(address: str, more: dict[str, Any]) -> tuple[Any, bool]:
     import ray
 
     if ray.is_initialized():
         return ray, False
-    how: dict[str, Any] = {"address": address, "log_to_driver": False, "logging_level": "ERROR"}
-    if address == "local":
-        how |= {
-            "num_cpus": processors,
-            "num_gpus": 0,
-            "include_dashboard": False,
-            "object_store_memory": OBJECT_STORE_BYTES,
-        }
+    how = {"address": address, "log_to_driver": False, "logging_level": "ERROR", **more}
     for attempt in range(1, STARTS + 1):
         try:
             # Ray has workers look for modules in the folder that it is connected from
@@ -136,16 +140,24 @@ def in_a_sentence(error: BaseException) -> str:
     return (lines[0] if lines else type(error).__name__)[:200]
 
 
-def _keep_to_this_machine() -> None:
-    """Has a cluster that is started here listen on loopback alone, and ask for a token of its user's own.
+@contextlib.contextmanager
+def _kept_to_this_machine() -> Iterator[None]:
+    """A cluster that is started here listens on loopback alone, and asks for a token of its user's own.
 
     Ray listens on all interfaces of a Linux machine unless this variable, made for other systems, says that
-    there is no cluster of machines. Whoever wants one starts it with `ray start`.
+    there is no cluster of machines. Whoever wants one sets it to 1, or starts one with `ray start`.
     """
+    given = os.environ.get(_SEVERAL_MACHINES)
     os.environ.setdefault(_SEVERAL_MACHINES, "0")
-    if not _use_token():
+    if not _use_token() and "RAY_AUTH_MODE" not in os.environ:
         # in the environment of its processes: Ray would write a file that all users can read
-        os.environ.setdefault("RAY_AUTH_TOKEN", secrets.token_hex(32))
+        os.environ["RAY_AUTH_MODE"] = "token"
+        os.environ["RAY_AUTH_TOKEN"] = secrets.token_hex(32)
+    try:
+        yield
+    finally:
+        if given is None:  # Ray's processes have it; this one may start other things
+            del os.environ[_SEVERAL_MACHINES]
 
 
 def _use_token() -> bool:

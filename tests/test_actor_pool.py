@@ -202,15 +202,21 @@ def test_an_address_where_nothing_listens_is_refused_at_once():
     assert time.monotonic() - began < 5
 
 
-def test_an_address_where_something_else_listens_is_refused(monkeypatch):
+def test_an_address_where_something_else_listens_is_refused(monkeypatch, tmp_path):
     assert PROMISED_S <= 10
     monkeypatch.setattr(ray_cluster, "HEALTH_S", 3.0)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    (tmp_path / ".ray").mkdir()
+    token = tmp_path / ".ray" / "auth_token"  # as Ray leaves one
+    token.write_text("0" * 64)
+    token.chmod(0o644)
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
         listener.listen(4)
         address = f"127.0.0.1:{listener.getsockname()[1]}"
         with pytest.raises(ClusterError, match="does not answer as a Ray cluster"):
             ActorPool(Counting, 2, address)
+    assert token.stat().st_mode & 0o777 == 0o600
 
 
 def test_a_cluster_that_does_not_come_up_is_tried_again_and_then_refused(monkeypatch):

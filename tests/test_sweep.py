@@ -151,10 +151,14 @@ def test_a_session_that_crashes_is_a_line_and_stops_nothing(
 
 
 def test_it_goes_on_through_ray_with_what_is_missing(
-    crashed: tuple[Path, tuple[int, str, str]], protocol: Path
+    crashed: tuple[Path, tuple[int, str, str]],
+    protocol: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Two workers: one session was killed, another's recording is one of another seed."""
     folder = crashed[0]
+    monkeypatch.setenv("HOME", str(tmp_path))  # of a user without a token for Ray
     recordings = folder / "recordings"
     other = recordings / "units-4_seed-1.nwb"
     other.write_bytes((recordings / "units-4_seed-0.nwb").read_bytes())
@@ -176,6 +180,7 @@ def test_it_goes_on_through_ray_with_what_is_missing(
     assert process.returncode == 0, err
     assert together
     assert addresses == {"127.0.0.1"}  # Ray's, for this machine alone
+    assert not (tmp_path / ".ray").exists()  # no token that all users could read
     assert {status for status, _ in lines(folder).values()} == {"complete"}
     assert re.search(r"ran +2\b", out)
     assert re.search(r"were there +2\b", out)
