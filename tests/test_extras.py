@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -28,16 +30,21 @@ main()
 @pytest.mark.parametrize(
     ("package", "words"),
     [
-        ("torch", ["train", "subjects/runner.toml"]),
-        ("cma", ["evaluate", "runner", "--episodes", "1"]),
+        ("torch", ["train", "runner"]),
+        ("ray", ["sweep", "first_light", "--seeds", "1", "--duration", "0.1", "--ray", "local"]),
     ],
 )
 def test_a_missing_extra_is_one_sentence_that_says_how_to_get_it(
-    package: str, words: list[str]
+    package: str, words: list[str], tmp_path: Path
 ) -> None:
     code = WITHOUT.format(package=package, words=words)
     result = subprocess.run(
-        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False
+        [sys.executable, "-c", code],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        check=False,
     )
     assert result.returncode == 2, result.stderr
     assert result.stderr.splitlines() == [

@@ -13,7 +13,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-import cma
 import numpy as np
 
 Array = np.ndarray
@@ -110,6 +109,9 @@ def search(
     Returns:
         The state after the last generation.
     """
+    # here, because it brings matplotlib along, and who only uses a skill has nothing to search
+    import cma
+
     state = load_state(checkpoint)
     if state is None:
         state = SearchState(start, settings.sigma, np.eye(len(start)), 0, start, float("inf"))
