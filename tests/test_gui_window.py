@@ -237,23 +237,14 @@ def test_a_window_that_crashes_leaves_the_session_to_the_next_one(
         assert not window.isVisible()
         assert [note.session for note in running_sessions()] == [session]
 
-        again = open_window()
-        again.attach(session)
+        again = open_window()  # it offers what is running
+        assert session in again.panels.welcome.running.text()
+        again.panels.welcome.attach_pressed.emit(session)
         qtbot.waitUntil(lambda: again.tick > window.tick, timeout=START_MS)
         press_in_dialog("End the session")
         again.close()
         qtbot.waitUntil(lambda: not again.isVisible(), timeout=25000)
         wait_for(lambda: running_sessions() == [])
-
-
-def test_the_window_offers_what_is_running(
-    qtbot: QtBot, open_window: Callable[..., MainWindow], sessions: WindowSessions
-):
-    session = sessions.start(sessions.first)
-    window = open_window()
-    assert session in window.panels.welcome.running.text()
-    window.panels.welcome.attach_pressed.emit(session)
-    qtbot.waitUntil(lambda: window.phase == "live", timeout=START_MS)
 
 
 def test_keys_reach_the_protocol_and_a_dead_engine_is_replaced(
