@@ -238,11 +238,12 @@ class MainWindow(QMainWindow):
         self._trial = newest.content.trial
         self.session.watch.see(newest.tick)
         self.panels.banner.clear_sentence("silent")
-        self._middle.setCurrentWidget(self.panels.timeline)
+        if self._middle.currentWidget() is not self.panels.timeline:
+            self._middle.setCurrentWidget(self.panels.timeline)
+            self.setFocus()  # keys are the session's, not those of the first box on the page
         self.panel_layout.show_docks(True)
         if self.state.phase == "starting":
             self.state.set_phase("live")
-            self.setFocus()  # keys are the session's, not those of the first box on the page
 
     def _describe(self, description: Description) -> None:
         self.state.description = description

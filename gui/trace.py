@@ -10,7 +10,7 @@ from PyQt6.QtGui import QColor
 
 from gui.theme import Theme
 
-NAMED_PX = 110
+NAMED_PX = 100
 """Lower plots have no room beside them for more than the unit's name."""
 
 
@@ -48,11 +48,10 @@ class Trace:
             line.setData(times_s, values[kind])
         c, h = self._colour("c"), self._colour("h")
         words = f'<span style="color:{c}">c</span> <span style="color:{h}">h</span>'
-        low = self.plot.height() < NAMED_PX
-        size = 7 if low else 9
-        self.plot.getAxis("left").setLabel(
-            name if low else f"{name} &nbsp;{words}", **{"font-size": f"{size}pt"}
-        )
+        low = self.plot.maximumHeight() < NAMED_PX
+        style = {"color": self._theme.text, "font-size": "7pt" if low else "9pt"}
+        label = name if low else f"{name} &nbsp;{words}"
+        self.plot.getAxis("left").setLabel(label, **style)
 
     def values(self, kind: str) -> NDArray[np.float64]:
         """What is drawn of a kind."""

@@ -9,13 +9,18 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from pytestqt.qtbot import QtBot
 
 from gui.activity import WINDOW_TICKS, ActivityWindow, UnitStatistics
 from gui.app import open_window
+from gui.banner import Banner
+from gui.fault_watch import FaultWatch
 from gui.intervals import Intervals
+from gui.log_panel import LogPanel
 from gui.recorder_watch import RecorderWatch, clock, size_text
-from gui.theme import THEMES, activity_colours
-from rig.bus.message_types import Event, Message, RecorderReport, Status, Tick
+from gui.theme import DARK, THEMES, activity_colours
+from gui.timeline import Timeline
+from rig.bus.message_types import Event, KnownFault, Message, RecorderReport, Status, Tick
 from rig.errors import UserError
 from tests.rodent_rig import ROOT
 
@@ -171,6 +176,68 @@ def test_a_paused_animal_is_no_alarm_but_silence_is():
         verdict = watch.judge(step * 0.2)
     assert verdict.state == "alarm"
     assert "NO WORD" in verdict.headline
+
+
+def _report(state: str, on_disk: int, last: int, free: int) -> Status:
+    report = RecorderReport(state, "/d/a.nwb", on_disk, last, 1000 * on_disk, free)
+    return Status("running", {"recorder": "alive"}, last, 0, 1.0, report)
+
+
+def test_what_happens_between_the_button_and_the_first_row_is_said():
+    watch = RecorderWatch()
+    watch.ask("start", "/d/a.nwb")
+    watch.see(1860)
+    assert watch.judge(0.1).headline == "Opening the file: nothing is recorded yet"
+    watch.see(1861)
+    watch.judge(0.3)
+    assert watch.judge(0.9).headline == "Opening the file: the animal waits for it"
+    watch.on_status(_report("starting", 0, -1, -1), 1.0)
+    assert watch.asked == "start"
+    assert "B free" not in watch.judge(1.0).free
+    watch.on_status(_report("recording", 0, -1, 50_000_000_000), 1.1)
+    assert watch.asked == ""
+    assert watch.judge(1.1).headline == "The file is open: nothing is recorded yet"
+    watch.see(1900)
+    watch.on_status(_report("recording", 30, 1899, 50_000_000_000), 1.2)
+    verdict = watch.judge(1.2)
+    assert (verdict.state, verdict.since, verdict.elapsed) == ("recording", "from 0:37.4", "0:00.6")
+    watch.ask("stop")
+    watch.on_status(_report("closed", 40, 1909, 50_000_000_000), 1.3)
+    assert watch.asked == ""
+    assert watch.judge(1.3).since == "from 0:37.4"
+
+
+def test_a_disk_that_nobody_has_looked_at_is_not_full():
+    watch = RecorderWatch()
+    watch.judge(0.0)
+    watch.on_status(_report("failed", 0, -1, -1), 0.1)
+    assert watch.judge(0.1).free == ""
+    watch.on_status(_report("failed", 0, -1, 1_000_000), 0.2)
+    assert watch.judge(0.2).free == "only 1.0 MB free"
+
+
+def test_faults_are_shown_while_they_last_and_kept(qtbot: QtBot):
+    timeline, banner, log = Timeline(DARK), Banner(), LogPanel(DARK)
+    for widget in (timeline, banner, log):
+        qtbot.addWidget(widget)
+    watch = FaultWatch(banner, log, timeline)
+    early = KnownFault("subject", "", "It stumbled.", 5, 5)
+    silent = KnownFault("recorder", "silent", "The recorder is silent.", 100, -1)
+    watch.take([early])  # before this window came: only in the log
+    assert banner.isHidden()
+    watch.take([early, silent])
+    assert banner.label.text() == "The recorder is silent (since 0:02.0)."
+    happened = KnownFault("subject", "", "Interventions were refused.", 150, 150)
+    over = KnownFault("recorder", "silent", "The recorder is silent.", 100, 160)
+    watch.take([early, over, happened])
+    assert banner.label.text() == "Interventions were refused."
+    assert log.lines == [
+        "0:00.1  subject: It stumbled.",
+        "0:02.0  recorder: The recorder is silent. Over at 0:03.2.",
+        "0:03.0  subject: Interventions were refused.",
+    ]
+    watch.reset()
+    assert log.lines == ["Nothing has gone wrong."]
 
 
 def test_a_window_that_stood_still_blames_itself_first():
