@@ -127,7 +127,7 @@ class ArenaRenderer(QObject):
                 self._shown.clear()
                 started = time.monotonic()
                 with self._change:
-                    assets, xml, qpos, view = self._assets, self._xml, self._qpos, self._view
+                    assets, xml, qpos = self._assets, self._xml, self._qpos
                     jump, self._dirty = self._jump, False
                     n_episodes = self.n_episodes
                     names, props = self._prop_names, self._props
@@ -139,6 +139,8 @@ class ArenaRenderer(QObject):
                 if not scene.pose(qpos, props, jump):
                     self._shown.set()
                     continue
+                with self._change:  # compiling takes a while, and the view may be another by now
+                    view = self._view
                 # The thread's own time: how busy the machine is with other things must not blur the picture.
                 scene.fit(view, self.scale)
                 drawing = time.thread_time()

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
-from PyQt6.QtCore import QPoint, QSize, Qt, QTimer, pyqtSignal
+from PyQt6.QtCore import QPoint, QRect, QSize, Qt, QTimer, pyqtSignal
 from PyQt6.QtGui import (
     QColor,
     QHideEvent,
@@ -150,6 +150,15 @@ class ArenaView(Picture):
         painter.fillRect(box, ground)
         painter.setPen(QColor(self._theme.plot if delivered else self._theme.stimulus))
         painter.drawText(box, Qt.AlignmentFlag.AlignCenter, words)
+
+    def place(self, image: QImage) -> QRect:
+        """All of the view; a picture of another shape, until there is one that fits, is cut."""
+        size = image.size().scaled(self.size(), Qt.AspectRatioMode.KeepAspectRatioByExpanding)
+        if abs(size.width() - self.width()) < 8 and abs(size.height() - self.height()) < 8:
+            return self.rect()
+        place = QRect(QPoint(0, 0), size)
+        place.moveCenter(self.rect().center())
+        return place
 
     def _send_view(self) -> None:
         ratio = self.devicePixelRatioF()

@@ -63,8 +63,8 @@ class Column(QFrame):
         column.setSpacing(4)
         column.addLayout(head)
         column.addLayout(below)
-        column.addWidget(self.arena, 4)
-        column.addWidget(self.timeline, 6)
+        column.addWidget(self.arena, 3)
+        column.addWidget(self.timeline, 7)
 
     def take(self, batch: Batch) -> None:
         """Takes in a batch, without drawing."""

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from PyQt6.QtCore import QSettings, Qt, QTimer
 from PyQt6.QtGui import QCloseEvent
-from PyQt6.QtWidgets import QApplication, QMainWindow, QStackedWidget
+from PyQt6.QtWidgets import QApplication, QMainWindow, QStackedWidget, QWidget
 
 from gui import recordings
 from gui import theme as appearance
@@ -219,7 +219,7 @@ class MainWindow(QMainWindow):
             self._describe(content)
         if self.player.several:
             self.panels.comparison.take(batch)
-            self._middle.setCurrentWidget(self.panels.comparison)
+            self._show(self.panels.comparison)
         else:
             for part in (self.panels.timeline, self.panels.arena, self.panels.camera):
                 part.take(batch)
@@ -238,12 +238,15 @@ class MainWindow(QMainWindow):
         self._trial = newest.content.trial
         self.session.watch.see(newest.tick)
         self.panels.banner.clear_sentence("silent")
-        if self._middle.currentWidget() is not self.panels.timeline:
-            self._middle.setCurrentWidget(self.panels.timeline)
-            self.setFocus()  # keys are the session's, not those of the first box on the page
+        self._show(self.panels.timeline)
         self.panel_layout.show_docks(True)
         if self.state.phase == "starting":
             self.state.set_phase("live")
+
+    def _show(self, page: QWidget) -> None:
+        if self._middle.currentWidget() is not page:
+            self._middle.setCurrentWidget(page)
+            self.setFocus()  # keys are the session's, not those of the first box on the page
 
     def _describe(self, description: Description) -> None:
         self.state.description = description
