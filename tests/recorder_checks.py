@@ -5,6 +5,7 @@ from __future__ import annotations
 import warnings
 from pathlib import Path
 
+from recorder import superblock
 from rig.bus.message_types import Message
 
 
@@ -38,3 +39,12 @@ def nwb_problems(path: Path, short: bool = True) -> list[str]:
         # nwbinspector takes a recording with fewer ticks than units (10.24 s) for a transposed one
         found = [problem for problem in found if "check_data_orientation" not in problem]
     return found
+
+
+def flag_as_killed(file: Path) -> None:
+    """Sets the superblock as a killed writer leaves it: flagged, its end of file out of date."""
+    raw = bytearray(file.read_bytes())
+    raw[11] = superblock.WRITE_FLAGS
+    raw[28:36] = (len(raw) // 2).to_bytes(8, "little")
+    raw[44:48] = superblock.lookup3(bytes(raw[:44])).to_bytes(4, "little")
+    file.write_bytes(raw)

@@ -20,8 +20,9 @@ from pynwb import NWBHDF5IO
 import recorder
 from analysis.probe import write_spikes
 from bench.synthetic_session import Stream, description
+from recorder.file_rotation import RotationLimit
+from recorder.rotating_writer import RotatingWriter
 from recorder.tables import Interval
-from recorder.writer import Writer
 from rig.bus.message_types import Event, Message
 from rig.errors import UserError
 from tests.recorder_checks import nwb_problems
@@ -78,18 +79,21 @@ def _with(messages: Iterable[Message]) -> list[Message]:
     return found
 
 
-@pytest.fixture(scope="module")
-def file(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A closed recording of it."""
-    path = tmp_path_factory.mktemp("other") / "session.nwb"
+def _record(path: Path, limit: RotationLimit | None = None) -> Path:
+    """A closed recording of it, in several files with a limit."""
     described = description(stimuli=("silence", "drive", "o", "two_rules", "same"), **NOTES)
     stream = Stream(described)
     _, assets = stream.beginning()
-    writer = Writer(path, described, assets.arrays, session="test")
+    writer = RotatingWriter(path, described, assets.arrays, session="test", limit=limit)
     for message in _with([*stream.ticks(0, N_TICKS), stream.end(N_TICKS)]):
         writer.add(message)
     writer.close()
     return path
+
+
+@pytest.fixture(scope="module")
+def file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return _record(tmp_path_factory.mktemp("other") / "session.nwb")
 
 
 @pytest.fixture(scope="module")
@@ -145,6 +149,23 @@ def test_overlapping_stimuli_are_never_handed_out_joined(
     with pytest.raises(KeyError):
         stimuli["nothing"]
     assert _of_sets([*behaviours.values(), *stimuli.values()]) == _keys(intervals)
+
+
+def test_nor_are_those_of_a_recording_in_several_files(file: Path, tmp_path: Path) -> None:
+    """The files end in the middle of stimuli that overlap; read as one they have the same sets."""
+    parts = _record(tmp_path / "parts.nwb", RotationLimit(after_s=2.1))
+    with recorder.open(file) as one, recorder.open(parts, parts=True) as several:
+        assert len(several.files) == 6
+        for mine, theirs in ((several.stimuli, one.stimuli), (several.behaviours, one.behaviours)):
+            assert list(mine) == list(theirs)
+            assert _of_sets(mine.values()) == _of_sets(theirs.values())
+        assert several.values("c_applied").tobytes() == one.values("c_applied").tobytes()
+        for part in several.files:
+            with recorder.open(part) as each:
+                lasts = [each.intervals(name) for name in ("behaviours", "stimuli")]
+                kept = [e for found in lasts for e in found if e.stop_s > e.start_s]
+                sets = [*each.behaviours.values(), *each.stimuli.values()]
+                assert _of_sets(sets) == _keys(kept)
 
 
 def test_pynapple_s_own_loader_has_every_interval(file: Path, intervals: list[Interval]) -> None:

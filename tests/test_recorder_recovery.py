@@ -22,7 +22,7 @@ from recorder.recovery import recorded_state
 from recorder.replay import ReplaySource
 from rig.bus.message_types import Message
 from rig.errors import RunError, UserError
-from tests.recorder_checks import assert_same, nwb_problems
+from tests.recorder_checks import assert_same, flag_as_killed, nwb_problems
 from tests.recorder_rig import Rig
 
 N_KILLS = 8
@@ -170,7 +170,7 @@ def test_columns_of_unequal_length_are_trimmed_to_the_shortest(killed: Path) -> 
         unwritten.resize(
             n_ticks, 0
         )  # 12 rows of fill value, as a write that never came leaves them
-    _flag_as_killed(killed)
+    flag_as_killed(killed)
     report = recorder.recover(killed)
     assert report.n_ticks == n_ticks - 12
     assert report.n_dropped == 12
@@ -183,15 +183,6 @@ def test_columns_of_unequal_length_are_trimmed_to_the_shortest(killed: Path) -> 
             max(each.stop_s for each in recording.intervals("behaviours"))
             <= (recording.last_tick + 1) * 0.02 + 1e-9
         )
-
-
-def _flag_as_killed(file: Path) -> None:
-    """Sets the superblock as a killed writer leaves it: flagged, its end of file out of date."""
-    raw = bytearray(file.read_bytes())
-    raw[11] = superblock.WRITE_FLAGS
-    raw[28:36] = (len(raw) // 2).to_bytes(8, "little")
-    raw[44:48] = superblock.lookup3(bytes(raw[:44])).to_bytes(4, "little")
-    file.write_bytes(raw)
 
 
 def test_a_repair_that_is_killed_leaves_the_file_as_it_was(killed: Path) -> None:
@@ -267,7 +258,7 @@ def test_foreign_and_damaged_files_are_refused_in_one_sentence(tmp_path: Path) -
             with pytest.raises(UserError) as refused:
                 read(path)
             assert len(str(refused.value).splitlines()) == 1
-    _flag_as_killed(foreign)
+    flag_as_killed(foreign)
     before = foreign.read_bytes()
     with pytest.raises(UserError, match="not a recording"):
         recorder.recover(foreign)
