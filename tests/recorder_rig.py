@@ -24,6 +24,10 @@ LIMIT_S = 60.0
 """How long a recorder process is waited for: it imports pynwb, which takes its time on a busy machine."""
 
 
+def _run(arguments: list[str]) -> None:
+    sys.exit(recorder.process.main(arguments))  # else its status would be lost
+
+
 class WarmProcess:
     """A recorder process forked from one that has its imports done, for tests that start many."""
 
@@ -32,7 +36,7 @@ class WarmProcess:
     stderr = None
 
     def __init__(self, arguments: list[str]) -> None:
-        self._process = self._context.Process(target=recorder.process.main, args=(arguments,))
+        self._process = self._context.Process(target=_run, args=(arguments,))
         self._process.start()
         assert self._process.pid is not None
         self.pid = self._process.pid
