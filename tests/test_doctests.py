@@ -25,6 +25,7 @@ MODULES = [
     "recorder.opening",
     "rig.bus.client",
     "rig.bus.interventions",
+    "rig.versions",
     "stim.protocol.read",
     "stim.ticks",
 ]

@@ -55,5 +55,5 @@ def test_bad_settings_are_one_sentence(tmp_path, text, words):
 def test_missing_settings_and_the_committed_ones():
     with pytest.raises(agent.SubjectError, match="there is no settings file"):
         train("nowhere.toml")
-    for name in ("runner", "rodent", "rodent_one_layer", "rodent_second"):
+    for name in ("runner", "rodent", "rodent_running", "rodent_one_layer", "rodent_second"):
         assert settings.read(ROOT / "subjects" / f"{name}.toml").network == agent.load(name).config
