@@ -87,8 +87,9 @@ class Ethogram:
             rows: those of which it is known that they happen; None: what the protocol may deliver, to begin
                 with.
         """
-        self._all = [("behaviour", name) for name in behaviours]
-        self._all += [("stimulus", name) for name in stimuli]
+        more = rows or ((), ())  # of a recording beside this one, perhaps
+        self._all = [("behaviour", name) for name in dict.fromkeys((*behaviours, *more[0]))]
+        self._all += [("stimulus", name) for name in dict.fromkeys((*stimuli, *more[1]))]
         happens = rows or ((), tuple(name for name in stimuli if name != OUTSIDE))
         self._happened = {("behaviour", name) for name in happens[0]}
         self._happened |= {("stimulus", name) for name in happens[1]}
