@@ -11,6 +11,7 @@ file's log, and `error` says it.
 from __future__ import annotations
 
 import contextlib
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -42,6 +43,8 @@ from rig.bus.message_types import (
 from rig.errors import RunError
 from rig.output_file import reason
 
+ROOM_BYTES = 4 * 1024 * 1024
+"""Free space that a recording needs beyond its rows to be completed when it is closed."""
 WAIT_FOR_CHUNK_S = 0.25
 """How long rows wait for those that fill a chunk with them: a kill costs less than half a second."""
 
@@ -50,7 +53,10 @@ def _complete(file: h5py.File) -> None:
     """Writes what only a file has that grows no more, and takes out what such a one must not have."""
     header = read_header(file)
     assert header is not None
-    complete_intervals(file, header)
+    # where the disk is nearly full, a file without the former is whole, and one that broke off is not
+    disk = os.fstatvfs(int(file.id.get_vfd_handle()))  # not by its name: it may have been moved
+    if disk.f_bavail * disk.f_frsize > ROOM_BYTES:
+        complete_intervals(file, header)
     drop_empty_tables(file, header)
 
 
