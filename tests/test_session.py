@@ -94,8 +94,26 @@ def test_a_stimulus_acts_on_its_ticks_and_on_no_others(
     runtime: Path, tmp_path: Path, protocol: Path
 ):
     out = tmp_path / "s.nwb"
-    done = rodent_rig("run", protocol, "--out", out, "--seed", 5, "--duration", 4, *PLAIN)
+    said = (
+        "--experimenter",
+        "Doe, Jane",
+        "--keyword",
+        "rat",
+        "--keyword",
+        "LSTM",
+        "--notes",
+        "Day 1",
+    )
+    said += ("--institution", "Here", "--animal", "Ada")
+    done = rodent_rig("run", protocol, "--out", out, "--seed", 5, "--duration", 4, *PLAIN, *said)
     assert done.returncode == 0, done.stderr
+    with h5py.File(out) as file:
+        general = file["general"]
+        assert [name.decode() for name in general["experimenter"][:]] == ["Doe, Jane"]
+        assert [word.decode() for word in general["keywords"][:]] == ["rat", "LSTM"]
+        assert general["institution"][()] == b"Here"
+        assert general["subject/subject_id"][()] == b"Ada"
+        assert general["notes"][()].startswith(b"Day 1\n")
     messages = _sent(out)
     onsets = {
         name: [

@@ -82,6 +82,8 @@ def test_recordings_that_cannot_be_made(runtime: Path, tmp_path: Path):
         (("--listen", "tcp://::1:5600"), "in brackets"),
         (("--seed", -1), "whole number"),
         (("--pace", "fast"), "realtime"),
+        (("--experimenter", ""), "1 to 200 printable"),
+        (("--animal", "A" * 65), "at most 64"),
         (("--listen", "5600"), "tcp://HOST:PORT"),
         (("--listen", "tcp://0.0.0.0:5600"), "without keys"),
         (("--listen", "tcp://127.0.0.1:99999"), "between 1 and"),
