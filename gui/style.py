@@ -1,16 +1,15 @@
-"""The widget style: Qt's Fusion, with the icons of its dialogs in the colour of the text.
+"""The widget style: Qt's Fusion, with icons that can be seen on a dark ground.
 
 Fusion draws the arrows and buttons of a file dialog in black, which on a dark ground cannot be seen.
 """
 
 from __future__ import annotations
 
-from PyQt6.QtCore import Qt
-from PyQt6.QtGui import QColor, QIcon, QPainter, QPixmap
+from PyQt6.QtGui import QColor, QIcon, QImage, QPixmap
 from PyQt6.QtWidgets import QProxyStyle, QStyle, QStyleOption, QWidget
 
 _Icon = QStyle.StandardPixmap
-RECOLOURED = frozenset(
+TURNED = frozenset(
     {
         _Icon.SP_ArrowBack,
         _Icon.SP_ArrowForward,
@@ -34,11 +33,11 @@ SIZE_PX = 16
 
 
 class WindowStyle(QProxyStyle):
-    """Fusion with its one-coloured icons in `colour`."""
+    """Fusion; on a dark ground (`dark`) with what is dark in its icons light, and the other way round."""
 
-    def __init__(self, colour: str) -> None:
+    def __init__(self, dark: bool) -> None:
         super().__init__("Fusion")
-        self._colour = colour
+        self._dark = dark
 
     def standardIcon(
         self,
@@ -46,26 +45,38 @@ class WindowStyle(QProxyStyle):
         option: QStyleOption | None = None,
         widget: QWidget | None = None,
     ) -> QIcon:
-        """Fusion's icon, as a silhouette in the colour where it would be black."""
+        """Fusion's icon, turned light where it would not be seen."""
         icon = super().standardIcon(standardIcon, option, widget)
-        if standardIcon not in RECOLOURED:
+        if not self._dark or standardIcon not in TURNED or not _is_dark(icon.pixmap(SIZE_PX)):
             return icon
-        recoloured = QIcon()
+        turned = QIcon()
         for ratio in (1, 2):
             shape = icon.pixmap(SIZE_PX * ratio, SIZE_PX * ratio)
-            recoloured.addPixmap(_silhouette(shape, self._colour))
-            recoloured.addPixmap(_silhouette(shape, self._colour, 0.4), QIcon.Mode.Disabled)
-        return recoloured
+            turned.addPixmap(_turned(shape))
+            turned.addPixmap(_turned(shape, 0.4), QIcon.Mode.Disabled)
+        return turned
 
 
-def _silhouette(shape: QPixmap, colour: str, opacity: float = 1.0) -> QPixmap:
-    result = QPixmap(shape.size())
+def _is_dark(shape: QPixmap) -> bool:
+    """Whether most of what is opaque in a picture is dark."""
+    picture = shape.toImage()
+    places = ((x, y) for x in range(picture.width()) for y in range(picture.height()))
+    colours = (picture.pixelColor(x, y) for x, y in places)
+    opaque = [colour.lightness() for colour in colours if colour.alpha() > 128]
+    return bool(opaque) and sum(opaque) / len(opaque) < 128
+
+
+def _turned(shape: QPixmap, opacity: float = 1.0) -> QPixmap:
+    """The same picture with the lightness of every pixel reversed."""
+    picture = shape.toImage().convertToFormat(QImage.Format.Format_ARGB32)
+    for x in range(picture.width()):
+        for y in range(picture.height()):
+            was = picture.pixelColor(x, y)
+            hue, saturation = was.hslHue(), was.hslSaturation()
+            alpha = round(was.alpha() * opacity)
+            picture.setPixelColor(
+                x, y, QColor.fromHsl(hue, saturation, 255 - was.lightness(), alpha)
+            )
+    result = QPixmap.fromImage(picture)
     result.setDevicePixelRatio(shape.devicePixelRatio())
-    result.fill(Qt.GlobalColor.transparent)
-    painter = QPainter(result)
-    painter.setOpacity(opacity)
-    painter.drawPixmap(0, 0, shape)
-    painter.setCompositionMode(QPainter.CompositionMode.CompositionMode_SourceIn)
-    painter.fillRect(result.rect(), QColor(colour))
-    painter.end()
     return result

@@ -141,7 +141,7 @@ def numbers_font(size_pt: float = 10.0) -> QFont:
 
 def apply(app: QApplication, theme: Theme) -> None:
     """Gives the whole application this appearance."""
-    app.setStyle(WindowStyle(theme.text))
+    app.setStyle(WindowStyle(theme.name == "dark"))
     font = app.font()
     font.setPointSizeF(9.5)
     app.setFont(font)

@@ -254,5 +254,5 @@ def test_icons_of_the_file_dialog_can_be_seen(qtbot: QtBot, window: MainWindow) 
             for y in range(picture.height())
             if picture.pixelColor(x, y).alpha() > 200
         ]
-        assert opaque
-        assert np.mean(opaque) > QColor(DARK.muted).lightness()
+        light = sum(each > QColor(DARK.muted).lightness() for each in opaque)
+        assert light >= 8
