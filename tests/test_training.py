@@ -375,6 +375,16 @@ def test_reinforcement_continues_from_a_subject_whose_checkpoints_are_gone(train
     assert "\n" not in str(caught.value)
 
 
+@pytest.mark.parametrize("device", ["abacus", "cuda:99"])
+def test_a_device_that_is_not_there_is_one_sentence(tmp_path, device):
+    (tmp_path / "t.toml").write_text(TINY.replace("[dagger]", f'[dagger]\ndevice = "{device}"'))
+    with pytest.raises(
+        agent.SubjectError, match=rf"device: PyTorch cannot use '{device}'"
+    ) as caught:
+        train(tmp_path / "t.toml", stages=["dagger"], work=tmp_path / "w")
+    assert "\n" not in str(caught.value)
+
+
 def test_dagger_ends_when_its_time_is_over(trained, tmp_path):
     """What it has learned by then is the subject, and its ticks are those that it had."""
     _, begun, _ = trained

@@ -14,6 +14,7 @@ from agent.errors import SubjectError
 from agent.subject import Subject, find, load
 from parallel.progress import Progress, terminal_progress
 from training import learning_stages, migration, provenance
+from training.learn.dagger import check_device
 from training.settings import Settings, read
 from training.skill_stages import SEARCHES, needed_skills
 from training.skills.library import SKILLS, Skills
@@ -69,6 +70,8 @@ def train(
             raise SubjectError(f"there is no stage {stage!r}; {hint}")
     unneeded = set(SEARCHES) - set(needed_skills(settings.vector_env.tasks))
     chosen = tuple(stages) if stages else tuple(s for s in STAGES if s not in unneeded)
+    if "dagger" in chosen:  # now, and not after days of searches
+        check_device(settings.dagger.device)
     folder = Path(out) if out else path.parent / settings.name
     work = Path(work) if work else Path("runs") / settings.name
     skills = work / "skills"

@@ -19,6 +19,7 @@ import torch
 from torch import Tensor
 from torch.optim.swa_utils import AveragedModel
 
+from agent.errors import SubjectError
 from agent.network import Network
 from rig.arenas.names import TASKS
 from training.learn import metrics
@@ -165,6 +166,21 @@ class DaggerMetrics:
             "dagger/ticks_per_s": self.ticks_per_s,
             **self.counts.scalars(),
         }
+
+
+def check_device(device: str) -> None:
+    """Whether PyTorch can use a device here.
+
+    Raises:
+        SubjectError: it cannot.
+    """
+    try:
+        torch.zeros(1, device=device)
+    except (RuntimeError, AssertionError) as error:
+        reason = str(error).split("\n")[0].rstrip(".")
+        raise SubjectError(
+            f'[dagger] device: PyTorch cannot use {device!r} here ({reason}); set it to "cpu"'
+        ) from None
 
 
 def moving_average(network: Network, decay: float) -> AveragedModel:
