@@ -23,8 +23,8 @@ from recorder.writer import Writer
 from rig.bus.message_types import Fault, Message, RecorderReport, Status
 from tests.rodent_rig import ROOT
 
-SHORT = ("recorder", "suspended", "folder", "disk")
-"""Engines, subjects, supervisors and windows are killed in the tests of theirs, by the same signal."""
+SHORT = ("recorder", "folder", "disk")
+"""The others are killed or suspended in the tests of theirs."""
 N_TICKS = 60
 
 
