@@ -102,9 +102,10 @@ def _part(recording: Recording) -> list[str]:
 
 
 def _sentence(entry: LogEntry) -> str:
-    return (
-        parsed("The recording", entry.text, Fault).sentence if entry.kind == "fault" else entry.text
-    )
+    if entry.kind != "fault":
+        return entry.text
+    fault = parsed("The recording", entry.text, Fault)
+    return f"over: {fault.sentence}" if fault.over else fault.sentence
 
 
 def _conditions(recording: Recording) -> str:

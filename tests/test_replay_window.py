@@ -135,6 +135,12 @@ def test_the_window_on_a_replay_on_the_bus(
             )
             bus.command("stop")
         qtbot.waitUntil(lambda: window.phase == "ended", timeout=20_000)
+    # the end of what another program began is no dead end
+    assert window.panels.end.isVisible()
+    assert not window.panels.end.again.isVisible()  # this window does not know how
+    window.panels.end.set_up.click()
+    assert window.phase == "empty"
+    assert window.panels.welcome.open.isVisible()
 
 
 def _event(name: str, phase: str, tick: int, number: int, kind: str = "behaviour") -> Event:
