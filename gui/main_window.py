@@ -317,7 +317,9 @@ class MainWindow(QMainWindow):
         self.panels.end.setVisible(False)
         if phase == "ended" and self.state.tick >= 0:
             can_repeat = self._request is not None
-            self.panels.end.show_end(self._counts.line(), self.session.recorded, can_repeat)
+            self.panels.end.show_end(
+                self._counts.line(), self.session.recorded, can_repeat, self.state.can_start
+            )
         words, lit, possible = {
             "empty": ("Acquire", False, self.state.can_start),
             "starting": ("Starting…", True, False),

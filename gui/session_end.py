@@ -92,19 +92,23 @@ class SessionEnd(QFrame):
         row.addStretch(1)
         self.hide()
 
-    def show_end(self, line: str, file: Path | None, can_repeat: bool) -> None:
+    def show_end(
+        self, line: str, file: Path | None, can_repeat: bool, can_start: bool = True
+    ) -> None:
         """A session is over.
 
         Args:
             line: what it was.
             file: its recording, if one was made.
             can_repeat: whether this window knows how it was set up.
+            can_start: whether it can set sessions up at all.
         """
         self._file = file
         self.line.setText(line)
         self.replay.setVisible(file is not None)
         self.folder.setVisible(file is not None)
         self.again.setVisible(can_repeat)
+        self.set_up.setText("Set up another" if can_start else "Back")
         self.show()
 
     def _replay(self) -> None:

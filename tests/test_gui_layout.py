@@ -9,16 +9,18 @@ import numpy as np
 import pytest
 from PyQt6.QtCore import QPoint, QPointF, QSettings, QSize, Qt
 from PyQt6.QtGui import QColor, QImage, QWheelEvent
-from PyQt6.QtWidgets import QApplication, QFileDialog, QToolButton
+from PyQt6.QtWidgets import QApplication, QFileDialog, QLabel, QToolButton
 from pytestqt.qtbot import QtBot
 
 from bench.synthetic_session import Stream, description
 from gui.behaviour_style import GROUPS, look_of
+from gui.control_bar import ControlBar
+from gui.health import HealthPanel
 from gui.main_window import MainWindow
 from gui.theme import DARK, THEMES, Theme
 from gui.timeline_plots import LEAST_ROW_PX, RASTER_SHARE, share
 from recorder.writer import Writer
-from rig.bus.message_types import Fault
+from rig.bus.message_types import Fault, RecorderReport, Status
 from stim.detectors.behaviours import BEHAVIOURS
 
 NAMES = tuple(behaviour.name for behaviour in BEHAVIOURS)
@@ -208,6 +210,34 @@ def test_the_first_window_fits_the_screen_with_its_frame(
     assert screen is not None
     qtbot.waitUntil(lambda: screen.availableGeometry().contains(window.frameGeometry()))
     assert not any(dock.isVisible() for dock in window.panel_layout.docks.values())
+
+
+def test_numbers_and_names_are_not_clipped(qtbot: QtBot) -> None:
+    panel = HealthPanel(DARK)
+    qtbot.addWidget(panel)
+    processes = {"subject": "alive", "stimulation": "stuck", "recorder": "dead"}
+    report = RecorderReport("recording", "/d/a.nwb", 1_234_567, 1_234_566, 10**9, 10**10)
+    panel.describe(description())
+    panel.show_status(Status("running", processes, 1_345_678, 987_654, 0.46, report, refused=12))
+    panel.resize(panel.minimumSizeHint())
+    panel.show()
+    qtbot.wait(20)
+    shown = [label for label in panel.findChildren(QLabel) if label.isVisible()]
+    assert len(shown) > 14
+    for label in shown:
+        assert "…" not in label.text()
+        assert label.width() >= label.fontMetrics().horizontalAdvance(label.text())
+
+
+def test_a_pace_that_is_too_slow_is_amber(qtbot: QtBot) -> None:
+    bar = ControlBar(DARK)
+    qtbot.addWidget(bar)
+    bar.show_pace("0.46 × real time", slow=True)
+    assert DARK.warning in bar.pace.styleSheet()
+    bar.set_theme(THEMES["light"])
+    assert THEMES["light"].warning in bar.pace.styleSheet()
+    bar.show_pace("1.00 × real time")
+    assert THEMES["light"].muted in bar.pace.styleSheet()
 
 
 @pytest.mark.parametrize("theme", THEMES.values(), ids=lambda theme: theme.name)
