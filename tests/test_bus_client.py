@@ -6,6 +6,7 @@ import contextlib
 import os
 import re
 import shutil
+import signal
 import socket
 import subprocess
 import sys
@@ -111,6 +112,22 @@ def test_a_client_that_missed_ticks_gets_them_from_the_history(served: Served):
         for _ in range(30):  # these never reach the client: as when its queue overflowed
             bus._stream.recv_multipart()
         wait_for(lambda: seen.extend(_ticks(bus.poll(0.1))) or len(seen) > 40)
+        assert seen == list(range(seen[0], seen[0] + len(seen)))
+        assert bus.lost == 0
+
+
+def test_a_hub_that_comes_late_to_what_was_missed_is_waited_for(served: Served):
+    with served.client() as bus:
+        seen = _ticks(bus.join())
+        wait_for(lambda: seen.extend(_ticks(bus.poll(0.1))) or len(seen) > 5)
+        supervisor = served.rig.process.pid
+        goes_on = threading.Timer(1.0, os.kill, (supervisor, signal.SIGCONT))
+        os.kill(supervisor, signal.SIGSTOP)  # as on a machine that has no time for it
+        goes_on.start()
+        for _ in range(30):
+            bus._stream.recv_multipart()
+        wait_for(lambda: seen.extend(_ticks(bus.poll(0.1))) or len(seen) > 40)
+        goes_on.join()
         assert seen == list(range(seen[0], seen[0] + len(seen)))
         assert bus.lost == 0
 

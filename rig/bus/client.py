@@ -21,8 +21,8 @@ from rig.bus.message_types import Command, End, Message, Reply
 from rig.bus.sockets import CLIENT_MESSAGES, HISTORY_MESSAGES, SocketFolder
 from rig.errors import RunError
 
-HUB_LAG_S = 0.2
-"""What a client has received, the hub has in its history after so long at the latest."""
+HUB_LAG_S = 2.0
+"""How long the hub is waited for, which may come to what a client has received a little later."""
 END_QUIET_S = 0.1
 """The end comes by another socket than the ticks, and is handed out when nothing more comes after it."""
 
@@ -213,18 +213,19 @@ class BusClient:
 
         By sequence numbers, not by ticks: those of a replay may go back, or on by many.
         """
-        args = {"first": tick - n_missed, "last": tick - 1}
+        args = {"first": tick - n_missed, "last": tick}
         deadline = time.monotonic() + HUB_LAG_S
         while True:
             try:
                 kept, _ = self._request(Command("history", args), 2.0)
             except RunError:
                 kept = []
-            up_to_date = any(each.topic == "tick" and each.tick == tick - 1 for each in kept)
+            # a hub that has this tick, too, has all that it will ever have of those before it
+            up_to_date = any(each.topic == "tick" and each.tick == tick for each in kept)
             if up_to_date or time.monotonic() > deadline:
                 break
-            time.sleep(0.005)  # the newest are still on their way to the hub
-        found = [message for message in kept if self._is_new(message)]
+            time.sleep(0.005)
+        found = [message for message in kept if message.tick < tick and self._is_new(message)]
         self._queue.extend(found)
         self.lost += n_missed - sum(message.topic == "tick" for message in found)
 
