@@ -189,7 +189,8 @@ def _onsets_and_offsets(found: Sequence[Interval]) -> list[Mark]:
 
 
 def _texts(values: Sequence[str]) -> np.ndarray:
-    return np.array(list(values), object)
+    """Texts as HDF5 takes them: none has the character 0, which what a client sends may have."""
+    return np.array([each.replace("\0", "\N{SYMBOL FOR NULL}") for each in values], object)
 
 
 def _intervals(file: h5py.File, about: str, columns: Sequence[_Column]) -> h5py.Group:
