@@ -17,29 +17,28 @@ TRIAL_S = 1.2
 
 @dataclass(frozen=True)
 class Kind:
-    """A kind of fault: what it is called, what is done, and its share of the sessions.
+    """A kind of fault: what it is called, and what it happens to.
 
     `victim` is the module of the process that it happens to, or "" where that is not a single one.
     """
 
     name: str
     words: str
-    share: int
     victim: str = ""
 
 
 KINDS = {
     kind.name: kind
     for kind in (
-        Kind("recorder", "recorder killed", 30, "recorder.process"),
-        Kind("stimulation", "stimulation engine killed", 16, "stim.process"),
-        Kind("subject", "subject process killed", 14, "rig.session.subject_process"),
-        Kind("supervisor", "supervisor killed", 8),
-        Kind("window", "window killed", 3),
-        Kind("suspended", "recorder suspended", 10, "recorder.process"),
-        Kind("disk", "disk full", 10, "recorder.process"),
-        Kind("quota", "file may not grow", 5, "recorder.process"),
-        Kind("folder", "target folder removed or moved", 10, "recorder.process"),
+        Kind("recorder", "recorder killed", "recorder.process"),
+        Kind("stimulation", "stimulation engine killed", "stim.process"),
+        Kind("subject", "subject process killed", "rig.session.subject_process"),
+        Kind("supervisor", "supervisor killed"),
+        Kind("window", "window killed"),
+        Kind("suspended", "recorder suspended", "recorder.process"),
+        Kind("disk", "disk full", "recorder.process"),
+        Kind("quota", "file may not grow", "recorder.process"),
+        Kind("folder", "target folder removed or moved", "recorder.process"),
     )
 }
 
@@ -149,17 +148,7 @@ def plan(kind: str, seed: int, number: int) -> Plan:
 
 
 def plans(seed: int, n_sessions: int, kinds: tuple[str, ...]) -> list[Plan]:
-    """The plans of a run: each kind at least once if there are enough sessions, else by its share."""
-    whole = sum(KINDS[kind].share for kind in kinds)
-    due = {kind: KINDS[kind].share * n_sessions / whole for kind in kinds}
-    counts = {kind: int(due[kind]) for kind in kinds}
-    if n_sessions >= len(kinds):
-        counts = {kind: max(1, count) for kind, count in counts.items()}
-    while sum(counts.values()) < n_sessions:
-        counts[max(kinds, key=lambda kind: due[kind] - counts[kind])] += 1
-    while sum(counts.values()) > n_sessions:
-        several = [kind for kind in kinds if counts[kind] > (n_sessions >= len(kinds))]
-        counts[max(several, key=lambda kind: counts[kind] - due[kind])] -= 1
-    found = [plan(kind, seed, number) for kind in kinds for number in range(counts[kind])]
+    """The plans of a run, in an order of chance: every kind as often as the others, give or take one."""
+    found = [plan(kinds[k % len(kinds)], seed, k // len(kinds)) for k in range(n_sessions)]
     random.Random(seed).shuffle(found)
     return found
