@@ -43,7 +43,7 @@ LANDED_TICKS = 12
 """How many ticks the animal stands after a leap."""
 RETURNS_BEFORE = 9
 """Before this tick of a leap, an animal whose activations are still those of the stand begins again."""
-CAREFUL_WITHIN_M, RUNS_ABOVE_M_S = 0.2, 0.25
+CAREFUL_WITHIN_M, RUNS_ABOVE_M_S = 0.2, 0.1
 """An animal that is slower than this within such a distance of a gap stops before it and leaps from the
 stand."""
 SPEED_PER_TICK = 0.2
