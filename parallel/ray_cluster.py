@@ -10,6 +10,7 @@ says nothing on the terminal.
 from __future__ import annotations
 
 import contextlib
+import importlib
 import os
 import re
 import secrets
@@ -76,6 +77,7 @@ def _connected(address: str, more: dict[str, Any]) -> tuple[Any, bool]:
 
     if ray.is_initialized():
         return ray, False
+    _read_environment_again()
     how = {"address": address, "log_to_driver": False, "logging_level": "ERROR", **more}
     for attempt in range(1, STARTS + 1):
         try:
@@ -91,6 +93,13 @@ def _connected(address: str, more: dict[str, Any]) -> tuple[Any, bool]:
                     f"the Ray cluster {address} cannot be used: {in_a_sentence(error)}"
                 ) from None
     return ray, True
+
+
+def _read_environment_again() -> None:
+    """Ray reads the environment as it is imported; who did that before did not know of our token yet."""
+    core = importlib.import_module("ray._raylet")
+    core.Config.initialize("")
+    core.AuthenticationTokenLoader.instance().reset_cache()
 
 
 def environment(*more: str) -> dict[str, dict[str, str]]:

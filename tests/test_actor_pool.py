@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import os
 import re
 import signal
@@ -118,6 +119,8 @@ def test_one_actor_in_this_process_has_the_newest_weights():
 @pytest.mark.parametrize("ray", [None, "local"])
 def test_two_processes_of_this_machine(capfd, ray):
     """Without Ray, and on a cluster started here."""
+    if ray:
+        importlib.import_module("ray")  # as who uses it for other things does, before anything else
     said: list[str] = []
     with ActorPool(Counting, 2, ray, said.append) as pool:
         pool.publish(weights(1.0))
