@@ -5,6 +5,7 @@ Each runs in a process of its own to its end, well or badly; what went wrong is 
 
 from __future__ import annotations
 
+import os
 import queue
 import signal
 import socket
@@ -18,7 +19,7 @@ from typing import Any, Protocol
 
 import msgspec
 
-from rig.child_python import environment, python
+from rig.child_python import PARENT, environment, python
 
 STOPS_S = 30.0
 """How long commands may take to end in order when they are interrupted; sessions take 20 s at most."""
@@ -65,7 +66,7 @@ def run_job(
     process = subprocess.Popen(
         python(*job.arguments),
         cwd=job.work,
-        env=environment(),
+        env=environment() | {PARENT: str(os.getpid())},
         stdin=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.PIPE,

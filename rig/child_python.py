@@ -20,6 +20,8 @@ from pathlib import Path
 _ROOT = Path(__file__).resolve().parents[1]
 """The folder that holds our packages."""
 _TEMPORARY = "rodent-rig-cache-"
+PARENT = "RODENT_RIG_PARENT"
+"""In the environment of a process that ends with its parent: that one's number (`exit_with_parent`)."""
 _INSTALLED = ("site-packages", "dist-packages")
 
 

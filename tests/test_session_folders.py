@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import subprocess
 import sys
@@ -63,3 +64,37 @@ def test_a_start_that_is_broken_off_leaves_no_folder(
     _, trouble = process.communicate(timeout=60)
     assert "Traceback" not in trouble
     assert list(sessions.iterdir()) == []
+
+
+def test_a_process_whose_parent_dies_while_it_is_loaded_ends(runtime: Path, tmp_path: Path) -> None:
+    """A session that is killed as it starts: its recorder has not yet asked to be told of that."""
+    program = f"""
+import os
+from pathlib import Path
+from rig.session.directory import SessionDirectory
+from rig.session.processes import ChildProcess
+directory = SessionDirectory.create()
+arguments = [str(directory.path), {str(tmp_path / "x.nwb")!r}]
+print(ChildProcess("recorder", "recorder.process", arguments, directory.path).pid, flush=True)
+os._exit(0)
+"""
+    made = subprocess.run(
+        [sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    process = int(made.stdout)
+    until_s = time.monotonic() + 30
+    while _runs(process) and time.monotonic() < until_s:
+        time.sleep(0.05)
+    left = _runs(process)
+    if left:
+        os.kill(process, signal.SIGKILL)
+    assert not left
+
+
+def _runs(process: int) -> bool:
+    """Whether it does; one that nobody has collected does not."""
+    try:
+        stat = Path(f"/proc/{process}/stat").read_text()
+    except OSError:
+        return False
+    return stat.rpartition(")")[2].split()[0] != "Z"

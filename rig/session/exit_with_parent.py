@@ -9,6 +9,8 @@ import sys
 import threading
 import time
 
+from rig.child_python import PARENT
+
 _PR_SET_PDEATHSIG = 1
 
 
@@ -17,9 +19,11 @@ def exit_with_parent(check_every_s: float = 0.5) -> None:
 
     On Linux the kernel does it; elsewhere, and where the parent was gone before this was called, a
     thread notices within `check_every_s`. Call it first thing, after installing a SIGTERM handler if
-    the process needs one.
+    the process needs one. A parent that may die while this process is still being loaded gives its number in
+    `rig.child_python.PARENT`: a process whose parent is gone is given another one.
     """
-    parent = os.getppid()
+    given = os.environ.pop(PARENT, "")  # not for those that this process starts
+    parent = int(given) if given.isdecimal() else os.getppid()
     if sys.platform == "linux":
         ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM, 0, 0, 0)
 

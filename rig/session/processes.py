@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import time
 from collections.abc import Callable
 from pathlib import Path
 from signal import SIGTERM
 
-from rig.child_python import environment, python
+from rig.child_python import PARENT, environment, python
 
 _ONE_THREAD = {
     name: "1"
@@ -28,6 +29,7 @@ class ChildProcess:
         given = environment() | _ONE_THREAD
         given.setdefault("MUJOCO_GL", "egl")
         given.setdefault("PYTHONUNBUFFERED", "1")
+        given[PARENT] = str(os.getpid())
         with self._log.open("ab") as log:
             self._process = subprocess.Popen(
                 python("-m", module, *arguments),
