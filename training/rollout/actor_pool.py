@@ -15,7 +15,6 @@ from __future__ import annotations
 
 import copy
 import os
-import pickle
 from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -186,15 +185,12 @@ class ActorPool(Generic[RolloutT]):
             return Result(sent.actor, rollout, self._version - sent.version)
 
     def _next_of_processes(self, processes: ProcessActors, request: Request) -> Result[RolloutT]:
-        with_weights, without = (
-            pickle.dumps((weights, self._version, *_fields(request)))
-            for weights in (self._weights, None)
-        )
         while True:
             for index, sent in self._sent.items():
                 while len(sent) < MAX_IN_FLIGHT:
                     known = self._version_of[index] == self._version
-                    processes.send(index, without if known else with_weights)
+                    weights = None if known else self._weights
+                    processes.send(index, (weights, self._version, *_fields(request)))
                     self._version_of[index] = self._version
                     sent.append(self._version)
             try:

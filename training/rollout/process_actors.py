@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import multiprocessing
 import os
-import pickle
 import queue
 import threading
 from collections.abc import Callable
@@ -64,10 +63,10 @@ class ProcessActors:
         theirs.close()
         self._actors[index] = _Started(process, ours)
 
-    def send(self, index: int, message: bytes) -> None:
-        """Send an actor the pickled arguments of its `collect_rollout`."""
+    def send(self, index: int, arguments: tuple[Any, ...]) -> None:
+        """Send an actor the arguments of its `collect_rollout`."""
         try:
-            self._actors[index].pipe.send_bytes(message)
+            self._actors[index].pipe.send(arguments)
         except OSError:
             pass  # it died: the next `receive` says so
 
@@ -112,12 +111,12 @@ class ProcessActors:
 
 def _work(pipe: Connection, make_actor: Callable[[int], Any], index: int) -> None:
     """What an actor's process does until its pipe is closed."""
-    requests: queue.SimpleQueue[bytes] = queue.SimpleQueue()
+    requests: queue.SimpleQueue[tuple[Any, ...]] = queue.SimpleQueue()
 
     def read() -> None:
         while True:
             try:
-                requests.put(pipe.recv_bytes())
+                requests.put(pipe.recv())
             except (EOFError, OSError):
                 os._exit(0)  # the learner is gone
 
@@ -125,7 +124,7 @@ def _work(pipe: Connection, make_actor: Callable[[int], Any], index: int) -> Non
     try:
         actor = make_actor(index)
         while True:
-            pipe.send(("rollout", actor.collect_rollout(*pickle.loads(requests.get()))))
+            pipe.send(("rollout", actor.collect_rollout(*requests.get())))
     except SubjectError as error:
         pipe.send(("refused", str(error)))
     except Exception as error:
