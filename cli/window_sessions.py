@@ -119,7 +119,6 @@ class WindowSessions:
             trials=request.trials,
             animal=request.animal,
             notes=request.notes,
-            record=request.record,
         )
 
 

@@ -43,7 +43,6 @@ class SessionRequest:
         duration_s, trials: when it ends; None: as the protocol says.
         animal: what this animal is called in the recording; "": as the subject.
         notes: of the experimenter, for the recording.
-        record: the file to record into from the first tick on; None: none.
     """
 
     protocol: Path | None = None
@@ -56,7 +55,6 @@ class SessionRequest:
     trials: int | None = None
     animal: str = ""
     notes: str = ""
-    record: Path | None = None
 
 
 @dataclass(frozen=True)
