@@ -123,7 +123,7 @@ class SessionRecorder:
             self._owner.refuse(request, "start_recording needs the absolute path of a file.")
         elif self._process is None:
             self.start(file, request)
-        elif self._has_closed() and self._next is None:
+        elif (self._has_closed() or self._was_refused()) and self._next is None:
             self._next = request, file, time.monotonic() + EXITS_S
         else:
             self._owner.refuse(request, "The session is being recorded already.")
@@ -149,6 +149,10 @@ class SessionRecorder:
         report = self._summary.recording
         return self._finishing and report is not None and report.state == "closed"
 
+    def _was_refused(self) -> bool:
+        """Whether the recorder is that of a request which was refused; it exits then."""
+        return not self._ready and self._waiting is None
+
     def stop_on_request(self, request: Request) -> None:
         """Has the recording closed for a client, or says why not."""
         if self._process is None or not self._ready or not self._summary.ticks:
@@ -172,7 +176,7 @@ class SessionRecorder:
     def _take(self, report: RecorderReport) -> None:
         if not self._ready:
             if self._waiting is None or report.state == "failed":
-                self.refuse_waiting(report.error)
+                self._refuse_last(report.error)
                 return
             self._accept(self._waiting, report)
         before, self._summary.recording = self._summary.recording, report
@@ -194,10 +198,14 @@ class SessionRecorder:
         self._owner.reply(request, Reply(True, fields={"file": report.file}))
 
     def refuse_waiting(self, sentence: str) -> None:
-        """Answers who waits for a recording with why there is none."""
+        """Answers all who wait for a recording with why there is none."""
         if self._next is not None:
             self._owner.refuse(self._next[0], sentence)
             self._next = None
+        self._refuse_last(sentence)
+
+    def _refuse_last(self, sentence: str) -> None:
+        """Answers who has asked for the recorder that was started last with why it does not record."""
         if self._waiting is not None:
             self._owner.refuse(self._waiting, sentence)
             self._waiting = None
@@ -220,7 +228,7 @@ class SessionRecorder:
         report = self._summary.recording
         self._process = None
         if not self._ready:
-            self.refuse_waiting(process.stderr_tail() or "The recorder died before it was ready.")
+            self._refuse_last(process.stderr_tail() or "The recorder died before it was ready.")
             return None
         self._speaks("It died.")
         if self._has_closed():
