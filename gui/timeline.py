@@ -20,9 +20,9 @@ from PyQt6.QtWidgets import (
 from pyqtgraph.GraphicsScene.mouseEvents import MouseClickEvent
 
 from gui.activity import KINDS, ORDERS, WINDOW_TICKS
-from gui.annotations import Annotations
 from gui.ethogram import Ethogram
 from gui.labels import ElidedLabel
+from gui.overlay import Overlay
 from gui.raster import Raster
 from gui.stimulated_units import StimulatedUnits
 from gui.stream import Batch
@@ -96,7 +96,7 @@ class Timeline(QFrame):
         self.raster = Raster(self.plots.raster, theme)
         self.ethogram = Ethogram(self.plots.ethogram, theme)
         self.trace = Trace(self.plots.trace, theme)
-        self.annotations = Annotations(self.plots.shared, theme)
+        self.overlay = Overlay(self.plots.shared, theme)
         self.stimulated = StimulatedUnits()
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
@@ -155,13 +155,13 @@ class Timeline(QFrame):
         self.raster.draw()
         self.ethogram.draw()
         self._draw_trace()
-        self._annotate()
+        self._draw_overlay()
         self._follow_to(self.raster.last_tick + 1)
         self._read_out()
 
     def mark(self, ticks: Sequence[int]) -> None:
         """Draws a line through the plots at these ticks, such as where two recordings part."""
-        self.annotations.mark([tick * self._tick_s for tick in ticks])
+        self.overlay.mark([tick * self._tick_s for tick in ticks])
 
     def show_faults(self, faults: Sequence[KnownFault]) -> None:
         """Hatches the ethogram where there was no stimulation engine."""
@@ -207,7 +207,7 @@ class Timeline(QFrame):
         self.order.setCurrentIndex(self.order.findData(by))
         self.raster.sort(by)
         self.raster.draw()
-        self._annotate()
+        self._draw_overlay()
 
     def set_frozen(self, frozen: bool) -> None:
         """Holds the plots still, or lets them follow again."""
@@ -227,7 +227,7 @@ class Timeline(QFrame):
         self.raster.set_theme(theme)
         self.ethogram.set_theme(theme)
         self.trace.set_theme(theme)
-        self.annotations.set_theme(theme)
+        self.overlay.set_theme(theme)
         self._dirty = True
 
     def resizeEvent(self, event: QResizeEvent | None) -> None:
@@ -251,12 +251,12 @@ class Timeline(QFrame):
         if unit is not None and self.raster.last_tick >= 0:
             self.trace.draw(self.raster.name_of(unit), *self.raster.values_of(unit))
 
-    def _annotate(self) -> None:
+    def _draw_overlay(self) -> None:
         last = self.raster.last_tick
         oldest = last + 1 - WINDOW_TICKS
         starts = [tick * self._tick_s for tick in self._trial_starts if tick > oldest]
-        self.annotations.show_trials(starts)
-        self.annotations.show_stimuli(
+        self.overlay.show_trials(starts)
+        self.overlay.show_stimuli(
             self.ethogram.stimuli(),
             self.stimulated.within(oldest, last),
             self.raster.rows_of,

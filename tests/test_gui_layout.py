@@ -163,14 +163,14 @@ def test_only_stimulated_rows_are_lit(window: MainWindow) -> None:
     timeline.draw()
     lit = [
         (rect.top(), rect.bottom())
-        for rect, look in timeline.annotations.shades.bars
+        for rect, look in timeline.overlay.shades.bars
         if len(look.colour) == 9  # translucent
     ]
     # silence: the first 64 of policy_2 and 3 of core; what is asked for by hand: 0 and 5 of core
     assert {(384.0, 448.0), (0.0, 3.0)} <= set(lit)
     assert sum(bottom - top for top, bottom in set(lit)) < 80
     timeline.sort("mean")
-    moved = [rect for rect, look in timeline.annotations.shades.bars if len(look.colour) == 9]
+    moved = [rect for rect, look in timeline.overlay.shades.bars if len(look.colour) == 9]
     assert len(moved) > len(lit)
 
 
@@ -187,7 +187,7 @@ def test_blinded_displays_tell_nothing_apart(qtbot: QtBot, window: MainWindow) -
     assert len(looks()) == 2
     timeline.set_blinded(True)
     assert len(looks()) == 1
-    assert not [b for b in timeline.annotations.shades.bars if len(b[1].colour) == 9]
+    assert not [b for b in timeline.overlay.shades.bars if len(b[1].colour) == 9]
     assert timeline.kind.count() == 2
     assert timeline.raster.kind == "c_natural"
     assert not timeline.trace._lines["c_applied"].isVisible()

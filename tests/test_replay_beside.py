@@ -120,7 +120,7 @@ def test_a_pair_goes_in_step(qtbot: QtBot, window: MainWindow, folder: Path) -> 
     )
     assert one.divergence.full_text == ""
     for column in (one, branch):
-        assert column.timeline.annotations.marks_s == (3.0,)
+        assert column.timeline.overlay.marks_s == (3.0,)
         rows = column.timeline.ethogram._rows
         assert rows == one.timeline.ethogram._rows
         assert ("behaviour", "fallen") not in rows  # it happens in neither
@@ -179,7 +179,7 @@ def test_columns_come_and_go(
     assert "begins" in late.arena.sentence
     qtbot.waitUntil(lambda: late.divergence.full_text != "", timeout=20_000)
     assert "another session" in late.divergence.full_text
-    assert late.timeline.annotations.marks_s == ()
+    assert late.timeline.overlay.marks_s == ()
     window.player.step(110)
     _at(qtbot, window, 230, 230)
     window.panels.comparison.closed.emit(0)

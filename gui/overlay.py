@@ -22,7 +22,7 @@ SHADE = 44
 STRIP_PX = 6
 
 
-class Annotations:
+class Overlay:
     """Draws them in plots that share a time axis in seconds; the stimuli only in the first plot."""
 
     def __init__(self, plots: Sequence[pg.PlotItem], theme: Theme) -> None:
