@@ -13,6 +13,7 @@ MODULES = [
     "agent.subject",
     "analysis.behaviour_features",
     "analysis.cluster_statistics",
+    "analysis.components",
     "analysis.core",
     "analysis.effect",
     "analysis.sharing",
