@@ -14,7 +14,15 @@ import pytest
 import recorder
 from recorder.replay import ReplaySource
 from rig.bus.client import BusClient
-from rig.bus.message_types import EngineReply, Event, Message, RecorderReport, Status, Tick
+from rig.bus.message_types import (
+    EngineReply,
+    Event,
+    Fault,
+    Message,
+    RecorderReport,
+    Status,
+    Tick,
+)
 from rig.errors import RunError
 from rig.session.directory import running_sessions
 from tests.recorder_checks import nwb_problems
@@ -278,6 +286,37 @@ def test_a_killed_supervisor_leaves_no_orphans(runtime: Path, tmp_path: Path):
     assert running_sessions() == []  # and what it left behind is cleared away
     _nothing_left(runtime)
     assert recorder.open(out).n_ticks > 30
+
+
+def test_a_recorder_that_dies_after_the_last_tick_is_told_on_the_bus(runtime: Path, tmp_path: Path):
+    out = tmp_path / "l.nwb"
+    said: list[Message] = []
+    with RunningRig("run", FIRST_LIGHT, "--out", out, "--duration", 2, "--pace", "max") as rig:
+        with rig.attach() as bus:
+            wait_for(lambda: any(m.tick >= 0 for m in bus.poll(0.1)))
+            pid = rig.children()["recorder.process"]
+            os.kill(pid, signal.SIGSTOP)  # its queue takes all the rest of the session
+            wait_for(
+                lambda: _hear(bus, said) and "rig.session.subject_process" not in rig.children()
+            )
+            os.kill(pid, signal.SIGKILL)
+            wait_for(lambda: _hear(bus, said) and _last_status(said).state == "ended")
+        status, _, trouble = rig.end()
+    assert status == 1
+    faults = [m.content for m in said if isinstance(m.content, Fault)]
+    assert any(fault.source == "recorder" and fault.sentence in trouble for fault in faults)
+    report = _last_status(said).recorder
+    assert report is not None
+    assert report.state == "failed"
+
+
+def _hear(bus: BusClient, said: list[Message]) -> bool:
+    said.extend(bus.poll(0.1))
+    return any(isinstance(m.content, Status) for m in said)
+
+
+def _last_status(said: list[Message]) -> Status:
+    return [m.content for m in said if isinstance(m.content, Status)][-1]
 
 
 def test_a_stalled_recorder_pauses_the_animal_and_nothing_is_lost(runtime: Path, tmp_path: Path):

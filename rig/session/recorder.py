@@ -239,13 +239,17 @@ class SessionRecorder:
             if report is None or report.state == "starting"
             else "The recorder died; what it had written is in its file."
         )
+        self._owner.tell_subject("recorder_dead")
+        self._publish_death(sentence)
+        return sentence, process.status == 2
+
+    def _publish_death(self, sentence: str) -> None:
+        report = self._summary.recording
         if report is not None and report.state != "failed":
             report = msgspec.structs.replace(report, state="failed", error=sentence)
             self._summary.recording = report
         self._died = self._lost = True
-        self._owner.tell_subject("recorder_dead")
         self._owner.fault("recorder", sentence, name="dead")
-        return sentence, process.status == 2
 
     def _check_silence(self) -> None:
         report = self._summary.recording
@@ -276,13 +280,15 @@ class SessionRecorder:
         """The present process, which may have ended."""
         return self._process
 
-    def failure(self) -> str:
-        """After the recorder's end: why its file is not whole, or ""."""
+    def ended(self) -> str:
+        """After the session's and the recorder's end: why its file is not whole, or ""; published, too."""
         report = self._summary.recording
         closed = report is not None and report.state == "closed"
         if self._process is None or not self._ready or closed:
             return ""
-        return self._last_error(self._process) or "The recorder ended without closing its file."
+        sentence = self._last_error(self._process) or "The recorder ended without closing its file."
+        self._publish_death(sentence)
+        return sentence
 
     def close(self) -> None:
         """Closes the socket of reports."""

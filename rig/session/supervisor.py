@@ -201,7 +201,8 @@ class Supervisor:
         for child in (self._subject, engine, recorder):
             if child is not None:
                 child.end(ENDS_S, self._meanwhile)
-        self._summary.failure = self._summary.failure or self._recorder.failure()
+        failure = self._recorder.ended()
+        self._summary.failure = self._summary.failure or failure
         self._summary.refused = self._hub.refused
         self._count_malformed()
         self._publish_status(ended=True)
