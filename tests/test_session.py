@@ -296,9 +296,8 @@ def test_a_recorder_that_dies_after_the_last_tick_is_told_on_the_bus(runtime: Pa
             wait_for(lambda: any(m.tick >= 0 for m in bus.poll(0.1)))
             pid = rig.children()["recorder.process"]
             os.kill(pid, signal.SIGSTOP)  # its queue takes all the rest of the session
-            wait_for(
-                lambda: _hear(bus, said) and "rig.session.subject_process" not in rig.children()
-            )
+            wait_for(lambda: _hear(bus, said) and any(m.tick == 99 for m in said))
+            time.sleep(0.5)  # the end of the animal follows its last tick at once
             os.kill(pid, signal.SIGKILL)
             wait_for(lambda: _hear(bus, said) and _last_status(said).state == "ended")
         status, _, trouble = rig.end()
