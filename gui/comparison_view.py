@@ -16,6 +16,7 @@ from gui.arena_view import ArenaView
 from gui.labels import ElidedLabel
 from gui.markers import Extent, rows_of
 from gui.recorder_watch import clock
+from gui.selection import UnitSelection
 from gui.stream import Batch
 from gui.theme import Theme
 from gui.timeline import Timeline
@@ -27,7 +28,9 @@ class Column(QFrame):
 
     closed = pyqtSignal()
 
-    def __init__(self, theme: Theme, extent: Extent, share: float) -> None:
+    def __init__(
+        self, theme: Theme, extent: Extent, share: float, selection: UnitSelection
+    ) -> None:
         super().__init__()
         self.extent = extent
         self.name = QLabel(extent.name)
@@ -41,7 +44,7 @@ class Column(QFrame):
         self.divergence.setObjectName("muted")
         self.divergence.setFixedHeight(self.divergence.fontMetrics().height())
         self.arena = ArenaView(theme, share=share)
-        self.timeline = Timeline(theme)
+        self.timeline = Timeline(theme, selection)
         self.timeline.freeze_button.hide()
         close = QToolButton()
         close.setText("×")
@@ -102,12 +105,23 @@ class Column(QFrame):
 
 
 class ComparisonView(QWidget):
-    """The columns. `closed` carries the place of one that is to be taken away."""
+    """The columns. `closed` carries the place of one that is to be taken away.
+
+    Args:
+        theme: how it looks.
+        selection: the selected units, which are the same in all columns; None: its own.
+    """
 
     closed = pyqtSignal(int)
 
-    def __init__(self, theme: Theme, parent: QWidget | None = None) -> None:
+    def __init__(
+        self,
+        theme: Theme,
+        selection: UnitSelection | None = None,
+        parent: QWidget | None = None,
+    ) -> None:
         super().__init__(parent)
+        self._selection = selection or UnitSelection(self)
         self._theme = theme
         self._row = QHBoxLayout(self)
         self._row.setContentsMargins(0, 0, 0, 0)
@@ -123,13 +137,13 @@ class ComparisonView(QWidget):
             column.hide()
             column.deleteLater()
         self._divergences = {}
-        self.columns = [Column(self._theme, extent, 1.0 / len(extents)) for extent in extents]
+        share = 1.0 / max(len(extents), 1)
+        self.columns = [Column(self._theme, each, share, self._selection) for each in extents]
         for number, column in enumerate(self.columns):
             column.timeline.rows = rows_of(extents)
             column.closed.connect(lambda number=number: self.closed.emit(number))
             column.arena.turned.connect(self._look)
             column.timeline.kind.currentIndexChanged.connect(self._choose_kind)
-            column.timeline.unit_chosen.connect(self._choose_unit)
             column.timeline.order.hide()  # the same unit is in the same row in all of them
             self._row.addWidget(column, 1)
 
@@ -174,10 +188,6 @@ class ComparisonView(QWidget):
     def _look(self, view: View) -> None:
         for column in self.columns:
             column.arena.look(view)
-
-    def _choose_unit(self, unit: int | None) -> None:
-        for column in self.columns:
-            column.timeline.choose_unit(unit)
 
     def _choose_kind(self, index: int) -> None:
         for column in self.columns:

@@ -11,6 +11,7 @@ from gui.fault_watch import FaultWatch
 from gui.health import HealthPanel
 from gui.log_panel import LogPanel
 from gui.operator_keys import OperatorKeys
+from gui.selection import UnitSelection
 from gui.session_end import SessionEnd
 from gui.session_setup import SessionStarter
 from gui.theme import Theme
@@ -25,7 +26,8 @@ class Panels:
     def __init__(self, theme: Theme, sessions: SessionStarter | None = None) -> None:
         self.control = ControlBar(theme)
         self.banner = Banner()
-        self.timeline = Timeline(theme)
+        self.selection = UnitSelection()
+        self.timeline = Timeline(theme, self.selection)
         self.welcome = Welcome(sessions)
         self.end = SessionEnd()
         self.transport = TransportBar()
@@ -35,7 +37,7 @@ class Panels:
         self.health = HealthPanel(theme)
         self.log = LogPanel(theme)
         self.faults = FaultWatch(self.banner, self.log, self.timeline)
-        self.comparison = ComparisonView(theme)
+        self.comparison = ComparisonView(theme, self.selection)
 
     def set_theme(self, theme: Theme) -> None:
         """Dark or light."""

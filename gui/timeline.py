@@ -24,6 +24,7 @@ from gui.ethogram import Ethogram
 from gui.labels import ElidedLabel
 from gui.overlay import Overlay
 from gui.raster import Raster
+from gui.selection import UnitSelection
 from gui.stimulated_units import StimulatedUnits
 from gui.stream import Batch
 from gui.theme import Theme
@@ -38,21 +39,30 @@ CLICKS_APART_S = 0.6
 class Timeline(QFrame):
     """The middle of the window: what the network and the animal did in the last ten seconds.
 
-    A click on a unit shows its trace (`unit_chosen`), another on the same one hides it (None).
+    A click on a unit selects it and shows its trace, another on the same one gives it up.
     `rows`, set before a session is described: the behaviours and stimuli that are known to happen.
+
+    Args:
+        theme: how it looks.
+        selection: the selected units, shared with what else shows or uses them; None: its own.
     """
 
     frozen_changed = pyqtSignal(bool)
-    unit_chosen = pyqtSignal(object)
 
-    def __init__(self, theme: Theme, parent: QWidget | None = None) -> None:
+    def __init__(
+        self,
+        theme: Theme,
+        selection: UnitSelection | None = None,
+        parent: QWidget | None = None,
+    ) -> None:
         super().__init__(parent)
         self.setObjectName("bar")
+        self.selection = selection or UnitSelection(self)
         self._dirty = False
         self._tick_s = 0.02
         self._trial_starts: deque[int] = deque(maxlen=WINDOW_TICKS)
         self._pointer: QPointF | None = None
-        self._unit_before: int | None = None  # the trace before the first click of a double one
+        self._units_before: tuple[int, ...] = ()  # selected before the first click of a double one
         self._clicked_s = self._reset_s = -CLICKS_APART_S
         self.rows: tuple[Sequence[str], Sequence[str]] | None = None
         self.frozen = False
@@ -108,6 +118,7 @@ class Timeline(QFrame):
         self.plots.close_pressed.connect(lambda: self.choose_unit(None))
         self.plots.reset_pressed.connect(self._show_all)
         self.plots.scene().sigMouseClicked.connect(self._click)
+        self.selection.changed.connect(self._selected)
         self._fit()
         self.set_theme(theme)
 
@@ -120,7 +131,7 @@ class Timeline(QFrame):
         )
         self._tick_s = description.tick_s
         self.order.setCurrentIndex(0)
-        self.choose_unit(None)
+        self.selection.clear()
         self._fit()
         self._follow_to(0)
 
@@ -187,14 +198,20 @@ class Timeline(QFrame):
         self._dirty = True
 
     def choose_unit(self, unit: int | None) -> None:
-        """Shows the trace of a unit, by its place among all; None: of none."""
-        if unit is not None and unit >= self.raster.n_units:
-            unit = None
-        if unit != self.trace.unit:
-            self.trace.choose(unit)
+        """Selects one unit, by its number over all layers, and shows its trace; None: no unit."""
+        known = unit is not None and 0 <= unit < self.raster.n_units
+        self.selection.select([unit] if known and unit is not None else [])
+
+    def _selected(self) -> None:
+        """The trace is that of the one selected unit; of several, that of the one it was of."""
+        units = self.selection.units
+        traced = units[0] if len(units) == 1 else self.trace.unit
+        if traced not in units or traced >= self.raster.n_units:
+            traced = None
+        if traced != self.trace.unit:
+            self.trace.choose(traced)
             self._fit()
             self._draw_trace()
-            self.unit_chosen.emit(unit)
 
     def expand(self, expanded: bool) -> None:
         """Shows all rows of the ethogram, or those in which something has happened."""
@@ -297,7 +314,7 @@ class Timeline(QFrame):
         self._reset_s = time.monotonic()
         self.raster.show_all()
         if self._reset_s - self._clicked_s < CLICKS_APART_S:  # the first of its two clicks
-            self.choose_unit(self._unit_before)
+            self.selection.select(self._units_before)
 
     def _click(self, event: MouseClickEvent) -> None:
         if event.button() != Qt.MouseButton.LeftButton or event.double():
@@ -310,6 +327,6 @@ class Timeline(QFrame):
         if now_s - self._reset_s < CLICKS_APART_S:
             return
         if now_s - self._clicked_s > CLICKS_APART_S:
-            self._unit_before = self.trace.unit
+            self._units_before = self.selection.units
         self._clicked_s = now_s
-        self.choose_unit(None if unit == self.trace.unit else unit)
+        self.choose_unit(None if (unit,) == self.selection.units else unit)

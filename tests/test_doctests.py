@@ -23,6 +23,7 @@ MODULES = [
     "evaluation.episode_statistics",
     "evaluation.metrics",
     "evaluation.paper.over_seeds",
+    "gui.selection",
     "recorder.opening",
     "rig.bus.client",
     "rig.bus.interventions",
