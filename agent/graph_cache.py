@@ -14,7 +14,7 @@ import tempfile
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import asdict
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 import numpy as np
@@ -57,7 +57,10 @@ def graph_of(config: NetworkConfig, weights: Mapping[str, np.ndarray], sha256: s
 def _key(config: NetworkConfig, sha256: str) -> str:
     here = Path(__file__).parent
     code = [hashlib.sha256((here / name).read_bytes()).hexdigest() for name in _BUILT_BY]
-    parts = [sha256, asdict(config), code, version("onnx")]
+    builder = ""
+    with suppress(PackageNotFoundError):  # e.g. in a frozen application
+        builder = version("onnx")
+    parts = [sha256, asdict(config), code, builder]
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:32]
 
 
