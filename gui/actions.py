@@ -1,4 +1,4 @@
-"""The menus, the buttons and the keys: what each of them does."""
+"""The menus, the buttons and the keys, all made from one table of what the user can do."""
 
 from __future__ import annotations
 
@@ -9,30 +9,34 @@ from PyQt6.QtCore import QObject, pyqtSignal
 from PyQt6.QtGui import QAction, QActionGroup, QKeySequence, QShortcut
 from PyQt6.QtWidgets import QMainWindow, QMenu
 
+from gui.commands import LETTERS, LIVE, REPLAY, SHOWN, Command, CommandTable, shown_key
+from gui.key_sheet import KeySheet
 from gui.layout import Layout
 from gui.panels import Panels
 from gui.replay_control import ReplayControl
 from gui.session_control import SessionControl
 from gui.theme import THEMES
+from gui.window_state import WindowState
 
 SECOND_TICKS = 50
-OPERATOR_KEYS = "0123456789ABCDEGHIJKLMNOPQSTUVWXYZ"
-"""Letters and digits that are no shortcut of the window."""
 
 
 class Actions(QObject):
-    """Fills a window's menus and binds its buttons and keys.
+    """Fills a window's menus and binds its buttons and keys: what there is stands in `_fill`.
 
-    Space plays and pauses, ← → step (with shift a second; with Ctrl to the next behaviour, stimulus or
-    trial), ↑ ↓ change speed, [ ] bound a loop, escape ends it, R records, F freezes. Other letters and
-    digits are keys of the operator.
+    In a live session the letters and digits that its protocol listens to are the protocol's, whatever else
+    they do; those that do nothing else are recorded, as keys of the operator.
 
     Args:
         window: owns menus and shortcuts.
+        state: what it shows; which commands can be done follows its phase.
         layout: of its panels; it has the menu bar.
         panels: whose buttons are bound.
         session: what they ask of a running session.
         player: what they ask of a replay.
+
+    Attributes:
+        table: all commands, by which the sheet of keys is made, too.
     """
 
     theme_chosen = pyqtSignal(str)
@@ -42,6 +46,7 @@ class Actions(QObject):
     def __init__(
         self,
         window: QMainWindow,
+        state: WindowState,
         layout: Layout,
         panels: Panels,
         session: SessionControl,
@@ -49,19 +54,123 @@ class Actions(QObject):
     ) -> None:
         super().__init__(window)
         self._window = window
-        bar = layout.menu_bar
-        menu, view = bar.addMenu("&Session"), bar.addMenu("&View")
-        assert menu is not None
-        assert view is not None
-        self.set_up = self._add(menu, "Set up a session…", self.setup_requested.emit, "Ctrl+N")
-        self.pause = self._add(menu, "Pause or resume the animal", session.toggle_pause)
-        menu.addSeparator()
-        self._add(menu, "Open a recording…", player.choose, "Ctrl+O")
-        self.beside = self._add(menu, "Open a recording beside…", player.open_beside, "Ctrl+B")
-        self._add(menu, "Folder for recordings…", self.folder_requested.emit)
-        menu.addSeparator()
-        self._add(menu, "Close the window", window.close, "Ctrl+Q")
-        themes = QActionGroup(window)
+        self._state = state
+        self._session = session
+        self.table = CommandTable()
+        self.sheet = KeySheet(window, self.table, state)
+        self._fill(layout, panels, session, player)
+        self._menus: dict[str, QMenu] = {}
+        for name in ("Session", "View", "Help"):
+            menu = layout.menu_bar.addMenu(f"&{name}")
+            assert menu is not None
+            self._menus[name] = menu
+        self._items = [
+            (command, self._add_item(command)) for command in self.table.commands if command.menu
+        ]
+        self._add_views(self._menus["View"], layout)
+        self._bind_buttons(panels, session, player)
+        self._shortcuts: dict[str, QShortcut] = {}
+        for key in dict.fromkeys((*self.table.keys, *LETTERS)):
+            shortcut = QShortcut(QKeySequence(key), window)
+            shortcut.activated.connect(partial(self._press, key))
+            self._shortcuts[key] = shortcut
+        state.phase_changed.connect(lambda _: self._follow())
+        self._follow()
+
+    def _fill(
+        self, layout: Layout, panels: Panels, session: SessionControl, player: ReplayControl
+    ) -> None:
+        """The table. What can be done by a key or from a menu stands here and nowhere else."""
+        transport, timeline = panels.transport, panels.timeline
+        add = self.table.add
+        add(
+            Command("Set up a session…", self.setup_requested.emit, ("Ctrl+N",), menu="Session"),
+            Command(
+                "Record, or stop recording", session.toggle_record, ("R", "Ctrl+R"), "Session", LIVE
+            ),
+            Command(
+                "Pause or resume the animal", session.toggle_pause, (), "Session", LIVE, "Session"
+            ),
+        )
+        add(
+            Command("Open a recording…", player.choose, ("Ctrl+O",), menu="Session", divided=True),
+            Command(
+                "Open a recording beside…",
+                player.open_beside,
+                ("Ctrl+B",),
+                phases=REPLAY,
+                menu="Session",
+            ),
+            Command("Folder for recordings…", self.folder_requested.emit, menu="Session"),
+            Command(
+                "Close the window", self._window.close, ("Ctrl+Q",), menu="Session", divided=True
+            ),
+        )
+        add(
+            Command(
+                "Hold the plots still, or follow again",
+                timeline.toggle_frozen,
+                ("F", "Ctrl+Shift+F"),
+                "Plots",
+                SHOWN,
+                "View",
+            )
+        )
+        for words, does, keys, repeats in (
+            ("Play or pause", player.toggle_play, ("Space",), False),
+            ("A tick back", lambda: player.step(-1), ("Left", ","), True),
+            ("A tick on", lambda: player.step(1), ("Right", "."), True),
+            ("A second back", lambda: player.step(-SECOND_TICKS), ("Shift+Left",), True),
+            ("A second on", lambda: player.step(SECOND_TICKS), ("Shift+Right",), True),
+            (
+                "To the one before of what is chosen",
+                lambda: transport.jump(-1),
+                ("Ctrl+Left",),
+                True,
+            ),
+            ("To the next of what is chosen", lambda: transport.jump(1), ("Ctrl+Right",), True),
+            ("Faster", lambda: transport.faster(1), ("Up",), True),
+            ("Slower", lambda: transport.faster(-1), ("Down",), True),
+            ("A loop begins here", lambda: transport.mark_loop(0), ("[",), False),
+            ("A loop ends here", lambda: transport.mark_loop(1), ("]",), False),
+            ("No loop any longer", lambda: player.set_loop(None), ("Escape",), False),
+        ):
+            add(Command(words, does, keys, "Replay", REPLAY, repeats=repeats))
+        add(Command("All keys", self.sheet.toggle, ("F1",), menu="Help"))
+
+    def show_theme(self, name: str) -> None:
+        """Checks the theme that is on."""
+        self._themes[name].setChecked(True)
+
+    def _follow(self) -> None:
+        """Lets do what can be done in the present phase, and leaves other keys to what has the focus."""
+        phase, taken = self._state.phase, self._state.protocol_keys
+        for command, item in self._items:
+            item.setEnabled(phase in command.phases)
+            keys = command.keys_besides(taken)
+            item.setText(f"{command.words}\t{shown_key(keys[0])}" if keys else command.words)
+        for key, shortcut in self._shortcuts.items():
+            found = self.table.of(key, phase)
+            shortcut.setEnabled(found is not None or (phase == "live" and key in LETTERS))
+            shortcut.setAutoRepeat(found is not None and found.repeats)
+
+    def _press(self, key: str) -> None:
+        taken = {each.lower() for each in self._state.protocol_keys}
+        found = self.table.of(key, self._state.phase)
+        if key.lower() in taken or (found is None and key in LETTERS):
+            self._session.press_key(key.lower())
+        elif found is not None:
+            found.does()
+
+    def _add_item(self, command: Command) -> QAction:
+        menu = self._menus[command.menu]
+        if command.divided:
+            menu.addSeparator()
+        return self._add(menu, command.words, command.does)
+
+    def _add_views(self, view: QMenu, layout: Layout) -> None:
+        view.addSeparator()
+        themes = QActionGroup(self._window)
         self._themes: dict[str, QAction] = {}
         for name in THEMES:
             action = self._add(
@@ -74,6 +183,8 @@ class Actions(QObject):
         for dock in layout.docks.values():
             view.addAction(dock.toggleViewAction())
         self._add(view, "Reset the layout", layout.reset)
+
+    def _bind_buttons(self, panels: Panels, session: SessionControl, player: ReplayControl) -> None:
         for signal, does in (
             (panels.control.acquire_pressed, session.toggle_acquire),
             (panels.control.record_pressed, session.toggle_record),
@@ -87,45 +198,9 @@ class Actions(QObject):
             (panels.transport.loop_chosen, player.set_loop),
         ):
             signal.connect(does)
-        self._replay_keys: list[QShortcut] = []
-        for key, slot in (
-            ("Space", player.toggle_play),
-            ("Left", lambda: player.step(-1)),
-            ("Right", lambda: player.step(1)),
-            ("Shift+Left", lambda: player.step(-SECOND_TICKS)),
-            ("Shift+Right", lambda: player.step(SECOND_TICKS)),
-            ("Ctrl+Left", lambda: panels.transport.jump(-1)),
-            ("Ctrl+Right", lambda: panels.transport.jump(1)),
-            ("[", lambda: panels.transport.mark_loop(0)),
-            ("]", lambda: panels.transport.mark_loop(1)),
-            ("Escape", lambda: player.set_loop(None)),
-            ("Up", lambda: panels.transport.faster(1)),
-            ("Down", lambda: panels.transport.faster(-1)),
-        ):
-            self._replay_keys.append(self._bind(key, slot))
-        self._bind("R", session.toggle_record)
-        self._bind("F", panels.timeline.toggle_frozen)
-        for key in OPERATOR_KEYS:
-            self._bind(key, partial(session.press_key, key.lower())).setAutoRepeat(False)
 
-    def show_theme(self, name: str) -> None:
-        """Checks the theme that is on."""
-        self._themes[name].setChecked(True)
-
-    def enable_replay_keys(self, enabled: bool) -> None:
-        """Lets the keys of a replay work, or leaves them to the button that has the focus."""
-        for shortcut in self._replay_keys:
-            shortcut.setEnabled(enabled)
-
-    def _bind(self, key: str, slot: Callable[[], object]) -> QShortcut:
-        shortcut = QShortcut(QKeySequence(key), self._window)
-        shortcut.activated.connect(slot)
-        return shortcut
-
-    def _add(self, menu: QMenu, words: str, slot: Callable[[], object], key: str = "") -> QAction:
+    def _add(self, menu: QMenu, words: str, slot: Callable[[], object]) -> QAction:
         action = QAction(words, self._window)
-        if key:
-            action.setShortcut(QKeySequence(key))
         action.triggered.connect(lambda _checked=False: slot())
         menu.addAction(action)
         return action

@@ -69,7 +69,9 @@ class MainWindow(QMainWindow):
         self._middle.addWidget(self.panels.timeline)
         self._middle.addWidget(self.panels.comparison)
         self.panel_layout = Layout(self, self.panels, self._middle)
-        self.menu_actions = Actions(self, self.panel_layout, self.panels, self.session, self.player)
+        self.menu_actions = Actions(
+            self, self.state, self.panel_layout, self.panels, self.session, self.player
+        )
         self._connect()
         self.panel_layout.restore(self.state.settings)
         self.panel_layout.show_docks(False)
@@ -331,9 +333,6 @@ class MainWindow(QMainWindow):
         self.panels.control.show_acquisition(words, lit, possible)
         self.panels.control.show_controls(phase)
         self.panels.health.show_processes(not replaying)
-        self.menu_actions.pause.setEnabled(phase == "live")
-        self.menu_actions.beside.setEnabled(replaying)
-        self.menu_actions.enable_replay_keys(replaying)
         if phase in ("empty", "ended", "replay"):
             self.panels.control.show_pace("replay" if replaying else "")
 

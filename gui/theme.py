@@ -193,6 +193,8 @@ def _style_sheet(t: Theme) -> str:
     QFrame#rule {{ background: {t.line}; }}
     QLabel#title {{ color: {t.muted}; }}
     QLabel#muted {{ color: {t.muted}; }}
+    QLabel#key {{ background: {t.raised}; color: {t.text}; border: 1px solid {t.line};
+        border-bottom-width: 2px; border-radius: 4px; padding: 1px 6px; }}
     QLabel#alarm {{ color: {t.alarm}; font-weight: bold; }}
     QLabel#empty {{ color: {t.muted}; padding: 18px; }}
     QLabel#heading {{ color: {t.text}; font-size: 14pt; }}

@@ -31,6 +31,17 @@ class WindowState(QObject):
         self.tick = -1
         self.phase = "empty"
 
+    @property
+    def protocol_keys(self) -> tuple[str, ...]:
+        """The keys that the protocol of a running session listens to: there they are its own."""
+        live = self.phase == "live" and self.description is not None
+        return self.description.keys if live and self.description is not None else ()
+
+    @property
+    def protocol_key_words(self) -> tuple[tuple[str, str], ...]:
+        """Each of these keys, and what it does."""
+        return tuple((key, "what the protocol says") for key in self.protocol_keys)
+
     def set_phase(self, phase: str) -> None:
         """What the window does from now on."""
         self.phase = phase
