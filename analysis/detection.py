@@ -9,22 +9,31 @@ the effect: the animal goes on as it was recorded, whatever is triggered, and tr
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from types import MappingProxyType
+from typing import TypeAlias
 
 import msgspec
+import numpy as np
+from numpy.typing import NDArray
 
+from recorder.annotations import Annotations
 from recorder.opening import RecordingPath
 from recorder.reading import Recording
 from recorder.replay import ReplaySource
 from rig.bus.message_types import TICK_S, EngineReply, Episode, Event, Message, Tick
 from rig.errors import RunError, UserError
+from stim.detectors.definition import Behaviour
 from stim.engine import Engine
 from stim.protocol.model import Protocol
 from stim.protocol.script import ScriptFile
 from stim.stimuli.baselines import Values
 
 TICKS_AT_ONCE = 500
+
+Annotated: TypeAlias = Mapping[str, NDArray[np.int64]]
+"""(bouts, 2) first tick and the tick after the last, of each behaviour that people annotated."""
 
 
 @dataclass(frozen=True)
@@ -62,6 +71,36 @@ class Detection:
     events: tuple[Event, ...]
     recorded: tuple[Event, ...]
     recorded_text: str
+    annotated: Mapping[str, int] = field(default_factory=dict)
+
+
+def annotated_bouts(
+    annotations: Annotations, protocol: Protocol, channel: str | None = None
+) -> Annotated:
+    """What people annotated of the behaviours that a protocol has, for `detect`.
+
+    Args:
+        annotations: of the recording.
+        protocol: whose behaviours are meant, by their names.
+        channel: whose annotations; None: all.
+
+    Raises:
+        UserError: there is no such channel, or none of the protocol's behaviours is annotated.
+    """
+    channels = [each.name for each in annotations.channels]
+    if channel is not None and channel not in channels:
+        raise UserError(
+            f"There is no channel {channel!r}; there are {', '.join(channels) or 'none'}."
+        )
+    found = {name: annotations.bouts(channel, name) for name in protocol.behaviour_names}
+    found = {name: bouts for name, bouts in found.items() if len(bouts)}
+    if not found:
+        seen = sorted({each.label for each in annotations.rows if channel in (None, each.channel)})
+        raise UserError(
+            f"None of the behaviours of {protocol.name} is annotated (annotated: "
+            f"{', '.join(seen) or 'nothing'}); give a behaviour or a detector of the protocol that name."
+        )
+    return found
 
 
 def detect(
@@ -69,6 +108,7 @@ def detect(
     where: RecordingPath,
     values: Values | None = None,
     script: ScriptFile | None = None,
+    annotated: Annotated = MappingProxyType({}),
 ) -> Detection:
     """Runs a protocol's engine over every tick of a recording.
 
@@ -77,11 +117,14 @@ def detect(
         where: the recording, as `recorder.open` takes it.
         values: what the protocol wants of its baselines (`analysis.baseline.resolve`).
         script: the protocol's Python, executed, where it has some.
+        annotated: behaviours that are present where people saw them (`annotated_bouts`), not where they are
+            detected.
 
     Raises:
         UserError: the file is no recording, has no ticks, or lacks what the protocol needs of it: a
             quantity of the body state, a layer.
     """
+    protocol = _with_annotated(protocol, annotated)
     with ReplaySource(where) as source:
         recording = source.recording
         called = str(recording.path.with_name(recording.name))
@@ -108,7 +151,36 @@ def detect(
             events=tuple(tally.events),
             recorded=_recorded(recording),
             recorded_text=recording.description.protocol_text,
+            annotated={name: len(bouts) for name, bouts in annotated.items()},
         )
+
+
+class _AnnotatedSource:
+    """A behaviour that is present during given ticks."""
+
+    def __init__(self, bouts: NDArray[np.int64]) -> None:
+        self._starts, self._stops = bouts[:, 0], bouts[:, 1]
+
+    def step(self, tick: int, body: Sequence[float], events: Sequence[str]) -> float:
+        place = int(np.searchsorted(self._starts, tick, side="right")) - 1
+        return 1.0 if place >= 0 and tick < self._stops[place] else 0.0
+
+    def begin_trial(self) -> None:
+        """Nothing to forget."""
+
+
+def _with_annotated(protocol: Protocol, annotated: Annotated) -> Protocol:
+    """The protocol with behaviours that are present during these ticks, whatever the animal does then."""
+
+    def definition(own: Behaviour) -> Behaviour:
+        bouts = annotated.get(own.name)
+        if bouts is None:
+            return own
+        return Behaviour(
+            own.name, "annotated", min_duration_ms=20.0, source=lambda _: _AnnotatedSource(bouts)
+        )
+
+    return replace(protocol, behaviours=tuple(map(definition, protocol.behaviours)))
 
 
 @dataclass
@@ -185,6 +257,9 @@ def report(protocol: Protocol, found: Detection) -> str:
         f"in {_count(found.n_trials, 'trial')}, seed {found.seed}.",
         f"Detected: {seen or 'no behaviour'}.",
     ]
+    if found.annotated:
+        listed = ", ".join(f"{name} {_count(n, 'bout')}" for name, n in found.annotated.items())
+        lines.append(f"As annotated, not as detected: {listed}.")
     if found.first_tick > 0:
         lines.append(
             f"The recording begins at tick {found.first_tick} of its session; what was found before "

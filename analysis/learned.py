@@ -20,6 +20,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from recorder.annotations import is_annotations, read_annotations, recording_of_annotations
 from recorder.opening import open_recording
 from recorder.reading import Recording
 from rig.bus.message_types import TICK_S
@@ -82,10 +83,11 @@ def fit(
     out: Path,
     behaviour: str = "",
     clusters: int = 0,
-    intervals: Path | None = None,
+    intervals: Sequence[Path] = (),
     method: Literal["kmeans", "gmm"] = "kmeans",
     window_ms: float = 200.0,
     seed: int = 0,
+    channel: str | None = None,
 ) -> Fit:
     """Fits a classifier to recordings and writes it to `out` (`.npz`), for `learned:` in a protocol.
 
@@ -94,18 +96,19 @@ def fit(
         out: the file to write.
         behaviour: what is labelled: in `intervals` if given, else the recordings' own intervals of this name.
         clusters: instead of labels, so many clusters.
-        intervals: a CSV file with the columns `recording` (the file's name), `start_s` and `stop_s`, of
-            animal time.
+        intervals: annotations of the recordings (`F.annotations.nwb`), or CSV files with the columns
+            `recording` (the file's name), `start_s` and `stop_s`, of animal time.
         method: how to cluster.
         window_ms: the window that the classifier sees.
         seed: of clustering.
+        channel: of annotations, the one to learn from; None: all.
 
     Raises:
         UserError: the recordings or labels do not allow it.
     """
     if bool(behaviour) == bool(clusters):
         raise UserError("Give either a behaviour to learn or a number of clusters.")
-    labelled = _read_intervals(intervals) if intervals is not None else None
+    labelled = _read_labels(intervals, behaviour, channel) if intervals else None
     sequences: list[Labelled] = []
     for path in recordings:
         with open_recording(path) as recording:
@@ -287,6 +290,32 @@ def _sequences(
             labels |= (times >= start_s - 1e-9) & (times < stop_s - 1e-9)
         result.append(Labelled(body, names, labels if behaviour else None))
     return result
+
+
+def _read_labels(
+    paths: Sequence[Path], behaviour: str, channel: str | None
+) -> Mapping[str, Sequence[tuple[float, float]]]:
+    """The labelled intervals (s) of each recording, by its file's name, of annotations and CSV files."""
+    found: dict[str, list[tuple[float, float]]] = {}
+    for path in paths:
+        if not is_annotations(path):
+            for name, own in _read_intervals(path).items():
+                found.setdefault(name, []).extend(own)
+            continue
+        annotations = read_annotations(path)
+        bouts = annotations.bouts(channel, behaviour) * annotations.tick_s
+        if not len(bouts):
+            where = "" if channel is None else f" in the channel {channel!r}"
+            known = sorted(
+                {each.label for each in annotations.rows if channel in (None, each.channel)}
+            )
+            raise UserError(
+                f"{path} has no {behaviour!r} annotated{where}; it has {', '.join(known) or 'nothing'}."
+            )
+        # a recording keeps its annotations when both are renamed
+        for name in {*annotations.recordings, recording_of_annotations(path).name}:
+            found.setdefault(name, []).extend(map(tuple, bouts.tolist()))
+    return found
 
 
 def _read_intervals(path: Path) -> Mapping[str, Sequence[tuple[float, float]]]:

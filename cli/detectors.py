@@ -26,9 +26,15 @@ def learn(
         str, typer.Option(help="The behaviour to find: one of the recordings, or of --intervals.")
     ] = "",
     intervals: Annotated[
-        Path | None,
-        typer.Option(help="Where it was, as CSV: recording, start_s, stop_s (animal time)."),
+        list[Path] | None,
+        typer.Option(
+            help="Where it was: annotations (F.annotations.nwb), or a CSV file with recording, start_s, "
+            "stop_s (animal time); again for each."
+        ),
     ] = None,
+    channel: Annotated[
+        str, typer.Option(help="The channel of the annotations to learn from; all if left out.")
+    ] = "",
     clusters: Annotated[
         int, typer.Option(help="Instead: so many kinds of movement, found without labels.")
     ] = 0,
@@ -43,9 +49,19 @@ def learn(
     from analysis.learned import fit
 
     out = with_ending(out, (".npz",))
-    reads = (*files, *([intervals] if intervals is not None else []))
+    reads = (*files, *(intervals or ()))
     check_output(out, reads=reads, overwrite=overwrite, option="--out")
-    found = fit(files, out, behaviour, clusters, intervals, method.value, window_ms, seed)
+    found = fit(
+        files,
+        out,
+        behaviour,
+        clusters,
+        intervals or (),
+        method.value,
+        window_ms,
+        seed,
+        channel or None,
+    )
     shown = console(soft_wrap=True)
     shown.print(str(found))
     name = behaviour or found.classifier.classes[0]

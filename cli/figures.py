@@ -62,10 +62,11 @@ def figure(
 
 
 def recordings_in(files: Sequence[Path]) -> list[Path]:
-    """The recordings among these files, and in these folders and theirs.
+    """The recordings among these files, and in these folders and theirs; annotations beside them are none.
 
     Raises `UserError` for what is not there, and where there are none.
     """
+    from recorder.annotations import is_annotations
     from recorder.output_path import recordings_in as in_folder
 
     found: list[Path] = []
@@ -76,7 +77,7 @@ def recordings_in(files: Sequence[Path]) -> list[Path]:
                 raise UserError(f"There is no recording (.nwb) in the folder {file}.")
             found += inside
         elif file.exists():
-            found.append(file)
+            found += [] if is_annotations(file) and len(files) > 1 else [file]
         else:
             raise UserError(f"{file} does not exist; name recordings (.nwb) or folders of them.")
     return list(dict.fromkeys(found))

@@ -14,6 +14,7 @@ os.environ.setdefault("MUJOCO_GL", "egl")
 import typer
 
 from cli import (
+    agreement,
     detectors,
     environment,
     exports,
@@ -56,6 +57,7 @@ COMMANDS: dict[str, Function] = {
     "branch": reruns.branch,
     "figure": figures.figure,
     "learn": detectors.learn,
+    "agreement": agreement.agreement,
     "subjects": subjects.subjects,
     "train": subjects.train,
     "evaluate": subjects.evaluate,

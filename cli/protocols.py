@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -23,6 +23,10 @@ from stim.protocol.read import (
 from stim.protocol.script import execute
 from stim.protocol.source import read_text
 from stim.stimuli.baselines import BaselineFile, BaselineRequest, BaselineUsed, Values
+
+if TYPE_CHECKING:
+    from recorder.annotations import Annotations
+    from recorder.opening import RecordingPath
 
 Named = Annotated[
     Path, typer.Argument(help="A protocol file, or the name of one (`rodent-rig protocols`).")
@@ -53,6 +57,16 @@ def check(
         Path | None,
         typer.Option(help="A recording (.nwb): list what would have been stimulated in it."),
     ] = None,
+    annotations: Annotated[
+        Path | None,
+        typer.Option(
+            help="With --against: behaviours are where people saw them (F.annotations.nwb), not where they "
+            "are detected, as far as they are annotated."
+        ),
+    ] = None,
+    channel: Annotated[
+        str, typer.Option(help="The channel of --annotations; all if left out.")
+    ] = "",
     parts: Parts = False,
     settings: Settings = None,
     allow_python: AllowPython = False,
@@ -67,14 +81,20 @@ def check(
         return
     if protocol == Path():
         raise UserError("Name a protocol to check, or give --schema.")
+    if annotations is not None and against is None:
+        raise UserError("--annotations are of a recording: name it with --against F.nwb.")
     protocol = find(protocol)
     if against is not None:
-        from analysis.detection import detect, report
+        from analysis.detection import annotated_bouts, detect, report
 
         checked = load_protocol(protocol, settings, execution_allowed(protocol, allow_python))
         recording = recording_of(against, parts)
         values, _ = baselines_of(checked)
-        print(report(checked, detect(checked, recording, values, checked.script)))
+        annotated = {}
+        if annotations is not None:
+            own = annotations_of(annotations, recording)
+            annotated = dict(annotated_bouts(own, checked, channel or None))
+        print(report(checked, detect(checked, recording, values, checked.script, annotated)))
         return
     from stim.protocol.explain import explain
 
@@ -82,6 +102,20 @@ def check(
     checked = check_tree(tree, allow_python)
     check_baselines(tree, checked)
     print(explain(checked))
+
+
+def annotations_of(path: Path, recording: RecordingPath) -> Annotations:
+    """The annotations in a file, which are those of a recording.
+
+    Raises `UserError` where they are not, or cannot be read.
+    """
+    import recorder
+    from recorder.annotations import check_is_of, read_annotations
+
+    found = read_annotations(path)
+    with recorder.open(recording) as opened:
+        check_is_of(path, found, opened.session)
+    return found
 
 
 def load_protocol(

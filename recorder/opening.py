@@ -20,6 +20,7 @@ from pathlib import Path
 import h5py
 
 from recorder import superblock
+from recorder.annotations import is_annotations, recording_of_annotations
 from recorder.concatenated import ConcatenatedRecording
 from recorder.file_rotation import first_path, part_path
 from recorder.integrity import HDF5_ERRORS
@@ -91,6 +92,11 @@ def info(path_or_parts: RecordingPath, parts: bool = False) -> str:
 
 
 def _open_one(path: Path) -> Recording:
+    if is_annotations(path):
+        raise UserError(
+            f"{path} holds annotations, no recording; open {recording_of_annotations(path).name}, which "
+            "shows them."
+        )
     state = recorded_state(path)
     if state == "killed":
         try:

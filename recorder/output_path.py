@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from recorder import superblock
+from recorder.annotations import is_annotations
 from recorder.writing_lock import WriterState, hold_writing_lock, writer_state
 from rig.errors import UserError
 from rig.output_file import check_output
@@ -77,10 +78,17 @@ def free_bytes(path: Path) -> int:
 
 
 def recordings_in(folder: Path, deep: bool = False) -> list[Path]:
-    """The recordings in a folder, and with `deep` in those within it, by name; not what is being made."""
+    """The recordings in a folder, and with `deep` in those within it, by name.
+
+    Not what is being made, nor what people annotated.
+    """
     found: Iterator[Path] = folder.rglob("*") if deep else folder.glob("*")
     return sorted(
-        each for each in found if each.suffix.lower() == ENDING and not each.name.startswith(".")
+        each
+        for each in found
+        if each.suffix.lower() == ENDING
+        and not each.name.startswith(".")
+        and not is_annotations(each)
     )
 
 

@@ -170,7 +170,7 @@ def test_fit_reads_recordings_and_labels(tmp_path: Path) -> None:
     writer.close()
     labels = tmp_path / "labels.csv"
     labels.write_text("recording,start_s,stop_s\na.nwb,0.5,1.5\na.nwb,6.5,7.8\n")
-    found = fit([recording], tmp_path / "out.npz", "mine", intervals=labels)
+    found = fit([recording], tmp_path / "out.npz", "mine", intervals=[labels])
     assert found.ticks["mine"] == 50 + 65
     assert load(tmp_path / "out.npz").classes == ("rest", "mine")
     with pytest.raises(UserError, match="no behaviour 'sleep'; it has stand"):
@@ -179,6 +179,6 @@ def test_fit_reads_recordings_and_labels(tmp_path: Path) -> None:
         fit([recording], tmp_path / "out.npz")
     labels.write_text("recording,start_s,stop_s\na.nwb,1,three\n")
     with pytest.raises(UserError, match=r"labels.csv:2: a row needs"):
-        fit([recording], tmp_path / "out.npz", "mine", intervals=labels)
+        fit([recording], tmp_path / "out.npz", "mine", intervals=[labels])
     clusters = fit([recording], tmp_path / "c.npz", clusters=2, method="kmeans")
     assert sum(clusters.ticks.values()) == found.ticks["mine"] + found.ticks["rest"]
