@@ -18,7 +18,6 @@ import msgspec
 
 from recorder.replay import ReplaySource
 from rig.bus.encoding import encode
-from rig.bus.external_inputs import short
 from rig.bus.history import HISTORY_TICKS, Frames
 from rig.bus.hub import Hub, Request
 from rig.bus.message_types import (
@@ -32,6 +31,7 @@ from rig.bus.message_types import (
     Tick,
 )
 from rig.bus.open_intervals import OpenIntervals
+from rig.bus.stimulus_request import short
 from rig.errors import ending_with
 from rig.playback import MAX_SPEED, MIN_SPEED, Playback, Stretch
 from rig.session.directory import RunningSession, SessionDirectory
@@ -45,6 +45,7 @@ _LIVE_ONLY = {
     "key": "a key is for the protocol of a running animal",
     "stimulate": "units of a recorded animal cannot be stimulated",
     "release": "units of a recorded animal cannot be stimulated",
+    "release_all": "units of a recorded animal cannot be stimulated",
     "start_recording": "it is recorded already",
     "stop_recording": "nothing is being recorded",
     "restart_engine": "there is no stimulation engine",

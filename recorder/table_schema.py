@@ -213,7 +213,10 @@ def _record(description: Description, layout: int) -> tuple[Table, ...]:
             (
                 Column("tick", "<i8", "Tick that it reached; it acts on the next one."),
                 Column(
-                    "kind", "|u1", "What sort of input.", ("key", "stimulate", "release", UNLISTED)
+                    "kind",
+                    "|u1",
+                    "What sort of input.",
+                    ("key", "stimulate", "release", "release_all", UNLISTED),
                 ),
                 Column(
                     "input_name" if layout > 2 else "name",

@@ -107,9 +107,9 @@ class Engine:
         numbers = _numbers_used(description, "stimulus")
         self._numbers = dict.fromkeys(self._order, 0) | numbers
         self._rules = [_RuleState(rule) for rule in protocol.rules]
-        self._outside = RequestedStimuli(layers, numbers.get(OUTSIDE, 0))
+        self._outside = RequestedStimuli(layers, seed, numbers.get(OUTSIDE, 0))
         self._script = None if script is None else Script(script, description)
-        self._scripted = RequestedStimuli(layers, numbers.get(SCRIPT, 0), SCRIPT)
+        self._scripted = RequestedStimuli(layers, seed, numbers.get(SCRIPT, 0), SCRIPT)
         self._triggers = TriggerEvaluator(
             protocol.triggers,
             protocol.conditions,
@@ -219,7 +219,10 @@ class Engine:
             for state in self._rules:
                 self._apply(state, tick)
         for each in content.inputs:
-            self._outside.accept(each, tick)
+            if each.kind == "release_all":
+                self._release_all(tick)
+            else:
+                self._outside.accept(each, tick)
         ends = self._protocol.trial_ends
         end_trial = bool(ends is not None and self._triggers.started and self._triggers.fired(ends))
         if self._script is not None:
@@ -266,6 +269,14 @@ class Engine:
             state.occurrence = None
         elif occurrence.end is None or occurrence.end > end:
             occurrence.end = end
+
+    def _release_all(self, tick: int) -> None:
+        """Ends at a tick whatever is on or due; rules and Python may begin anew from the next one on."""
+        for state in (*self._rules, *self._outgoing):
+            if state.occurrence is not None:
+                self._cut_short(state, state.occurrence, tick + 1)
+        for requested in (self._scripted, self._outside):
+            requested.release_all(tick)
 
     def _trigger(self, state: _RuleState, tick: int, cause: str) -> None:
         rule = state.rule

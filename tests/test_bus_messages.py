@@ -67,7 +67,7 @@ _events = st.builds(
 )
 _inputs = st.builds(
     Input,
-    kind=st.sampled_from(["key", "stimulate", "release"]),
+    kind=st.sampled_from(["key", "stimulate", "release", "release_all"]),
     name=_names,
     args=st.dictionaries(_names, st.one_of(_floats, _names, st.lists(_whole)), max_size=3),
 )

@@ -15,11 +15,9 @@ from hypothesis import strategies as st
 from recorder.replay import ReplaySource
 from rig.bus.client import BusClient
 from rig.bus.external_inputs import (
-    LARGEST,
     MOST_STIMULI,
     MOST_WAITING,
     ExternalInputs,
-    NotAcceptedError,
     read_input,
 )
 from rig.bus.message_types import (
@@ -31,9 +29,17 @@ from rig.bus.message_types import (
     Message,
     Tick,
 )
+from rig.bus.stimulus_request import (
+    LARGEST,
+    MOST_WAVEFORM_NUMBERS,
+    PART_FIELDS,
+    WHOLE_FIELDS,
+    NotAcceptedError,
+)
 from rig.errors import RunError
 from stim.engine import Engine
 from stim.protocol.read import parse
+from stim.stimuli.external import RequestedStimuli
 from tests.rodent_rig import ROOT, RunningRig, free_port, wait_for
 
 LAYERS = {"core": 128, "policy_0": 64}
@@ -58,6 +64,35 @@ def test_every_field_is_given_in_what_is_accepted() -> None:
             "value": 0.5,
             "for_ms": 100.0,
         },
+    )
+    by_hand = {
+        "name": "hand",
+        "parts": [
+            {"layer": "core", "units": [1, 2], "waveform": np.float32([[1, 2], [3, 4]]).tobytes()},
+            {"layer": "policy_0", "units": [0], "state": "both", "gain": 1, "value": 0.5},
+        ],
+        "pulses": {"width_ms": 40, "rate_hz": 5, "number": 3},
+        "probability": 0.5,
+        "origin": "by hand",
+    }
+    assert read_input("stimulate", by_hand, LAYERS).args == {
+        "parts": [
+            {
+                "layer": "core",
+                "units": [1, 2],
+                "state": "cell",
+                "gain": 0.0,
+                "waveform": [[1.0, 2.0], [3.0, 4.0]],
+            },
+            {"layer": "policy_0", "units": [0], "state": "both", "gain": 1.0, "value": 0.5},
+        ],
+        "for_ms": None,
+        "pulses": {"width_ms": 40.0, "rate_hz": 5.0, "number": 3},
+        "probability": 0.5,
+        "origin": "by hand",
+    }
+    assert read_input("release_all", {"origin": "by hand"}, LAYERS) == Input(
+        "release_all", "by hand"
     )
 
 
@@ -87,7 +122,17 @@ def test_every_field_is_given_in_what_is_accepted() -> None:
         ({"name": ""}, "name"),
         ({"name": "a\nb"}, "name"),
         ({"name": "x" * 65}, "64"),
-        ({"sham": True}, "sham"),
+        ({"sham": "drawn"}, "true or false"),
+        ({"sham": True, "probability": 0.5}, "exclude each other"),
+        ({"probability": 1.5}, "from 0 to 1"),
+        ({"origin": ""}, "origin"),
+        ({"loud": True}, "loud"),
+        ({"waveform": [0.1]}, "value and waveform exclude"),
+        ({"pulses": {"width_ms": 40}}, "rate_hz"),
+        ({"pulses": {"width_ms": 40, "rate_hz": 26}}, "from 0.001 to 25"),
+        ({"pulses": {"width_ms": 200, "rate_hz": 5}}, "leave no gap"),
+        ({"pulses": {"width_ms": 40, "rate_hz": 5, "number": 0}}, "whole number"),
+        ({"parts": [{"layer": "core", "units": [1]}]}, "into each of the parts"),
     ],
 )
 def test_what_is_wrong_is_refused_with_what_and_where(wrong: dict[str, Any], said: str) -> None:
@@ -95,18 +140,45 @@ def test_what_is_wrong_is_refused_with_what_and_where(wrong: dict[str, Any], sai
         read_input("stimulate", {**PUSH, **wrong}, LAYERS)
 
 
+@pytest.mark.parametrize(
+    ("wrong", "said"),
+    [
+        ({"waveform": []}, "1 to 3000 ticks"),
+        ({"waveform": [[0.1], [0.2]]}, "2 numbers in each tick"),
+        ({"waveform": [0.1, math.nan]}, "waveform"),
+        ({"waveform": b"123"}, "3 bytes"),
+        ({"waveform": [[0.0, 0.0]] * (MOST_WAVEFORM_NUMBERS // 2 + 1)}, "1 to 3000 ticks"),
+        ({"parts": [PUSH]}, "a part takes"),
+        ({"parts": [{"layer": "core", "units": [1]}] * 2}, "a layer twice"),
+        ({"parts": []}, "1 to 4 mappings"),
+    ],
+)
+def test_what_is_wrong_in_a_waveform_or_a_part_is_refused_too(
+    wrong: dict[str, Any], said: str
+) -> None:
+    whole = {"name": "push"} if "parts" in wrong else {**PUSH}
+    whole.pop("value", None)
+    with pytest.raises(NotAcceptedError, match=said):
+        read_input("stimulate", {**whole, **wrong}, LAYERS)
+
+
 _ANYTHING = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text() | st.binary(),
     lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(), inner, max_size=3),
     max_leaves=6,
 )
-_FIELD = st.sampled_from(["name", "layer", "units", "state", "gain", "value", "for_ms", "key"])
-_SENSIBLE = st.sampled_from([[0], [5, 2], "core", "cell", "x", 0.5, 20, None, [1.0, math.nan]])
+_FIELD = st.sampled_from(("key", *PART_FIELDS, *WHOLE_FIELDS))
+_SENSIBLE = st.sampled_from(
+    [
+        *([0], [5, 2], "core", "cell", "x", 0.5, 20, None, [1.0, math.nan], True, b"12345678"),
+        *({"width_ms": 20, "rate_hz": 5}, [{"layer": "core", "units": [1]}], [[0.5], [0.25]]),
+    ]
+)
 
 
 @settings(max_examples=300, deadline=None)
 @given(
-    st.sampled_from(["key", "stimulate", "release"]),
+    st.sampled_from(["key", "stimulate", "release", "release_all"]),
     st.dictionaries(_FIELD, _SENSIBLE | _ANYTHING, max_size=7),
 )
 def test_whatever_comes_is_refused_or_harmless(verb: str, args: dict[str, Any]) -> None:
@@ -123,11 +195,19 @@ def test_whatever_comes_is_refused_or_harmless(verb: str, args: dict[str, Any]) 
     assert accepted.kind == verb
     assert accepted.name
     if verb == "stimulate":
-        units = accepted.args["units"]
-        assert set(units) <= set(range(LAYERS[accepted.args["layer"]]))
-        for name in ("gain", "value"):
-            numbers = np.broadcast_to(accepted.args[name], len(units))
-            assert (np.abs(numbers) <= LARGEST).all()
+        for part in accepted.args.get("parts", [accepted.args]):
+            units = part["units"]
+            assert set(units) <= set(range(LAYERS[part["layer"]]))
+            for name in {"gain", "value", "waveform"} & part.keys():
+                numbers = np.asarray(part[name], float)
+                assert (np.abs(numbers) <= LARGEST).all()
+                if name != "waveform" or numbers.ndim == 2:
+                    np.broadcast_to(numbers, (*numbers.shape[:-1], len(units)))
+        # whatever passes is something that the engine can do
+        asked = RequestedStimuli(LAYERS, 1)
+        asked.accept(accepted, 3)
+        assert [event.tick for event in asked.begin_or_end(4)] == [4]
+        asked.interventions(4)
 
 
 def _tick(tick: int, *inputs: Input) -> Message:

@@ -157,7 +157,7 @@ _ANSWER = st.tuples(
 _ARG = st.one_of(st.floats(allow_nan=False, allow_infinity=False), st.integers(0, 9), _NAME)
 _INPUT = st.builds(
     Input,
-    st.sampled_from(["key", "stimulate", "release"]),
+    st.sampled_from(["key", "stimulate", "release", "release_all"]),
     _NAME,
     st.dictionaries(_NAME, st.one_of(_ARG, st.lists(_ARG, max_size=3)), max_size=3),
 )

@@ -79,6 +79,19 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
                 "for_ms": 100,
             }
             bus.command("stimulate", name="mine", **args)
+            part = {"layer": "policy_1", "units": [3, 4], "state": "both", "gain": 1.0}
+            bus.command(
+                "stimulate",
+                name="by hand",
+                parts=[{**part, "waveform": [[0.1, -0.1], [0.2, 0.3]]}],
+                pulses={"width_ms": 40, "rate_hz": 10},
+                for_ms=60_000,
+                probability=0.7,
+                origin="by hand",
+            )
+            now = max(last)
+            wait_for(lambda: passed(now + 8), 120)
+            bus.command("release_all", origin="by hand")
             now = max(last)
             wait_for(lambda: passed(max(now + 20, 75)), 120)
             bus.command("stop")
@@ -97,7 +110,7 @@ def same_until(one: Recording, other: Recording, first: int, last: int) -> None:
 def test_a_session_is_itself_again(folder: Path) -> None:
     with recorder.open(folder / "f.nwb") as session:
         kinds = [given.kind for _, given in session.inputs]
-        assert sorted(kinds) == ["key", "stimulate"]
+        assert sorted(kinds) == ["key", "release_all", "stimulate", "stimulate"]
         assert session.end is not None
         assert session.end.reason == "stopped"
         n = session.n_ticks

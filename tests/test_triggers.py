@@ -280,11 +280,68 @@ def test_a_request_from_outside_acts_from_the_next_tick_and_can_be_released() ->
     assert "mine" in played.stimuli[0].cause
 
 
+def test_a_hand_can_do_what_a_protocol_can() -> None:
+    """A pulse train over two layers, a waveform that ends by itself, shams, chosen and drawn."""
+    parts = [
+        {"layer": "core", "units": [1], "state": "cell", "gain": 1.0, "value": 0.5},
+        {"layer": "policy_0", "units": [3], "state": "hidden", "gain": 0.0, "value": 0.25},
+    ]
+    train = Input(
+        "stimulate",
+        "train",
+        {"parts": parts, "pulses": {"width_ms": 40, "rate_hz": 10}, "origin": "by hand"}
+        | {"for_ms": 180},
+    )
+    course = asked(waveform=[[0.5, 1.0], [2.0, 3.0]], state="cell", for_ms=None)
+    del course.args["value"]
+    sham = asked(sham=True)
+    ticks = quiet(40, t3=Seen(inputs=(train,)), t20=Seen(inputs=(course,)))
+    ticks[30].inputs = (sham,)
+    played = play(read(""), ticks)
+    # two layers at once: each tick of a pulse twice
+    assert played.on("outside") == [4, 5, 9, 10, 21, 22]
+    turns = [(e.phase, e.tick, e.number, e.sham) for e in played.stimuli]
+    assert turns == [
+        ("onset", 4, 1, False),
+        ("offset", 13, 1, False),
+        ("onset", 21, 2, False),
+        ("offset", 23, 2, False),
+        ("onset", 31, 3, True),
+        ("offset", 34, 3, True),
+    ]
+    assert played.stimuli[0].cause == "by hand: asked for as 'train'"
+
+
+def test_whether_a_hand_s_stimulus_is_a_sham_is_drawn_by_the_session() -> None:
+    inputs = {f"t{tick}": Seen(inputs=(asked(probability=0.5, for_ms=20),)) for tick in range(60)}
+    shams = [e.sham for e in play(read(""), quiet(62, **inputs)).stimuli if e.phase == "onset"]
+    again = [e.sham for e in play(read(""), quiet(62, **inputs)).stimuli if e.phase == "onset"]
+    assert len(shams) == 60
+    assert 15 < sum(shams) < 45
+    assert again == shams
+
+
+def test_all_that_is_on_can_be_released_at_once() -> None:
+    """The protocol's, what is due, those of clients; what triggers later acts again."""
+    protocol = read(
+        "rules:\n  - {on: {key: s}, do: a}\n  - {on: {key: s}, do: b, after_ms: 200, for_ms: 40}\n"
+    )
+    press = Input("key", "s")
+    ticks = quiet(30, t3=Seen(inputs=(press, asked(for_ms=None))), t20=Seen(inputs=(press,)))
+    ticks[8].inputs = (asked(), Input("release_all", "by hand"))
+    played = play(protocol, ticks)
+    assert played.on("outside") == [4, 5, 6, 7, 8]
+    assert played.on("a") == [4, 5, 6, 7, 8, *range(21, 30)]
+    assert played.on("b") == []
+    assert [e.tick for e in played.stimuli if e.phase == "offset"] == [9, 9]
+
+
 @pytest.mark.parametrize(
     "wrong",
     [
         {"layer": "cortex"}, {"units": [128]}, {"units": [1, 1]}, {"units": "all"}, {"units": [[1]]},
         {"value": float("nan")}, {"value": [1, 2, 3]}, {"gain": 1e30}, {"state": "x"}, {"for_ms": "1"},
+        {"parts": []}, {"waveform": [[1, 2, 3]]}, {"pulses": {"rate_hz": 5}}, {"pulses": 3},
         {"units": []}, {"units": [-1]}, {"for_ms": float("inf")}, {"value": None}, {"units": [2**70]},
     ],
 )  # fmt: skip
@@ -399,7 +456,14 @@ def test_what_python_does_while_it_is_executed_is_reported() -> None:
             unit=st.sampled_from([0.0, 0.7]),
             task=st.sampled_from([(), ("first_tap",), ("second_tap",)]),
             inputs=st.sampled_from(
-                [(), (Input("key", "s"),), (asked(),), (Input("release", "mine"),)]
+                [
+                    (),
+                    (Input("key", "s"),),
+                    (asked(),),
+                    (asked(probability=0.5),),
+                    (Input("release", "mine"),),
+                    (Input("release_all", "client"),),
+                ]
             ),
             first=st.booleans(),
         ),

@@ -22,7 +22,7 @@ from rig.bus.message_types import Array, Content, Count, Message
 
 VERSION = 1
 MAX_BYTES = 256 * 1024 * 1024
-MAX_ARRAYS = 512
+MAX_ARRAYS = 1024
 _ALIGNMENT = 8
 _DTYPES = {name: np.dtype(name) for name in ("<f8", "<f4", "<i8", "<i4", "<i2", "|u1", "|b1")}
 

@@ -8,43 +8,32 @@ it, which acts on the one after: the contract of the tick holds for what comes f
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from typing import Any
 
-from rig.bus.message_types import TICK_S, EngineReply, Input, Message, Tick
+from rig.bus.message_types import EngineReply, Input, Message, Tick
+from rig.bus.stimulus_request import NotAcceptedError, name_of, only, read_stimulus
 
-VERBS = ("key", "stimulate", "release")
+VERBS = ("key", "stimulate", "release", "release_all")
+
+ALWAYS = ("key", "release_all")
+"""Taken also where a protocol does not take stimuli from outside: all stimuli can be ended at any time."""
 
 OUTSIDE = "outside"
 """The stimulus as which every one from outside is announced and recorded."""
 
-STATES = ("cell", "hidden", "both")
 MOST_STIMULI = 16
 """So many stimuli from outside may be active at a time."""
 
 MOST_WAITING = 64
-"""So many inputs may wait for the next tick."""
-
-LARGEST = 1000.0
-"""No gain and no value is larger; activity of units is of the order of 1."""
-
-LONGEST_MS = 3_600_000.0
-SHORTEST_MS = TICK_S * 1000
-LONGEST_NAME = 64
-
-_FIELDS = ("name", "layer", "units", "state", "gain", "value", "for_ms")
-
-
-class NotAcceptedError(ValueError):
-    """A command from outside that is refused; the sentence says why."""
+"""So many inputs may wait for the next tick; to end all stimuli there is room for one more."""
 
 
 def read_input(verb: str, args: Mapping[str, Any], layers: Mapping[str, int]) -> Input:
     """The input that a command of one of `VERBS` asks for, every field of it given and checked.
 
     Args:
-        verb: "key", "stimulate" or "release".
+        verb: "key", "stimulate", "release" or "release_all".
         args: what came with it; see docs/bus.md.
         layers: layer name to number of units.
 
@@ -52,38 +41,16 @@ def read_input(verb: str, args: Mapping[str, Any], layers: Mapping[str, int]) ->
         NotAcceptedError: something is missing, unknown, of the wrong type, not finite or too much.
     """
     if verb == "key":
-        _only(args, ("key",), verb)
-        return Input("key", _name(args.get("key"), "key"))
+        only(args, ("key",), verb)
+        return Input("key", name_of(args.get("key"), "key"))
     if verb == "release":
-        _only(args, ("name",), verb)
-        return Input("release", _name(args.get("name"), "name"))
-    _only(args, _FIELDS, verb)
-    layer = args.get("layer")
-    if not isinstance(layer, str) or layer not in layers:
-        raise NotAcceptedError(f"layer has to be one of {', '.join(layers)}, not {short(layer)}")
-    units = _units(args.get("units"), layer, layers[layer])
-    state = args.get("state", "cell")
-    if not isinstance(state, str) or state not in STATES:
-        raise NotAcceptedError(f"state has to be one of {', '.join(STATES)}, not {short(state)}")
-    for_ms = args.get("for_ms")
-    if for_ms is not None:
-        for_ms = _number(for_ms, "for_ms", LONGEST_MS)
-        if for_ms < SHORTEST_MS:
-            raise NotAcceptedError(
-                f"for_ms has to be at least {SHORTEST_MS:g}, one tick (leave it out for: until released)"
-            )
-    return Input(
-        "stimulate",
-        _name(args.get("name"), "name"),
-        {
-            "layer": layer,
-            "units": units,
-            "state": state,
-            "gain": _per_unit(args.get("gain", 0.0), "gain", len(units)),
-            "value": _per_unit(args.get("value", 0.0), "value", len(units)),
-            "for_ms": for_ms,
-        },
-    )
+        only(args, ("name",), verb)
+        return Input("release", name_of(args.get("name"), "name"))
+    if verb == "release_all":
+        only(args, ("origin",), verb)
+        return Input("release_all", name_of(args.get("origin", "client"), "origin"))
+    wanted = read_stimulus(args, layers)
+    return Input("stimulate", name_of(args.get("name"), "name"), wanted)
 
 
 class ExternalInputs:
@@ -108,7 +75,7 @@ class ExternalInputs:
                 is to be released.
         """
         given = read_input(verb, args, self._layers)
-        if len(self._waiting) >= MOST_WAITING:
+        if len(self._waiting) >= MOST_WAITING + (verb == "release_all"):
             raise NotAcceptedError(f"{MOST_WAITING} inputs wait for the next tick already")
         if verb == "release" and given.name not in self._names:
             raise NotAcceptedError(f"no stimulus from outside was ever called {given.name!r}")
@@ -138,58 +105,3 @@ class ExternalInputs:
                         self._active.add(event.number)
                     else:
                         self._active.discard(event.number)
-
-
-def _only(args: Mapping[str, Any], known: tuple[str, ...], verb: str) -> None:
-    for name in args:
-        if name not in known:
-            raise NotAcceptedError(f"{verb} takes {', '.join(known)}, not {short(name)}")
-
-
-def _name(value: object, what: str) -> str:
-    if not isinstance(value, str) or not 0 < len(value) <= LONGEST_NAME or not value.isprintable():
-        raise NotAcceptedError(
-            f"{what} has to be a text of 1 to {LONGEST_NAME} printable characters, not {short(value)}"
-        )
-    return value
-
-
-def _number(value: object, what: str, largest: float = LARGEST) -> float:
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        raise NotAcceptedError(f"{what} has to be a number, not {short(value)}")
-    if not math.isfinite(value) or abs(value) > largest:
-        raise NotAcceptedError(
-            f"{what} has to be between {-largest:g} and {largest:g}, not {value:g}"
-        )
-    return float(value)
-
-
-def _per_unit(value: object, what: str, n_units: int) -> float | list[float]:
-    if not isinstance(value, list):
-        return _number(value, what)
-    if len(value) != n_units:
-        raise NotAcceptedError(
-            f"{what} has {len(value)} numbers for {n_units} units: give one each, or one for all"
-        )
-    return [_number(each, what) for each in value]
-
-
-def _units(value: object, layer: str, n_units: int) -> list[int]:
-    if not isinstance(value, list) or not value:
-        raise NotAcceptedError(f"units has to be a list of units of {layer}, not {short(value)}")
-    if len(value) > n_units:
-        raise NotAcceptedError(f"units names {len(value)} units; {layer} has {n_units}")
-    for unit in value:
-        if isinstance(unit, bool) or not isinstance(unit, int) or not 0 <= unit < n_units:
-            raise NotAcceptedError(
-                f"units of {layer} are whole numbers from 0 to {n_units - 1}, not {short(unit)}"
-            )
-    if len(set(value)) != len(value):
-        raise NotAcceptedError("units names a unit twice")
-    return value
-
-
-def short(value: object) -> str:
-    """What a client sent, for a sentence: 40 characters at most, none of which moves a cursor."""
-    text = repr(value)
-    return text if len(text) <= 40 else text[:37] + "…"

@@ -136,7 +136,8 @@ class Input(msgspec.Struct, frozen=True):
     """Something from outside that reached the session at a tick: an operator's key, a client's stimulus.
 
     `kind` is "key" (`name` is the key), "stimulate" (`name` is the client's own name of it; `args` as in
-    `docs/bus.md`) or "release" (of the stimulus of that name). With the seed and the protocol, the inputs
+    `docs/bus.md`), "release" (of the stimulus of that name) or "release_all" (of every stimulus that is on;
+    `name` is whose wish it was). With the seed and the protocol, the inputs
     and their ticks are all that a session follows from.
     """
 

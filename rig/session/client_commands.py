@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from rig.bus.external_inputs import VERBS, ExternalInputs, NotAcceptedError, short
+from rig.bus.external_inputs import ALWAYS, VERBS, ExternalInputs
 from rig.bus.hub import Hub, Request
 from rig.bus.message_types import Command, Description, Message, Reply
+from rig.bus.stimulus_request import NotAcceptedError, short
 from rig.session.engine import SessionEngine
 from rig.session.recorder import SessionRecorder
 from rig.session.subject_commands import SubjectCommands
@@ -130,7 +131,7 @@ class ClientCommands:
     def _accept_input(self, request: Request) -> None:
         """Checks what a client asks for and passes it to the subject, or refuses it."""
         verb, args = request.command.verb, request.command.args
-        if verb != "key" and not self._allow_outside:
+        if verb not in ALWAYS and not self._allow_outside:
             self._hub.refuse(request, "This session does not take stimuli from outside.")
         elif self._external_inputs is None or not self._summary.ticks:
             self._not_yet(request)

@@ -11,7 +11,7 @@ SHORTEST_MS = round(TICK_MS)
 """What has to last at all lasts a tick."""
 MAX_RULES = 40
 """Each rule has at most one stimulus on at a time, of at most two interventions of three arrays: with those
-on request, the arrays of an engine's reply then stay below the 512 that a message may have."""
+on request, the arrays of an engine's reply then stay below the 1024 that a message may have."""
 
 MS = Number(0, LONGEST_MS, "ms")
 COUNT = Number(1, 1_000_000, whole=True)
