@@ -15,6 +15,7 @@ import typer
 
 from cli import (
     agreement,
+    datasets,
     detectors,
     environment,
     exports,
@@ -48,6 +49,7 @@ COMMANDS: dict[str, Function] = {
     "check": protocols.check,
     "protocols": protocols.protocols,
     "sweep": sweeps.sweep,
+    "dataset": datasets.dataset,
     "replay": recordings.replay,
     "info": recordings.info,
     "export": exports.export,

@@ -2,30 +2,20 @@
 
 from __future__ import annotations
 
-import datetime
 import difflib
 import functools
 import os
-import sys
-import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.progress import (
-    BarColumn,
-    MofNCompleteColumn,
-    Progress,
-    TimeElapsedColumn,
-    TimeRemainingColumn,
-)
-from rich.table import Table
-from rich.text import Text
 
 from cli.options import Runtime, RuntimeOption
 from cli.protocols import Named, baselines_of, check_tree, reads_of
+from cli.sweep_report import SweepReport
 from parallel.errors import ClusterError
 from parallel.jobs import Executor, Processes, RayTasks
 from parallel.sweep import Run, RunLine, SweepNote, SweepRequest, folder_of, runs_of
@@ -35,7 +25,6 @@ from rig.clock import now
 from rig.errors import RunError, UserError, ending_with
 from rig.output_file import check_output
 from rig.session.directory import running_sessions
-from rig.terminal import console, table_console, text_column
 from rig.versions import runtime_of, versions
 from stim.protocol.find import find
 from stim.protocol.model import Protocol
@@ -92,32 +81,93 @@ def sweep(
     protocol = find(protocol)
     tree = read_protocol(read_text(protocol), str(protocol))
     chosen = _settings(tree, set_ or [])
-    runs = runs_of(chosen, range(seeds))
-    protocols = {
-        _key(run): check_tree(with_settings(tree, run.settings)) for run in runs if run.seed == 0
-    }
-    folder = out or Path("sweeps") / protocol.stem
+    carry_out(
+        SweepPlan(
+            protocol=protocol,
+            settings=chosen,
+            seeds=tuple(range(seeds)),
+            runs=tuple(runs_of(chosen, range(seeds))),
+            folder=out or Path("sweeps") / protocol.stem,
+            duration_s=duration,
+            camera=camera,
+            runtime=runtime,
+        ),
+        ray,
+        jobs,
+        overwrite,
+    )
+
+
+@dataclass(frozen=True)
+class SweepPlan:
+    """Which sessions a sweep records, of which protocol, and where.
+
+    Attributes:
+        protocol: the file.
+        settings: the values of each of its parameters that is set.
+        seeds: of every combination of settings.
+        runs: the sessions, in the order in which they are begun.
+        folder: the sweep's.
+        duration_s: animal time of each session; None: as the protocol says.
+        camera: whether to record what the animal sees.
+        runtime: what the network runs on.
+    """
+
+    protocol: Path
+    settings: Mapping[str, list[str]]
+    seeds: tuple[int, ...]
+    runs: tuple[Run, ...]
+    folder: Path
+    duration_s: float | None = None
+    camera: bool = False
+    runtime: Runtime = Runtime.onnx
+
+
+def carry_out(
+    plan: SweepPlan,
+    ray: str | None = None,
+    jobs: int | None = None,
+    overwrite: bool = False,
+    on_line: Callable[[RunLine], None] = lambda line: None,
+) -> None:
+    """Record the sessions of a sweep that are not complete, with a report on the terminal.
+
+    Args:
+        plan: what to record.
+        ray: "local" or the address of a cluster; None: as processes of this machine.
+        jobs: sessions at once; None: half the cores, or all processors of a cluster.
+        overwrite: begin anew in a folder of another sweep.
+        on_line: called with each session that is done, or was found to be.
+
+    Raises:
+        UserError: the folder, the protocol, the settings or the cluster are not usable.
+        RunError: a session failed, or the sweep was interrupted.
+    """
+    protocol, folder, runs, runtime = plan.protocol, plan.folder, plan.runs, plan.runtime
+    tree = read_protocol(read_text(protocol), str(protocol))
+    protocols = {key: check_tree(with_settings(tree, run.settings)) for key, run in _by_key(runs)}
     note = SweepNote(
         protocol=os.path.relpath(protocol, folder),
         protocol_text=tree.text,
-        duration_s=duration or 0.0,
-        camera=camera,
+        duration_s=plan.duration_s or 0.0,
+        camera=plan.camera,
         subjects={each.subject: _sha256(each.subject) for each in protocols.values()},
         baselines=_baselines(protocols.values()),
         versions=versions(runtime.value),
         asked=[
             SweepRequest(
-                chosen,
-                list(range(seeds)),
+                dict(plan.settings),
+                list(plan.seeds),
                 now().isoformat(timespec="seconds"),
             )
         ],
         runtime=runtime.value,
     )
+
     endless = next(
         (each for each in protocols.values() if not (each.trials or each.duration_s)), None
     )
-    if endless is not None and duration is None:
+    if endless is not None and plan.duration_s is None:
         raise UserError(
             f"{protocol} says neither `trials:` nor `duration_s:`, so that its sessions would never end; "
             "give --duration."
@@ -131,16 +181,16 @@ def sweep(
     def lacks(run: Run) -> str:
         checked = protocols[_key(run)]
         sha256 = note.subjects[checked.subject]
-        return _lacks(folder / run.file, run, checked, duration, sha256, note.runtime)
+        return _lacks(folder / run.file, run, checked, plan.duration_s, sha256, note.runtime)
 
     def arguments(run: Run, file: Path) -> list[str]:
         words = ["-m", "cli.worker", "run", str(protocol), "--seed", str(run.seed)]
         for word in _words(run):
             words += ["--set", word]
-        if duration is not None:
-            words += ["--duration", str(duration)]
+        if plan.duration_s is not None:
+            words += ["--duration", str(plan.duration_s)]
         words += [
-            "--camera" if camera else "--no-camera",
+            "--camera" if plan.camera else "--no-camera",
             "--no-picture",
             "--runtime",
             runtime.value,
@@ -152,10 +202,16 @@ def sweep(
         _places(ray, jobs) as places,
         folder_of(folder, note, overwrite),
     ):
-        report = _Report(runs)
+        report = SweepReport(runs)
+
+        def tell(line: RunLine, there: bool) -> None:
+            report.tell(line, there)
+            if line.status == "complete":
+                on_line(line)
+
         try:
             with report:
-                lines = run_sweep(folder, runs, arguments, lacks, places, report.tell)
+                lines = run_sweep(folder, runs, arguments, lacks, places, tell)
         except KeyboardInterrupt:
             raise RunError(
                 f"Interrupted with {report.done} of {len(runs)} sessions done; the same command goes on."
@@ -213,6 +269,11 @@ def _words(run: Run) -> list[str]:
 
 def _key(run: Run) -> tuple[str, ...]:
     return tuple(run.settings.values())
+
+
+def _by_key(runs: Iterable[Run]) -> Iterable[tuple[tuple[str, ...], Run]]:
+    """One run of each combination of settings."""
+    return {_key(run): run for run in runs}.items()
 
 
 @functools.cache
@@ -283,83 +344,3 @@ def _places(ray: str | None, jobs: int | None) -> AbstractContextManager[Executo
         return RayTasks(ray, jobs)
     except ClusterError as problem:
         raise UserError(f"--ray {ray}: {problem}.") from None
-
-
-class _Report:
-    """Tells of a sweep while it runs (a bar on a terminal, else a line for each session) and at its end."""
-
-    def __init__(self, runs: Sequence[Run]) -> None:
-        self.done = 0
-        self._ran: list[RunLine] = []
-        self._there = 0
-        self._began_s = 0.0
-        self._console = console(stderr=True)
-        self._bar = Progress(
-            text_column("sessions"),
-            BarColumn(),
-            MofNCompleteColumn(),
-            text_column("{task.fields[detail]}"),
-            TimeElapsedColumn(),
-            text_column("left"),
-            TimeRemainingColumn(),
-            console=self._console,
-            transient=True,
-            disable=not self._console.is_terminal,
-        )
-        self._total = len(runs)
-        self._task = self._bar.add_task("", total=len(runs), detail="")
-
-    def __enter__(self) -> None:
-        self._began_s = time.monotonic()
-        self._bar.start()
-
-    def __exit__(self, *_: object) -> None:
-        self._bar.stop()
-
-    def tell(self, line: RunLine, there: bool) -> None:
-        """A session is done, or was found to be."""
-        self.done += 1
-        if there:
-            # those take no time: the time left is that of the others
-            self._there += 1
-            self._bar.update(self._task, total=self._total - self._there, detail=self._detail())
-            return
-        self._ran.append(line)
-        self._bar.update(self._task, advance=1, detail=self._detail())
-        if not self._console.is_terminal or line.status == "failed":
-            how = f"failed: {line.sentence}" if line.status == "failed" else f"{line.seconds:.1f} s"
-            print(
-                f"{self.done} of {self._total}  {named(line)}: {how}; {self._left()}",
-                file=sys.stderr,
-            )
-
-    def print(self, folder: Path) -> None:
-        """The table at the end."""
-        failed = [line for line in self._ran if line.status == "failed"]
-        table = Table(show_header=False, box=None, pad_edge=False)
-        table.add_column(style="bold")
-        table.add_column(overflow="fold")
-        table.add_row("ran", str(len(self._ran) - len(failed)))
-        table.add_row("were there", str(self._there))
-        table.add_row("failed", Text(str(len(failed)), "red" if failed else ""))
-        for line in failed:
-            table.add_row("", Text.assemble((named(line), "yellow"), f": {line.sentence}"))
-        table.add_row("folder", str(folder))
-        table_console().print(table)
-
-    def _detail(self) -> str:
-        failed = sum(line.status == "failed" for line in self._ran)
-        there = f"{self._there} were there" if self._there else ""
-        return ", ".join(part for part in (there, f"{failed} failed" if failed else "") if part)
-
-    def _left(self) -> str:
-        waiting = self._total - self.done
-        if not waiting:
-            return "the last one"
-        left_s = (time.monotonic() - self._began_s) / len(self._ran) * waiting
-        return f"{datetime.timedelta(seconds=round(left_s))} left"
-
-
-def named(line: RunLine) -> str:
-    """A run's settings and seed in a line."""
-    return str(Run(line.settings, line.seed, line.file))
