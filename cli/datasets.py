@@ -13,6 +13,7 @@ from cli.options import Runtime, RuntimeOption
 from cli.sweeps import SweepPlan, carry_out
 from parallel.sweep import RunLine, read_note, runs_of
 from rig.arenas.names import TASKS
+from rig.bus.message_types import TICK_S
 from rig.errors import UserError
 from rig.output_file import replacing
 from stim.protocol.find import find
@@ -58,6 +59,10 @@ def dataset(
     first_seed: Annotated[
         int, typer.Option(help="Episode k of each task has this seed + k.")
     ] = FIRST_SEED,
+    duration: Annotated[
+        float | None,
+        typer.Option(help="Animal time of each episode in seconds; 30, or until the task ends it."),
+    ] = None,
     ray: Annotated[
         str | None,
         typer.Option(help="Run through Ray: 'local', or HOST:PORT of a cluster that exists."),
@@ -79,9 +84,10 @@ def dataset(
     for name, value, least in (
         ("--episodes", episodes, 1),
         ("--first-seed", first_seed, 0),
+        ("--duration", TICK_S if duration is None else duration, TICK_S),
         ("--jobs", 1 if jobs is None else jobs, 1),
     ):
-        if value < least:
+        if not value >= least:
             raise UserError(f"{name} is at least {least}, not {value}.")
     tasks = list(dict.fromkeys(task or PAPER_TASKS))
     unknown = next((each for each in tasks if each not in TASKS), None)
@@ -98,7 +104,9 @@ def dataset(
         entries.append(_entry(out, line))
         _write_manifest(out, entries)
 
-    plan = SweepPlan(find(PROTOCOL), settings, seeds, tuple(runs), out, runtime=runtime)
+    plan = SweepPlan(
+        find(PROTOCOL), settings, seeds, tuple(runs), out, duration_s=duration, runtime=runtime
+    )
     carry_out(plan, ray, jobs, overwrite, add)
 
 
