@@ -24,7 +24,7 @@ MODULES = [
     "analysis.verdicts",
     "evaluation.episode_statistics",
     "evaluation.metrics",
-    "evaluation.paper.over_seeds",
+    "analysis.over_seeds",
     "gui.selection",
     "recorder.opening",
     "rig.bus.client",

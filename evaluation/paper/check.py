@@ -14,11 +14,11 @@ import numpy as np
 
 from agent.subject import Layer
 from analysis.cluster_statistics import Floats
+from analysis.over_seeds import estimates_over_seeds, listed, pseudo_values, with_margins
 from analysis.spectra import Spectrum, population_spectrum
 from analysis.verdicts import Claim, estimates_of, judge
 from evaluation.episode_statistics import stride_hz
 from evaluation.paper.activity import RATE_HZ, RecordedEpisode
-from evaluation.paper.over_seeds import estimates_over_seeds, listed, pseudo_values, with_margins
 from evaluation.paper.tasks import EpisodesBySeed, shared
 
 Array = np.ndarray

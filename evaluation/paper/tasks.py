@@ -9,6 +9,7 @@ import numpy as np
 
 from analysis.behaviour_features import BANDS_HZ, behaviour, kinematics
 from analysis.cluster_statistics import Floats
+from analysis.over_seeds import estimates_over_seeds, listed, pseudo_values, with_margins
 from analysis.sharing import (
     overlap_across,
     partition,
@@ -19,7 +20,6 @@ from analysis.sharing import (
 from analysis.spectra import principal_components
 from analysis.verdicts import Claim, judge
 from evaluation.paper.activity import RATE_HZ, RecordedEpisode
-from evaluation.paper.over_seeds import estimates_over_seeds, listed, pseudo_values, with_margins
 
 Array = np.ndarray
 
