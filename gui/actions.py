@@ -60,7 +60,7 @@ class Actions(QObject):
         self.sheet = KeySheet(window, self.table, state)
         self._fill(layout, panels, session, player)
         self._menus: dict[str, QMenu] = {}
-        for name in ("Session", "View", "Help"):
+        for name in ("Session", "View", "Replay", "Help"):
             menu = layout.menu_bar.addMenu(f"&{name}")
             assert menu is not None
             self._menus[name] = menu
@@ -136,6 +136,8 @@ class Actions(QObject):
             ("No loop any longer", lambda: player.set_loop(None), ("Escape",), False),
         ):
             add(Command(words, does, keys, "Replay", REPLAY, repeats=repeats))
+        for words, does, keys in (("Align the recordings…", player.align, ("Ctrl+L",)),):
+            add(Command(words, does, keys, "Replay", REPLAY, menu="Replay"))
         add(Command("All keys", self.sheet.toggle, ("F1",), menu="Help"))
 
     def show_theme(self, name: str) -> None:

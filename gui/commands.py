@@ -29,7 +29,7 @@ class Command:
             listens to it, so that a command which has one has another key, with Ctrl, as well.
         group: the heading of the sheet of keys under which it stands.
         phases: of the window in which it can be done.
-        menu: "Session", "View", "Help", or "" for none.
+        menu: "Session", "View", "Replay", "Help", or "" for none.
         divided: whether a line stands above it in its menu.
         repeats: whether it is done again and again while a key is held.
     """

@@ -33,6 +33,7 @@ class Column(QFrame):
     ) -> None:
         super().__init__()
         self.extent = extent
+        self.offset = 0
         self.name = QLabel(extent.name)
         bold = self.name.font()
         bold.setBold(True)
@@ -86,6 +87,7 @@ class Column(QFrame):
     def show_position(self, tick: int) -> None:
         """Where the replay is, which may be before this recording begins or after its end."""
         words = ""
+        tick += self.offset
         if tick < self.extent.first_tick:
             words = f"begins at {clock(self.extent.first_tick * TICK_S)}"
             self.arena.show_nothing(f"This recording {words}.")
@@ -168,6 +170,14 @@ class ComparisonView(QWidget):
             self._divergences[number] = tick
             self.columns[number].timeline.mark([tick])
             self.columns[0].timeline.mark(sorted(set(self._divergences.values())))
+
+    def align(self, offsets: Sequence[int]) -> None:
+        """Each recording is shown so many ticks further on than the first; what was said of it goes."""
+        self._divergences = {}
+        for column, offset in zip(self.columns, offsets, strict=True):
+            column.offset = offset
+            column.divergence.set_full_text("")
+            column.timeline.mark([])
 
     def draw(self) -> None:
         """Draws what is new."""

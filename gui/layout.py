@@ -7,6 +7,7 @@ from PyQt6.QtWidgets import (
     QDockWidget,
     QMainWindow,
     QMenuBar,
+    QStatusBar,
     QTabWidget,
     QVBoxLayout,
     QWidget,
@@ -42,8 +43,10 @@ class Layout:
         column.addWidget(middle, 1)
         column.addWidget(panels.end)
         column.addWidget(panels.keys)
-        column.addWidget(panels.transport)
         window.setCentralWidget(centre)
+        self._transport = panels.transport
+        self._foot = _foot(panels.transport)
+        window.setStatusBar(self._foot)
 
         top = QWidget()
         stack = QVBoxLayout(top)
@@ -80,6 +83,11 @@ class Layout:
             dock.show()
         self._place()
         self._size()
+
+    def show_transport(self, shown: bool) -> None:
+        """Shows the transport bar of a replay, across the whole width, or not."""
+        self._foot.setVisible(shown)
+        self._transport.setVisible(shown)
 
     def show_docks(self, shown: bool) -> None:
         """Shows the docks that are wanted, or none where they have nothing to show or there is no room."""
@@ -173,3 +181,13 @@ class Layout:
         window.resizeDocks(
             [docks["arena"], docks["eye"]], [int(height * 0.58), int(height * 0.42)], down
         )
+
+
+def _foot(transport: QWidget) -> QStatusBar:
+    """What lies below everything, across the whole width of the window."""
+    foot = QStatusBar()
+    foot.setSizeGripEnabled(False)
+    foot.setStyleSheet("QStatusBar::item { border: none; }")
+    foot.addPermanentWidget(transport, 1)
+    foot.hide()
+    return foot

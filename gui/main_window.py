@@ -314,7 +314,7 @@ class MainWindow(QMainWindow):
     def _show_phase(self, phase: str) -> None:
         """Buttons and panels follow what the window does."""
         replaying = phase == "replay"
-        self.panels.transport.setVisible(replaying)
+        self.panel_layout.show_transport(replaying)
         self.panels.keys.show_live(phase == "live")
         self.panels.end.setVisible(False)
         if phase == "ended" and self.state.tick >= 0:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+
+import msgspec
 
 from rig.bus.message_types import Event, KnownFault
 
@@ -13,7 +15,11 @@ DIVERGENCE = "first difference"
 
 @dataclass(frozen=True)
 class Extent:
-    """What there is of a recording: its ticks, what happened and went wrong in it, when its trials begin."""
+    """What there is of a recording: its ticks, what happened and went wrong in it, when its trials begin.
+
+    `first_trial` is the number of the first of them. `offset`: a tick here is so many more in the recording
+    itself, where it is aligned with another one.
+    """
 
     name: str
     first_tick: int
@@ -23,11 +29,31 @@ class Extent:
     behaviours: tuple[str, ...]
     stimuli: tuple[str, ...]
     faults: tuple[KnownFault, ...] = ()
+    session: str = ""
+    first_trial: int = 0
+    offset: int = 0
 
     @property
     def happened(self) -> frozenset[tuple[str, str]]:
         """Kind and name of what happened in it at all."""
         return frozenset((event.kind, event.name) for event in self.events)
+
+
+def moved(extent: Extent, offset: int) -> Extent:
+    """A recording on the ticks of another one: its tick `t` is there at `t - offset`."""
+    return replace(
+        extent,
+        first_tick=extent.first_tick - offset,
+        last_tick=extent.last_tick - offset,
+        events=tuple(
+            msgspec.structs.replace(
+                each, tick=each.tick - offset, began_tick=each.began_tick - offset
+            )
+            for each in extent.events
+        ),
+        trial_starts=tuple(start - offset for start in extent.trial_starts),
+        offset=extent.offset + offset,
+    )
 
 
 def rows_of(extents: Sequence[Extent]) -> tuple[tuple[str, ...], tuple[str, ...]]:
@@ -68,7 +94,7 @@ def places(
         if event.phase != "onset" or event.kind not in ("behaviour", "stimulus"):
             continue
         end = ends.get((event.kind, event.name, event.number), last_tick)
-        begin = max(event.began_tick, 0)
+        begin = max(event.began_tick, min(trial_starts, default=0))
         place = Place(begin, max(end, begin), event.name)
         found[BEHAVIOURS if event.kind == "behaviour" else STIMULI].append(place)
         found.setdefault(event.name, []).append(place)

@@ -1,25 +1,42 @@
-"""The slider of a replay: what happened when in each recording, and where the replay is.
+"""The slider of a replay: what happened when in each recording, on a time axis, and where the replay is.
 
-Each recording has a band of its own, as long as it lasts.
+Each recording has a band of its own, as long as it lasts. Where the pointer rests, it says what is there.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
-from PyQt6.QtCore import QRectF, QSize, Qt, pyqtSignal
+from PyQt6.QtCore import QEvent, QPointF, QRectF, QSize, Qt, pyqtSignal
 from PyQt6.QtGui import QColor, QMouseEvent, QPainter, QPaintEvent, QPixmap, QResizeEvent
-from PyQt6.QtWidgets import QSlider, QWidget
+from PyQt6.QtWidgets import QSlider, QToolTip, QWidget
 
 from gui.behaviour_style import faint, look_of, stimulus_look
 from gui.intervals import Interval, Intervals
 from gui.markers import Extent, rows_of
 from gui.theme import DARK, Theme
+from gui.time_axis import axis_time, time_steps
 
 HEIGHT_PX = 34
 BAND_PX = 26
 """Heights of the band of one recording alone, and of one among several."""
+AXIS_PX = 17
 EDGE_PX = 5
+ANNOTATED_PX = 5
+"""Of the strip below a recording's band, where people annotated it."""
+MOST_WORDS = 8
+"""So many things are named at once where the pointer is."""
+
+
+@dataclass(frozen=True)
+class Annotated:
+    """Something that people annotated: up to, not including, `end_tick`; its colour, and what to call it."""
+
+    first_tick: int
+    end_tick: int
+    colour: str
+    words: str
 
 
 class OverviewSlider(QSlider):
@@ -40,7 +57,11 @@ class OverviewSlider(QSlider):
         self._track: QPixmap | None = None
         self._loop: tuple[int, int] | None = None
         self._marking: int | None = None
-        self.setFixedHeight(HEIGHT_PX)
+        self._hovered: float | None = None
+        self._tick_s = 0.02
+        self._annotated: tuple[Annotated, ...] = ()
+        self.setFixedHeight(HEIGHT_PX + AXIS_PX)
+        self.setMouseTracking(True)
         self.setFocusPolicy(Qt.FocusPolicy.NoFocus)
         self.setCursor(Qt.CursorShape.PointingHandCursor)
 
@@ -48,19 +69,56 @@ class OverviewSlider(QSlider):
         """As wide as there is room."""
         return QSize(400, self.height())
 
-    def show_recordings(self, extents: Sequence[Extent]) -> None:
-        """What happened in each."""
+    def show_recordings(self, extents: Sequence[Extent], tick_s: float = 0.02) -> None:
+        """What happened in each; `tick_s`: seconds of a tick."""
         self._extents = tuple(extents)
+        self._tick_s = tick_s
+        self._annotated = ()
         self._rows = rows_of(extents)[0]
         self._intervals = []
         self._divergences = {}
         for extent in extents:
-            pairs = Intervals(keep_ticks=self.maximum() + 1)
+            pairs = Intervals(keep_ticks=extent.last_tick + 1 - min(extent.first_tick, 0))
             for event in extent.events:
                 pairs.add([event], event.tick)
             self._intervals.append(pairs.within(extent.first_tick, extent.last_tick + 1))
-        self.setFixedHeight(HEIGHT_PX if len(extents) == 1 else BAND_PX * len(extents))
+        bands = HEIGHT_PX if len(extents) == 1 else BAND_PX * len(extents)
+        self.setFixedHeight(bands + AXIS_PX)
         self._redraw()
+
+    def show_annotations(self, annotated: Sequence[Annotated]) -> None:
+        """What people annotated in the one recording that is shown."""
+        self._annotated = tuple(annotated)
+        self._redraw()
+
+    def words_at(self, position: QPointF) -> str:
+        """What is at a place, in lines: the time and tick, the trial, what goes on; "" beside the bands."""
+        if not self._extents or not 0 <= position.y() < self._bands_px:
+            return ""
+        tick = self._value_at(position.x())
+        number = min(int(position.y() / self._band_px), len(self._extents) - 1)
+        extent = self._extents[number]
+        own = tick + extent.offset
+        lines = [f"{axis_time(own * self._tick_s, 0.02)}   tick {own}"]
+        if len(self._extents) > 1:
+            lines[0] = f"{extent.name}   {lines[0]}"
+        if not extent.first_tick <= tick <= extent.last_tick:
+            return "\n".join([*lines, "nothing recorded"])
+        begun = [start for start in extent.trial_starts if start <= tick]
+        lines[0] += f"   trial {extent.first_trial + len(begun) - 1}" if begun else ""
+        going_on = [
+            each
+            for each in self._intervals[number]
+            if (each.began_tick is None or each.began_tick <= tick)
+            and (each.end_tick is None or tick < each.end_tick)
+        ]
+        stimuli = [each for each in going_on if each.kind == "stimulus"]
+        names = [each.name.replace("_", " ") for each in going_on if each.kind == "behaviour"]
+        names += [f"{each.name}{' (sham)' if each.sham else ''}" for each in stimuli]
+        names += [each.words for each in self._annotated if each.first_tick <= tick < each.end_tick]
+        if len(names) > MOST_WORDS:
+            names = [*names[:MOST_WORDS], f"and {len(names) - MOST_WORDS} more"]
+        return "\n".join([*lines, *names])
 
     def show_divergence(self, number: int, tick: int) -> None:
         """Marks where a recording leaves the first of them."""
@@ -83,20 +141,22 @@ class OverviewSlider(QSlider):
             self._track = self._draw_track()
         painter = QPainter(self)
         painter.drawPixmap(0, 0, self._track)
-        x = self._x_of(self.value())
+        x, bands = self._x_of(self.value()), self._bands_px
         ahead = QColor(self._theme.panel)
         ahead.setAlpha(120)
-        painter.fillRect(QRectF(x, 0, self.width() - EDGE_PX - x, self.height()), ahead)
+        painter.fillRect(QRectF(x, 0, self.width() - EDGE_PX - x, bands), ahead)
+        if self._hovered is not None:
+            painter.fillRect(QRectF(self._hovered - 0.5, 0, 1, bands), QColor(self._theme.muted))
         if self._loop is not None:
             left, right = self._x_of(self._loop[0]), self._x_of(self._loop[1] + 1)
             inside = QColor(self._theme.text)
             inside.setAlpha(48)
             width = max(right - left, 3.0)
-            painter.fillRect(QRectF(left, 0, width, self.height()), inside)
+            painter.fillRect(QRectF(left, 0, width, bands), inside)
             painter.setPen(QColor(self._theme.text))
             painter.setBrush(Qt.BrushStyle.NoBrush)
-            painter.drawRect(QRectF(left, 0.5, width, self.height() - 1))
-        painter.fillRect(QRectF(x - 1, 0, 2, self.height()), QColor(self._theme.text))
+            painter.drawRect(QRectF(left, 0.5, width, bands - 1))
+        painter.fillRect(QRectF(x - 1, 0, 2, bands), QColor(self._theme.text))
         painter.setBrush(QColor(self._theme.text))
         painter.setPen(Qt.PenStyle.NoPen)
         painter.drawRoundedRect(QRectF(x - 4, 0, 8, 6), 2, 2)
@@ -125,6 +185,15 @@ class OverviewSlider(QSlider):
             self.show_loop((min(self._marking, tick), max(self._marking, tick)))
         elif self.isSliderDown():
             self.setValue(tick)
+        words = self.words_at(event.position())
+        self._hovered = self._x_of(tick) if words else None
+        QToolTip.showText(event.globalPosition().toPoint(), words, self)
+        self.update()
+
+    def leaveEvent(self, event: QEvent | None) -> None:
+        """The pointer is elsewhere."""
+        self._hovered = None
+        self.update()
 
     def mouseReleaseEvent(self, event: QMouseEvent | None) -> None:
         """Stays there; what was marked is a loop."""
@@ -132,6 +201,14 @@ class OverviewSlider(QSlider):
             self.loop_marked.emit(*self._loop)
         self._marking = None
         self.setSliderDown(False)
+
+    @property
+    def _bands_px(self) -> int:
+        return self.height() - AXIS_PX
+
+    @property
+    def _band_px(self) -> float:
+        return self._bands_px / max(len(self._extents), 1)
 
     def _x_of(self, tick: float) -> float:
         span = max(self.maximum() - self.minimum(), 1)
@@ -151,7 +228,7 @@ class OverviewSlider(QSlider):
         track.setDevicePixelRatio(ratio)
         track.fill(QColor(self._theme.panel))
         painter = QPainter(track)
-        height = self.height() / max(len(self._extents), 1)
+        height = self._band_px
         for number, extent in enumerate(self._extents):
             self._draw_band(painter, number, extent, number * height, height)
         for number, tick in self._divergences.items():
@@ -159,17 +236,47 @@ class OverviewSlider(QSlider):
             for band in (0, number):
                 top = band * height
                 painter.fillRect(QRectF(x - 1, top, 2, height - 2), QColor(self._theme.accent))
+        for each in self._annotated:
+            left = self._x_of(each.first_tick)
+            width = max(self._x_of(each.end_tick) - left, 1.0)
+            bar = QRectF(left, self._bands_px - ANNOTATED_PX, width, ANNOTATED_PX - 1)
+            painter.fillRect(bar, QColor(each.colour))
+        self._draw_axis(painter)
         painter.end()
         return track
+
+    def _draw_axis(self, painter: QPainter) -> None:
+        """Times in m:ss below the bands, as many as have room."""
+        font = painter.font()
+        font.setPointSizeF(8.0)
+        painter.setFont(font)
+        metrics = painter.fontMetrics()
+        first, last = self.minimum() * self._tick_s, (self.maximum() + 1) * self._tick_s
+        room = metrics.horizontalAdvance(axis_time(last, 0.1)) + 28
+        n = max(int((self.width() - 2 * EDGE_PX) / room), 1)
+        times, step = time_steps(first, last, n)
+        top = self._bands_px
+        for time_s in times:
+            x = self._x_of(time_s / self._tick_s)
+            painter.fillRect(QRectF(x - 0.5, top, 1, 3), QColor(self._theme.muted))
+            words = axis_time(time_s, step)
+            width = metrics.horizontalAdvance(words)
+            left = min(max(x - width / 2, 0.0), self.width() - width - 1.0)
+            painter.setPen(QColor(self._theme.text))
+            painter.drawText(QPointF(left, top + 3 + metrics.ascent()), words)
 
     def _draw_band(
         self, painter: QPainter, number: int, extent: Extent, top: float, height: float
     ) -> None:
         left, right = self._x_of(extent.first_tick), self._x_of(extent.last_tick)
-        between = 0 if len(self._extents) == 1 else 2
+        between = ANNOTATED_PX + 1 if self._annotated else 0 if len(self._extents) == 1 else 2
         painter.fillRect(
             QRectF(left, top, right - left, height - between), QColor(self._theme.plot)
         )
+        for start in extent.trial_starts:
+            line = QColor(self._theme.muted)
+            line.setAlpha(90)
+            painter.fillRect(QRectF(self._x_of(start) - 0.5, top, 1, height - between), line)
         row_height = (height - between) / (len(self._rows) + 1)
         for interval in self._intervals[number]:
             if interval.kind == "stimulus":

@@ -10,8 +10,9 @@ from PyQt6.QtCore import QObject, pyqtSignal
 from PyQt6.QtWidgets import QWidget
 
 from gui import recordings
+from gui.align import Alignment, ask_for_alignment
 from gui.dialogs import CANCEL, END, ask_about_session
-from gui.markers import Extent, rows_of
+from gui.markers import Extent, moved, rows_of
 from gui.panels import Panels
 from gui.recent import Recent, remember
 from gui.replay_stream import MOST_RECORDINGS, Replayed, ReplayStream
@@ -47,6 +48,8 @@ class ReplayControl(QObject):
         self._parent = parent
         self._begin_at: tuple[int, bool] | None = None  # tick, and whether to play
         self._extents: list[Extent] = []
+        self._divergences: dict[int, Divergence] = {}
+        self._alignment: Alignment | None = None
         panels.comparison.closed.connect(self.remove)
 
     @property
@@ -66,6 +69,7 @@ class ReplayControl(QObject):
         bar = self._panels.transport
         stream.opened.connect(self._opened)
         stream.diverged.connect(self._diverged)
+        stream.aligned.connect(self._aligned)
         stream.moved.connect(self._moved)
         stream.playing_changed.connect(bar.show_playing)
         stream.speed_changed.connect(bar.show_speed)
@@ -124,6 +128,33 @@ class ReplayControl(QObject):
             paths = self.stream.paths
             self._show((*paths[:number], *paths[number + 1 :]))
 
+    def align(self) -> None:
+        """Asks at what the recordings side by side are to be aligned, and aligns them."""
+        if not self.several:
+            self._panels.banner.show_sentence(
+                "align",
+                "One recording alone is aligned with nothing: open another one beside it (Ctrl B).",
+                "note",
+                for_s=8.0,
+            )
+            return
+        ticks = [self._state.tick + each for each in self._offsets]
+        chosen = ask_for_alignment(self._parent, self._extents, ticks, self._alignment)
+        if chosen is not None and self.stream is not None:
+            self._alignment = chosen
+            self.stream.align(chosen.offsets, chosen.ticks[0] if chosen.at else self._state.tick)
+
+    @property
+    def extents(self) -> tuple[Extent, ...]:
+        """What there is of the recordings that are shown, each on its own ticks."""
+        return tuple(self._extents)
+
+    @property
+    def _offsets(self) -> tuple[int, ...]:
+        if self._alignment is None:
+            return (0,) * len(self._extents)
+        return self._alignment.offsets
+
     def _show(self, paths: Sequence[Replayed]) -> None:
         stream = self.stream
         if stream is not None:
@@ -159,6 +190,8 @@ class ReplayControl(QObject):
         if self.sender() is not self.stream:
             return
         self._extents = extents
+        self._divergences = {}
+        self._alignment = None
         self._panels.timeline.rows = rows_of(extents)
         if not self.several:
             self._panels.faults.reset()
@@ -182,9 +215,29 @@ class ReplayControl(QObject):
             self._panels.comparison.show_position(tick)
             self._state.tick = tick
 
-    def _diverged(self, number: int, divergence: Divergence) -> None:
-        if self.sender() is not self.stream:
+    def _aligned(self, offsets: tuple[int, ...]) -> None:
+        if self.sender() is not self.stream or self._alignment is None:
             return
+        extents = [moved(*each) for each in zip(self._extents, offsets, strict=True)]
+        self._panels.transport.set_recordings(extents, TICK_S, self._state.tick)
+        self._panels.comparison.align(offsets)
+        for number, divergence in self._divergences.items():
+            self._show_divergence(number, divergence)
+        for number, offset in enumerate(offsets):
+            words = self._alignment.words(number, self._extents)
+            if number and offset:
+                words += ": not by the same tick, so not compared bit by bit"
+            if offset or (not number and any(offsets)):
+                self._panels.comparison.show_divergence(number, words, None)
+
+    def _diverged(self, number: int, divergence: Divergence) -> None:
+        if self.sender() is self.stream:
+            self._divergences[number] = divergence
+            self._show_divergence(number, divergence)
+
+    def _show_divergence(self, number: int, divergence: Divergence) -> None:
+        if self._offsets[number] != self._offsets[0]:
+            return  # they are not shown by the tick that they were compared by
         first, tick = self._extents[0].name, divergence.tick
         if divergence.first > divergence.last:
             words = f"has no tick in common with {first}"

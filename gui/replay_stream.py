@@ -1,7 +1,7 @@
 """Recordings as a stream: the same messages as those of a live session, at any speed, from anywhere.
 
 Positions are ticks; the position is the newest tick shown. Several recordings go in step: they have one
-position, and each shows that tick of its own.
+position, and each shows that tick of its own, or, aligned, the tick that is so much further on in it.
 """
 
 from __future__ import annotations
@@ -34,7 +34,8 @@ class ReplayStream(Stream):
 
     `opened` comes once, with the `Extent` of each; batches say which they are of. `moved(tick)`,
     `playing_changed`, `speed_changed` and `loop_changed` (first and last tick, or None) follow what is done.
-    `diverged(number, divergence)` comes when it is known where a recording leaves the first (0).
+    `diverged(number, divergence)` comes when it is known where a recording leaves the first (0);
+    `aligned(offsets)` when they are shown by these.
     """
 
     opened = pyqtSignal(list)
@@ -43,6 +44,7 @@ class ReplayStream(Stream):
     playing_changed = pyqtSignal(bool)
     speed_changed = pyqtSignal(float)
     loop_changed = pyqtSignal(object)
+    aligned = pyqtSignal(tuple)
 
     is_replay = True
 
@@ -57,6 +59,7 @@ class ReplayStream(Stream):
         self._target: int | None = None
         self._steps = 0
         self._loop: list[tuple[int, int] | None] = []  # what was asked for and not done yet
+        self._offsets: tuple[int, ...] | None = None
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -102,6 +105,14 @@ class ReplayStream(Stream):
             self._loop = [loop]
             self._change.notify()
 
+    def align(self, offsets: Sequence[int], tick: int) -> None:
+        """Shows each recording so many ticks further on than the first one is, and goes to a tick."""
+        with self._change:
+            self._offsets = tuple(offsets)
+            self._target = tick
+            self._steps = 0
+            self._change.notify()
+
     def _wake(self) -> None:
         with self._change:
             self._change.notify()
@@ -121,10 +132,8 @@ class ReplayStream(Stream):
             )
 
     def _play(self, tracks: Sequence[ReplayTrack]) -> None:
-        extents = [track.extent for track in tracks]
-        self.opened.emit(extents)
-        first = min(extent.first_tick for extent in extents)
-        playback = Playback(first, max(extent.last_tick for extent in extents), self.speed)
+        self.opened.emit([track.extent for track in tracks])
+        playback = self._playback(tracks)
         self._jump(tracks, playback.position)
         comparisons = _compare(tracks)
         comparing = len(tracks) > 1
@@ -137,8 +146,16 @@ class ReplayStream(Stream):
                     then = time.monotonic()
                 target, steps, loops = self._target, self._steps, self._loop
                 self._target, self._steps, self._loop = None, 0, []
+                offsets, self._offsets = self._offsets, None
                 playing, playback.speed = self.playing, self.speed
+            if offsets is not None:
+                playback = self._align(tracks, playback, offsets)
+                if loop is not None:
+                    loop = None
+                    self.loop_changed.emit(None)
             stretches = self._obey(playback, target, steps, loops)
+            if offsets is not None:
+                stretches.append(Stretch(playback.position, playback.position, jumped=True))
             if playing and not playback.playing:
                 stretches.append(playback.play())
             elif not playing:
@@ -159,6 +176,24 @@ class ReplayStream(Stream):
                     self.diverged.emit(number, divergence)
             with self._change:
                 self._change.wait_for(self._asked, BATCH_INTERVAL_S)
+
+    def _playback(self, tracks: Sequence[ReplayTrack]) -> Playback:
+        """At the first tick of what the recordings cover together."""
+        first = min(track.source.first_tick - track.offset for track in tracks)
+        last = max(track.source.last_tick - track.offset for track in tracks)
+        return Playback(first, last, self.speed)
+
+    def _align(
+        self, tracks: Sequence[ReplayTrack], before: Playback, offsets: Sequence[int]
+    ) -> Playback:
+        """Moves the recordings against each other; the same position, without a loop."""
+        for track, offset in zip(tracks, offsets, strict=True):
+            track.offset = offset
+        playback = self._playback(tracks)
+        playback.position = min(max(before.position, playback.first), playback.last)
+        playback.playing = before.playing
+        self.aligned.emit(tuple(offsets))
+        return playback
 
     def _asked(self) -> bool:
         """Whether something is to be done besides playing."""

@@ -17,11 +17,15 @@ _BEFORE_A_SEEK = ("c_natural", "h_natural", "c_applied", "h_applied", "intervent
 
 
 class ReplayTrack:
-    """Makes the batches of a recording, which say that they are of this `number`."""
+    """Makes the batches of a recording, which say that they are of this `number`.
+
+    `offset`: at tick `t` of the replay it is at its own tick `t + offset`.
+    """
 
     def __init__(self, number: int, source: ReplaySource) -> None:
         self.number = number
         self.source = source
+        self.offset = 0
         self._preamble: list[Message] = [source.description, source.assets]
         self._trial = -1
 
@@ -41,12 +45,14 @@ class ReplayTrack:
             description.behaviours,
             description.stimuli,
             tuple(faults),
+            recording.session,
+            min((trial.trial for trial in recording.trials), default=0),
         )
 
     def jump(self, tick: int) -> Batch:
         """What is shown at a tick: at its last one after its end, nothing before it begins."""
         source = self.source
-        here = min(tick, source.last_tick)
+        here = min(tick + self.offset, source.last_tick)
         if here < source.first_tick:
             return self._batch([])
         begin = max(source.first_tick, here - HISTORY_TICKS + 1)
@@ -56,7 +62,7 @@ class ReplayTrack:
 
     def play(self, first: int, last: int) -> Batch:
         """What follows."""
-        return self._batch(self.source.messages(first, last))
+        return self._batch(self.source.messages(first + self.offset, last + self.offset))
 
     def _batch(self, messages: list[Message]) -> Batch:
         batch = Batch(recording=self.number)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from PyQt6.QtCore import Qt, pyqtSignal
 from PyQt6.QtWidgets import (
@@ -16,7 +16,7 @@ from PyQt6.QtWidgets import (
 )
 
 from gui.markers import DIVERGENCE, Extent, Place, around, neighbour, places_of_all
-from gui.overview import OverviewSlider
+from gui.overview import Annotated, OverviewSlider
 from gui.recorder_watch import clock
 from gui.theme import Theme, numbers_font
 
@@ -40,6 +40,7 @@ class TransportBar(QFrame):
         self._tick = 0
         self._playing = False
         self._places: dict[str, tuple[Place, ...]] = {}
+        self._annotated: dict[str, tuple[Place, ...]] = {}
         self._loop: tuple[int, int] | None = None
         self.back = self._button("|◂", "One tick back (←)")
         self.play = self._button("Play", "Play or pause (space)")
@@ -102,9 +103,12 @@ class TransportBar(QFrame):
         """Recolours."""
         self.slider.set_theme(theme)
 
-    def set_recordings(self, extents: Sequence[Extent], tick_s: float) -> None:
-        """What is replayed, and what happened in it."""
+    def set_recordings(
+        self, extents: Sequence[Extent], tick_s: float, tick: int | None = None
+    ) -> None:
+        """What is replayed, and what happened in it; `tick`: where the replay is, the first one if None."""
         self._tick_s = tick_s
+        self._annotated = {}
         self._places = places_of_all(extents)
         self._offer_places()
         self.show_loop(None)
@@ -113,8 +117,16 @@ class TransportBar(QFrame):
         self.slider.setRange(first_tick, max(each.last_tick for each in extents))
         self.slider.setPageStep(round(1.0 / tick_s))
         self.slider.blockSignals(False)
-        self.slider.show_recordings(extents)
-        self.show_tick(first_tick)
+        self.slider.show_recordings(extents, tick_s)
+        self.show_tick(first_tick if tick is None else tick)
+
+    def show_annotations(
+        self, found: Mapping[str, tuple[Place, ...]], bars: Sequence[Annotated]
+    ) -> None:
+        """What people annotated: where one may go, by what it is called, and how it is drawn."""
+        self._annotated = dict(found)
+        self.slider.show_annotations(bars)
+        self._offer_places()
 
     def show_divergence(self, number: int, tick: int) -> None:
         """The first tick at which a recording differs from the first of them."""
@@ -192,13 +204,14 @@ class TransportBar(QFrame):
         self.loop_chosen.emit(loop)
 
     def _chosen(self) -> tuple[Place, ...]:
-        return self._places.get(str(self.choice.currentData()), ())
+        name = str(self.choice.currentData())
+        return self._annotated.get(name) or self._places.get(name, ())
 
     def _offer_places(self) -> None:
         chosen = self.choice.currentText()
         self.choice.blockSignals(True)
         self.choice.clear()
-        for name in self._places:
+        for name in (*self._places, *self._annotated):
             self.choice.addItem(name.replace("_", " "), name)
         self.choice.setCurrentIndex(max(self.choice.findText(chosen), 0))
         self.choice.blockSignals(False)

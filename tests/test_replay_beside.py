@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import dataclasses
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from PyQt6.QtCore import QSettings, Qt
+from PyQt6.QtCore import QPointF, QSettings, Qt
 from pytestqt.qtbot import QtBot
 
 import recorder
 from bench.synthetic_session import Stream, description
 from cli.main import main
+from gui.align import AlignDialog
 from gui.main_window import MainWindow
 from gui.markers import DIVERGENCE
 from recorder.first_divergence import Divergence, find_divergence
@@ -187,6 +188,57 @@ def test_columns_come_and_go(
     qtbot.waitUntil(lambda: window.panels.timeline.raster.last_tick == 230, timeout=20_000)
     assert window.panels.comparison.columns == []
     assert window.panel_layout.docks["arena"].isVisible()
+
+
+def test_recordings_are_aligned(
+    qtbot: QtBot, window: MainWindow, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One transport drives both at a distance; what is not the same tick is not said to be compared."""
+    window.replay(folder / "one.nwb", folder / "branch.nwb", speed=0.1)
+    qtbot.waitUntil(lambda: window.tick >= 0, timeout=60_000)
+    window.player.toggle_play()
+    one, branch = window.panels.comparison.columns
+    qtbot.waitUntil(lambda: "before tick 150" in branch.divergence.full_text, timeout=20_000)
+    window.player.seek(130)
+    _at(qtbot, window, 130, 130)
+
+    def choose(at: str, first: int, second: int) -> Callable[[AlignDialog], int]:
+        def answer(dialog: AlignDialog) -> int:
+            assert "fallen" not in [dialog.at.itemText(k) for k in range(dialog.at.count())]
+            dialog.at.setCurrentText(at)
+            dialog.occurrences[0].setCurrentIndex(first)
+            dialog.occurrences[1].setCurrentIndex(second)
+            return AlignDialog.DialogCode.Accepted
+
+        return answer
+
+    monkeypatch.setattr(AlignDialog, "exec", choose("trial", 2, 0))
+    window.menu_actions.table.of("Ctrl+L", "replay").does()  # type: ignore[union-attr]
+    _at(qtbot, window, 200, 0)
+    assert branch.divergence.full_text == (
+        "aligned at trial 1 (0:00.00) with trial 3 (0:04.00) of one.nwb: not by the same tick, so not "
+        "compared bit by bit"
+    )
+    assert one.divergence.full_text == "aligned at trial 3 (0:04.00)"
+    assert branch.timeline.overlay.marks_s == one.timeline.overlay.marks_s == ()
+    slider = window.panels.transport.slider
+    assert (slider.minimum(), slider.maximum()) == (0, 499)  # the branch ends 200 ticks later
+    window.player.step(20)
+    _at(qtbot, window, 220, 20)
+    qtbot.waitUntil(lambda: window.panels.transport._tick == 220, timeout=5_000)
+    below = QPointF(slider.width() * 220 / 499, slider.height() - 25)
+    assert slider.words_at(below).splitlines()[0].startswith("branch.nwb   0:00.")
+
+    def same(dialog: AlignDialog) -> int:
+        assert dialog.at.currentText() == "trial"
+        dialog.same.click()
+        return AlignDialog.DialogCode.Accepted
+
+    monkeypatch.setattr(AlignDialog, "exec", same)
+    window.menu_actions.table.of("Ctrl+L", "replay").does()  # type: ignore[union-attr]
+    _at(qtbot, window, 220, 220)
+    assert "before tick 150" in branch.divergence.full_text
+    assert branch.timeline.overlay.marks_s == (3.0,)
 
 
 def test_bad_input_is_a_sentence(

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from PyQt6.QtCore import QPoint, QSettings, Qt
+from PyQt6.QtCore import QPoint, QPointF, QSettings, Qt
 from pytestqt.qtbot import QtBot
 
 from bench.synthetic_session import Stream, description
@@ -104,6 +104,12 @@ def test_jumps_and_loops(qtbot: QtBot, window: MainWindow, file: Path) -> None:
     qtbot.waitUntil(lambda: window.panels.transport._loop is None, timeout=5_000)
 
     slider = bar.slider
+    assert slider.width() > 0.95 * window.width()  # across the whole window, not beside its docks
+    words = slider.words_at(QPointF(slider.width() * 90 / 399, 10)).splitlines()
+    assert words[0].startswith("0:01.")
+    assert words[0].endswith("trial 0")
+    assert {"run", "silence"} <= set(words)
+    assert slider.words_at(QPointF(100, slider.height() - 3)) == ""  # the axis
     left, right = (QPoint(round(slider.width() * share), 10) for share in (0.25, 0.5))
     shift = Qt.KeyboardModifier.ShiftModifier
     qtbot.mousePress(slider, Qt.MouseButton.LeftButton, shift, left)
