@@ -105,7 +105,7 @@ class OverviewSlider(QSlider):
         if not extent.first_tick <= tick <= extent.last_tick:
             return "\n".join([*lines, "nothing recorded"])
         begun = [start for start in extent.trial_starts if start <= tick]
-        lines[0] += f"   trial {extent.first_trial + len(begun) - 1}" if begun else ""
+        lines[0] += f"   trial {extent.first_trial + len(begun)}" if begun else ""
         going_on = [
             each
             for each in self._intervals[number]
@@ -273,10 +273,10 @@ class OverviewSlider(QSlider):
         painter.fillRect(
             QRectF(left, top, right - left, height - between), QColor(self._theme.plot)
         )
-        for start in extent.trial_starts:
+        for trial_start in extent.trial_starts:
             line = QColor(self._theme.muted)
             line.setAlpha(90)
-            painter.fillRect(QRectF(self._x_of(start) - 0.5, top, 1, height - between), line)
+            painter.fillRect(QRectF(self._x_of(trial_start) - 0.5, top, 1, height - between), line)
         row_height = (height - between) / (len(self._rows) + 1)
         for interval in self._intervals[number]:
             if interval.kind == "stimulus":

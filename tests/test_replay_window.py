@@ -107,7 +107,7 @@ def test_jumps_and_loops(qtbot: QtBot, window: MainWindow, file: Path) -> None:
     assert slider.width() > 0.95 * window.width()  # across the whole window, not beside its docks
     words = slider.words_at(QPointF(slider.width() * 90 / 399, 10)).splitlines()
     assert words[0].startswith("0:01.")
-    assert words[0].endswith("trial 0")
+    assert words[0].endswith("trial 1")
     assert {"run", "silence"} <= set(words)
     assert slider.words_at(QPointF(100, slider.height() - 3)) == ""  # the axis
     left, right = (QPoint(round(slider.width() * share), 10) for share in (0.25, 0.5))
