@@ -1,33 +1,48 @@
-"""The figures that `rodent-rig figure` draws, by name."""
+"""The figures that `rodent-rig figure` draws, by name, in the order in which the report shows them."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
-from analysis import effect, fig12
+from analysis import effect, fig7, fig12
 from analysis.figure_result import FigureResult
 
 
 @dataclass(frozen=True)
 class Drawing:
-    """A figure: what it shows, the function that draws it from recordings, and the files that it writes."""
+    """A figure of the registry.
+
+    Attributes:
+        about: what it shows.
+        draw: draws it from recordings into a file.
+        files: those that `draw` writes: the picture first, then its numbers.
+        source: section or figure of the paper; "" for what is no part of the report.
+        subjects: whether its recordings have to be of one subject, or are of all that there are.
+    """
 
     about: str
     draw: Callable[[Iterable[Path], Path], FigureResult]
     files: Callable[[Path], tuple[Path, ...]]
+    source: str = ""
+    subjects: Literal["one", "all"] = "one"
 
 
 FIGURES: Mapping[str, Drawing] = {
+    "fig7": Drawing(
+        "sequences of units around the second tap, sorted in half of the episodes and shown in the rest",
+        *(fig7.draw, fig7.files_of),
+        source="3.4, figure 7",
+    ),
     "fig12": Drawing(
         "two-tap with units inactivated, and movements elicited by activation (the paper's figure 12)",
-        fig12.draw,
-        fig12.files_of,
+        *(fig12.draw, fig12.files_of),
+        source="3.5, figure 12",
     ),
     "effect": Drawing(
         "what a stimulus caused, per unit and per joint over time, from a session and its branches",
-        effect.draw,
-        effect.files_of,
+        *(effect.draw, effect.files_of),
     ),
 }

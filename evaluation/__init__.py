@@ -5,7 +5,6 @@
     episode             one episode, played
     episode_statistics  what counts in each task, read from the simulator while an episode runs
     running             episodes in processes, each kept at once, so that an interrupted evaluation goes on
-    code_identity       which code an episode depends on, for what is kept
     metrics             the metrics of each task over its episodes, and the goals that they are held against
     scores, tables      metrics as JSON, and as tables for terminal and card
     card                `scores.json` and `card.md` in the subject's folder

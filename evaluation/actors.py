@@ -12,7 +12,7 @@ import numpy as np
 
 from agent.errors import SubjectError
 from agent.subject import Step, Subject, load
-from evaluation.code_identity import digest
+from analysis.code_identity import digest
 from training.experts import Skills, TaskExpert, expert_for
 from training.experts.pose import BodyReader
 

@@ -15,7 +15,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from agent.errors import SubjectError
-from evaluation.code_identity import code_identity
+from analysis.code_identity import code_identity
 from evaluation.conditions import EvaluationCondition
 from evaluation.episode import EpisodeResult, policy_of, run_episode
 from evaluation.scores import Score

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 import agent
+from analysis.code_identity import sources
 from cli.main import main
 from evaluation import (
     EpisodeResult,
@@ -24,7 +25,6 @@ from evaluation import (
     running,
 )
 from evaluation.actors import RandomActionsSpec, SubjectSpec
-from evaluation.code_identity import sources
 from evaluation.conditions import tasks_of
 from evaluation.evaluate import EvaluationConfig, evaluate
 from evaluation.metrics import METRICS, MetricValue

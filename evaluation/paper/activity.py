@@ -11,8 +11,8 @@ from zipfile import BadZipFile
 import numpy as np
 
 from agent.subject import Subject
+from analysis.code_identity import code_identity
 from evaluation.actors import PolicyActor, SubjectSpec
-from evaluation.code_identity import code_identity
 from evaluation.conditions import TIME_LIMIT_S, EvaluationCondition
 from evaluation.episode import policy_of, run_episode
 from evaluation.episode_statistics import STRIDE_JOINT

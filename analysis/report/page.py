@@ -1,0 +1,193 @@
+"""The report as one HTML page: pictures and numbers are in it, and nothing is loaded from elsewhere."""
+
+from __future__ import annotations
+
+import base64
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from html import escape
+from pathlib import Path
+
+from analysis.by_subject import Known
+from analysis.figures import FIGURES
+from analysis.report.stage import Outcome, Stage
+from rig.output_file import replacing
+
+TITLE = "Can a neuroscientist understand this rodent?"
+PAPER = (
+    "Merel, Aldarondo, Marshall, Tassa, Wayne and Ölveczky, “Deep neuroethology of a virtual rodent”, "
+    "ICLR 2020"
+)
+RULE = (
+    "A claim of the paper is written down as one or more numbers that are above 0 where it holds. It "
+    "“agrees” where all of their 95 % intervals (simultaneous, over episodes or seeds) are above 0, "
+    "“disagrees” where one is below 0, and otherwise one “cannot tell”; so always with fewer than six "
+    "episodes."
+)
+_MARKS = {"agrees": "✓", "disagrees": "✗", "cannot tell": "?"}
+_STYLE = """
+:root { color-scheme: light }
+body { font: 16px/1.5 system-ui, sans-serif; max-width: 62rem; margin: 2rem auto; padding: 0 1rem;
+  color: #222; background: #fff }
+h1 { font-size: 1.7rem; margin-bottom: .2rem }
+h2 { margin-top: 3rem; border-top: 1px solid #ccc; padding-top: 1rem; font-size: 1.25rem }
+img { width: 100%; height: auto }
+table { border-collapse: collapse; width: 100%; font-size: .85rem; margin: .6rem 0 }
+th, td { text-align: left; vertical-align: top; padding: .35rem .6rem .35rem 0;
+  border-bottom: 1px solid #ddd }
+th { font-weight: 600 }
+td:last-child { white-space: nowrap }
+code, pre { font-size: .85rem; background: #f4f4f4; padding: .1rem .3rem }
+pre { overflow-x: auto; padding: .6rem }
+.agrees { color: #00674c; font-weight: 600 }
+.disagrees { color: #a33c00; font-weight: 600 }
+.tell { color: #555; font-weight: 600 }
+.failed { background: #fbeee6; padding: .6rem .8rem }
+.nothing { background: #f4f4f4; padding: .6rem .8rem }
+.notes { font-size: .85rem; color: #444 }
+blockquote { margin: 0; color: #333 }
+summary { cursor: pointer }
+a { color: #005a92 }
+@media print { h2 { break-before: page; border: 0 } details { display: none } }
+"""
+
+
+@dataclass(frozen=True)
+class Section:
+    """A stage and what became of it."""
+
+    stage: Stage
+    outcome: Outcome
+
+
+def write_page(
+    path: Path, sections: Sequence[Section], known: Mapping[str, Known], left_out: Sequence[str]
+) -> None:
+    """Writes the page.
+
+    Args:
+        path: the HTML file.
+        sections: the stages, in their order.
+        known: the recordings, by path.
+        left_out: a sentence for each that was not used.
+    """
+    body = "\n".join(
+        [
+            *_head(sections, known),
+            *(line for each in sections for line in _section(each, _common(known))),
+            *_recordings(known, left_out),
+        ]
+    )
+    page = (
+        f'<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
+        f'<meta name="viewport" content="width=device-width">\n<title>{escape(TITLE)}</title>\n'
+        f"<style>{_STYLE}</style>\n</head>\n<body>\n{body}\n</body>\n</html>\n"
+    )
+    with replacing(path) as partial:
+        partial.write_text(page, encoding="utf-8")
+
+
+def counted(sections: Sequence[Section]) -> str:
+    """How many claims agree, disagree, and are not decided, in words."""
+    counts = Counter(claim["verdict"] for each in sections for claim in each.outcome.claims)
+    words = [f"{counts[verdict]} {verdict}" for verdict in _MARKS if counts[verdict]]
+    return ", ".join(words) or "no claim could be held against the recordings"
+
+
+def command(stage: Stage, folder: str) -> str:
+    """How to make a figure again."""
+    return f"rodent-rig figure {stage.name} {folder} --out {stage.name}.svg"
+
+
+def _common(known: Mapping[str, Known]) -> str:
+    """The folder that all recordings lie in, by its name."""
+    parents = {Path(path).parent for path in known}
+    while len(parents) > 1:
+        deepest = max(len(each.parts) for each in parents)
+        parents = {each.parent if len(each.parts) == deepest else each for each in parents}
+    return parents.pop().name or "DIR"
+
+
+def _head(sections: Sequence[Section], known: Mapping[str, Known]) -> Iterator[str]:
+    subjects = Counter(one.subject for one in known.values())
+    listed = ", ".join(f"{name} ({n} recordings)" for name, n in subjects.items())
+    yield f"<h1>{escape(TITLE)}</h1>"
+    yield f"<p>The analyses of {escape(PAPER)}, on recordings of {escape(listed)}.</p>"
+    yield f"<p>{escape(RULE)} Of the claims below: <strong>{escape(counted(sections))}</strong>.</p>"
+    yield "<table><tr><th>figure</th><th>the paper</th><th></th></tr>"
+    for each in sections:
+        name = f"{each.stage.name}, {each.stage.subject}"
+        link = f'<a href="#{escape(each.stage.key)}">{escape(name)}</a>'
+        if each.outcome.status != "made":
+            yield f"<tr><td>{link}</td><td>{escape(each.outcome.sentence)}</td><td>{_status(each)}</td></tr>"
+        elif not each.outcome.claims:
+            yield f"<tr><td>{link}</td><td>no claim</td><td></td></tr>"
+        for claim in each.outcome.claims:
+            yield (
+                f"<tr><td>{link}<br>{escape(claim['source'])}</td><td>“{escape(claim['quote'])}”</td>"
+                f"<td>{_verdict(claim['verdict'])}</td></tr>"
+            )
+    yield "</table>"
+
+
+def _status(section: Section) -> str:
+    return "nothing to draw" if section.outcome.status == "nothing" else "<strong>failed</strong>"
+
+
+def _verdict(verdict: str) -> str:
+    kind = "tell" if verdict == "cannot tell" else verdict
+    return f'<span class="{kind}">{_MARKS.get(verdict, "")} {escape(verdict)}</span>'
+
+
+def _section(section: Section, folder: str) -> Iterator[str]:
+    stage, outcome = section.stage, section.outcome
+    drawing = FIGURES[stage.name]
+    heading = f"{stage.name} · {stage.subject} · {drawing.source}"
+    yield f'<h2 id="{escape(stage.key)}">{escape(heading)}</h2>'
+    yield f"<p>{escape(drawing.about[0].upper() + drawing.about[1:])}.</p>"
+    if outcome.status != "made":
+        kind = "nothing" if outcome.status == "nothing" else "failed"
+        word = "Nothing to draw" if kind == "nothing" else "This stage failed"
+        yield f'<p class="{kind}"><strong>{word}.</strong> {escape(outcome.sentence)}</p>'
+        if outcome.details:
+            yield f"<details><summary>Traceback</summary><pre>{escape(outcome.details)}</pre></details>"
+        return
+    picture = Path(outcome.files[0])
+    yield f'<img alt="{escape(drawing.about)}" src="{_inlined(picture, "image/png")}">'
+    if outcome.claims:
+        yield "<table><tr><th>the paper</th><th>rule</th><th>measured</th><th></th></tr>"
+        for claim in outcome.claims:
+            yield (
+                f"<tr><td>{escape(claim['source'])}<blockquote>“{escape(claim['quote'])}”</blockquote></td>"
+                f"<td>{escape(claim['rule'])}</td><td>{escape(claim['measured'])}</td>"
+                f"<td>{_verdict(claim['verdict'])}</td></tr>"
+            )
+        yield "</table>"
+    if outcome.notes:
+        yield f'<div class="notes"><p>{"<br>".join(escape(note) for note in outcome.notes)}</p></div>'
+    links = " ".join(
+        f'<a download="{escape(Path(file).name)}" href="{_inlined(Path(file), "text/csv")}">'
+        f"{escape(Path(file).name)}</a>"
+        for file in outcome.files[1:]
+        if file.endswith(".csv")
+    )
+    again = f"Again: <code>{escape(command(stage, folder))}</code>"
+    took = f"{outcome.seconds:.0f} s, {outcome.peak_mb:.0f} MB"
+    yield f'<p class="notes">{again} ({took}). Numbers: {links}</p>'
+
+
+def _inlined(file: Path, kind: str) -> str:
+    return f"data:{kind};base64,{base64.b64encode(file.read_bytes()).decode()}"
+
+
+def _recordings(known: Mapping[str, Known], left_out: Sequence[str]) -> Iterator[str]:
+    yield '<h2 id="recordings">Recordings</h2>'
+    yield f"<details><summary>All {len(known)}, with their SHA-256</summary><table>"
+    yield "<tr><th>file</th><th>subject</th><th>task</th><th>seed</th><th>SHA-256</th></tr>"
+    for path, one in known.items():
+        cells = (Path(path).name, one.subject, one.task, str(one.seed), one.sha256[:16])
+        yield f"<tr>{''.join(f'<td>{escape(cell)}</td>' for cell in cells)}</tr>"
+    yield "</table></details>"
+    if left_out:
+        yield f"<p>Left out: {' '.join(escape(each) for each in left_out)}</p>"

@@ -1,0 +1,217 @@
+"""Sequences of activity: which units are active when, around taps and within strides.
+
+The paper sorts units by the time of their peak and shows the same averages, in which noise alone gives a
+diagonal. Here units are sorted by the peak in one half of the episodes and shown in the other, and held
+against shuffles in which each unit's activity is shifted in time by itself, around the end of the episode
+and in at its beginning: it keeps its autocorrelation, and loses its relation to the event.
+
+Activity is z-scored over all ticks of the episodes; an average over events is absolute, as in the paper
+("absolute averaged z-scored activity").
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.stats import rankdata
+
+from analysis.cluster_statistics import Estimate
+from analysis.core import aligned
+from analysis.resampling import SHUFFLES, Null, bootstrap, null_of, shifts
+
+Array = np.ndarray
+
+LEAST_SHIFT_S = 1.0
+TILES = 8
+"""Parts of the time between taps in which units are to peak, if they tile it."""
+
+
+@dataclass(frozen=True)
+class Events:
+    """Windows of activity around events, episode by episode.
+
+    Attributes:
+        windows: of each episode (events, ticks, units), z-scored.
+        before: ticks ahead of the event in a window.
+    """
+
+    windows: tuple[Array, ...]
+    before: int
+
+    @property
+    def n(self) -> int:
+        """How many events there are."""
+        return sum(len(each) for each in self.windows)
+
+
+@dataclass(frozen=True)
+class UnitSequence:
+    """A sequence of units: sorted in one half of the episodes, shown in the other.
+
+    Attributes:
+        shown: (units, ticks) absolute average activity of the second half, rows sorted by the first.
+        order: (units,) the units in this order.
+        peaks: (units,) the tick of each unit's peak in the second half, in that order.
+        similarity: rank correlation of the units' peak times between the halves, over episodes.
+        null: the same correlation beside that of shuffles.
+        events: in all episodes.
+    """
+
+    shown: Array
+    order: Array
+    peaks: Array
+    similarity: Estimate
+    null: Null
+    events: int
+
+
+def z_scored_together(parts: Sequence[Array]) -> list[Array]:
+    """Episodes (ticks, units) as z-scores over all of them, float32; a unit that never changes is 0."""
+    n = sum(len(each) for each in parts)
+    mean = sum(each.sum(0, dtype=np.float64) for each in parts) / n
+    square = sum(((each - mean) ** 2).sum(0) for each in parts) / n
+    deviation = np.sqrt(square)
+    varies = deviation > 1e-6 * np.maximum(np.abs(mean), 1e-6)
+    scale = np.divide(1.0, deviation, where=varies, out=np.zeros_like(deviation))
+    return [((each - mean) * scale).astype(np.float32) for each in parts]
+
+
+def events_of(
+    parts: Sequence[Array], rows: Sequence[Sequence[int]], before: int, after: int
+) -> Events:
+    """Windows around events, those left out that do not lie within their episode.
+
+    Args:
+        parts: each (ticks, units), z-scored.
+        rows: the events of each, rows of it.
+        before: ticks ahead of the event.
+        after: ticks from the event on.
+    """
+    windows = []
+    for part, own in zip(parts, rows, strict=True):
+        inside = [row for row in own if row >= before and row + after <= len(part)]
+        windows.append(aligned(part, inside, before, after))
+    return Events(tuple(windows), before)
+
+
+def average(windows: Sequence[Array], episodes: Sequence[int]) -> Array:
+    """The average (ticks, units) over the events of some episodes, each as often as it is named."""
+    total = sum(windows[one].sum(0, dtype=np.float64) for one in episodes)
+    n = sum(len(windows[one]) for one in episodes)
+    return total / max(1, n)
+
+
+def halves(windows: Sequence[Array]) -> tuple[list[int], list[int]]:
+    """Every other episode that has events, and those between them."""
+    with_events = [k for k, each in enumerate(windows) if len(each)]
+    return with_events[::2], with_events[1::2]
+
+
+def rank_correlation(one: Array, other: Array) -> float:
+    """Spearman's correlation of two series (n,), ties at their mean rank; 0 where one does not vary.
+
+    >>> round(rank_correlation(np.array([1, 2, 3, 4]), np.array([1, 2, 4, 3])), 3)
+    0.8
+    """
+    a, b = rankdata(one) - (len(one) + 1) / 2, rankdata(other) - (len(other) + 1) / 2
+    size = np.sqrt((a**2).sum() * (b**2).sum())
+    return float((a * b).sum() / size) if size else 0.0
+
+
+def peak_times(mean: Array) -> Array:
+    """When each unit's absolute average is highest: the centre of the ticks within 90 % of it, (units,).
+
+    Args:
+        mean: (ticks, units).
+    """
+    size = np.abs(mean)
+    high = size >= 0.9 * np.maximum(size.max(0), 1e-12)
+    ticks = np.arange(len(mean))[:, None]
+    return (high * size * ticks).sum(0) / np.maximum((high * size).sum(0), 1e-12)
+
+
+def sequence_of(
+    parts: Sequence[Array],
+    rows: Sequence[Sequence[int]],
+    before: int,
+    after: int,
+    rate_hz: float,
+    shuffles: int = SHUFFLES,
+    seed: int = 0,
+) -> UnitSequence:
+    """The sequence around events, of every other episode's events sorted by the rest's.
+
+    Args:
+        parts: each (ticks, units), z-scored.
+        rows: the events of each, rows of it.
+        before: ticks ahead of the event.
+        after: ticks from the event on.
+        rate_hz: ticks per second.
+        shuffles: for the null.
+        seed: of the shuffles.
+    """
+    events = events_of(parts, rows, before, after)
+    windows = events.windows
+    first, second = halves(windows)
+    there = [len(each) > 0 for each in windows]
+    varies = np.any([each.any(0) for each in parts], axis=0)
+
+    def similarity(chosen: Sequence[int], of: Sequence[Array] = windows) -> float:
+        one = [each for each in chosen if each in in_first]
+        other = [each for each in chosen if each not in in_first]
+        if not one or not other:
+            return float("nan")
+        a, b = peak_times(average(of, one)), peak_times(average(of, other))
+        return rank_correlation(a[varies], b[varies])
+
+    in_first = set(first)
+    (found,) = bootstrap(lambda some: [similarity(some)], [first, second])
+    random = np.random.default_rng(seed)
+    shuffled = []
+    inside = [
+        np.array([row for row in own if row >= before and row + after <= len(part)], np.int64)
+        for part, own in zip(parts, rows, strict=True)
+    ]
+    offsets = np.arange(-before, after)
+    units = np.arange(parts[0].shape[1])
+    least = round(LEAST_SHIFT_S * rate_hz)
+    for _ in range(shuffles):
+        # a mean over events is all that is needed of an episode
+        means = []
+        for part, own, has in zip(parts, inside, there, strict=True):
+            if not has:
+                means.append(np.zeros((0, before + after, len(units)), np.float32))
+                continue
+            shift = shifts(len(part), len(units), least, random)
+            at = (own[:, None] + offsets)[:, :, None] + shift
+            means.append(part[at % len(part), units].sum(0, dtype=np.float32)[None])
+        shuffled.append(similarity([*first, *second], means))
+    sorting = average(windows, first)
+    shown = average(windows, second)
+    order = np.argsort(peak_times(sorting), kind="stable")
+    return UnitSequence(
+        np.abs(shown).T[order],
+        order,
+        peak_times(shown)[order],
+        found,
+        null_of(found.value, shuffled),
+        events.n,
+    )
+
+
+def least_share(peaks: Array, start: int, stop: int, bins: int = TILES) -> float:
+    """Of the units that peak in a stretch, the share in the emptiest of its equal parts, (0 to 1/bins).
+
+    >>> least_share(np.array([0.5, 1.5, 2.5, 3.5, 9.0]), 0, 4, bins=4)
+    0.25
+
+    Args:
+        peaks: (units,) ticks.
+        start: where the stretch begins.
+        stop: where it ends.
+        bins: how many parts.
+    """
+    counts = np.histogram(peaks, bins, (start, stop))[0]
+    return float(counts.min() / max(1, counts.sum()))

@@ -1,0 +1,135 @@
+"""The report: one page with everything in it, made again only where something changed."""
+
+from __future__ import annotations
+
+import base64
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from analysis import figures
+from analysis.figure_result import FigureResult
+from analysis.report import make, page, pdf, stage
+from analysis.report.stage import Stage, run
+from analysis.verdicts import Claim
+from rig.errors import UserError
+from tests.planted_recordings import N_UNITS, write
+from tests.rodent_rig import rodent_rig_here
+
+PIXEL = base64.b64decode(
+    "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
+)
+
+
+def good(files, out: Path) -> FigureResult:
+    out.write_bytes(PIXEL)
+    out.with_suffix(".csv").write_text("measure,value\nfound,1\n")
+    claim = Claim("9.9", "rats <do> gallop", "it is above 0", "+1.00", "agrees")
+    return FigureResult(
+        (out, out.with_suffix(".csv")), (claim,), (f"from {len(list(files))} recordings",)
+    )
+
+
+def nothing(files, out: Path) -> FigureResult:
+    raise UserError("There is no second tap; record two_tap.")
+
+
+def broken(files, out: Path) -> FigureResult:
+    raise ZeroDivisionError("no variance")
+
+
+class Here:
+    """Runs stages in this process; one of them dies without a word."""
+
+    def __init__(self) -> None:
+        self.ran: list[str] = []
+
+    def __call__(self, stages: Mapping[str, Sequence[str]]) -> Iterator[tuple[str, str]]:
+        for key, words in stages.items():
+            self.ran.append(key)
+            if key.startswith("dies"):
+                yield key, "it was ended by the signal SIGKILL"
+                continue
+            given, result = words[2:]
+            outcome = run(msgspec.json.decode(Path(given).read_bytes(), type=Stage))
+            Path(result).write_bytes(msgspec.json.encode(outcome))
+            yield key, ""
+
+
+@pytest.fixture
+def recordings(tmp_path: Path) -> list[Path]:
+    (tmp_path / "data").mkdir()
+    return [
+        write(
+            tmp_path / "data" / f"{name}.nwb",
+            "forage",
+            seed,
+            [[0.0] * 2 * N_UNITS] * 3,
+            subject=name,
+        )
+        for seed, name in enumerate(("rodent", "second"))
+    ]
+
+
+def test_a_page_with_everything_in_it(
+    recordings: list[Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def drawing(draw, **more):
+        return figures.Drawing(
+            "what it shows", draw, lambda out: (out,), source="figure 99", **more
+        )
+
+    registry = {
+        "good": drawing(good),
+        "every": drawing(good, subjects="all"),
+        "bare": drawing(nothing),
+        "broken": drawing(broken),
+        "dies": drawing(good),
+        "effect": figures.FIGURES["effect"],
+    }
+    for module in (make, page, pdf, stage):
+        monkeypatch.setattr(module, "FIGURES", registry)
+    places, told = Here(), []
+    made = make.make_report(recordings, tmp_path, places, 2, told.append)
+    assert len(places.ran) == 9  # four of each subject, one of both; effect is no part of it
+    assert (told[-1].done, told[-1].total, told[-1].left_s) == (9, 9, 0)
+    text = made.page.read_text()
+    assert "<script" not in text
+    assert not re.findall(r'(?:src|href)="(?!data:|#)', text)
+    assert "rats &lt;do&gt; gallop" in text
+    assert text.count("✓ agrees") == 6  # three figures, in the table and beside the picture
+    assert "There is no second tap; record two_tap." in text
+    assert "ZeroDivisionError: no variance" in text
+    assert "SIGKILL" in text
+    assert "rodent-rig figure good data --out good.svg" in text
+    assert base64.b64encode(PIXEL).decode() in text
+    assert made.pdf.read_bytes().startswith(b"%PDF")
+    # only what failed is tried again, until the code or a recording is another
+    assert make.make_report(recordings, tmp_path, again := Here(), 2).reused == 5
+    assert sorted(again.ran) == ["broken-rodent", "broken-second", "dies-rodent", "dies-second"]
+    recordings[1].unlink()
+    write(recordings[1], "forage", 7, [[0.0] * 2 * N_UNITS] * 3, subject="second")
+    make.make_report(recordings, tmp_path, third := Here(), 2, only=("good", "every"))
+    assert sorted(third.ran) == ["every-all_subjects", "good-second"]
+    with pytest.raises(UserError, match="The report has no figure 'goood'"):
+        make.make_report(recordings, tmp_path, Here(), 2, only=("goood",))
+
+
+def test_the_command(recordings: list[Path], tmp_path: Path) -> None:
+    done = rodent_rig_here(
+        "report", tmp_path / "data", "--out", tmp_path / "report", "--only", "fig7"
+    )
+    assert done.returncode == 0, done.stderr
+    assert "2 of 2  fig7-" in done.stderr
+    page = (tmp_path / "report" / "index.html").read_text()
+    assert page.count("Nothing to draw") == 2
+    assert "record some with: rodent-rig dataset" in page
+    (tmp_path / "other").mkdir()
+    (tmp_path / "other" / "index.html").write_text("mine")
+    refused = rodent_rig_here("report", tmp_path / "data", "--out", tmp_path / "other")
+    assert refused.returncode == 2
+    assert "exists already" in refused.stderr
+    assert (tmp_path / "other" / "index.html").read_text() == "mine"

@@ -1,0 +1,114 @@
+"""Sequences of units: planted ones are found, noise that a plain sorting would make one of is not."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from analysis import fig7
+from analysis.episodes import read_episodes
+from analysis.resampling import bootstrap, phase_randomised
+from analysis.sequences import peak_times, sequence_of, z_scored_together
+from rig.errors import UserError
+from tests.planted_recordings import N_UNITS, tap_session, write
+
+
+def smooth_noise(random: np.random.Generator, n_ticks: int, n_units: int) -> np.ndarray:
+    kernel = np.exp(-0.5 * (np.arange(-15, 16) / 5) ** 2)
+    white = random.standard_normal((n_ticks + 30, n_units))
+    return np.stack([np.convolve(unit, kernel, "valid") for unit in white.T], axis=1)
+
+
+@pytest.mark.parametrize("planted", [True, False])
+def test_a_planted_sequence_is_found_and_smooth_noise_is_not(planted: bool) -> None:
+    random = np.random.default_rng(1)
+    parts, rows = [], []
+    for _ in range(8):
+        part = smooth_noise(random, 600, 40)
+        own = [150, 300, 450]
+        if planted:
+            for row in own:
+                for unit in range(40):
+                    part[row - 40 + unit - 3 : row - 40 + unit + 3, unit] += 15.0
+        parts.append(part)
+        rows.append(own)
+    found = sequence_of(z_scored_together(parts), rows, 40, 0, 50.0, shuffles=40)
+    assert found.events == 24
+    if planted:
+        assert found.null.p < 0.05
+        assert found.similarity.low > 0.9
+        assert np.abs(found.peaks - np.arange(40)).max() <= 4
+        assert found.order.tolist() == sorted(range(40), key=found.order.tolist().index)
+    else:
+        assert found.null.p > 0.05
+        assert found.similarity.low < 0.1
+
+
+def test_a_peak_is_where_it_was_put() -> None:
+    t = np.arange(50)[:, None]
+    peaks = np.array([10, 25, 40])
+    mean = -np.exp(-0.5 * ((t - peaks) / 4) ** 2)  # down counts as well as up
+    np.testing.assert_allclose(peak_times(mean), peaks, atol=0.1)
+
+
+def test_intervals_cover_what_they_say() -> None:
+    random = np.random.default_rng(2)
+    hits = 0
+    for k in range(300):
+        x = random.standard_normal(12)
+        (found,) = bootstrap(lambda some, x=x: [x[some].mean()], [range(12)], draws=100, seed=k)
+        hits += found.low <= 0 <= found.high
+    assert 0.92 <= hits / 300 <= 0.985
+
+
+def test_a_surrogate_keeps_the_spectrum_of_each_variable_and_no_relation_between_them() -> None:
+    random = np.random.default_rng(3)
+    for n in (500, 501):
+        x = smooth_noise(random, n, 1)
+        both = np.hstack([x, np.roll(x, 5)])
+        made = phase_randomised(both, random)
+        np.testing.assert_allclose(
+            np.abs(np.fft.rfft(made, axis=0)), np.abs(np.fft.rfft(both, axis=0)), atol=1e-6
+        )
+        lagged = np.corrcoef(made[:-5, 0], made[5:, 1])[0, 1]
+        assert abs(lagged) < 0.5 < np.corrcoef(both[:-5, 0], both[5:, 1])[0, 1]
+
+
+@pytest.fixture(scope="module")
+def taps(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
+    folder = tmp_path_factory.mktemp("taps")
+    return [tap_session(folder / f"two_tap-{seed}.nwb", seed) for seed in range(6)]
+
+
+def test_figure_7_from_recordings(taps: list[Path], tmp_path: Path) -> None:
+    drawn = fig7.draw(taps, tmp_path / "fig7.png")
+    assert [claim.verdict for claim in drawn.claims[::2]] == ["agrees", "agrees"]
+    assert [claim.verdict for claim in drawn.claims[1::2]] != ["disagrees", "disagrees"]
+    assert "6 of two-tap (seeds 0–5)" in drawn.notes[0]
+    numbers = (tmp_path / "fig7.csv").read_text().splitlines()
+    assert sum("second taps,two_tap" in line and ",12," in line for line in numbers) == 4
+
+
+def test_what_is_missing_is_said(taps: list[Path], tmp_path: Path) -> None:
+    quiet = np.zeros((320, 2 * N_UNITS))
+    other = write(tmp_path / "forage.nwb", "forage", 1, quiet)
+    short = write(tmp_path / "short.nwb", "two_tap", 2, quiet[:200])
+    stranger = tap_session(tmp_path / "stranger.nwb", 3, subject="stranger")
+    (text := tmp_path / "text.nwb").write_text("no recording")
+    for files, sentence in (
+        (
+            [other],
+            r"In none of the 1 recordings is there an undisturbed episode of two-tap .* dataset",
+        ),
+        ([short], r"no episode lasted 6 s"),
+        (taps[:2], r"10 second taps .* there are 4; record more"),
+        ([*taps, stranger], "different subjects"),
+    ):
+        with pytest.raises(UserError, match=sentence):
+            fig7.draw(files, tmp_path / "a.png")
+    found = read_episodes([*taps, taps[0], text, short])
+    assert len(found.episodes) == 6
+    assert ["is not a recording" in each for each in found.left_out] == [True, False]
+    assert "no episode lasted 6 s" in found.left_out[1]
