@@ -9,6 +9,7 @@ from PyQt6.QtCore import QObject, pyqtSignal
 from PyQt6.QtGui import QAction, QActionGroup, QKeySequence, QShortcut
 from PyQt6.QtWidgets import QMainWindow, QMenu
 
+from gui.arena_buttons import VIEWS
 from gui.commands import LETTERS, LIVE, REPLAY, SHOWN, Command, CommandTable, shown_key
 from gui.key_sheet import KeySheet
 from gui.layout import Layout
@@ -116,6 +117,10 @@ class Actions(QObject):
                 "View",
             )
         )
+        for number, (mode, (name, _)) in enumerate(VIEWS.items(), start=1):
+            both = (str(number), f"Ctrl+{number}")
+            look = partial(panels.look_as, mode)
+            add(Command(f"Look at the animal: {name.lower()}", look, both, "Arena", SHOWN, "View"))
         for words, does, keys, repeats in (
             ("Play or pause", player.toggle_play, ("Space",), False),
             ("A tick back", lambda: player.step(-1), ("Left", ","), True),

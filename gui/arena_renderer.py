@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from PyQt6.QtCore import QObject, pyqtSignal
 from PyQt6.QtGui import QImage
 
+from gui.arena_marks import Marks
 from gui.arena_scene import Scene, View
 
 MAX_RATE_HZ = 15.0
@@ -31,14 +32,14 @@ SCENES_KEPT = 3
 
 
 class ArenaRenderer(QObject):
-    """The thread. `rendered` carries a `QImage` and how many episodes had been set; `unavailable` one
-    sentence, after which it has ended.
+    """The thread. `rendered` carries a `QImage`, how many episodes had been set, and what is to be written
+    over it (`gui.arena_drawing.words_in`); `unavailable` one sentence, after which it has ended.
 
     Args:
         share: of the time that it may take, where there are several.
     """
 
-    rendered = pyqtSignal(QImage, int)
+    rendered = pyqtSignal(QImage, int, tuple)
     unavailable = pyqtSignal(str)
 
     def __init__(self, share: float = 1.0) -> None:
@@ -50,6 +51,7 @@ class ArenaRenderer(QObject):
         self._qpos: NDArray[np.float64] | None = None
         self._prop_names: tuple[str, ...] = ()
         self._props: NDArray[np.float64] | None = None
+        self._marks: Marks | None = None
         self._view = View()
         self._wanted = False
         self._dirty = False
@@ -91,13 +93,23 @@ class ArenaRenderer(QObject):
         )
 
     def set_posture(
-        self, qpos: NDArray[np.float64], props: NDArray[np.float64] | None = None
+        self,
+        qpos: NDArray[np.float64],
+        props: NDArray[np.float64] | None = None,
+        marks: Marks | None = None,
     ) -> None:
         """The newest state; one that was not drawn yet is forgotten.
 
-        Without `props` (an arena, or a recording, that has none) they are as in the model.
+        Args:
+            qpos: the animal's.
+            props: where its props are; None (an arena, or a recording, that has none): as in the model.
+            marks: what is drawn beside the animal.
         """
-        self._set(_qpos=qpos, _props=props)
+        self._set(_qpos=qpos, _props=props, _marks=marks)
+
+    def set_marks(self, marks: Marks) -> None:
+        """Other marks with the same posture."""
+        self._set(_marks=marks)
 
     def set_view(self, view: View) -> None:
         """Where to look from, how large."""
@@ -130,7 +142,7 @@ class ArenaRenderer(QObject):
                     assets, xml, qpos = self._assets, self._xml, self._qpos
                     jump, self._dirty = self._jump, False
                     n_episodes = self.n_episodes
-                    names, props = self._prop_names, self._props
+                    names, props, marks = self._prop_names, self._props, self._marks
                 if assets is None or xml is None or qpos is None:
                     self._shown.set()
                     continue
@@ -144,9 +156,9 @@ class ArenaRenderer(QObject):
                 # The thread's own time: how busy the machine is with other things must not blur the picture.
                 scene.fit(view, self.scale)
                 drawing = time.thread_time()
-                image = scene.draw(view)
+                image = scene.draw(view, marks)
                 self._adapt(time.thread_time() - drawing)
-                self.rendered.emit(image, n_episodes)
+                self.rendered.emit(image, n_episodes, scene.words)
                 busy = time.monotonic() - started
                 pause = max(1.0 / MAX_RATE_HZ - busy, busy * (1.0 / self._duty - 1.0))
                 time.sleep(min(pause, 1.0))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import cmath
+import math
 import os
 import time
 from dataclasses import dataclass
@@ -11,29 +13,43 @@ import numpy as np
 from numpy.typing import NDArray
 from PyQt6.QtGui import QImage
 
+from gui.arena_drawing import Paws, add_shadow, add_trail, words_in
+from gui.arena_marks import Marks
 from rig.props import show
 
 FOLLOW_S = 0.25
 """Time constant with which the camera follows the animal; smooths the bounce of each stride away."""
-
-
-_STEP_M = 0.04
-_GROUND_STEPS = np.array([[0.0, 0.0, 0.0], [_STEP_M, 0.0, 0.0], [0.0, _STEP_M, 0.0]])
-_TRUNK_M = 0.03
-"""The middle of the trunk lies so far behind the body that the camera follows."""
-_SHADOW = ((1.15, 0.2), (0.95, 0.22), (0.8, 0.24), (0.65, 0.26), (0.5, 0.26))
-"""The spot's layers: how large, how dark."""
+TURN_S = 0.5
+"""Time constant with which the camera behind the animal turns with it."""
+EYE = "walker/egocentric"
+"""The camera of the animal's eye."""
+MODES = ("orbit", "follow", "top", "eye")
+"""Ways of looking: from a fixed side, from behind, from above, and as the animal does."""
 
 
 @dataclass(frozen=True)
 class View:
-    """Where the camera is, seen from the animal: degrees and metres, and the picture's size in pixels."""
+    """Where the camera is, seen from the animal: degrees and metres, and the picture's size in pixels.
+
+    `mode` is one of `MODES`. Where it follows, `azimuth` counts from the animal's heading; in the animal's
+    eye only the size matters.
+    """
 
     azimuth: float = 128.0
     elevation: float = -22.0
     distance: float = 0.62
     width: int = 480
     height: int = 360
+    mode: str = "orbit"
+
+
+FIRST_VIEWS = {
+    "orbit": View(),
+    "follow": View(azimuth=0.0, elevation=-18.0, distance=0.55, mode="follow"),
+    "top": View(azimuth=90.0, elevation=-89.0, distance=1.1, mode="top"),
+    "eye": View(mode="eye"),
+}
+"""How each way of looking begins."""
 
 
 class Scene:
@@ -60,8 +76,13 @@ class Scene:
         self._options.geomgroup[1:3] = 0  # collision shapes under the skin
         self._options.sitegroup[:] = 0
         self._animal = self._find_animal()
+        self._eye = int(mujoco.mj_name2id(self._model, mujoco.mjtObj.mjOBJ_CAMERA, EYE))
+        self._paws = Paws(mujoco, self._model)
         self._target: NDArray[np.float64] | None = None
+        self._heading = 0j
         self._posed_at = 0.0
+        self.words: tuple[tuple[float, float, str, float], ...] = ()
+        """What is to be written over the picture that was drawn last, as `arena_drawing.words_in` has it."""
 
     def _find_animal(self) -> int:
         """The body to follow: the torso, or the first that moves freely."""
@@ -88,12 +109,19 @@ class Scene:
         now = time.monotonic()
         if self._target is None or jump or np.linalg.norm(place - self._target) > 0.6:
             self._target = place
+            self._heading = self._ahead()
+            self._paws.forget()
         else:
-            self._target += (place - self._target) * (
-                1.0 - np.exp((self._posed_at - now) / FOLLOW_S)
-            )
+            past_s = now - self._posed_at
+            self._target += (place - self._target) * (1.0 - np.exp(-past_s / FOLLOW_S))
+            self._heading += (self._ahead() - self._heading) * (1.0 - np.exp(-past_s / TURN_S))
         self._posed_at = now
         return True
+
+    def _ahead(self) -> complex:
+        """Where the animal points, on the ground: the longer the more level it is."""
+        forward = self._data.xmat[self._animal]
+        return complex(forward[0], forward[3])
 
     def fit(self, view: View, scale: float) -> None:
         """Makes pictures `scale` times as large as the view asks for, from now on."""
@@ -101,61 +129,34 @@ class Scene:
         if size != self._size:
             self._resize(*size)
 
-    def draw(self, view: View) -> QImage:
-        """The picture."""
+    def draw(self, view: View, marks: Marks | None = None) -> QImage:
+        """The picture, with these marks in it; in the animal's eye there are none, and no shadow."""
         mujoco = self._mujoco
         camera = mujoco.MjvCamera()
-        camera.type = mujoco.mjtCamera.mjCAMERA_FREE
-        camera.azimuth, camera.elevation = view.azimuth, view.elevation
-        camera.distance = view.distance
-        camera.lookat[:] = self._target
+        seen = view.mode == "eye" and self._eye >= 0
+        if seen:
+            camera.type = mujoco.mjtCamera.mjCAMERA_FIXED
+            camera.fixedcamid = self._eye
+        else:
+            turn = math.degrees(cmath.phase(self._heading)) if view.mode == "follow" else 0.0
+            camera.type = mujoco.mjtCamera.mjCAMERA_FREE
+            camera.azimuth, camera.elevation = view.azimuth + turn, view.elevation
+            camera.distance = view.distance
+            camera.lookat[:] = self._target
         self._renderer.update_scene(self._data, camera, self._options)
-        self._add_shadow()
+        scene = self._renderer.scene
+        self.words = ()
+        if not seen:
+            add_shadow(mujoco, scene, self._model, self._data, self._animal)
+            if marks is not None:
+                add_trail(mujoco, scene, marks)
+                if marks.contacts:
+                    self._paws.add_to(scene, self._model, self._data, marks.tick)
+                self.words = words_in(scene, marks, self._size[0] / self._size[1])
         pixels = self._renderer.render()
         height, width, _ = pixels.shape
         image = QImage(pixels.tobytes(), width, height, 3 * width, QImage.Format.Format_RGB888)
         return image.convertToFormat(QImage.Format.Format_RGB32)
-
-    def _add_shadow(self) -> None:
-        """A soft dark spot on the ground below the trunk: without it the animal seems to float."""
-        mujoco, scene = self._mujoco, self._renderer.scene
-        place = np.array(self._data.xpos[self._animal])
-        ground = [self._below(place + step) for step in _GROUND_STEPS]
-        if ground[0] is None or scene.ngeom + len(_SHADOW) > scene.maxgeom:
-            return
-        height = max(place[2] - ground[0], 0.0)
-        slopes = [
-            0.0 if level is None or abs(level - ground[0]) > 0.05 else (level - ground[0]) / _STEP_M
-            for level in ground[1:]
-        ]
-        up = np.array([-slopes[0], -slopes[1], 1.0])
-        up /= np.linalg.norm(up)
-        along = np.array(self._data.xmat[self._animal]).reshape(3, 3)[:, 0]
-        along = along - up * (along @ up)
-        length = np.linalg.norm(along)
-        along = along / length if length > 0.1 else np.array([1.0, 0.0, 0.0])
-        turn = np.stack([along, np.cross(up, along), up], axis=1)
-        middle = np.array([place[0], place[1], ground[0]]) - _TRUNK_M * along
-        for layer, (size, darkness) in enumerate(_SHADOW):
-            darkness *= float(np.exp(-max(height - 0.05, 0.0) / 0.1))
-            mujoco.mjv_initGeom(
-                scene.geoms[scene.ngeom],
-                mujoco.mjtGeom.mjGEOM_ELLIPSOID,
-                np.array([0.11 * size, 0.05 * size, 0.0004]),
-                middle + up * (0.001 + 0.0005 * layer),
-                turn.flatten(),
-                np.array([0.0, 0.0, 0.0, darkness], np.float32),
-            )
-            scene.ngeom += 1
-
-    def _below(self, place: NDArray[np.float64]) -> float | None:
-        """The height of the arena below a place; None where there is nothing."""
-        mujoco = self._mujoco
-        hit = np.zeros(1, np.int32)
-        groups = np.array([1, 0, 0, 0, 0, 0], np.uint8)  # the arena's own; the animal's are others
-        down = np.array([0.0, 0.0, -1.0])
-        depth = mujoco.mj_ray(self._model, self._data, place, down, groups, 1, self._animal, hit)
-        return None if depth < 0 else float(place[2] - depth)
 
     def close(self) -> None:
         """Frees the GL context."""

@@ -1,7 +1,8 @@
 """The arena with the animal, from outside.
 
 The arena is drawn from streamed state by `gui.arena_renderer`; drag to orbit, wheel to zoom, double-click
-to look from the first place again. While units are stimulated it has a frame, and says by what.
+to look from the first place again. Buttons over the picture choose whence to look, how much of the way is
+drawn, and whether to mark where paws bear. While units are stimulated it has a frame, and says by what.
 """
 
 from __future__ import annotations
@@ -10,13 +11,16 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
-from PyQt6.QtCore import QPoint, QRect, QSize, Qt, QTimer, pyqtSignal
+from PyQt6.QtCore import QPoint, QPointF, QRect, QSettings, QSize, Qt, QTimer, pyqtSignal
 from PyQt6.QtGui import (
     QColor,
+    QFont,
+    QFontMetricsF,
     QHideEvent,
     QImage,
     QMouseEvent,
     QPainter,
+    QPainterPath,
     QPaintEvent,
     QPen,
     QResizeEvent,
@@ -25,13 +29,15 @@ from PyQt6.QtGui import (
 )
 from PyQt6.QtWidgets import QWidget
 
+from gui.arena_buttons import ArenaButtons
+from gui.arena_marks import TRAIL_CHOICES_S, ArenaHistory
 from gui.arena_renderer import ArenaRenderer
-from gui.arena_scene import View
+from gui.arena_scene import FIRST_VIEWS, View
 from gui.intervals import Interval
 from gui.picture import Picture
 from gui.stream import Batch
 from gui.theme import Theme
-from rig.bus.message_types import Episode
+from rig.bus.message_types import Description, Episode
 
 SETTLE_MS = 200
 FRAME_PX = 3
@@ -49,12 +55,18 @@ class ArenaView(Picture):
         super().__init__(theme, "No animal yet.", parent)
         self.setMinimumSize(200, 140)
         self.setToolTip("Drag to look from elsewhere, wheel to come nearer, double-click to reset")
-        self._view = View()
+        self._views = dict(FIRST_VIEWS)
+        self._view = self._views["orbit"]
+        self._history = ArenaHistory()
+        self._words: tuple[tuple[float, float, str, float], ...] = ()
         self._grabbed: QPoint | None = None
         self._empty = False
         self._stimuli: tuple[tuple[str, bool], ...] = ()
         self._blinded = False
         self.notice = ""
+        self.buttons = ArenaButtons(self)
+        self.buttons.view_chosen.connect(self.look_as)
+        self.buttons.marks_chosen.connect(self.choose_marks)
         self._settle = QTimer(self)
         self._settle.setSingleShot(True)
         self._settle.timeout.connect(self._send_view)
@@ -62,6 +74,7 @@ class ArenaView(Picture):
         self.renderer.rendered.connect(self._take_picture)
         self.renderer.unavailable.connect(self.say)
         self.renderer.start()
+        self.set_theme(theme)
 
     def sizeHint(self) -> QSize:
         """A good size to start with."""
@@ -70,6 +83,8 @@ class ArenaView(Picture):
     def take(self, batch: Batch) -> None:
         """Passes what is new on to the renderer."""
         if batch.description is not None:
+            assert isinstance(batch.description.content, Description)
+            self._history.describe(batch.description.content)
             self.say("Drawing the arena…")
         if batch.assets is not None:
             self.renderer.set_assets(batch.assets.arrays)
@@ -82,8 +97,9 @@ class ArenaView(Picture):
                 self.update()
         if batch.ticks:
             self._empty = False
+            self._history.add(batch.ticks)
             now = batch.ticks[-1].arrays
-            self.renderer.set_posture(now["qpos"], now.get("props"))
+            self.renderer.set_posture(now["qpos"], now.get("props"), self._history.marks())
 
     def show_nothing(self, sentence: str) -> None:
         """There is no animal to be shown until the next tick."""
@@ -98,21 +114,60 @@ class ArenaView(Picture):
             self._stimuli = stimuli
             self.update()
 
+    @property
+    def mode(self) -> str:
+        """The way in which it looks, one of `gui.arena_scene.MODES`."""
+        return self._view.mode
+
     def look(self, view: View) -> None:
         """Looks from where another view does."""
-        self._view = replace(
-            self._view,
-            azimuth=view.azimuth,
-            elevation=view.elevation,
-            distance=view.distance,
-        )
+        self._view = replace(view, width=self._view.width, height=self._view.height)
+        self._views[view.mode] = self._view
+        self.buttons.show_view(view.mode)
         self.renderer.set_view(self._view)
+
+    def look_as(self, mode: str) -> None:
+        """Looks in one of `gui.arena_scene.MODES`, from where one looked in it the last time."""
+        self.look(self._views[mode])
+        self.turned.emit(self._view)
+
+    def choose_marks(self, trail_s: int, contacts: bool) -> None:
+        """How much of the way is drawn (s, of `TRAIL_CHOICES_S`), and whether contacts of the paws are."""
+        self.buttons.show_marks(trail_s, contacts)
+        self._history.trail_s, self._history.contacts = trail_s, contacts
+        self.renderer.set_marks(self._history.marks())
+
+    def restore(self, settings: QSettings) -> None:
+        """Looks, and marks, as when `save` was called."""
+        mode = str(settings.value("arena_view", "orbit"))
+        self.look_as(mode if mode in FIRST_VIEWS else "orbit")
+        try:
+            trail_s = int(settings.value("arena_trail_s", 5))
+        except (TypeError, ValueError):
+            trail_s = 5
+        contacts = str(settings.value("arena_contacts", "true")).lower() == "true"
+        self.choose_marks(trail_s if trail_s in TRAIL_CHOICES_S else 5, contacts)
+
+    def save(self, settings: QSettings) -> None:
+        """Remembers whence it looks and what it marks."""
+        settings.setValue("arena_view", self._view.mode)
+        settings.setValue("arena_trail_s", self.buttons.trail_s)
+        settings.setValue("arena_contacts", self.buttons.contacts)
+
+    def set_theme(self, theme: Theme) -> None:
+        """Recolours, the trail too."""
+        super().set_theme(theme)
+        accent = QColor(theme.accent)
+        self._history.colour = (accent.redF(), accent.greenF(), accent.blueF())
 
     def close_renderer(self) -> None:
         """Ends the thread; the view shows its last picture from then on."""
         self.renderer.close()
 
-    def _take_picture(self, image: QImage, n_episodes: int) -> None:
+    def _take_picture(
+        self, image: QImage, n_episodes: int, words: tuple[tuple[float, float, str, float], ...]
+    ) -> None:
+        self._words = words
         if n_episodes == self.renderer.n_episodes:
             self.notice = ""
         if not self._empty:
@@ -131,8 +186,31 @@ class ArenaView(Picture):
             painter.fillRect(self.rect(), veil)
             painter.setPen(QColor(self._theme.text))
             painter.drawText(self.rect(), Qt.AlignmentFlag.AlignCenter, self.notice)
-        if not self._stimuli:
-            return
+        elif self._words:
+            self._write(painter, self.place(self.image))
+        if self._stimuli:
+            self._frame(painter)
+
+    def _write(self, painter: QPainter, target: QRect) -> None:
+        """The rewards, where they were given."""
+        font = QFont(self.font())
+        font.setPointSizeF(1.5 * font.pointSizeF())
+        font.setBold(True)
+        metrics = QFontMetricsF(font)
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        painter.setPen(QPen(QColor("#000000"), 3.0))
+        painter.setBrush(QColor("#ffe14d"))
+        for x, y, words, opaque in self._words:
+            outline = QPainterPath()
+            left = target.left() + x * target.width() - metrics.horizontalAdvance(words) / 2
+            outline.addText(QPointF(left, target.top() + y * target.height()), font, words)
+            painter.setOpacity(min(2.0 * opaque, 1.0))
+            painter.strokePath(outline, painter.pen())
+            painter.fillPath(outline, painter.brush())
+        painter.setOpacity(1.0)
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing, False)
+
+    def _frame(self, painter: QPainter) -> None:
         delivered = self._blinded or any(not sham for _, sham in self._stimuli)
         pen = QPen(QColor(self._theme.stimulus), FRAME_PX if delivered else 1)
         if not delivered:
@@ -170,6 +248,7 @@ class ArenaView(Picture):
 
     def resizeEvent(self, event: QResizeEvent | None) -> None:
         """Waits for the size to settle: a new size costs the renderer a new context."""
+        self.buttons.fit(self.width())
         self._settle.start(SETTLE_MS if self.image is not None else 0)
 
     def showEvent(self, event: QShowEvent | None) -> None:
@@ -191,12 +270,12 @@ class ArenaView(Picture):
             return
         step = event.position().toPoint() - self._grabbed
         self._grabbed = event.position().toPoint()
-        self._view = replace(
-            self._view,
-            azimuth=(self._view.azimuth - 0.4 * step.x()) % 360,
-            elevation=float(np.clip(self._view.elevation - 0.3 * step.y(), -89, -2)),
+        view = self._view
+        tilt = 0.0 if view.mode == "top" else 0.3 * step.y()
+        self._turn(
+            azimuth=(view.azimuth - 0.4 * step.x()) % 360,
+            elevation=float(np.clip(view.elevation - tilt, -89, -2)),
         )
-        self._turn()
 
     def mouseReleaseEvent(self, event: QMouseEvent | None) -> None:
         """Lets go."""
@@ -204,19 +283,15 @@ class ArenaView(Picture):
 
     def mouseDoubleClickEvent(self, event: QMouseEvent | None) -> None:
         """Back to the first place."""
-        self._view = View()
-        self._send_view()
+        self.look(FIRST_VIEWS[self._view.mode])
         self.turned.emit(self._view)
 
     def wheelEvent(self, event: QWheelEvent | None) -> None:
         """Zooms."""
         if event is not None:
             nearer = 0.9 ** (event.angleDelta().y() / 120)
-            self._view = replace(
-                self._view, distance=float(np.clip(self._view.distance * nearer, 0.2, 8.0))
-            )
-            self._turn()
+            self._turn(distance=float(np.clip(self._view.distance * nearer, 0.2, 8.0)))
 
-    def _turn(self) -> None:
-        self.renderer.set_view(self._view)
+    def _turn(self, **changed: float) -> None:
+        self.look(replace(self._view, **changed))  # type: ignore[arg-type]
         self.turned.emit(self._view)

@@ -130,6 +130,7 @@ class ComparisonView(QWidget):
         self._row.setSpacing(8)
         self.columns: list[Column] = []
         self._divergences: dict[int, int] = {}
+        self._mode = "orbit"
 
     def show_recordings(self, extents: Sequence[Extent]) -> None:
         """A column for each, and none for what was shown before."""
@@ -144,10 +145,17 @@ class ComparisonView(QWidget):
         for number, column in enumerate(self.columns):
             column.timeline.rows = rows_of(extents)
             column.closed.connect(lambda number=number: self.closed.emit(number))
+            column.arena.look_as(self._mode)
             column.arena.turned.connect(self._look)
             column.timeline.kind.currentIndexChanged.connect(self._choose_kind)
             column.timeline.order.hide()  # the same unit is in the same row in all of them
             self._row.addWidget(column, 1)
+
+    def look_as(self, mode: str) -> None:
+        """Looks at all animals in one of `gui.arena_scene.MODES`."""
+        self._mode = mode
+        for column in self.columns:
+            column.arena.look_as(mode)
 
     def take(self, batch: Batch) -> None:
         """A batch for the column of its recording."""
@@ -196,6 +204,7 @@ class ComparisonView(QWidget):
             column.arena.close_renderer()
 
     def _look(self, view: View) -> None:
+        self._mode = view.mode
         for column in self.columns:
             column.arena.look(view)
 

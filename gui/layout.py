@@ -29,6 +29,7 @@ class Layout:
 
     def __init__(self, window: QMainWindow, panels: Panels, middle: QWidget) -> None:
         self._window = window
+        self._panels = panels
         self.menu_bar = QMenuBar()
         window.setDockOptions(
             QMainWindow.DockOption.AnimatedDocks
@@ -109,6 +110,8 @@ class Layout:
 
     def restore(self, settings: QSettings) -> None:
         """Arranges everything as it was left; the first time, as it fits the screen."""
+        self._panels.arena.restore(settings)
+        self._panels.comparison.look_as(self._panels.arena.mode)
         window = self._window
         screen = window.screen()
         room = screen.availableSize() if screen is not None else QSize(1280, 720)
@@ -141,6 +144,7 @@ class Layout:
     def save(self, settings: QSettings) -> None:
         """Remembers the present arrangement."""
         self.show_docks(True)
+        self._panels.arena.save(settings)
         settings.setValue("geometry", self._window.saveGeometry())
         settings.setValue("layout", self._window.saveState(VERSION))
 

@@ -39,6 +39,11 @@ class Panels:
         self.faults = FaultWatch(self.banner, self.log, self.timeline)
         self.comparison = ComparisonView(theme, self.selection)
 
+    def look_as(self, mode: str) -> None:
+        """Looks at the animal, or at those side by side, in one of `gui.arena_scene.MODES`."""
+        self.arena.look_as(mode)
+        self.comparison.look_as(mode)
+
     def set_theme(self, theme: Theme) -> None:
         """Dark or light."""
         for panel in (

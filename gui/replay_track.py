@@ -13,7 +13,7 @@ from rig.bus.message_types import EngineReply, Episode, Message, Tick
 from rig.session.fault_log import FaultLog
 
 HISTORY_TICKS = 500
-_BEFORE_A_SEEK = ("c_natural", "h_natural", "c_applied", "h_applied", "interventions")
+_BEFORE_A_SEEK = ("c_natural", "h_natural", "c_applied", "h_applied", "body", "interventions")
 
 
 class ReplayTrack:

@@ -223,6 +223,7 @@ def _style_sheet(t: Theme) -> str:
     QToolButton#small {{ padding: 0 5px; font-size: 8pt; color: {t.muted}; border-color: {t.line};
         background: {t.panel}; }}
     QToolButton#small:hover {{ color: {t.text}; border-color: {t.accent}; }}
+    QToolButton#small:checked {{ background: {t.accent}; color: {t.on_accent}; border-color: {t.accent}; }}
     QLineEdit, QPlainTextEdit, QTextEdit, QSpinBox, QDoubleSpinBox {{ background: {t.plot};
         color: {t.text}; border: 1px solid {t.line}; border-radius: 4px; padding: 3px 6px;
         selection-background-color: {t.accent}; selection-color: {t.on_accent}; }}

@@ -2,9 +2,18 @@
 
 from __future__ import annotations
 
-import numpy as np
+import dataclasses
 
-from gui.arena_scene import Scene, View
+import numpy as np
+import pytest
+from PyQt6.QtGui import QImage
+
+from bench.synthetic_session import description
+from gui.arena_drawing import Paws
+from gui.arena_marks import TRAIL_CHOICES_S, ArenaHistory
+from gui.arena_scene import FIRST_VIEWS, Scene, View
+from rig.body_quantities import PAWS
+from rig.bus.message_types import Description, Message, Tick
 
 XML = """
 <mujoco>
@@ -41,3 +50,120 @@ def test_a_scene_that_is_closed_leaves_the_others_their_pictures() -> None:
     np.testing.assert_array_equal(_drawn(again), there)
     for scene in (blue, again):
         scene.close()
+
+
+RAT = """
+<mujoco>
+  <worldbody>
+    <light pos="0 0 2"/>
+    <geom type="plane" size="2 2 0.1" rgba="0 0 1 1"/>
+    <geom pos="1 0 0" size="0.1" rgba="0 1 0 1"/>
+    <body name="walker/torso" pos="0 0 0.1">
+      <freejoint/><geom size="0.05" rgba="1 0 0 1" group="0"/>
+      <camera name="walker/egocentric" pos="0.06 0 0" xyaxes="0 -1 0 0 0 1"/>
+      <body name="walker/foot_L" pos="0 0.08 -0.08">
+        <geom size="0.02" rgba="1 0 0 1"/>
+        <body name="walker/toe_L" pos="0.03 0 0"><geom size="0.02" rgba="1 0 0 1"/></body>
+      </body>
+      <body name="walker/hand_R" pos="0.06 -0.08 0"><geom size="0.02" rgba="1 0 0 1"/></body>
+    </body>
+  </worldbody>
+</mujoco>
+"""
+"""A trunk, a left foot and its toe, both on the ground, and a raised right hand; a green ball ahead of it."""
+
+
+def _pixels(image: QImage) -> np.ndarray:
+    size = image.sizeInBytes()
+    shape = (image.height(), image.width(), 4)
+    return (
+        np.frombuffer(image.constBits().asstring(size), np.uint8)
+        .reshape(shape)[..., 2::-1]
+        .astype(int)
+    )
+
+
+def _body(description: Description, x: float, y: float) -> np.ndarray:
+    values = dict.fromkeys(description.body_state, 0.0)
+    values |= {"torso_x": x, "torso_y": y, "torso_z": 0.1, "torso_height": 0.1}
+    return np.array(list(values.values()))
+
+
+def _tick(number: int, body: np.ndarray, reward: float = 0.0, first: bool = False) -> Message:
+    content = Tick(0, reward, 1.0, 0.0, first, False, 0.0)
+    return Message(content, tick=number, arrays={"body": body})
+
+
+def test_each_way_of_looking_and_what_is_drawn_beside_the_animal() -> None:
+    scene, history, described = Scene(RAT, {}), ArenaHistory(), description()
+    history.describe(described)
+    for number in range(200):
+        reward = 25.0 if number == 180 else 0.1
+        body = _body(described, -0.8 + 0.004 * number, 0.0)
+        history.add([_tick(number, body, reward, number == 0)])
+    qpos = np.array([0, 0, 0.1, 1, 0, 0, 0])
+    assert scene.pose(qpos, None, jump=True)
+    pictures, marks = {}, history.marks()
+    for mode, view in FIRST_VIEWS.items():
+        view = dataclasses.replace(view, width=160, height=120, azimuth=view.azimuth % 90)
+        scene.fit(view, 1.0)
+        pictures[mode] = _pixels(scene.draw(view, marks))
+        plain = _pixels(scene.draw(view))
+        assert (pictures[mode] != plain).any() == (mode != "eye")
+    # from behind and through its eye, the ball is ahead of it; from behind, it is in the picture itself
+    red, green = [255, 0, 0], [0, 255, 0]
+
+    def near(picture: np.ndarray, colour: list[int]) -> np.ndarray:
+        other = picture[..., [k for k in range(3) if not colour[k]]].max(axis=-1)
+        return picture[..., np.argmax(colour)] > 2 * other
+
+    assert near(pictures["eye"], green).sum() > 100
+    assert not near(pictures["eye"], red).any()
+    assert near(pictures["follow"], red)[:, 60:100].sum() > 100
+    turned = np.array([0, 0, 0.1, np.sqrt(0.5), 0, 0, np.sqrt(0.5)])
+    scene.pose(turned, None, jump=True)
+    view = dataclasses.replace(FIRST_VIEWS["follow"], width=160, height=120)
+    assert not near(_pixels(scene.draw(view)), green).any()
+    # the reward stands over the animal for a while
+    (word,) = history.marks().rewards
+    assert (word.words, word.place[0]) == ("+24.9", pytest.approx(-0.8 + 0.004 * 180))
+    scene.draw(view, marks)
+    scene.close()
+
+
+def test_paws_bear_where_mujoco_has_them_touch() -> None:
+    import mujoco
+
+    model = mujoco.MjModel.from_xml_string(RAT)
+    data = mujoco.MjData(model)
+    paws = Paws(mujoco, model)
+    for height, expected in ((0.098, {"foot_L"}), (0.2, set())):
+        data.qpos[:] = [0, 0, height, 1, 0, 0, 0]
+        mujoco.mj_kinematics(model, data)
+        found = paws.bearing(model, data)
+        assert {PAWS[paw] for paw in found} == expected
+        for place in found.values():
+            np.testing.assert_allclose(place, [0.015, 0.08, 0.0], atol=0.01)
+        mujoco.mj_forward(model, data)
+        assert len(found) == (1 if data.ncon else 0)
+
+
+def test_the_way_is_as_long_as_was_chosen_and_no_longer_than_the_trial() -> None:
+    history, described = ArenaHistory(), description()
+    history.describe(described)
+
+    def length_s() -> float:
+        trail = history.marks().trail
+        return float(np.ptp(trail[:, 0])) if len(trail) else 0.0
+
+    for number in range(2000):
+        history.add([_tick(number, _body(described, 0.02 * number, 0.0), first=number == 0)])
+    for trail_s in TRAIL_CHOICES_S:
+        history.trail_s = trail_s
+        assert length_s() == pytest.approx(trail_s, abs=0.5)
+        assert len(history.marks().trail) < 80
+    history.add([_tick(2000, _body(described, 0.0, 0.0), first=True)])
+    history.add([_tick(2001, _body(described, 0.02, 0.0))])
+    assert length_s() == pytest.approx(0.02)
+    history.add([_tick(500, _body(described, 5.0, 0.0))])  # a replay that jumped
+    assert length_s() == 0.0
