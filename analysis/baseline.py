@@ -11,6 +11,7 @@ import hashlib
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,6 +25,7 @@ from rig.errors import UserError
 from rig.regular_file import open_regular
 from stim.stimuli.baselines import BaselineFile, BaselineRequest, BaselineUsed, Values
 
+STATES: tuple[Literal["c"], Literal["h"]] = ("c", "h")
 MIN_PERFORMANCES = 3
 """A ranking or a template needs at least so many: of fewer, an average says little."""
 
@@ -72,6 +74,26 @@ def resolve(
                 values[each] = baseline.value(each)
         used.append(BaselineUsed(name, str(file.path), sha256))
     return values, tuple(used)
+
+
+def layer_means(
+    path: Path, subject_sha256: str, layers: Mapping[str, int]
+) -> dict[tuple[str, str], NDArray[np.float32]]:
+    """The mean of every unit over a whole baseline recording: (units,) float32 by layer and state (c, h).
+
+    Args:
+        path: the recording.
+        subject_sha256: of the subject that it has to be of.
+        layers: layer name to number of units of that subject.
+
+    Raises:
+        UserError: as `resolve`.
+    """
+    requests = [
+        BaselineRequest("baseline", "mean", layer, state) for layer in layers for state in STATES
+    ]
+    values, _ = resolve({"baseline": BaselineFile(path)}, requests, subject_sha256, layers)
+    return {(each.layer, each.state): np.asarray(values[each], np.float32) for each in requests}
 
 
 def _checked_sha256(

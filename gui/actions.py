@@ -121,6 +121,23 @@ class Actions(QObject):
             both = (str(number), f"Ctrl+{number}")
             look = partial(panels.look_as, mode)
             add(Command(f"Look at the animal: {name.lower()}", look, both, "Arena", SHOWN, "View"))
+        hand = session.by_hand
+        add(
+            Command(
+                "Stimulate by hand…",
+                partial(layout.toggle, "stimulate"),
+                ("Ctrl+T",),
+                "Stimuli",
+                LIVE,
+                "Session",
+                divided=True,
+            ),
+            Command(
+                "Stimulate the selected units", hand.stimulate, ("Ctrl+Return",), "Stimuli", LIVE
+            ),
+            Command("Release every stimulus", hand.release_all, (), "Stimuli", LIVE, "Session"),
+            Command("The same: twice within 0.6 s", hand.escape, ("Escape",), "Stimuli", LIVE),
+        )
         for words, does, keys, repeats in (
             ("Play or pause", player.toggle_play, ("Space",), False),
             ("A tick back", lambda: player.step(-1), ("Left", ","), True),

@@ -15,6 +15,7 @@ class ControlBar(QFrame):
 
     acquire_pressed = pyqtSignal()
     record_pressed = pyqtSignal()
+    release_pressed = pyqtSignal()
 
     def __init__(self, theme: Theme, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -27,8 +28,15 @@ class ControlBar(QFrame):
         self.record = QPushButton("Record")
         self.record.setToolTip("Start or stop writing the session to a file (R)")
         self.record.clicked.connect(self.record_pressed)
-        for button in (self.acquire, self.record):
+        self.release = QPushButton("Release all")
+        self.release.setToolTip(
+            "End every stimulus at once, the protocol's too (escape twice within 0.6 s)"
+        )
+        self.release.clicked.connect(self.release_pressed)
+        restyle(self.release, edged=True)
+        for button in (self.acquire, self.record, self.release):
             button.setMinimumSize(104, 34)
+        self.release.hide()
 
         self.recording = QFrame()
         self.recording.setObjectName("recording")
@@ -67,6 +75,7 @@ class ControlBar(QFrame):
         row.setSpacing(8)
         row.addWidget(self.acquire)
         row.addWidget(self.record)
+        row.addWidget(self.release)
         row.addWidget(self.recording, 1)
         row.addWidget(self.replayed, 1)
         row.addWidget(self.pace)
@@ -96,6 +105,19 @@ class ControlBar(QFrame):
         ):
             label.setText(text)
             label.setVisible(bool(text))
+
+    def show_on(self, live: bool, on: bool) -> None:
+        """Shows the button that releases all while a stimulus is on.
+
+        Args:
+            live: whether a session runs: the button keeps its place then, or the bar would jump.
+            on: whether a stimulus, or a sham, is on.
+        """
+        place = self.release.sizePolicy()
+        if place.retainSizeWhenHidden() != live:
+            place.setRetainSizeWhenHidden(live)
+            self.release.setSizePolicy(place)
+        self.release.setVisible(on)
 
     def show_time(self, seconds: float) -> None:
         """The animal's clock."""

@@ -1,4 +1,4 @@
-"""Where the parts of the window are: bars above, docks on the left, the timeline in the middle."""
+"""Where the parts of the window are: bars above, docks on the left and right, the timeline in the middle."""
 
 from __future__ import annotations
 
@@ -22,6 +22,9 @@ LEAST_CAMERA = 150
 TITLE_PX = 40
 """What the frame of a window may take of the screen's height, where that is not known yet."""
 _LEFT = Qt.DockWidgetArea.LeftDockWidgetArea
+_RIGHT = Qt.DockWidgetArea.RightDockWidgetArea
+OPTIONAL = ("stimulate",)
+"""Docks that are hidden until they are asked for."""
 
 
 class Layout:
@@ -65,10 +68,11 @@ class Layout:
                 ("eye", "Animal's eye", panels.camera),
                 ("health", "Session", panels.health),
                 ("log", "Log", panels.log),
+                ("stimulate", "Stimulate by hand", panels.stimulate),
             )
         }
         panels.camera.setMinimumWidth(LEAST_CAMERA)
-        window.setTabPosition(_LEFT, QTabWidget.TabPosition.North)
+        window.setTabPosition(_LEFT | _RIGHT, QTabWidget.TabPosition.North)
         window.setCorner(Qt.Corner.BottomLeftCorner, _LEFT)
         window.setCorner(Qt.Corner.TopLeftCorner, _LEFT)
         self._aside: list[QDockWidget] | None = None
@@ -81,7 +85,6 @@ class Layout:
         """Puts the docks where they were the first time."""
         for dock in self.docks.values():
             dock.setFloating(False)
-            dock.show()
         self._place()
         self._size()
 
@@ -89,6 +92,17 @@ class Layout:
         """Shows the transport bar of a replay, across the whole width, or not."""
         self._foot.setVisible(shown)
         self._transport.setVisible(shown)
+
+    def toggle(self, name: str) -> None:
+        """Shows a dock and gives it the focus, or hides it."""
+        dock = self.docks[name]
+        shown = dock.isHidden()
+        dock.setVisible(shown)
+        if shown:
+            dock.raise_()
+            widget = dock.widget()
+            if widget is not None:
+                widget.setFocus(Qt.FocusReason.ShortcutFocusReason)
 
     def show_docks(self, shown: bool) -> None:
         """Shows the docks that are wanted, or none where they have nothing to show or there is no room."""
@@ -165,8 +179,9 @@ class Layout:
 
     def _place(self) -> None:
         docks = self.docks
-        for dock in docks.values():
-            self._window.addDockWidget(_LEFT, dock)
+        for name, dock in docks.items():
+            self._window.addDockWidget(_RIGHT if name in OPTIONAL else _LEFT, dock)
+            dock.setVisible(name not in OPTIONAL)
         self._window.splitDockWidget(docks["arena"], docks["eye"], Qt.Orientation.Vertical)
         self._window.splitDockWidget(docks["eye"], docks["health"], Qt.Orientation.Horizontal)
         self._window.tabifyDockWidget(docks["health"], docks["log"])

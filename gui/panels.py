@@ -14,6 +14,7 @@ from gui.operator_keys import OperatorKeys
 from gui.selection import UnitSelection
 from gui.session_end import SessionEnd
 from gui.session_setup import SessionStarter
+from gui.stimulate_panel import StimulatePanel
 from gui.theme import Theme
 from gui.timeline import Timeline
 from gui.transport import TransportBar
@@ -38,6 +39,7 @@ class Panels:
         self.log = LogPanel(theme)
         self.faults = FaultWatch(self.banner, self.log, self.timeline)
         self.comparison = ComparisonView(theme, self.selection)
+        self.stimulate = StimulatePanel(self.selection)
 
     def look_as(self, mode: str) -> None:
         """Looks at the animal, or at those side by side, in one of `gui.arena_scene.MODES`."""

@@ -14,6 +14,7 @@ from gui.live_stream import LiveStream
 from gui.panels import Panels
 from gui.recent import Recent, remember
 from gui.recorder_watch import RecorderWatch
+from gui.stimulate_control import VERBS, StimulateControl
 from gui.window_state import WindowState
 from rig.bus.message_types import Status
 from rig.errors import UserError
@@ -40,6 +41,7 @@ class SessionControl(QObject):
 
     Attributes:
         watch: judges from the recorder's reports whether the session is recorded.
+        by_hand: stimulates it by hand.
         close_at_end: the window closes with the session; then `finished` is emitted.
     """
 
@@ -52,6 +54,7 @@ class SessionControl(QObject):
         self._panels = panels
         self._parent = parent
         self.watch = RecorderWatch()
+        self.by_hand = StimulateControl(state, panels, parent)
         self.close_at_end = False
         self._paused = False
         self._failure = ""
@@ -76,6 +79,7 @@ class SessionControl(QObject):
         self._panels.faults.reset()
         self._panels.health.reset()
         self._panels.keys.show_heard(True)
+        self.by_hand.reset()
 
     def follow(self, stream: LiveStream) -> None:
         """Listens to a session."""
@@ -83,6 +87,7 @@ class SessionControl(QObject):
         stream.accepted.connect(self._accepted)
         stream.refused.connect(self._refused)
         stream.silent.connect(self._silent)
+        self.by_hand.follow(stream)
 
     # --- buttons and keys -----------------------------------------------------------------------------
 
@@ -237,6 +242,8 @@ class SessionControl(QObject):
         self.judge()
 
     def _refused(self, verb: str, sentence: str) -> None:
+        if verb in VERBS:
+            return  # said beside the button
         key = f"refused {verb}"
         if verb in ("start_recording", "stop_recording"):
             key = "record"

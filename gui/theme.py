@@ -209,6 +209,10 @@ def _style_sheet(t: Theme) -> str:
         border-color: {t.accent}; }}
     QPushButton[primary="true"] {{ background: {t.accent}; color: {t.on_accent};
         border-color: {t.accent}; }}
+    QPushButton[edged="true"] {{ border: 2px solid {t.alarm}; font-weight: bold; padding: 3px 11px; }}
+    QPushButton[edged="true"]:disabled {{ border: 1px solid {t.line}; font-weight: normal; }}
+    QLabel#sentence {{ color: {t.muted}; }}
+    QLabel#sentence[wrong="true"] {{ color: {t.warning}; }}
     QPushButton[recording="true"] {{ background: {t.alarm}; color: {t.on_alarm};
         border-color: {t.alarm}; font-weight: bold; }}
     QFrame#recording[state="recording"] {{ background: {t.alarm}; border-radius: 4px; }}

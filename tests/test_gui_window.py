@@ -286,6 +286,27 @@ def test_keys_reach_the_protocol_and_a_dead_engine_is_replaced(
         bus.command("stimulate", name="mine", layer="no such layer", units=[1], value=0.5)
     qtbot.waitUntil(lambda: window.panels.health.value("refused") == "1, 0", timeout=5000)
 
+    # by hand: chosen in the panel, said to be on, and released by the key that releases all
+    panel, release = window.panels.stimulate, window.panels.control.release
+    qtbot.keyClick(window, Qt.Key.Key_T, Qt.KeyboardModifier.ControlModifier)
+    assert panel.isVisible()
+    assert not panel.fire.isEnabled()
+    window.panels.selection.select([1, 130])
+    panel.kind.setCurrentIndex(1)
+    panel.amount.setValue(0.125)
+    panel.until_released.setCurrentIndex(1)
+    qtbot.keyClick(window, Qt.Key.Key_Return, Qt.KeyboardModifier.ControlModifier)
+    qtbot.waitUntil(lambda: any("by hand" in cause for cause in causes), timeout=10000)
+    qtbot.waitUntil(release.isVisible, timeout=5000)
+    qtbot.waitUntil(lambda: any(label.text() != "" for label in panel._counts), timeout=5000)
+    assert ("stimulate", inputs[-1][1]) == inputs[-1]
+    for _ in range(2):
+        qtbot.keyClick(window, Qt.Key.Key_Escape)
+    qtbot.waitUntil(lambda: ("release_all", "by hand") in inputs, timeout=10000)
+    qtbot.waitUntil(lambda: "1 stimulus" in panel.total.text(), timeout=5000)
+    panel.release_pressed.emit("never")
+    qtbot.waitUntil(lambda: "ever called" in panel.sentence.text(), timeout=10000)
+
     assert not window.panels.health.new_engine.isVisible()
     os.kill(_pid(running_sessions()[0].session, "stim.process"), signal.SIGKILL)
     qtbot.waitUntil(window.panels.health.new_engine.isVisible, timeout=3000)
@@ -298,6 +319,8 @@ def test_keys_reach_the_protocol_and_a_dead_engine_is_replaced(
     qtbot.waitUntil(timeline.ethogram._note.isVisible, timeout=5000)
     assert "no stimulation engine" in timeline.ethogram.under((window.tick - 2) * 0.02, 0.5)
     assert not window.panels.keys.buttons["k"].isEnabled()
+    assert not panel.fire.isEnabled()
+    assert "no stimulation engine" in panel.sentence.text()
     n_keys = len(inputs)
     qtbot.keyClick(window, Qt.Key.Key_K)
     assert "The key k does nothing" in window.panels.banner.label.text()

@@ -25,8 +25,8 @@ LONGEST_MS = 3_600_000.0
 SHORTEST_MS = TICK_S * 1000
 LONGEST_NAME = 64
 MOST_WAVEFORM_TICKS = 3000
-MOST_WAVEFORM_NUMBERS = 16_000
-"""In all parts together: of 64 units a quarter of a thousand ticks, or five seconds."""
+MOST_WAVEFORM_NUMBERS = 15_000
+"""In all parts together; as bytes they leave room for the rest of a command (64 kB)."""
 FASTEST_HZ = 25.0
 """A pulse and its pause take a tick each at least."""
 SLOWEST_HZ = 0.001
