@@ -21,9 +21,9 @@ from rig.output_file import check_output, replacing
 class Row:
     """Something that happened, a row of the table; times in seconds of animal time.
 
-    `kind` is "behaviour", "stimulus", "trial", "task_event" or "input". What has no duration stops when it
-    starts. Ticks are -1 where there is none: `tick` when it was found or took effect, `began_tick` when,
-    looking back, it began. `condition` is that of the trial.
+    `kind` is "behaviour", "stimulus", "trial", "task_event", "note" or "input". What has no duration stops
+    when it starts. Ticks are -1 where there is none: `tick` when it was found or took effect, `began_tick`
+    when, looking back, it began. `condition` is that of the trial.
     """
 
     kind: str
@@ -41,7 +41,7 @@ class Row:
 def interval_rows(
     recording: Recording, from_s: float | None = None, to_s: float | None = None
 ) -> list[Row]:
-    """Behaviours, stimuli, trials, events of the task and inputs that touch this stretch, by their start.
+    """Behaviours, stimuli, trials, events of the task, notes and inputs that touch this stretch, by start.
 
     Args:
         recording: an open recording.
@@ -91,8 +91,12 @@ def interval_rows(
         for each in recording.task_events
     ]
     rows += [
-        row("input", f"{given.kind} {given.name}", tick * tick_s, tick * tick_s, tick)
+        row("input", f"{given.kind} {given.name}".strip(), tick * tick_s, tick * tick_s, tick)
         for tick, given in recording.inputs
+        if given.kind != "note"
+    ]
+    rows += [
+        row("note", text, tick * tick_s, tick * tick_s, tick) for tick, text in recording.notes
     ]
     begin_s, end_s = first * tick_s, (last + 1) * tick_s
     return sorted(

@@ -30,6 +30,7 @@ from cli import (
 )
 from cli.command import Function, check_words, register
 from cli.lsl import lsl
+from cli.operator import note, operate
 from cli.probe import probe
 from rig.child_python import protect
 from rig.errors import RunError, UserError
@@ -51,6 +52,8 @@ COMMANDS: dict[str, Function] = {
     "protocols": protocols.protocols,
     "sweep": sweeps.sweep,
     "dataset": datasets.dataset,
+    "note": note,
+    "operate": operate,
     "replay": recordings.replay,
     "info": recordings.info,
     "export": exports.export,

@@ -133,6 +133,7 @@ def session_spec(
         keys=str(options.keys.resolve()) if options.keys else "",
         conditions=protocol.condition_names,
         keys_used=protocol.keys,
+        key_uses=protocol.key_uses,
         allow_outside=protocol.outside_allowed,
         baselines={each.name: each.sha256 for each in used},
         allow_python=protocol.is_script,

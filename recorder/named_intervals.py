@@ -26,6 +26,7 @@ from recorder.table_schema import interval_table
 from recorder.tables import (
     Interval,
     TableRows,
+    note_tick,
     read_events,
     read_inputs,
     read_intervals,
@@ -73,7 +74,8 @@ def complete_intervals(file: h5py.File, header: SessionHeader) -> None:
     tick_s = header.description.tick_s
     marks = [(each.time_s, each.name) for each in read_task_events(record["task_events"])]
     for tick, given in read_inputs(record["inputs"]):
-        marks.append((tick * tick_s, f"{given.kind} {given.name}"))
+        at = note_tick(given, tick) if given.kind == "note" else tick
+        marks.append((at * tick_s, f"{given.kind} {given.name}".strip()))
     write_intervals(file, behaviours, stimuli, causes_of(read_events(record["events"])), marks)
 
 

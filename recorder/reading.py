@@ -13,6 +13,7 @@ opens them.
 from __future__ import annotations
 
 from functools import cached_property
+from itertools import pairwise
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
@@ -33,6 +34,8 @@ from recorder.tables import (
     LogEntry,
     TaskEvent,
     Trial,
+    disarmed_spans,
+    note_tick,
     read_events,
     read_inputs,
     read_intervals,
@@ -222,8 +225,29 @@ class Recording(SeriesReader):
 
     @property
     def inputs(self) -> tuple[tuple[int, Input], ...]:
-        """What came from outside (keys, stimuli of clients), each with the tick that it reached."""
+        """What came from outside (keys, notes, stimuli of clients), each with the tick that it reached."""
         return read_inputs(self.table("processing/record/inputs"))
+
+    @property
+    def notes(self) -> tuple[tuple[int, str], ...]:
+        """The operator's notes in the order of time, each with the tick that it is of."""
+        found = [
+            (note_tick(given, tick), given.name)
+            for tick, given in self.inputs
+            if given.kind == "note"
+        ]
+        return tuple(sorted(found, key=lambda note: note[0]))
+
+    @property
+    def disarmed(self) -> tuple[tuple[int, int], ...]:
+        """From which tick to which (not included) the protocol was disarmed; -1: to the end."""
+        description, inputs = self.description, list(self.inputs)
+        texts = [*(each.protocol_text for each in description.branched), description.protocol_text]
+        for left, (before, after) in zip(description.branched, pairwise(texts), strict=True):
+            if before != after:  # another protocol is armed
+                inputs.append((left.tick, Input("arm", "")))
+        inputs.sort(key=lambda each: each[0])
+        return disarmed_spans(description.armed, self.first_tick, inputs)
 
     @property
     def log(self) -> tuple[LogEntry, ...]:

@@ -43,6 +43,9 @@ _FIRST_NUMBER = 2 * HISTORY_TICKS
 
 _LIVE_ONLY = {
     "key": "a key is for the protocol of a running animal",
+    "note": "a note is for the recording of a running animal",
+    "arm": "nothing is delivered in it",
+    "disarm": "nothing is delivered in it",
     "stimulate": "units of a recorded animal cannot be stimulated",
     "release": "units of a recorded animal cannot be stimulated",
     "release_all": "units of a recorded animal cannot be stimulated",

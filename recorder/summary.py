@@ -25,6 +25,7 @@ _STATES = {
     "unrecovered": "its recorder was killed; run `rodent-rig recover` where there is room",
 }
 _MAX_LOG = 6
+_MAX_NOTES = 12
 _ROTATION_KINDS = ("continues", "goes on")
 
 
@@ -61,7 +62,9 @@ def describe(recording: Recording) -> str:
         "  behaviours  " + _counts(recording.intervals("behaviours"), description.behaviours),
         "  stimuli     " + _counts(recording.intervals("stimuli"), stimuli_of(description)),
         "  task events " + _times(each.name for each in recording.task_events),
-        "  outside     " + _times(_words(given) for _, given in recording.inputs),
+        "  outside     "
+        + _times(_words(given) for _, given in recording.inputs if given.kind != "note"),
+        *_notes(recording),
     ]
     ended = recording.end
     how = "in a further file" if recording.continues else "not seen by the recorder"
@@ -118,7 +121,18 @@ def _times(names: Iterable[str]) -> str:
 
 
 def _words(given: Input) -> str:
-    return f"key {given.name}" if given.kind == "key" else f"{given.kind} {given.name}"
+    return f"{given.kind} {given.name}".strip()
+
+
+def _notes(recording: Recording) -> list[str]:
+    """The operator's notes, a line each."""
+    notes, tick_s = recording.notes, recording.description.tick_s
+    lines = [f"  note        at {tick * tick_s:.2f} s: {text}" for tick, text in notes[:_MAX_NOTES]]
+    if len(notes) > _MAX_NOTES:
+        lines.append(
+            f"  … and {len(notes) - _MAX_NOTES} more notes (`rodent-rig export --intervals` lists all)"
+        )
+    return lines
 
 
 def _counts(intervals: Iterable[Interval], names: tuple[str, ...]) -> str:

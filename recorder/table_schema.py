@@ -5,7 +5,7 @@ from __future__ import annotations
 from recorder.applied import APPLIED
 from recorder.layout import LAYOUT_VERSION
 from recorder.schema import NO_CONDITION, UNLISTED, Column, Table
-from rig.bus.external_inputs import OUTSIDE
+from rig.bus.external_inputs import OUTSIDE, VERBS
 from rig.bus.message_types import Description
 
 
@@ -209,19 +209,14 @@ def _record(description: Description, layout: int) -> tuple[Table, ...]:
         Table(
             "inputs",
             "processing/record",
-            "What reached the session from outside: keys of the operator, stimuli of clients.",
+            "What reached the session from outside: keys and notes of the operator, stimuli of clients.",
             (
                 Column("tick", "<i8", "Tick that it reached; it acts on the next one."),
-                Column(
-                    "kind",
-                    "|u1",
-                    "What sort of input.",
-                    ("key", "stimulate", "release", "release_all", UNLISTED),
-                ),
+                Column("kind", "|u1", "What sort of input.", (*VERBS, UNLISTED)),
                 Column(
                     "input_name" if layout > 2 else "name",
                     "|u1",
-                    "The key, or the stimulus, UTF-8 bytes.",
+                    "The key, the note's text, or the stimulus, UTF-8 bytes.",
                     ragged=True,
                 ),
                 Column("args", "|u1", "What it asks for, JSON as UTF-8 bytes.", ragged=True),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from math import isnan
 from typing import Any
@@ -237,6 +237,32 @@ def read_inputs(
             strict=True,
         )
     )
+
+
+def note_tick(given: Input, reached: int) -> int:
+    """The tick that a note is of: when its writing began. `reached`: the tick that brought it."""
+    tick = given.args.get("tick")
+    return tick if isinstance(tick, int) and 0 <= tick <= reached else reached
+
+
+def disarmed_spans(
+    armed: bool, first_tick: int, inputs: Iterable[tuple[int, Input]]
+) -> tuple[tuple[int, int], ...]:
+    """From which tick to which (not included) a protocol delivered nothing; -1: to the end.
+
+    Args:
+        armed: whether it was armed at first.
+        first_tick: of what is looked at.
+        inputs: from outside, each with the tick that it reached; it acts on the next one.
+    """
+    spans: list[tuple[int, int]] = [] if armed else [(first_tick, -1)]
+    for tick, given in inputs:
+        is_open = bool(spans) and spans[-1][1] < 0
+        if given.kind == "disarm" and not is_open:
+            spans.append((tick + 1, -1))
+        elif given.kind == "arm" and is_open:
+            spans[-1] = (spans[-1][0], tick + 1)
+    return tuple(spans)
 
 
 def read_log(rows: TableRows) -> tuple[LogEntry, ...]:

@@ -11,6 +11,8 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
+from math import inf
 
 import msgspec
 import numpy as np
@@ -45,6 +47,16 @@ def joined(segments: Sequence[Segment], names: str) -> tuple[str, ...]:
     """The names of all segments (a property of `Protocol`, such as "stimulus_names"), each once, in order."""
     found = (name for segment in segments for name in getattr(segment.protocol, names))
     return tuple(dict.fromkeys(found))
+
+
+def left_at(segments: Sequence[Segment]) -> float:
+    """The tick at which the last other protocol takes over; infinite where there is but one."""
+    found = [
+        after.first_tick
+        for before, after in pairwise(segments)
+        if after.protocol.text != before.protocol.text
+    ]
+    return max(found, default=inf)
 
 
 def check_same_detectors(before: Protocol, after: Protocol) -> None:

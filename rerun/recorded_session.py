@@ -18,7 +18,13 @@ from agent.runtime import PACKAGES
 from analysis.baseline import resolve, sha256_of
 from recorder.reading import Recording
 from rerun.in_process_transport import InProcessTransport
-from rerun.protocol_sequence import ProtocolSequence, Segment, check_same_detectors, joined
+from rerun.protocol_sequence import (
+    ProtocolSequence,
+    Segment,
+    check_same_detectors,
+    joined,
+    left_at,
+)
 from rerun.rerun import run_in_process
 from rig.bus.message_types import Branching, Description, End, Input, Message
 from rig.errors import UserError
@@ -298,6 +304,8 @@ def run_again(
 ) -> None:
     """Runs a session again up to a tick, in this process.
 
+    Another protocol than the one that was recorded is armed, whatever became of that one.
+
     Args:
         session: whose inputs from outside come again.
         segments: what it runs under.
@@ -327,6 +335,9 @@ def run_again(
         stimuli=joined(segments, "stimulus_names"),
         conditions=joined(segments, "condition_names"),
         keys_used=joined(segments, "keys"),
+        key_uses=tuple(
+            dict.fromkeys(use for segment in segments for use in segment.protocol.key_uses)
+        ),
         baselines=description.baselines,
         branched=description.branched,
         runtime=runtime_of(description.versions),
@@ -343,10 +354,15 @@ def run_again(
         on_message(message, transport)
 
     begin = 0 if resume is None else resume.snapshot.tick
+    left = left_at(segments)
     transport = InProcessTransport(
         name,
         lambda described: ProtocolSequence(segments, described),
-        [(tick, given) for tick, given in session.inputs if tick >= begin],
+        [
+            (tick, given)
+            for tick, given in session.inputs
+            if tick >= begin and (tick <= left or given.kind not in ("arm", "disarm"))
+        ],
         last_tick + 1,
         session.end.reason if last_tick == session.last_tick else "stopped",
         pass_on,

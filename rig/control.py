@@ -22,6 +22,7 @@ class Control:
         ignored: counts malformed messages, of whoever sends the subject any.
         end_reason: why the session is to end, "" while it is not.
         paused: whether the session is to stand still between two ticks.
+        steps: how many ticks are to be run all the same.
         engine_alive: whether there is an engine that replies to ticks.
         engine_expected: whether another engine was started and has not said yet that it is ready.
         file_made: whether the recorder has made its file.
@@ -38,6 +39,7 @@ class Control:
         self._recording_requests: deque[Command] = deque()
         self.end_reason = ""
         self.paused = False
+        self.steps = 0
         self.engine_alive = True
         self.engine_expected = False
         self.file_made = False
@@ -73,9 +75,12 @@ class Control:
             case "stop":
                 self.finish(str(command.args.get("reason", "stopped")))
             case "pause":
-                self.paused = True
+                self.paused, self.steps = True, 0
             case "resume":
-                self.paused = False
+                self.paused, self.steps = False, 0
+            case "step":
+                self.paused = True
+                self.steps += int(command.args["ticks"])
             case "input":
                 self._inputs.append(Input(**command.args))
             case "fault":
@@ -94,6 +99,11 @@ class Control:
                 self._transport.disconnect_recorder(keep_queue=False)
             case verb:
                 self.ignored.add(f"{verb[:40]!r} is not a command")
+
+    @property
+    def owes_inputs(self) -> bool:
+        """Whether it was stopped while something from outside that was accepted still waits for a tick."""
+        return self.end_reason == "stopped" and bool(self._inputs)
 
     def take_inputs(self) -> tuple[Input, ...]:
         """What has come from outside since this was last called: the inputs of the next tick."""

@@ -145,13 +145,14 @@ class TickLoop:
         """The ticks of a trial that began with `first_tick`, from the present one on."""
         spec = self._spec
         self._pacer.restart()
-        while not self._control.end_reason:
+        while not self._control.end_reason or self._control.owes_inputs:
             before, end_trial = self._run_tick(trial, first_tick, before)
             lasted_s = (self._tick - first_tick) * TICK_S
             if before.trouble:
                 self._publish(Fault("subject", before.trouble))
             if spec.duration_s and self._tick * TICK_S >= spec.duration_s - 1e-9:
                 self._control.finish("duration")
+                return
             if before.over or end_trial or (spec.trial_s and lasted_s >= spec.trial_s - 1e-9):
                 return
 
@@ -211,11 +212,13 @@ class TickLoop:
         """All that may change between two ticks only: pause, recording, engine, faults of others."""
         control = self._control
         control.obey_waiting()
-        while control.paused and not control.end_reason:
+        while control.paused and not control.steps and not control.end_reason:
             self._recorder.switch(self._tick, self._pacer.overruns)
+            self._engine.welcome(self._tick)
             time.sleep(0.005)
             self._pacer.restart()
             control.obey_waiting()
+        control.steps = max(control.steps - 1, 0)
         self._recorder.switch(self._tick, self._pacer.overruns)
         self._engine.welcome(self._tick)
         for fault in control.take_faults():

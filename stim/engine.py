@@ -9,6 +9,10 @@ meant for a tick that began a new trial.
 A rule is busy from its trigger until its stimulus or sham has ended, and ignores triggers meanwhile.
 Whether a trigger leads to a stimulus is drawn from (seed, rule, tick) and nothing else, so that a session
 and its counterfactual share every draw that they have in common.
+
+The operator may disarm the protocol: from the next tick on none of its stimuli is delivered, none is begun,
+as a sham or otherwise, and no trigger counts, until it is armed again. Detectors, trials and a protocol's
+Python go on; what other programs ask for is delivered as ever.
 """
 
 from __future__ import annotations
@@ -119,6 +123,7 @@ class Engine:
             seed,
             values,
         )
+        self._armed = description.armed
         self._trial = -1
         self._first_tick = 0
         self._condition = ""
@@ -137,7 +142,7 @@ class Engine:
 
         Both have been given every tick so far; what this one decided meanwhile is discarded. Rules that both
         have keep their state; what other rules have begun acts on `tick` for the last time. Stimuli that
-        other programs asked for stay on.
+        other programs asked for stay on. Another protocol is armed.
 
         Args:
             before: the other engine.
@@ -160,6 +165,8 @@ class Engine:
         for state in self._outgoing:
             if state.occurrence is not None:
                 self._cut_short(state, state.occurrence, tick + 1)
+        # what was disarmed is the protocol that ran
+        self._armed = before._armed or self._protocol.text != before._protocol.text
         self._outside, self._scripted = before._outside, before._scripted
         if keep_script:
             self._script = before._script
@@ -215,12 +222,16 @@ class Engine:
         starts = self._protocol.trial_starts
         if not self._triggers.started and (starts is None or self._triggers.fired(starts)):
             self._triggers.start_trial(self._first_tick if starts is None else tick)
-        if self._triggers.started:
+        for each in content.inputs:
+            if each.kind in ("arm", "disarm"):
+                self._arm(each.kind == "arm", tick)
+        if self._triggers.started and self._armed:
             for state in self._rules:
                 self._apply(state, tick)
         for each in content.inputs:
             if each.kind == "release_all":
-                self._release_all(tick)
+                self._release_own(tick)
+                self._outside.release_all(tick)
             else:
                 self._outside.accept(each, tick)
         ends = self._protocol.trial_ends
@@ -229,13 +240,19 @@ class Engine:
             requests, wants_end = self._script.step(
                 tick, content, message.arrays, found, self._triggers.present, self._condition
             )
-            for each in requests:
+            for each in requests if self._armed else ():
                 self._scripted.accept(each, tick)
             end_trial = end_trial or wants_end
         interventions, arrays = pack(self._interventions(tick + 1))
         arrays["confidence"] = confidences
         reply = EngineReply(tuple(events), interventions, end_trial)
         return Message(reply, message.session, tick, arrays=arrays)
+
+    def _arm(self, armed: bool, tick: int) -> None:
+        """Lets rules fire, or ends with this tick what the protocol has begun."""
+        self._armed = armed
+        if not armed:
+            self._release_own(tick)
 
     def _begin_or_end(self, state: _RuleState, tick: int, events: list[Event]) -> None:
         occurrence = state.occurrence
@@ -270,13 +287,12 @@ class Engine:
         elif occurrence.end is None or occurrence.end > end:
             occurrence.end = end
 
-    def _release_all(self, tick: int) -> None:
-        """Ends at a tick whatever is on or due; rules and Python may begin anew from the next one on."""
+    def _release_own(self, tick: int) -> None:
+        """Ends at a tick what rules and Python have on or due; armed, they may begin anew after it."""
         for state in (*self._rules, *self._outgoing):
             if state.occurrence is not None:
                 self._cut_short(state, state.occurrence, tick + 1)
-        for requested in (self._scripted, self._outside):
-            requested.release_all(tick)
+        self._scripted.release_all(tick)
 
     def _trigger(self, state: _RuleState, tick: int, cause: str) -> None:
         rule = state.rule

@@ -15,8 +15,10 @@ from hypothesis import strategies as st
 from recorder.replay import ReplaySource
 from rig.bus.client import BusClient
 from rig.bus.external_inputs import (
+    LONGEST_NOTE,
     MOST_STIMULI,
     MOST_WAITING,
+    VERBS,
     ExternalInputs,
     read_input,
 )
@@ -167,7 +169,7 @@ _ANYTHING = st.recursive(
     lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(), inner, max_size=3),
     max_leaves=6,
 )
-_FIELD = st.sampled_from(("key", *PART_FIELDS, *WHOLE_FIELDS))
+_FIELD = st.sampled_from(("key", "text", "tick", *PART_FIELDS, *WHOLE_FIELDS))
 _SENSIBLE = st.sampled_from(
     [
         *([0], [5, 2], "core", "cell", "x", 0.5, 20, None, [1.0, math.nan], True, b"12345678"),
@@ -178,7 +180,7 @@ _SENSIBLE = st.sampled_from(
 
 @settings(max_examples=300, deadline=None)
 @given(
-    st.sampled_from(["key", "stimulate", "release", "release_all"]),
+    st.sampled_from(VERBS),
     st.dictionaries(_FIELD, _SENSIBLE | _ANYTHING, max_size=7),
 )
 def test_whatever_comes_is_refused_or_harmless(verb: str, args: dict[str, Any]) -> None:
@@ -193,7 +195,10 @@ def test_whatever_comes_is_refused_or_harmless(verb: str, args: dict[str, Any]) 
     if said:
         return
     assert accepted.kind == verb
-    assert accepted.name
+    assert accepted.name or verb in ("arm", "disarm")
+    assert len(accepted.name) <= LONGEST_NOTE
+    if verb == "note":
+        assert accepted.args == {"tick": 0}  # no other one has been
     if verb == "stimulate":
         for part in accepted.args.get("parts", [accepted.args]):
             units = part["units"]

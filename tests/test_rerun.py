@@ -33,6 +33,7 @@ from rig.errors import UserError
 from stim.engine import Engine
 from stim.protocol.read import parse
 from tests.engine_scenario import describe, tick_message
+from tests.operated import operate
 from tests.protocol_texts import LAYERS
 from tests.rodent_rig import FIRST_LIGHT, ROOT, RunningRig, rodent_rig, rodent_rig_here, wait_for
 
@@ -55,7 +56,7 @@ CLOCKS = ("latency", "wall_s", "engine_ms", "overrun", "tick_sequence", "answer_
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """`f.nwb`: an operator pressed a key, a client stimulated, and then somebody stopped it."""
+    """`f.nwb`: keys, a client's stimulus, notes; it was paused, stepped, disarmed, armed and stopped."""
     folder = tmp_path_factory.mktemp("rerun")
     (folder / "p.yaml").write_text(PROTOCOL)
     runtime = Path(folder / "rt")
@@ -94,6 +95,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
             bus.command("release_all", origin="by hand")
             now = max(last)
             wait_for(lambda: passed(max(now + 20, 75)), 120)
+            operate(bus, last, passed)
             bus.command("stop")
             assert rig.end()[0] == 0
     return folder
@@ -110,7 +112,33 @@ def same_until(one: Recording, other: Recording, first: int, last: int) -> None:
 def test_a_session_is_itself_again(folder: Path) -> None:
     with recorder.open(folder / "f.nwb") as session:
         kinds = [given.kind for _, given in session.inputs]
-        assert sorted(kinds) == ["key", "release_all", "stimulate", "stimulate"]
+        assert sorted(kinds) == [
+            *(
+                "arm",
+                "disarm",
+                "key",
+                "key",
+                "key",
+                "note",
+                "note",
+                "release_all",
+                "stimulate",
+                "stimulate",
+                "stimulate",
+            ),
+        ]
+        first, last = session.notes
+        assert first == (7, "Ünruhig: 🐀 \u200d فأر")
+        assert last[1] == "just before the end"
+        # disarmed: nothing of the protocol, no sham either; what a client asked for is delivered
+        ((begin, end),) = session.disarmed
+        assert begin < 100
+        assert end > 120
+        within = [each for each in session.intervals("stimuli") if begin <= each.onset_tick < end]
+        assert [each.name for each in within] == ["outside"]
+        assert [each.name for each in session.intervals("stimuli") if each.onset_tick >= end] == [
+            "push"
+        ]
         assert session.end is not None
         assert session.end.reason == "stopped"
         n = session.n_ticks
@@ -118,6 +146,9 @@ def test_a_session_is_itself_again(folder: Path) -> None:
     assert done.returncode == 0, done.stderr
     assert f"identical for {n} ticks" in done.stdout
     assert "Made with" not in done.stdout
+    said = rodent_rig_here("info", folder / "f.nwb").stdout
+    assert "note        at 0.14 s: Ünruhig" in said
+    assert "arm 1×" in said
 
 
 def test_a_re_run_begins_at_a_snapshot(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -190,7 +221,7 @@ def test_it_runs_again_on_what_it_was_recorded_on(
 
 def test_a_branch_into_its_own_protocol_is_the_same_session(folder: Path) -> None:
     with recorder.open(folder / "f.nwb") as session:
-        (push,) = [each for each in session.intervals("stimuli") if each.name == "push"]
+        push, _ = (each for each in session.intervals("stimuli") if each.name == "push")
     out = folder / "same.nwb"
     options = ("--at-tick", push.onset_tick + 3, "--protocol", folder / "p.yaml", "--camera")
     done = rodent_rig_here("branch", folder / "f.nwb", *options, "--out", out)

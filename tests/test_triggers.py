@@ -360,6 +360,54 @@ def test_a_new_engine_goes_on_counting() -> None:
     assert (first["a"], first["outside"], first["run"]) == (5, 3, 10)
 
 
+def test_a_disarmed_protocol_delivers_nothing_and_remembers_no_trigger() -> None:
+    protocol = read(
+        "rules:\n"
+        "  - {on: {key: s}, do: a, for_ms: 200, refractory_ms: 400, max_count: 2}\n"
+        "  - {on: run.onset, do: b, after_ms: 100, for_ms: 100}\n"
+    )
+    key = Input("key", "s")
+    ticks = quiet(
+        80,
+        t5=Seen(inputs=(key,)),
+        t8=Seen(inputs=(Input("disarm", ""),), speed=0.8),  # b would begin at 13
+        t20=Seen(inputs=(key, asked(for_ms=40))),
+        t30=Seen(inputs=(Input("arm", ""),)),
+        t31=Seen(inputs=(key,)),
+    )
+    played = play(protocol, ticks)
+    # it ends with the tick after, as all that is decided; what had not begun never does
+    assert played.on("a") == [6, 7, 8, *range(32, 42)]
+    assert played.on("b") == []
+    assert played.on("outside") == [21, 22]
+    assert played.onsets("run") == [8]
+    ends = [(each.name, each.tick) for each in played.stimuli if each.phase == "offset"]
+    assert ends == [("a", 9), ("outside", 23), ("a", 42)]
+    # an engine that is taken in while it is disarmed is disarmed, too
+    description = msgspec.structs.replace(describe(protocol), armed=False)
+    engine = Engine(protocol, description)
+    engine.begin_trial(0, 0)
+    body = {"body": np.zeros(len(NAMES))}
+    for tick in range(5):
+        content = Tick(0, 0, 1, 0, False, False, 0, (), (key,))
+        answer = engine.reply(Message(content, "s", tick, tick, body)).content
+        assert isinstance(answer, EngineReply)
+        assert not answer.interventions
+
+
+def test_what_a_key_does_is_said_in_words() -> None:
+    protocol = read(
+        "trial_ends: {key: e}\n"
+        "rules:\n"
+        "  - {on: {key: s}, do: a, until: {key: e}}\n"
+        "  - {on: [{key: s}, run.onset], do: b, for_ms: 20}\n"
+    )
+    assert [(each.key, each.words, each.stimuli) for each in protocol.key_uses] == [
+        ("e", "ends the trial, ends a", ()),
+        ("s", "a, b", ("a", "b")),
+    ]
+
+
 SCRIPT = '''
 from stim.protocol.script import EndTrial, Release, Stimulate
 

@@ -1,4 +1,4 @@
-"""What may come into a session from outside: an operator's key, a client's stimulus and its release.
+"""What may come into a session from outside: keys and notes of the operator, stimuli of clients.
 
 A client's command is checked here, in the supervisor, before it reaches the subject: what is malformed,
 unknown, not finite or too much is refused with a sentence and never reaches the subject. What is accepted
@@ -12,11 +12,11 @@ from collections.abc import Mapping
 from typing import Any
 
 from rig.bus.message_types import EngineReply, Input, Message, Tick
-from rig.bus.stimulus_request import NotAcceptedError, name_of, only, read_stimulus
+from rig.bus.stimulus_request import NotAcceptedError, name_of, only, read_stimulus, short
 
-VERBS = ("key", "stimulate", "release", "release_all")
+VERBS = ("key", "note", "arm", "disarm", "stimulate", "release", "release_all")
 
-ALWAYS = ("key", "release_all")
+ALWAYS = ("key", "note", "arm", "disarm", "release_all")
 """Taken also where a protocol does not take stimuli from outside: all stimuli can be ended at any time."""
 
 OUTSIDE = "outside"
@@ -27,15 +27,33 @@ MOST_STIMULI = 16
 
 MOST_WAITING = 64
 """So many inputs may wait for the next tick; to end all stimuli there is room for one more."""
+LONGEST_NOTE = 500
+"""Characters."""
+_JOINERS = "\u200c\u200d"
+"""Not printable by themselves, but part of how some scripts and emoji are written."""
 
 
-def read_input(verb: str, args: Mapping[str, Any], layers: Mapping[str, int]) -> Input:
+def note_text(value: object) -> str:
+    """The text of a note, without spaces around it. Raises `NotAcceptedError` if it cannot be one."""
+    text = value.strip() if isinstance(value, str) else ""
+    printable = all(each.isprintable() or each in _JOINERS for each in text)
+    if not 0 < len(text) <= LONGEST_NOTE or not printable:
+        raise NotAcceptedError(
+            f"text has to be one line of 1 to {LONGEST_NOTE} printable characters, not {short(value)}"
+        )
+    return text
+
+
+def read_input(
+    verb: str, args: Mapping[str, Any], layers: Mapping[str, int], newest_tick: int = 0
+) -> Input:
     """The input that a command of one of `VERBS` asks for, every field of it given and checked.
 
     Args:
-        verb: "key", "stimulate", "release" or "release_all".
+        verb: one of `VERBS`.
         args: what came with it; see docs/bus.md.
         layers: layer name to number of units.
+        newest_tick: of the session; a note is of it, or of one before.
 
     Raises:
         NotAcceptedError: something is missing, unknown, of the wrong type, not finite or too much.
@@ -43,6 +61,13 @@ def read_input(verb: str, args: Mapping[str, Any], layers: Mapping[str, int]) ->
     if verb == "key":
         only(args, ("key",), verb)
         return Input("key", name_of(args.get("key"), "key"))
+    if verb == "note":
+        only(args, ("text", "tick"), verb)
+        return Input("note", note_text(args.get("text")), {"tick": _tick(args, newest_tick)})
+    if verb in ("arm", "disarm"):
+        if args:
+            raise NotAcceptedError(f"{verb} takes nothing, and not {short(next(iter(args)))}")
+        return Input(verb, "")
     if verb == "release":
         only(args, ("name",), verb)
         return Input("release", name_of(args.get("name"), "name"))
@@ -64,6 +89,7 @@ class ExternalInputs:
         self._layers = layers
         self._names: set[str] = set()
         self._waiting: list[Input] = []
+        self._newest_tick = -1
         self._due: dict[int, int] = {}  # stimuli that a tick has brought, by the tick they act from
         self._active: set[int] = set()
 
@@ -74,7 +100,7 @@ class ExternalInputs:
             NotAcceptedError: as `read_input`; or too much waits or is active; or nothing has the name that
                 is to be released.
         """
-        given = read_input(verb, args, self._layers)
+        given = read_input(verb, args, self._layers, self._newest_tick)
         if len(self._waiting) >= MOST_WAITING + (verb == "release_all"):
             raise NotAcceptedError(f"{MOST_WAITING} inputs wait for the next tick already")
         if verb == "release" and given.name not in self._names:
@@ -91,6 +117,7 @@ class ExternalInputs:
         """Takes note of a tick, which brings inputs, or an answer, which begins and ends stimuli."""
         content = message.content
         if isinstance(content, Tick):
+            self._newest_tick = message.tick
             for given in content.inputs:
                 if given in self._waiting:
                     self._waiting.remove(given)
@@ -105,3 +132,12 @@ class ExternalInputs:
                         self._active.add(event.number)
                     else:
                         self._active.discard(event.number)
+
+
+def _tick(args: Mapping[str, Any], newest: int) -> int:
+    tick = args.get("tick", newest)
+    if isinstance(tick, bool) or not isinstance(tick, int) or not 0 <= tick <= newest:
+        raise NotAcceptedError(
+            f"tick has to be one that has been, from 0 to {newest}, not {short(tick)}"
+        )
+    return tick

@@ -58,6 +58,14 @@ class Branching(msgspec.Struct, frozen=True):
     baselines: dict[str, str] = {}
 
 
+class KeyUse(msgspec.Struct, frozen=True):
+    """What an operator's key does in a protocol, in a few words; `stimuli` are those that it begins."""
+
+    key: str
+    words: str
+    stimuli: tuple[str, ...] = ()
+
+
 class Description(msgspec.Struct, frozen=True, tag="description"):
     """What a session is; sent first, and to whoever joins later.
 
@@ -71,7 +79,9 @@ class Description(msgspec.Struct, frozen=True, tag="description"):
     `experimenter`, `institution` and `keywords` are what whoever started it said of it.
     `signals` come beside those of the animal, from another source. `blinded`: until the session's end no
     display says which stimuli are delivered and which are shams. `animal` is what the experimenter calls this
-    animal ("": nothing), `notes` what they want to remember of it.
+    animal ("": nothing), `notes` what they want to remember of it. `key_uses` says what each of `keys` does.
+    `armed` is true but for an engine that is taken in, or a recording that begins, while the protocol is
+    disarmed.
     """
 
     subject: str
@@ -111,6 +121,8 @@ class Description(msgspec.Struct, frozen=True, tag="description"):
     blinded: bool = False
     animal: str = ""
     notes: str = ""
+    key_uses: tuple[KeyUse, ...] = ()
+    armed: bool = True
 
 
 class Assets(msgspec.Struct, frozen=True, tag="assets"):
@@ -135,7 +147,8 @@ class Episode(msgspec.Struct, frozen=True, tag="episode"):
 class Input(msgspec.Struct, frozen=True):
     """Something from outside that reached the session at a tick: an operator's key, a client's stimulus.
 
-    `kind` is "key" (`name` is the key), "stimulate" (`name` is the client's own name of it; `args` as in
+    `kind` is "key" (`name` is the key), "note" (`name` is its text, `args["tick"]` the tick that it is of),
+    "arm" or "disarm" (the protocol's rules), "stimulate" (`name` is the client's own name of it; `args` as in
     `docs/bus.md`), "release" (of the stimulus of that name) or "release_all" (of every stimulus that is on;
     `name` is whose wish it was). With the seed and the protocol, the inputs
     and their ticks are all that a session follows from.
@@ -281,7 +294,7 @@ class Status(msgspec.Struct, frozen=True, tag="status"):
     "" where none does; `faults` are the newest of the session, whether they last or are over, oldest first.
     `refused` counts commands of clients that were refused or malformed; `malformed` counts what came as if
     from one of the session's own processes and was not: it is ignored. `failure` says why the session, or
-    its recording, has failed.
+    its recording, has failed. `armed`: whether the protocol's rules fire.
     """
 
     state: str
@@ -295,6 +308,7 @@ class Status(msgspec.Struct, frozen=True, tag="status"):
     malformed: int = 0
     failure: str = ""
     faults: tuple[KnownFault, ...] = ()
+    armed: bool = True
 
 
 class Spikes(msgspec.Struct, frozen=True, tag="spikes"):

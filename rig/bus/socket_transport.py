@@ -7,6 +7,7 @@ does, so that no process stands between; no subscriber is ever waited for.
 
 from __future__ import annotations
 
+import dataclasses
 import time
 from collections.abc import Mapping
 
@@ -25,6 +26,7 @@ from rig.bus.message_types import (
     Episode,
     Message,
     Reply,
+    Tick,
 )
 from rig.bus.sockets import HUB_TOPIC, NOT_STREAMED, STREAM_MESSAGES, SocketFolder
 
@@ -74,14 +76,27 @@ class SocketTransport:
         return self._recorder is not None
 
     def message(self, content: Content, tick: int, arrays: Mapping[str, Array]) -> Message:
-        """As `Transport.message`; description, assets and episode are kept for those who come later."""
+        """As `Transport.message`; description, assets and episode are kept for those who come later.
+
+        The description is then kept up to date: whether the protocol is armed.
+        """
         topic = str(content.__struct_config__.tag)
         number = self._sequence.get(topic, 0)
         self._sequence[topic] = number + 1
         message = Message(content, self._session, tick, number, arrays)
         if isinstance(content, Description | Assets | Episode):
             self._preamble[topic] = message
+        elif isinstance(content, Tick):
+            for given in content.inputs:
+                if given.kind in ("arm", "disarm"):
+                    self._arm(given.kind == "arm")
         return message
+
+    def _arm(self, armed: bool) -> None:
+        known = self._preamble["description"]
+        assert isinstance(known.content, Description)
+        content = msgspec.structs.replace(known.content, armed=armed)
+        self._preamble["description"] = dataclasses.replace(known, content=content)
 
     def _frames(self, message: Message) -> list[bytes]:
         """The message encoded: once, as it goes to engine, clients and recorder one after the other."""

@@ -6,18 +6,21 @@ from collections.abc import Callable
 
 from rig.bus.external_inputs import ALWAYS, VERBS, ExternalInputs
 from rig.bus.hub import Hub, Request
-from rig.bus.message_types import Command, Description, Message, Reply
+from rig.bus.message_types import Command, Description, Message, Reply, Tick
 from rig.bus.stimulus_request import NotAcceptedError, short
 from rig.session.engine import SessionEngine
 from rig.session.recorder import SessionRecorder
 from rig.session.subject_commands import SubjectCommands
 from rig.session.summary import Summary
 
+MOST_STEPS = 500
+"""Ticks that one command may ask for."""
+
 
 class ClientCommands:
     """Carries out what clients ask for, while the session runs.
 
-    `paused`: whether one has paused it.
+    `armed`: whether the protocol's rules fire, as of the newest tick.
 
     Args:
         hub: brings the requests and takes the answers.
@@ -51,14 +54,18 @@ class ClientCommands:
         self._check_processes = check_processes
         self._external_inputs: ExternalInputs | None = None
         """Once the subject has said what layers it has."""
-        self.paused = False
+        self.armed = True
 
     def follow(self, message: Message) -> None:
         """Takes note of what passes by in the stream."""
         if self._external_inputs is not None:
             self._external_inputs.follow(message)
         content = message.content
-        if isinstance(content, Description):
+        if isinstance(content, Tick):
+            for given in content.inputs:
+                if given.kind in ("arm", "disarm"):
+                    self.armed = given.kind == "arm"
+        elif isinstance(content, Description):
             layers = {layer.name: layer.n_units for layer in content.layers}
             self._external_inputs = ExternalInputs(layers)
 
@@ -80,12 +87,14 @@ class ClientCommands:
             case Command("stop", args) if not args:
                 self._stop()
                 self._done(request)
-            case Command("pause" | "resume", args) if not args and self._subject.is_busy:
+            case Command("pause" | "resume" | "step") if self._subject.is_busy:
                 self._hub.refuse(request, "The animal has too many commands to obey; ask again.")
             case Command("pause" | "resume" as verb, args) if not args:
-                self.paused = verb == "pause"
+                self._summary.hold(verb == "pause")
                 self._subject.tell(verb)
                 self._done(request)
+            case Command("step", args) if args.keys() <= {"ticks"}:
+                self._step(request, args.get("ticks", 1))
             case Command("start_recording", {"file": str(file), **rest}) if not rest and file:
                 self._recorder.start_on_request(request, file)
             case Command("stop_recording", args) if not args:
@@ -105,6 +114,17 @@ class ClientCommands:
                     request,
                     f"{short(verb)} with these arguments is not a command; see docs/bus.md.",
                 )
+
+    def _step(self, request: Request, ticks: object) -> None:
+        """Pauses, and runs so many ticks."""
+        if isinstance(ticks, bool) or not isinstance(ticks, int) or not 1 <= ticks <= MOST_STEPS:
+            self._hub.refuse(
+                request, f"step runs 1 to {MOST_STEPS} ticks at a time, not {short(ticks)}."
+            )
+            return
+        self._summary.hold(True)
+        self._subject.tell("step", ticks=ticks)
+        self._hub.reply(request, Reply(True, fields={"after_tick": self._summary.ticks - 1}))
 
     def _done(self, request: Request) -> None:
         self._hub.reply(request, Reply(True))
@@ -135,7 +155,7 @@ class ClientCommands:
             self._hub.refuse(request, "This session does not take stimuli from outside.")
         elif self._external_inputs is None or not self._summary.ticks:
             self._not_yet(request)
-        elif verb == "stimulate" and not self._engine.alive:
+        elif verb in ("stimulate", "arm", "disarm") and not self._engine.alive:
             self._hub.refuse(
                 request, "There is no stimulation engine; take a new one (restart_engine)."
             )
@@ -146,4 +166,7 @@ class ClientCommands:
                 self._hub.refuse(request, f"{verb} was refused: {problem}.")
                 return
             self._subject.tell("input", kind=given.kind, name=given.name, args=given.args)
-            self._hub.reply(request, Reply(True, fields={"after_tick": self._summary.ticks - 1}))
+            fields = {"after_tick": self._summary.ticks - 1}
+            if verb == "note":
+                fields["tick"] = given.args["tick"]
+            self._hub.reply(request, Reply(True, fields=fields))

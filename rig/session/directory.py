@@ -21,7 +21,7 @@ from typing import Literal
 import msgspec
 
 from rig.arenas.names import CameraQuality
-from rig.bus.message_types import Branching
+from rig.bus.message_types import Branching, KeyUse
 from rig.bus.sockets import SocketFolder
 from rig.errors import RunError
 from rig.output_file import check_path
@@ -56,6 +56,7 @@ class SessionSpec(msgspec.Struct, frozen=True):
         camera_quality: how the animal's view is drawn (`rig.arenas.camera`).
         conditions: those of the protocol's trials.
         keys_used: the operator's keys that the protocol listens to.
+        key_uses: what they do.
         allow_outside: whether clients may stimulate.
         baselines: the recordings that stimuli draw on, name to SHA-256; what is drawn of them lies in the
             session's folder.
@@ -98,6 +99,7 @@ class SessionSpec(msgspec.Struct, frozen=True):
     blinded: bool = False
     animal: str = ""
     notes: str = ""
+    key_uses: tuple[KeyUse, ...] = ()
 
 
 class RunningSession(msgspec.Struct, frozen=True):

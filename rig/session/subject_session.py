@@ -104,4 +104,5 @@ def _description(spec: SessionSpec, subject: Subject, model: mujoco.MjModel) -> 
         blinded=spec.blinded,
         animal=spec.animal,
         notes=spec.notes,
+        key_uses=spec.key_uses,
     )

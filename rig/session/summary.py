@@ -35,20 +35,29 @@ class Summary:
     """One sentence when the session, or its recording, failed; else ""."""
     wrong_input: bool = False
     """Whether the failure lies with what the user asked for."""
+    paused: bool = False
+    """Whether a client holds the animal; that time is not in `wall_s`."""
 
-    _first_tick_s: float = 0.0
+    _last_tick_s: float = 0.0
+    _held: bool = False
+
+    def hold(self, paused: bool) -> None:
+        """The animal is held between two ticks from now on, or no longer."""
+        self.paused = paused
+        self._held = True
 
     def count(self, message: Message) -> None:
         """Counts a message of the stream."""
         content = message.content
         if isinstance(content, Tick):
-            if not self.ticks:
-                self._first_tick_s = time.perf_counter()
+            now = time.perf_counter()
+            if self.ticks and not self._held:
+                self.wall_s += now - self._last_tick_s
+            self._last_tick_s, self._held = now, self.paused
             self.ticks = message.tick + 1
             self.overruns += content.overrun
             self.task_events.update(content.task_events)
             self.inputs.update(given.kind for given in content.inputs)
-            self.wall_s = time.perf_counter() - self._first_tick_s
         elif isinstance(content, EngineReply):
             for event in content.events:
                 if event.phase != "onset":

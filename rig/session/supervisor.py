@@ -294,7 +294,7 @@ class Supervisor:
     def _publish_status(self, ended: bool = False) -> None:
         summary = self._summary
         state = "running" if summary.ticks else "starting"
-        if self._clients.paused:
+        if summary.paused:
             state = "paused"
         if ended:
             state = "ended"
@@ -315,6 +315,7 @@ class Supervisor:
             malformed=self._ignored.count + self._ignored_by_subject,
             failure=summary.failure,
             faults=summary.faults.newest(FAULTS_REPEATED),
+            armed=self._clients.armed,
         )
         self._hub.publish(status, summary.ticks - 1)
         self._on_status(status)

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from rig.bus.external_inputs import OUTSIDE
+from rig.bus.message_types import KeyUse
 from stim.detectors.definition import Behaviour
 from stim.protocol.script import SCRIPT, ScriptFile
 from stim.rules import Block, Latency, Rule
@@ -113,6 +114,34 @@ class Protocol:
         """The operator's keys that it listens to."""
         found = (each.key for each in self._events if isinstance(each, OperatorKey))
         return tuple(dict.fromkeys(found))
+
+    @property
+    def key_uses(self) -> tuple[KeyUse, ...]:
+        """What each of its keys does, for who presses it."""
+        return tuple(self._use_of(key) for key in self.keys)
+
+    def _use_of(self, key: str) -> KeyUse:
+        pressed = OperatorKey(key)
+
+        def has(event: Trigger | None) -> bool:
+            return event is not None and pressed in events_in(event)
+
+        stimuli = tuple(dict.fromkeys(rule.do.name for rule in self.rules if has(rule.on)))
+        words = [*stimuli]
+        if has(self.trial_starts):
+            words.append("starts the trial")
+        if has(self.trial_ends):
+            words.append("ends the trial")
+        words += [f"ends {rule.do.name}" for rule in self.rules if has(rule.until)]
+        words += [
+            f"allows {rule.do.name}"
+            for rule in self.rules
+            if rule.condition is not None
+            and any(
+                isinstance(each, Within) and has(each.event) for each in parts_of(rule.condition)
+            )
+        ]
+        return KeyUse(key, ", ".join(dict.fromkeys(words)), stimuli)
 
     @property
     def baseline_requests(self) -> tuple[BaselineRequest, ...]:
