@@ -158,8 +158,19 @@ class Actions(QObject):
             ("No loop any longer", lambda: player.set_loop(None), ("Escape",), False),
         ):
             add(Command(words, does, keys, "Replay", REPLAY, repeats=repeats))
-        for words, does, keys in (("Align the recordings…", player.align, ("Ctrl+L",)),):
-            add(Command(words, does, keys, "Replay", REPLAY, menu="Replay"))
+        annotate = player.annotate
+        listed: tuple[tuple[str, Callable[[], object], tuple[str, ...], str], ...] = (
+            ("Align the recordings…", player.align, ("Ctrl+L",), "Replay"),
+            ("Annotate", lambda: layout.toggle("annotate"), ("A", "Ctrl+Shift+A"), "Annotate"),
+            ("Undo", annotate.undo, ("Ctrl+Z",), "Annotate"),
+            ("Redo", annotate.redo, ("Ctrl+Shift+Z",), "Annotate"),
+            ("Delete the selected bout", annotate.delete, ("Delete",), "Annotate"),
+            ("To the bout before", lambda: annotate.jump(-1), ("PgUp",), "Annotate"),
+            ("To the next bout", lambda: annotate.jump(1), ("PgDown",), "Annotate"),
+            ("Agreement of two channels…", annotate.show_agreement, (), "Annotate"),
+        )
+        for name, do, own_keys, group in listed:
+            add(Command(name, do, own_keys, group, REPLAY, menu="Replay"))
         add(Command("All keys", self.sheet.toggle, ("F1",), menu="Help"))
 
     def show_theme(self, name: str) -> None:

@@ -23,7 +23,7 @@ TITLE_PX = 40
 """What the frame of a window may take of the screen's height, where that is not known yet."""
 _LEFT = Qt.DockWidgetArea.LeftDockWidgetArea
 _RIGHT = Qt.DockWidgetArea.RightDockWidgetArea
-OPTIONAL = ("stimulate",)
+OPTIONAL = ("stimulate", "annotate")
 """Docks that are hidden until they are asked for."""
 
 
@@ -69,6 +69,7 @@ class Layout:
                 ("health", "Session", panels.health),
                 ("log", "Log", panels.log),
                 ("stimulate", "Stimulate by hand", panels.stimulate),
+                ("annotate", "Annotate", panels.annotate),
             )
         }
         panels.camera.setMinimumWidth(LEAST_CAMERA)
@@ -96,7 +97,7 @@ class Layout:
     def toggle(self, name: str) -> None:
         """Shows a dock and gives it the focus, or hides it."""
         dock = self.docks[name]
-        shown = dock.isHidden()
+        shown = dock.isHidden() or dock.visibleRegion().isEmpty()  # it may lie behind another one
         dock.setVisible(shown)
         if shown:
             dock.raise_()
@@ -182,6 +183,9 @@ class Layout:
         for name, dock in docks.items():
             self._window.addDockWidget(_RIGHT if name in OPTIONAL else _LEFT, dock)
             dock.setVisible(name not in OPTIONAL)
+        first, *others = (docks[name] for name in OPTIONAL)
+        for dock in others:
+            self._window.tabifyDockWidget(first, dock)
         self._window.splitDockWidget(docks["arena"], docks["eye"], Qt.Orientation.Vertical)
         self._window.splitDockWidget(docks["eye"], docks["health"], Qt.Orientation.Horizontal)
         self._window.tabifyDockWidget(docks["health"], docks["log"])

@@ -264,7 +264,7 @@ class MainWindow(QMainWindow):
             where = " beside ".join(stream.names)
             started = shown(description.started)
             self.panels.control.show_replayed(f"Replay of {where}   ({what}, {started})")
-            self.player.remember(description)
+            self.player.describe(description)
         self.setWindowTitle(f"{what} · {where} · rodent-rig")
 
     def _stream_failed(self, sentence: str) -> None:
@@ -362,6 +362,7 @@ class MainWindow(QMainWindow):
         self._judge_timer.stop()
         if self.stream is not None:
             self.stream.close()
+        self.player.annotate.close()
         self.panels.arena.close_renderer()
         self.panels.comparison.close_renderers()
         event.accept()

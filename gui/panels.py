@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from gui.annotate_panel import AnnotatePanel
+from gui.annotation_document import AnnotationDocument
 from gui.arena_view import ArenaView
 from gui.banner import Banner
 from gui.camera_view import CameraView
@@ -40,6 +42,8 @@ class Panels:
         self.faults = FaultWatch(self.banner, self.log, self.timeline)
         self.comparison = ComparisonView(theme, self.selection)
         self.stimulate = StimulatePanel(self.selection)
+        self.annotations = AnnotationDocument()
+        self.annotate = AnnotatePanel(self.annotations, theme)
 
     def look_as(self, mode: str) -> None:
         """Looks at the animal, or at those side by side, in one of `gui.arena_scene.MODES`."""
@@ -57,5 +61,6 @@ class Panels:
             self.health,
             self.transport,
             self.comparison,
+            self.annotate,
         ):
             panel.set_theme(theme)

@@ -11,6 +11,7 @@ from PyQt6.QtWidgets import QWidget
 
 from gui import recordings
 from gui.align import Alignment, ask_for_alignment
+from gui.annotate_control import AnnotateControl
 from gui.dialogs import CANCEL, END, ask_about_session
 from gui.markers import Extent, moved, rows_of
 from gui.panels import Panels
@@ -50,7 +51,10 @@ class ReplayControl(QObject):
         self._extents: list[Extent] = []
         self._divergences: dict[int, Divergence] = {}
         self._alignment: Alignment | None = None
+        self.annotate = AnnotateControl(state, panels, parent)
+        self.annotate.tick_chosen.connect(self.seek)
         panels.comparison.closed.connect(self.remove)
+        state.phase_changed.connect(self._follow_phase)
 
     @property
     def stream(self) -> ReplayStream | None:
@@ -65,6 +69,7 @@ class ReplayControl(QObject):
 
     def open(self, paths: Sequence[Replayed], speed: float) -> ReplayStream:
         """A replay of these recordings that the transport bar follows, not started yet."""
+        self.annotate.close()
         stream = ReplayStream(paths, speed)
         bar = self._panels.transport
         stream.opened.connect(self._opened)
@@ -95,9 +100,11 @@ class ReplayControl(QObject):
                 self._session.stream.command("stop")
         return True
 
-    def remember(self, description: Description) -> None:
-        """Puts the recording that is shown among those that were seen last."""
+    def describe(self, description: Description) -> None:
+        """What is shown: it can be annotated, and is put among the recordings that were seen last."""
         stream = self.stream
+        if stream is not None and not self.several:
+            self.annotate.open(stream.paths[0], self._extents[0], description)
         if stream is not None and not self.several and isinstance(stream.paths[0], Path):
             extent = self._extents[0]
             seen = Recent(
@@ -186,6 +193,10 @@ class ReplayControl(QObject):
         if self.stream is not None:
             self.stream.set_loop(loop)
 
+    def _follow_phase(self, phase: str) -> None:
+        if phase != "replay":
+            self.annotate.close()
+
     def _opened(self, extents: list[Extent]) -> None:
         if self.sender() is not self.stream:
             return
@@ -211,6 +222,7 @@ class ReplayControl(QObject):
         if self.sender() is not self.stream:
             return
         self._panels.transport.show_tick(tick)
+        self.annotate.show_position()
         if self.several:
             self._panels.comparison.show_position(tick)
             self._state.tick = tick

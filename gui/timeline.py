@@ -108,7 +108,7 @@ class Timeline(QFrame):
         self.trace = Trace(self.plots.trace, theme)
         self.overlay = Overlay(self.plots.shared, theme)
         self.stimulated = StimulatedUnits()
-        layout = QVBoxLayout(self)
+        self._column = layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(0)
         layout.addLayout(head)
@@ -121,6 +121,10 @@ class Timeline(QFrame):
         self.selection.changed.connect(self._selected)
         self._fit()
         self.set_theme(theme)
+
+    def add_below(self, rows: QWidget) -> None:
+        """Puts more rows on the time axis below the plots."""
+        self._column.addWidget(rows)
 
     def describe(self, description: Description) -> None:
         """Prepares for a session."""
@@ -240,6 +244,7 @@ class Timeline(QFrame):
 
     def set_theme(self, theme: Theme) -> None:
         """Recolours."""
+        self.theme = theme
         self.plots.set_theme(theme)
         self.raster.set_theme(theme)
         self.ethogram.set_theme(theme)

@@ -1,0 +1,177 @@
+"""Keeps the annotations of a recording in their file: read once, saved after every change, by one window.
+
+Reading and saving are a worker's; a lock beside the file says which window may change it. What cannot be read
+is never overwritten, nor what another program has changed meanwhile.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import traceback
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from pathlib import Path
+from typing import BinaryIO
+
+from PyQt6.QtCore import QObject, QTimer, pyqtSignal
+
+from recorder.annotations import Annotations, check_is_of, read_annotations, write_annotations
+from recorder.writing_lock import hold_writing_lock
+from rig.bus.message_types import Description
+from rig.clock import now
+from rig.errors import RunError, UserError
+from rig.output_file import reason
+
+SAVE_AFTER_MS = 400
+
+
+class AnnotationStore(QObject):
+    """The file of one recording's annotations.
+
+    `opened` carries what is in it (an `Annotations`) and why it cannot be changed here ("": it can);
+    `saved` the time of day; `failed` one sentence for what is not saved.
+
+    Args:
+        path: of the file.
+        empty: what there is where there is no file yet; it names the recording and its session.
+        description: of the recorded session.
+    """
+
+    opened = pyqtSignal(object, str)
+    saved = pyqtSignal(str)
+    failed = pyqtSignal(str)
+    _done = pyqtSignal(object)
+
+    def __init__(
+        self,
+        path: Path,
+        empty: Annotations,
+        description: Description,
+        parent: QObject | None = None,
+    ) -> None:
+        super().__init__(parent)
+        self.path = path
+        self._empty = empty
+        self._description = description
+        self._worker = ThreadPoolExecutor(1, thread_name_prefix="annotations")
+        self._lock: BinaryIO | None = None
+        self._seen: tuple[int, int, int] | None = None
+        self._wanted: Annotations | None = None
+        self._timer = QTimer(self)
+        self._timer.setSingleShot(True)
+        self._timer.setInterval(SAVE_AFTER_MS)
+        self._timer.timeout.connect(self._save)
+        self._done.connect(lambda then: then())
+
+    def read(self) -> None:
+        """Reads the file, only to show it; `opened` follows."""
+        self._submit(lambda: self._read(change=False))
+
+    def begin(self) -> None:
+        """Reads the file and takes it for this window, to be changed; `opened` follows."""
+        self._submit(lambda: self._read(change=True))
+
+    def save(self, content: Annotations) -> None:
+        """Saves this soon, in the place of what is in the file."""
+        self._wanted = content
+        self._timer.start()
+
+    def close(self) -> None:
+        """Saves what is not saved yet, waits for that, and leaves the file to other windows."""
+        self._timer.stop()
+        self._save()
+        self._worker.submit(self._release)
+        self._worker.shutdown(wait=True)
+        self.blockSignals(True)
+
+    # --- in the worker ----------------------------------------------------------------------------------
+
+    def _read(self, change: bool) -> Callable[[], None]:
+        content, why = self._empty, ""
+        try:
+            if change:
+                self._take()
+            if os.path.lexists(self.path):
+                self._seen = _stamp(self.path)
+                content = read_annotations(self.path)
+                check_is_of(self.path, content, self._empty.session)
+        except (UserError, OSError) as problem:
+            self._release()
+            content = content if content.session == self._empty.session else self._empty
+            why = str(problem)
+            if isinstance(problem, OSError):
+                why = f"{self.path} cannot be written: {reason(problem)}; nothing can be annotated."
+        return lambda: self.opened.emit(content, why)
+
+    def _take(self) -> None:
+        """Raises `UserError` where another window has the file, OSError where none can be written."""
+        path = self.path.with_name(f".{self.path.name}.lock")
+        while self._lock is None:
+            file = path.open("a+b")
+            try:
+                hold_writing_lock(file.fileno())
+                if os.path.samestat(os.fstat(file.fileno()), path.stat()):
+                    self._lock = file
+            except BlockingIOError:
+                raise UserError(
+                    f"{self.path.name} is being changed in another window; here it is shown as it was when "
+                    "this one opened it. Close that window, then annotate here."
+                ) from None
+            except FileNotFoundError:
+                pass  # whoever had it has just removed it
+            finally:
+                if self._lock is None:
+                    file.close()
+
+    def _release(self) -> None:
+        if self._lock is not None:
+            with contextlib.suppress(OSError):
+                Path(str(self._lock.name)).unlink(missing_ok=True)
+            self._lock.close()
+            self._lock = None
+
+    def _write(self, content: Annotations) -> Callable[[], None]:
+        try:
+            if self._lock is None:
+                raise UserError(f"{self.path.name} is not changed here.")
+            if _stamp(self.path) != self._seen:
+                raise UserError(
+                    f"{self.path} was changed by another program, so it is not overwritten: what was "
+                    "annotated since is not saved. Move it away, or open the recording again."
+                )
+            write_annotations(self.path, content, self._description)
+            self._seen = _stamp(self.path)
+        except (UserError, RunError) as problem:
+            sentence = str(problem)
+            return lambda: self.failed.emit(sentence)
+        when = f"{now():%H:%M:%S}"
+        return lambda: self.saved.emit(when)
+
+    # --- in the window ----------------------------------------------------------------------------------
+
+    def _save(self) -> None:
+        content, self._wanted = self._wanted, None
+        if content is not None:
+            self._submit(lambda: self._write(content))
+
+    def _submit(self, work: Callable[[], Callable[[], None]]) -> None:
+        def finish(future: Future[Callable[[], None]]) -> None:
+            problem = future.exception()
+            if problem is None:
+                self._done.emit(future.result())
+            else:  # a defect of ours: said in the window, whole on the terminal
+                traceback.print_exception(problem)
+                words = f"An unexpected problem: {type(problem).__name__}: {problem}"
+                self._done.emit(lambda: self.failed.emit(words))
+
+        self._worker.submit(work).add_done_callback(finish)
+
+
+def _stamp(path: Path) -> tuple[int, int, int] | None:
+    """Tells one state of a file from another; None where there is none."""
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return found.st_mtime_ns, found.st_size, found.st_ino

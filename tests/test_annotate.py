@@ -1,0 +1,221 @@
+"""Annotating in a replay: keys, edges, undo, autosave; a second window; what is damaged stays as it is."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from PyQt6.QtCore import QPoint, QPointF, QSettings, Qt
+from pytestqt.qtbot import QtBot
+
+from bench.synthetic_session import Stream, description
+from gui.agreement_dialog import AgreementDialog, detected_in
+from gui.annotation_document import AnnotationDocument
+from gui.annotation_store import AnnotationStore
+from gui.main_window import MainWindow
+from gui.markers import Extent
+from recorder.annotations import Annotations, annotations_path, read_annotations
+from recorder.writer import Writer
+from rig.bus.message_types import Event
+from rig.errors import UserError
+
+N_TICKS = 400
+EMPTY = Annotations("test", ("F.nwb",), 0, N_TICKS - 1)
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    """Eight seconds, without arena or camera."""
+    path = tmp_path / "F.nwb"
+    stream = Stream(description())
+    _, files = stream.beginning()
+    writer = Writer(path, description(), files.arrays, session="test", camera=False)
+    for message in stream.ticks(0, N_TICKS):
+        writer.add(message)
+    writer.close()
+    return path
+
+
+@pytest.fixture
+def window(qtbot: QtBot, tmp_path: Path, file: Path) -> Iterator[MainWindow]:
+    window = _open(qtbot, tmp_path, file)
+    yield window
+    window.close()
+
+
+def _open(qtbot: QtBot, tmp_path: Path, file: Path) -> MainWindow:
+    """A window on a recording, standing still, with the panel that annotates."""
+    settings = QSettings(str(tmp_path / "window.ini"), QSettings.Format.IniFormat)
+    settings.setValue("annotations/author", "Jane Doe")
+    window = MainWindow(None, settings)
+    window.resize(1280, 800)
+    window.show()
+    window.replay(file, speed=0.1)
+    qtbot.waitUntil(lambda: window.tick >= 0, timeout=60_000)
+    window.player.toggle_play()
+    qtbot.keyClick(window, Qt.Key.Key_A)
+    qtbot.waitUntil(lambda: window.panels.annotate.state.text() != "", timeout=20_000)
+    qtbot.waitUntil(lambda: window.panels.annotations.content is not None, timeout=20_000)
+    return window
+
+
+def _bouts(window: MainWindow) -> list[tuple[str, int, int]]:
+    return [(row.label, row.start_tick, row.stop_tick) for row in window.panels.annotations.rows]
+
+
+def _go(qtbot: QtBot, window: MainWindow, tick: int) -> None:
+    window.player.seek(tick)
+    qtbot.waitUntil(lambda: window.tick == tick, timeout=20_000)
+
+
+def test_keys_edges_undo_and_autosave(qtbot: QtBot, window: MainWindow, file: Path) -> None:
+    before = file.read_bytes()
+    panel, document = window.panels.annotate, window.panels.annotations
+    path = annotations_path(file)
+    assert not path.exists()  # nothing was annotated yet
+    qtbot.mouseClick(panel.add_behaviour, Qt.MouseButton.LeftButton)
+    document.change_label("channel 1", "behaviour 1", "rear", "f")  # F freezes the plots elsewhere
+    document.add_label("channel 1", "groom", "g")
+    with pytest.raises(UserError, match="key g is that of 'groom'"):
+        document.change_label("channel 1", "rear", "rear", "g")
+
+    _go(qtbot, window, 60)
+    qtbot.keyClick(window, Qt.Key.Key_F)
+    assert not window.panels.timeline.frozen
+    _go(qtbot, window, 99)
+    qtbot.keyClick(window, Qt.Key.Key_F)
+    assert _bouts(window) == [("rear", 60, 100)]
+    qtbot.keyClick(window, Qt.Key.Key_G)
+    _go(qtbot, window, 80)  # ended before it began: the other way round
+    qtbot.keyClick(window, Qt.Key.Key_G)
+    assert _bouts(window) == [("rear", 60, 100), ("groom", 80, 100)]
+    qtbot.keyClick(window, Qt.Key.Key_G)
+    qtbot.keyClick(window, Qt.Key.Key_Escape)  # begun by mistake
+    assert len(_bouts(window)) == 2
+
+    rows = window.player.annotate.rows
+    axis = rows._axis()
+    row = rows.names.index("rear")
+    edge = QPoint(round(axis.x(100)), 8 + 16 * row)
+    aim = QPoint(round(axis.x(120)), edge.y())
+    qtbot.mousePress(rows, Qt.MouseButton.LeftButton, pos=edge)
+    qtbot.mouseMove(rows, aim)
+    qtbot.mouseRelease(rows, Qt.MouseButton.LeftButton, pos=aim)
+    ((_, start, stop),) = (bout for bout in _bouts(window) if bout[0] == "rear")
+    assert (start, abs(stop - 120) <= 2) == (60, True)
+    qtbot.keyClick(window, Qt.Key.Key_Z, Qt.KeyboardModifier.ControlModifier)
+    assert _bouts(window) == [("rear", 60, 100), ("groom", 80, 100)]
+    both = Qt.KeyboardModifier.ControlModifier | Qt.KeyboardModifier.ShiftModifier
+    qtbot.keyClick(window, Qt.Key.Key_Z, both)
+    assert _bouts(window)[0] == ("rear", 60, stop)
+    document.select(document.rows[1])
+    qtbot.keyClick(window, Qt.Key.Key_Delete)
+    assert _bouts(window) == [("rear", 60, stop)]
+
+    _go(qtbot, window, 200)
+    qtbot.keyClick(window, Qt.Key.Key_PageUp)
+    qtbot.waitUntil(lambda: window.tick == 60, timeout=20_000)
+    bar = window.panels.transport
+    bar.choice.setCurrentText("annotated rear")
+    assert bar.next.isEnabled()
+    words = bar.slider.words_at(QPointF(bar.slider._x_of(70), 5))
+    assert "rear (annotated, channel 1)" in words
+    qtbot.waitUntil(lambda: "Saved" in panel.state.text() and path.exists(), timeout=20_000)
+    window.close()
+    (found,) = read_annotations(path).rows
+    assert (found.label, found.start_tick, found.stop_tick) == ("rear", 60, stop)
+    assert (found.channel, found.author) == ("channel 1", "Jane Doe")
+    assert found.created.startswith("20")
+    assert file.read_bytes() == before
+    assert not list(file.parent.glob(".F*"))
+
+
+def test_a_second_window_is_told(
+    qtbot: QtBot, window: MainWindow, tmp_path: Path, file: Path
+) -> None:
+    document = window.panels.annotations
+    document.add_label("channel 1", "rear", "r")
+    document.add("channel 1", "rear", 10, 20, "Jane Doe")
+    qtbot.waitUntil(annotations_path(file).exists, timeout=20_000)
+    second = _open(qtbot, tmp_path, file)
+    qtbot.waitUntil(
+        lambda: "in another window" in second.panels.annotate.state.text(), timeout=20_000
+    )
+    assert not second.panels.annotate.add_behaviour.isEnabled()
+    second.close()
+    # what another program changes meanwhile is not overwritten
+    qtbot.waitUntil(lambda: "Saved" in window.panels.annotate.state.text(), timeout=20_000)
+    annotations_path(file).write_bytes(b"something else")
+    document.add("channel 1", "rear", 30, 40, "Jane Doe")
+    qtbot.waitUntil(
+        lambda: "changed by another program" in window.panels.annotate.state.text(), timeout=20_000
+    )
+    assert annotations_path(file).read_bytes() == b"something else"
+    window.close()
+    # and what cannot be read is shown to be so, and stays as it is
+    store = AnnotationStore(annotations_path(file), EMPTY, description())
+    with qtbot.waitSignal(store.opened, timeout=20_000) as opened:
+        store.begin()
+    content, why = opened.args or (None, "")
+    assert content == EMPTY
+    assert "cannot be read as annotations" in why
+    store.save(EMPTY)
+    store.close()
+    assert annotations_path(file).read_bytes() == b"something else"
+
+
+def test_agreement_with_what_was_detected(qtbot: QtBot) -> None:
+    """The detectors found three runs, the last of which goes on; somebody saw the first, and one too many."""
+    events = [
+        Event("behaviour", "run", phase, tick + 3, tick, number)
+        for phase, tick, number in (
+            ("onset", 10, 1),
+            ("offset", 40, 1),
+            ("onset", 80, 2),
+            ("offset", 100, 2),
+            ("onset", 390, 3),
+        )
+    ]
+    extent = Extent("F.nwb", 0, N_TICKS - 1, tuple(events), (0,), ("run", "walk"), ())
+    detected = detected_in(extent)
+    assert detected["run"].tolist() == [[10, 40], [80, 100], [390, 400]]
+    document = AnnotationDocument()
+    document.open(EMPTY)
+    document.add_channel("jane", "#ffffff")
+    document.add_label("jane", "run")
+    document.add("jane", "run", 12, 41, "")
+    document.add("jane", "run", 60, 64, "")
+    assert document.content is not None
+    dialog = AgreementDialog(document.content, detected)
+    qtbot.addWidget(dialog)
+    assert dialog.other.currentText() == "detected"
+    qtbot.waitUntil(lambda: dialog.table.rowCount() == 2, timeout=20_000)
+    cells = [dialog.table.item(0, column) for column in range(9)]
+    texts = [cell.text() if cell is not None else "" for cell in cells]
+    assert texts[0] == "run"
+    assert texts[2:5] == ["35", "60", "28"]
+    assert texts[6:] == ["2", "3", "1"]
+
+
+def test_bouts_of_one_behaviour_never_overlap() -> None:
+    document = AnnotationDocument()
+    document.open(EMPTY)
+    document.add_channel("jane", "#ffffff")
+    document.add_label("jane", "rear")
+
+    def bouts() -> list[tuple[int, int]]:
+        return [(row.start_tick, row.stop_tick) for row in document.rows]
+
+    document.add("jane", "rear", 10, 19, "")
+    document.add("jane", "rear", 15, 29, "")
+    document.add("jane", "rear", 50, 59, "")
+    assert bouts() == [(10, 30), (50, 60)]
+    document.move_edges(document.rows[0], 5, 70)
+    assert bouts() == [(5, 50), (50, 60)]
+    document.add("jane", "rear", -5, 2, "")
+    assert bouts()[0] == (0, 3)
+    document.remove_channel("jane")
+    assert bouts() == []
+    document.stack.undo()
+    assert len(bouts()) == 3
