@@ -12,7 +12,6 @@ from typing import Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.stats import poisson
 
 from rig.errors import UserError
 from rig.random_streams import generator
@@ -67,6 +66,27 @@ def magnitude(activity: NDArray[np.float32]) -> NDArray[np.float64]:
     return np.minimum(np.abs(activity.astype(np.float64)), 1.0)
 
 
+def poisson_cumulative(expected: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Poisson's cumulative distribution from 0 up to what is almost certain: (rates, numbers) float64.
+
+    `scipy.stats` has it, too, but takes longer to import than a window takes to open.
+
+    >>> poisson_cumulative(np.array([0.0, 1.0]))[:, :3].round(3).tolist()
+    [[1.0, 1.0, 1.0], [0.368, 0.736, 0.92]]
+
+    Args:
+        expected: (rates,), of numbers; at most a few hundred.
+    """
+    most = float(np.max(expected, initial=0.0))
+    n = int(most + 10 * np.sqrt(most)) + 12  # beyond it lies less than what is neglected
+    factors = np.ones((len(expected), n))
+    factors[:, 1:] = expected[:, None] / np.arange(1, n)
+    cumulative: NDArray[np.float64] = np.exp(-expected)[:, None] * np.cumsum(
+        np.cumprod(factors, axis=1), axis=1
+    )
+    return cumulative
+
+
 class ThinnedPoisson:
     """An inhomogeneous Poisson process for every unit, by thinning (Lewis & Shedler 1979).
 
@@ -96,8 +116,9 @@ class ThinnedPoisson:
         self._most = self._highest / (1.0 - self._highest * self._refractory_s)
         self._seed, self._tick_s = seed, tick_s
         expected = self._most * tick_s
-        self._offered = int(poisson.isf(_NEGLIGIBLE, float(np.max(expected, initial=0.0)))) + 1
-        self._cumulative = poisson.cdf(np.arange(self._offered), expected[:, None])
+        most = poisson_cumulative(np.array([np.max(expected, initial=0.0)]))[0]
+        self._offered = int(np.searchsorted(most, 1.0 - _NEGLIGIBLE)) + 1
+        self._cumulative = poisson_cumulative(expected)[:, : self._offered]
 
     def spikes(
         self, tick: int, drive: NDArray[np.float64]
@@ -147,9 +168,16 @@ class OnLine:
         self._tick = tick
         unit, time_s = self._candidates.spikes(tick, magnitude(activity))
         order = np.lexsort((unit, time_s))
-        kept = []
-        for k in order.tolist():
-            if self._refractory_s == 0 or time_s[k] - self._last[unit[k]] >= self._refractory_s:
-                self._last[unit[k]] = time_s[k]
-                kept.append(k)
-        return unit[kept].astype(np.int64), time_s[kept]
+        unit, time_s = unit[order].astype(np.int64), time_s[order]
+        kept = time_s - self._last[unit] >= self._refractory_s
+        several = np.bincount(unit, minlength=len(self._last))[unit] > 1
+        # of units with one candidate, as most are, that was all; of the others one rules out the next
+        last: dict[int, float] = {}
+        for k in np.flatnonzero(several).tolist():
+            before = last.get(unit[k], self._last[unit[k]])
+            kept[k] = time_s[k] - before >= self._refractory_s
+            if kept[k]:
+                last[unit[k]] = time_s[k]
+        unit, time_s = unit[kept], time_s[kept]
+        self._last[unit] = time_s
+        return unit, time_s

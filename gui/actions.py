@@ -115,7 +115,15 @@ class Actions(QObject):
                 "Plots",
                 SHOWN,
                 "View",
-            )
+            ),
+            Command(
+                "Select units by name",
+                timeline.head.start_search,
+                ("Ctrl+F",),
+                "Plots",
+                SHOWN,
+                "View",
+            ),
         )
         for number, (mode, (name, _)) in enumerate(VIEWS.items(), start=1):
             both = (str(number), f"Ctrl+{number}")

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from PyQt6.QtCore import Qt, pyqtSignal
 from PyQt6.QtWidgets import QFrame, QHBoxLayout, QLabel, QToolButton, QVBoxLayout, QWidget
 
+from gui.activity import WINDOW_TICKS
 from gui.arena_scene import View
 from gui.arena_view import ArenaView
 from gui.labels import ElidedLabel
@@ -46,7 +47,7 @@ class Column(QFrame):
         self.divergence.setFixedHeight(self.divergence.fontMetrics().height())
         self.arena = ArenaView(theme, share=share)
         self.timeline = Timeline(theme, selection)
-        self.timeline.freeze_button.hide()
+        self.timeline.head.show_beside()
         close = QToolButton()
         close.setText("×")
         close.setToolTip("Take this recording away")
@@ -107,7 +108,10 @@ class Column(QFrame):
 
 
 class ComparisonView(QWidget):
-    """The columns. `closed` carries the place of one that is to be taken away.
+    """The columns.
+
+    `closed` carries the place of one that is to be taken away, `length_changed` for how many ticks the plots
+    reach back (`length_ticks`).
 
     Args:
         theme: how it looks.
@@ -115,6 +119,7 @@ class ComparisonView(QWidget):
     """
 
     closed = pyqtSignal(int)
+    length_changed = pyqtSignal(int)
 
     def __init__(
         self,
@@ -129,6 +134,7 @@ class ComparisonView(QWidget):
         self._row.setContentsMargins(0, 0, 0, 0)
         self._row.setSpacing(8)
         self.columns: list[Column] = []
+        self.length_ticks = WINDOW_TICKS
         self._divergences: dict[int, int] = {}
         self._mode = "orbit"
 
@@ -147,8 +153,10 @@ class ComparisonView(QWidget):
             column.closed.connect(lambda number=number: self.closed.emit(number))
             column.arena.look_as(self._mode)
             column.arena.turned.connect(self._look)
-            column.timeline.kind.currentIndexChanged.connect(self._choose_kind)
-            column.timeline.order.hide()  # the same unit is in the same row in all of them
+            column.timeline.head.kind.currentIndexChanged.connect(self._choose_kind)
+            column.timeline.head.display_chosen.connect(self._show_as)
+            column.timeline.show_length(self.length_ticks)
+            column.timeline.length_changed.connect(self._show_length)
             self._row.addWidget(column, 1)
 
     def look_as(self, mode: str) -> None:
@@ -210,4 +218,16 @@ class ComparisonView(QWidget):
 
     def _choose_kind(self, index: int) -> None:
         for column in self.columns:
-            column.timeline.kind.setCurrentIndex(index)
+            column.timeline.head.kind.setCurrentIndex(index)
+
+    def _show_as(self, display: str) -> None:
+        for column in self.columns:
+            column.timeline.show_as(display)
+
+    def _show_length(self, n_ticks: int) -> None:
+        if n_ticks == self.length_ticks:
+            return
+        self.length_ticks = n_ticks
+        self.length_changed.emit(n_ticks)
+        for column in self.columns:
+            column.timeline.show_length(n_ticks)

@@ -32,7 +32,8 @@ class Ethogram:
     """The ethogram in a plot whose x axis is animal time in seconds and whose y axis counts rows.
 
     `expanded`: whether rows are shown in which nothing has happened. `blinded`: whether shams look like
-    stimuli that were delivered. `rows_changed` is true once after other rows are to be shown.
+    stimuli that were delivered. `rows_changed` is true once after other rows are to be shown. `window_ticks`:
+    how much is drawn; `held_tick`: the first tick that is not, None while it follows.
     """
 
     def __init__(self, plot: pg.PlotItem, theme: Theme) -> None:
@@ -40,6 +41,8 @@ class Ethogram:
         self.expanded = False
         self.blinded = False
         self.rows_changed = False
+        self.window_ticks = WINDOW_TICKS
+        self.held_tick: int | None = None
         self._theme = theme
         self._intervals = Intervals()
         self._all: list[_Row] = []
@@ -60,7 +63,7 @@ class Ethogram:
         plot.invertY(True)
         plot.setMenuEnabled(False)
         plot.hideButtons()
-        plot.setMouseEnabled(x=True, y=False)
+        plot.setMouseEnabled(x=False, y=False)
 
     @property
     def rows(self) -> tuple[_Row, ...]:
@@ -124,11 +127,11 @@ class Ethogram:
         self._gaps = tuple(gaps)
 
     def draw(self) -> None:
-        """Draws the last ten seconds as they are now."""
+        """Draws the window as it is now."""
         if self._last_tick < 0:
             return
-        now = self._last_tick + 1
-        start = now - WINDOW_TICKS
+        now = self._last_tick + 1 if self.held_tick is None else self.held_tick
+        start = now - self.window_ticks
         bars = self._draw_gaps(start, now)
         self._drawn = []
         places = {row: place for place, row in enumerate(self._rows)}

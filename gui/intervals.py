@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from gui.activity import WINDOW_TICKS
+from gui.activity import MOST_TICKS
 from rig.bus.message_types import Event
 
 
@@ -29,7 +29,7 @@ class Interval:
 class Intervals:
     """The intervals of the last `keep_ticks` ticks, paired from onset and offset events."""
 
-    def __init__(self, keep_ticks: int = 2 * WINDOW_TICKS) -> None:
+    def __init__(self, keep_ticks: int = 2 * MOST_TICKS) -> None:
         self._keep_ticks = keep_ticks
         self._open: dict[tuple[str, str, int], Interval] = {}
         self._closed: list[Interval] = []

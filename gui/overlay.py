@@ -10,7 +10,6 @@ from numpy.typing import NDArray
 from PyQt6.QtCore import QRectF, Qt
 from PyQt6.QtGui import QColor
 
-from gui.activity import WINDOW_TICKS
 from gui.bars import Bars
 from gui.behaviour_style import Bar, Look, stimulus_look
 from gui.intervals import Interval
@@ -67,7 +66,7 @@ class Overlay:
         stimuli: Sequence[tuple[float, float, Interval]],
         stretches: Sequence[Stretch],
         rows_of: NDArray[np.intp],
-        last_tick: int,
+        shown: tuple[int, int],
         tick_s: float,
         blinded: bool = False,
     ) -> None:
@@ -76,26 +75,27 @@ class Overlay:
         Args:
             stimuli: stimuli and shams, from when to when (s): filled and hollow strips.
             stretches: which units were changed at which ticks.
-            rows_of: the row of each unit.
-            last_tick: the newest that is drawn.
+            rows_of: the row of each unit; -1: none.
+            shown: the first tick that is shown, and the first that is not any more.
             tick_s: seconds of a tick.
             blinded: all strips look alike, and no row is lit.
         """
-        rows = max(len(rows_of), 1)
-        end_s, length_s = (last_tick + 1) * tick_s, WINDOW_TICKS * tick_s
+        n_rows = max(int(rows_of.max(initial=-1)) + 1, 1)
+        begin_s, end_s = shown[0] * tick_s, shown[1] * tick_s
         light = Look(self._with_alpha(self._theme.stimulus, SHADE))
         bars: list[Bar] = []
         for stretch in () if blinded else stretches:
-            begin_s = stretch.first * tick_s
-            length = min((stretch.last + 1) * tick_s, end_s) - begin_s
-            for top, bottom in spans(np.sort(rows_of[stretch.units])):
-                bars.append((QRectF(begin_s, top, length, bottom - top), light))
+            lit_s = stretch.first * tick_s
+            length = min((stretch.last + 1) * tick_s, end_s) - lit_s
+            rows = rows_of[stretch.units]
+            for top, bottom in spans(np.sort(rows[rows >= 0])):
+                bars.append((QRectF(lit_s, top, length, bottom - top), light))
         top, bottom = self._plots[0].getViewBox().viewRange()[1]
         height = STRIP_PX * self._plots[0].getViewBox().viewPixelSize()[1]
         for start_s, stop_s, interval in stimuli:
             look = stimulus_look(self._theme, interval.sham, blinded)
             bars.append((QRectF(start_s, min(top, bottom), stop_s - start_s, height), look))
-        self.shades.show_bars(bars, QRectF(end_s - length_s, 0, length_s, rows))
+        self.shades.show_bars(bars, QRectF(begin_s, 0, end_s - begin_s, n_rows))
 
     def set_theme(self, theme: Theme) -> None:
         """Recolours."""

@@ -55,6 +55,8 @@ class ReplayControl(QObject):
         self.annotate.tick_chosen.connect(self.seek)
         panels.comparison.closed.connect(self.remove)
         state.phase_changed.connect(self._follow_phase)
+        panels.timeline.length_changed.connect(self._lengthen)
+        panels.comparison.length_changed.connect(self._lengthen)
 
     @property
     def stream(self) -> ReplayStream | None:
@@ -71,7 +73,8 @@ class ReplayControl(QObject):
         """A replay of these recordings that the transport bar follows, not started yet."""
         self.annotate.close()
         stream = ReplayStream(paths, speed)
-        bar = self._panels.transport
+        panels = self._panels
+        bar = panels.transport
         stream.opened.connect(self._opened)
         stream.diverged.connect(self._diverged)
         stream.aligned.connect(self._aligned)
@@ -80,6 +83,8 @@ class ReplayControl(QObject):
         stream.speed_changed.connect(bar.show_speed)
         stream.loop_changed.connect(bar.show_loop)
         bar.show_speed(speed)
+        shown = panels.comparison if len(paths) > 1 else panels.timeline
+        stream.set_history(shown.length_ticks)
         return stream
 
     def choose(self) -> None:
@@ -196,6 +201,11 @@ class ReplayControl(QObject):
     def _follow_phase(self, phase: str) -> None:
         if phase != "replay":
             self.annotate.close()
+
+    def _lengthen(self, ticks: int) -> None:
+        """The plots reach further back: what a jump brings has to, too."""
+        if self.stream is not None:
+            self.stream.set_history(ticks)
 
     def _opened(self, extents: list[Extent]) -> None:
         if self.sender() is not self.stream:

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 from PyQt6.QtCore import QObject, pyqtSignal
 
+from gui.activity import WINDOW_TICKS
 from gui.stream import BATCH_INTERVAL_S, Batch, Stream
 from rig.playback import MAX_SPEED, MIN_SPEED, Playback, Stretch
 
@@ -60,6 +61,8 @@ class ReplayStream(Stream):
         self._steps = 0
         self._loop: list[tuple[int, int] | None] = []  # what was asked for and not done yet
         self._offsets: tuple[int, ...] | None = None
+        self._history_ticks = WINDOW_TICKS
+        self._again = False  # whether to show the place anew
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -97,6 +100,13 @@ class ReplayStream(Stream):
         with self._change:
             self._target = tick
             self._steps = 0
+            self._change.notify()
+
+    def set_history(self, ticks: int) -> None:
+        """After a jump, shows so many ticks before it; if there were fewer, shows the place anew."""
+        with self._change:
+            self._again = self._again or ticks > self._history_ticks
+            self._history_ticks = ticks
             self._change.notify()
 
     def set_loop(self, loop: tuple[int, int] | None) -> None:
@@ -148,13 +158,14 @@ class ReplayStream(Stream):
                 self._target, self._steps, self._loop = None, 0, []
                 offsets, self._offsets = self._offsets, None
                 playing, playback.speed = self.playing, self.speed
+                again, self._again = self._again or offsets is not None, False
             if offsets is not None:
                 playback = self._align(tracks, playback, offsets)
                 if loop is not None:
                     loop = None
                     self.loop_changed.emit(None)
             stretches = self._obey(playback, target, steps, loops)
-            if offsets is not None:
+            if again:
                 stretches.append(Stretch(playback.position, playback.position, jumped=True))
             if playing and not playback.playing:
                 stretches.append(playback.play())
@@ -201,6 +212,7 @@ class ReplayStream(Stream):
             self._target is not None
             or self._steps != 0
             or bool(self._loop)
+            or self._again
             or self._closing.is_set()
         )
 
@@ -238,7 +250,7 @@ class ReplayStream(Stream):
             self.moved.emit(position)
 
     def _jump(self, tracks: Sequence[ReplayTrack], tick: int) -> None:
-        self._send([track.jump(tick) for track in tracks], clear=True)
+        self._send([track.jump(tick, self._history_ticks) for track in tracks], clear=True)
         self.moved.emit(tick)
 
     def _send(self, batches: list[Batch], clear: bool) -> None:

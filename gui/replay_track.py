@@ -1,18 +1,17 @@
 """One of the recordings that a replay shows: what of it belongs to a place, and to a stretch from there.
 
-After a jump the ten seconds before it come first, so that the displays look as they did when it was live.
+After a jump what the displays show of the past comes first, so that they look as they did when it was live.
 Of these only what is drawn of the past is read.
 """
 
 from __future__ import annotations
 
 from gui.markers import Extent
-from gui.stream import Batch
+from gui.stream import MAX_PENDING_TICKS, Batch
 from recorder.replay import ReplaySource
 from rig.bus.message_types import EngineReply, Episode, Message, Tick
 from rig.session.fault_log import FaultLog
 
-HISTORY_TICKS = 500
 _BEFORE_A_SEEK = ("c_natural", "h_natural", "c_applied", "h_applied", "body", "interventions")
 
 
@@ -49,13 +48,18 @@ class ReplayTrack:
             min((trial.trial for trial in recording.trials), default=0),
         )
 
-    def jump(self, tick: int) -> Batch:
-        """What is shown at a tick: at its last one after its end, nothing before it begins."""
+    def jump(self, tick: int, history_ticks: int) -> Batch:
+        """What is shown at a tick: at its last one after its end, nothing before it begins.
+
+        Args:
+            tick: the place.
+            history_ticks: how many are shown, the place's own among them.
+        """
         source = self.source
         here = min(tick + self.offset, source.last_tick)
         if here < source.first_tick:
             return self._batch([])
-        begin = max(source.first_tick, here - HISTORY_TICKS + 1)
+        begin = max(source.first_tick, here - history_ticks + 1)
         ongoing = Message(EngineReply(source.open_events(begin)), tick=begin - 1)
         past = source.messages(begin, here - 1, _BEFORE_A_SEEK)
         return self._batch([ongoing, *past, *source.messages(here, here)])
@@ -65,7 +69,7 @@ class ReplayTrack:
         return self._batch(self.source.messages(first + self.offset, last + self.offset))
 
     def _batch(self, messages: list[Message]) -> Batch:
-        batch = Batch(recording=self.number)
+        batch = Batch(recording=self.number, most_ticks=max(len(messages), MAX_PENDING_TICKS))
         batch.add(self._preamble)
         batch.add(messages)
         self._preamble = []

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from gui.activity import WINDOW_TICKS
+from gui.activity import MOST_TICKS
 from rig.bus.message_types import EngineReply, LayerInfo, Message
 
 
@@ -50,7 +50,7 @@ class StimulatedUnits:
             elif len(units):
                 self._stretches.append(Stretch(tick, tick, units))
         if replies:
-            oldest = replies[-1].tick - 2 * WINDOW_TICKS
+            oldest = replies[-1].tick - 2 * MOST_TICKS
             self._stretches = [each for each in self._stretches if each.last >= oldest]
 
     def clear(self) -> None:

@@ -35,7 +35,8 @@ MAX_PENDING_TICKS = 1500
 class Batch:
     """The messages that reached a window together, sorted by what they are, each kind oldest first.
 
-    `recording` tells which recording they are of, where a replay shows several.
+    `recording` tells which recording they are of, where a replay shows several. Of more ticks than
+    `most_ticks` the oldest are dropped.
     """
 
     description: Message | None = None
@@ -46,6 +47,7 @@ class Batch:
     status: Status | None = None
     end: End | None = None
     recording: int = 0
+    most_ticks: int = MAX_PENDING_TICKS
 
     def add(self, messages: Iterable[Message]) -> None:
         """Sorts more messages in."""
@@ -65,8 +67,8 @@ class Batch:
                 self.assets = message
             elif isinstance(content, End):
                 self.end = content
-        if len(self.ticks) > MAX_PENDING_TICKS:
-            del self.ticks[:-MAX_PENDING_TICKS]
+        if len(self.ticks) > self.most_ticks:
+            del self.ticks[: -self.most_ticks]
 
     @property
     def empty(self) -> bool:

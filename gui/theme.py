@@ -102,6 +102,15 @@ def activity_colours(theme: Theme, steps: int = 256) -> NDArray[np.uint8]:
     return _srgb(lab)
 
 
+def spike_colours(theme: Theme, steps: int = 256) -> NDArray[np.uint8]:
+    """The colour map of emulated spikes, (steps, 3): the ground of plots where there is none, text's at most.
+
+    A single spike, which may have a pixel to share with its neighbours, is to be seen: lightness rises fast.
+    """
+    share = np.linspace(0.0, 1.0, steps)[:, None] ** 0.6
+    return _srgb(_oklab(theme.plot) * (1.0 - share) + _oklab(theme.text) * share)
+
+
 _TO_LMS = np.array(
     [
         [0.4122214708, 0.5363325363, 0.0514459929],

@@ -2,45 +2,38 @@
 
 from __future__ import annotations
 
-import time
 from collections import deque
 from collections.abc import Sequence
 
-from PyQt6.QtCore import QPointF, Qt, pyqtSignal
+from PyQt6.QtCore import QPointF, pyqtSignal
 from PyQt6.QtGui import QResizeEvent
-from PyQt6.QtWidgets import (
-    QComboBox,
-    QFrame,
-    QHBoxLayout,
-    QLabel,
-    QToolButton,
-    QVBoxLayout,
-    QWidget,
-)
-from pyqtgraph.GraphicsScene.mouseEvents import MouseClickEvent
+from PyQt6.QtWidgets import QFrame, QVBoxLayout, QWidget
 
-from gui.activity import KINDS, ORDERS, WINDOW_TICKS
+from gui.activity import KINDS, LEAST_TICKS, MOST_TICKS
 from gui.ethogram import Ethogram
-from gui.labels import ElidedLabel
 from gui.overlay import Overlay
 from gui.raster import Raster
 from gui.selection import UnitSelection
 from gui.stimulated_units import StimulatedUnits
 from gui.stream import Batch
 from gui.theme import Theme
+from gui.timeline_head import TimelineHead
 from gui.timeline_plots import TimelinePlots
 from gui.trace import Trace
+from gui.unit_orders import Modulation, correlation, order
+from gui.unit_picking import UnitPicking
 from rig.bus.message_types import Description, KnownFault, Tick
 
-CLICKS_APART_S = 0.6
-"""Clicks that follow each other sooner belong to a double click."""
+LONGER = 1.25
+"""By which a notch of the wheel makes the window longer."""
 
 
 class Timeline(QFrame):
-    """The middle of the window: what the network and the animal did in the last ten seconds.
+    """The middle of the window: what the network and the animal did in the last seconds.
 
     A click on a unit selects it and shows its trace, another on the same one gives it up.
     `rows`, set before a session is described: the behaviours and stimuli that are known to happen.
+    `length_changed` carries how many ticks the plots reach back, `blinded_changed` whether shams are hidden.
 
     Args:
         theme: how it looks.
@@ -48,6 +41,8 @@ class Timeline(QFrame):
     """
 
     frozen_changed = pyqtSignal(bool)
+    length_changed = pyqtSignal(int)
+    blinded_changed = pyqtSignal(bool)
 
     def __init__(
         self,
@@ -59,65 +54,43 @@ class Timeline(QFrame):
         self.setObjectName("bar")
         self.selection = selection or UnitSelection(self)
         self._dirty = False
+        self._asked = False  # something else is to be shown, also while the plots are frozen
         self._tick_s = 0.02
-        self._trial_starts: deque[int] = deque(maxlen=WINDOW_TICKS)
+        self._trial_starts: deque[int] = deque(maxlen=MOST_TICKS)
         self._pointer: QPointF | None = None
-        self._units_before: tuple[int, ...] = ()  # selected before the first click of a double one
-        self._clicked_s = self._reset_s = -CLICKS_APART_S
         self.rows: tuple[Sequence[str], Sequence[str]] | None = None
         self.frozen = False
         self.blinded = False
 
-        title = QLabel("Activity")
-        title.setObjectName("title")
-        self.kind = QComboBox()
-        for key, words in KINDS.items():
-            self.kind.addItem(words, key)
-        self.kind.setFixedWidth(180)
-        self.kind.setToolTip(
-            "Which activity the raster shows; natural: what the network did before a stimulus changed it"
-        )
-        self.kind.currentIndexChanged.connect(self._choose_kind)
-        self.order = QComboBox()
-        for key, words in ORDERS.items():
-            self.order.addItem(words, key)
-        self.order.setToolTip("Order of the units of each layer; choose again to sort anew")
-        self.order.activated.connect(lambda _: self.sort(str(self.order.currentData())))
-        self.freeze_button = QToolButton()
-        self.freeze_button.setText("Freeze")
-        self.freeze_button.setCheckable(True)
-        self.freeze_button.setToolTip(
-            "Hold the plots still; the animal and the recording go on (F)"
-        )
-        self.freeze_button.toggled.connect(self.set_frozen)
-        self.readout = ElidedLabel()
-        self.readout.setAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
-
-        head = QHBoxLayout()
-        head.setContentsMargins(10, 6, 10, 0)
-        head.setSpacing(8)
-        head.addWidget(title)
-        head.addWidget(self.kind)
-        head.addWidget(self.order)
-        head.addWidget(self.readout, 1)
-        head.addWidget(self.freeze_button)
-
+        self.head = TimelineHead()
+        self.kind, self.order = self.head.kind, self.head.order
+        self.freeze_button, self.readout = self.head.freeze, self.head.readout
         self.plots = TimelinePlots()
         self.raster = Raster(self.plots.raster, theme)
         self.ethogram = Ethogram(self.plots.ethogram, theme)
         self.trace = Trace(self.plots.trace, theme)
         self.overlay = Overlay(self.plots.shared, theme)
         self.stimulated = StimulatedUnits()
+        self.modulation = Modulation()
+        self.picking = UnitPicking(self.plots, self.raster, self.selection)
         self._column = layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(0)
-        layout.addLayout(head)
+        layout.addWidget(self.head)
         layout.addWidget(self.plots, 1)
+        self.head.kind_chosen.connect(self._choose_kind)
+        self.head.display_chosen.connect(self.show_as)
+        self.head.sort_asked.connect(lambda: self.sort(str(self.order.currentData())))
+        self.head.length_chosen.connect(
+            lambda length_s: self.show_length(round(length_s / self._tick_s))
+        )
+        self.head.searched.connect(self.search)
+        self.freeze_button.toggled.connect(self.set_frozen)
         self.plots.pointed.connect(self._point)
         self.plots.expand_pressed.connect(lambda: self.expand(not self.ethogram.expanded))
-        self.plots.close_pressed.connect(lambda: self.choose_unit(None))
-        self.plots.reset_pressed.connect(self._show_all)
-        self.plots.scene().sigMouseClicked.connect(self._click)
+        self.plots.close_pressed.connect(self._close_trace)
+        self.plots.length_scrolled.connect(self._scroll_length)
+        self.picking.said.connect(self.head.say)
         self.selection.changed.connect(self._selected)
         self._fit()
         self.set_theme(theme)
@@ -126,15 +99,22 @@ class Timeline(QFrame):
         """Puts more rows on the time axis below the plots."""
         self._column.addWidget(rows)
 
+    @property
+    def length_ticks(self) -> int:
+        """How far the plots reach back."""
+        return self.raster.window_ticks
+
     def describe(self, description: Description) -> None:
         """Prepares for a session."""
-        self.raster.describe(description.layers, description.tick_s)
+        self.raster.describe(description.layers, description.tick_s, description.seed)
         self.stimulated = StimulatedUnits(description.layers)
+        self.modulation = Modulation(description.behaviours, self.raster.n_units)
         self.ethogram.describe(
             description.behaviours, description.stimuli, description.tick_s, self.rows
         )
+        self.ethogram.held_tick = None
         self._tick_s = description.tick_s
-        self.order.setCurrentIndex(0)
+        self.head.describe(description.behaviours)
         self.selection.clear()
         self._fit()
         self._follow_to(0)
@@ -144,6 +124,7 @@ class Timeline(QFrame):
         self.raster.clear()
         self.ethogram.clear()
         self.stimulated.clear()
+        self.modulation.leave()
         self._trial_starts.clear()
 
     def take(self, batch: Batch) -> None:
@@ -155,23 +136,26 @@ class Timeline(QFrame):
             self.raster.add(batch.ticks)
             self.ethogram.add(batch.answers, batch.ticks)
             self.stimulated.add(batch.answers)
+            self.modulation.add(batch.ticks, batch.answers)
             for message in batch.ticks:
                 if isinstance(message.content, Tick) and message.content.first:
                     self._trial_starts.append(message.tick)
             self._dirty = True
 
     def draw(self) -> None:
-        """Draws if there is something new and the plots are not frozen."""
-        if not self._dirty or self.frozen or not self.isVisible():
-            return
+        """Draws if there is something new and the plots are not frozen, or something else was asked for."""
+        if self.isVisible() and (self._asked or (self._dirty and not self.frozen)):
+            self._draw()
+
+    def _draw(self) -> None:
         self._dirty = False
         if self.ethogram.rows_changed:
             self._fit()
-        self.raster.draw()
+        self._follow_to(self.raster.end_tick)
+        self._asked = not self.raster.draw()
         self.ethogram.draw()
         self._draw_trace()
         self._draw_overlay()
-        self._follow_to(self.raster.last_tick + 1)
         self._read_out()
 
     def mark(self, ticks: Sequence[int]) -> None:
@@ -195,27 +179,36 @@ class Timeline(QFrame):
             return
         self.blinded = self.ethogram.blinded = blinded
         self.trace.show_applied(not blinded)
-        kinds = [kind for kind in KINDS if not blinded or kind.endswith("natural")]
-        self.kind.clear()
-        for kind in kinds:
-            self.kind.addItem(KINDS[kind], kind)
+        self.head.show_kinds([kind for kind in KINDS if not blinded or kind.endswith("natural")])
         self._dirty = True
+        self.blinded_changed.emit(blinded)
 
     def choose_unit(self, unit: int | None) -> None:
         """Selects one unit, by its number over all layers, and shows its trace; None: no unit."""
         known = unit is not None and 0 <= unit < self.raster.n_units
         self.selection.select([unit] if known and unit is not None else [])
 
-    def _selected(self) -> None:
-        """The trace is that of the one selected unit; of several, that of the one it was of."""
-        units = self.selection.units
-        traced = units[0] if len(units) == 1 else self.trace.unit
-        if traced not in units or traced >= self.raster.n_units:
-            traced = None
-        if traced != self.trace.unit:
-            self.trace.choose(traced)
-            self._fit()
-            self._draw_trace()
+    def search(self, text: str) -> None:
+        """Selects the units that these words name, as "policy_2/23, core/0-15"; says so if they name none."""
+        if self.picking.search(text):
+            self.head.leave()
+
+    def show_as(self, display: str) -> None:
+        """Shows the raster as one of `gui.raster.DISPLAYS`."""
+        self.head.display.setCurrentIndex(self.head.display.findData(display))
+        self.raster.show_as(display)
+        self.plots.show_scale(display == "heat")
+        self._asked = True
+
+    def show_length(self, n_ticks: int) -> None:
+        """How much the plots show: 100 to 3000 ticks, else the nearest to it."""
+        n_ticks = min(max(n_ticks, LEAST_TICKS), MOST_TICKS)
+        if n_ticks != self.raster.window_ticks:
+            self.raster.show_window(n_ticks)
+            self.ethogram.window_ticks = n_ticks
+            self.head.length.setValue(round(n_ticks * self._tick_s))
+            self._asked = True
+            self.length_changed.emit(n_ticks)
 
     def expand(self, expanded: bool) -> None:
         """Shows all rows of the ethogram, or those in which something has happened."""
@@ -224,14 +217,38 @@ class Timeline(QFrame):
         self.ethogram.draw()
 
     def sort(self, by: str) -> None:
-        """Orders the units within their layers, as in `gui.raster.ORDERS`."""
-        self.order.setCurrentIndex(self.order.findData(by))
-        self.raster.sort(by)
-        self.raster.draw()
+        """Orders the units, as in `gui.unit_orders.ORDERS`; says so where that is not known."""
+        self.head.show_order(by)
+        raster, selected = self.raster, self.selection.units
+        length, end = raster.window_ticks, raster.end_tick
+        if by == "modulation":
+            behaviour = str(self.head.behaviour.currentData() or "")
+            values = self.modulation.of(behaviour, raster.kind)
+            if values is None:
+                name = self.head.behaviour.currentText() or "A behaviour"
+                self.head.say(f"{name} has not been seen yet: units are sorted by it once it was.")
+                return
+            found = (-values).argsort(kind="stable")
+            seen_s = self.modulation.seen_s(behaviour, self._tick_s)
+            self.head.say(f"by {behaviour.replace('_', ' ')}: {seen_s:.1f} s of it were seen")
+        elif by == "correlation":
+            if not selected:
+                self.head.say("Select a unit first: the others are sorted by how they go with it.")
+                return
+            values = correlation(raster.window, raster.kind, selected[-1], length, end)
+            found = (-values).argsort(kind="stable")
+            self.head.say(f"by correlation with {raster.name_of(selected[-1])}")
+        else:
+            found = order(raster.window, raster.kind, by, length, end)
+        raster.arrange(found, self.head.by_layer.isChecked())
+        raster.draw()
         self._draw_overlay()
 
     def set_frozen(self, frozen: bool) -> None:
         """Holds the plots still, or lets them follow again."""
+        if frozen != self.frozen:
+            self.raster.hold(frozen)
+            self.ethogram.held_tick = self.raster.end_tick if frozen else None
         self.frozen = frozen
         self.freeze_button.setChecked(frozen)
         self.freeze_button.setText("Frozen" if frozen else "Freeze")
@@ -256,6 +273,29 @@ class Timeline(QFrame):
         """The rows may have another height."""
         super().resizeEvent(event)
         self._fit()
+        self._asked = self._asked or self.raster.last_tick >= 0
+
+    def _selected(self) -> None:
+        """Marks the rows; the trace is of the one selected unit, or, if several are, of the one it was of."""
+        units = self.selection.units
+        self.raster.select(units)
+        traced = units[0] if len(units) == 1 else self.trace.unit
+        if traced not in units or traced >= self.raster.n_units:
+            traced = None
+        if traced != self.trace.unit:
+            self._show_trace(traced)
+        self._asked = self._asked or self.raster.display == "traces"
+
+    def _close_trace(self) -> None:
+        if len(self.selection.units) == 1:
+            self.selection.clear()
+        else:
+            self._show_trace(None)
+
+    def _show_trace(self, unit: int | None) -> None:
+        self.trace.choose(unit)
+        self._fit()
+        self._draw_trace()
 
     def _fit(self) -> None:
         ethogram = self.ethogram
@@ -274,64 +314,53 @@ class Timeline(QFrame):
             self.trace.draw(self.raster.name_of(unit), *self.raster.values_of(unit))
 
     def _draw_overlay(self) -> None:
-        last = self.raster.last_tick
-        oldest = last + 1 - WINDOW_TICKS
-        starts = [tick * self._tick_s for tick in self._trial_starts if tick > oldest]
+        end = self.raster.end_tick
+        first = end - self.raster.window_ticks
+        starts = [tick * self._tick_s for tick in self._trial_starts if first <= tick < end]
         self.overlay.show_trials(starts)
         self.overlay.show_stimuli(
             self.ethogram.stimuli(),
-            self.stimulated.within(oldest, last),
+            self.stimulated.within(first, end - 1),
             self.raster.rows_of,
-            last,
+            (first, end),
             self._tick_s,
             self.blinded,
         )
 
     def _follow_to(self, tick: int) -> None:
-        end_s = max(tick, WINDOW_TICKS) * self._tick_s  # the first ten seconds fill from the left
-        self.plots.raster.setXRange(end_s - WINDOW_TICKS * self._tick_s, end_s, padding=0)
+        length = self.raster.window_ticks
+        end_s = max(tick, length) * self._tick_s  # the first seconds fill from the left
+        self.plots.raster.setXRange(end_s - length * self._tick_s, end_s, padding=0)
 
-    def _choose_kind(self) -> None:
-        self.raster.kind = str(self.kind.currentData() or self.raster.kind)
-        self._dirty = True
-        if self.frozen:
-            self.raster.draw()
+    def _scroll_length(self, notches: int) -> None:
+        now_s = self.raster.window_ticks * self._tick_s
+        longer_s = max(round(now_s * LONGER**notches), round(now_s) + (1 if notches > 0 else 0))
+        if notches < 0:
+            longer_s = min(longer_s, round(now_s) - 1)
+        self.show_length(round(longer_s / self._tick_s))
+
+    def _choose_kind(self, kind: str) -> None:
+        self.raster.kind = kind
+        self._dirty = self._asked = True
 
     def _point(self, position: QPointF | None) -> None:
         self._pointer = position
+        if position is None:
+            self.readout.set_full_text("")
         self._read_out()
 
     def _read_out(self) -> None:
         """What lies under the pointer now: the plots move while it stands still."""
+        if self._pointer is None:
+            return
         text = ""
         for plot, display in (
             (self.plots.raster, self.raster),
             (self.plots.ethogram, self.ethogram),
         ):
             box = plot.getViewBox()
-            if self._pointer is not None and box.sceneBoundingRect().contains(self._pointer):
+            if box.sceneBoundingRect().contains(self._pointer):
                 place = box.mapSceneToView(self._pointer)
                 text = display.under(float(place.x()), float(place.y()))
         if text != self.readout.full_text:
             self.readout.set_full_text(text)
-
-    def _show_all(self) -> None:
-        self._reset_s = time.monotonic()
-        self.raster.show_all()
-        if self._reset_s - self._clicked_s < CLICKS_APART_S:  # the first of its two clicks
-            self.selection.select(self._units_before)
-
-    def _click(self, event: MouseClickEvent) -> None:
-        if event.button() != Qt.MouseButton.LeftButton or event.double():
-            return
-        if not self.plots.in_raster(event.scenePos()):
-            return
-        box = self.plots.raster.getViewBox()
-        unit = self.raster.unit_at(float(box.mapSceneToView(event.scenePos()).y()))
-        now_s = time.monotonic()
-        if now_s - self._reset_s < CLICKS_APART_S:
-            return
-        if now_s - self._clicked_s > CLICKS_APART_S:
-            self._units_before = self.selection.units
-        self._clicked_s = now_s
-        self.choose_unit(None if (unit,) == self.selection.units else unit)

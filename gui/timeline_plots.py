@@ -12,6 +12,7 @@ import pyqtgraph as pg
 from PyQt6.QtCore import QEvent, QPointF, QRectF, Qt, pyqtSignal
 from PyQt6.QtGui import QColor, QFont, QMouseEvent, QResizeEvent, QWheelEvent
 from PyQt6.QtWidgets import QFrame, QScrollBar, QToolButton, QWidget
+from pyqtgraph.GraphicsScene.mouseEvents import MouseDragEvent
 
 from gui.activity import Z_RANGE
 from gui.theme import Theme, activity_colours
@@ -22,6 +23,8 @@ BOTTOM_AXIS_PX = 36
 SPACING_PX = 4
 RASTER_SHARE = 0.45
 ROW_PX, LEAST_ROW_PX = 19, 10
+SCALE = [(-3, "−3"), (0, "z 0"), (3, "+3")]
+"""Of the colour bar."""
 TRACE_PX, LEAST_TRACE_PX = 120, 64
 
 
@@ -57,17 +60,45 @@ def share(total: int, whole: int, n_rows: int, traced: bool) -> Heights:
     return Heights(max(total - used, 0), trace, row, rows)
 
 
+@dataclass(frozen=True)
+class RowDrag:
+    """A drag over rows of the raster: from where to where it has come, whether to what is selected."""
+
+    first: float
+    last: float
+    added: bool
+    finished: bool
+
+
+class RowBox(pg.ViewBox):  # type: ignore[misc]
+    """A view in which the left button drags over rows (`dragged`); the middle one moves them."""
+
+    dragged = pyqtSignal(object)
+
+    def mouseDragEvent(self, ev: MouseDragEvent, axis: int | None = None) -> None:
+        """Says what is dragged over with the left button; else as pyqtgraph has it."""
+        if ev.button() != Qt.MouseButton.LeftButton or axis is not None:
+            super().mouseDragEvent(ev, axis)
+            return
+        ev.accept()
+        first, last = (self.mapToView(place).y() for place in (ev.buttonDownPos(), ev.pos()))
+        added = bool(ev.modifiers() & Qt.KeyboardModifier.ControlModifier)
+        self.dragged.emit(RowDrag(float(first), float(last), added, bool(ev.isFinish())))
+
+
 class TimelinePlots(pg.GraphicsLayoutWidget):  # type: ignore[misc]
     """Raster, colour bar, trace and ethogram as empty plots, with what one presses at their edges.
 
     `pointed` carries where the pointer is, in the scene; None when it has left. `expand_pressed` asks for all
-    rows of the ethogram or for fewer, `close_pressed` for no trace, `reset_pressed` for the whole raster.
+    rows of the ethogram or for fewer, `close_pressed` for no trace, `reset_pressed` for the whole raster,
+    `length_scrolled` for more time (above 0) or less, so many notches of the wheel.
     """
 
     pointed = pyqtSignal(object)
     expand_pressed = pyqtSignal()
     close_pressed = pyqtSignal()
     reset_pressed = pyqtSignal()
+    length_scrolled = pyqtSignal(int)
     _arranged = False
 
     def __init__(self, parent: QWidget | None = None) -> None:
@@ -77,7 +108,8 @@ class TimelinePlots(pg.GraphicsLayoutWidget):  # type: ignore[misc]
         grid = self.ci
         grid.setContentsMargins(8, 4, 4, 2)
         grid.setSpacing(SPACING_PX)
-        self.raster = grid.addPlot(0, 0)
+        self.raster_box = RowBox()
+        self.raster = grid.addPlot(0, 0, viewBox=self.raster_box)
         self.bar = grid.addPlot(0, 1)
         self.trace = grid.addPlot(1, 0)
         self.ethogram = grid.addPlot(2, 0)
@@ -117,6 +149,11 @@ class TimelinePlots(pg.GraphicsLayoutWidget):  # type: ignore[misc]
         )
         self._bar_image.setRect(QRectF(0, -Z_RANGE, 1, 2 * Z_RANGE))
 
+    def show_scale(self, shown: bool) -> None:
+        """Whether the colour bar says something about what the raster shows; its place stays."""
+        self._bar_image.setVisible(shown)
+        self.bar.getAxis("right").setTicks([SCALE if shown else []])
+
     def fit(self, n_rows: int, n_folded: int, expanded: bool, traced: bool) -> None:
         """Shares the height anew.
 
@@ -143,7 +180,13 @@ class TimelinePlots(pg.GraphicsLayoutWidget):  # type: ignore[misc]
         super().leaveEvent(event)
 
     def wheelEvent(self, event: QWheelEvent | None) -> None:
-        """Scrolls the rows of the ethogram where they do not all fit; else as pyqtgraph has it."""
+        """With Ctrl, more time or less; scrolls an ethogram that does not fit; else as pyqtgraph has it."""
+        if event is not None and event.modifiers() & Qt.KeyboardModifier.ControlModifier:
+            notches = -event.angleDelta().y() / 120
+            if notches:
+                self.length_scrolled.emit(round(notches) or (1 if notches > 0 else -1))
+            event.accept()
+            return
         if event is not None and self.scroll_bar.maximum() > 0:
             where = self.mapToScene(event.position().toPoint())
             if self.ethogram.sceneBoundingRect().contains(where):
@@ -161,6 +204,10 @@ class TimelinePlots(pg.GraphicsLayoutWidget):  # type: ignore[misc]
     def in_raster(self, position: QPointF) -> bool:
         """Whether a place in the scene is in the raster."""
         return bool(self.raster.getViewBox().sceneBoundingRect().contains(position))
+
+    def on_raster_names(self, position: QPointF) -> bool:
+        """Whether a place in the scene is on the names beside the raster."""
+        return bool(self.raster.getAxis("left").sceneBoundingRect().contains(position))
 
     def _share(self) -> None:
         total = self.height() - 8  # the grid's margins, and a pixel at each end
@@ -217,7 +264,7 @@ class TimelinePlots(pg.GraphicsLayoutWidget):  # type: ignore[misc]
         self.bar.hideAxis("bottom")
         self.bar.showAxis("right")
         axis = self.bar.getAxis("right")
-        axis.setTicks([[(-3, "−3"), (0, "z 0"), (3, "+3")]])
+        axis.setTicks([SCALE])
         axis.setWidth(32)
         axis.setStyle(tickLength=0)
         self.bar.setFixedWidth(BAR_WIDTH_PX)

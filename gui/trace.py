@@ -1,4 +1,4 @@
-"""One unit's activity over the last ten seconds: c and h, as applied and as the network would have had it."""
+"""One unit's activity over the raster's window: c and h, as applied and as the network would have had it."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class Trace:
             kind: plot.plot([], [], connect="finite")
             for kind in ("c_natural", "h_natural", "c_applied", "h_applied")
         }
-        plot.setMouseEnabled(x=True, y=False)
+        plot.setMouseEnabled(x=False, y=False)
         plot.setToolTip("One unit, as applied; dotted: as the network would have had it")
         plot.enableAutoRange("y", True)
         self.set_theme(theme)

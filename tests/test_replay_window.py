@@ -118,6 +118,26 @@ def test_jumps_and_loops(qtbot: QtBot, window: MainWindow, file: Path) -> None:
     qtbot.waitUntil(lambda: bar._loop is not None and bar._loop[0] < 110 < bar._loop[1] < 210)
 
 
+def test_a_longer_window_reaches_back_also_after_a_jump(
+    qtbot: QtBot, window: MainWindow, file: Path
+) -> None:
+    window.panels.timeline.show_length(100)
+    window.replay(file, speed=0.1)
+    qtbot.waitUntil(lambda: window.tick >= 0, timeout=60_000)
+    window.player.toggle_play()
+    window.player.seek(350)
+    _at(qtbot, window, 350)
+    raster = window.panels.timeline.raster
+    assert raster.window.known(0, 351).sum() == 100
+    window.panels.timeline.show_length(300)
+    qtbot.waitUntil(lambda: raster.window.known(0, 351).sum() == 300, timeout=5_000)
+    window.player.seek(320)
+    _at(qtbot, window, 320)
+    assert raster.window.known(0, 321).sum() == 300
+    window.panels.timeline.show_length(100)
+    assert window.panels.timeline.plots.raster.getViewBox().viewRange()[0][1] == pytest.approx(6.42)
+
+
 def test_the_window_on_a_replay_on_the_bus(
     qtbot: QtBot, window: MainWindow, file: Path, runtime: Path
 ) -> None:
