@@ -129,6 +129,9 @@ class Actions(QObject):
             both = (str(number), f"Ctrl+{number}")
             look = partial(panels.look_as, mode)
             add(Command(f"Look at the animal: {name.lower()}", look, both, "Arena", SHOWN, "View"))
+        for name, words, key in (("population", "Population", "Ctrl+Shift+P"),):
+            toggle = partial(layout.toggle, name)
+            add(Command(f"Panel: {words.lower()}", toggle, (key,), "Panels", SHOWN))
         hand = session.by_hand
         add(
             Command(

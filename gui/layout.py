@@ -23,7 +23,7 @@ TITLE_PX = 40
 """What the frame of a window may take of the screen's height, where that is not known yet."""
 _LEFT = Qt.DockWidgetArea.LeftDockWidgetArea
 _RIGHT = Qt.DockWidgetArea.RightDockWidgetArea
-OPTIONAL = ("stimulate", "annotate")
+OPTIONAL = ("stimulate", "annotate", "population")
 """Docks that are hidden until they are asked for."""
 
 
@@ -70,6 +70,7 @@ class Layout:
                 ("log", "Log", panels.log),
                 ("stimulate", "Stimulate by hand", panels.stimulate),
                 ("annotate", "Annotate", panels.annotate),
+                ("population", "Population", panels.population),
             )
         }
         panels.camera.setMinimumWidth(LEAST_CAMERA)
@@ -189,6 +190,8 @@ class Layout:
         self._window.splitDockWidget(docks["arena"], docks["eye"], Qt.Orientation.Vertical)
         self._window.splitDockWidget(docks["eye"], docks["health"], Qt.Orientation.Horizontal)
         self._window.tabifyDockWidget(docks["health"], docks["log"])
+        for name in OPTIONAL[1:]:
+            self._window.tabifyDockWidget(docks[OPTIONAL[0]], docks[name])
         docks["health"].raise_()
         self._title()
 

@@ -223,8 +223,7 @@ class MainWindow(QMainWindow):
             self.panels.comparison.take(batch)
             self._show(self.panels.comparison)
         else:
-            for part in (self.panels.timeline, self.panels.arena, self.panels.camera):
-                part.take(batch)
+            self.panels.take(batch)
             if batch.ticks:
                 self._take_tick(batch.ticks[-1])
         if isinstance(self.stream, LiveStream):
@@ -281,8 +280,7 @@ class MainWindow(QMainWindow):
             self.close()
 
     def _clear(self) -> None:
-        for part in (self.panels.timeline, self.panels.comparison):
-            part.clear()
+        self.panels.clear()
 
     def _draw(self) -> None:
         self.panels.timeline.draw()
@@ -363,8 +361,7 @@ class MainWindow(QMainWindow):
         if self.stream is not None:
             self.stream.close()
         self.player.annotate.close()
-        self.panels.arena.close_renderer()
-        self.panels.comparison.close_renderers()
+        self.panels.close()
         event.accept()
 
     def _give_up_waiting(self) -> None:

@@ -13,10 +13,12 @@ from gui.fault_watch import FaultWatch
 from gui.health import HealthPanel
 from gui.log_panel import LogPanel
 from gui.operator_keys import OperatorKeys
+from gui.population_panel import PopulationPanel
 from gui.selection import UnitSelection
 from gui.session_end import SessionEnd
 from gui.session_setup import SessionStarter
 from gui.stimulate_panel import StimulatePanel
+from gui.stream import Batch
 from gui.theme import Theme
 from gui.timeline import Timeline
 from gui.transport import TransportBar
@@ -41,9 +43,27 @@ class Panels:
         self.log = LogPanel(theme)
         self.faults = FaultWatch(self.banner, self.log, self.timeline)
         self.comparison = ComparisonView(theme, self.selection)
+        self.population = PopulationPanel(theme)
+        self.timeline.blinded_changed.connect(self.population.set_blinded)
         self.stimulate = StimulatePanel(self.selection)
         self.annotations = AnnotationDocument()
         self.annotate = AnnotatePanel(self.annotations, theme)
+
+    def take(self, batch: Batch) -> None:
+        """A batch of the one session or recording that is shown, for every panel that follows it."""
+        for panel in (self.timeline, self.arena, self.camera, self.population):
+            panel.take(batch)
+
+    def clear(self) -> None:
+        """What comes next does not follow what was shown."""
+        for panel in (self.timeline, self.comparison, self.population):
+            panel.clear()
+
+    def close(self) -> None:
+        """Ends the threads of the panels."""
+        self.arena.close_renderer()
+        self.comparison.close_renderers()
+        self.population.close_worker()
 
     def look_as(self, mode: str) -> None:
         """Looks at the animal, or at those side by side, in one of `gui.arena_scene.MODES`."""
@@ -62,5 +82,6 @@ class Panels:
             self.transport,
             self.comparison,
             self.annotate,
+            self.population,
         ):
             panel.set_theme(theme)
