@@ -190,8 +190,6 @@ class Layout:
         self._window.splitDockWidget(docks["arena"], docks["eye"], Qt.Orientation.Vertical)
         self._window.splitDockWidget(docks["eye"], docks["health"], Qt.Orientation.Horizontal)
         self._window.tabifyDockWidget(docks["health"], docks["log"])
-        for name in OPTIONAL[1:]:
-            self._window.tabifyDockWidget(docks[OPTIONAL[0]], docks[name])
         docks["health"].raise_()
         self._title()
 
