@@ -49,6 +49,7 @@ class MainWindow(QMainWindow):
         starter: Executor | None = None,
     ) -> None:
         super().__init__()
+        self.setWindowTitle("rodent-rig")
         self._sessions = sessions
         self._starter = starter
         self._request: SessionRequest | None = None
