@@ -15,6 +15,7 @@ import typer
 
 from cli import (
     agreement,
+    branches,
     datasets,
     detectors,
     environment,
@@ -60,7 +61,7 @@ COMMANDS: dict[str, Function] = {
     "spikes": recordings.spikes,
     "recover": recordings.recover,
     "rerun": reruns.rerun,
-    "branch": reruns.branch,
+    "branch": branches.branch,
     "figure": figures.figure,
     "report": report.report,
     "learn": detectors.learn,

@@ -6,11 +6,12 @@ import contextlib
 import secrets
 import sys
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+import msgspec
 from rich.progress import BarColumn, Progress, TimeRemainingColumn
 
 import recorder
@@ -28,6 +29,7 @@ from rig.bus.message_types import (
     EngineReply,
     Episode,
     Fault,
+    Input,
     Message,
     Snapshot,
     Tick,
@@ -42,13 +44,17 @@ FLUSH_TICKS = 100
 
 @dataclass(frozen=True)
 class Branch:
-    """A branch to make: what it runs under, what it is, and the ticks that are recorded."""
+    """A branch to make: what it runs under, what it is, and the ticks that are recorded.
+
+    `added` reaches it from outside at the tick that it leaves the session at, besides what the session has.
+    """
 
     target: Path
     segments: Sequence[Segment]
     description: Description
     first_tick: int
     last_tick: int
+    added: tuple[Input, ...] = ()
 
     @property
     def tick(self) -> int:
@@ -109,16 +115,28 @@ def exists(target: Path, description: Description) -> bool:
 
 
 def make(
-    session: RecordedSession, branches: Sequence[Branch], overwrite: bool, camera: bool
+    session: RecordedSession,
+    branches: Sequence[Branch],
+    overwrite: bool,
+    camera: bool,
+    report: Callable[[float], None] | None = None,
 ) -> None:
     """Makes branches of a session, with a line of progress; what is whole stays when it is interrupted.
 
     Each begins at the last snapshot before it, or at the session's start where that cannot be.
 
+    Args:
+        session: that is left.
+        branches: to make.
+        overwrite: whether they may replace files.
+        camera: whether what the animal sees is recorded.
+        report: is told how far it is, 0 to 1.
+
     Raises `RunError` when a file cannot be written.
     """
     with progress_bar() as bar, recorder.open(session.path) as recording:
-        task = bar.add_task("branching", total=sum(each.last_tick + 1 for each in branches))
+        total = sum(each.last_tick + 1 for each in branches)
+        task = bar.add_task("branching", total=total)
         seen = recording.has_camera
         done = 0
         for number, each in enumerate(branches, 1):
@@ -128,6 +146,8 @@ def make(
 
             def show_progress(tick: int, before: int = done) -> None:
                 bar.update(task, completed=before + tick)
+                if report is not None:
+                    report((before + tick) / max(total, 1))
 
             with resume_point(session, begin) as (resume, why):
                 if why and number == 1:
@@ -154,12 +174,15 @@ def _make_one(
     """Raises `SnapshotError` where the resumed session is not the recorded one up to the branching."""
     begin = 0 if resume is None else resume.snapshot.tick
     first = max(begin, session.first_tick)
+    if branch.added:
+        inputs = (*session.inputs, *((branch.tick, each) for each in branch.added))
+        session = replace(session, inputs=tuple(sorted(inputs, key=lambda given: given[0])))
     with (
         ReplaySource(session.path) as source,
         _BranchWriter(branch, overwrite, camera) as record,
     ):
         ticks = (
-            each
+            _with_added(each, branch)
             for each in recorded_messages(source, first, branch.tick)
             if isinstance(each.content, Tick)
         )
@@ -185,6 +208,15 @@ def _make_one(
             f"{session.path.name}, run again here, is not the recorded session: it differs at "
             f"{comparison.difference}. {branch.target.name} is no counterfactual of it."
         )
+
+
+def _with_added(message: Message, branch: Branch) -> Message:
+    """A recorded tick with what is added at it."""
+    content = message.content
+    if not branch.added or message.tick != branch.tick or not isinstance(content, Tick):
+        return message
+    inputs = (*content.inputs, *branch.added)
+    return replace(message, content=msgspec.structs.replace(content, inputs=inputs))
 
 
 class _BranchWriter:
