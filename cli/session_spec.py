@@ -10,6 +10,7 @@ from pathlib import Path
 
 from cli.options import Pace, Runtime
 from cli.protocols import baselines_of
+from rig.bus.clip_ring import LONGEST_S
 from rig.errors import UserError
 from rig.new_recording import recording_name, recordings_folder
 from rig.session.directory import SessionDirectory, SessionSpec
@@ -36,6 +37,7 @@ class RunOptions:
         trials: after how many trials the session ends.
         animal, notes: the experimenter's, for the recording.
         experimenter, institution, keywords: who runs it, where, and what it is about.
+        clips: whether the session keeps its last minute, to be saved.
     """
 
     seed: int | None = None
@@ -54,6 +56,7 @@ class RunOptions:
     institution: str = ""
     keywords: tuple[str, ...] = ()
     notes: str = ""
+    clips: bool = True
 
 
 def check_said(animal: str, notes: str, names: Iterable[str] = ()) -> None:
@@ -144,7 +147,14 @@ def session_spec(
         blinded=protocol.blinded,
         animal=options.animal,
         notes=options.notes,
+        clip_s=LONGEST_S if options.clips else 0.0,
+        clip_folder=str(_folder_of_clips(options.record)),
     )
+
+
+def _folder_of_clips(record: Path | None) -> Path:
+    """Beside the recording; where there is none, in the usual folder."""
+    return record.resolve().parent if record else recordings_folder(make=False)[0].absolute()
 
 
 def new_recording(protocol: Protocol) -> Path:

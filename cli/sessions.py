@@ -74,6 +74,12 @@ def run(
         str, typer.Option(help="What the animal is called in the recording.", metavar="NAME")
     ] = "",
     notes: Annotated[str, typer.Option(help="What there is to say of it.", metavar="TEXT")] = "",
+    clips: Annotated[
+        bool,
+        typer.Option(
+            help="Keep the last minute in memory (80 MB), to be saved as a clip when asked for."
+        ),
+    ] = True,
 ) -> None:
     """Run a session without a window and record it."""
     from recorder.file_rotation import check_parts, parse_rotation_limit
@@ -112,6 +118,7 @@ def run(
         keywords=tuple(keyword or ()),
         animal=animal,
         notes=notes,
+        clips=clips,
     )
     run_headless(*prepare_session(checked, options), picture)
 

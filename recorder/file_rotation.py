@@ -37,13 +37,11 @@ class RotationLimit:
         return file_bytes >= self.after_bytes and recorded_s >= MIN_S
 
 
-@dataclass(frozen=True)
-class RotationState:
-    """What the next file of a recording starts from when the file before is full.
+@dataclass(frozen=True, kw_only=True)
+class OpenState:
+    """What is so when a recording begins in the middle of a session.
 
     Args:
-        number: of the file, from 1; the first file of the recording is 0.
-        previous_file: the name of the file before.
         first_tick: the tick that it begins with.
         expected: the sequence number that is due, by topic.
         episode: the trial that continues; None if one begins with the file.
@@ -51,13 +49,24 @@ class RotationState:
         answer: the last one; its interventions act on the first tick.
     """
 
-    number: int
-    previous_file: str
     first_tick: int
     expected: Mapping[str, int]
     episode: Message | None
     open_events: tuple[tuple[int, Event], ...]
     answer: Message | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class RotationState(OpenState):
+    """What the next file of a recording starts from when the file before is full.
+
+    Args:
+        number: of the file, from 1; the first file of the recording is 0.
+        previous_file: the name of the file before.
+    """
+
+    number: int
+    previous_file: str
 
 
 def parse_rotation_limit(text: str) -> RotationLimit:

@@ -58,7 +58,8 @@ def is_fill(values: Array) -> NDArray[np.bool_]:
 class SessionHeader(msgspec.Struct, frozen=True):
     """Stands in the file as JSON (scratch/session): marks it as ours, and rebuilds the description.
 
-    `part` is the file's number, from 0, where a recording is in several.
+    `part` is the file's number, from 0, where a recording is in several. `clip`: it was saved after it had
+    happened.
     """
 
     program: str
@@ -67,6 +68,7 @@ class SessionHeader(msgspec.Struct, frozen=True):
     camera: bool
     description: Description
     part: int = 0
+    clip: bool = False
 
 
 def read_header(file: h5py.File) -> SessionHeader | None:

@@ -1,10 +1,11 @@
 """The recorder process: `python -m recorder.process DIR FILE.nwb [--socket NAME] [--overwrite] [--camera]`
-`[--roll-over LIMIT]`.
+`[--roll-over LIMIT] [--clip] [--reports NAME]`.
 
 It takes the session's lossless stream, writes it with `recorder.writer`, and reports several times a
 second what is on the disk: from the loop that writes, so that a recorder that hangs falls silent. Its
 first report, "starting", says that it is ready and that the file can be made where it was asked for. It
-ends with the session's `End`, at SIGTERM, and when its parent dies, each time with the file closed.
+ends with the session's `End`, at SIGTERM, and when its parent dies, each time with the file closed. A clip is
+written by a process that gives way to all others (`recorder.clip`).
 
 Exit status: 0 the recording is closed and complete; 1 it failed; 2 it could not be made as asked.
 """
@@ -25,12 +26,21 @@ from typing import Any
 
 import zmq
 
+from recorder.clip import opening_of
 from recorder.file_rotation import RotationLimit, check_parts, parse_rotation_limit
 from recorder.output_path import check_target, free_bytes
 from recorder.rotating_writer import RotatingWriter
 from rig.bus.encoding import MessageError, decode, encode
 from rig.bus.inner_sockets import InnerSockets
-from rig.bus.message_types import Array, Assets, Description, End, Message, RecorderReport
+from rig.bus.message_types import (
+    Array,
+    Assets,
+    Description,
+    End,
+    Message,
+    RecorderReport,
+    Tick,
+)
 from rig.errors import RunError, UserError
 from rig.session.directory import SessionDirectory
 from rig.session.exit_with_parent import exit_with_parent
@@ -40,6 +50,8 @@ FLUSH_EVERY_S = 0.15
 time they are synced to the disk, too, and acknowledged: within half a second, also where that takes long."""
 
 REPORT_EVERY_S = 0.2
+GENTLE = 15
+"""How much a process that saves a clip gives way: there is no hurry, and an animal may be running."""
 DRAIN_S = 2.0
 """How long to go on taking what is still in the pipe after SIGTERM."""
 
@@ -54,6 +66,8 @@ class Recorder:
         overwrite: whether an existing file is replaced.
         camera: whether the animal's camera is recorded.
         limit: when the recording continues in a next file; None: never.
+        clip: whether the stream is that of a clip, which begins with what was open then.
+        reports: the socket that takes the reports.
     """
 
     def __init__(
@@ -64,14 +78,18 @@ class Recorder:
         overwrite: bool,
         camera: bool,
         limit: RotationLimit | None = None,
+        clip: bool = False,
+        reports: str = "recorder_report",
     ) -> None:
         self._path = path
         self._overwrite = overwrite
         self._camera = camera
         self._limit = limit
+        self._clip = clip
+        self._assets: Mapping[str, Array] = {}
         self._inner = InnerSockets(directory)
         self._stream = self._inner.connect(zmq.PULL, socket)
-        self._reports = self._inner.connect(zmq.PUSH, "recorder_report", linger=1000)
+        self._reports = self._inner.connect(zmq.PUSH, reports, linger=1000)
         self._n_reports = 0
         self._session = directory.session
         self._description: Description | None = None
@@ -154,27 +172,34 @@ class Recorder:
             self._description = message.content
             self._session = message.session or self._session
         elif isinstance(message.content, Assets):
-            self._start(message.arrays)
+            self._assets = message.arrays
+            if not self._clip:
+                self._start()
         elif isinstance(message.content, End):
             self._ended = True
         else:
             self._waiting.append(message)
+            if isinstance(message.content, Tick) and self._clip:
+                self._start()
 
-    def _start(self, assets: Mapping[str, Array]) -> None:
+    def _start(self) -> None:
         if self._description is None:
             raise RunError(
                 "The session's stream began without a description; nothing was recorded."
             )
+        opening, waiting = opening_of(self._waiting) if self._clip else (None, self._waiting)
         self._writer = RotatingWriter(
             self._path,
             self._description,
-            assets,
+            self._assets,
             session=self._session,
             overwrite=self._overwrite,
             camera=self._camera,
             limit=self._limit,
+            clip=opening,
         )
-        for message in self._waiting:
+        self._assets = {}
+        for message in waiting:
             self._writer.add(message)
         self._waiting = []
         self._report("recording", "")
@@ -220,7 +245,13 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument(
         "--roll-over", default="", help="begin a next file after, e.g. 10min, 500MB"
     )
+    parser.add_argument("--clip", action="store_true", help="the stream is that of a clip")
+    parser.add_argument(
+        "--reports", default="recorder_report", help="the socket that takes the reports"
+    )
     given = parser.parse_args(arguments)
+    if given.clip:
+        os.nice(GENTLE)
     try:
         recorder = Recorder(
             SessionDirectory(given.directory),
@@ -229,6 +260,8 @@ def main(arguments: list[str] | None = None) -> int:
             given.overwrite,
             given.camera,
             parse_rotation_limit(given.roll_over) if given.roll_over else None,
+            given.clip,
+            given.reports,
         )
     except RunError as problem:
         print(problem, file=sys.stderr)

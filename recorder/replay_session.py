@@ -51,6 +51,7 @@ _LIVE_ONLY = {
     "release_all": "units of a recorded animal cannot be stimulated",
     "start_recording": "it is recorded already",
     "stop_recording": "nothing is being recorded",
+    "save_clip": "it is recorded already",
     "restart_engine": "there is no stimulation engine",
     "drop_engine": "there is no stimulation engine",
 }

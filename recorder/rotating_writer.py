@@ -10,7 +10,13 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from recorder.empty_file import empty_recording
-from recorder.file_rotation import RotationLimit, RotationState, check_parts, part_path
+from recorder.file_rotation import (
+    OpenState,
+    RotationLimit,
+    RotationState,
+    check_parts,
+    part_path,
+)
 from recorder.output_path import check_target
 from recorder.writer import Writer
 from rig.bus.message_types import (
@@ -43,6 +49,7 @@ class RotatingWriter:
         overwrite: whether existing files are replaced.
         camera: whether the animal's camera is recorded.
         limit: when a file is full; None: never.
+        clip: what a clip begins with.
 
     Raises:
         UserError: as `Writer`, and where a further file would replace another.
@@ -59,6 +66,7 @@ class RotatingWriter:
         overwrite: bool = False,
         camera: bool = False,
         limit: RotationLimit | None = None,
+        clip: OpenState | None = None,
     ) -> None:
         check_target(path, overwrite)
         if limit is not None:
@@ -71,7 +79,7 @@ class RotatingWriter:
         self._limit = limit
         image = empty_recording(description, assets, session, camera)
         self._image = image if limit is not None else b""
-        self._writer = self._open(path, image)
+        self._writer = self._open(path, image, clip=clip)
         self._ticks_before = self._bytes_before = 0
         self._last_tick_before = -1
         self._error = ""
@@ -191,7 +199,13 @@ class RotatingWriter:
         self._writer = following
         self.part = rotation.number
 
-    def _open(self, path: Path, image: bytes, rotation: RotationState | None = None) -> Writer:
+    def _open(
+        self,
+        path: Path,
+        image: bytes,
+        rotation: RotationState | None = None,
+        clip: OpenState | None = None,
+    ) -> Writer:
         return Writer(
             path,
             self._description,
@@ -200,4 +214,5 @@ class RotatingWriter:
             camera=self._camera,
             image=image,
             rotation=rotation,
+            clip=clip,
         )

@@ -58,6 +58,7 @@ class SeriesReader:
         self.description: Description = header.description
         self.has_camera = header.camera
         self.part = header.part
+        self.is_clip = header.clip
         self.header = header
         schema = (header.description, header.camera, header.layout)
         self.series: dict[str, Series] = {series.name: series for series in series_of(*schema)}

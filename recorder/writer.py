@@ -21,8 +21,9 @@ import msgspec
 import numpy as np
 
 from recorder.appending import SeriesAppender
+from recorder.clip import mark_as_clip
 from recorder.empty_file import drop_empty_tables, empty_recording, mark_as_part
-from recorder.file_rotation import RotationState
+from recorder.file_rotation import OpenState, RotationState
 from recorder.growing_file import READERS_S, ROTATION_READERS_S, GrowingFile
 from recorder.layout import read_header
 from recorder.named_intervals import complete_intervals
@@ -75,6 +76,7 @@ class Writer:
         camera: whether the animal's camera is recorded.
         image: the empty recording, if it was made before.
         rotation: what the file continues; it has no name then until `publish` gives it.
+        clip: what a clip begins with.
 
     Raises:
         UserError: if the file exists and `overwrite` is not set, or its folder does not.
@@ -93,6 +95,7 @@ class Writer:
         camera: bool = False,
         image: bytes = b"",
         rotation: RotationState | None = None,
+        clip: OpenState | None = None,
     ) -> None:
         self.path = path
         self.ticks_on_disk = 0
@@ -110,6 +113,8 @@ class Writer:
         try:
             if rotation is not None:
                 mark_as_part(self._file.h5, rotation.number, rotation.previous_file)
+            if clip is not None:
+                mark_as_clip(self._file.h5, clip.first_tick)
             self._tables = SessionTables(self._file.h5, description)
             self._series = SeriesAppender(
                 self._file.h5, stored_series(description, camera), description.tick_s
@@ -121,7 +126,15 @@ class Writer:
         if rotation is None:
             self._file.publish()
         else:
-            self._continue_from(rotation)
+            self._begin_in_the_middle(
+                rotation,
+                "continues",
+                f"Continues {rotation.previous_file}, which ends with tick {rotation.first_tick - 1}",
+            )
+        if clip is not None:
+            self._begin_in_the_middle(
+                clip, "note", f"A clip of the session, from its tick {clip.first_tick} on"
+            )
 
     @property
     def error(self) -> str:
@@ -303,23 +316,25 @@ class Writer:
 
     # --- the file -------------------------------------------------------------------------------
 
-    def _continue_from(self, rotation: RotationState) -> None:
-        """Begins as a part of a recording: with the trial and the intervals that are open."""
-        self._expected = dict(rotation.expected)
-        self._last_tick = self._tables.last_tick = rotation.first_tick - 1
-        self._tables.begin(rotation.first_tick)
-        if rotation.episode is not None and isinstance(rotation.episode.content, Episode):
-            self._tables.add_episode(rotation.episode, rotation.episode.content)
-        for answer_tick, event in rotation.open_events:
+    def _begin_in_the_middle(self, state: OpenState, kind: str, words: str) -> None:
+        """Begins in the middle of a session: with the trial and the intervals that are open.
+
+        Args:
+            state: what is so then.
+            kind: of the entry in the log.
+            words: what it says.
+        """
+        self._expected = dict(state.expected)
+        self._last_tick = self._tables.last_tick = state.first_tick - 1
+        self._tables.begin(state.first_tick)
+        if state.episode is not None and isinstance(state.episode.content, Episode):
+            self._tables.add_episode(state.episode, state.episode.content)
+        for answer_tick, event in state.open_events:
             self._tables.add_event(answer_tick, event)
-        if rotation.answer is not None and isinstance(rotation.answer.content, EngineReply):
-            self._tables.add_interventions(rotation.answer, rotation.answer.content)
-        names = ", ".join(f"{event.kind} {event.name}" for _, event in rotation.open_events)
-        self._tables.log(
-            "continues",
-            f"Continues {rotation.previous_file}, which ends with tick {self._last_tick}; "
-            f"open then: {names or 'nothing'}.",
-        )
+        if state.answer is not None and isinstance(state.answer.content, EngineReply):
+            self._tables.add_interventions(state.answer, state.answer.content)
+        names = ", ".join(f"{event.kind} {event.name}" for _, event in state.open_events)
+        self._tables.log(kind, f"{words}; open then: {names or 'nothing'}.")
 
     def _count(self) -> None:
         """What was written is on the disk."""

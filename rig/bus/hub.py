@@ -19,10 +19,11 @@ import zmq
 from zmq.auth.thread import ThreadAuthenticator
 
 from rig.bus.answers import MOST_CLIENTS, Answers
+from rig.bus.clip_ring import ClipRing
 from rig.bus.encoding import MessageError, decode, encode
 from rig.bus.history import Frames, History, RecentHistory
 from rig.bus.inner_sockets import InnerSockets
-from rig.bus.message_types import Command, Content, Message, Reply
+from rig.bus.message_types import Command, Content, Fault, Message, Reply
 from rig.bus.sockets import (
     HISTORY_MESSAGES,
     HUB_TOPIC,
@@ -70,7 +71,8 @@ class Request(NamedTuple):
 class Hub:
     """Sockets of a session for its clients, and its recent history.
 
-    `last_malformed` says what was wrong with the latest message that came as the subject's and was none.
+    `last_malformed` says what was wrong with the latest message that came as the subject's and was none;
+    `clip_ring` keeps the last of the stream.
 
     Args:
         folder: of the session's sockets.
@@ -78,6 +80,7 @@ class Hub:
         keys: the folder with CURVE keys, which an address that other machines can reach must have.
         history: what joins are answered from. Who gives one has no subject and sends the stream itself, with
             `send`, as a replay does; without one it is what the subject has sent.
+        clip_s: how much of the stream is kept for clips, s.
 
     Raises:
         UserError: the address is malformed, in use, or would be open to other machines without keys.
@@ -89,6 +92,7 @@ class Hub:
         listen: str = "",
         keys: Path | None = None,
         history: History | None = None,
+        clip_s: float = 0.0,
     ) -> None:
         self._session = folder.session
         self._context = zmq.Context()
@@ -109,6 +113,7 @@ class Hub:
         self._keys = keys
         self._tcp_stream: zmq.Socket[bytes] | None = None
         self._recent = RecentHistory(self._session)
+        self.clip_ring = ClipRing(clip_s)
         self._history = history or self._recent
         self._sequence: dict[str, int] = {}
         self._authenticator: ThreadAuthenticator | None = None
@@ -223,6 +228,7 @@ class Hub:
                 if message.topic not in NOT_STREAMED:
                     _publish(self._tcp_stream, frames)
                 self._recent.keep(message, frames)
+                self.clip_ring.keep(message, frames)
                 messages.append(message)
         return messages
 
@@ -241,7 +247,10 @@ class Hub:
         topic = str(content.__struct_config__.tag)
         number = self._sequence.get(topic, 0)
         self._sequence[topic] = number + 1
-        frames = encode(Message(content, self._session, tick, number))
+        message = Message(content, self._session, tick, number)
+        frames = encode(message)
+        if isinstance(content, Fault):
+            self.clip_ring.keep(message, frames)
         _publish(self._status, frames)
         _publish(self._tcp_stream, frames)
 

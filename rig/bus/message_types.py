@@ -240,8 +240,18 @@ class Event(msgspec.Struct, frozen=True):
     cause: str = ""
 
 
+class ClipRequest(msgspec.Struct, frozen=True):
+    """A protocol's rule wants the last `seconds` saved, `after_ms` from the tick of the answer on."""
+
+    seconds: float
+    after_ms: float
+    cause: str
+
+
 class EngineReply(msgspec.Struct, frozen=True, tag="answer"):
     """The stimulation engine's answer to a tick: what it found in it, what acts on the next one.
+
+    `clips` are what the protocol's rules want saved.
 
     Array `confidence` (f4): one per behaviour of the session, in the order of `Description.behaviours`.
     """
@@ -250,6 +260,22 @@ class EngineReply(msgspec.Struct, frozen=True, tag="answer"):
     interventions: tuple[InterventionEntry, ...] = ()
     end_trial: bool = False
     engine_ms: float = 0.0
+    clips: tuple[ClipRequest, ...] = ()
+
+
+class ClipReport(msgspec.Struct, frozen=True):
+    """A clip of a session: the ticks `first_tick` to `last_tick`, saved after they have happened.
+
+    `state` is "waiting" (for its last tick, or for the one before to be written), "writing", "saved" or
+    "failed"; `error` is one sentence when failed. `cause` is what wanted it: a rule, or "client".
+    """
+
+    state: str
+    file: str
+    first_tick: int
+    last_tick: int
+    error: str = ""
+    cause: str = ""
 
 
 class RecorderReport(msgspec.Struct, frozen=True, tag="recorder_report"):
@@ -294,7 +320,7 @@ class Status(msgspec.Struct, frozen=True, tag="status"):
     "" where none does; `faults` are the newest of the session, whether they last or are over, oldest first.
     `refused` counts commands of clients that were refused or malformed; `malformed` counts what came as if
     from one of the session's own processes and was not: it is ignored. `failure` says why the session, or
-    its recording, has failed. `armed`: whether the protocol's rules fire.
+    its recording, has failed. `armed`: whether the protocol's rules fire. `clips` are the newest clips.
     """
 
     state: str
@@ -309,6 +335,7 @@ class Status(msgspec.Struct, frozen=True, tag="status"):
     failure: str = ""
     faults: tuple[KnownFault, ...] = ()
     armed: bool = True
+    clips: tuple[ClipReport, ...] = ()
 
 
 class Spikes(msgspec.Struct, frozen=True, tag="spikes"):

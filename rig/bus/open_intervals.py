@@ -30,6 +30,11 @@ class OpenIntervals:
             else:
                 self._events.pop(key, None)
 
+    def add_answered(self, answered: Iterable[tuple[int, Event]]) -> None:
+        """Takes in onsets, each with the tick whose answer brought it."""
+        for answer_tick, event in answered:
+            self.add((event,), answer_tick)
+
     @property
     def events(self) -> tuple[Event, ...]:
         """The onsets of the open intervals, in their order."""

@@ -8,6 +8,7 @@ from rig.bus.external_inputs import ALWAYS, VERBS, ExternalInputs
 from rig.bus.hub import Hub, Request
 from rig.bus.message_types import Command, Description, Message, Reply, Tick
 from rig.bus.stimulus_request import NotAcceptedError, short
+from rig.session.clips import SessionClips
 from rig.session.engine import SessionEngine
 from rig.session.recorder import SessionRecorder
 from rig.session.subject_commands import SubjectCommands
@@ -27,6 +28,7 @@ class ClientCommands:
         subject: is told.
         engine: is replaced, or ended.
         recorder: begins and ends recordings.
+        clips: saves them.
         summary: says how far the session is.
         allow_outside: whether stimuli from outside are taken.
         stop: ends the session.
@@ -39,6 +41,7 @@ class ClientCommands:
         subject: SubjectCommands,
         engine: SessionEngine,
         recorder: SessionRecorder,
+        clips: SessionClips,
         summary: Summary,
         allow_outside: bool,
         stop: Callable[[], None],
@@ -48,6 +51,7 @@ class ClientCommands:
         self._subject = subject
         self._engine = engine
         self._recorder = recorder
+        self._clips = clips
         self._summary = summary
         self._allow_outside = allow_outside
         self._stop = stop
@@ -99,6 +103,8 @@ class ClientCommands:
                 self._recorder.start_on_request(request, file)
             case Command("stop_recording", args) if not args:
                 self._recorder.stop_on_request(request)
+            case Command("save_clip", args):
+                self._clips.save_on_request(request, args)
             case Command("restart_engine", args) if not args:
                 self._restart_engine(request)
             case Command("drop_engine", args) if not args:

@@ -21,6 +21,7 @@ from typing import Literal
 import msgspec
 
 from rig.arenas.names import CameraQuality
+from rig.bus.clip_ring import LONGEST_S
 from rig.bus.message_types import Branching, KeyUse
 from rig.bus.sockets import SocketFolder
 from rig.errors import RunError
@@ -63,6 +64,8 @@ class SessionSpec(msgspec.Struct, frozen=True):
         allow_python: whether a protocol's Python may be executed.
         branched: as in the session's description.
         runtime: what the subject's network runs on (`agent.runtime`).
+        clip_s: how much of the session is kept in memory, to be saved as a clip; 0: nothing.
+        clip_folder: where clips go that nobody has named a file for; "": there is no such place.
         blinded, animal, notes, experimenter, institution, keywords: as in the session's description.
     """
 
@@ -100,6 +103,8 @@ class SessionSpec(msgspec.Struct, frozen=True):
     animal: str = ""
     notes: str = ""
     key_uses: tuple[KeyUse, ...] = ()
+    clip_s: float = LONGEST_S
+    clip_folder: str = ""
 
 
 class RunningSession(msgspec.Struct, frozen=True):

@@ -26,6 +26,7 @@ from rig.bus.message_types import (
 from rig.errors import RunError, ending_with
 from rig.ignored_messages import IgnoredMessages
 from rig.session.client_commands import ClientCommands
+from rig.session.clips import SessionClips
 from rig.session.directory import RunningSession, SessionDirectory, SessionSpec
 from rig.session.engine import SessionEngine
 from rig.session.processes import ChildProcess
@@ -37,6 +38,8 @@ STATUS_EVERY_S = 0.2
 FAULTS_REPEATED = 16
 """Faults that a status repeats, for who comes later."""
 RECORDER_CLOSES_S = 60.0
+CLIPS_S = 60.0
+"""How long clips may take that are not saved when the session ends."""
 ENDS_S = 5.0
 STOPS_S = 20.0
 """How long the animal may take to end by itself; then it is ended."""
@@ -83,12 +86,13 @@ class Supervisor:
         """The session from start to end. Raises `UserError` or `RunError` if it cannot start at all."""
         keys = Path(self._spec.keys) if self._spec.keys else None
         try:
-            self._hub = Hub(self._directory, self._spec.listen, keys)
+            self._hub = Hub(self._directory, self._spec.listen, keys, clip_s=self._spec.clip_s)
         except BaseException:
             self._directory.remove()
             raise
         self._subject_commands = SubjectCommands(self._directory)
         self._recorder = SessionRecorder(self, self._spec, self._directory, self._summary)
+        self._clips = SessionClips(self, self._spec, self._directory, self._hub.clip_ring)
         self._started: list[ChildProcess] = []
         try:
             self._start()
@@ -103,6 +107,7 @@ class Supervisor:
             self._subject_commands,
             self._engine,
             self._recorder,
+            self._clips,
             self._summary,
             self._spec.allow_outside,
             self.stop,
@@ -143,6 +148,7 @@ class Supervisor:
         if self._recorder.process is not None:
             self._recorder.process.kill()
         self._directory.remove()
+        self._clips.close()
         self._recorder.close()
         self._hub.close()
         self._subject_commands.close()
@@ -158,6 +164,7 @@ class Supervisor:
                 self._clients.handle(request)
             self._subject_commands.send_waiting()
             self._recorder.read_reports()
+            self._clips.update()
             self._check_processes()
             if self._stop_reason and not stop_sent_s:
                 stop_sent_s = time.monotonic()
@@ -198,6 +205,7 @@ class Supervisor:
         time.sleep(0.05)
         self._recorder.read_reports()
         engine.wait(ENDS_S if self._ended else 0.0, self._meanwhile)
+        self._clips.finish(self._meanwhile, CLIPS_S)
         for child in (self._subject, engine, recorder):
             if child is not None:
                 child.end(ENDS_S, self._meanwhile)
@@ -208,6 +216,7 @@ class Supervisor:
         self._publish_status(ended=True)
         end = self._ended or End("failed", self._summary.ticks, self._summary.overruns)
         self._hub.publish(end, self._summary.ticks)
+        self._clips.close()
         self._recorder.close()
         self._hub.close()
         self._subject_commands.close()
@@ -244,6 +253,7 @@ class Supervisor:
         content = message.content
         self._engine.follow(message)
         self._clients.follow(message)
+        self._clips.follow(message)
         if isinstance(content, Fault):
             self._ignored_by_subject += content.ignored
             if content.fatal:
@@ -316,6 +326,7 @@ class Supervisor:
             failure=summary.failure,
             faults=summary.faults.newest(FAULTS_REPEATED),
             armed=self._clients.armed,
+            clips=self._clips.reports,
         )
         self._hub.publish(status, summary.ticks - 1)
         self._on_status(status)
