@@ -62,7 +62,7 @@ def saved(cut: Cut, path: Path) -> Path:
     return path
 
 
-@pytest.mark.parametrize(("first", "last"), [(47, 131), (100, 103), (0, 2)])
+@pytest.mark.parametrize(("first", "last"), [(47, 131), (100, 103), (0, 0)])
 def test_a_clip_has_what_the_recording_has_of_its_ticks(
     stream: list[Message], whole: Path, tmp_path: Path, first: int, last: int
 ) -> None:
