@@ -29,7 +29,7 @@ Result = TypeVar("Result")
 
 SETTLING_S = 1.0
 """Left out at an episode's start, while the units leave zero and the animal its spawn pose."""
-LEAST_S = 5.0
+LEAST_S = 2.0
 """Shorter episodes are left out."""
 TITLES = {
     "corridor": "corridor",
@@ -107,7 +107,10 @@ class Episodes:
 
     def notes(self) -> tuple[str, ...]:
         """What the result rests on, a sentence each: recordings, episodes and seeds; what was left out."""
-        return (provenance(self.episodes), *(f"left out: {each}" for each in self.left_out))
+        return (
+            provenance(self.episodes),
+            *(f"left out: {each}" for each in _grouped(self.left_out)),
+        )
 
 
 def provenance(episodes: Sequence[Episode]) -> str:
@@ -126,6 +129,24 @@ def provenance(episodes: Sequence[Episode]) -> str:
         f"Subject {first.subject} ({first.sha256[:12]}), {len(files)} recording"
         f"{'s' * (len(files) != 1)}, {len(episodes)} episodes: {'; '.join(parts)}."
     )
+
+
+def _grouped(sentences: Sequence[str]) -> list[str]:
+    """Sentences about files, those that say the same of several as one.
+
+    >>> _grouped(["a.nwb: too short.", "b.nwb: too short.", "c.nwb: stimulated."])
+    ['2 recordings: too short (a.nwb, b.nwb).', 'c.nwb: stimulated.']
+    """
+    said: dict[str, list[str]] = {}
+    for sentence in sentences:
+        file, _, why = sentence.rpartition(": ")
+        said.setdefault(why, []).append(file)
+    return [
+        f"{len(files)} recordings: {why.rstrip('.')} ({', '.join(Path(each).name for each in files)})."
+        if len(files) > 1
+        else f"{files[0]}: {why}".removeprefix(": ")
+        for why, files in said.items()
+    ]
 
 
 def _ranges(numbers: Sequence[int]) -> str:

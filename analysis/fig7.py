@@ -22,24 +22,23 @@ from analysis.episodes import (
     signals,
     task_event_rows,
 )
+from analysis.figure_numbers import number, picture_and_numbers, write_numbers
 from analysis.figure_result import FigureResult
 from analysis.look import BAND, INK, drawn, layer_look, lettered, rows_as_image, whiskers
-from analysis.numbers import number, picture_and_numbers, write_numbers
 from analysis.resampling import above, bootstrap
 from analysis.sequences import (
     TILES,
+    Totals,
     UnitSequence,
-    average,
     events_of,
     least_share,
     peak_times,
     sequence_of,
+    totals_of,
     z_scored_together,
 )
 from analysis.verdicts import Claim, judge
 from rig.errors import UserError
-
-Array = np.ndarray
 
 TASK = "two_tap"
 BEFORE_S, AFTER_S = 1.5, 0.5
@@ -101,13 +100,12 @@ def tap_sequences(files: Iterable[Path]) -> TapSequences:
         for state in STATES:
             parts = z_scored_together(activity(found.episodes, layer, state))
             sequences[layer, state] = sequence_of(parts, rows, before, after, 1 / tick_s)
-            windows = events_of(parts, rows, before, after).windows
-            with_events = [k for k, each in enumerate(windows) if len(each)]
+            totals = totals_of(events_of(parts, rows, before, after))
 
-            def emptiest(some: Sequence[int], own: Sequence[Array] = windows) -> list[float]:
-                return [least_share(peak_times(average(own, some)), *between)]
+            def emptiest(some: Sequence[int], own: Totals = totals) -> list[float]:
+                return [least_share(peak_times(own.average(some)), *between)]
 
-            (tiles[layer, state],) = bootstrap(emptiest, [with_events])
+            (tiles[layer, state],) = bootstrap(emptiest, [totals.with_events])
     return TapSequences(found, sequences, tiles, tick_s)
 
 

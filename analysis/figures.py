@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from analysis import effect, fig7, fig12
+from analysis import effect, fig7, fig8, fig10, fig11, fig12
 from analysis.figure_result import FigureResult
 
 
@@ -35,6 +35,21 @@ FIGURES: Mapping[str, Drawing] = {
         "sequences of units around the second tap, sorted in half of the episodes and shown in the rest",
         *(fig7.draw, fig7.files_of),
         source="3.4, figure 7",
+    ),
+    "fig8": Drawing(
+        "flow of activity, and its planes of rotation (jPCA) in every layer and task, against surrogates",
+        *(fig8.draw, fig8.files_of),
+        source="3.4, figure 8",
+    ),
+    "fig10": Drawing(
+        "the final policy layer around mid-stance of running, in each task sorted as in each other",
+        *(fig10.draw, fig10.files_of),
+        source="A.5, figure 10",
+    ),
+    "fig11": Drawing(
+        "how much units differ from tap to tap, between the taps and around them",
+        *(fig11.draw, fig11.files_of),
+        source="A.6, figure 11",
     ),
     "fig12": Drawing(
         "two-tap with units inactivated, and movements elicited by activation (the paper's figure 12)",

@@ -29,21 +29,26 @@ TILES = 8
 
 
 @dataclass(frozen=True)
-class Events:
-    """Windows of activity around events, episode by episode.
+class Totals:
+    """Windows of activity around events, added up in each episode.
 
     Attributes:
-        windows: of each episode (events, ticks, units), z-scored.
-        before: ticks ahead of the event in a window.
+        sums: (episodes, ticks, units) float64.
+        counts: (episodes,) how many events each episode has.
     """
 
-    windows: tuple[Array, ...]
-    before: int
+    sums: Array
+    counts: Array
 
     @property
-    def n(self) -> int:
-        """How many events there are."""
-        return sum(len(each) for each in self.windows)
+    def with_events(self) -> list[int]:
+        """The numbers of the episodes that have any."""
+        return [int(k) for k in np.flatnonzero(self.counts)]
+
+    def average(self, episodes: Sequence[int]) -> Array:
+        """The average over the events of some episodes, each as often as it is named: (ticks, units)."""
+        weight = np.bincount(np.asarray(episodes, int), minlength=len(self.counts))
+        return np.tensordot(weight, self.sums, 1) / max(1, int(weight @ self.counts))
 
 
 @dataclass(frozen=True)
@@ -80,8 +85,8 @@ def z_scored_together(parts: Sequence[Array]) -> list[Array]:
 
 def events_of(
     parts: Sequence[Array], rows: Sequence[Sequence[int]], before: int, after: int
-) -> Events:
-    """Windows around events, those left out that do not lie within their episode.
+) -> list[Array]:
+    """Windows around events (events, ticks, units) of each episode; those that reach beyond it are left out.
 
     Args:
         parts: each (ticks, units), z-scored.
@@ -93,20 +98,13 @@ def events_of(
     for part, own in zip(parts, rows, strict=True):
         inside = [row for row in own if row >= before and row + after <= len(part)]
         windows.append(aligned(part, inside, before, after))
-    return Events(tuple(windows), before)
+    return windows
 
 
-def average(windows: Sequence[Array], episodes: Sequence[int]) -> Array:
-    """The average (ticks, units) over the events of some episodes, each as often as it is named."""
-    total = sum(windows[one].sum(0, dtype=np.float64) for one in episodes)
-    n = sum(len(windows[one]) for one in episodes)
-    return total / max(1, n)
-
-
-def halves(windows: Sequence[Array]) -> tuple[list[int], list[int]]:
-    """Every other episode that has events, and those between them."""
-    with_events = [k for k, each in enumerate(windows) if len(each)]
-    return with_events[::2], with_events[1::2]
+def totals_of(windows: Sequence[Array]) -> Totals:
+    """The windows of each episode (events, ticks, units), added up."""
+    sums = np.stack([each.sum(0, dtype=np.float64) for each in windows])
+    return Totals(sums, np.array([len(each) for each in windows]))
 
 
 def rank_correlation(one: Array, other: Array) -> float:
@@ -152,52 +150,44 @@ def sequence_of(
         shuffles: for the null.
         seed: of the shuffles.
     """
-    events = events_of(parts, rows, before, after)
-    windows = events.windows
-    first, second = halves(windows)
-    there = [len(each) > 0 for each in windows]
+    totals = totals_of(events_of(parts, rows, before, after))
+    there = totals.with_events
+    first, second = there[::2], there[1::2]
     varies = np.any([each.any(0) for each in parts], axis=0)
 
-    def similarity(chosen: Sequence[int], of: Sequence[Array] = windows) -> float:
+    def similarity(chosen: Sequence[int], of: Totals = totals) -> float:
         one = [each for each in chosen if each in in_first]
         other = [each for each in chosen if each not in in_first]
         if not one or not other:
             return float("nan")
-        a, b = peak_times(average(of, one)), peak_times(average(of, other))
+        a, b = peak_times(of.average(one)), peak_times(of.average(other))
         return rank_correlation(a[varies], b[varies])
 
     in_first = set(first)
     (found,) = bootstrap(lambda some: [similarity(some)], [first, second])
     random = np.random.default_rng(seed)
-    shuffled = []
-    inside = [
-        np.array([row for row in own if row >= before and row + after <= len(part)], np.int64)
-        for part, own in zip(parts, rows, strict=True)
-    ]
     offsets = np.arange(-before, after)
     units = np.arange(parts[0].shape[1])
     least = round(LEAST_SHIFT_S * rate_hz)
+    shuffled = []
     for _ in range(shuffles):
-        # a mean over events is all that is needed of an episode
-        means = []
-        for part, own, has in zip(parts, inside, there, strict=True):
-            if not has:
-                means.append(np.zeros((0, before + after, len(units)), np.float32))
-                continue
+        sums = np.zeros_like(totals.sums)
+        for k in there:
+            part = parts[k]
+            own = [row for row in rows[k] if row >= before and row + after <= len(part)]
             shift = shifts(len(part), len(units), least, random)
-            at = (own[:, None] + offsets)[:, :, None] + shift
-            means.append(part[at % len(part), units].sum(0, dtype=np.float32)[None])
-        shuffled.append(similarity([*first, *second], means))
-    sorting = average(windows, first)
-    shown = average(windows, second)
-    order = np.argsort(peak_times(sorting), kind="stable")
+            at = (np.array(own)[:, None] + offsets)[:, :, None] + shift
+            sums[k] = part[at % len(part), units].sum(0)
+        shuffled.append(similarity(there, Totals(sums, totals.counts)))
+    order = np.argsort(peak_times(totals.average(first)), kind="stable")
+    shown = totals.average(second)
     return UnitSequence(
         np.abs(shown).T[order],
         order,
         peak_times(shown)[order],
         found,
         null_of(found.value, shuffled),
-        events.n,
+        int(totals.counts.sum()),
     )
 
 

@@ -71,6 +71,22 @@ def judge(estimates: Sequence[Estimate]) -> Verdict:
     return "disagrees" if any(each.high < 0 for each in estimates) else "cannot tell"
 
 
+def judge_beside_null(found: Estimate, p: float) -> Verdict:
+    """Whether a claim holds that says of a number that it is above 0, and not by chance alone.
+
+    >>> judge_beside_null(Estimate(0.3, 0.1, 0.5, 12), p=0.01)
+    'agrees'
+    >>> judge_beside_null(Estimate(0.3, 0.1, 0.5, 12), p=0.2)
+    'cannot tell'
+
+    Args:
+        found: the number.
+        p: the share of shuffled data in which it is as high or higher.
+    """
+    verdict = judge([found])
+    return "cannot tell" if verdict == "agrees" and p >= 1 - CONFIDENCE else verdict
+
+
 def simultaneous(parts: int) -> float:
     """The confidence of each of several intervals that together hold with 95 % (Bonferroni)."""
     return 1 - (1 - CONFIDENCE) / max(1, parts)

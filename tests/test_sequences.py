@@ -94,7 +94,7 @@ def test_figure_7_from_recordings(taps: list[Path], tmp_path: Path) -> None:
 def test_what_is_missing_is_said(taps: list[Path], tmp_path: Path) -> None:
     quiet = np.zeros((320, 2 * N_UNITS))
     other = write(tmp_path / "forage.nwb", "forage", 1, quiet)
-    short = write(tmp_path / "short.nwb", "two_tap", 2, quiet[:200])
+    short = write(tmp_path / "short.nwb", "two_tap", 2, quiet[:120])
     stranger = tap_session(tmp_path / "stranger.nwb", 3, subject="stranger")
     (text := tmp_path / "text.nwb").write_text("no recording")
     for files, sentence in (
@@ -102,7 +102,7 @@ def test_what_is_missing_is_said(taps: list[Path], tmp_path: Path) -> None:
             [other],
             r"In none of the 1 recordings is there an undisturbed episode of two-tap .* dataset",
         ),
-        ([short], r"no episode lasted 6 s"),
+        ([short], r"no episode lasted 3 s"),
         (taps[:2], r"10 second taps .* there are 4; record more"),
         ([*taps, stranger], "different subjects"),
     ):
@@ -111,4 +111,4 @@ def test_what_is_missing_is_said(taps: list[Path], tmp_path: Path) -> None:
     found = read_episodes([*taps, taps[0], text, short])
     assert len(found.episodes) == 6
     assert ["is not a recording" in each for each in found.left_out] == [True, False]
-    assert "no episode lasted 6 s" in found.left_out[1]
+    assert "no episode lasted 3 s" in found.left_out[1]

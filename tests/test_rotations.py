@@ -1,0 +1,113 @@
+"""Rotations of known frequency are found, strides and conserved sequences where they were put."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from analysis.fig8 import dynamics_of
+from analysis.fig10 import strides_of
+from analysis.rotations import flow_field, moments_of, rotation_of
+from analysis.strides import middles_of_stance
+from analysis.variability import moved_events, squares_of
+from rig.errors import UserError
+
+RATE_HZ = 50.0
+
+
+def rotating(hz: tuple[float, ...], random: np.random.Generator, n_units: int = 30) -> np.ndarray:
+    """Units that mix rotations of some frequencies, from a phase of their own, with a little noise."""
+    t = np.arange(1000) / RATE_HZ
+    axes, _ = np.linalg.qr(np.random.default_rng(0).standard_normal((n_units, 2 * len(hz))))
+    latent = np.concatenate(
+        [
+            [np.cos(2 * np.pi * one * t + start), np.sin(2 * np.pi * one * t + start)]
+            for one, start in zip(hz, 6.28 * random.random(len(hz)), strict=True)
+        ]
+    )
+    return (axes @ latent).T + 0.01 * random.standard_normal((1000, n_units))
+
+
+def test_rotations_have_their_frequencies_and_share_of_variance() -> None:
+    random = np.random.default_rng(1)
+    parts = [rotating((5.0, 2.0, 0.8), random) for _ in range(4)]
+    found = dynamics_of(parts, RATE_HZ, shuffles=20)
+    np.testing.assert_allclose(found.rotation.hz, (5.0, 2.0, 0.8), rtol=0.02)
+    assert found.rotation.variance.sum() == pytest.approx(1, abs=0.02)
+    assert found.rotation.r2 > 0.95
+    assert found.null.p < 0.05
+    planes = np.concatenate(found.rotation.planes, axis=1)
+    np.testing.assert_allclose(planes.T @ planes, np.eye(6), atol=1e-6)
+
+
+def test_what_only_wanders_does_not_rotate() -> None:
+    random = np.random.default_rng(2)
+    parts = [np.cumsum(random.standard_normal((1000, 30)), axis=0) for _ in range(4)]
+    found = dynamics_of(parts, RATE_HZ, shuffles=20)
+    assert found.null.p > 0.05
+    assert found.rotation.r2 < 0.1
+
+
+def test_the_direction_of_a_rotation() -> None:
+    t = np.arange(500) / RATE_HZ
+    for turn in (1, -1):
+        circle = np.stack([np.cos(2 * np.pi * t), turn * np.sin(2 * np.pi * t)], axis=1)
+        found = rotation_of(moments_of(circle, RATE_HZ), RATE_HZ, 1.0)
+        assert found.hz[0] == pytest.approx(1.0, rel=1e-3)
+        # along a plane's own axes it always goes from the first to the second
+        field = flow_field([circle @ found.planes[0]], RATE_HZ, bins=3)
+        assert field.change[1, 2, 1] > 5
+        assert field.change[1, 0, 1] < -5
+
+
+def test_a_foot_that_goes_back_and_forth() -> None:
+    t = np.arange(200) / RATE_HZ
+    ahead = 0.03 + 0.015 * np.sin(2 * np.pi * 4 * t) + 0.01 * t
+    found = middles_of_stance(ahead, RATE_HZ)
+    # it goes back through the middle half a period after it went forth
+    expected = [round((k + 0.5) / 4 * RATE_HZ) for k in range(16)]
+    assert len(found) >= 14
+    assert all(min(abs(row - each) for each in expected) <= 1 for row in found)
+    assert middles_of_stance(0.001 * np.sin(2 * np.pi * 4 * t), RATE_HZ) == []
+
+
+@pytest.mark.parametrize("conserved", [True, False])
+def test_sequences_of_strides_that_tasks_share_or_not(conserved: bool) -> None:
+    random = np.random.default_rng(3)
+    phases = {"forage": random.random(40), "gaps": random.random(40)}
+    if conserved:
+        phases["gaps"] = phases["forage"]
+    parts, rows, tasks = [], [], []
+    t = np.arange(400) / RATE_HZ
+    for task, phase in phases.items():
+        for _ in range(6):
+            noise = 0.3 * random.standard_normal((400, 40))
+            parts.append(np.cos(2 * np.pi * (4.5 * t[:, None] - phase)) + noise)
+            rows.append([round(k / 4.5 * RATE_HZ) for k in range(3, 30)])
+            tasks.append(task)
+    found = strides_of(parts, rows, tasks, RATE_HZ, shuffles=30)
+    assert found.within.value > 0.95
+    assert (found.kept.low > 0.4) is conserved
+    assert (found.null.p < 0.05) is conserved
+    with pytest.raises(UserError, match="no task has so many"):
+        strides_of(parts, [own[:1] for own in rows], tasks, RATE_HZ)
+
+
+def test_less_deviation_where_trials_are_alike() -> None:
+    random = np.random.default_rng(4)
+    parts, rows = [], []
+    for _ in range(6):
+        part = random.standard_normal((500, 20))
+        for row in (150, 300, 450):
+            part[row - 20 : row] *= 0.3
+        parts.append(part)
+        rows.append([150, 300, 450])
+    windows = squares_of(
+        [np.stack([part[row - 60 : row + 30] for row in rows[0]]) for part in parts]
+    )
+    deviation = windows.deviation(range(6)).mean(1)
+    assert deviation[40:60].mean() == pytest.approx(0.3, abs=0.02)
+    assert deviation[:40].mean() == pytest.approx(1.0, abs=0.05)
+    moved = squares_of(moved_events(parts, rows, 60, 30, random))
+    assert moved.counts.sum() == 18
+    assert abs(moved.deviation(range(6)).mean(1)[40:60].mean() - deviation[:40].mean()) < 0.3
