@@ -9,7 +9,7 @@ the effect: the animal goes on as it was recorded, whatever is triggered, and tr
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import TypeAlias
@@ -109,6 +109,7 @@ def detect(
     values: Values | None = None,
     script: ScriptFile | None = None,
     annotated: Annotated = MappingProxyType({}),
+    on_progress: Callable[[float], None] = lambda share: None,
 ) -> Detection:
     """Runs a protocol's engine over every tick of a recording.
 
@@ -119,6 +120,7 @@ def detect(
         script: the protocol's Python, executed, where it has some.
         annotated: behaviours that are present where people saw them (`annotated_bouts`), not where they are
             detected.
+        on_progress: is called now and then with the share of the ticks that is done; what it raises ends it.
 
     Raises:
         UserError: the file is no recording, has no ticks, or lacks what the protocol needs of it: a
@@ -136,7 +138,7 @@ def detect(
         try:
             engine = Engine(protocol, description, values, script)
             tally = _Tally()
-            for message in _messages(source):
+            for message in _messages(source, on_progress):
                 _step(engine, message, tally)
         except RunError as problem:
             raise UserError(f"{protocol.name} cannot be run over {called}: {problem}") from None
@@ -221,8 +223,9 @@ class _Tally:
         )
 
 
-def _messages(source: ReplaySource) -> Iterator[Message]:
+def _messages(source: ReplaySource, on_progress: Callable[[float], None]) -> Iterator[Message]:
     for first in range(source.first_tick, source.last_tick + 1, TICKS_AT_ONCE):
+        on_progress((first - source.first_tick) / source.n_ticks)
         yield from source.messages(first, min(first + TICKS_AT_ONCE - 1, source.last_tick))
 
 

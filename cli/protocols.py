@@ -98,10 +98,27 @@ def check(
         return
     from stim.protocol.explain import explain
 
-    tree = read_tree_of(protocol, settings)
-    checked = check_tree(tree, allow_python)
-    check_baselines(tree, checked)
-    print(explain(checked))
+    print(explain(checked_text(read_text(protocol), protocol, settings, allow_python)))
+
+
+def checked_text(
+    text: str, path: Path, settings: Sequence[str] | None = None, allow_python: bool = False
+) -> Protocol:
+    """The protocol of a text, checked in all that can be known before a session.
+
+    Args:
+        text: of a protocol file, as it may not be on disk yet.
+        path: of the file, for messages, and to find the files that it names.
+        settings, allow_python: as for `load_protocol`.
+
+    Raises:
+        ProtocolError: with every mistake in it, each at its line and column.
+        UserError: a setting cannot be one.
+    """
+    tree = with_settings(read_protocol(text, str(path)), values_of(settings or ()))
+    protocol = check_tree(tree, allow_python)
+    check_baselines(tree, protocol)
+    return protocol
 
 
 def annotations_of(path: Path, recording: RecordingPath) -> Annotations:

@@ -7,9 +7,11 @@ from dataclasses import replace
 from pathlib import Path
 
 from cli.options import Pace
+from cli.protocol_language import RigProtocolLanguage
 from cli.protocols import check_baselines, check_tree, execution_allowed
 from cli.session_spec import RunOptions, check_said, prepare_session
-from gui.session_setup import Checked, ProtocolChoice, SessionRequest, SubjectChoice
+from gui.protocol_language import ProtocolChoice
+from gui.session_setup import Checked, SessionRequest, SubjectChoice
 from rig.arenas.names import TASKS
 from rig.errors import RunError, UserError
 from stim.protocol.find import find, known
@@ -39,6 +41,7 @@ class WindowSessions:
         self.first = first or SessionRequest(protocol=find(Path(DEFAULT)))
         self._options = options or RunOptions()
         self._allow_python = allow_python
+        self.language = RigProtocolLanguage()
 
     def subjects(self) -> tuple[SubjectChoice, ...]:
         """Those that are installed, each with a line and a picture of its card."""

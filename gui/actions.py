@@ -11,12 +11,14 @@ from PyQt6.QtWidgets import QMainWindow, QMenu
 
 from gui.arena_buttons import VIEWS
 from gui.commands import LETTERS, LIVE, REPLAY, SHOWN, Command, CommandTable, shown_key
+from gui.editor_control import EditorControl
 from gui.key_sheet import KeySheet
 from gui.layout import Layout
 from gui.panels import Panels
 from gui.replay_control import ReplayControl
 from gui.session_control import SessionControl
-from gui.theme import THEMES
+from gui.session_setup import SessionStarter
+from gui.theme import THEMES, Theme
 from gui.window_state import WindowState
 
 SECOND_TICKS = 50
@@ -35,8 +37,10 @@ class Actions(QObject):
         panels: whose buttons are bound.
         session: what they ask of a running session.
         player: what they ask of a replay.
+        sessions: what the editor of protocols asks; None: there is no editor.
 
     Attributes:
+        editor: the editor of protocols.
         table: all commands, by which the sheet of keys is made, too.
     """
 
@@ -52,11 +56,13 @@ class Actions(QObject):
         panels: Panels,
         session: SessionControl,
         player: ReplayControl,
+        sessions: SessionStarter | None = None,
     ) -> None:
         super().__init__(window)
         self._window = window
         self._state = state
         self._session = session
+        self.editor = EditorControl(state, panels, session, sessions, window)
         self.table = CommandTable()
         self.sheet = KeySheet(window, self.table, state)
         self._fill(layout, panels, session, player)
@@ -86,6 +92,7 @@ class Actions(QObject):
         add = self.table.add
         add(
             Command("Set up a session…", self.setup_requested.emit, ("Ctrl+N",), menu="Session"),
+            Command("Edit the protocol…", self.editor.open, ("Ctrl+E",), menu="Session"),
             Command(
                 "Record, or stop recording", session.toggle_record, ("R", "Ctrl+R"), "Session", LIVE
             ),
@@ -184,9 +191,10 @@ class Actions(QObject):
             add(Command(name, do, own_keys, group, REPLAY, menu="Replay"))
         add(Command("All keys", self.sheet.toggle, ("F1",), menu="Help"))
 
-    def show_theme(self, name: str) -> None:
-        """Checks the theme that is on."""
-        self._themes[name].setChecked(True)
+    def show_theme(self, theme: Theme) -> None:
+        """Checks the theme that is on, and tells it to windows of their own."""
+        self._themes[theme.name].setChecked(True)
+        self.editor.set_theme(theme)
 
     def _follow(self) -> None:
         """Lets do what can be done in the present phase, and leaves other keys to what has the focus."""

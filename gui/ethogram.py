@@ -8,6 +8,7 @@ detected, because there was no stimulation engine, the rows are hatched.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import pyqtgraph as pg
 from PyQt6.QtCore import QPointF, QRectF
@@ -25,6 +26,8 @@ BAR_HEIGHT = 0.68
 SMALL_ROW_PX = 13
 """Rows that are lower have smaller names."""
 STOPPED = "detection has stopped"
+DRY_RUN = "dry run"
+"""The kind, and the name of the row, of what a protocol that was not run would have stimulated."""
 _Row = tuple[str, str]
 
 
@@ -49,6 +52,7 @@ class Ethogram:
         self._happened: set[_Row] = set()
         self._rows: list[_Row] = []
         self._gaps: tuple[tuple[int, int], ...] = ()
+        self._dry_run: tuple[Interval, ...] = ()
         self._tick_s = 0.02
         self._first_tick = -1
         self._last_tick = -1
@@ -126,6 +130,11 @@ class Ethogram:
         """From when to when (ticks) nothing was detected; an end of -1: nothing is yet."""
         self._gaps = tuple(gaps)
 
+    def show_dry_run(self, intervals: Sequence[Interval]) -> None:
+        """What another protocol would have stimulated, in a row of its own below the others; none: no row."""
+        self._dry_run = tuple(replace(each, kind=DRY_RUN) for each in intervals)
+        self._choose_rows()
+
     def draw(self) -> None:
         """Draws the window as it is now."""
         if self._last_tick < 0:
@@ -135,8 +144,9 @@ class Ethogram:
         bars = self._draw_gaps(start, now)
         self._drawn = []
         places = {row: place for place, row in enumerate(self._rows)}
-        for interval in self._intervals.within(start, now):
-            row = places.get((interval.kind, interval.name))
+        for interval in (*self._intervals.within(start, now), *self._dry_run):
+            dry = interval.kind == DRY_RUN
+            row = places.get((interval.kind, DRY_RUN if dry else interval.name))
             if row is None:
                 continue
             begin = max(
@@ -206,6 +216,8 @@ class Ethogram:
 
     def _choose_rows(self) -> None:
         rows = self._shown(self.expanded)
+        if self._dry_run:
+            rows.append((DRY_RUN, DRY_RUN))
         self.rows_changed = self.rows_changed or rows != self._rows
         self._rows = rows
         self._decorate()
@@ -227,6 +239,8 @@ class Ethogram:
         return bars
 
     def _look(self, interval: Interval) -> Look:
+        if interval.kind == DRY_RUN:
+            return Look(self._theme.muted if interval.sham else self._theme.accent, "outline")
         if interval.kind == "stimulus":
             return stimulus_look(self._theme, interval.sham, self.blinded)
         return look_of(self._theme, interval.name)
@@ -235,6 +249,8 @@ class Ethogram:
         name = interval.name.replace("_", " ")
         if interval.kind == "stimulus" and self.blinded:
             name += " (delivered or sham: blinded until the end)"
+        elif interval.kind == DRY_RUN:
+            name += f" (dry run: {'a sham' if interval.sham else 'it'} would have been here)"
         elif interval.kind == "stimulus":
             name += " (sham: drawn and timed, not delivered)" if interval.sham else " (delivered)"
         if interval.began_tick is None:

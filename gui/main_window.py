@@ -52,8 +52,6 @@ class MainWindow(QMainWindow):
         self.setWindowTitle("rodent-rig")
         self._sessions = sessions
         self._starter = starter
-        self._request: SessionRequest | None = None
-        """What the session that is shown was set up as; None if another window did it."""
         self._counts = SessionCounts()
         self.state = WindowState(
             settings or QSettings("rodent-rig", "window"), sessions is not None, self
@@ -71,7 +69,7 @@ class MainWindow(QMainWindow):
         self._middle.addWidget(self.panels.comparison)
         self.panel_layout = Layout(self, self.panels, self._middle)
         self.menu_actions = Actions(
-            self, self.state, self.panel_layout, self.panels, self.session, self.player
+            self, self.state, self.panel_layout, self.panels, self.session, self.player, sessions
         )
         self._connect()
         self.panel_layout.restore(self.state.settings)
@@ -95,7 +93,7 @@ class MainWindow(QMainWindow):
         self.session.finished.connect(self.close)
         self.player.replay_requested.connect(lambda paths, speed: self.replay(*paths, speed=speed))
         welcome, end = self.panels.welcome, self.panels.end
-        welcome.start_pressed.connect(lambda: self.start(self._request))
+        welcome.start_pressed.connect(lambda: self.start(self.state.request))
         welcome.setup_pressed.connect(self.set_up)
         welcome.attach_pressed.connect(self.attach)
         welcome.recent_chosen.connect(lambda path: self.replay(path))
@@ -106,6 +104,8 @@ class MainWindow(QMainWindow):
         end.again_pressed.connect(self._again)
         end.setup_pressed.connect(self.set_up)
         self.menu_actions.setup_requested.connect(self.set_up)
+        self.menu_actions.editor.setup_requested.connect(self.set_up)
+        self.menu_actions.editor.start_requested.connect(self.start)
         self.menu_actions.theme_chosen.connect(self.set_theme)
         self.menu_actions.folder_requested.connect(self.choose_folder)
 
@@ -131,7 +131,7 @@ class MainWindow(QMainWindow):
         if self._sessions is None:
             return
         sessions, wanted = self._sessions, request or self._sessions.first
-        self._request = wanted
+        self.state.request = wanted
 
         def start_session() -> str:
             if self._starter is None:
@@ -142,7 +142,7 @@ class MainWindow(QMainWindow):
 
     def attach(self, session: str) -> None:
         """Follows a session that is running."""
-        self._request = None
+        self.state.request = None
         self._follow(LiveStream(session))
 
     def set_up(self) -> None:
@@ -170,18 +170,18 @@ class MainWindow(QMainWindow):
     def _acquire(self) -> None:
         """Starts what is set up on the page, or the session that has ended once more."""
         form = self.panels.welcome.form
-        if self.state.phase == "ended" and self._request is not None:
-            self.start(self._request)
+        if self.state.phase == "ended" and self.state.request is not None:
+            self.start(self.state.request)
         elif self.state.phase == "empty" and form is not None and form.isVisible():
             form.submit()
-        elif self._request is not None:
-            self.start(self._request)
+        elif self.state.request is not None:
+            self.start(self.state.request)
         else:
             self.set_up()
 
     def _again(self) -> None:
-        if self._request is not None and self.state.description is not None:
-            self.start(replace(self._request, seed=self.state.description.seed))
+        if self.state.request is not None and self.state.description is not None:
+            self.start(replace(self.state.request, seed=self.state.description.seed))
 
     def replay(self, *paths: Replayed, speed: float = 1.0) -> None:
         """Shows a recording, or several side by side."""
@@ -301,7 +301,7 @@ class MainWindow(QMainWindow):
         if isinstance(application, QApplication):
             appearance.apply(application, self.theme)
         self.panels.set_theme(self.theme)
-        self.menu_actions.show_theme(name)
+        self.menu_actions.show_theme(self.theme)
         self.state.settings.setValue("theme", name)
 
     def choose_folder(self) -> None:
@@ -317,7 +317,7 @@ class MainWindow(QMainWindow):
         self.panels.keys.show_live(phase == "live")
         self.panels.end.setVisible(False)
         if phase == "ended" and self.state.tick >= 0:
-            can_repeat = self._request is not None
+            can_repeat = self.state.request is not None
             self.panels.end.show_end(
                 self._counts.line(), self.session.recorded, can_repeat, self.state.can_start
             )
@@ -354,6 +354,9 @@ class MainWindow(QMainWindow):
                 return
         elif self.state.phase == "ending" and not self.session.close_at_end:
             self.session.close_at_end = True
+            event.ignore()
+            return
+        if not self.menu_actions.editor.may_close():
             event.ignore()
             return
         self.panel_layout.save(self.state.settings)

@@ -228,6 +228,11 @@ class SessionControl(QObject):
         if self.close_at_end:
             self.finished.emit()
 
+    def end_after_trial(self) -> None:
+        """Asks the session to end with the trial that runs."""
+        if self._live is not None:
+            self._live.command("stop", after="trial")
+
     @property
     def _live(self) -> LiveStream | None:
         """The session, as long as it runs."""

@@ -9,6 +9,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal, Protocol
 
+from gui.protocol_language import ProtocolChoice, ProtocolLanguage
+
 PaceName = Literal["realtime", "max"]
 
 
@@ -19,15 +21,6 @@ class SubjectChoice:
     name: str
     line: str
     picture: Path | None = None
-
-
-@dataclass(frozen=True)
-class ProtocolChoice:
-    """A protocol's file, and what its author says it is for."""
-
-    path: Path
-    name: str
-    line: str
 
 
 @dataclass(frozen=True)
@@ -81,6 +74,10 @@ class SessionStarter(Protocol):
     @property
     def first(self) -> SessionRequest:
         """What the window was opened with."""
+
+    @property
+    def language(self) -> ProtocolLanguage:
+        """What the editor asks about the text of a protocol."""
 
     def subjects(self) -> tuple[SubjectChoice, ...]:
         """Those that are installed."""

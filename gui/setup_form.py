@@ -43,6 +43,7 @@ class SetupForm(QFrame):
 
     start_requested = pyqtSignal(object)
     folder_pressed = pyqtSignal()
+    edit_pressed = pyqtSignal()
 
     def __init__(self, sessions: SessionStarter, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -222,6 +223,9 @@ class SetupForm(QFrame):
         self.folder_button.clicked.connect(self.folder_pressed)
         self.browse = QPushButton("Browse…")
         self.browse.clicked.connect(self._browse)
+        self.edit = QPushButton("Edit…")
+        self.edit.setToolTip("Edit the protocol, or write another one (Ctrl+E)")
+        self.edit.clicked.connect(self.edit_pressed)
         self.words = QPlainTextEdit()
         self.words.setReadOnly(True)
         self.words.setObjectName("words")
@@ -240,7 +244,7 @@ class SetupForm(QFrame):
         self._form.setContentsMargins(0, 0, 10, 0)
         self._form.setVerticalSpacing(9)
         self._form.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
-        self._form.addRow("Protocol", _beside(self.protocol, self.browse))
+        self._form.addRow("Protocol", _beside(self.protocol, self.browse, self.edit))
         self._form.addRow("Subject", self.subject)
         self._form.addRow("", _beside(self.card, self.picture))
         self._form.addRow("Task", self.task)
@@ -277,14 +281,15 @@ class SetupForm(QFrame):
         row.addLayout(right, 6)
 
 
-def _beside(wide: QWidget, narrow: QWidget) -> QWidget:
+def _beside(wide: QWidget, *narrow: QWidget) -> QWidget:
     both = QWidget()
     both.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Maximum)
     row = QHBoxLayout(both)
     row.setContentsMargins(0, 0, 0, 0)
     row.setSpacing(8)
     row.addWidget(wide, 1)
-    row.addWidget(narrow)
+    for each in narrow:
+        row.addWidget(each)
     return both
 
 

@@ -11,6 +11,7 @@ from PyQt6.QtWidgets import QFrame, QVBoxLayout, QWidget
 
 from gui.activity import KINDS, LEAST_TICKS, MOST_TICKS
 from gui.ethogram import Ethogram
+from gui.intervals import Interval
 from gui.overlay import Overlay
 from gui.raster import Raster
 from gui.selection import UnitSelection
@@ -161,6 +162,11 @@ class Timeline(QFrame):
     def mark(self, ticks: Sequence[int]) -> None:
         """Draws a line through the plots at these ticks, such as where two recordings part."""
         self.overlay.mark([tick * self._tick_s for tick in ticks])
+
+    def show_dry_run(self, intervals: Sequence[Interval]) -> None:
+        """Draws what another protocol would have stimulated in a row of its own; none: no such row."""
+        self.ethogram.show_dry_run(intervals)
+        self._dirty = True
 
     def show_faults(self, faults: Sequence[KnownFault]) -> None:
         """Hatches the ethogram where there was no stimulation engine."""

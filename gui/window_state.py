@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from PyQt6.QtCore import QObject, QSettings, pyqtSignal
 
+from gui.session_setup import SessionRequest
 from gui.stream import Stream
 from rig.bus.message_types import Description
 
@@ -16,6 +17,7 @@ class WindowState(QObject):
         can_start: whether this window can start a session.
         stream: the session or replay that is shown.
         description: what it is; None until it has said so.
+        request: what the session that is shown was set up as; None where another window did it.
         tick: the newest tick that was shown; -1 before the first.
         phase: "empty", "starting", "live", "ending", "ended" or "replay".
     """
@@ -28,6 +30,7 @@ class WindowState(QObject):
         self.can_start = can_start
         self.stream: Stream | None = None
         self.description: Description | None = None
+        self.request: SessionRequest | None = None
         self.tick = -1
         self.phase = "empty"
 

@@ -21,6 +21,7 @@ class Control:
     Attributes:
         ignored: counts malformed messages, of whoever sends the subject any.
         end_reason: why the session is to end, "" while it is not.
+        last_trial: whether it is to end with the trial that runs.
         paused: whether the session is to stand still between two ticks.
         steps: how many ticks are to be run all the same.
         engine_alive: whether there is an engine that replies to ticks.
@@ -38,6 +39,7 @@ class Control:
         self._faults: list[Fault] = []
         self._recording_requests: deque[Command] = deque()
         self.end_reason = ""
+        self.last_trial = False
         self.paused = False
         self.steps = 0
         self.engine_alive = True
@@ -74,6 +76,8 @@ class Control:
         match command.verb:
             case "stop":
                 self.finish(str(command.args.get("reason", "stopped")))
+            case "stop_after_trial":
+                self.last_trial = True
             case "pause":
                 self.paused, self.steps = True, 0
             case "resume":

@@ -160,6 +160,8 @@ class TickLoop:
         """The next trial; the session may end before it."""
         if self._spec.trials and trial + 1 >= self._spec.trials:
             self._control.finish("trials")
+        if self._control.last_trial:
+            self._control.finish("stopped")
         gc.collect()
         return trial + 1
 

@@ -91,6 +91,9 @@ class ClientCommands:
             case Command("stop", args) if not args:
                 self._stop()
                 self._done(request)
+            case Command("stop", {"after": "trial", **rest}) if not rest:
+                self._subject.tell("stop_after_trial")
+                self._done(request)
             case Command("pause" | "resume" | "step") if self._subject.is_busy:
                 self._hub.refuse(request, "The animal has too many commands to obey; ask again.")
             case Command("pause" | "resume" as verb, args) if not args:

@@ -16,7 +16,7 @@ from rig.errors import UserError
 from stim.protocol.source import suggestion
 
 SHIPPED = Path(__file__).resolve().parents[2] / "protocols"
-_OWN = Path("protocols")
+OWN = Path("protocols")
 _ENDINGS = (".yaml", ".py")
 
 
@@ -28,7 +28,7 @@ def find(name_or_path: Path) -> Path:
     Raises:
         UserError: there is no protocol of this name; the sentence has the nearest one.
     """
-    if name_or_path.is_file() or name_or_path.parent not in (Path(), _OWN):
+    if name_or_path.is_file() or name_or_path.parent not in (Path(), OWN):
         return name_or_path
     named = {_plain(path): path for path in reversed(list(known()))}
     found = named.get(_plain(name_or_path))
@@ -45,7 +45,7 @@ def find(name_or_path: Path) -> Path:
 
 def known() -> Iterator[Path]:
     """The files of all protocols that have a name, the user's own before those that ship."""
-    folders = dict.fromkeys((_OWN.resolve(), SHIPPED))
+    folders = dict.fromkeys((OWN.resolve(), SHIPPED))
     for folder in folders:
         for ending in _ENDINGS:
             yield from sorted(folder.glob(f"*{ending}"))
@@ -63,7 +63,7 @@ def named_file(folder: Path, name: str) -> Path:
     """
     places = [folder / name, Path(os.path.normpath(folder / name))]
     if folder.resolve() == SHIPPED:
-        places.append(Path(os.path.normpath(_OWN / name)))
+        places.append(Path(os.path.normpath(OWN / name)))
     return next((path for path in places if path.exists()), places[-1])
 
 

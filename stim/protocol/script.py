@@ -49,6 +49,7 @@ from rig.bus.message_types import Array, Description, Event, Input, Tick
 from rig.errors import RunError, UserError
 from rig.random_streams import generator
 from stim.detectors.definition import Behaviour, python_behaviour
+from stim.protocol.mistakes import Mistake, ProtocolError
 
 SCRIPT = "script"
 """The stimulus that all of a script's actions are recorded as."""
@@ -174,16 +175,16 @@ def header_of(source: str, path: str) -> tuple[str, int]:
     except (SyntaxError, ValueError, RecursionError, MemoryError) as problem:
         line = getattr(problem, "lineno", None) or 1
         reason = getattr(problem, "msg", None) or problem
-        raise UserError(f"{path}:{line}:1: this is not Python: {reason}") from None
+        mistake = Mistake(line, 1, f"this is not Python: {reason}")
+        raise ProtocolError(path, [mistake]) from None
     for node in tree.body:
         if not isinstance(node, ast.Assign) or not isinstance(node.value, ast.Constant):
             continue
         names = [target.id for target in node.targets if isinstance(target, ast.Name)]
         if names == ["PROTOCOL"] and isinstance(node.value.value, str):
             return node.value.value, node.value.lineno
-    raise UserError(
-        f'{path}:1:1: a Python protocol has a text PROTOCOL = """protocol: its-name …""" at its top level'
-    )
+    words = 'a Python protocol has a text PROTOCOL = """protocol: its-name …""" at its top level'
+    raise ProtocolError(path, [Mistake(1, 1, words)])
 
 
 def execute(source: str, path: str) -> ScriptFile:

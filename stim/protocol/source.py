@@ -21,6 +21,7 @@ from ruamel.yaml.error import MarkedYAMLError, YAMLError
 from ruamel.yaml.reader import ReaderError
 
 from rig.errors import UserError
+from stim.protocol.mistakes import Mistake, ProtocolError
 
 PARAMETER = re.compile(r"^\$[A-Za-z][A-Za-z0-9_-]{0,39}$")
 """A value that stands for one of the file's `parameters`."""
@@ -83,12 +84,12 @@ class Problems:
     def __init__(self, path: str, first_line: int = 1) -> None:
         self._path = path
         self._offset = first_line - 1
-        self._found: list[tuple[int, int, str]] = []
+        self._found: list[Mistake] = []
 
     def add(self, place: Place, sentence: str) -> None:
         """Notes a problem at a node or a (line, column)."""
         line, column = (place.line, place.column) if isinstance(place, Node) else place
-        self._found.append((line + self._offset, column, sentence))
+        self._found.append(Mistake(line + self._offset, column, sentence))
 
     def __len__(self) -> int:
         return len(self._found)
@@ -100,16 +101,16 @@ class Problems:
         return other
 
     def raise_if_any(self) -> None:
-        """Raises `UserError` with all problems in the order of the file, one a line."""
+        """Raises `ProtocolError` with all problems in the order of the file."""
         if not self._found:
             return
         ordered = sorted(set(self._found))
-        lines = [f"{self._path}:{line}:{column}: {text}" for line, column, text in ordered]
-        if len(lines) > MAX_PROBLEMS:
-            line, column, _ = ordered[MAX_PROBLEMS]
-            more = len(lines) - MAX_PROBLEMS
-            lines[MAX_PROBLEMS:] = [f"{self._path}:{line}:{column}: and from here on {more} more"]
-        raise UserError("\n".join(lines))
+        if len(ordered) > MAX_PROBLEMS:
+            first = ordered[MAX_PROBLEMS]
+            more = len(ordered) - MAX_PROBLEMS
+            words = f"and from here on {more} more"
+            ordered[MAX_PROBLEMS:] = [Mistake(first.line, first.column, words)]
+        raise ProtocolError(self._path, ordered)
 
 
 def shorten(text: str, longest: int = 40) -> str:
