@@ -179,6 +179,7 @@ class Actions(QObject):
         annotate = player.annotate
         listed: tuple[tuple[str, Callable[[], object], tuple[str, ...], str], ...] = (
             ("Align the recordings…", player.align, ("Ctrl+L",), "Replay"),
+            ("Branch from here…", player.branch, ("Ctrl+Shift+B",), "Replay"),
             ("Annotate", lambda: layout.toggle("annotate"), ("A", "Ctrl+Shift+A"), "Annotate"),
             ("Undo", annotate.undo, ("Ctrl+Z",), "Annotate"),
             ("Redo", annotate.redo, ("Ctrl+Shift+Z",), "Annotate"),

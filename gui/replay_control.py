@@ -6,12 +6,13 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from PyQt6.QtCore import QObject, pyqtSignal
+from PyQt6.QtCore import QObject, Qt, pyqtSignal
 from PyQt6.QtWidgets import QWidget
 
 from gui import recordings
 from gui.align import Alignment, ask_for_alignment
 from gui.annotate_control import AnnotateControl
+from gui.branch_dialog import BranchDialog, Branched
 from gui.dialogs import CANCEL, END, ask_about_session
 from gui.markers import Extent, moved, rows_of
 from gui.panels import Panels
@@ -155,6 +156,38 @@ class ReplayControl(QObject):
         if chosen is not None and self.stream is not None:
             self._alignment = chosen
             self.stream.align(chosen.offsets, chosen.ticks[0] if chosen.at else self._state.tick)
+
+    def branch(self) -> None:
+        """Asks what a branch that leaves the recording here is, and makes it; it is opened beside."""
+        stream, description = self.stream, self._state.description
+        if stream is None or description is None or not self._extents:
+            return
+        path = stream.paths[0]
+        if not isinstance(path, Path):
+            self._panels.banner.show_sentence(
+                "branch",
+                "A branch leaves one recording, or one part of it: open that part alone.",
+                "note",
+                for_s=8.0,
+            )
+            return
+        extent = self._extents[0]
+        tick = min(max(self._state.tick, extent.first_tick), extent.last_tick)
+        recording = Branched(path, extent, description, tick)
+        dialog = BranchDialog(recording, self._panels.selection, self._parent)
+        dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        dialog.made.connect(lambda made, at: self._show_branch(path, made, at))
+        stream.set_playing(False)
+        dialog.show()
+
+    def _show_branch(self, path: Path, made: Path, tick: int) -> None:
+        """Shows a branch beside its session, where they part; beside others, if there is room."""
+        stream = self.stream
+        if stream is None or path not in stream.paths or len(stream.paths) >= MOST_RECORDINGS:
+            self._panels.banner.show_sentence("branch", f"The branch is made: {made}.", "note")
+            return
+        self._begin_at = (tick, False)
+        self.replay_requested.emit((*stream.paths, made), stream.speed)
 
     @property
     def extents(self) -> tuple[Extent, ...]:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 import pytest
+from pytestqt.qtbot import QtBot
 
 import recorder
+from gui.branch_dialog import BranchDialog, Branched
+from gui.markers import Extent
+from gui.selection import UnitSelection
 from tests.rodent_rig import FIRST_LIGHT, rodent_rig_here
 from tests.shared_recordings import first_light
 from tests.test_rerun import same_until
@@ -30,46 +33,49 @@ def onset(session: Path) -> int:
     return found[0]
 
 
-def test_a_stimulus_is_withheld_and_all_else_is_the_same(
-    session: Path, onset: int, tmp_path: Path
+def test_branch_from_here_in_the_window(
+    session: Path, onset: int, tmp_path: Path, qtbot: QtBot
 ) -> None:
-    out = tmp_path / "g.nwb"
-    at = ("--at-tick", onset - 2, "--lead", 0.1, "--last", 0.2)
-    done = rodent_rig_here(
-        "branch", session, *at, "--without", "silence", "--out", out, "--progress"
-    )
-    assert done.returncode == 0, done.stderr
-    shares = [float(line.split()[1]) for line in done.stdout.splitlines() if "progress" in line]
-    assert shares == sorted(shares)
-    assert 0 <= shares[0] < shares[-1] <= 1
-    with recorder.open(session) as one, recorder.open(out) as other:
-        (sham,) = [each for each in other.intervals("stimuli") if each.onset_tick == onset]
-        assert (sham.name, sham.sham) == ("silence", True)
-        same_until(one, other, onset - 6, onset - 1)
-        natural = other.values("c_natural", onset, onset)
-        assert (other.values("c_applied", onset, onset) == natural).all()
-        assert (one.values("c_natural", onset, onset) == natural).all()
-        # the protocol that ran is in the file, comments and all
-        assert other.description.protocol_text.count("#") == one.description.protocol_text.count(
-            "#"
-        )
-
-
-def test_a_stimulus_is_added(session: Path, onset: int, tmp_path: Path) -> None:
-    """It acts from the next tick on; the recording says so, and is itself run again."""
-    out, tick = tmp_path / "g.nwb", onset - 8
-    wanted = {"layer": "core", "units": [0, 5], "value": 0.5, "for_ms": 60}
-    done = rodent_rig_here(
-        *("branch", session, "--at-tick", tick, "--last", 0.2),
-        *("--add", json.dumps(wanted), "--out", out),
-    )
-    assert done.returncode == 0, done.stderr
-    assert done.stdout.splitlines() == [str(out)]
+    """What cannot be is said before; a stimulus is taken away, another one added; it can be run again."""
+    out, tick = tmp_path / "g.nwb", onset - 2
+    with recorder.open(session) as recording:
+        described = recording.description
+        extent = Extent(session.name, 0, recording.last_tick, (), (0,), (), ())
+    selection = UnitSelection()
+    selection.select([0, 5, 128])
+    dialog = BranchDialog(Branched(session, extent, described, tick), selection)
+    qtbot.addWidget(dialog)
+    assert dialog.out.text() == str(session.with_name(f"first-branch-{tick}.nwb"))
+    dialog.out.setText(str(out))
+    dialog.protocol.setText("observe")
+    qtbot.waitUntil(lambda: "in another way" in dialog.said.text(), timeout=60_000)
+    assert not dialog.start.isEnabled()
+    dialog.protocol.setText("")
+    dialog.without.setCurrentText("silence")
+    dialog.added.setChecked(True)
+    dialog.value.setValue(0.5)
+    dialog.for_ms.setValue(60)
+    dialog.last_s.setValue(0.2)
+    assert not dialog.start.isEnabled()  # what was looked at was something else
+    qtbot.waitUntil(dialog.start.isEnabled, timeout=60_000)
+    assert f"at tick {tick} is simulated from tick {tick // 50 * 50} on" in dialog.said.text()
+    shares: list[int] = []
+    dialog.bar.valueChanged.connect(shares.append)
+    with qtbot.waitSignal(dialog.made, timeout=120_000) as made:
+        dialog.start.click()
+        assert dialog.stop.text() == "Cancel"
+    assert made.args == [out, tick]
+    assert max(shares) > 500
     with recorder.open(session) as one, recorder.open(out) as other:
         same_until(one, other, tick - 5, tick)
+        (sham,) = [each for each in other.intervals("stimuli") if each.onset_tick == onset]
+        assert (sham.name, sham.sham) == ("silence", True)
+        text, own = other.description.protocol_text, one.description.protocol_text
+        assert text.count("#") == own.count("#")  # the comments stay
         (added,) = [each for each in other.intervals("stimuli") if each.name == "outside"]
         assert (added.onset_tick, added.offset_tick) == (tick + 1, tick + 4)
-        assert other.values("c_applied", tick + 1, tick + 1)[0, [0, 5]].tolist() == [0.5, 0.5]
+        applied = other.values("c_applied", tick + 1, tick + 1)[0]
+        assert applied[[0, 5, 128]].tolist() == [0.5, 0.5, 0.5]
     again = rodent_rig_here("rerun", out, "--from", tick * 0.02)
     assert again.returncode == 0, again.stdout + again.stderr
     assert "identical" in again.stdout
