@@ -38,6 +38,8 @@ class EventAverage:
 class EventMoments:
     """Number, mean and squared deviations of activity around an event, occurrence after occurrence.
 
+    They are kept as float32, relative to the mean of the first occurrence: half the memory.
+
     >>> moments = EventMoments(n_times=2, n_units=1)
     >>> moments.add(np.array([[0.0], [1.0]]))
     >>> moments.add(np.array([[0.0], [3.0]]))
@@ -53,7 +55,8 @@ class EventMoments:
     def __init__(self, n_times: int, n_units: int) -> None:
         self.n_events = 0
         self.n = np.zeros(n_times, np.int64)
-        self._mean = np.zeros((n_times, n_units))
+        self._origin = np.zeros(n_units)
+        self._mean = np.zeros((n_times, n_units), np.float32)
         self._squares = np.zeros((n_times, n_units), np.float32)
 
     def add(self, window: Floats) -> None:
@@ -61,11 +64,14 @@ class EventMoments:
         known = np.isfinite(window).all(axis=1)
         if not known.any():
             return
+        if not self.n_events:
+            self._origin = window[known].mean(axis=0, dtype=np.float64)
         self.n_events += 1
         self.n += known
-        step = window[known] - self._mean[known]
-        self._mean[known] += step / self.n[known, None]
-        self._squares[known] += step * (window[known] - self._mean[known])
+        relative: NDArray[np.float32] = (window[known] - self._origin).astype(np.float32)
+        step = relative - self._mean[known]
+        self._mean[known] += step * (1.0 / self.n[known, None]).astype(np.float32)
+        self._squares[known] += step * (relative - self._mean[known])
 
     def joined(self, other: EventMoments) -> EventMoments:
         """What both have taken in together; both stay as they are.
@@ -79,9 +85,12 @@ class EventMoments:
         both = EventMoments(len(self.n), self._mean.shape[1])
         both.n_events = self.n_events + other.n_events
         both.n = self.n + other.n
+        both._origin = self._origin if self.n_events else other._origin
         share = (other.n / np.maximum(both.n, 1))[:, None]
-        step = other._mean - self._mean
-        both._mean = self._mean + step * share
+        means = [each._mean + (each._origin - both._origin) for each in (self, other)]
+        step = np.where(self.n[:, None] > 0, means[1] - means[0], 0.0)
+        start = np.where(self.n[:, None] > 0, means[0], means[1])
+        both._mean = (start + step * share).astype(np.float32)
         both._squares = (self._squares + other._squares + step**2 * share * self.n[:, None]).astype(
             np.float32
         )
@@ -98,7 +107,7 @@ class EventMoments:
             units: of these units only, in this order; None: of all.
         """
         chosen = slice(None) if units is None else np.asarray(units, np.int64)
-        mean = self._mean[:, chosen].copy()
+        mean = self._mean[:, chosen] + self._origin[chosen]
         squares = self._squares[:, chosen].astype(np.float64)
         n = self.n[:, None]
         mean[self.n < 1] = np.nan

@@ -136,7 +136,10 @@ class Actions(QObject):
             both = (str(number), f"Ctrl+{number}")
             look = partial(panels.look_as, mode)
             add(Command(f"Look at the animal: {name.lower()}", look, both, "Arena", SHOWN, "View"))
-        for name, words, key in (("population", "Population", "Ctrl+Shift+P"),):
+        for name, words, key in (
+            ("population", "Population", "Ctrl+Shift+P"),
+            ("units", "Units", "Ctrl+U"),
+        ):
             toggle = partial(layout.toggle, name)
             add(Command(f"Panel: {words.lower()}", toggle, (key,), "Panels", SHOWN))
         hand = session.by_hand

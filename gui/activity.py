@@ -28,8 +28,8 @@ Z_RANGE = 3.0
 EMPTY = 255
 """The level where nothing is known."""
 KINDS = {
-    "c_applied": "cell state c",
-    "h_applied": "hidden state h",
+    "c_applied": "cell c",
+    "h_applied": "hidden h",
     "c_natural": "natural c",
     "h_natural": "natural h",
 }

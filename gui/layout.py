@@ -23,7 +23,7 @@ TITLE_PX = 40
 """What the frame of a window may take of the screen's height, where that is not known yet."""
 _LEFT = Qt.DockWidgetArea.LeftDockWidgetArea
 _RIGHT = Qt.DockWidgetArea.RightDockWidgetArea
-OPTIONAL = ("stimulate", "annotate", "population")
+OPTIONAL = ("stimulate", "annotate", "population", "units")
 """Docks that are hidden until they are asked for."""
 
 
@@ -71,6 +71,7 @@ class Layout:
                 ("stimulate", "Stimulate by hand", panels.stimulate),
                 ("annotate", "Annotate", panels.annotate),
                 ("population", "Population", panels.population),
+                ("units", "Units", panels.units),
             )
         }
         panels.camera.setMinimumWidth(LEAST_CAMERA)

@@ -22,6 +22,7 @@ from gui.stream import Batch
 from gui.theme import Theme
 from gui.timeline import Timeline
 from gui.transport import TransportBar
+from gui.units_panel import UnitsPanel
 from gui.welcome import Welcome
 
 
@@ -44,19 +45,21 @@ class Panels:
         self.faults = FaultWatch(self.banner, self.log, self.timeline)
         self.comparison = ComparisonView(theme, self.selection)
         self.population = PopulationPanel(theme)
-        self.timeline.blinded_changed.connect(self.population.set_blinded)
+        self.units = UnitsPanel(theme, self.selection, self.timeline.raster)
+        for panel in (self.population, self.units):
+            self.timeline.blinded_changed.connect(panel.set_blinded)
         self.stimulate = StimulatePanel(self.selection)
         self.annotations = AnnotationDocument()
         self.annotate = AnnotatePanel(self.annotations, theme)
 
     def take(self, batch: Batch) -> None:
         """A batch of the one session or recording that is shown, for every panel that follows it."""
-        for panel in (self.timeline, self.arena, self.camera, self.population):
+        for panel in (self.timeline, self.arena, self.camera, self.population, self.units):
             panel.take(batch)
 
     def clear(self) -> None:
         """What comes next does not follow what was shown."""
-        for panel in (self.timeline, self.comparison, self.population):
+        for panel in (self.timeline, self.comparison, self.population, self.units):
             panel.clear()
 
     def close(self) -> None:
@@ -83,5 +86,6 @@ class Panels:
             self.comparison,
             self.annotate,
             self.population,
+            self.units,
         ):
             panel.set_theme(theme)

@@ -38,7 +38,7 @@ LEAST_ROWS = 8
 DISPLAYS = {
     "heat": "heat map",
     "traces": "traces",
-    "spikes": "emulated spikes",
+    "spikes": "spikes",
 }
 
 
@@ -289,6 +289,15 @@ class Raster:
         end = self.end_tick
         times_s = np.arange(end - self.window_ticks, end, dtype=np.float64) * self._tick_s
         return times_s, self.window.values(unit, self.window_ticks, end)
+
+    def blocks_of(
+        self, units: Sequence[int], kinds: Sequence[str]
+    ) -> tuple[NDArray[np.float64], dict[str, NDArray[np.float32]]]:
+        """Times (s), (ticks,), and kinds of activity of units, (units, ticks), over what is shown."""
+        end, first = self.end_tick, self.end_tick - self.window_ticks
+        times_s = np.arange(first, end) * np.float64(self._tick_s)
+        chosen = np.array(units, np.intp)
+        return times_s, {kind: self.window.block(kind, first, end, chosen) for kind in kinds}
 
     def under(self, time_s: float, row: float) -> str:
         """What is drawn at this place, in words: unit, time, c, h and z-score; "" where there is nothing."""

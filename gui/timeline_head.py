@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from PyQt6.QtCore import QEvent, QObject, Qt, pyqtSignal
-from PyQt6.QtGui import QKeyEvent
+from PyQt6.QtGui import QKeyEvent, QResizeEvent
 from PyQt6.QtWidgets import (
     QCheckBox,
     QComboBox,
@@ -23,6 +23,8 @@ from gui.raster import DISPLAYS
 from gui.unit_orders import ORDERS
 from rig.bus.message_types import TICK_S
 
+LAYERS_PX, SEARCH_PX = 560, 650
+"""Below these widths there is no room for what they are named after."""
 LEAST_S, MOST_S = round(LEAST_TICKS * TICK_S), round(MOST_TICKS * TICK_S)
 
 
@@ -40,14 +42,15 @@ class TimelineHead(QWidget):
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
+        self._beside = False
         self.kind = _box(
             "Which activity the raster shows; natural: what the network did before a stimulus changed it"
         )
         self.show_kinds(KINDS)
         self.kind.currentIndexChanged.connect(lambda _: self._choose_kind())
         self.display = _box(
-            "All units as z-scores; the selected units as traces; or the spikes that a virtual probe "
-            "would see (an emulation, as rodent-rig probe makes it)"
+            "All units as z-scores; the selected units as traces; or the emulated spikes that a virtual "
+            "probe would see, as rodent-rig probe makes them"
         )
         for key, words in DISPLAYS.items():
             self.display.addItem(words, key)
@@ -96,7 +99,7 @@ class TimelineHead(QWidget):
         self.readout.setFixedHeight(self.readout.fontMetrics().height())
 
         line = QHBoxLayout()
-        line.setSpacing(6)
+        line.setSpacing(4)
         for box in (self.kind, self.display, self.order, self.behaviour):
             line.addWidget(box)
         line.addWidget(self.by_layer)
@@ -105,10 +108,17 @@ class TimelineHead(QWidget):
         line.addWidget(self.search, 100)
         line.addWidget(self.freeze)
         column = QVBoxLayout(self)
-        column.setContentsMargins(10, 6, 10, 0)
+        column.setContentsMargins(8, 6, 8, 0)
         column.setSpacing(3)
         column.addLayout(line)
         column.addWidget(self.readout)
+
+    def resizeEvent(self, event: QResizeEvent | None) -> None:
+        """Where there is little room, less is offered: the search opens with its key."""
+        super().resizeEvent(event)
+        if not self._beside:
+            self.by_layer.setVisible(self.width() >= LAYERS_PX)
+            self.search.setVisible(self.width() >= SEARCH_PX or self.search.hasFocus())
 
     def describe(self, behaviours: Sequence[str]) -> None:
         """Another session begins: with these behaviours, and units as numbered."""
@@ -132,11 +142,13 @@ class TimelineHead(QWidget):
 
     def show_beside(self) -> None:
         """Leaves out what belongs to one recording alone: order, search and freeze."""
+        self._beside = True
         for part in (self.order, self.by_layer, self.search, self.freeze):
             part.hide()
 
     def start_search(self) -> None:
         """Puts the cursor where one searches."""
+        self.search.show()
         self.search.setFocus(Qt.FocusReason.ShortcutFocusReason)
         self.search.selectAll()
 
@@ -164,6 +176,7 @@ class TimelineHead(QWidget):
 
     def leave(self) -> None:
         """Gives the keys back to the window."""
+        self.search.setVisible(self.width() >= SEARCH_PX and not self._beside)
         window = self.window()
         if window is not None:
             window.setFocus()

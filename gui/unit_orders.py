@@ -18,7 +18,7 @@ ORDERS = {
     "number": "by index",
     "mean": "by mean",
     "deviation": "by deviation",
-    "peak": "by time of peak",
+    "peak": "by peak",
     "modulation": "by modulation",
     "correlation": "by correlation",
 }

@@ -101,6 +101,21 @@ def test_the_raster_has_its_share_and_the_rest_is_folded_shrunk_and_scrolled(
     assert len(ethogram.rows) == 3
 
 
+def test_the_units_panel_takes_nothing_of_the_rasters_height(
+    qtbot: QtBot, window: MainWindow
+) -> None:
+    dock = window.panel_layout.docks["units"]
+    assert not dock.isVisible()
+    qtbot.keyClick(window, Qt.Key.Key_U, Qt.KeyboardModifier.ControlModifier)
+    assert dock.isVisible()
+    window.panels.timeline.search("core/0-3")
+    qtbot.wait(50)
+    assert window.panels.units.traces.names == ("core/0", "core/1", "core/2", "core/3")
+    assert "0:00.0 to 0:02.4" in window.panels.units.over.full_text
+    assert _share_of_raster(window) >= RASTER_SHARE
+    assert window.size() == QSize(1280, 720)
+
+
 def _wheel(viewport: object, place: QPoint, delta: int) -> None:
     event = QWheelEvent(
         QPointF(place),
