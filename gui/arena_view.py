@@ -59,6 +59,7 @@ class ArenaView(Picture):
         self._view = self._views["orbit"]
         self._history = ArenaHistory()
         self._words: tuple[tuple[float, float, str, float], ...] = ()
+        self._episode: Episode | None = None
         self._grabbed: QPoint | None = None
         self._empty = False
         self._stimuli: tuple[tuple[str, bool], ...] = ()
@@ -85,14 +86,17 @@ class ArenaView(Picture):
         if batch.description is not None:
             assert isinstance(batch.description.content, Description)
             self._history.describe(batch.description.content)
+            self._episode = None
             self.say("Drawing the arena…")
         if batch.assets is not None:
             self.renderer.set_assets(batch.assets.arrays)
         if batch.episodes:
             content = batch.episodes[-1].content
             assert isinstance(content, Episode)
-            self.renderer.set_episode(content.xml, content.props)
-            if self.image is not None:
+            known, self._episode = self._episode, content
+            if content != known:
+                self.renderer.set_episode(content.xml, content.props)
+            if content != known and self.image is not None:
                 self.notice = f"Trial {content.trial + 1} has begun; its arena is being drawn…"
                 self.update()
         if batch.ticks:

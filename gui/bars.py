@@ -8,7 +8,7 @@ import pyqtgraph as pg
 from PyQt6.QtCore import QRectF
 from PyQt6.QtGui import QPainter
 
-from gui.behaviour_style import Bar, paint
+from gui.behaviour_style import Bar, LevelBar, paint, paint_levels
 
 
 class Bars(pg.GraphicsObject):  # type: ignore[misc]
@@ -17,14 +17,23 @@ class Bars(pg.GraphicsObject):  # type: ignore[misc]
     def __init__(self) -> None:
         super().__init__()
         self.bars: tuple[Bar, ...] = ()
+        self.level_bars: tuple[LevelBar, ...] = ()
         self._bounds = QRectF()
 
-    def show_bars(self, bars: Sequence[Bar], bounds: QRectF) -> None:
-        """Replaces what is drawn."""
+    def show_bars(
+        self, bars: Sequence[Bar], bounds: QRectF, level_bars: Sequence[LevelBar] = ()
+    ) -> None:
+        """Replaces what is drawn.
+
+        Args:
+            bars: those that are filled to their height.
+            bounds: of all together.
+            level_bars: those that are filled as their levels say; the others are drawn over them.
+        """
         if bounds != self._bounds:
             self.prepareGeometryChange()
             self._bounds = bounds
-        self.bars = tuple(bars)
+        self.bars, self.level_bars = tuple(bars), tuple(level_bars)
         self.update()
 
     def boundingRect(self) -> QRectF:
@@ -32,11 +41,13 @@ class Bars(pg.GraphicsObject):  # type: ignore[misc]
         return self._bounds
 
     def paint(self, p: QPainter, *args: object) -> None:
-        """Draws every bar, at least a pixel wide."""
+        """Draws every bar, at least as wide as it has to be."""
         to_pixels = p.transform()
         p.resetTransform()
+        for each in self.level_bars:
+            paint_levels(p, to_pixels.mapRect(each.rect), each.look, each.levels)
         for rect, look in self.bars:
             shown = to_pixels.mapRect(rect)
-            shown.setWidth(max(shown.width(), 1.0))
+            shown.setWidth(max(shown.width(), look.least_px))
             paint(p, shown, look)
         p.setTransform(to_pixels)

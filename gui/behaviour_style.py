@@ -10,8 +10,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TypeAlias
 
+import numpy as np
+from numpy.typing import NDArray
 from PyQt6.QtCore import QRectF, Qt
 from PyQt6.QtGui import QBrush, QColor, QPainter, QPen
+from pyqtgraph.functions import arrayToQPolygonF
 
 from gui.theme import Theme
 
@@ -25,7 +28,8 @@ _PATTERNS = {
     "level": Qt.BrushStyle.HorPattern,
     "dots": Qt.BrushStyle.Dense5Pattern,
 }
-_TINT = 0.55
+_TINT, _FAINT, _GROUND = 0.55, 0.22, 0.16
+"""How opaque tinted and faint bars are, and the ground of one that is filled by its levels."""
 _LOOKS = {
     "stand": ("moving", "outline", ""),
     "walk": ("moving", "tint", ""),
@@ -52,15 +56,28 @@ _OWN = (("full", ""), ("tint", ""), ("full", "upright"), ("tint", "forward"))
 
 @dataclass(frozen=True)
 class Look:
-    """How a bar is filled: "full", "tint", "outline" or "hatch", with a pattern of lines or none."""
+    """How a bar is filled: "full", "tint", "faint", "outline" or "hatch", with a pattern of lines or none.
+
+    `least_px` is how wide it is at least.
+    """
 
     colour: str
     fill: str = "full"
     pattern: str = ""
+    least_px: float = 1.0
 
 
 Bar: TypeAlias = tuple[QRectF, Look]
 """Where a bar is, and how it looks."""
+
+
+@dataclass(frozen=True)
+class LevelBar:
+    """A bar that is filled as high as its levels say, 0 to 1, in equal steps from left to right."""
+
+    rect: QRectF
+    look: Look
+    levels: NDArray[np.float32]
 
 
 def look_of(theme: Theme, name: str) -> Look:
@@ -98,10 +115,41 @@ def paint(painter: QPainter, rect: QRectF, look: Look) -> None:
     if look.fill == "hatch":
         painter.fillRect(rect, QBrush(colour, Qt.BrushStyle.BDiagPattern))
         return
-    fill = QColor(colour)
-    if look.fill == "tint":
-        fill.setAlphaF(_TINT)
-    painter.fillRect(rect, fill)
+    painter.fillRect(rect, _fill(look))
     if look.pattern:
-        lines = QColor(colour) if look.fill == "tint" else QColor(0, 0, 0, 150)
-        painter.fillRect(rect, QBrush(lines, _PATTERNS[look.pattern]))
+        painter.fillRect(rect, QBrush(_lines(look), _PATTERNS[look.pattern]))
+
+
+def paint_levels(painter: QPainter, rect: QRectF, look: Look, levels: NDArray[np.float32]) -> None:
+    """Draws a bar that is filled as high as its levels say, on a pale ground of its full height."""
+    edges = np.linspace(rect.left(), rect.right(), len(levels) + 1)
+    across = np.concatenate([[rect.left()], np.repeat(edges, 2)[1:-1], [rect.right()]])
+    heights = rect.bottom() - rect.height() * np.repeat(levels, 2).astype(np.float64)
+    up = np.concatenate([[rect.bottom()], heights, [rect.bottom()]])
+    shape = arrayToQPolygonF(across, up)
+    colour = QColor(look.colour)
+    if look.fill != "faint":
+        ground = QColor(colour)
+        ground.setAlphaF(_GROUND)
+        painter.fillRect(rect, ground)
+    if look.fill == "outline":
+        painter.setPen(QPen(colour, 1.5))
+        painter.setBrush(Qt.BrushStyle.NoBrush)
+        painter.drawPolygon(shape)
+        return
+    painter.setPen(Qt.PenStyle.NoPen)
+    painter.setBrush(_fill(look))
+    painter.drawPolygon(shape)
+    if look.pattern:
+        painter.setBrush(QBrush(_lines(look), _PATTERNS[look.pattern]))
+        painter.drawPolygon(shape)
+
+
+def _fill(look: Look) -> QColor:
+    colour = QColor(look.colour)
+    colour.setAlphaF({"tint": _TINT, "faint": _FAINT}.get(look.fill, 1.0))
+    return colour
+
+
+def _lines(look: Look) -> QColor:
+    return QColor(look.colour) if look.fill == "tint" else QColor(0, 0, 0, 150)

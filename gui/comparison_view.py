@@ -48,6 +48,7 @@ class Column(QFrame):
         self.arena = ArenaView(theme, share=share)
         self.timeline = Timeline(theme, selection)
         self.timeline.head.show_beside()
+        self.timeline.ethogram.show_task(False)  # the same rows in all of them
         close = QToolButton()
         close.setText("×")
         close.setToolTip("Take this recording away")

@@ -1,23 +1,29 @@
 """The ethogram: what the animal does and what was done to it, as bars on the raster's time axis.
 
-One row for each behaviour that has happened and each stimulus; the rest is folded away until it happens or is
-asked for. A bar begins where the behaviour began; hovering also tells when it was detected. Where nothing was
-detected, because there was no stimulation engine, the rows are hatched.
+One row for each behaviour that has happened, for what the task says, and for each stimulus; the rest is
+folded away until it happens or is asked for. A bar begins where the behaviour began, and is filled as high as
+the detector was sure; faint between bars, where it was not sure enough. Hovering tells when it was detected.
+Where nothing was detected, because there was no stimulation engine, the rows are hatched.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import replace
 
+import numpy as np
 import pyqtgraph as pg
+from numpy.typing import NDArray
 from PyQt6.QtCore import QPointF, QRectF
 from PyQt6.QtGui import QColor, QFont
 
 from gui.activity import WINDOW_TICKS
 from gui.bars import Bars
-from gui.behaviour_style import Bar, Look, look_of, stimulus_look
+from gui.behaviour_style import Bar, LevelBar, Look, look_of, stimulus_look
+from gui.confidence import ConfidenceHistory
 from gui.intervals import Interval, Intervals
+from gui.task_rows import ROWS, TaskRows
 from gui.theme import Theme
 from rig.bus.external_inputs import OUTSIDE
 from rig.bus.message_types import EngineReply, Message
@@ -28,6 +34,7 @@ SMALL_ROW_PX = 13
 STOPPED = "detection has stopped"
 DRY_RUN = "dry run"
 """The kind, and the name of the row, of what a protocol that was not run would have stimulated."""
+LEAST_SURE = 0.05
 _Row = tuple[str, str]
 
 
@@ -48,6 +55,10 @@ class Ethogram:
         self.held_tick: int | None = None
         self._theme = theme
         self._intervals = Intervals()
+        self._confidence = ConfidenceHistory(0)
+        self._behaviours: dict[str, int] = {}
+        self.task = TaskRows()
+        self._with_task = True
         self._all: list[_Row] = []
         self._happened: set[_Row] = set()
         self._rows: list[_Row] = []
@@ -96,6 +107,10 @@ class Ethogram:
         """
         more = rows or ((), ())  # of a recording beside this one, perhaps
         self._all = [("behaviour", name) for name in dict.fromkeys((*behaviours, *more[0]))]
+        self._behaviours = {name: place for place, name in enumerate(behaviours)}
+        self._confidence = ConfidenceHistory(len(behaviours))
+        self.task = TaskRows()
+        self._all += [("task", name) for name in ROWS if self._with_task]
         self._all += [("stimulus", name) for name in dict.fromkeys((*stimuli, *more[1]))]
         happens = rows or ((), tuple(name for name in stimuli if name != OUTSIDE))
         self._happened = {("behaviour", name) for name in happens[0]}
@@ -107,6 +122,8 @@ class Ethogram:
     def clear(self) -> None:
         """Forgets what happened, keeps the rows."""
         self._intervals.clear()
+        self._confidence.clear()
+        self.task.clear()
         self._first_tick = self._last_tick = -1
 
     def add(self, answers: Sequence[Message], ticks: Sequence[Message]) -> None:
@@ -115,7 +132,11 @@ class Ethogram:
             if self._first_tick < 0:
                 self._first_tick = message.tick
             self._last_tick = max(self._last_tick, message.tick)
+        self.task.add(answers, ticks)
+        for name in self.task.happened:
+            self._note_row(("task", name))
         for message in answers:
+            self._confidence.add(message)
             if isinstance(message.content, EngineReply):
                 self._intervals.add(message.content.events, message.tick)
                 for event in message.content.events:
@@ -125,6 +146,10 @@ class Ethogram:
         """Shows all rows, or only those in which something has happened."""
         self.expanded = expanded
         self._choose_rows()
+
+    def show_task(self, shown: bool) -> None:
+        """Whether there are rows for what the task says, from the next description on."""
+        self._with_task = shown
 
     def show_gaps(self, gaps: Sequence[tuple[int, int]]) -> None:
         """From when to when (ticks) nothing was detected; an end of -1: nothing is yet."""
@@ -144,6 +169,7 @@ class Ethogram:
         bars = self._draw_gaps(start, now)
         self._drawn = []
         places = {row: place for place, row in enumerate(self._rows)}
+        levels = self._unsure(max(start, self._first_tick), now, places)
         for interval in (*self._intervals.within(start, now), *self._dry_run):
             dry = interval.kind == DRY_RUN
             row = places.get((interval.kind, DRY_RUN if dry else interval.name))
@@ -157,9 +183,31 @@ class Ethogram:
                 continue
             rect = self._rect(begin, end, row + (1 - BAR_HEIGHT) / 2, BAR_HEIGHT)
             self._drawn.append((rect, interval))
-            bars.append((rect, self._look(interval)))
+            sure = self._levels(interval, begin, end)
+            if sure is None:
+                bars.append((rect, self._look(interval)))
+            else:
+                levels.append(LevelBar(rect, self._look(interval), sure))
+        task = {name: place for (kind, name), place in places.items() if kind == "task"}
+        marks, flow = self.task.draw(start, now, task, self._theme, self._tick_s, self.blinded)
         rows = max(len(self._rows), 1)
-        self._bars.show_bars(bars, self._rect(start, now, 0, rows))
+        self._bars.show_bars(bars + marks, self._rect(start, now, 0, rows), levels + flow)
+
+    def _levels(self, interval: Interval, begin: int, end: int) -> NDArray[np.float32] | None:
+        number = self._behaviours.get(interval.name) if interval.kind == "behaviour" else None
+        return None if number is None else self._confidence.levels(number, begin, end)
+
+    def _unsure(self, start: int, now: int, places: dict[_Row, int]) -> list[LevelBar]:
+        """How sure detectors were all along, faint, below the bars."""
+        found = []
+        for (kind, name), row in places.items():
+            number = self._behaviours.get(name) if kind == "behaviour" else None
+            sure = None if number is None else self._confidence.levels(number, start, now)
+            if sure is not None and sure.max() > LEAST_SURE:
+                rect = self._rect(start, now, row + (1 - BAR_HEIGHT) / 2, BAR_HEIGHT)
+                look = Look(look_of(self._theme, name).colour, "faint")
+                found.append(LevelBar(rect, look, sure))
+        return found
 
     def stimuli(self) -> list[tuple[float, float, Interval]]:
         """The stimuli and shams that were drawn last: from when to when (s)."""
@@ -186,7 +234,9 @@ class Ethogram:
         """What is drawn at this place, in words; "" where there is nothing."""
         for rect, interval in reversed(self._drawn):
             if rect.adjusted(-0.03, 0, 0.03, 0).contains(QPointF(time_s, row)):
-                return self._words(interval)
+                return self._words(interval, time_s)
+        if words := self.task.under(time_s, row):
+            return words
         for first, last in self._gaps:
             if first <= time_s / self._tick_s and (last < 0 or time_s / self._tick_s < last):
                 return f"{STOPPED}: there was no stimulation engine"
@@ -245,7 +295,7 @@ class Ethogram:
             return stimulus_look(self._theme, interval.sham, self.blinded)
         return look_of(self._theme, interval.name)
 
-    def _words(self, interval: Interval) -> str:
+    def _words(self, interval: Interval, time_s: float) -> str:
         name = interval.name.replace("_", " ")
         if interval.kind == "stimulus" and self.blinded:
             name += " (delivered or sham: blinded until the end)"
@@ -267,7 +317,12 @@ class Ethogram:
             length_ms = (interval.end_tick - interval.began_tick) * self._tick_s * 1000
             lasted = f"lasted {length_ms:.0f} ms"
         cause = f", on {interval.cause}" if interval.cause else ""
-        return f"{name}   {when}, {lasted}{cause}"
+        number = self._behaviours.get(interval.name) if interval.kind == "behaviour" else None
+        sure = math.nan
+        if number is not None:
+            sure = self._confidence.at(number, math.floor(time_s / self._tick_s))
+        confidence = "" if math.isnan(sure) else f", confidence here {sure:.2f}"
+        return f"{name}   {when}, {lasted}{cause}{confidence}"
 
     def _decorate(self) -> None:
         for item in self._decoration:
@@ -275,9 +330,9 @@ class Ethogram:
         self._decoration.clear()
         names = [(row + 0.5, name.replace("_", " ")) for row, (_, name) in enumerate(self._rows)]
         self.plot.getAxis("left").setTicks([names])
-        n_behaviours = sum(kind == "behaviour" for kind, _ in self._rows)
         for row in range(1, len(self._rows)):
-            colour = self._theme.muted if row == n_behaviours else self._theme.line
+            other = self._rows[row][0] != self._rows[row - 1][0]
+            colour = self._theme.muted if other else self._theme.line
             line = pg.InfiniteLine(row, angle=0, pen=pg.mkPen(QColor(colour)))
             line.setZValue(-5)
             self.plot.addItem(line)

@@ -185,12 +185,12 @@ class Layout:
         for name, dock in docks.items():
             self._window.addDockWidget(_RIGHT if name in OPTIONAL else _LEFT, dock)
             dock.setVisible(name not in OPTIONAL)
-        first, *others = (docks[name] for name in OPTIONAL)
-        for dock in others:
-            self._window.tabifyDockWidget(first, dock)
         self._window.splitDockWidget(docks["arena"], docks["eye"], Qt.Orientation.Vertical)
         self._window.splitDockWidget(docks["eye"], docks["health"], Qt.Orientation.Horizontal)
         self._window.tabifyDockWidget(docks["health"], docks["log"])
+        first, *others = (docks[name] for name in OPTIONAL)
+        for dock in others:
+            self._window.tabifyDockWidget(first, dock)
         docks["health"].raise_()
         self._title()
 

@@ -6,6 +6,7 @@ import subprocess
 import sys
 
 import numpy as np
+import pyqtgraph as pg
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -14,13 +15,23 @@ from pytestqt.qtbot import QtBot
 from gui.activity import WINDOW_TICKS, ActivityWindow, UnitStatistics
 from gui.app import open_window
 from gui.banner import Banner
+from gui.behaviour_style import Look, look_of
+from gui.ethogram import Ethogram
 from gui.fault_watch import FaultWatch
 from gui.intervals import Intervals
 from gui.log_panel import LogPanel
 from gui.recorder_watch import RecorderWatch, clock, size_text
 from gui.theme import DARK, THEMES, activity_colours
 from gui.timeline import Timeline
-from rig.bus.message_types import Event, KnownFault, Message, RecorderReport, Status, Tick
+from rig.bus.message_types import (
+    EngineReply,
+    Event,
+    KnownFault,
+    Message,
+    RecorderReport,
+    Status,
+    Tick,
+)
 from rig.errors import UserError
 from tests.rodent_rig import ROOT
 
@@ -139,6 +150,89 @@ def test_an_interval_whose_onset_was_not_seen_reaches_to_the_left_edge():
     (only,) = intervals.within(500, 1000)
     assert (only.began_tick, only.end_tick) == (None, 800)
     assert intervals.within(801, 1000) == []
+
+
+def _reply(tick: int, *events: Event, confidence: float | None = None) -> Message:
+    arrays = {}
+    if confidence is not None:
+        arrays["confidence"] = np.array([0.0, confidence], np.float32)
+    return Message(EngineReply(events), tick=tick, arrays=arrays)
+
+
+def _task_tick(number: int, reward: float, *events: str) -> Message:
+    trial = number // 100
+    content = Tick(trial, reward, 1.0, 0.0, number % 100 == 0, False, 0.0, events)
+    return Message(content, tick=number)
+
+
+@pytest.fixture
+def ethogram(qtbot: QtBot) -> Ethogram:
+    plots = pg.GraphicsLayoutWidget()
+    qtbot.addWidget(plots)
+    ethogram = Ethogram(plots.addPlot(), DARK)
+    ethogram.describe(("walk", "run"), ("silence",), 0.02)
+    ethogram.widget = plots  # kept alive
+    plots.resize(400, 120)
+    return ethogram
+
+
+def test_a_bar_is_filled_as_high_as_the_detector_was_sure(ethogram: Ethogram):
+    sure = {tick: 0.25 + 0.01 * min(tick, 60) for tick in range(150)}
+    answers = [_reply(tick, confidence=value) for tick, value in sure.items()]
+    answers[50] = _reply(50, _onset("run", 50, 0), confidence=sure[50])
+    answers[140] = _reply(140, _offset("run", 140, 0), confidence=sure[140])
+    answers += [_reply(tick) for tick in range(150, 400)]  # without confidences
+    answers[200] = _reply(200, _onset("run", 200, 1))
+    ethogram.add(answers, [_task_tick(tick, 0.1) for tick in range(400)])
+    ethogram.draw()
+    assert [name for _, name in ethogram.rows] == ["run", "silence"]
+    levels = {each.rect.left(): each.levels for each in ethogram._bars.level_bars}
+    np.testing.assert_allclose(levels[50 * 0.02][:40], [sure[t] for t in range(50, 90)], atol=1e-6)
+    # one without confidences is filled to its height, as in recordings from before
+    assert [rect.left() for rect, look in ethogram._bars.bars if look == look_of(DARK, "run")] == [
+        pytest.approx(200 * 0.02)
+    ]
+    assert "confidence here 0.85" in ethogram.under(70 * 0.02, 0.5)
+    ethogram.widget.grab()
+    # a window of a minute has no more steps than can be seen
+    ethogram.window_ticks = 3000
+    ethogram.add(
+        [_reply(tick, confidence=0.9) for tick in range(400, 3400)], [_task_tick(3399, 0.0)]
+    )
+    ethogram.draw()
+    assert max(len(each.levels) for each in ethogram._bars.level_bars) <= 1000
+
+
+def test_events_rewards_and_trials_of_the_task_have_rows(ethogram: Ethogram):
+    rewards = {30: ("orb", 50.2), 120: ("tap_missed", 0.2)}
+    for tick in range(250):
+        name, reward = rewards.get(tick, ("", 0.2))
+        ethogram.add([], [_task_tick(tick, reward, *([name] if name else []))])
+    condition = Event("condition", "drug", "onset", 100, 100, 1)
+    ethogram.add([_reply(100, condition)], [])
+    ethogram.draw()
+    rows = [name for _, name in ethogram.rows]
+    assert rows == ["task events", "reward", "trials", "silence"]
+
+    def under(tick: float, name: str) -> str:
+        return ethogram.under(tick * 0.02, rows.index(name) + 0.5)
+
+    assert under(30.5, "task events") == "orb   0.60 s"
+    assert under(30.5, "reward") == "reward +50   0.60 s"
+    assert under(120.5, "reward") == ""
+    first, second = under(50, "trials"), under(150, "trials")
+    assert first == "trial 1   0.00 s to 2.00 s: orb 1; reward 70"
+    assert second == "trial 2 (drug)   2.00 s to 4.00 s: tap missed 1; reward 20"
+    looks = [look for _, look in ethogram._bars.bars]
+    assert Look(DARK.good, "tint") in looks
+    assert Look(DARK.muted, "outline") in looks
+    ethogram.widget.grab()
+    # conditions may tell what a blinded protocol hides
+    ethogram.blinded = True
+    ethogram.draw()
+    assert "drug" not in under(150, "trials")
+    ethogram.clear()
+    assert [name for _, name in ethogram.rows] == rows
 
 
 # --- recorder ---------------------------------------------------------------------------------------

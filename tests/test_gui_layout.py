@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from PyQt6.QtCore import QPoint, QPointF, QSettings, QSize, Qt
 from PyQt6.QtGui import QColor, QImage, QWheelEvent
-from PyQt6.QtWidgets import QApplication, QFileDialog, QLabel, QToolButton
+from PyQt6.QtWidgets import QApplication, QFileDialog, QLabel, QTabBar, QToolButton
 from pytestqt.qtbot import QtBot
 
 from bench.synthetic_session import Stream, description
@@ -74,13 +74,14 @@ def test_the_raster_has_its_share_and_the_rest_is_folded_shrunk_and_scrolled(
     assert window.size() == QSize(1280, 720)
     timeline = window.panels.timeline
     plots, ethogram = timeline.plots, timeline.ethogram
-    assert [name for _, name in ethogram.rows] == ["stand", "run", "silence"]
-    assert plots.more.text() == f"+{len(NAMES) - 2 + 1} more"
+    folded = ["stand", "run", "task events", "reward", "trials", "silence"]
+    assert [name for _, name in ethogram.rows] == folded
+    assert plots.more.text() == f"+{ethogram.n_folded} more"
     assert _share_of_raster(window) >= RASTER_SHARE
     qtbot.mouseClick(plots.more, Qt.MouseButton.LeftButton)
     timeline.choose_unit(5)
     qtbot.wait(50)
-    assert len(ethogram.rows) == len(NAMES) + 2
+    assert len(ethogram.rows) == len(NAMES) + 3 + 2
     assert _share_of_raster(window) >= RASTER_SHARE
     assert plots.trace.isVisible()
     assert plots.heights.row >= LEAST_ROW_PX
@@ -98,7 +99,17 @@ def test_the_raster_has_its_share_and_the_rest_is_folded_shrunk_and_scrolled(
     qtbot.mouseClick(plots.close_trace, Qt.MouseButton.LeftButton)
     assert not plots.trace.isVisible()
     qtbot.mouseClick(plots.more, Qt.MouseButton.LeftButton)
-    assert len(ethogram.rows) == 3
+    assert [name for _, name in ethogram.rows] == folded
+
+
+def test_every_dock_has_one_tab_at_most(window: MainWindow) -> None:
+    tabs = [
+        bar.tabText(place)
+        for bar in window.findChildren(QTabBar)
+        if bar.isVisible()
+        for place in range(bar.count())
+    ]
+    assert sorted(tabs) == ["Log", "Session"]
 
 
 def test_the_units_panel_takes_nothing_of_the_rasters_height(
