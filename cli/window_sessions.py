@@ -14,6 +14,8 @@ from gui.protocol_language import ProtocolChoice
 from gui.session_setup import Checked, SessionRequest, SubjectChoice
 from rig.arenas.names import TASKS
 from rig.errors import RunError, UserError
+from rig.new_recording import recording_name
+from rig.output_file import reason
 from stim.protocol.find import find, known
 from stim.protocol.model import Protocol
 from stim.protocol.read import ProtocolTree, read_protocol, with_settings, with_subject_and_task
@@ -102,7 +104,8 @@ class WindowSessions:
         """
         from rig.session.process import start_detached
 
-        spec, directory = prepare_session(self._load(request), self._run_options(request))
+        protocol = self._load(request)
+        spec, directory = prepare_session(protocol, self._run_options(request, protocol.name))
         start_detached(spec, directory, 30.0)
         return directory.session
 
@@ -113,9 +116,10 @@ class WindowSessions:
         allowed = execution_allowed(request.protocol, self._allow_python)
         return check_tree(_tree(request), allowed)
 
-    def _run_options(self, request: SessionRequest) -> RunOptions:
+    def _run_options(self, request: SessionRequest, name: str) -> RunOptions:
         return replace(
             self._options,
+            record=_recording(request, name),
             seed=request.seed,
             pace=Pace(request.pace),
             duration_s=request.duration_s,
@@ -123,6 +127,21 @@ class WindowSessions:
             animal=request.animal,
             notes=request.notes,
         )
+
+
+def _recording(request: SessionRequest, name: str) -> Path | None:
+    """The file of a recording from the first tick on, after animal, protocol and time."""
+    folder = request.record_in
+    if folder is None:
+        return None
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as problem:
+        raise UserError(
+            f"No recording can be made in {folder}: {reason(problem)}. Choose another folder for "
+            "recordings, or do not record from the first tick."
+        ) from None
+    return folder / recording_name("-".join(part for part in (request.animal, name) if part))
 
 
 def _tree(request: SessionRequest) -> ProtocolTree:

@@ -89,7 +89,7 @@ class Actions(QObject):
     ) -> None:
         """The table. What can be done by a key or from a menu stands here and nowhere else."""
         transport, timeline = panels.transport, panels.timeline
-        add = self.table.add
+        operator, add = session.operator, self.table.add
         add(
             Command("Set up a session…", self.setup_requested.emit, ("Ctrl+N",), menu="Session"),
             Command("Edit the protocol…", self.editor.open, ("Ctrl+E",), menu="Session"),
@@ -97,7 +97,35 @@ class Actions(QObject):
                 "Record, or stop recording", session.toggle_record, ("R", "Ctrl+R"), "Session", LIVE
             ),
             Command(
-                "Pause or resume the animal", session.toggle_pause, (), "Session", LIVE, "Session"
+                "Pause, or go on", operator.toggle_pause, ("Space",), "Session", LIVE, "Session"
+            ),
+            Command(
+                "One tick on, and pause",
+                operator.step,
+                (".",),
+                "Session",
+                LIVE,
+                "Session",
+                repeats=True,
+            ),
+            Command(
+                "Disarm the protocol, or arm it",
+                operator.toggle_armed,
+                ("Ctrl+D",),
+                "Session",
+                LIVE,
+                "Session",
+            ),
+            Command(
+                "Write a note…",
+                operator.open_note,
+                ("N", "Ctrl+Shift+N"),
+                "Session",
+                LIVE,
+                "Session",
+            ),
+            Command(
+                "Acquire, or stop", session.toggle_acquire, ("Ctrl+E",), "Session", menu="Session"
             ),
         )
         add(
@@ -202,7 +230,7 @@ class Actions(QObject):
 
     def _follow(self) -> None:
         """Lets do what can be done in the present phase, and leaves other keys to what has the focus."""
-        phase, taken = self._state.phase, self._state.protocol_keys
+        phase, taken = self._state.phase, [each.key for each in self._state.protocol_keys]
         for command, item in self._items:
             item.setEnabled(phase in command.phases)
             keys = command.keys_besides(taken)
@@ -213,10 +241,10 @@ class Actions(QObject):
             shortcut.setAutoRepeat(found is not None and found.repeats)
 
     def _press(self, key: str) -> None:
-        taken = {each.lower() for each in self._state.protocol_keys}
+        taken = {each.key.lower() for each in self._state.protocol_keys}
         found = self.table.of(key, self._state.phase)
         if key.lower() in taken or (found is None and key in LETTERS):
-            self._session.press_key(key.lower())
+            self._session.operator.press_key(key.lower())
         elif found is not None:
             found.does()
 
@@ -247,7 +275,6 @@ class Actions(QObject):
             (panels.control.acquire_pressed, session.toggle_acquire),
             (panels.control.record_pressed, session.toggle_record),
             (panels.welcome.open_pressed, player.choose),
-            (panels.keys.pressed, session.press_key),
             (panels.health.engine_asked, session.take_new_engine),
             (panels.transport.play_pressed, player.toggle_play),
             (panels.transport.step_pressed, player.step),

@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 from PyQt6.QtCore import Qt, pyqtSignal
+from PyQt6.QtGui import QFontMetrics, QResizeEvent
 from PyQt6.QtWidgets import QFrame, QHBoxLayout, QLabel, QPushButton, QWidget
 
 from gui.labels import ElidedLabel, restyle
 from gui.recorder_watch import Verdict, clock
 from gui.theme import Theme, numbers_font
+
+BUTTON_PX = 32
+"""What a button has beside its words."""
+INSIDE_PX, GAP_PX, LEAST_FILE_PX = 12, 16, 60
 
 
 class ControlBar(QFrame):
@@ -16,6 +21,9 @@ class ControlBar(QFrame):
     acquire_pressed = pyqtSignal()
     record_pressed = pyqtSignal()
     release_pressed = pyqtSignal()
+    pause_pressed = pyqtSignal()
+    step_pressed = pyqtSignal()
+    arm_pressed = pyqtSignal()
 
     def __init__(self, theme: Theme, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -28,22 +36,37 @@ class ControlBar(QFrame):
         self.record = QPushButton("Record")
         self.record.setToolTip("Start or stop writing the session to a file (R)")
         self.record.clicked.connect(self.record_pressed)
+        self.pause, self.step = QPushButton("Pause"), QPushButton("Step")
+        self.pause.clicked.connect(self.pause_pressed)
+        self.step.setToolTip("Run one tick (20 ms) and pause (full stop)")
+        self.step.clicked.connect(self.step_pressed)
+        self.arm = QPushButton("Armed")
+        self.arm.clicked.connect(self.arm_pressed)
+        for button in (self.pause, self.step, self.arm):
+            button.hide()
         self.release = QPushButton("Release all")
         self.release.setToolTip(
             "End every stimulus at once, the protocol's too (escape twice within 0.6 s)"
         )
         self.release.clicked.connect(self.release_pressed)
         restyle(self.release, edged=True)
-        for button in (self.acquire, self.record, self.release):
-            button.setMinimumSize(104, 34)
         self.release.hide()
+        bold = self.font()
+        bold.setBold(True)
+        for button, widest in (
+            (self.acquire, "Starting…"),
+            (self.record, "Stop recording"),
+            (self.pause, "Resume"),
+            (self.step, "Step"),
+            (self.arm, "Disarmed"),
+            (self.release, "Release all"),
+        ):
+            button.setMinimumSize(QFontMetrics(bold).horizontalAdvance(widest) + BUTTON_PX, 34)
 
         self.recording = QFrame()
         self.recording.setObjectName("recording")
         self.recording.setMinimumHeight(34)
         self.headline = QLabel("Not recording")
-        bold = self.headline.font()
-        bold.setBold(True)
         self.headline.setFont(bold)
         self.file = ElidedLabel()
         self.since, self.elapsed = QLabel(), QLabel()
@@ -52,8 +75,8 @@ class ControlBar(QFrame):
         for label in (self.since, self.elapsed, self.size_on_disk):
             label.setFont(numbers_font())
         inside = QHBoxLayout(self.recording)
-        inside.setContentsMargins(12, 0, 12, 0)
-        inside.setSpacing(16)
+        inside.setContentsMargins(INSIDE_PX, 0, INSIDE_PX, 0)
+        inside.setSpacing(GAP_PX)
         inside.addWidget(self.headline)
         inside.addWidget(self.file, 1)
         for label in (self.since, self.elapsed, self.size_on_disk, self.free):
@@ -75,6 +98,8 @@ class ControlBar(QFrame):
         row.setSpacing(8)
         row.addWidget(self.acquire)
         row.addWidget(self.record)
+        for button in (self.pause, self.step, self.arm):
+            row.addWidget(button)
         row.addWidget(self.release)
         row.addWidget(self.recording, 1)
         row.addWidget(self.replayed, 1)
@@ -104,7 +129,53 @@ class ControlBar(QFrame):
             (self.free, verdict.free),
         ):
             label.setText(text)
-            label.setVisible(bool(text))
+        self._fit()
+
+    def resizeEvent(self, event: QResizeEvent | None) -> None:
+        """There may be room for more, or for less."""
+        super().resizeEvent(event)
+        self._fit()
+
+    def _fit(self) -> None:
+        """Leaves out what there is no room for, the least important first."""
+        kept = [
+            label
+            for label in (self.headline, self.elapsed, self.since, self.size_on_disk, self.free)
+            if label.text()
+        ]
+        room = self.recording.width() - 2 * INSIDE_PX - LEAST_FILE_PX
+        while len(kept) > 2 and sum(each.sizeHint().width() + GAP_PX for each in kept) > room:
+            kept.pop()
+        for label in (self.since, self.elapsed, self.size_on_disk, self.free):
+            label.setVisible(label in kept)
+
+    def show_operating(self, live: bool, *, paused: bool, armed: bool, can_arm: bool) -> None:
+        """Labels the buttons that hold the animal and arm its protocol.
+
+        Args:
+            live: whether there is a session that hears them.
+            paused: whether the animal is held.
+            armed: whether the protocol's rules fire.
+            can_arm: whether there is an engine that runs them.
+        """
+        for button in (self.pause, self.step, self.arm):
+            button.setVisible(live)
+        self.pause.setText("Resume" if paused else "Pause")
+        self.pause.setToolTip(
+            "Let the animal go on (space)"
+            if paused
+            else "Hold the animal between two ticks (space)"
+        )
+        restyle(self.pause, warned=paused)
+        self.arm.setEnabled(can_arm)
+        self.arm.setText(("Armed" if armed else "Disarmed") if can_arm else "No engine")
+        self.arm.setToolTip(
+            "The protocol's rules fire. Disarm it: detectors go on, nothing is delivered (Ctrl D)"
+            if armed
+            else "The protocol's rules fire nothing. Arm it (Ctrl D)"
+        )
+        restyle(self.arm, warned=can_arm and not armed)
+        restyle(self.clock, held=live and paused)
 
     def show_on(self, live: bool, on: bool) -> None:
         """Shows the button that releases all while a stimulus is on.

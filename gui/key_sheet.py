@@ -58,15 +58,17 @@ class KeySheet(QDialog):
         self.show()
 
     def _fill(self) -> None:
-        taken, phase = self._state.protocol_keys, self._state.phase
+        uses, phase = self._state.protocol_keys, self._state.phase
+        taken = [each.key for each in uses]
         self.rows = {}
         pale: set[tuple[str, str]] = set()
-        if taken:
+        if uses:
             self.rows["The protocol's"] = [
-                ((key.upper(),), words) for key, words in self._state.protocol_key_words
+                ((each.key.upper(),), each.words.replace("_", " ") or "as the protocol says")
+                for each in uses
             ]
         for command in self._table.commands:
-            keys = command.keys_besides(taken if phase == "live" else ())
+            keys = command.keys_besides(taken)
             if not keys:
                 continue
             row = tuple(shown_key(key) for key in keys), command.words
@@ -126,7 +128,7 @@ def _columns(rows: dict[str, list[Row]]) -> list[list[str]]:
     columns: list[list[str]] = [[]]
     height = 0
     for name, each in rows.items():
-        if height >= total / COLUMNS and len(columns) < COLUMNS:
+        if height + len(each) / 2 >= total / COLUMNS and len(columns) < COLUMNS:
             columns.append([])
             height = 0
         columns[-1].append(name)

@@ -47,6 +47,7 @@ class Layout:
         column.addWidget(middle, 1)
         column.addWidget(panels.end)
         column.addWidget(panels.keys)
+        column.addWidget(panels.note)
         window.setCentralWidget(centre)
         self._transport = panels.transport
         self._foot = _foot(panels.transport)

@@ -1,4 +1,4 @@
-"""The log: what went wrong in a session, what is over, and what the window has done, each with its time."""
+"""The log: what went wrong in a session, what is over, and the operator's notes, each with its time."""
 
 from __future__ import annotations
 
@@ -36,10 +36,11 @@ class LogPanel(QListWidget):
         self._faults, self._notes = (), []
         self._show()
 
-    def note(self, tick: int, sentence: str) -> None:
-        """Something that happened at a tick and is no fault."""
-        self._notes.append((tick, sentence))
-        self._show()
+    def show_notes(self, notes: Sequence[tuple[int, str]]) -> None:
+        """What happened and is no fault, each with its tick."""
+        if list(notes) != self._notes:
+            self._notes = list(notes)
+            self._show()
 
     def show_faults(self, faults: Sequence[KnownFault]) -> None:
         """The faults of the session so far."""

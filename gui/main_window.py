@@ -6,8 +6,8 @@ from concurrent.futures import Executor
 from dataclasses import replace
 
 from PyQt6.QtCore import QSettings, Qt, QTimer
-from PyQt6.QtGui import QCloseEvent
-from PyQt6.QtWidgets import QApplication, QMainWindow, QStackedWidget, QWidget
+from PyQt6.QtGui import QCloseEvent, QKeyEvent
+from PyQt6.QtWidgets import QAbstractButton, QApplication, QMainWindow, QStackedWidget, QWidget
 
 from gui import recordings
 from gui import theme as appearance
@@ -98,6 +98,7 @@ class MainWindow(QMainWindow):
         welcome.attach_pressed.connect(self.attach)
         welcome.recent_chosen.connect(lambda path: self.replay(path))
         if welcome.form is not None:
+            welcome.form.remember(self.state.settings)
             welcome.form.start_requested.connect(self.start)
             welcome.form.folder_pressed.connect(self.choose_folder)
         end.replay_pressed.connect(lambda path: self.replay(path))
@@ -254,7 +255,7 @@ class MainWindow(QMainWindow):
         self.state.description = description
         self.session.watch.tick_s = description.tick_s
         self.panels.health.describe(description)
-        self.panels.keys.describe(description.keys)
+        self.panels.keys.describe(self.state.key_uses)
         what = f"{description.protocol_name}: {description.subject} in {description.task}"
         stream = self.stream
         where = "live"
@@ -287,7 +288,9 @@ class MainWindow(QMainWindow):
         self.panels.timeline.draw()
         self.panels.comparison.draw()
         timeline = self.panels.timeline
-        self.panels.arena.show_stimuli(timeline.ethogram.stimuli_now(), timeline.blinded)
+        on = timeline.ethogram.stimuli_now()
+        self.panels.arena.show_stimuli(on, timeline.blinded)
+        self.session.operator.show_on(on)
         if self.state.tick >= 0 and self.state.description is not None:
             self.panels.control.show_time(self.state.tick * self.state.description.tick_s)
             self.panels.health.show_tick(self.state.tick, self._trial)
@@ -334,6 +337,14 @@ class MainWindow(QMainWindow):
         self.panels.health.show_processes(not replaying)
         if phase in ("empty", "ended", "replay"):
             self.panels.control.show_pace("replay" if replaying else "")
+
+    def keyPressEvent(self, event: QKeyEvent | None) -> None:
+        """Enter presses the button that has the focus: space, which would, is a key of the session."""
+        focused, keys = self.focusWidget(), (Qt.Key.Key_Return, Qt.Key.Key_Enter)
+        if event is not None and event.key() in keys and isinstance(focused, QAbstractButton):
+            focused.click()
+            return
+        super().keyPressEvent(event)
 
     # --- leaving --------------------------------------------------------------------------------------
 

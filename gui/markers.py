@@ -10,6 +10,7 @@ import msgspec
 from rig.bus.message_types import Event, KnownFault
 
 BEHAVIOURS, STIMULI, TRIALS = "any behaviour", "any stimulus", "trials"
+NOTES = "notes"
 DIVERGENCE = "first difference"
 
 
@@ -18,7 +19,8 @@ class Extent:
     """What there is of a recording: its ticks, what happened and went wrong in it, when its trials begin.
 
     `first_trial` is the number of the first of them. `offset`: a tick here is so many more in the recording
-    itself, where it is aligned with another one.
+    itself, where it is aligned with another one. `notes` are the operator's, each with its tick; `disarmed`
+    says from which tick to which (-1: the end) the protocol delivered nothing.
     """
 
     name: str
@@ -32,6 +34,8 @@ class Extent:
     session: str = ""
     first_trial: int = 0
     offset: int = 0
+    notes: tuple[tuple[int, str], ...] = ()
+    disarmed: tuple[tuple[int, int], ...] = ()
 
     @property
     def happened(self) -> frozenset[tuple[str, str]]:
@@ -52,6 +56,10 @@ def moved(extent: Extent, offset: int) -> Extent:
             for each in extent.events
         ),
         trial_starts=tuple(start - offset for start in extent.trial_starts),
+        notes=tuple((tick - offset, text) for tick, text in extent.notes),
+        disarmed=tuple(
+            (first - offset, end - offset if end >= 0 else end) for first, end in extent.disarmed
+        ),
         offset=extent.offset + offset,
     )
 
@@ -115,6 +123,9 @@ def places_of_all(extents: Sequence[Extent]) -> dict[str, tuple[Place, ...]]:
     for each in extents:
         for choice, listed in places(each.events, each.trial_starts, each.last_tick).items():
             found.setdefault(choice, set()).update(listed)
+        if each.notes:
+            notes = (Place(tick, tick, text) for tick, text in each.notes)
+            found.setdefault(NOTES, set()).update(notes)
     return {
         choice: tuple(sorted(listed, key=lambda place: (place.tick, place.last_tick)))
         for choice, listed in found.items()

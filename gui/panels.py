@@ -12,6 +12,7 @@ from gui.control_bar import ControlBar
 from gui.fault_watch import FaultWatch
 from gui.health import HealthPanel
 from gui.log_panel import LogPanel
+from gui.note_line import NoteLine
 from gui.operator_keys import OperatorKeys
 from gui.population_panel import PopulationPanel
 from gui.selection import UnitSelection
@@ -38,6 +39,7 @@ class Panels:
         self.end = SessionEnd()
         self.transport = TransportBar()
         self.keys = OperatorKeys()
+        self.note = NoteLine()
         self.arena = ArenaView(theme)
         self.camera = CameraView(theme)
         self.health = HealthPanel(theme)

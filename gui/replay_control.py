@@ -250,6 +250,8 @@ class ReplayControl(QObject):
         if not self.several:
             self._panels.faults.reset()
             self._panels.faults.show_recorded(extents[0].faults)
+            self._panels.timeline.marks.show_recorded(extents[0].notes, extents[0].disarmed)
+            self._session.operator.log.show()
         self._panels.transport.set_recordings(extents, TICK_S)
         if self.several:
             self._panels.comparison.show_recordings(extents)

@@ -46,6 +46,8 @@ class ReplayTrack:
             tuple(faults),
             recording.session,
             min((trial.trial for trial in recording.trials), default=0),
+            notes=recording.notes,
+            disarmed=recording.disarmed,
         )
 
     def jump(self, tick: int, history_ticks: int) -> Batch:

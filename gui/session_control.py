@@ -11,6 +11,7 @@ from PyQt6.QtWidgets import QWidget
 from gui import recordings
 from gui.dialogs import confirm_stop
 from gui.live_stream import LiveStream
+from gui.operator_control import OperatorControl
 from gui.panels import Panels
 from gui.recent import Recent, remember
 from gui.recorder_watch import RecorderWatch
@@ -42,6 +43,7 @@ class SessionControl(QObject):
     Attributes:
         watch: judges from the recorder's reports whether the session is recorded.
         by_hand: stimulates it by hand.
+        operator: holds it, steps it, arms its protocol, writes notes.
         close_at_end: the window closes with the session; then `finished` is emitted.
     """
 
@@ -55,8 +57,8 @@ class SessionControl(QObject):
         self._parent = parent
         self.watch = RecorderWatch()
         self.by_hand = StimulateControl(state, panels, parent)
+        self.operator = OperatorControl(state, panels, parent)
         self.close_at_end = False
-        self._paused = False
         self._failure = ""
         self._made: Recent | None = None
 
@@ -75,11 +77,11 @@ class SessionControl(QObject):
     def reset(self) -> None:
         """Another stream begins."""
         self.watch = RecorderWatch()
-        self._paused, self._failure = False, ""
+        self._failure = ""
         self._panels.faults.reset()
         self._panels.health.reset()
-        self._panels.keys.show_heard(True)
         self.by_hand.reset()
+        self.operator.reset()
 
     def follow(self, stream: LiveStream) -> None:
         """Listens to a session."""
@@ -88,6 +90,7 @@ class SessionControl(QObject):
         stream.refused.connect(self._refused)
         stream.silent.connect(self._silent)
         self.by_hand.follow(stream)
+        self.operator.follow(stream)
 
     # --- buttons and keys -----------------------------------------------------------------------------
 
@@ -126,28 +129,6 @@ class SessionControl(QObject):
             stream.command("start_recording", file=str(file))
         self.judge()
 
-    def toggle_pause(self) -> None:
-        """Pauses or resumes a live session."""
-        if self._live is not None:
-            self._live.command("resume" if self._paused else "pause")
-
-    def press_key(self, key: str) -> None:
-        """An operator's key, for the session's protocol and for its record."""
-        description = self._state.description
-        listened = description.keys if description is not None else ()
-        found = next((each for each in listened if each.lower() == key.lower()), None)
-        if self._live is None:
-            return
-        if found is not None and not self._panels.keys.heard:
-            self._panels.banner.show_sentence(
-                "key",
-                f"The key {found} does nothing: there is no stimulation engine to hear it. Take a new one "
-                "(in the panel Session).",
-                for_s=8.0,
-            )
-            return
-        self._live.command("key", key=found or key)
-
     def take_new_engine(self) -> None:
         """Asks the session to go on with another stimulation engine."""
         if self._live is not None:
@@ -179,9 +160,7 @@ class SessionControl(QObject):
                 self._made = made
                 remember(self._state.settings, made)
         self._panels.health.show_status(status)
-        self._paused = status.state == "paused"
-        engine = status.processes.get("stimulation", "off")
-        self._panels.keys.show_heard(engine not in ("dead", "stuck"))
+        self.operator.take_status(status)
         is_replay = status.processes.get("subject") == "off"
         self._panels.timeline.set_blinded(
             description is not None
@@ -193,8 +172,11 @@ class SessionControl(QObject):
         self._panels.banner.clear_sentence("silent")
         pace = f"{status.realtime_factor:.2f} × real time" if status.ticks else ""
         self._panels.control.show_pace(
-            "paused" if self._paused else pace,
-            slow=should and bool(pace) and not self._paused and status.realtime_factor < SLOW,
+            "paused" if self.operator.paused else pace,
+            slow=should
+            and bool(pace)
+            and not self.operator.paused
+            and status.realtime_factor < SLOW,
         )
         if self._state.phase == "starting":
             self._panels.welcome.processes(status.processes)

@@ -36,6 +36,7 @@ class SessionRequest:
         duration_s, trials: when it ends; None: as the protocol says.
         animal: what this animal is called in the recording; "": as the subject.
         notes: of the experimenter, for the recording.
+        record_in: the folder of a recording from the first tick on; None: none is made yet.
     """
 
     protocol: Path | None = None
@@ -48,6 +49,7 @@ class SessionRequest:
     trials: int | None = None
     animal: str = ""
     notes: str = ""
+    record_in: Path | None = None
 
 
 @dataclass(frozen=True)

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from pathlib import Path
 
-from PyQt6.QtCore import Qt, QTimer, pyqtSignal
-from PyQt6.QtGui import QKeySequence, QPixmap, QShortcut
+from PyQt6.QtCore import QSettings, Qt, QTimer, pyqtSignal
+from PyQt6.QtGui import QKeySequence, QPixmap, QResizeEvent, QShortcut
 from PyQt6.QtWidgets import (
+    QBoxLayout,
+    QCheckBox,
     QComboBox,
     QFileDialog,
     QFormLayout,
@@ -27,6 +30,9 @@ from gui.session_setup import Checked, PaceName, SessionRequest, SessionStarter
 
 CHECK_AFTER_MS = 250
 PICTURE_PX = 84
+NARROW_PX = 620
+"""A form that is narrower has what will happen below its fields, not beside them."""
+RECORD_KEY = "record_from_start"
 _AS_PROTOCOL = "as the protocol says"
 _PACES: tuple[tuple[PaceName, str], ...] = (
     ("realtime", "real time"),
@@ -88,6 +94,11 @@ class SetupForm(QFrame):
                 self.parameters[name].setText(value)
         self.check()
 
+    def remember(self, settings: QSettings) -> None:
+        """Records as the user left it; the first time yes: what was not recorded is gone."""
+        self.record.setChecked(str(settings.value(RECORD_KEY, "true")).lower() == "true")
+        self.record.toggled.connect(lambda on: settings.setValue(RECORD_KEY, on))
+
     def choose_protocol(self, path: Path) -> None:
         """Chooses a protocol's file, also one that is not among those that are known."""
         place = self.protocol.findData(str(path.resolve()))
@@ -114,6 +125,7 @@ class SetupForm(QFrame):
             trials=_whole(self.trials, "The number of trials"),
             animal=self.animal.text().strip(),
             notes=self.notes.toPlainText().strip(),
+            record_in=Path(self.folder.full_text) if self.record.isChecked() else None,
         )
 
     def check(self) -> None:
@@ -182,6 +194,17 @@ class SetupForm(QFrame):
             self._form.insertRow(place, name.replace("_", " "), line)
             self.parameters[name] = line
             place += 1
+        for before, after in pairwise([self.task, *self.parameters.values(), self.seed]):
+            self.setTabOrder(before, after)
+
+    def resizeEvent(self, event: QResizeEvent | None) -> None:
+        """What will happen stands beside the fields where there is room, else below."""
+        super().resizeEvent(event)
+        narrow = self.width() < NARROW_PX
+        across, down = QBoxLayout.Direction.LeftToRight, QBoxLayout.Direction.TopToBottom
+        self._halves.setDirection(down if narrow else across)
+        self._halves.setStretch(0, 7 if narrow else 5)
+        self._halves.setStretch(1, 3 if narrow else 6)
 
     def _browse(self) -> None:
         chosen, _ = QFileDialog.getOpenFileName(
@@ -218,6 +241,8 @@ class SetupForm(QFrame):
         self.card.setWordWrap(True)
         self.card.setTextFormat(Qt.TextFormat.PlainText)
         self.card.setObjectName("muted")
+        self.record = QCheckBox("Record from the first tick")
+        self.record.setToolTip("Else from when Record is pressed (R)")
         self.folder = ElidedLabel()
         self.folder_button = QPushButton("Change…")
         self.folder_button.clicked.connect(self.folder_pressed)
@@ -254,6 +279,7 @@ class SetupForm(QFrame):
         self._form.addRow("Trials", self.trials)
         self._form.addRow("Animal", self.animal)
         self._form.addRow("Notes", self.notes)
+        self._form.addRow("", self.record)
         self._form.addRow("Recordings in", _beside(self.folder, self.folder_button))
         area = QScrollArea()
         area.setWidgetResizable(True)
@@ -274,11 +300,11 @@ class SetupForm(QFrame):
         right.setSpacing(10)
         right.addWidget(happens)
         right.addWidget(self.words, 1)
-        row = QHBoxLayout(self)
-        row.setContentsMargins(0, 0, 0, 0)
-        row.setSpacing(20)
-        row.addLayout(left, 5)
-        row.addLayout(right, 6)
+        self._halves = QBoxLayout(QBoxLayout.Direction.LeftToRight, self)
+        self._halves.setContentsMargins(0, 0, 0, 0)
+        self._halves.setSpacing(20)
+        self._halves.addLayout(left, 5)
+        self._halves.addLayout(right, 6)
 
 
 def _beside(wide: QWidget, *narrow: QWidget) -> QWidget:

@@ -213,7 +213,6 @@ def _style_sheet(t: Theme) -> str:
     QPushButton:hover, QToolButton:hover {{ border-color: {t.accent}; }}
     QPushButton:pressed, QToolButton:pressed {{ background: {t.line}; }}
     QPushButton:disabled, QToolButton:disabled {{ color: {t.muted}; background: {t.panel}; }}
-    QPushButton:focus, QToolButton:focus {{ border-color: {t.accent}; }}
     QPushButton[on="true"], QToolButton:checked {{ background: {t.accent}; color: {t.on_accent};
         border-color: {t.accent}; }}
     QPushButton[primary="true"] {{ background: {t.accent}; color: {t.on_accent};
@@ -224,6 +223,19 @@ def _style_sheet(t: Theme) -> str:
     QLabel#sentence[wrong="true"] {{ color: {t.warning}; }}
     QPushButton[recording="true"] {{ background: {t.alarm}; color: {t.on_alarm};
         border-color: {t.alarm}; font-weight: bold; }}
+    QPushButton[warned="true"] {{ background: {t.warning}; color: {t.window}; border-color: {t.warning};
+        font-weight: bold; }}
+    QToolButton[lit="on"] {{ background: {t.accent}; color: {t.on_accent}; border-color: {t.accent}; }}
+    QToolButton[lit="sham"] {{ border: 1px dashed {t.accent}; }}
+    QPushButton:focus, QToolButton:focus {{ border: 2px solid {t.accent}; padding: 3px 11px; }}
+    QToolButton:focus {{ padding: 3px 7px; }}
+    QPushButton[on="true"]:focus, QPushButton[primary="true"]:focus, QPushButton[warned="true"]:focus,
+        QPushButton[recording="true"]:focus, QToolButton[lit="on"]:focus, QToolButton:checked:focus {{
+        border: 2px solid {t.text}; }}
+    QCheckBox:focus {{ color: {t.accent}; }}
+    QFrame#standstill {{ background: {t.warning}; border-radius: 6px; }}
+    QFrame#standstill QLabel {{ color: {t.window}; background: transparent; }}
+    QLabel#warning, QLabel[held="true"] {{ color: {t.warning}; }}
     QFrame#recording[state="recording"] {{ background: {t.alarm}; border-radius: 4px; }}
     QFrame#recording[state="recording"] QLabel {{ color: {t.on_alarm}; }}
     QFrame#recording[state="alarm"] {{ background: {t.alarm_dim}; border: 2px solid {t.alarm};

@@ -15,6 +15,7 @@ from gui.intervals import Interval
 from gui.overlay import Overlay
 from gui.raster import Raster
 from gui.selection import UnitSelection
+from gui.session_marks import SessionMarks
 from gui.stimulated_units import StimulatedUnits
 from gui.stream import Batch
 from gui.theme import Theme
@@ -66,11 +67,13 @@ class Timeline(QFrame):
         self.head = TimelineHead()
         self.kind, self.order = self.head.kind, self.head.order
         self.freeze_button, self.readout = self.head.freeze, self.head.readout
+        self.disarmed = self.head.disarmed
         self.plots = TimelinePlots()
         self.raster = Raster(self.plots.raster, theme)
         self.ethogram = Ethogram(self.plots.ethogram, theme)
         self.trace = Trace(self.plots.trace, theme)
         self.overlay = Overlay(self.plots.shared, theme)
+        self.marks = SessionMarks(self.plots.raster, self.plots.ethogram, theme)
         self.stimulated = StimulatedUnits()
         self.modulation = Modulation()
         self.picking = UnitPicking(self.plots, self.raster, self.selection)
@@ -116,6 +119,7 @@ class Timeline(QFrame):
         self.ethogram.held_tick = None
         self._tick_s = description.tick_s
         self.head.describe(description.behaviours)
+        self.marks.describe(description)
         self.selection.clear()
         self._fit()
         self._follow_to(0)
@@ -124,6 +128,7 @@ class Timeline(QFrame):
         """Forgets what was shown; what comes next does not follow it."""
         self.raster.clear()
         self.ethogram.clear()
+        self.marks.clear()
         self.stimulated.clear()
         self.modulation.leave()
         self._trial_starts.clear()
@@ -138,6 +143,7 @@ class Timeline(QFrame):
             self.ethogram.add(batch.answers, batch.ticks)
             self.stimulated.add(batch.answers)
             self.modulation.add(batch.ticks, batch.answers)
+            self.marks.add(batch.ticks)
             for message in batch.ticks:
                 if isinstance(message.content, Tick) and message.content.first:
                     self._trial_starts.append(message.tick)
@@ -157,6 +163,8 @@ class Timeline(QFrame):
         self.ethogram.draw()
         self._draw_trace()
         self._draw_overlay()
+        self.marks.draw(self.raster.last_tick)
+        self.disarmed.setVisible(not self.marks.armed_at(self.raster.last_tick))
         self._read_out()
 
     def mark(self, ticks: Sequence[int]) -> None:
@@ -273,6 +281,7 @@ class Timeline(QFrame):
         self.ethogram.set_theme(theme)
         self.trace.set_theme(theme)
         self.overlay.set_theme(theme)
+        self.marks.set_theme(theme)
         self._dirty = True
 
     def resizeEvent(self, event: QResizeEvent | None) -> None:
@@ -367,6 +376,7 @@ class Timeline(QFrame):
             box = plot.getViewBox()
             if box.sceneBoundingRect().contains(self._pointer):
                 place = box.mapSceneToView(self._pointer)
-                text = display.under(float(place.x()), float(place.y()))
+                text = self.marks.under(float(place.x()))
+                text = text or display.under(float(place.x()), float(place.y()))
         if text != self.readout.full_text:
             self.readout.set_full_text(text)

@@ -10,6 +10,7 @@ from PyQt6.QtWidgets import (
     QCheckBox,
     QComboBox,
     QHBoxLayout,
+    QLabel,
     QLineEdit,
     QSpinBox,
     QToolButton,
@@ -97,6 +98,10 @@ class TimelineHead(QWidget):
         self.freeze.setToolTip("Hold the plots still; the animal and the recording go on (F)")
         self.readout = ElidedLabel()
         self.readout.setFixedHeight(self.readout.fontMetrics().height())
+        self.disarmed = QLabel("protocol disarmed")
+        self.disarmed.setObjectName("warning")
+        self.disarmed.setToolTip("Its rules fire nothing; the bar arms it again (Ctrl D)")
+        self.disarmed.hide()
 
         line = QHBoxLayout()
         line.setSpacing(4)
@@ -111,7 +116,11 @@ class TimelineHead(QWidget):
         column.setContentsMargins(8, 6, 8, 0)
         column.setSpacing(3)
         column.addLayout(line)
-        column.addWidget(self.readout)
+        reading = QHBoxLayout()
+        reading.setSpacing(10)
+        reading.addWidget(self.disarmed)
+        reading.addWidget(self.readout, 1)
+        column.addLayout(reading)
 
     def resizeEvent(self, event: QResizeEvent | None) -> None:
         """Where there is little room, less is offered: the search opens with its key."""

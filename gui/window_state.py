@@ -6,7 +6,7 @@ from PyQt6.QtCore import QObject, QSettings, pyqtSignal
 
 from gui.session_setup import SessionRequest
 from gui.stream import Stream
-from rig.bus.message_types import Description
+from rig.bus.message_types import Description, KeyUse
 
 
 class WindowState(QObject):
@@ -35,15 +35,17 @@ class WindowState(QObject):
         self.phase = "empty"
 
     @property
-    def protocol_keys(self) -> tuple[str, ...]:
-        """The keys that the protocol of a running session listens to: there they are its own."""
-        live = self.phase == "live" and self.description is not None
-        return self.description.keys if live and self.description is not None else ()
+    def key_uses(self) -> tuple[KeyUse, ...]:
+        """The keys that the session's protocol listens to, and what each does."""
+        if self.description is None:
+            return ()
+        said = {each.key: each for each in self.description.key_uses}
+        return tuple(said.get(key, KeyUse(key, "")) for key in self.description.keys)
 
     @property
-    def protocol_key_words(self) -> tuple[tuple[str, str], ...]:
-        """Each of these keys, and what it does."""
-        return tuple((key, "what the protocol says") for key in self.protocol_keys)
+    def protocol_keys(self) -> tuple[KeyUse, ...]:
+        """Those of a session that runs: there they are the protocol's own."""
+        return self.key_uses if self.phase == "live" else ()
 
     def set_phase(self, phase: str) -> None:
         """What the window does from now on."""

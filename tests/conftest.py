@@ -89,6 +89,7 @@ def open_window(qtbot: QtBot, tmp_path: Path) -> Iterator[Callable[..., MainWind
 
     settings = QSettings(str(tmp_path / "window.ini"), QSettings.Format.IniFormat)
     settings.setValue("recordings", str(tmp_path / "recordings"))
+    settings.setValue("record_from_start", False)
     opened: list[MainWindow] = []
 
     def open_one(sessions: SessionStarter | None = None) -> MainWindow:
