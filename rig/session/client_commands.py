@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from rig.bus.external_inputs import ALWAYS, VERBS, ExternalInputs
 from rig.bus.hub import Hub, Request
-from rig.bus.message_types import Command, Description, Message, Reply, Tick
+from rig.bus.message_types import Command, Description, Message, Reply
 from rig.bus.stimulus_request import NotAcceptedError, short
 from rig.session.clips import SessionClips
 from rig.session.engine import SessionEngine
@@ -21,7 +21,7 @@ MOST_STEPS = 500
 class ClientCommands:
     """Carries out what clients ask for, while the session runs.
 
-    `armed`: whether the protocol's rules fire, as of the newest tick.
+    `armed`: whether the protocol's rules fire, from the next tick on at the latest.
 
     Args:
         hub: brings the requests and takes the answers.
@@ -65,11 +65,7 @@ class ClientCommands:
         if self._external_inputs is not None:
             self._external_inputs.follow(message)
         content = message.content
-        if isinstance(content, Tick):
-            for given in content.inputs:
-                if given.kind in ("arm", "disarm"):
-                    self.armed = given.kind == "arm"
-        elif isinstance(content, Description):
+        if isinstance(content, Description):
             layers = {layer.name: layer.n_units for layer in content.layers}
             self._external_inputs = ExternalInputs(layers)
 
@@ -175,6 +171,8 @@ class ClientCommands:
                 self._hub.refuse(request, f"{verb} was refused: {problem}.")
                 return
             self._subject.tell("input", kind=given.kind, name=given.name, args=given.args)
+            if verb in ("arm", "disarm"):
+                self.armed = verb == "arm"
             fields = {"after_tick": self._summary.ticks - 1}
             if verb == "note":
                 fields["tick"] = given.args["tick"]
