@@ -58,7 +58,7 @@ class Detection:
 
     `recording` is what its file, or files, are called. `events` are those of its stimuli, `recorded` those in
     the recording; both are in the order in which answers bring them, and equal where protocol and seed are
-    the recording's own.
+    the recording's own. `clips` says how many each rule would have saved, by its number.
     """
 
     recording: str
@@ -71,6 +71,7 @@ class Detection:
     events: tuple[Event, ...]
     recorded: tuple[Event, ...]
     recorded_text: str
+    clips: Counter[int] = field(default_factory=Counter)
     annotated: Mapping[str, int] = field(default_factory=dict)
 
 
@@ -153,6 +154,7 @@ def detect(
             events=tuple(tally.events),
             recorded=_recorded(recording),
             recorded_text=recording.description.protocol_text,
+            clips=tally.clips,
             annotated={name: len(bouts) for name, bouts in annotated.items()},
         )
 
@@ -192,6 +194,7 @@ class _Tally:
     trials: int = 0
     behaviours: Counter[str] = field(default_factory=Counter)
     events: list[Event] = field(default_factory=list)
+    clips: Counter[int] = field(default_factory=Counter)
     _begun: dict[tuple[str, int], tuple[int, Event]] = field(default_factory=dict)
     _ended: dict[tuple[str, int], int] = field(default_factory=dict)
 
@@ -239,6 +242,8 @@ def _step(engine: Engine, message: Message, tally: _Tally) -> None:
             answer = engine.reply(message).content
             assert isinstance(answer, EngineReply)
             tally.count(trial, answer.events)
+            for each in answer.clips:
+                tally.clips[int(each.cause.partition(":")[0].removeprefix("rule "))] += 1
 
 
 def _recorded(recording: Recording) -> tuple[Event, ...]:
@@ -292,6 +297,10 @@ def _table(stimuli: tuple[Stimulated, ...]) -> list[str]:
 
 def _of_rules(protocol: Protocol, found: Detection) -> list[str]:
     """A line for each rule, and for each other source of stimuli (clients)."""
+    clips = [
+        f"rule {rule.number}: {_count(found.clips[rule.number], 'clip')}."
+        for rule in protocol.clips
+    ]
     by_source: dict[str, Counter[bool]] = {
         f"rule {rule.number}": Counter() for rule in protocol.rules
     }
@@ -299,8 +308,8 @@ def _of_rules(protocol: Protocol, found: Detection) -> list[str]:
         source = each.cause.partition(":")[0]
         by_source.setdefault(source, Counter())[each.sham] += 1
     if not by_source:
-        return ["There are no rules: nothing would have been stimulated."]
-    lines = []
+        return clips or ["There are no rules: nothing would have been stimulated."]
+    lines = clips
     for source, n in by_source.items():
         would = _count(n[False], "stimulus", "stimuli") if n[False] else "no stimulus"
         lines.append(

@@ -273,7 +273,8 @@ def main(arguments: list[str] | None = None) -> int:
     signal.signal(signal.SIGTERM, stop)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the supervisor's to handle
     exit_with_parent()
-    import pynwb  # noqa: F401  (slow: now, while the session starts, and not at its first message)
+    if not given.clip:
+        import pynwb  # noqa: F401  (slow: now, while the session starts, and not at its first message)
 
     status = 0
     try:

@@ -52,6 +52,7 @@ def describe(recording: Recording) -> str:
         ),
         f"  recorded    {recording.duration_s:.2f} s of animal time: {recording.n_ticks} ticks"
         + (f", {recording.first_tick} to {recording.last_tick}" if recording.n_ticks else ""),
+        *(["  clip        of a session: saved after it had happened"] if recording.is_clip else []),
         *_part(recording),
         f"  trials      {len(recording.trials)}" + _conditions(recording),
         f"  overruns    {overruns}"

@@ -21,9 +21,10 @@ from dataclasses import dataclass
 
 from rig.bus.external_inputs import OUTSIDE
 from rig.bus.interventions import BusIntervention, pack
-from rig.bus.message_types import Description, EngineReply, Event, Message, Tick
+from rig.bus.message_types import ClipRequest, Description, EngineReply, Event, Message, Tick
 from rig.errors import RunError
 from rig.random_streams import generator
+from stim.clip_rules import ClipRules
 from stim.detectors.online import Detectors
 from stim.protocol.model import Protocol
 from stim.protocol.script import SCRIPT, Script, ScriptFile
@@ -111,6 +112,7 @@ class Engine:
         numbers = _numbers_used(description, "stimulus")
         self._numbers = dict.fromkeys(self._order, 0) | numbers
         self._rules = [_RuleState(rule) for rule in protocol.rules]
+        self._clips = ClipRules(protocol.clips)
         self._outside = RequestedStimuli(layers, seed, numbers.get(OUTSIDE, 0))
         self._script = None if script is None else Script(script, description)
         self._scripted = RequestedStimuli(layers, seed, numbers.get(SCRIPT, 0), SCRIPT)
@@ -168,6 +170,7 @@ class Engine:
         # what was disarmed is the protocol that ran
         self._armed = before._armed or self._protocol.text != before._protocol.text
         self._outside, self._scripted = before._outside, before._scripted
+        self._clips.take_over(before._clips)
         if keep_script:
             self._script = before._script
         else:
@@ -225,9 +228,11 @@ class Engine:
         for each in content.inputs:
             if each.kind in ("arm", "disarm"):
                 self._arm(each.kind == "arm", tick)
+        clips: tuple[ClipRequest, ...] = ()
         if self._triggers.started and self._armed:
             for state in self._rules:
                 self._apply(state, tick)
+            clips = self._clips.wanted(tick, self._triggers, self._condition)
         for each in content.inputs:
             if each.kind == "release_all":
                 self._release_own(tick)
@@ -245,7 +250,7 @@ class Engine:
             end_trial = end_trial or wants_end
         interventions, arrays = pack(self._interventions(tick + 1))
         arrays["confidence"] = confidences
-        reply = EngineReply(tuple(events), interventions, end_trial)
+        reply = EngineReply(tuple(events), interventions, end_trial, clips=clips)
         return Message(reply, message.session, tick, arrays=arrays)
 
     def _arm(self, armed: bool, tick: int) -> None:

@@ -55,6 +55,7 @@ class Played:
     events: list[Event] = field(default_factory=list)
     acting: dict[int, list[str]] = field(default_factory=dict)
     ended: list[int] = field(default_factory=list)
+    clips: list[tuple[int, float, float, str]] = field(default_factory=list)
 
     @property
     def stimuli(self) -> list[Event]:
@@ -100,6 +101,9 @@ def play(
         answer = engine.reply(Message(content, "s", tick, tick, arrays)).content
         assert isinstance(answer, EngineReply)
         played.events.extend(answer.events)
+        played.clips.extend(
+            (tick, each.seconds, each.after_ms, each.cause) for each in answer.clips
+        )
         pending = [each.stimulus for each in answer.interventions]
         if answer.end_trial:
             played.ended.append(tick)
@@ -319,6 +323,23 @@ def test_whether_a_hand_s_stimulus_is_a_sham_is_drawn_by_the_session() -> None:
     assert len(shams) == 60
     assert 15 < sum(shams) < 45
     assert again == shams
+
+
+def test_a_rule_has_the_last_of_the_session_saved() -> None:
+    """As often as its refractory time and its count allow; not by a disarmed protocol."""
+    protocol = read(
+        "rules:\n"
+        "  - {on: {key: s}, do: a, for_ms: 40}\n"
+        "  - {on: {key: s}, do: clip, seconds: 10, after_ms: 2000, refractory_ms: 100, max_count: 2}\n"
+    )
+    press = Seen(inputs=(Input("key", "s"),))
+    off = Seen(inputs=(Input("disarm", "disarm"), Input("key", "s")))
+    on = Seen(inputs=(Input("arm", "arm"),))
+    ticks = quiet(40, t3=press, t5=press, t9=off, t10=on, t12=press, t30=press)
+    played = play(protocol, ticks)
+    assert played.clips == [(3, 10.0, 2000.0, "rule 2: key s"), (12, 10.0, 2000.0, "rule 2: key s")]
+    assert played.on("a") == [4, 5, 13, 14, 31, 32]
+    assert protocol.key_uses[0].words == "a, saves a clip"
 
 
 def test_all_that_is_on_can_be_released_at_once() -> None:

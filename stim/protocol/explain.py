@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 
 from rig.bus.external_inputs import OUTSIDE
+from stim.clip_rules import ClipRule
 from stim.detectors.definition import Behaviour, Threshold
 from stim.protocol.model import Protocol
 from stim.protocol.script import SCRIPT
@@ -62,9 +63,12 @@ def explain(protocol: Protocol) -> str:
     if protocol.stimuli:
         lines = [f"  {stimulus.name}: {_stimulus(stimulus)}" for stimulus in protocol.stimuli]
         parts.append("\n".join(["Stimuli:", *lines]))
-    if protocol.rules:
-        lines = [f"  {rule.number}. {_rule(rule, protocol)}" for rule in protocol.rules]
+    sentences = {rule.number: _rule(rule, protocol) for rule in protocol.rules}
+    sentences |= {clip.number: _clip(clip) for clip in protocol.clips}
+    if sentences:
+        lines = [f"  {number}. {sentence}" for number, sentence in sorted(sentences.items())]
         parts.append("\n".join(["Rules:", *lines]))
+    if protocol.rules:
         parts.append(
             "While the stimulus or sham of a rule is due or on, the rule ignores further triggers. "
             "Whatever is on when a trial ends, ends with it."
@@ -361,6 +365,25 @@ def _rule(rule: Rule, protocol: Protocol) -> str:
     at = rule.on.ticks + first if isinstance(rule.on, TrialTime) else 0
     if protocol.trial_s and at * TICK_MS >= protocol.trial_s * 1000:
         text += " That is after the trial's end: it will not happen."
+    return text
+
+
+def _clip(rule: ClipRule) -> str:
+    when = _when(rule.on)
+    when = when[0].upper() + when[1:]
+    if rule.trial_conditions:
+        when = f"In trials of {' or '.join(rule.trial_conditions)}: {when[0].lower()}{when[1:]}"
+    if rule.condition is not None:
+        when += f", if {_holds(rule.condition)}"
+    after = ticks_of(rule.after_ms)
+    which = f"the {rule.seconds:g} s that end {_time(after)} later"
+    if not after:
+        which = f"the last {rule.seconds:g} s"
+    text = f"{when}, {which} are saved as a clip."
+    if refractory := ticks_of(rule.refractory_ms):
+        text += f" Not triggered again for {_time(refractory)}."
+    if rule.max_count is not None:
+        text += f" At most {rule.max_count} in a session."
     return text
 
 

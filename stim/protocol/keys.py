@@ -7,6 +7,7 @@ than one key to judge is judged where it is built (`detectors`, `stimuli`, `rule
 
 from __future__ import annotations
 
+from stim.clip_rules import LONGEST_CLIP_S
 from stim.protocol.detector_keys import DETECTOR
 from stim.protocol.kinds import (
     Key,
@@ -47,13 +48,23 @@ RULE = Keys(
             "What has to hold as well: a behaviour that is present, {not: ...}, {all: [...]}, {any: "
             "[...]}, {within_ms: ..., of: EVENT} or {activity: LAYER, ..., above: ...}.",
         ),
-        "do": Key(Reference("stimulus"), "The stimulus that follows.", required=True),
+        "do": Key(
+            Reference("stimulus"),
+            "The stimulus that follows; or clip: the last of the session is saved as a recording.",
+            required=True,
+        ),
+        "seconds": Key(
+            Number(SHORTEST_MS / 1000, LONGEST_CLIP_S, "s"),
+            "Of a clip: how much is saved, up to `after_ms` after the trigger; without, a minute.",
+        ),
         "in": Key(
             Union((Reference("condition"), ListOf(Reference("condition"), longest=64))),
             "The condition, or conditions, of a trial in which this rule holds; without, in all.",
         ),
         "after_ms": Key(
-            MS, "The delay from trigger to stimulus; the next tick (20 ms) is the soonest."
+            MS,
+            "The delay from trigger to stimulus; the next tick (20 ms) is the soonest. Of a clip: how long "
+            "it goes on after the trigger, a minute at most.",
         ),
         "for_ms": Key(Number(SHORTEST_MS, LONGEST_MS, "ms"), "How long the stimulus lasts."),
         "until": Key(EVENT, "An event that ends the stimulus, if it has not ended before."),

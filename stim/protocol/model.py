@@ -11,6 +11,7 @@ from pathlib import Path
 
 from rig.bus.external_inputs import OUTSIDE
 from rig.bus.message_types import KeyUse
+from stim.clip_rules import CLIP, ClipRule
 from stim.detectors.definition import Behaviour
 from stim.protocol.script import SCRIPT, ScriptFile
 from stim.rules import Block, Latency, Rule
@@ -53,6 +54,8 @@ class Protocol:
         blinded: whether displays hide, until the end, which stimuli are shams.
         is_script: whether the file is a Python file.
         script: that file, executed; None where it is not one, or was only read.
+        files: those that the file names.
+        clips: the rules that save clips, in the order of the file.
     """
 
     name: str
@@ -78,6 +81,7 @@ class Protocol:
     is_script: bool = False
     script: ScriptFile | None = None
     files: tuple[Path, ...] = ()
+    clips: tuple[ClipRule, ...] = ()
 
     @property
     def behaviour_names(self) -> tuple[str, ...]:
@@ -102,12 +106,14 @@ class Protocol:
         events = [self.trial_starts, self.trial_ends]
         for rule in self.rules:
             events += [rule.on, rule.until]
+        events += [clip.on for clip in self.clips]
         return tuple(each for each in events if each is not None)
 
     @property
     def conditions(self) -> tuple[Condition, ...]:
         """All conditions that its rules have."""
-        return tuple(rule.condition for rule in self.rules if rule.condition is not None)
+        found = (*(rule.condition for rule in self.rules), *(clip.condition for clip in self.clips))
+        return tuple(each for each in found if each is not None)
 
     @property
     def keys(self) -> tuple[str, ...]:
@@ -128,6 +134,7 @@ class Protocol:
 
         stimuli = tuple(dict.fromkeys(rule.do.name for rule in self.rules if has(rule.on)))
         words = [*stimuli]
+        words += [f"saves a {CLIP}" for clip in self.clips if has(clip.on)]
         if has(self.trial_starts):
             words.append("starts the trial")
         if has(self.trial_ends):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from rig.arenas.names import TASK_EVENTS
+from stim.clip_rules import CLIP
 from stim.detectors.behaviours import BEHAVIOURS
 from stim.protocol.check import Names
 from stim.protocol.nodes import items_of, section_of
@@ -36,7 +37,7 @@ def valid_names(
         "layer": possible_layers if layers is None else tuple(layers),
         "behaviour": known,
         "detected": detected,
-        "stimulus": tuple(section_of(tree, "stimuli")),
+        "stimulus": tuple(dict.fromkeys((*section_of(tree, "stimuli"), CLIP))),
         "baseline": tuple(section_of(tree, "baselines")),
         "condition": tuple(
             dict.fromkeys(

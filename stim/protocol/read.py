@@ -44,7 +44,7 @@ from stim.protocol.keys import PROTOCOL
 from stim.protocol.model import Protocol
 from stim.protocol.names import LAYERS, valid_names
 from stim.protocol.nodes import Context
-from stim.protocol.rules import event_of, rules_of
+from stim.protocol.rules import clip_rules_of, event_of, rules_of
 from stim.protocol.script import ScriptFile, header_of
 from stim.protocol.source import (
     Node,
@@ -210,7 +210,7 @@ def check_protocol(
     if script is not None:
         behaviours = (*behaviours, *_own_detectors(script, behaviours))
     stimuli = stimuli_of(root, context)
-    rules = rules_of(root, stimuli, context)
+    rules, clips = rules_of(root, stimuli, context), clip_rules_of(root, context)
     trial_starts = event_of(root, "trial_starts", context)
     trial_ends = event_of(root, "trial_ends", context)
     blocks = blocks_of(root, context)
@@ -246,6 +246,7 @@ def check_protocol(
         is_script=is_script(tree.path),
         script=script,
         files=tuple(context.files),
+        clips=clips,
     )
 
 

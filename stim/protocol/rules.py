@@ -4,10 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from stim.clip_rules import CLIP, LONGEST_CLIP_S, ClipRule
 from stim.detectors.behaviours import BEHAVIOURS
 from stim.detectors.forecast import can_be_forecast
 from stim.protocol.keys import RULE
-from stim.protocol.nodes import Context, items_of, number_of, whole_of, word_of, words_of
+from stim.protocol.nodes import (
+    Context,
+    items_of,
+    number_of,
+    section_of,
+    whole_of,
+    word_of,
+    words_of,
+)
 from stim.protocol.source import Node
 from stim.protocol.trigger_keys import CONDITION_KEYS, EVENT, EVENT_KEYS
 from stim.protocol.units import count_of, units_of
@@ -51,7 +60,50 @@ def rules_of(tree: Node, stimuli: Sequence[Stimulus], context: Context) -> tuple
                 node.keys["else"], "'else' needs a 'probability'; without one nothing is withheld"
             )
         if context.is_valid(node, RULE) and node.value["do"].value in by_name:
+            if node.get("seconds") is not None:
+                context.problems.add(node.keys["seconds"], "'seconds' belongs to 'do: clip'")
             rules.append(_rule(node, number, by_name, context))
+    return tuple(rules)
+
+
+_NOT_OF_A_CLIP = ("for_ms", "until", "probability", "else")
+
+
+def clip_rules_of(tree: Node, context: Context) -> tuple[ClipRule, ...]:
+    """The rules that save clips, as far as they are valid in themselves; notes what is not.
+
+    Args:
+        tree: the file's; where it has a stimulus of the name, `do: clip` means that.
+        context: of the file.
+    """
+    rules: list[ClipRule] = []
+    if CLIP in section_of(tree, "stimuli"):
+        return ()
+    for number, node in enumerate(items_of(tree.get("rules")), 1):
+        if not context.is_valid(node, RULE) or node.value["do"].value != CLIP:
+            continue
+        for key in _NOT_OF_A_CLIP:
+            if node.get(key) is not None:
+                context.problems.add(node.keys[key], f"'{key}' does not belong to 'do: {CLIP}'")
+        after_ms = number_of(node, "after_ms", 0.0)
+        if after_ms > LONGEST_CLIP_S * 1000:
+            context.problems.add(
+                node.value["after_ms"],
+                f"a clip goes on for at most {LONGEST_CLIP_S * 1000:g} ms after its trigger",
+            )
+        condition = node.get("if")
+        rules.append(
+            ClipRule(
+                number,
+                _event(node.value["on"], context),
+                seconds=number_of(node, "seconds", LONGEST_CLIP_S),
+                after_ms=after_ms,
+                refractory_ms=number_of(node, "refractory_ms", 0.0),
+                max_count=whole_of(node, "max_count"),
+                condition=None if condition is None else _condition(condition, context),
+                trial_conditions=words_of(node.get("in")),
+            )
+        )
     return tuple(rules)
 
 
