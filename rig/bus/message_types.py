@@ -320,8 +320,8 @@ class Status(msgspec.Struct, frozen=True, tag="status"):
     "" where none does; `faults` are the newest of the session, whether they last or are over, oldest first.
     `refused` counts commands of clients that were refused or malformed; `malformed` counts what came as if
     from one of the session's own processes and was not: it is ignored. `failure` says why the session, or
-    its recording, has failed. `armed`: whether the protocol's rules fire, from the next tick on at the latest.
-    `clips` are the newest clips.
+    its recording, has failed. `armed`: whether the protocol's rules fire, from the next tick on at the
+    latest. `clips` are the newest clips.
     """
 
     state: str
