@@ -124,9 +124,7 @@ class Actions(QObject):
                 LIVE,
                 "Session",
             ),
-            Command(
-                "Acquire, or stop", session.toggle_acquire, ("Ctrl+E",), "Session", menu="Session"
-            ),
+            Command("Acquire, or stop", session.toggle_acquire, ("F5",), "Session", menu="Session"),
         )
         add(
             Command("Open a recording…", player.choose, ("Ctrl+O",), menu="Session", divided=True),

@@ -213,7 +213,7 @@ def _disarm(walk: Walk) -> None:
 
 def _stop(walk: Walk) -> Path:
     press_in_dialog("Yes")
-    walk.press(Qt.Key.Key_E, Qt.KeyboardModifier.ControlModifier)
+    walk.press(Qt.Key.Key_F5)
     walk.until(lambda: walk.window.phase == "ended")
     walk.until(walk.panels.end.replay.isVisible)
     walk.picture("6_end")
