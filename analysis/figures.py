@@ -7,7 +7,18 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from analysis import effect, fig7, fig8, fig10, fig11, fig12
+from analysis import (
+    decoding,
+    effect,
+    encoding,
+    fig7,
+    fig8,
+    fig10,
+    fig11,
+    fig12,
+    speed_axes,
+    tangling,
+)
 from analysis.figure_result import FigureResult
 
 
@@ -55,6 +66,26 @@ FIGURES: Mapping[str, Drawing] = {
         "two-tap with units inactivated, and movements elicited by activation (the paper's figure 12)",
         *(fig12.draw, fig12.files_of),
         source="3.5, figure 12",
+    ),
+    "encoding": Drawing(
+        "how much of each unit is predicted by body, movement, touch, goal, task and value",
+        *(encoding.draw, encoding.files_of),
+        source="3.2",
+    ),
+    "decoding": Drawing(
+        "what can be read from each layer: movement, behaviour, task, time since the first tap",
+        *(decoding.draw, decoding.files_of),
+        source="abstract, 3.2",
+    ),
+    "tangling": Drawing(
+        "how tangled the trajectories of layers and of actions are, by task and by speed",
+        *(tangling.draw, tangling.files_of),
+        source="Rush et al. 2023",
+    ),
+    "speed_axes": Drawing(
+        "axes along which mean activity differs most between forward, lateral and turning speeds",
+        *(speed_axes.draw, speed_axes.files_of),
+        source="Rush et al. 2023",
     ),
     "effect": Drawing(
         "what a stimulus caused, per unit and per joint over time, from a session and its branches",
