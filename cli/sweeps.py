@@ -192,6 +192,7 @@ def carry_out(
         words += [
             "--camera" if plan.camera else "--no-camera",
             "--no-picture",
+            "--clips" if protocols[_key(run)].clips else "--no-clips",
             "--runtime",
             runtime.value,
         ]

@@ -97,6 +97,14 @@ class Actions(QObject):
                 "Record, or stop recording", session.toggle_record, ("R", "Ctrl+R"), "Session", LIVE
             ),
             Command(
+                "Save the last minute",
+                session.clips.save,
+                ("Ctrl+Shift+R",),
+                "Session",
+                LIVE,
+                "Session",
+            ),
+            Command(
                 "Pause, or go on", operator.toggle_pause, ("Space",), "Session", LIVE, "Session"
             ),
             Command(

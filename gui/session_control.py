@@ -9,6 +9,7 @@ from PyQt6.QtCore import QObject, pyqtSignal
 from PyQt6.QtWidgets import QWidget
 
 from gui import recordings
+from gui.clip_control import ClipControl
 from gui.dialogs import confirm_stop
 from gui.live_stream import LiveStream
 from gui.operator_control import OperatorControl
@@ -43,6 +44,7 @@ class SessionControl(QObject):
     Attributes:
         watch: judges from the recorder's reports whether the session is recorded.
         by_hand: stimulates it by hand.
+        clips: saves clips of it.
         operator: holds it, steps it, arms its protocol, writes notes.
         close_at_end: the window closes with the session; then `finished` is emitted.
     """
@@ -57,6 +59,7 @@ class SessionControl(QObject):
         self._parent = parent
         self.watch = RecorderWatch()
         self.by_hand = StimulateControl(state, panels, parent)
+        self.clips = ClipControl(state, panels, self)
         self.operator = OperatorControl(state, panels, parent)
         self.close_at_end = False
         self._failure = ""
@@ -81,6 +84,7 @@ class SessionControl(QObject):
         self._panels.faults.reset()
         self._panels.health.reset()
         self.by_hand.reset()
+        self.clips.reset()
         self.operator.reset()
 
     def follow(self, stream: LiveStream) -> None:
@@ -160,6 +164,7 @@ class SessionControl(QObject):
                 self._made = made
                 remember(self._state.settings, made)
         self._panels.health.show_status(status)
+        self.clips.take_status(status)
         self.operator.take_status(status)
         is_replay = status.processes.get("subject") == "off"
         self._panels.timeline.set_blinded(

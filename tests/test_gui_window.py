@@ -154,6 +154,20 @@ def test_a_session_from_acquire_to_end(
         shown = f"{written.n_ticks} ticks"
     qtbot.waitUntil(lambda: window.panels.health.value("disk") == shown, timeout=5000)
 
+    # one key saves what has happened, as a recording beside the others
+    qtbot.keyClick(
+        window,
+        Qt.Key.Key_R,
+        Qt.KeyboardModifier.ControlModifier | Qt.KeyboardModifier.ShiftModifier,
+    )
+    banner = window.panels.banner.label
+    qtbot.waitUntil(lambda: "Saved as Ada-often-clip-" in banner.text(), timeout=START_MS)
+    (clip,) = file.parent.glob("*-clip-*.nwb")
+    with recorder.open(clip) as saved:
+        assert saved.is_clip
+        assert saved.first_tick == 0
+        assert saved.last_tick >= written.last_tick
+
     _click(qtbot, window.panels.control.acquire)
     qtbot.waitUntil(lambda: window.phase == "ended", timeout=20000)
     assert "stopped" in window.panels.banner.label.text()
@@ -174,10 +188,12 @@ def test_a_session_from_acquire_to_end(
     _click(qtbot, end.set_up)
     assert window.phase == "empty"
     welcome = window.panels.welcome
-    first = welcome.recent.item(0)
+    first, second = welcome.recent.item(0), welcome.recent.item(1)
     assert first is not None
-    assert first.text().startswith(f"{file.name}\n0:0")
-    assert first.text().endswith("runner, often")
+    assert second is not None
+    assert first.text().startswith(f"{clip.name}\n0:0")
+    assert second.text().startswith(f"{file.name}\n0:0")
+    assert second.text().endswith("runner, often")
     welcome.recent.itemActivated.emit(first)
     qtbot.waitUntil(lambda: window.phase == "replay" and window.tick >= 0, timeout=20000)
 

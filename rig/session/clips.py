@@ -151,6 +151,8 @@ class SessionClips:
         last = tick + math.floor(wanted.after_ms / 1000 / TICK_S + 0.5)
         n_ticks = min(max(1, round(wanted.seconds / TICK_S)), self._ring.n_ticks)
         first = max(last - n_ticks + 1, self._ring.first_tick)
+        if any(each.report.file == file for each in self._waiting):
+            raise UserError(f"{file} is being saved already; name another file.")
         path = Path(file) if file else self._own_file(last)
         report = ClipReport("waiting", str(path), first, last, cause=wanted.cause)
         self._waiting.append(_Clip(report))
