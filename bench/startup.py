@@ -13,7 +13,6 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from statistics import median
@@ -21,6 +20,8 @@ from statistics import median
 import zmq
 from rich.console import Console
 from rich.table import Table
+
+from rig.process_memory import family, memory_mb, module_of
 
 ROOT = Path(__file__).resolve().parents[1]
 SETTLED_S = 2.0
@@ -61,7 +62,7 @@ def start(checkout: Path) -> Start:
             _wait_for_tick(runtime, began + PATIENCE_S)
             first_tick_s = time.monotonic() - began
             time.sleep(SETTLED_S)
-            memory = {_module(pid): _memory_mb(pid) for pid in _family(process.pid)}
+            memory = {module_of(pid): memory_mb(pid) for pid in family(process.pid)}
         finally:
             process.send_signal(signal.SIGINT)
             process.wait(30)
@@ -80,25 +81,6 @@ def _wait_for_tick(runtime: Path, deadline: float) -> None:
             if stream.poll(5):
                 return
     raise SystemExit("The session had no tick within 90 s.")
-
-
-def _family(pid: int) -> Iterator[int]:
-    yield pid
-    for task in Path(f"/proc/{pid}/task").iterdir():
-        for child in (task / "children").read_text().split():
-            yield from _family(int(child))
-
-
-def _module(pid: int) -> str:
-    words = Path(f"/proc/{pid}/cmdline").read_bytes().decode(errors="replace").split("\0")
-    return words[words.index("-m") + 1] if "-m" in words else Path(words[0]).name
-
-
-def _memory_mb(pid: int) -> float:
-    for line in Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines():
-        if line.startswith("Pss:"):
-            return int(line.split()[1]) / 1024
-    return 0.0
 
 
 def main() -> None:

@@ -173,6 +173,7 @@ class Actions(QObject):
         for name, words, key in (
             ("population", "Population", "Ctrl+Shift+P"),
             ("units", "Units", "Ctrl+U"),
+            ("performance", "Health", "Ctrl+H"),
         ):
             toggle = partial(layout.toggle, name)
             add(Command(f"Panel: {words.lower()}", toggle, (key,), "Panels", SHOWN))

@@ -194,10 +194,17 @@ class ControlBar(QFrame):
         """The animal's clock."""
         self.clock.setText(clock(seconds))
 
-    def show_pace(self, words: str, slow: bool = False) -> None:
-        """How fast its time passes; `slow`: slower than it should."""
+    def show_pace(self, words: str, slow: bool = False, reason: str = "") -> None:
+        """How fast its time passes.
+
+        Args:
+            words: such as "1.00 × real time".
+            slow: whether that is slower than it should, over the whole session.
+            reason: one sentence where it is so now, said to the pointer.
+        """
         self.pace.setText(words)
-        self._slow = slow
+        self.pace.setToolTip(reason)
+        self._slow = slow or bool(reason)
         self._colour_pace()
 
     def set_theme(self, theme: Theme) -> None:

@@ -23,7 +23,7 @@ TITLE_PX = 40
 """What the frame of a window may take of the screen's height, where that is not known yet."""
 _LEFT = Qt.DockWidgetArea.LeftDockWidgetArea
 _RIGHT = Qt.DockWidgetArea.RightDockWidgetArea
-OPTIONAL = ("stimulate", "annotate", "population", "units")
+OPTIONAL = ("stimulate", "annotate", "population", "units", "performance")
 """Docks that are hidden until they are asked for."""
 
 
@@ -69,6 +69,7 @@ class Layout:
                 ("eye", "Animal's eye", panels.camera),
                 ("health", "Session", panels.health),
                 ("log", "Log", panels.log),
+                ("performance", "Health", panels.performance),
                 ("stimulate", "Stimulate by hand", panels.stimulate),
                 ("annotate", "Annotate", panels.annotate),
                 ("population", "Population", panels.population),

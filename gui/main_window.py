@@ -285,6 +285,7 @@ class MainWindow(QMainWindow):
         self.panels.clear()
 
     def _draw(self) -> None:
+        self.panels.performance.frame(DRAW_INTERVAL_MS / 1000)
         self.panels.timeline.draw()
         self.panels.comparison.draw()
         timeline = self.panels.timeline

@@ -14,6 +14,7 @@ from gui.health import HealthPanel
 from gui.log_panel import LogPanel
 from gui.note_line import NoteLine
 from gui.operator_keys import OperatorKeys
+from gui.performance import PerformancePanel
 from gui.population_panel import PopulationPanel
 from gui.selection import UnitSelection
 from gui.session_end import SessionEnd
@@ -43,6 +44,7 @@ class Panels:
         self.arena = ArenaView(theme)
         self.camera = CameraView(theme)
         self.health = HealthPanel(theme)
+        self.performance = PerformancePanel(theme)
         self.log = LogPanel(theme)
         self.faults = FaultWatch(self.banner, self.log, self.timeline)
         self.comparison = ComparisonView(theme, self.selection)
@@ -56,18 +58,32 @@ class Panels:
 
     def take(self, batch: Batch) -> None:
         """A batch of the one session or recording that is shown, for every panel that follows it."""
-        for panel in (self.timeline, self.arena, self.camera, self.population, self.units):
+        for panel in (
+            self.timeline,
+            self.arena,
+            self.camera,
+            self.population,
+            self.units,
+            self.performance,
+        ):
             panel.take(batch)
 
     def clear(self) -> None:
         """What comes next does not follow what was shown."""
-        for panel in (self.timeline, self.comparison, self.population, self.units):
+        for panel in (
+            self.timeline,
+            self.comparison,
+            self.population,
+            self.units,
+            self.performance,
+        ):
             panel.clear()
 
     def close(self) -> None:
         """Ends the threads of the panels."""
         self.arena.close_renderer()
         self.comparison.close_renderers()
+        self.performance.close_worker()
         self.population.close_worker()
 
     def look_as(self, mode: str) -> None:
@@ -84,6 +100,7 @@ class Panels:
             self.arena,
             self.camera,
             self.health,
+            self.performance,
             self.transport,
             self.comparison,
             self.annotate,

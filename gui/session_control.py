@@ -165,6 +165,7 @@ class SessionControl(QObject):
                 remember(self._state.settings, made)
         self._panels.health.show_status(status)
         self.clips.take_status(status)
+        self._panels.performance.show_status(status)
         self.operator.take_status(status)
         is_replay = status.processes.get("subject") == "off"
         self._panels.timeline.set_blinded(
@@ -182,6 +183,7 @@ class SessionControl(QObject):
             and bool(pace)
             and not self.operator.paused
             and status.realtime_factor < SLOW,
+            reason=self._panels.performance.slow,
         )
         if self._state.phase == "starting":
             self._panels.welcome.processes(status.processes)
