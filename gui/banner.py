@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from PyQt6.QtCore import Qt, QTimer
 from PyQt6.QtWidgets import QFrame, QHBoxLayout, QLabel, QToolButton, QWidget
 
@@ -43,10 +45,11 @@ class Banner(QFrame):
             for_s: how long; 0: until it is dismissed or cleared.
         """
         if for_s:
-            timer = self._timers.setdefault(key, QTimer(self))
-            timer.setSingleShot(True)
-            timer.timeout.connect(lambda: self.clear_sentence(key))
-            timer.start(round(for_s * 1000))
+            if key not in self._timers:
+                timer = self._timers[key] = QTimer(self)
+                timer.setSingleShot(True)
+                timer.timeout.connect(partial(self.clear_sentence, key))
+            self._timers[key].start(round(for_s * 1000))
         if not sentence or sentence in self._dismissed or self._sentences.get(key) == sentence:
             return
         self._sentences[key] = sentence

@@ -168,6 +168,8 @@ class SessionMarks:
             self._expected.append((tick, text))
         elif (tick, text) in self._expected:
             self._expected.remove((tick, text))
+        else:
+            return
         self.draw(self._last_tick)
 
     def join(self, armed: bool, tick: int) -> None:

@@ -96,6 +96,8 @@ def test_a_killed_engine_is_said_and_another_one_takes_over(
     _wait_within(bus, 1.0, _engine_is("dead"))
     with pytest.raises(RunError, match="no stimulation engine"):
         bus.command("stimulate", name="x", layer="core", units=[0])
+    with pytest.raises(RunError, match="no stimulation engine"):
+        bus.command("disarm")
     bus.command("restart_engine")
     _wait_within(
         bus, 20.0, lambda m: isinstance(m.content, EngineReply) and m.content.engine_ms > 0
