@@ -202,6 +202,33 @@ def interval_of_mean(values: ArrayLike, confidence: float = CONFIDENCE) -> Estim
     return Estimate(float(found.mean()), *interval, len(found))
 
 
+def interval_of_sums(
+    sums: ArrayLike,
+    statistic: Callable[[Floats], Floats],
+    confidence: float = CONFIDENCE,
+) -> Estimate:
+    """A statistic of what clusters add up to, with its interval; of fewer than ten clusters it has none.
+
+    For statistics that jump as a cluster is left out, such as the median of a spectrum, for which `jackknife`
+    does not do.
+
+    >>> sums = np.array([[1.0, 2.0]] * 12)
+    >>> print(interval_of_sums(sums, lambda of: of[:, 0] / of[:, 1]))
+    +0.50 (+0.50 to +0.50; 12 seeds)
+
+    Args:
+        sums: (clusters, n) what each contributes.
+        statistic: from sums (draws, n) to (draws,).
+        confidence: of the interval.
+    """
+    found = np.asarray(sums, np.float64)
+    value = float(statistic(found.sum(0)[None])[0])
+    if len(found) < BOOTSTRAP_FROM:
+        return Estimate(value, -np.inf, np.inf, len(found))
+    drawn = statistic(_draws(len(found)) @ found)
+    return Estimate(value, *_percentiles(drawn, len(found), confidence), len(found))
+
+
 def sign_flip_interval(values: ArrayLike, confidence: float = CONFIDENCE) -> tuple[float, float]:
     """The means that an exact two-sided sign-flip test does not reject: low, high.
 

@@ -11,8 +11,11 @@ from analysis import (
     decoding,
     effect,
     encoding,
+    fig5,
+    fig6,
     fig7,
     fig8,
+    fig9,
     fig10,
     fig11,
     fig12,
@@ -42,6 +45,18 @@ class Drawing:
 
 
 FIGURES: Mapping[str, Drawing] = {
+    "fig5": Drawing(
+        "what the layers represent of movement, architectures beside each other",
+        *(fig5.draw, fig5.files_of),
+        source="3.2, figure 5",
+        subjects="all",
+    ),
+    "fig6": Drawing(
+        "what tasks share in the layers, architectures beside each other",
+        *(fig6.draw, fig6.files_of),
+        source="3.3, figure 6",
+        subjects="all",
+    ),
     "fig7": Drawing(
         "sequences of units around the second tap, sorted in half of the episodes and shown in the rest",
         *(fig7.draw, fig7.files_of),
@@ -51,6 +66,11 @@ FIGURES: Mapping[str, Drawing] = {
         "flow of activity, and its planes of rotation (jPCA) in every layer and task, against surrogates",
         *(fig8.draw, fig8.files_of),
         source="3.4, figure 8",
+    ),
+    "fig9": Drawing(
+        "power spectra of movement and of the layers, of outputs and cell states",
+        *(fig9.draw, fig9.files_of),
+        source="3.2, A.3, figure 9",
     ),
     "fig10": Drawing(
         "the final policy layer around mid-stance of running, in each task sorted as in each other",

@@ -5,8 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
+from scipy.stats import t
 
-from analysis.cluster_statistics import Estimate, Floats, jackknife
+from analysis.cluster_statistics import (
+    CONFIDENCE,
+    FEWEST_CLUSTERS,
+    Estimate,
+    Floats,
+    jackknife,
+)
 from analysis.verdicts import estimates_of
 
 
@@ -29,6 +36,28 @@ def pseudo_values(statistic: Callable[[list[int]], Floats], seeds: Sequence[int]
 def estimates_over_seeds(margins: Floats) -> list[Estimate]:
     """Margins (seeds, several) with simultaneous 95 % intervals over seeds."""
     return estimates_of(list(margins.T))
+
+
+def intervals_around(whole: Floats, pseudo: Floats) -> list[Estimate]:
+    """Values (n,) with 95 % intervals around them: Student's t times the jackknife's standard error.
+
+    Of fewer than six seeds they are infinite. For numbers that noise raises, such as similarities, whose
+    pseudo-values have another mean.
+
+    Args:
+        whole: of all seeds.
+        pseudo: (seeds, n) pseudo-values of the same.
+    """
+    n = len(pseudo)
+    if n < FEWEST_CLUSTERS:
+        return [Estimate(float(one), -np.inf, np.inf, n) for one in whole]
+    reach = t.ppf(0.5 + CONFIDENCE / 2, n - 1) * pseudo.std(0, ddof=1) / np.sqrt(n)
+    return [
+        Estimate(float(one), float(one - r), float(one + r), n)
+        if np.isfinite(r)
+        else Estimate(float(one), -np.inf, np.inf, n)
+        for one, r in zip(whole, reach, strict=True)
+    ]
 
 
 def listed(values: Mapping[str, float], unit: str = "") -> str:

@@ -14,7 +14,9 @@ Array = np.ndarray
 CLUSTERS = 50
 FIT_TICKS = 6000
 LEAST_TICKS = 10
-"""A task uses a behaviour when it spends this many ticks in it (0.2 s)."""
+"""A mean over fewer ticks (0.2 s) is not taken."""
+LEAST_SHARE = 0.01
+"""A task uses a behaviour when it spends this part of its time in it; of 50, 0.02 is the average."""
 
 
 def partition(parts: Sequence[Array], clusters: int = CLUSTERS, seed: int = 0) -> list[Array]:
@@ -80,11 +82,11 @@ def overlap_across(
 
 
 def used_by(clusters: Mapping[str, Sequence[Array]]) -> Array:
-    """Into how many tasks each cluster enters, (clusters,) int."""
+    """How many tasks use each cluster, (clusters,) int: spend `LEAST_SHARE` of their time in it, or more."""
     joined = {task: np.concatenate(list(parts)) for task, parts in clusters.items()}
     n = max(int(ticks.max()) for ticks in joined.values()) + 1
-    counts = [np.bincount(ticks, minlength=n) >= LEAST_TICKS for ticks in joined.values()]
-    return np.sum(counts, axis=0)
+    shares = [np.bincount(ticks, minlength=n) / len(ticks) for ticks in joined.values()]
+    return np.sum([share >= LEAST_SHARE for share in shares], axis=0)
 
 
 def cka(x: Array, y: Array) -> float:
@@ -102,46 +104,3 @@ def cka(x: Array, y: Array) -> float:
     both = np.linalg.norm(x.T @ y) ** 2
     alone = np.linalg.norm(x.T @ x) * np.linalg.norm(y.T @ y)
     return float(both / alone) if alone > 0 else float("nan")
-
-
-def representation_across(
-    activity: Mapping[str, Array], clusters: Mapping[str, Array]
-) -> dict[tuple[str, str], float]:
-    """How alike a population represents the behaviours that two tasks share (the paper's equation 4).
-
-    Args:
-        activity: of every task, (ticks, units).
-        clusters: of every task, the behaviour (ticks,) at each tick.
-
-    Returns:
-        CKA by pair of tasks, of mean population vectors; pairs that share fewer than four behaviours are
-        left out.
-    """
-    found = {}
-    for a, b in combinations(activity, 2):
-        n = int(max(clusters[a].max(), clusters[b].max())) + 1
-        enough = [np.bincount(clusters[task], minlength=n) >= LEAST_TICKS for task in (a, b)]
-        shared = np.flatnonzero(enough[0] & enough[1])
-        if len(shared) < 4:
-            continue
-        means = [
-            np.stack([activity[task][clusters[task] == one].mean(0) for one in shared])
-            for task in (a, b)
-        ]
-        found[a, b] = cka(*means)
-    return found
-
-
-def variance_between(activity: Mapping[str, Array]) -> float:
-    """The part of a population's variance that lies between the tasks' means, every task counted alike.
-
-    >>> variance_between({"gaps": np.array([[-1.0], [1.0]]), "forage": np.array([[1.0], [3.0]])})
-    0.5
-
-    Args:
-        activity: of every task, (ticks, units).
-    """
-    means = np.stack([part.mean(0) for part in activity.values()])
-    within = float(np.mean([part.var(0).sum() for part in activity.values()]))
-    between = float(means.var(0).sum())
-    return between / (between + within) if between + within > 0 else float("nan")

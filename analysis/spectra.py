@@ -44,10 +44,7 @@ class Spectrum:
 
     def median_hz(self) -> float:
         """The frequency below which half of the power lies."""
-        half_bin = (self.hz[1] - self.hz[0]) / 2
-        edges = np.concatenate([[self.hz[0] - half_bin], self.hz + half_bin])
-        below = np.concatenate([[0.0], np.cumsum(self.density) / self.density.sum()])
-        return float(np.interp(0.5, below, edges))
+        return float(medians_hz(self.hz, self.density[None])[0])
 
     @property
     def median_resolved(self) -> bool:
@@ -60,7 +57,28 @@ class Spectrum:
 
     def share_above(self, hz: float) -> float:
         """The part of the power at and above a frequency, 0 to 1."""
-        return float(self.density[self.hz >= hz].sum() / self.density.sum())
+        return float(shares_above(self.hz, self.density[None], hz)[0])
+
+
+def medians_hz(hz: Array, power: Array) -> Array:
+    """The frequency below which half of the power of each spectrum lies, (spectra,), between bins.
+
+    Args:
+        hz: (n,) evenly spaced.
+        power: (spectra, n), in any unit.
+    """
+    half_bin = (hz[1] - hz[0]) / 2
+    above = np.cumsum(power, axis=1) / power.sum(1, keepdims=True)
+    index = (above < 0.5).sum(1)
+    rows = np.arange(len(power))
+    before = np.where(index > 0, above[rows, index - 1], 0.0)
+    inside = (0.5 - before) / (above[rows, index] - before)
+    return hz[index] - half_bin + inside * 2 * half_bin
+
+
+def shares_above(hz: Array, power: Array, from_hz: float) -> Array:
+    """The part of the power of each spectrum (spectra, n) at and above a frequency, 0 to 1: (spectra,)."""
+    return power[:, hz >= from_hz].sum(1) / power.sum(1)
 
 
 def without_drift(part: Array, rate_hz: float, slowest_hz: float) -> Array:
@@ -111,12 +129,79 @@ def principal_components(parts: Sequence[Array], n: int) -> list[Array]:
     return [(np.asarray(part, float) - middle) @ basis for part in parts]
 
 
+@dataclass(frozen=True)
+class PartSpectra:
+    """The spectra of several recordings of one population, in one basis of principal components.
+
+    Attributes:
+        hz: (n,) frequencies, above 0.
+        power: (parts, n) of each part, summed over the components and times its ticks; 0 of one too short.
+        window_s: the length of Welch's window.
+        used: bool (parts,), whether a part is long enough.
+        drift: the part of the variance, 0 to 1, that was slow drift and is not in the spectra.
+    """
+
+    hz: Array
+    power: Array
+    window_s: float
+    used: Array
+    drift: float
+
+    def spectrum(self, parts: Sequence[int] | None = None) -> Spectrum | None:
+        """That of some of the parts, or of all; None where all of those were too short."""
+        chosen = self.power if parts is None else self.power[list(parts)]
+        density = chosen.sum(0)
+        area = density.sum() * (self.hz[1] - self.hz[0])
+        return Spectrum(self.hz, density / area, self.window_s) if area > 0 else None
+
+
+def part_spectra(
+    parts: Sequence[Array], rate_hz: float, components: int = COMPONENTS
+) -> PartSpectra:
+    """The spectra of a population recorded in several parts, less slow drift, by Welch's method.
+
+    Parts shorter than the window of 10 s are left out; where all are shorter, the window is the longest part.
+
+    Args:
+        parts: each (ticks, units).
+        rate_hz: ticks per second.
+        components: how many principal components, at most.
+
+    Raises:
+        ValueError: there is nothing to analyse, or nothing varies.
+    """
+    longest = max((len(part) for part in parts), default=0)
+    if longest < 8:
+        raise ValueError("no recording is long enough for a spectrum")
+    window = min(round(WINDOW_S * rate_hz), longest)
+    if not any(np.ptp(part, axis=0).any() for part in parts):
+        raise ValueError("a spectrum of something that does not vary")
+    used = np.array([len(part) >= window for part in parts])
+    long = [part for part, enough in zip(parts, used, strict=True) if enough]
+    steady = [without_drift(part, rate_hz, rate_hz / window) for part in long]
+    middle = np.concatenate(long).mean(0, dtype=float)
+    total = sum(float(((part - middle) ** 2).sum()) for part in long)
+    kept = sum(float((part**2).sum()) for part in steady)
+    power = []
+    for scores in principal_components(steady, components):
+        hz, density = signal.welch(
+            scores,
+            rate_hz,
+            nperseg=window,
+            noverlap=round(window * OVERLAP_S / WINDOW_S),
+            detrend="linear",
+            axis=0,
+        )
+        power.append(density.sum(1)[1:] * len(scores))
+    every = np.zeros((len(parts), len(power[0])))
+    every[used] = power
+    return PartSpectra(hz[1:], every, window / rate_hz, used, 1 - kept / total if total else 0.0)
+
+
 def population_spectrum(
     parts: Sequence[Array], rate_hz: float, components: int = COMPONENTS
 ) -> Spectrum:
-    """The spectrum of a population recorded in several parts, less slow drift, by Welch's method.
-
-    Parts shorter than the window of 10 s are left out; where all are shorter, the window is the longest part.
+    """The spectrum of a population recorded in several parts together; as `part_spectra`.
 
     >>> t = np.arange(1500) / 50
     >>> activity = np.sin(2 * np.pi * 2 * t)[:, None] * [1.0, 0.5] + 20 * t[:, None]
@@ -131,25 +216,7 @@ def population_spectrum(
     Raises:
         ValueError: there is nothing to analyse, or nothing varies.
     """
-    longest = max((len(part) for part in parts), default=0)
-    if longest < 8:
-        raise ValueError("no recording is long enough for a spectrum")
-    window = min(round(WINDOW_S * rate_hz), longest)
-    varies = any(np.ptp(part, axis=0).any() for part in parts)
-    if not varies:
+    found = part_spectra(parts, rate_hz, components).spectrum()
+    if found is None:
         raise ValueError("a spectrum of something that does not vary")
-    long = [without_drift(part, rate_hz, rate_hz / window) for part in parts if len(part) >= window]
-    total: Array | float = 0.0
-    for scores in principal_components(long, components):
-        hz, density = signal.welch(
-            scores,
-            rate_hz,
-            nperseg=window,
-            noverlap=round(window * OVERLAP_S / WINDOW_S),
-            detrend="linear",
-            axis=0,
-        )
-        total = total + density.sum(1) * len(scores)
-    density = np.asarray(total)[1:]
-    area = density.sum() * (hz[1] - hz[0])
-    return Spectrum(hz[1:], density / area, window / rate_hz)
+    return found

@@ -129,16 +129,18 @@ def evaluate(
         ),
     ] = None,
     paper: Annotated[
-        bool,
+        list[Path] | None,
         typer.Option(
-            "--paper", help="Hold its activity and movement against the paper's claims, too."
+            help="Recordings of it, or a folder such as that of a data set: hold them against the paper's "
+            "claims, and measure nothing else."
         ),
-    ] = False,
+    ] = None,
     json: Annotated[bool, typer.Option("--json", help="Print everything as JSON.")] = False,
     store: Annotated[
         bool,
         typer.Option(
-            "--store", help="Write scores.json and card.md into its folder; with --paper."
+            "--store",
+            help="Write scores.json and card.md into its folder; with --paper, the claims.",
         ),
     ] = False,
     jobs: Annotated[int, typer.Option(help="Processes; the numbers do not depend on it.")] = 1,
@@ -147,6 +149,7 @@ def evaluate(
 
     Finished episodes are kept in runs/NAME/scores, so that an interrupted evaluation goes on from there.
     """
+    from cli.figures import recordings_in
     from evaluation import evaluate as session
 
     for name, value, least in (
@@ -167,8 +170,9 @@ def evaluate(
             raise UserError(
                 f"--store writes into {folder}, which cannot be written; copy the subject."
             )
+    recordings = tuple(recordings_in(paper)) if paper else ()
     config = session.EvaluationConfig(
-        subject, tasks, episodes, stock_episodes, duration, expert, skills, paper or store, jobs
+        subject, tasks, episodes, stock_episodes, duration, expert, skills, recordings, jobs
     )
     try:
         result = session.evaluate(config, store)

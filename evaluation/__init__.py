@@ -14,9 +14,9 @@
 Seeds are fixed: episode k (from 1) uses seed k, for the arena, the start and the motor noise alike.
 """
 
+from analysis.stride_frequency import stride_hz
 from evaluation.conditions import EvaluationCondition, expert_conditions, plan, tasks_of
 from evaluation.episode import EpisodeResult, run_episode
-from evaluation.episode_statistics import stride_hz
 from evaluation.running import run
 from evaluation.scores import Score
 

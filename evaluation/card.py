@@ -26,7 +26,7 @@ SCORES, CARD = "scores.json", "card.md"
 _LIBRARIES = ("mujoco", "dm_control", "torch", "numpy")
 _CAPTIONS = {
     "spectra.png": "power spectra of movement and layers; grey: 4 to 5 Hz",
-    "sharing.png": "what tasks share in movement and in each layer",
+    "sharing.png": "what layers represent of movement, and how alike and how far apart tasks are in them",
 }
 
 
@@ -95,24 +95,39 @@ def write(
     tasks: Sequence[str],
     scores: Sequence[Score],
     notes: Sequence[str] = (),
-    paper: PaperCheck | None = None,
 ) -> None:
-    """Write `scores.json`, `card.md` and its pictures into the subject's folder.
+    """Write `scores.json` and `card.md` into the subject's folder; what they say of the paper stays.
 
     Args:
         subject: whose.
         tasks: those that were measured.
         scores: of all conditions.
         notes: a sentence for each thing that could not be measured.
-        paper: the paper's claims, with their pictures.
     """
-    stored = document(subject.name, subject.sha256, tasks, scores, notes, paper)
-    if paper is not None:
-        # matplotlib takes a second, and most evaluations draw nothing
-        from evaluation.paper.pictures import draw
-
-        draw(paper, subject.folder)
+    stored = document(subject.name, subject.sha256, tasks, scores, notes, None)
+    path = subject.folder / SCORES
+    if path.exists():
+        before = _stored(subject)
+        if before["sha256"] == subject.sha256:
+            stored["paper"] = before["paper"]
     _write(subject, stored)
+
+
+def write_paper(subject: Subject, paper: PaperCheck) -> None:
+    """Write the paper's claims into `scores.json` and `card.md`, with their pictures; scores stay.
+
+    Raises `SubjectError` where there are no scores, or they are of other weights.
+    """
+    from evaluation.paper.pictures import draw  # matplotlib takes a second
+
+    stored = _stored(subject)
+    if stored["sha256"] != subject.sha256:
+        raise SubjectError(
+            f"{subject.folder / SCORES} is of another {subject.name} than there is now; measure it again "
+            f"with `rodent-rig evaluate {subject.name} --store` first"
+        )
+    draw(paper, subject.folder)
+    _write(subject, {**stored, "paper": paper.as_json()})
 
 
 def rewrite(folder: Path) -> None:
@@ -122,15 +137,27 @@ def rewrite(folder: Path) -> None:
         SubjectError: there is no subject, or it has no scores that this version can read.
     """
     subject = load(folder, "torch")
-    path = subject.folder / SCORES
     try:
-        stored = json.loads(path.read_text(encoding="utf-8"))
-        _write(subject, recomputed(stored))
+        _write(subject, recomputed(_stored(subject)))
+    except (KeyError, TypeError, ValueError) as problem:
+        raise _unreadable(subject, problem) from None
+
+
+def _stored(subject: Subject) -> dict[str, Any]:
+    """What `scores.json` holds. Raises `SubjectError` where it cannot be read."""
+    try:
+        stored = json.loads((subject.folder / SCORES).read_text(encoding="utf-8"))
+        _ = stored["sha256"], stored["paper"]
     except (OSError, ValueError, KeyError, TypeError) as problem:
-        raise SubjectError(
-            f"{path} cannot be read ({type(problem).__name__}: {problem}); measure the subject again with "
-            f"`rodent-rig evaluate {subject.name} --store`"
-        ) from None
+        raise _unreadable(subject, problem) from None
+    return dict(stored)
+
+
+def _unreadable(subject: Subject, problem: Exception) -> SubjectError:
+    return SubjectError(
+        f"{subject.folder / SCORES} cannot be read ({type(problem).__name__}: {problem}); measure the "
+        f"subject again with `rodent-rig evaluate {subject.name} --store`"
+    )
 
 
 def _write(subject: Subject, stored: Mapping[str, Any]) -> None:
@@ -273,7 +300,7 @@ def _beside_the_paper(paper: Mapping[str, Any] | None, folder: Path) -> list[str
             f"**{one['verdict']}**",
         )
         lines.append("| " + " | ".join(cells) + " |")
-    for paragraph in paper["how"]:
+    for paragraph in [*paper.get("sources", ()), *paper["how"]]:
         lines += ["", paragraph]
     for name, caption in _CAPTIONS.items():
         if (folder / name).exists():

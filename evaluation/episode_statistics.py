@@ -13,6 +13,7 @@ from typing import Any, Protocol
 import numpy as np
 from dm_control.locomotion.tasks.reach import TwoTouchState
 
+from analysis.stride_frequency import stride_hz
 from rig.arenas.gaps import gaps_of
 from rig.arenas.tasks import CONTROL_TIMESTEP_S
 from rig.body_quantities import FALLEN_BELOW_UP, PAWS, UPRIGHT_ABOVE_UP
@@ -25,23 +26,6 @@ UNDECIDED_S = 1.0
 """A gap that is reached in the last second of the allotted time counts neither way."""
 PAIR_INTERVAL_S = (0.7, 0.9)
 STRIDE_JOINT = "walker/hip_L_extend"
-
-
-def stride_hz(angle_rad: Array) -> float:
-    """Stride frequency: the spectral peak of a hip's angle (ticks of 20 ms,), between 1 and 15 Hz.
-
-    NaN of less than a second.
-
-    >>> round(stride_hz(np.sin(2 * np.pi * 4.5 * np.arange(200) * 0.02)), 1)
-    4.5
-    """
-    if len(angle_rad) < 50:
-        return float("nan")
-    n = 4096
-    power = np.abs(np.fft.rfft((angle_rad - angle_rad.mean()) * np.hanning(len(angle_rad)), n)) ** 2
-    hz = np.fft.rfftfreq(n, CONTROL_TIMESTEP_S)
-    inside = (hz >= 1) & (hz <= 15)
-    return float(hz[inside][power[inside].argmax()])
 
 
 class EpisodeStatistics(Protocol):

@@ -11,16 +11,13 @@ from agent.errors import SubjectError
 from agent.subject import Subject, load
 from evaluation import card, tables
 from evaluation.conditions import expert_conditions, plan, tasks_of
-from evaluation.paper.activity import record
-from evaluation.paper.check import PaperCheck, check
+from evaluation.paper.check import PaperCheck, check_recordings
 from evaluation.running import run
 from evaluation.scores import Score
 from parallel.progress import Progress, terminal_progress
 from rig.arenas.camera import CameraUnavailableError
 from rig.arenas.names import TASKS
 
-RECORDED_EPISODES = 10
-"""Of each task, for the claims of the paper: as many as intervals over seeds need."""
 _PAPER_TASKS = tuple(task for task in TASKS if task != "corridor")
 
 
@@ -30,7 +27,7 @@ class CannotMeasureError(Exception):
 
 @dataclass(frozen=True)
 class EvaluationConfig:
-    """What to measure; see the command's help."""
+    """What to measure; see the command's help. With `paper`, recordings, nothing but the paper's claims."""
 
     subject: str
     tasks: str | None = None
@@ -39,7 +36,7 @@ class EvaluationConfig:
     time_limit_s: float | None = None
     only_experts: bool = False
     skills: Path | None = None
-    paper: bool = False
+    paper: tuple[Path, ...] = ()
     jobs: int = 1
 
 
@@ -84,6 +81,8 @@ def evaluate(
     """
     with terminal_progress() as progress:
         try:
+            if config.paper:
+                return _paper(config, store, progress)
             return (
                 _experts(config, work, progress)
                 if config.only_experts
@@ -149,24 +148,19 @@ def _subject(
     scores = run(
         conditions, place, config.jobs, lambda done, text: progress("evaluate", done, text)
     )
-    paper = None
-    if config.paper:
-        recorded = record(
-            subject,
-            tasks,
-            min(RECORDED_EPISODES, config.episodes),
-            place,
-            config.jobs,
-            config.time_limit_s,
-            lambda done, text: progress("record", done, text),
-        )
-        try:
-            paper = check(recorded, subject.layers)
-        except ValueError as problem:
-            notes.append(f"beside the paper: {problem}")
     if store:
-        card.write(subject, tasks, scores, notes, paper)
-    return EvaluationResult(subject.name, subject.sha256, tasks, scores, notes, paper)
+        card.write(subject, tasks, scores, notes)
+    return EvaluationResult(subject.name, subject.sha256, tasks, scores, notes, None)
+
+
+def _paper(config: EvaluationConfig, store: bool, progress: Progress) -> EvaluationResult:
+    subject = load(config.subject, "torch")
+    progress("paper", 0.0, f"reading {len(config.paper)} recordings")
+    found = check_recordings(config.paper, subject)
+    progress("paper", 1.0, "held against the paper")
+    if store:
+        card.write_paper(subject, found)
+    return EvaluationResult(subject.name, subject.sha256, _trained(subject), [], [], found)
 
 
 def _trained(subject: Subject) -> tuple[str, ...]:

@@ -28,9 +28,11 @@ from evaluation.actors import RandomActionsSpec, SubjectSpec
 from evaluation.conditions import tasks_of
 from evaluation.evaluate import EvaluationConfig, evaluate
 from evaluation.metrics import METRICS, MetricValue
+from evaluation.paper.check import check
 from evaluation.scores import as_json
 from evaluation.tables import markdown, rows
 from rig.arenas import tasks
+from tests.test_paper_check import episode
 
 RUNNER = Path(__file__).resolve().parents[1] / "subjects" / "runner"
 
@@ -344,20 +346,28 @@ def test_shares_count_what_was_tried_and_nothing_is_not_nought():
 # --- the whole, and bad input -----------------------------------------------------------------------
 
 
+def _noise():
+    return np.random.default_rng(0).normal(size=(500, 8))
+
+
 def test_a_stored_evaluation_has_scores_card_and_the_paper(tmp_path):
     folder = tmp_path / "subjects" / "runner"
     shutil.copytree(RUNNER, folder)
-    config = EvaluationConfig(
-        str(folder), episodes=1, stock_episodes=0, time_limit_s=6.0, paper=True
-    )
+    config = EvaluationConfig(str(folder), episodes=1, stock_episodes=0, time_limit_s=2.0)
     found = evaluate(config, store=True, work=tmp_path / "work")
     assert found.notes == []
+    card.write_paper(agent.load(folder), check([episode("corridor", 1, _noise())], ["one made up"]))
     stored = json.loads((folder / "scores.json").read_text())
     assert stored["sha256"] == agent.load(folder).sha256
     (own,) = (s for s in stored["scores"] if (s["actor"], s["action"]) == ("subject", "sampled"))
-    assert own["metrics"]["speed_m_s"]["value"] > 0.5
+    assert own["metrics"]["speed_m_s"]["value"] > 0.2
     assert len(own["episodes"]) == 1
     assert stored["paper"]["claims"][0]["source"] == "3.2"
+    assert (folder / "spectra.png").stat().st_size > 10_000
+    evaluate(config, store=True, work=tmp_path / "work")
+    assert (
+        json.loads((folder / "scores.json").read_text()) == stored
+    )  # what it says of the paper stays
     text = (folder / "card.md").read_text()
     for words in (
         "| forward speed m/s",
@@ -365,9 +375,9 @@ def test_a_stored_evaluation_has_scores_card_and_the_paper(tmp_path):
         found.sha256,
         "GPL-3.0",
         "dagger ticks",
+        "one made up",
     ):
         assert words in text
-    assert (folder / "spectra.png").stat().st_size < 100_000
     (folder / "card.md").unlink()
     card.rewrite(folder)
     assert (folder / "card.md").read_text() == text
@@ -414,6 +424,8 @@ def test_a_plan_has_a_sentence_for_what_is_missing(runner, tmp_path):
         (["runner", "--duration", "0"], "--duration is at least"),
         (["runner", "--duration", "nan"], "--duration nan: give a finite number"),
         (["runner", "--expert", "--store"], "neither --paper nor --store"),
+        (["runner", "--paper", "nowhere"], "nowhere does not exist; name recordings"),
+        (["runner", "--expert", "--paper", str(RUNNER)], "neither --paper nor --store"),
         (["runner", "--tasks", "gaps", "--store"], "cannot leave out corridor"),
         (["runner", "--skills", "nowhere"], "no folder of skills nowhere"),
         (["runner", "--expert", "--skills", "nowhere"], "no skills for experts"),

@@ -1,18 +1,21 @@
-"""Spectra, what tasks share, and the check of the paper's claims, on recordings that are known."""
+"""Spectra, what tasks share, and the check of the paper's claims, on episodes that are known."""
 
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
 
-from agent.subject import Layer
-from analysis.behaviour_features import morlet_amplitude
-from analysis.sharing import cka, overlap, partition, representation_across, variance_between
-from analysis.spectra import population_spectrum
+from analysis.behaviour_features import feature_sets, morlet_amplitude
+from analysis.distinctness import plane, same_task
+from analysis.loaded_episodes import LoadedEpisode, z_scored_activity
+from analysis.representation import Responses, representation, responses
+from analysis.sharing import cka, overlap, partition, used_by
+from analysis.spectra import medians_hz, part_spectra, population_spectrum
+from analysis.timescales import DECIDES, Signal, timescales
 from evaluation.paper import check
-from evaluation.paper.activity import RecordedEpisode
 
 
 def test_a_spectrum_finds_its_frequency():
@@ -67,11 +70,84 @@ def test_a_median_in_the_lowest_bin_is_not_resolved():
     assert population_spectrum([fast], 50).median_resolved
 
 
+def test_spectra_of_some_parts_are_those_of_the_parts_alone():
+    rng = np.random.default_rng(2)
+    mixing = rng.normal(size=12)
+    parts = [np.sin(2 * np.pi * hz * SECONDS)[:, None] * mixing for hz in (1.0, 1.0, 6.0)]
+    short = parts[0][:300]
+    found = part_spectra([*parts, short], 50)
+    assert found.used.tolist() == [True, True, True, False]
+    assert found.spectrum([0, 1]).median_hz() == pytest.approx(1, abs=0.05)
+    assert found.spectrum([2]).median_hz() == pytest.approx(6, abs=0.05)
+    assert found.spectrum([3]) is None
+    drifting = [part + 10 * SECONDS[:, None] * mixing for part in parts]
+    assert part_spectra(drifting, 50).drift > 0.99 > 0.01 > found.drift
+
+
+def test_a_median_lies_between_bins():
+    hz = np.array([0.1, 0.2, 0.3])
+    power = np.array([[1.0, 0.0, 0.0], [1.0, 2.0, 1.0], [3.0, 0.0, 1.0]])
+    np.testing.assert_allclose(medians_hz(hz, power), [0.1, 0.2, 0.05 + 0.1 * 2 / 3])
+
+
 def test_a_wavelet_gives_a_sines_amplitude_at_its_frequency():
-    seconds = np.arange(1000) * 0.02
-    waves = morlet_amplitude(3 * np.sin(2 * np.pi * 6 * seconds)[:, None], 50, np.array([2, 6, 18]))
-    assert waves.shape == (1000, 1, 3)
-    np.testing.assert_allclose(waves[300:700, 0], [[0, 3, 0]] * 400, atol=0.02)
+    waves = morlet_amplitude(3 * np.sin(2 * np.pi * 6 * SECONDS)[:, None], 50, np.array([2, 6, 18]))
+    assert waves.shape == (1500, 1, 3)
+    np.testing.assert_allclose(waves[300:1200, 0], [[0, 3, 0]] * 900, atol=0.02)
+
+
+def test_wavelets_are_those_of_pynapple():
+    nap = pytest.importorskip("pynapple")
+    x = np.cumsum(np.random.default_rng(0).normal(size=1500))
+    hz = np.geomspace(1, 20, 7)
+    # its Gaussian is exp(-x² / width) in periods; ours has a deviation of CYCLES / 2π periods
+    width = 2 * (6 / (2 * np.pi)) ** 2
+    theirs = nap.compute_wavelet_transform(
+        nap.Tsd(t=SECONDS, d=x), hz, fs=50, gaussian_width=width, window_length=1.0, norm=None
+    )
+    ours = morlet_amplitude((x - x.mean())[:, None], 50, hz)[:, 0]
+    inside = slice(400, 1100)
+    for one, other in zip(ours[inside].T, np.abs(theirs.d)[inside].T, strict=True):
+        assert np.corrcoef(one, other)[0, 1] > 0.998
+
+
+def test_features_have_the_papers_numbers():
+    rng = np.random.default_rng(0)
+    parts = [rng.normal(size=(300, 20)) for _ in range(2)]
+    sets = feature_sets(parts, parts, [part[:, :5] for part in parts], 50)
+    assert {name: own[0].shape for name, own in sets.items()} == {
+        "joint angles": (300, 20),
+        "joint velocity": (300, 20),
+        "actuator forces": (300, 5),
+        "posture": (300, 30),
+        "kinematics, fast": (300, 30),
+        "kinematics, intermediate": (300, 30),
+        "kinematics, slow": (300, 30),
+        "behaviour": (300, 60),
+    }
+
+
+# --- sharing and similarity -------------------------------------------------------------------------
+
+
+def test_cka_is_what_it_is_by_hand_and_has_its_invariances():
+    # |xᵀy|² = 2² + 0², |xᵀx| = 2, |yᵀy| = √(2² + 6²)
+    x = np.array([[-1.0], [0.0], [1.0]])
+    y = np.array([[-1.0, 1.0], [0.0, -2.0], [1.0, 1.0]])
+    assert cka(x, y) == pytest.approx(4 / (2 * np.sqrt(4 + 36)))
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(20, 6))
+    turned = x @ np.linalg.qr(rng.normal(size=(6, 6)))[0]
+    assert cka(x, 3 * turned + 7) == pytest.approx(1)
+    y = rng.normal(size=(20, 6))
+    assert cka(x, y) == pytest.approx(cka(y, x))
+    assert cka(x, y) < 0.7
+    stretched = x * [9, 1, 1, 1, 1, 1]  # of linear maps only turns and one scale do nothing
+    assert cka(x, stretched) < 0.95
+    grams = [one - one.mean(0) for one in (x, y)]
+    grams = [one @ one.T for one in grams]
+    by_grams = (grams[0] * grams[1]).sum() / np.prod([np.linalg.norm(one) for one in grams])
+    assert cka(x, y) == pytest.approx(by_grams)
 
 
 def test_sharing_is_measured_as_it_is():
@@ -80,19 +156,91 @@ def test_sharing_is_measured_as_it_is():
     one, other, same = partition([here, there, here], clusters=8)
     assert overlap(one, same) == 1
     assert overlap(one, other) == 0
-    x = rng.normal(size=(20, 6))
-    turned = x @ np.linalg.qr(rng.normal(size=(6, 6)))[0]
-    assert cka(x, turned + 3) == pytest.approx(1)
-    assert cka(x, rng.normal(size=(20, 6))) < 0.7
-    assert variance_between({"a": x, "b": x + 100}) > 0.99
-    assert variance_between({"a": x, "b": x}) < 1e-9
-    clusters = np.repeat(np.arange(5), 20)
-    activity = np.eye(5)[clusters] + 0.01 * rng.normal(size=(100, 5))
-    both = representation_across({"a": activity, "b": activity}, {"a": clusters, "b": clusters})
-    assert both["a", "b"] == pytest.approx(1)
+    ticks = np.repeat([0, 1], [990, 10])
+    rarely = np.repeat([1, 2], [5, 995])
+    assert used_by({"gaps": [ticks], "forage": [rarely]}).tolist() == [1, 1, 1]
 
 
-def _recorded(seed, core_hz, policy_hz, stride_hz, offset, n=600):
+def test_neighbours_tell_clouds_apart_from_one():
+    rng = np.random.default_rng(0)
+    points, tasks, seeds = (
+        rng.normal(size=(240, 5)),
+        np.repeat([0, 1], 120),
+        np.tile(np.arange(6), 40),
+    )
+    assert same_task(points, tasks, seeds).mean() == pytest.approx(0.5, abs=0.06)
+    apart = points + 20 * tasks[:, None]
+    assert same_task(apart, tasks, seeds).mean() == 1
+    assert same_task(plane(apart), tasks, seeds).mean() == 1
+
+
+def test_ceiling_and_chance_bracket_what_layers_represent():
+    """Two layers, one of which follows the features and one which does not, in two tasks."""
+    rng = np.random.default_rng(0)
+    episodes = []
+    for seed in range(6):
+        for task in ("gaps", "forage"):
+            centres = np.random.default_rng(7).normal(size=(12, 6))
+            posture = centres[rng.integers(0, 12, 40).repeat(10)] + 0.02 * rng.normal(size=(400, 6))
+            other = np.random.default_rng(8).normal(size=(12, 16))[rng.integers(0, 12, 400)]
+            h = np.hstack([other, posture @ np.random.default_rng(9).normal(size=(6, 16))])
+            episodes.append(episode(task, seed, h, posture, posture, posture))
+    found = representation(episodes, responses(episodes))
+    follows, other = (found.with_features["posture", each] for each in ("policy_0", "core"))
+    assert follows.low > 0.6
+    assert found.feature_chance["posture", "policy_0"] < 0.4 < follows.value
+    assert other.value < 0.4
+    assert found.feature_ceilings["posture", "policy_0"] > 0.9
+    assert found.between_tasks["posture", "policy_0"].value > 0.9
+    assert found.layer_claims[0].verdict == "agrees"
+    assert found.task_claims[0].verdict == "agrees"
+
+
+def test_means_over_episodes_are_weighted_by_their_ticks():
+    found = Responses(
+        sums=np.array([[[10.0], [0.0]], [[60.0], [90.0]]]),
+        features=np.zeros((2, 2, 1)),
+        ticks=np.array([[10.0, 0.0], [20.0, 30.0]]),
+    )
+    assert found.behaviours([0]).tolist() == [0]
+    assert found.means([0, 1], np.array([0, 1]))[0].ravel().tolist() == [70 / 30, 3.0]
+
+
+def test_units_are_scaled_over_all_episodes_together():
+    parts = [episode("gaps", k, np.full((300, 2), [k, 5.0])) for k in (0, 2)]
+    scaled = z_scored_activity(parts, "h")
+    assert [part[0].tolist() for part in scaled] == [[-1, 0], [1, 0]]
+
+
+# --- the claims -------------------------------------------------------------------------------------
+
+
+def episode(task, seed, h, angles=None, positions=None, forces=None, hip=None, c=None):
+    n, n_units = h.shape
+    still = np.zeros((n, 3), np.float32)
+
+    def or_still(values):
+        return still if values is None else np.asarray(values, np.float32)
+
+    return LoadedEpisode(
+        task=task,
+        seed=seed,
+        recording=Path("made.nwb"),
+        first_tick=0,
+        rate_hz=50.0,
+        layers={"core": slice(0, n_units // 2), "policy_0": slice(n_units // 2, n_units)},
+        c=np.asarray(h if c is None else c, np.float32),
+        h=np.asarray(h, np.float32),
+        joint_angles=or_still(angles),
+        body_positions=or_still(positions),
+        forces=or_still(forces),
+        hip=still[:, 0] if hip is None else hip.astype(np.float32),
+        speed_m_s=np.full(n, 0.9, np.float32),
+        behaviours={},
+    )
+
+
+def _recorded(seed, core_hz, policy_hz, stride_hz, offset, task="gaps", n=500):
     rng = np.random.default_rng(seed)
     seconds = np.arange(n) * 0.02
     gait = np.sin(2 * np.pi * (stride_hz * seconds[:, None] + np.random.default_rng(5).random(12)))
@@ -103,26 +251,24 @@ def _recorded(seed, core_hz, policy_hz, stride_hz, offset, n=600):
     def noise(shape):
         return 0.02 * rng.normal(size=shape)
 
-    cells = np.hstack([layer(core_hz, offset), layer(policy_hz, 0.0)])
-    return RecordedEpisode(
-        cell_states=(cells + noise(cells.shape)).astype(np.float32),
-        joint_angles=(gait[:, :6] + noise((n, 6))).astype(np.float32),
-        body_positions=(gait[:, 6:] + noise((n, 6))).astype(np.float32),
-        forces=(gait[:, :4] + noise((n, 4))).astype(np.float32),
-        hip=gait[:, 0].astype(np.float32),
-        speed_m_s=np.full(n, 0.9, np.float32),
+    h = np.hstack([layer(core_hz, offset), layer(policy_hz, 0.0)])
+    gait = gait + noise(gait.shape)
+    drifting = h.copy()
+    drifting[:, ::5] += 1000 * seconds[:, None]
+    return episode(
+        *(task, seed, h + noise(h.shape), gait[:, :6], gait[:, 6:], gait[:, :4], gait[:, 0]),
+        c=drifting,
     )
 
 
-LAYERS = (Layer("core", 16), Layer("policy_0", 16))
-
-
 def _claims(n_seeds, tasks=("gaps", "forage"), **options):
-    recorded = {
-        task: [_recorded(10 * seed + index, offset=index, **options) for seed in range(n_seeds)]
+    recorded = [
+        _recorded(10 * seed + index, offset=index, task=task, **options)
+        for seed in range(n_seeds)
         for index, task in enumerate(tasks)
-    }
-    found = check.check(recorded, LAYERS)
+    ]
+    recorded = [LoadedEpisode(**{**vars(one), "seed": one.seed // 10}) for one in recorded]
+    found = check.check(recorded)
     json.dumps(found.as_json(), allow_nan=False)
     return found.claims
 
@@ -131,18 +277,26 @@ def test_the_paper_is_agreed_with_or_not_by_rule():
     like = _claims(7, core_hz=0.3, policy_hz=7.0, stride_hz=4.5)
     assert [one.verdict for one in like[:4]] == ["agrees"] * 4
     assert like[-1].verdict == "agrees"
-    unlike = _claims(7, ("gaps",), core_hz=7.0, policy_hz=0.3, stride_hz=7.0)
-    assert [one.verdict for one in unlike] == ["disagrees"] * 4 + ["cannot tell"] * 4
+    unlike = timescales([_recorded(k, 7.0, 0.3, 7.0, 0) for k in range(7)]).claims
+    assert [one.verdict for one in unlike] == ["disagrees"] * 4
 
 
 def test_what_the_data_cannot_carry_is_said():
-    few = _claims(5, core_hz=0.3, policy_hz=7.0, stride_hz=4.5)
+    few = _claims(2, ("gaps",), core_hz=0.3, policy_hz=7.0, stride_hz=4.5)
     assert {one.verdict for one in few} == {"cannot tell"}
     assert "no interval" in few[0].measured
-    slow = _claims(7, ("gaps",), core_hz=0.11, policy_hz=7.0, stride_hz=4.5, n=1500)
+    assert "one task alone" in few[-1].measured
+    slow = timescales([_recorded(k, 0.11, 7.0, 4.5, 0, n=1500) for k in range(7)]).claims
     assert [one.verdict for one in slow[:3]] == ["cannot tell", "cannot tell", "agrees"]
     assert "the median of core lies in the lowest bin" in slow[0].measured
-    alone = check.check({"gaps": [_recorded(1, 3.0, 3.2, 4.5, 0)]}, LAYERS)
-    assert {one.verdict for one in alone.claims} == {"cannot tell"}
-    with pytest.raises(ValueError, match="5 s"):
-        check.check({"gaps": []}, LAYERS)
+
+
+def test_the_signal_that_decides_is_the_outputs_and_drift_of_cell_states_is_said():
+    found = timescales([_recorded(k, 0.3, 7.0, 4.5, 0) for k in range(3)])
+    (core, policy) = (found.table[DECIDES]["all tasks"][each] for each in found.layers)
+    assert (core.median_hz.value, policy.median_hz.value) == (
+        pytest.approx(0.3, abs=0.02),
+        pytest.approx(7.0, abs=0.05),
+    )
+    unscaled = found.table[Signal("c", False)]["all tasks"]["policy_0"]
+    assert unscaled.drift > 0.999 > 0.5 > found.table[DECIDES]["all tasks"]["policy_0"].drift

@@ -1,0 +1,149 @@
+"""What tasks share in movement: the paper's figure 4C, and how many behaviours serve several tasks."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from analysis.behaviour_features import feature_sets
+from analysis.cluster_statistics import Estimate
+from analysis.loaded_episodes import LoadedEpisode, by_task
+from analysis.over_seeds import (
+    estimates_over_seeds,
+    intervals_around,
+    listed,
+    pseudo_values,
+    with_margins,
+)
+from analysis.sharing import overlap_across, partition, used_by
+from analysis.spectra import principal_components
+from analysis.verdicts import Claim, judge
+
+Array = np.ndarray
+
+COMPARED = {"actuator forces": "forces", "kinematics, fast": "fast", "kinematics, slow": "slow"}
+_QUOTES = (
+    (
+        "3.1, figure 4C",
+        "behaviors are more shared across tasks at short, 5-25 Hz timescales (fast kinematics), "
+        "but no longer 0.3-5 Hz timescales (slow kinematics)",
+        "overlap of tasks, averaged over their pairs and as a part of that between episodes of one task, "
+        "is greater for fast than for slow kinematics",
+    ),
+    (
+        "3.1",
+        "the network learned to adapt similar movements in a selective manner for different tasks",
+        "more than half of the behaviours that a task spends 1 % of its time in or more are such in two "
+        "tasks or more",
+    ),
+)
+
+
+@dataclass(frozen=True)
+class MovementSharing:
+    """What tasks share in movement.
+
+    Attributes:
+        planes: by set of features ("forces", "fast", "slow"), of every episode the first two principal
+            components (ticks, 2).
+        relative: by set, overlap of tasks as a part of that between episodes of one task, over seeds.
+        overlap: by set, the mean over pairs of tasks.
+        within: by set, that between episodes of one task.
+        pairs: by set and pair of tasks, their overlap.
+        used: of the behaviours how many are used, by two tasks or more, and by all.
+        claims: of the paper.
+    """
+
+    planes: Mapping[str, list[Array]]
+    relative: Mapping[str, Estimate]
+    overlap: Mapping[str, float]
+    within: Mapping[str, float]
+    pairs: Mapping[tuple[str, str, str], float]
+    used: tuple[int, int, int]
+    claims: tuple[Claim, ...]
+
+
+def movement_sharing(
+    episodes: Sequence[LoadedEpisode], sets: Mapping[str, list[Array]] | None = None
+) -> MovementSharing:
+    """What tasks share in movement, with intervals over seeds.
+
+    Args:
+        episodes: of one subject.
+        sets: their `feature_sets`, where these were made already.
+    """
+    if sets is None:
+        sets = feature_sets(
+            [each.joint_angles for each in episodes],
+            [each.body_positions for each in episodes],
+            [each.forces for each in episodes],
+            episodes[0].rate_hz,
+        )
+    planes = {short: principal_components(sets[name], 2) for name, short in COMPARED.items()}
+    tasks = list(by_task(episodes))
+    if len(tasks) < 2:
+        why = f"one task alone shares nothing: the recordings are of {tasks[0]}"
+        undecided = tuple(Claim(*quote, why, "cannot tell") for quote in _QUOTES)
+        return MovementSharing(planes, {}, {}, {}, {}, (0, 0, 0), undecided)
+    # as in figure 4C: in the plane of the first two principal components, here cut into k-means cells
+    cells = {name: partition(parts) for name, parts in planes.items()}
+    behaviours = partition(sets["behaviour"])
+    seeds = sorted({each.seed for each in episodes})
+
+    def some(labels: Sequence[Array], chosen: Sequence[int]) -> dict[str, list[Array]]:
+        return {
+            task: [
+                part
+                for part, each in zip(labels, episodes, strict=True)
+                if each.task == task and each.seed in chosen
+            ]
+            for task in tasks
+        }
+
+    def numbers(chosen: list[int]) -> Array:
+        """(4,): relative overlap of each set, and the part of the used behaviours in two tasks or more."""
+        if any(not own for own in some(behaviours, chosen).values()):
+            return np.full(len(cells) + 1, np.nan)
+        relative = []
+        for labels in cells.values():
+            across, within = overlap_across(some(labels, chosen))
+            relative.append(np.mean(list(across.values())) / within if within > 0 else np.nan)
+        used, several, _ = _used(some(behaviours, chosen))
+        return np.array([*relative, several / max(1, used)])
+
+    whole = numbers(seeds)
+    pseudo = pseudo_values(numbers, seeds)
+    relative = dict(zip(cells, intervals_around(whole, pseudo), strict=False))
+    found = {name: overlap_across(some(labels, seeds)) for name, labels in cells.items()}
+    overlap = {name: float(np.mean(list(across.values()))) for name, (across, _) in found.items()}
+    within = {name: own for name, (_, own) in found.items()}
+    used = _used(some(behaviours, seeds))
+    names = list(cells)
+    margins = np.stack(
+        [pseudo[:, names.index("fast")] - pseudo[:, names.index("slow")], pseudo[:, -1] - 0.5]
+    )
+    texts = (
+        f"overlap {listed(overlap)}; between episodes of one task {listed(within)}; ratio "
+        f"{listed({name: one.value for name, one in relative.items()})}",
+        f"of {used[0]} behaviours {used[1]} are used in two tasks or more, {used[2]} in all {len(tasks)}",
+    )
+    claims = []
+    for quote, text, margin in zip(_QUOTES, texts, margins, strict=True):
+        estimates = estimates_over_seeds(margin[:, None])
+        claims.append(Claim(*quote, with_margins(text, ("",), estimates), judge(estimates)))
+    pairs = {
+        (name, *pair): one for name, (across, _) in found.items() for pair, one in across.items()
+    }
+    return MovementSharing(planes, relative, overlap, within, pairs, used, tuple(claims))
+
+
+def _used(clusters: Mapping[str, Sequence[Array]]) -> tuple[int, int, int]:
+    """How many clusters are used by a task or more, by two or more, and by all."""
+    tasks_of_each = used_by(clusters)
+    return (
+        int((tasks_of_each > 0).sum()),
+        int((tasks_of_each > 1).sum()),
+        int((tasks_of_each == len(clusters)).sum()),
+    )
