@@ -11,6 +11,7 @@ import numpy as np
 from matplotlib.axes import Axes
 
 from analysis.episodes import Episodes
+from analysis.figure_numbers import Number, number, picture_and_numbers, write_numbers
 from analysis.figure_result import FigureResult
 from analysis.loaded_episodes import load_episodes, read_by_subject
 from analysis.look import (
@@ -24,7 +25,6 @@ from analysis.look import (
     rows_as_image,
     whiskers,
 )
-from analysis.numbers import Number, number, picture_and_numbers, write_numbers
 from analysis.representation import Representation, Responses, representation, responses
 from analysis.verdicts import Claim
 

@@ -14,6 +14,7 @@ from analysis.cluster_statistics import interval_of_mean
 from analysis.distinctness import NEIGHBOURS, Distinctness, distinctness
 from analysis.episodes import TITLES
 from analysis.fig5 import SHORT, claims_of, notes_of
+from analysis.figure_numbers import Number, number, picture_and_numbers, write_numbers
 from analysis.figure_result import FigureResult
 from analysis.loaded_episodes import load_episodes, read_by_subject
 from analysis.look import (
@@ -27,7 +28,6 @@ from analysis.look import (
     task_look,
     whiskers,
 )
-from analysis.numbers import Number, number, picture_and_numbers, write_numbers
 from analysis.representation import Representation, representation, responses
 from analysis.verdicts import Claim, judge
 

@@ -10,10 +10,10 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from analysis.episodes import TITLES, read_episodes
+from analysis.figure_numbers import Number, number, picture_and_numbers, write_numbers
 from analysis.figure_result import FigureResult
 from analysis.loaded_episodes import load_episodes
 from analysis.look import BAND, COLOURS, drawn, layer_look, lettered, whiskers
-from analysis.numbers import Number, number, picture_and_numbers, write_numbers
 from analysis.spectra import OVERLAP_S, WINDOW_S, Spectrum
 from analysis.timescales import (
     ALL_TASKS,
