@@ -76,6 +76,7 @@ class Actions(QObject):
         ]
         self._add_views(self._menus["View"], layout)
         self._bind_buttons(panels, session, player)
+        panels.timeline.behaviour_chosen.connect(lambda _: layout.reveal("behaviour"))
         self._shortcuts: dict[str, QShortcut] = {}
         for key in dict.fromkeys((*self.table.keys, *LETTERS)):
             shortcut = QShortcut(QKeySequence(key), window)
@@ -172,6 +173,7 @@ class Actions(QObject):
             add(Command(f"Look at the animal: {name.lower()}", look, both, "Arena", SHOWN, "View"))
         for name, words, key in (
             ("population", "Population", "Ctrl+Shift+P"),
+            ("behaviour", "Behaviour", "Ctrl+Shift+M"),
             ("units", "Units", "Ctrl+U"),
             ("performance", "Health", "Ctrl+H"),
         ):
@@ -286,6 +288,7 @@ class Actions(QObject):
             (panels.transport.play_pressed, player.toggle_play),
             (panels.transport.step_pressed, player.step),
             (panels.transport.tick_chosen, player.seek),
+            (panels.behaviour.tick_chosen, player.seek),
             (panels.transport.speed_chosen, player.set_speed),
             (panels.transport.loop_chosen, player.set_loop),
         ):

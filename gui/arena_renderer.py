@@ -77,6 +77,11 @@ class ArenaRenderer(QObject):
         if self._thread.is_alive():
             self._thread.join(3.0)
 
+    @property
+    def assets(self) -> dict[str, bytes] | None:
+        """The files that the models of this session are compiled from, once they have come."""
+        return self._assets
+
     def set_assets(self, arrays: Mapping[str, NDArray[np.uint8]]) -> None:
         """The files that the models of this session are compiled from."""
         self._set(_assets={name: bytes(array) for name, array in arrays.items()})

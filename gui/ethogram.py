@@ -242,6 +242,14 @@ class Ethogram:
                 return f"{STOPPED}: there was no stimulation engine"
         return ""
 
+    def named_at(self, position: QPointF) -> str:
+        """The behaviour whose name beside the plot is at this place of the scene; "": none."""
+        if not self.plot.getAxis("left").sceneBoundingRect().contains(position):
+            return ""
+        row = math.floor(self.plot.getViewBox().mapSceneToView(position).y())
+        kind, name = self._rows[row] if 0 <= row < len(self._rows) else ("", "")
+        return name if kind == "behaviour" else ""
+
     def set_theme(self, theme: Theme) -> None:
         """Recolours."""
         self._theme = theme

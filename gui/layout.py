@@ -23,7 +23,7 @@ TITLE_PX = 40
 """What the frame of a window may take of the screen's height, where that is not known yet."""
 _LEFT = Qt.DockWidgetArea.LeftDockWidgetArea
 _RIGHT = Qt.DockWidgetArea.RightDockWidgetArea
-OPTIONAL = ("stimulate", "annotate", "population", "units", "performance")
+OPTIONAL = ("stimulate", "annotate", "population", "behaviour", "units", "performance")
 """Docks that are hidden until they are asked for."""
 
 
@@ -73,6 +73,7 @@ class Layout:
                 ("stimulate", "Stimulate by hand", panels.stimulate),
                 ("annotate", "Annotate", panels.annotate),
                 ("population", "Population", panels.population),
+                ("behaviour", "Behaviour", panels.behaviour),
                 ("units", "Units", panels.units),
             )
         }
@@ -97,6 +98,11 @@ class Layout:
         """Shows the transport bar of a replay, across the whole width, or not."""
         self._foot.setVisible(shown)
         self._transport.setVisible(shown)
+
+    def reveal(self, name: str) -> None:
+        """Shows a dock, in front of those that it shares its place with."""
+        self.docks[name].show()
+        self.docks[name].raise_()
 
     def toggle(self, name: str) -> None:
         """Shows a dock and gives it the focus, or hides it."""

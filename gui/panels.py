@@ -6,6 +6,7 @@ from gui.annotate_panel import AnnotatePanel
 from gui.annotation_document import AnnotationDocument
 from gui.arena_view import ArenaView
 from gui.banner import Banner
+from gui.behaviour_panel import BehaviourPanel
 from gui.camera_view import CameraView
 from gui.comparison_view import ComparisonView
 from gui.control_bar import ControlBar
@@ -49,6 +50,8 @@ class Panels:
         self.faults = FaultWatch(self.banner, self.log, self.timeline)
         self.comparison = ComparisonView(theme, self.selection)
         self.population = PopulationPanel(theme)
+        self.behaviour = BehaviourPanel(theme, lambda: self.arena.renderer.assets)
+        self.timeline.behaviour_chosen.connect(self.behaviour.choose)
         self.units = UnitsPanel(theme, self.selection, self.timeline.raster)
         for panel in (self.population, self.units):
             self.timeline.blinded_changed.connect(panel.set_blinded)
@@ -65,6 +68,7 @@ class Panels:
             self.population,
             self.units,
             self.performance,
+            self.behaviour,
         ):
             panel.take(batch)
 
@@ -76,6 +80,7 @@ class Panels:
             self.population,
             self.units,
             self.performance,
+            self.behaviour,
         ):
             panel.clear()
 
@@ -85,6 +90,7 @@ class Panels:
         self.comparison.close_renderers()
         self.performance.close_worker()
         self.population.close_worker()
+        self.behaviour.close_renderer()
 
     def look_as(self, mode: str) -> None:
         """Looks at the animal, or at those side by side, in one of `gui.arena_scene.MODES`."""
@@ -106,5 +112,6 @@ class Panels:
             self.annotate,
             self.population,
             self.units,
+            self.behaviour,
         ):
             panel.set_theme(theme)

@@ -247,6 +247,8 @@ class ReplayControl(QObject):
         self._divergences = {}
         self._alignment = None
         self._panels.timeline.rows = rows_of(extents)
+        assert self.stream is not None
+        self._panels.behaviour.show_recording(self.stream.paths[0], extents[0])
         if not self.several:
             self._panels.faults.reset()
             self._panels.faults.show_recorded(extents[0].faults)

@@ -94,6 +94,7 @@ class SessionControl(QObject):
         stream.refused.connect(self._refused)
         stream.silent.connect(self._silent)
         self.by_hand.follow(stream)
+        self._panels.behaviour.show_recording(None, None)
         self.operator.follow(stream)
 
     # --- buttons and keys -----------------------------------------------------------------------------

@@ -265,6 +265,11 @@ def _style_sheet(t: Theme) -> str:
     QListWidget {{ background: {t.panel}; color: {t.text}; border: 1px solid transparent; outline: none; }}
     QListWidget::item {{ padding: 2px 6px; }}
     QListWidget::item:selected {{ background: {t.accent}; color: {t.on_accent}; }}
+    QTableView {{ background: {t.panel}; color: {t.text}; border: none; outline: none;
+        selection-background-color: {t.accent}; selection-color: {t.on_accent}; }}
+    QHeaderView {{ background: {t.panel}; border: none; }}
+    QHeaderView::section {{ background: {t.panel}; color: {t.muted}; border: none;
+        border-bottom: 1px solid {t.line}; padding: 2px 6px; }}
     QScrollArea, QScrollArea > QWidget > QWidget {{ border: none; background: transparent; }}
     QPushButton[primary="true"]:disabled {{ background: {t.raised}; color: {t.muted};
         border-color: {t.line}; }}

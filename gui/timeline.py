@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from PyQt6.QtCore import QPointF, pyqtSignal
 from PyQt6.QtGui import QResizeEvent
 from PyQt6.QtWidgets import QFrame, QVBoxLayout, QWidget
+from pyqtgraph.GraphicsScene.mouseEvents import MouseClickEvent
 
 from gui.activity import KINDS, LEAST_TICKS, MOST_TICKS
 from gui.ethogram import Ethogram
@@ -35,7 +36,8 @@ class Timeline(QFrame):
 
     A click on a unit selects it and shows its trace, another on the same one gives it up.
     `rows`, set before a session is described: the behaviours and stimuli that are known to happen.
-    `length_changed` carries how many ticks the plots reach back, `blinded_changed` whether shams are hidden.
+    `length_changed` carries how many ticks the plots reach back, `blinded_changed` whether shams are hidden,
+    `behaviour_chosen` the behaviour whose name was clicked.
 
     Args:
         theme: how it looks.
@@ -45,6 +47,7 @@ class Timeline(QFrame):
     frozen_changed = pyqtSignal(bool)
     length_changed = pyqtSignal(int)
     blinded_changed = pyqtSignal(bool)
+    behaviour_chosen = pyqtSignal(str)
 
     def __init__(
         self,
@@ -94,6 +97,7 @@ class Timeline(QFrame):
         self.plots.expand_pressed.connect(lambda: self.expand(not self.ethogram.expanded))
         self.plots.close_pressed.connect(self._close_trace)
         self.plots.length_scrolled.connect(self._scroll_length)
+        self.plots.scene().sigMouseClicked.connect(self._choose_behaviour)
         self.picking.said.connect(self.head.say)
         self.selection.changed.connect(self._selected)
         self._fit()
@@ -357,6 +361,11 @@ class Timeline(QFrame):
     def _choose_kind(self, kind: str) -> None:
         self.raster.kind = kind
         self._dirty = self._asked = True
+
+    def _choose_behaviour(self, event: MouseClickEvent) -> None:
+        name = self.ethogram.named_at(event.scenePos())
+        if name:
+            self.behaviour_chosen.emit(name)
 
     def _point(self, position: QPointF | None) -> None:
         self._pointer = position

@@ -127,6 +127,26 @@ def test_the_units_panel_takes_nothing_of_the_rasters_height(
     assert window.size() == QSize(1280, 720)
 
 
+def test_a_click_on_a_behaviours_name_shows_its_bouts_and_one_on_a_picture_goes_there(
+    qtbot: QtBot, window: MainWindow
+) -> None:
+    plots, panel = window.panels.timeline.plots, window.panels.behaviour
+    assert not panel.isVisible()
+    box = plots.ethogram.getViewBox()
+    run = plots.mapFromScene(box.mapViewToScene(QPointF(box.viewRange()[0][0], 1.5)))
+    place = run - QPoint(30, 0)
+    qtbot.mouseClick(plots.viewport(), Qt.MouseButton.LeftButton, pos=place)
+    qtbot.waitUntil(lambda: bool(panel.strip.bouts), timeout=5_000)
+    assert panel.chosen == "run"
+    assert panel.isVisible()
+    assert "whole recording, 0:03.0" in panel.seen.full_text
+    assert [bout.first_tick for bout in panel.strip.bouts] == [121, 81, 41, 1]
+    qtbot.wait(20)
+    second = QPoint(5, panel.strip.height() // 4 + 30)
+    qtbot.mouseClick(panel.strip, Qt.MouseButton.LeftButton, pos=second)
+    qtbot.waitUntil(lambda: window.tick == 81, timeout=5_000)
+
+
 def _wheel(viewport: object, place: QPoint, delta: int) -> None:
     event = QWheelEvent(
         QPointF(place),
