@@ -14,6 +14,7 @@ from gui.commands import LETTERS, LIVE, REPLAY, SHOWN, Command, CommandTable, sh
 from gui.editor_control import EditorControl
 from gui.key_sheet import KeySheet
 from gui.layout import Layout
+from gui.layouts import Layouts
 from gui.panels import Panels
 from gui.replay_control import ReplayControl
 from gui.session_control import SessionControl
@@ -41,6 +42,7 @@ class Actions(QObject):
 
     Attributes:
         editor: the editor of protocols.
+        layouts: those that have names.
         table: all commands, by which the sheet of keys is made, too.
     """
 
@@ -277,7 +279,8 @@ class Actions(QObject):
         view.addSeparator()
         for dock in layout.docks.values():
             view.addAction(dock.toggleViewAction())
-        self._add(view, "Reset the layout", layout.reset)
+        self.layouts = Layouts(self._window, layout, self._state.settings)
+        self.layouts.add_to(view)
 
     def _bind_buttons(self, panels: Panels, session: SessionControl, player: ReplayControl) -> None:
         for signal, does in (

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from functools import partial
+
 from PyQt6.QtCore import QSettings, QSize, Qt, QTimer
 from PyQt6.QtWidgets import (
     QDockWidget,
@@ -13,6 +16,7 @@ from PyQt6.QtWidgets import (
     QWidget,
 )
 
+from gui.arrangement import Arrangement, arrange, arrangement_of, fit, load, store
 from gui.panels import Panels
 
 VERSION = 2
@@ -82,6 +86,8 @@ class Layout:
         window.setCorner(Qt.Corner.BottomLeftCorner, _LEFT)
         window.setCorner(Qt.Corner.TopLeftCorner, _LEFT)
         self._aside: list[QDockWidget] | None = None
+        self._unfitted: Arrangement | None = None
+        """What was put back while docks were not shown: they are fitted to the window when they are."""
         for dock in self.docks.values():
             dock.topLevelChanged.connect(lambda _: self._title())
             dock.dockLocationChanged.connect(lambda _: QTimer.singleShot(0, self._title))
@@ -89,10 +95,48 @@ class Layout:
 
     def reset(self) -> None:
         """Puts the docks where they were the first time."""
+        self.arrange([name for name in self.docks if name not in OPTIONAL])
+
+    def arrange(self, shown: Sequence[str]) -> None:
+        """Puts the docks where they were the first time, and shows these.
+
+        Args:
+            shown: names of docks; of those that share a place the first is in front.
+        """
+        aside = self._aside is not None
+        self.show_docks(True)
         for dock in self.docks.values():
             dock.setFloating(False)
         self._place()
+        for name, dock in self.docks.items():
+            dock.setVisible(name in shown)
+        for name in reversed(shown):
+            if name in self.docks:
+                self.docks[name].raise_()
         self._size()
+        self._title()
+        if aside:
+            self.show_docks(False)
+
+    def arrangement(self) -> Arrangement:
+        """The present arrangement, to be kept."""
+        aside = self._aside is not None
+        self.show_docks(True)
+        found = arrangement_of(self._window, self.docks, VERSION)
+        if aside:
+            self.show_docks(False)
+        return found
+
+    def put_back(self, wanted: Arrangement) -> bool:
+        """Arranges the docks as they were kept, fitted to the window as it is; says whether it could."""
+        aside = self._aside is not None
+        self.show_docks(True)
+        done = arrange(self._window, self.docks, wanted, VERSION)
+        self._title()
+        if aside:
+            self._unfitted = wanted
+            self.show_docks(False)
+        return done
 
     def show_transport(self, shown: bool) -> None:
         """Shows the transport bar of a replay, across the whole width, or not."""
@@ -128,6 +172,9 @@ class Layout:
                 dock.show()
             self._aside = None
             QTimer.singleShot(0, self._title)
+            if self._unfitted is not None:
+                QTimer.singleShot(0, partial(fit, self._window, self.docks, self._unfitted))
+                self._unfitted = None
         else:
             self._aside = [dock for dock in self.docks.values() if not dock.isHidden()]
             for dock in self._aside:
@@ -141,10 +188,11 @@ class Layout:
         screen = window.screen()
         room = screen.availableSize() if screen is not None else QSize(1280, 720)
         window.resize(min(1920, room.width()), min(1080, room.height() - TITLE_PX))
-        geometry, layout = settings.value("geometry"), settings.value("layout")
+        geometry, kept = settings.value("geometry"), load(settings, "layout")
         if geometry is not None:
             window.restoreGeometry(geometry)
-        if layout is None or not window.restoreState(layout, VERSION):
+        self._unfitted = kept
+        if kept is None or not arrange(window, self.docks, kept, VERSION):
             QTimer.singleShot(0, self._size)
         self._title()
         QTimer.singleShot(0, self._keep_on_screen)
@@ -171,7 +219,7 @@ class Layout:
         self.show_docks(True)
         self._panels.arena.save(settings)
         settings.setValue("geometry", self._window.saveGeometry())
-        settings.setValue("layout", self._window.saveState(VERSION))
+        store(settings, "layout", arrangement_of(self._window, self.docks, VERSION))
 
     def _dock(self, name: str, title: str, widget: QWidget) -> QDockWidget:
         dock = QDockWidget(title, self._window)
