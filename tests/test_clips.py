@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -17,8 +16,6 @@ from recorder.rotating_writer import RotatingWriter
 from rig.bus.clip_ring import SLACK_TICKS, ClipRing, Cut
 from rig.bus.encoding import decode, encode
 from rig.bus.message_types import Assets, Description, Message, Tick
-from rig.errors import RunError
-from tests.rodent_rig import RunningRig, rodent_rig_here
 
 N = 220
 """Ticks of the session: two trials and a half, with stimuli and behaviours open at many of them."""
@@ -123,74 +120,3 @@ def test_the_ring_is_bounded_and_keeps_the_newest(stream: list[Message]) -> None
     assert (cut.first, cut.last) == (N + 50 - 20 - SLACK_TICKS, N + 49)
     assert ring.cut(0, 3) is None
     assert ClipRing(0).cut(0, 3) is None
-
-
-PROTOCOL = """
-protocol: clips
-subject: runner
-task: corridor
-trial_s: 1
-stimuli:
-  push: {clamp: policy_2, units: {first: 16}, to: 0.25, state: cell}
-rules:
-  - {on: {time_ms: 500}, do: push, for_ms: 200}
-  - {on: {key: c}, do: clip, seconds: 1, after_ms: 200}
-"""
-
-
-def test_a_session_saves_clips_for_clients_and_rules(runtime: Path, tmp_path: Path) -> None:
-    """Twice at once, beside a recording, over a trial's boundary; what cannot be is a sentence."""
-    (tmp_path / "p.yaml").write_text(PROTOCOL)
-    out, clip = tmp_path / "whole.nwb", tmp_path / "mine.nwb"
-    options = ("--pace", "realtime", "--no-picture", "--no-camera", "--seed", 3, "--animal", "Ada")
-    with RunningRig("run", tmp_path / "p.yaml", "--out", out, *options) as rig, rig.attach() as bus:
-        newest = [0]
-
-        def listen(tick: int) -> None:
-            while newest[0] < tick:
-                newest[0] = max((newest[0], *(message.tick for message in bus.poll(0.1))))
-
-        for wrong, said in (
-            ({"seconds": 61}, "from 0.02 to 60"),
-            ({"after_ms": -1}, "from 0 to 60000"),
-            ({"file": "here.nwb"}, "absolute path"),
-            ({"minutes": 1}, "not 'minutes'"),
-        ):
-            with pytest.raises(RunError, match=said):
-                bus.command("save_clip", **wrong)
-        listen(80)
-        bus.command("key", key="c")
-        mine = bus.command("save_clip", seconds=0.8, file=str(clip))
-        lost = bus.command("save_clip", file=str(tmp_path / "nowhere" / "x.nwb"))
-        bus.command("save_clip", after_ms=60_000, file=str(tmp_path / "nowhere" / "y.nwb"))
-        listen(newest[0] + 3)
-        with pytest.raises(RunError, match="4 clips wait to be saved already"):
-            bus.command("save_clip")
-        listen(newest[0] + 15)
-        bus.command("stop")  # what waits is saved before the session is over
-        ends = time.monotonic() + 120
-        while not any(message.topic == "end" for message in bus.poll(0.1)):
-            assert time.monotonic() < ends
-        status, _, trouble = rig.end()
-    assert status == 0, trouble
-    assert trouble.count("was not saved: There is no folder") == 2
-    assert str(lost["file"]).endswith("nowhere/x.nwb")
-    (by_rule,) = tmp_path.glob("*-clip-*.nwb")
-    with recorder.open(clip) as one, recorder.open(out) as session, recorder.open(by_rule) as two:
-        assert (one.first_tick, one.last_tick) == (mine["first_tick"], mine["last_tick"])
-        assert by_rule.name.startswith(f"Ada-clips-clip-{two.last_tick:07d}-")
-        ((pressed, _),) = (each for each in session.inputs if each[1].kind == "key")
-        assert (two.first_tick, two.last_tick) == (pressed + 10 - 49, pressed + 10)
-        assert len(two.trials) == 2
-        assert one.is_clip
-        assert not session.is_clip
-        for own in (one, two):
-            assert [each.kind for each in own.log if each.kind in ("gap", "malformed")] == []
-            for name in own.series:
-                a = own.values(name, own.first_tick, own.last_tick)
-                assert a.tobytes() == session.values(name, own.first_tick, own.last_tick).tobytes()
-    # a clip is a recording as any other; simulated again from its session's start, it is the same
-    assert "clip        of a session" in rodent_rig_here("info", clip).stdout
-    again = rodent_rig_here("rerun", clip, "--from", mine["last_tick"] * 0.02)
-    assert again.returncode == 0, again.stderr
-    assert "does not have all of its session's ticks from the first on" in again.stdout

@@ -191,7 +191,7 @@ def test_a_session_from_acquire_to_end(
     first, second = welcome.recent.item(0), welcome.recent.item(1)
     assert first is not None
     assert second is not None
-    assert first.text().startswith(f"{clip.name}\n0:0")
+    assert first.text().startswith(f"{clip.name}\n0:")
     assert second.text().startswith(f"{file.name}\n0:0")
     assert second.text().endswith("runner, often")
     welcome.recent.itemActivated.emit(first)

@@ -29,7 +29,7 @@ from recorder.writer import Writer
 from rerun.comparison import Comparison, differences
 from rerun.protocol_sequence import ProtocolSequence, Segment
 from rig.bus.message_types import EngineReply, Event, Message, Tick
-from rig.errors import UserError
+from rig.errors import RunError, UserError
 from stim.engine import Engine
 from stim.protocol.read import parse
 from tests.engine_scenario import describe, tick_message
@@ -48,6 +48,7 @@ stimuli:
 rules:
   - {on: {time_ms: 200}, do: hold, for_ms: 100, probability: 0.5, else: sham}
   - {on: {key: s}, do: push, for_ms: 200}
+  - {on: {time_ms: 700}, do: clip, seconds: 1, after_ms: 800, max_count: 1}
 """
 MORE = """  - {on: %s.onset, do: more, for_ms: 200}
 """
@@ -56,7 +57,10 @@ CLOCKS = ("latency", "wall_s", "engine_ms", "overrun", "tick_sequence", "answer_
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """`f.nwb`: keys, a client's stimulus, notes; it was paused, stepped, disarmed, armed and stopped."""
+    """`f.nwb`: keys, a client's stimulus, notes; it was paused, stepped, disarmed, armed and stopped.
+
+    Clips of it are `mine.nwb`, of a client, and the one of the rule; `said` is what the command said.
+    """
     folder = tmp_path_factory.mktemp("rerun")
     (folder / "p.yaml").write_text(PROTOCOL)
     runtime = Path(folder / "rt")
@@ -96,8 +100,34 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
             now = max(last)
             wait_for(lambda: passed(max(now + 20, 75)), 120)
             operate(bus, last, passed)
-            bus.command("stop")
-            assert rig.end()[0] == 0
+            for wrong, said in (
+                ({"seconds": 61}, "from 0.02 to 60"),
+                ({"after_ms": -1}, "from 0 to 60000"),
+                ({"file": "here.nwb"}, "absolute path"),
+                ({"file": str(folder / "x.mp4")}, "is called …nwb"),
+                ({"file": str(folder / "nowhere" / "x.nwb")}, "There is no folder"),
+                ({"file": str(folder / "f.nwb")}, "exists already"),
+                ({"minutes": 1}, "not 'minutes'"),
+            ):
+                with pytest.raises(RunError, match=said):
+                    bus.command("save_clip", **wrong)
+            clip = bus.command("save_clip", seconds=1, file=str(folder / "mine.nwb"))
+            with pytest.raises(RunError, match="is being saved already"):
+                bus.command("save_clip", file=clip["file"])
+            (folder / "gone").mkdir()
+
+            def many() -> None:
+                for number in range(5):
+                    file = str(folder / "gone" / f"{number}.nwb")
+                    bus.command("save_clip", after_ms=60_000, file=file)
+
+            with pytest.raises(RunError, match="4 clips wait to be saved already"):
+                many()
+            (folder / "gone").rmdir()
+            bus.command("stop")  # what waits is saved before the session is over
+            status, _, trouble = rig.end(150)
+            assert status == 0, trouble
+            (folder / "said").write_text(trouble)
     return folder
 
 
@@ -157,6 +187,33 @@ def test_a_re_run_begins_at_a_snapshot(folder: Path, capsys: pytest.CaptureFixtu
     out = capsys.readouterr().out
     assert "Resumed at tick 50 (1.00 s)" in out  # the first of a trial
     assert "identical for 21 ticks" in out
+
+
+def test_clips_of_a_session_are_its_own_ticks(folder: Path) -> None:
+    """Beside the recording, for a client and for a rule, over the end of a trial."""
+    (by_rule,) = folder.glob("rerun-me-clip-0000075-*.nwb")
+    mine = folder / "mine.nwb"
+    with (
+        recorder.open(folder / "f.nwb") as session,
+        recorder.open(by_rule) as rule,
+        recorder.open(mine) as own,
+    ):
+        assert (rule.first_tick, rule.last_tick, len(rule.trials)) == (26, 75, 2)
+        assert own.n_ticks == 50
+        assert not session.is_clip
+        for clip in (rule, own):
+            assert clip.is_clip
+            assert [each.kind for each in clip.log if each.kind in ("gap", "malformed")] == []
+            for name in clip.series:
+                one, other = (
+                    each.values(name, clip.first_tick, clip.last_tick) for each in (clip, session)
+                )
+                assert one.tobytes() == other.tobytes(), name
+    assert (folder / "said").read_text().count("was not saved: There is no folder") >= 2
+    assert "clip        of a session" in rodent_rig_here("info", mine).stdout
+    # from within it cannot be resumed, and what came from outside before it is not in it
+    done = rodent_rig_here("rerun", by_rule, "--from", 1.4, "--until", 1.5)
+    assert "does not have all of its session's ticks from the first on" in done.stdout
 
 
 def altered(folder: Path, name: str, **changes: object) -> Path:

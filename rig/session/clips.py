@@ -36,7 +36,7 @@ from rig.bus.message_types import (
 from rig.bus.stimulus_request import short
 from rig.errors import UserError
 from rig.new_recording import recording_name
-from rig.output_file import reason
+from rig.output_file import check_output, reason
 from rig.session.directory import SessionDirectory, SessionSpec
 from rig.session.processes import ChildProcess
 
@@ -153,6 +153,8 @@ class SessionClips:
         first = max(last - n_ticks + 1, self._ring.first_tick)
         if any(each.report.file == file for each in self._waiting):
             raise UserError(f"{file} is being saved already; name another file.")
+        if file:
+            check_output(Path(file))
         path = Path(file) if file else self._own_file(last)
         report = ClipReport("waiting", str(path), first, last, cause=wanted.cause)
         self._waiting.append(_Clip(report))
@@ -311,4 +313,6 @@ def _read(args: Mapping[str, Any], longest_s: float) -> tuple[float, float, str]
     file = args.get("file", "")
     if not isinstance(file, str) or (file and not Path(file).is_absolute()) or "\0" in file:
         raise UserError("save_clip needs the absolute path of a file, or none.")
+    if file and not file.lower().endswith(".nwb"):
+        raise UserError(f"{short(file)}: a recording is called …nwb, or nothing would open it.")
     return numbers[0], numbers[1], file
