@@ -212,7 +212,7 @@ def _disarm(walk: Walk) -> None:
 
 
 def _stop(walk: Walk) -> Path:
-    press_in_dialog("Yes")
+    press_in_dialog("End the session")
     walk.press(Qt.Key.Key_F5)
     walk.until(lambda: walk.window.phase == "ended")
     walk.until(walk.panels.end.replay.isVisible)

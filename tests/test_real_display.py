@@ -1,0 +1,151 @@
+"""The application on an X display of its own, with a real pointer and real keys, from an empty home."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+import recorder
+from rig.bus.client import BusClient
+from rig.bus.message_types import Status
+from rig.errors import RunError
+from rig.session.directory import SessionDirectory, running_sessions, runtime_folder
+from tests.rodent_rig import ROOT, wait_for
+
+SIZE = (1280, 720)
+ACQUIRE = (66, 55)
+"""Where the button is in a window that begins at the screen's corner."""
+
+pytestmark = pytest.mark.skipif(
+    not (shutil.which("Xvfb") and shutil.which("xdotool")),
+    reason="Xvfb and xdotool (Debian packages) are needed",
+)
+
+
+class Display:
+    """An X server, what is typed and clicked in it, and a picture of it."""
+
+    def __init__(self, folder: Path) -> None:
+        read, write = os.pipe()
+        self._server = subprocess.Popen(
+            ["Xvfb", "-displayfd", str(write), "-screen", "0", "{}x{}x24".format(*SIZE)],
+            pass_fds=(write,),
+            stderr=subprocess.DEVNULL,
+        )
+        os.close(write)
+        with os.fdopen(read) as numbers:
+            self.name = f":{numbers.readline().strip()}"
+        self._environment = {**os.environ, "DISPLAY": self.name}
+
+    def tool(self, *words: object) -> str:
+        """`xdotool …`; what it says."""
+        done = subprocess.run(
+            ["xdotool", *map(str, words)], env=self._environment, capture_output=True, text=True
+        )
+        return done.stdout.strip()
+
+    def focus(self, title: str = "rodent-rig") -> bool:
+        """Gives a window the keyboard, as no window manager does; False if there is none yet."""
+        found = self.tool("search", "--onlyvisible", "--name", title).split()
+        if found:
+            self.tool("windowfocus", found[-1])
+        return bool(found)
+
+    def key(self, key: str) -> None:
+        """Presses and releases a key."""
+        self.tool("key", key)
+
+    def click(self, place: tuple[int, int]) -> None:
+        """A click of the left button."""
+        self.tool("mousemove", *place, "click", 1)
+
+    def close(self) -> None:
+        self._server.terminate()
+        self._server.wait()
+
+
+@pytest.fixture
+def display(tmp_path: Path) -> Iterator[Display]:
+    shown = Display(tmp_path)
+    yield shown
+    shown.close()
+
+
+def _until(bus: BusClient, wanted: str) -> Status:
+    """The first status in which the session, or its recorder, is in a state."""
+    for _ in range(600):
+        for message in bus.poll(0.1):
+            content = message.content
+            if isinstance(content, Status):
+                report = content.recorder
+                if wanted in (content.state, report.state if report is not None else ""):
+                    return content
+    raise AssertionError(f"never {wanted}")
+
+
+def test_a_session_is_set_up_run_recorded_and_ended_by_hand(
+    runtime: Path, tmp_path: Path, display: Display
+) -> None:
+    home = tmp_path / "home"
+    home.mkdir()
+    environment = {
+        **os.environ,
+        **{"DISPLAY": display.name, "QT_QPA_PLATFORM": "xcb", "HOME": str(home)},
+        "PYTHONPATH": str(ROOT),
+    }
+    with subprocess.Popen(
+        [sys.executable, "-m", "cli", "gui"],
+        cwd=home,
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    ) as window:
+        try:
+            wait_for(lambda: window.poll() is not None or display.focus(), 60)
+            display.key("Return")
+            wait_for(lambda: bool(running_sessions()), 60)
+            with BusClient.of(
+                SessionDirectory(runtime_folder() / running_sessions()[0].session)
+            ) as bus:
+                wait_for(lambda: _joined(bus), 120)
+                _until(bus, "recording")
+                wait_for(
+                    lambda: any(m.tick > 50 for m in bus.poll(0.1))
+                )  # the window shows it, too
+                display.key("space")
+                paused = _until(bus, "paused")
+                display.key("period")
+                wait_for(lambda: any(m.tick == paused.ticks for m in bus.poll(0.1)))
+                time.sleep(0.5)  # the window shows that it is paused again
+                display.key("space")
+                _until(bus, "running")
+                display.click(ACQUIRE)  # it says "Stop" now, and asks
+                wait_for(lambda: display.focus("End the session"))
+                display.key("alt+e")
+                ended = _until(bus, "ended")
+            display.focus()
+            display.key("ctrl+q")
+            said, _ = window.communicate(timeout=60)
+        finally:
+            window.kill()
+    assert window.returncode == 0, said
+    assert "Traceback" not in said
+    assert ended.recorder is not None
+    assert recorder.open(ended.recorder.file).n_ticks == ended.ticks > paused.ticks
+
+
+def _joined(bus: BusClient) -> bool:
+    try:
+        bus.join()
+    except RunError:
+        time.sleep(0.2)
+        return False
+    return True
