@@ -18,8 +18,16 @@ from rig.new_recording import recording_name
 from rig.output_file import reason
 from stim.protocol.find import find, known
 from stim.protocol.model import Protocol
-from stim.protocol.read import ProtocolTree, read_protocol, with_settings, with_subject_and_task
+from stim.protocol.read import (
+    ProtocolTree,
+    is_script,
+    read_protocol,
+    with_settings,
+    with_subject_and_task,
+)
+from stim.protocol.script import header_of
 from stim.protocol.source import read_text
+from stim.protocol.unfinished import Unfinished
 
 DEFAULT = "first_light"
 """The protocol that a window without one begins with."""
@@ -80,7 +88,7 @@ class WindowSessions:
             subject=_text(tree, "subject"), task=_text(tree, "task"), parameters=tree.parameters
         )
         try:
-            changed = _tree(request)
+            changed = _changed(tree, request)
             protocol = check_tree(changed, False)
             check_baselines(changed, protocol)
             _check_numbers(request)
@@ -147,7 +155,11 @@ def _recording(request: SessionRequest, name: str) -> Path | None:
 def _tree(request: SessionRequest) -> ProtocolTree:
     path = request.protocol
     assert path is not None
-    tree = read_protocol(read_text(path), str(path))
+    return _changed(read_protocol(read_text(path), str(path)), request)
+
+
+def _changed(tree: ProtocolTree, request: SessionRequest) -> ProtocolTree:
+    """A protocol's tree with what a request has otherwise."""
     tree = with_subject_and_task(tree, request.subject, request.task)
     return with_settings(tree, request.parameters)
 
@@ -180,8 +192,12 @@ def _subject(folder: Path) -> SubjectChoice:
 
 
 def _protocol(path: Path) -> ProtocolChoice:
+    """What a file says of itself, quickly: what is wrong with it is said when it is chosen."""
     try:
-        tree = read_protocol(read_text(path), str(path))
-    except UserError:  # it is said when it is chosen
+        text = read_text(path)
+        yaml = header_of(text, str(path))[0] if is_script(str(path)) else text
+    except UserError:
         return ProtocolChoice(path, path.stem, "")
-    return ProtocolChoice(path, tree.name or path.stem, _text(tree, "description"))
+    said = Unfinished(yaml).root.entries
+    name, about = (str(said.get(key) or "").strip() for key in ("protocol", "description"))
+    return ProtocolChoice(path, name or path.stem, " ".join(about.split()))

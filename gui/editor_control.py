@@ -62,7 +62,6 @@ class EditorControl(QObject):
         self._parent = parent
         self._theme: Theme | None = None
         self._following: SessionRequest | None = None
-        self._records = False
         self._cancelled = False
         self._editor: ProtocolEditor | None = None
         self._runs = LatestWork("dry run", self)
@@ -197,8 +196,9 @@ class EditorControl(QObject):
             animal = description.animal if description is not None else ""
             before = SessionRequest(pace=pace, animal=animal)  # type: ignore[arg-type]
         kept = {name: value for name, value in before.parameters.items() if name in parameters}
-        self._following = replace(before, protocol=path, parameters=kept)
-        self._records = self._session.watch.on
+        self._following = replace(
+            before, protocol=path, parameters=kept, record=self._session.watch.on
+        )
         self._session.end_after_trial()
         if self._editor is not None:
             self._editor.bar.show_running(True, "It follows when the trial has ended.")
@@ -208,11 +208,8 @@ class EditorControl(QObject):
             request, self._following = self._following, None
             self.start_requested.emit(request)
             return
-        if phase == "live" and self._records:
-            self._records = False
-            self._session.toggle_record()
         if phase in ("empty", "replay"):
-            self._following, self._records = None, False
+            self._following = None
         if phase in ("empty", "replay", "starting"):
             self._panels.timeline.show_dry_run(())
         if self._editor is not None:

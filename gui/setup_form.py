@@ -92,7 +92,8 @@ class SetupForm(QFrame):
         for name, value in request.parameters.items():
             if name in self.parameters:
                 self.parameters[name].setText(value)
-        self.check()
+        if request.parameters:
+            self.check()
 
     def remember(self, settings: QSettings) -> None:
         """Records as the user left it; the first time yes: what was not recorded is gone."""

@@ -5,7 +5,9 @@ Fusion draws the arrows and buttons of a file dialog in black, which on a dark g
 
 from __future__ import annotations
 
-from PyQt6.QtGui import QColor, QIcon, QImage, QPixmap
+import numpy as np
+from numpy.typing import NDArray
+from PyQt6.QtGui import QIcon, QImage, QPixmap
 from PyQt6.QtWidgets import QProxyStyle, QStyle, QStyleOption, QWidget
 
 _Icon = QStyle.StandardPixmap
@@ -59,24 +61,30 @@ class WindowStyle(QProxyStyle):
 
 def _is_dark(shape: QPixmap) -> bool:
     """Whether most of what is opaque in a picture is dark."""
-    picture = shape.toImage()
-    places = ((x, y) for x in range(picture.width()) for y in range(picture.height()))
-    colours = (picture.pixelColor(x, y) for x, y in places)
-    opaque = [colour.lightness() for colour in colours if colour.alpha() > 128]
-    return bool(opaque) and sum(opaque) / len(opaque) < 128
+    pixels = _pixels(shape.toImage().convertToFormat(QImage.Format.Format_ARGB32))
+    opaque = pixels[pixels[..., 3] > 128][:, :3]
+    lightness = (opaque.max(axis=1).astype(int) + opaque.min(axis=1)) / 2 if len(opaque) else opaque
+    return bool(len(opaque)) and float(lightness.mean()) < 128
 
 
 def _turned(shape: QPixmap, opacity: float = 1.0) -> QPixmap:
-    """The same picture with the lightness of every pixel reversed."""
+    """The same picture with the lightness of every pixel reversed; hue and saturation stay."""
     picture = shape.toImage().convertToFormat(QImage.Format.Format_ARGB32)
-    for x in range(picture.width()):
-        for y in range(picture.height()):
-            was = picture.pixelColor(x, y)
-            hue, saturation = was.hslHue(), was.hslSaturation()
-            alpha = round(was.alpha() * opacity)
-            picture.setPixelColor(
-                x, y, QColor.fromHsl(hue, saturation, 255 - was.lightness(), alpha)
-            )
+    pixels = _pixels(picture)
+    colours = pixels[..., :3].astype(int)
+    # with the same saturation, lightness L and 1 - L differ by the same step in all three channels
+    step = 255 - colours.max(axis=-1, keepdims=True) - colours.min(axis=-1, keepdims=True)
+    pixels[..., :3] = np.clip(colours + step, 0, 255)
+    pixels[..., 3] = np.round(pixels[..., 3] * opacity)
     result = QPixmap.fromImage(picture)
     result.setDevicePixelRatio(shape.devicePixelRatio())
     return result
+
+
+def _pixels(picture: QImage) -> NDArray[np.uint8]:
+    """The pixels of an ARGB32 picture, (height, width, 4): blue, green, red, alpha; writing changes it."""
+    bits = picture.bits()
+    if bits is None:
+        return np.zeros((0, 0, 4), np.uint8)
+    bits.setsize(picture.sizeInBytes())
+    return np.frombuffer(bits, np.uint8).reshape(picture.height(), picture.width(), 4)  # type: ignore[call-overload]

@@ -22,6 +22,7 @@ from gui.session_setup import SessionRequest
 from recorder.writer import Writer
 from rig.errors import UserError
 from rig.session.directory import running_sessions
+from stim.protocol.read import read_protocol
 from tests.rodent_rig import ROOT, wait_for
 from tests.windows import press_in_dialog
 
@@ -117,6 +118,14 @@ def test_every_key_of_what_ships_is_offered_and_explained(language: RigProtocolL
                 assert word in {each.text.rstrip(": ") for each in offered}, (path.name, line)
                 keys += 1
     assert keys > 150
+
+
+def test_protocols_are_listed_by_what_they_say_of_themselves() -> None:
+    for each in WindowSessions().protocols():
+        tree = read_protocol(each.path.read_text(), str(each.path))
+        about = tree.root.get("description")
+        assert each.name == tree.name
+        assert each.line == (" ".join(str(about.value).split()) if about is not None else "")
 
 
 @pytest.fixture

@@ -100,12 +100,14 @@ class Unfinished:
         self.cursor = Cursor()
         self._stack = [self.root]
         self._block_text = -1
+        self._lines: list[str] = []  # of the text of several lines that is being read
         self._given = False  # whether the value that is being read has been written
         self._keyed = False  # whether the line has a key
         self._marked = True  # whether the cursor's place is known, or not in this line
         self._read_to = 0  # where in the line the last token ends
         for number, written in enumerate(text.split("\n")):
             self._read_line(written.rstrip("\r"), column if number == line else -1)
+        self._end_block_text()
 
     def tree(self) -> Node:
         """What is written, as nodes without places."""
@@ -118,8 +120,9 @@ class Unfinished:
         blank = not written.strip()
         if self._block_text >= 0:
             if blank or indent > self._block_text:
+                self._lines.append(written.strip())
                 return
-            self._block_text = -1
+            self._end_block_text()
         if self._in_flow and _TOP_KEY.match(written):
             self._leave_flow()  # a bracket that was never closed
         self._keyed = False
@@ -151,6 +154,12 @@ class Unfinished:
             glued = bool(tokens) and tokens[-1].kind == ":" and cursor == tokens[-1].end
             if not glued:
                 self._mark("", cursor, "")
+
+    def _end_block_text(self) -> None:
+        if self._block_text >= 0:
+            self._stack[-1].put(" ".join(" ".join(self._lines).split()))
+            self._block_text = -1
+            self._lines = []
 
     def _comment_before(self, written: str, cursor: int) -> bool:
         """Whether the cursor is in a comment at the line's end."""
