@@ -196,9 +196,8 @@ class EditorControl(QObject):
             animal = description.animal if description is not None else ""
             before = SessionRequest(pace=pace, animal=animal)  # type: ignore[arg-type]
         kept = {name: value for name, value in before.parameters.items() if name in parameters}
-        self._following = replace(
-            before, protocol=path, parameters=kept, record=self._session.watch.on
-        )
+        folder = recordings.folder(self._state.settings) if self._session.watch.on else None
+        self._following = replace(before, protocol=path, parameters=kept, record_in=folder)
         self._session.end_after_trial()
         if self._editor is not None:
             self._editor.bar.show_running(True, "It follows when the trial has ended.")
