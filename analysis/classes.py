@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from analysis.ridge import Held, predict_held_out, products_of
+from analysis.ridge import Held, Products, predict_held_out, products_of
 
 Array = np.ndarray
 
@@ -19,10 +19,12 @@ class Told:
     Attributes:
         counts: (episodes, classes, classes) ticks, by the true class and the one that was said.
         penalties: of each fold.
+        products: the sums that it was told from.
     """
 
     counts: Array
     penalties: tuple[float, ...]
+    products: Products
 
     def accuracy(self, episodes: Sequence[int]) -> float:
         """The share of ticks told rightly, each class counting alike; chance is 1 / classes."""
@@ -32,7 +34,7 @@ class Told:
 
 
 def tell(
-    xs: Sequence[Array], labels: Sequence[Array], n_classes: int, fixed: Sequence[float] = ()
+    xs: Sequence[Array], labels: Sequence[Array], n_classes: int, before: Told | None = None
 ) -> Told:
     """Tells the class of each tick of each episode, from what other episodes were like.
 
@@ -40,7 +42,7 @@ def tell(
         xs: activity of each (ticks, units), about scaled to variance 1.
         labels: of each (ticks,) int; -1 where there is none.
         n_classes: how many classes.
-        fixed: the penalty of each fold, where it was chosen before.
+        before: classes told from the same activity, -1 at the same ticks, which spares most of the work.
     """
     kept = [own >= 0 for own in labels]
     xs = [x[keep] for x, keep in zip(xs, kept, strict=True)]
@@ -51,11 +53,12 @@ def tell(
     height = 1 / np.sqrt(share)
     eye = np.eye(n_classes)
     ys = [eye[own] * height for own in labels]
-    held = predict_held_out(products_of(xs, ys), fixed=fixed)
+    products = products_of(xs, ys, before.products if before else None)
+    held = predict_held_out(products, fixed=before.penalties if before else ())
     counts = np.stack(
         [_counts(held, k, x, own) for k, (x, own) in enumerate(zip(xs, labels, strict=True))]
     )
-    return Told(counts, held.penalties)
+    return Told(counts, held.penalties, products)
 
 
 def _counts(held: Held, k: int, x: Array, labels: Array) -> Array:

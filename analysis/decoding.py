@@ -84,12 +84,13 @@ def decode_values(
         rate_hz: ticks per second.
         shuffles: for the null.
     """
-    held = predict_held_out(products_of(xs, ys))
+    products = products_of(xs, ys)
+    held = predict_held_out(products)
     least, random = round(LEAST_SHIFT_S * rate_hz), np.random.default_rng(0)
     shuffled = []
     for _ in range(shuffles):
         moved = [np.roll(y, int(shifts(len(y), 1, least, random)[0]), axis=0) for y in ys]
-        made = predict_held_out(products_of(xs, moved), fixed=held.penalties)
+        made = predict_held_out(products_of(xs, moved, products), fixed=held.penalties)
         shuffled.append(float(np.nanmean(made.r2(range(len(xs))))))
     return _decoded(lambda some: float(np.nanmean(held.r2(some))), len(xs), shuffled)
 
@@ -114,8 +115,7 @@ def decode_classes(
     random = np.random.default_rng(0)
     every = range(len(xs))
     shuffled = [
-        tell(xs, shuffle(labels, random), n_classes, told.penalties).accuracy(every)
-        for _ in range(shuffles)
+        tell(xs, shuffle(labels, random), n_classes, told).accuracy(every) for _ in range(shuffles)
     ]
     return _decoded(told.accuracy, len(xs), shuffled)
 
@@ -128,14 +128,22 @@ def _decoded(
 
 
 def moved_labels(labels: Sequence[Array], random: np.random.Generator) -> list[Array]:
-    """Labels moved in time, each episode's around its end."""
-    return [np.roll(own, int(shifts(len(own), 1, len(own) // 10, random)[0])) for own in labels]
+    """Labels moved in time, each episode's around its end; ticks without a label stay without."""
+    moved = []
+    for own in labels:
+        there = own >= 0
+        known = own[there]
+        made = own.copy()
+        if len(known):
+            made[there] = np.roll(known, int(shifts(len(known), 1, len(known) // 10, random)[0]))
+        moved.append(made)
+    return moved
 
 
 def dealt_labels(labels: Sequence[Array], random: np.random.Generator) -> list[Array]:
     """Labels that are one for a whole episode, dealt out anew among episodes."""
     order = random.permutation(len(labels))
-    return [np.full(len(own), labels[k][0]) for own, k in zip(labels, order, strict=True)]
+    return [np.full(len(own), labels[k].max()) for own, k in zip(labels, order, strict=True)]
 
 
 def behaviour_labels(episodes: Sequence[Episode]) -> tuple[list[Array], tuple[str, ...]]:
@@ -176,7 +184,8 @@ def decode_time(windows: Sequence[Array], tick_s: float, shuffles: int = SHUFFLE
     n_ticks = windows[0].shape[1]
     xs = [each.reshape(-1, each.shape[2]) for each in windows]
     times = [np.tile(np.arange(n_ticks) * tick_s, len(each)) for each in windows]
-    held = predict_held_out(products_of(xs, [each[:, None] for each in times]))
+    products = products_of(xs, [each[:, None] for each in times])
+    held = predict_held_out(products)
     random = np.random.default_rng(0)
     shuffled = []
     for _ in range(shuffles):
@@ -189,7 +198,7 @@ def decode_time(windows: Sequence[Array], tick_s: float, shuffles: int = SHUFFLE
             )[:, None]
             for each in windows
         ]
-        made = predict_held_out(products_of(xs, moved), fixed=held.penalties)
+        made = predict_held_out(products_of(xs, moved, products), fixed=held.penalties)
         shuffled.append(float(made.r2(range(len(xs)))[0]))
     return _decoded(lambda some: float(held.r2(some)[0]), len(xs), shuffled)
 

@@ -46,21 +46,28 @@ class Products:
         return Products(self.xx[:, own[:, None], own], self.xy[:, own], self.yy, self.y, self.n)
 
 
-def products_of(xs: Sequence[Array], ys: Sequence[Array]) -> Products:
+def products_of(
+    xs: Sequence[Array], ys: Sequence[Array], same_xs: Products | None = None
+) -> Products:
     """The sums of episodes.
 
     Args:
         xs: predictors of each, (ticks, predictors), about scaled to variance 1.
         ys: targets of each, (ticks, targets).
+        same_xs: sums of the same predictors with other targets, which spares most of the work.
     """
     xx, xy, yy, y = [], [], [], []
-    for x, target in zip(xs, ys, strict=True):
-        whole = np.hstack([x, np.ones((len(x), 1))]).astype(np.float64)
+    for k, (x, target) in enumerate(zip(xs, ys, strict=True)):
         own = np.asarray(target, np.float64)
-        xx.append(whole.T @ whole)
-        xy.append(whole.T @ own)
+        sums = own.sum(0)
+        if same_xs is None:
+            whole = np.hstack([x, np.ones((len(x), 1))]).astype(np.float64)
+            xx.append(whole.T @ whole)
+        else:
+            xx.append(same_xs.xx[k])
+        xy.append(np.vstack([np.asarray(x, np.float64).T @ own, sums]))
         yy.append((own**2).sum(0))
-        y.append(own.sum(0))
+        y.append(sums)
     n = np.array([len(x) for x in xs])
     return Products(np.stack(xx), np.stack(xy), np.stack(yy), np.stack(y), n)
 

@@ -9,19 +9,22 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from recorder.replay import ReplaySource
 from rig.bus.message_types import Tick
 from tests.rodent_rig import ROOT, RunningRig
+from tests.shared_recordings import first_light
 
 OBSERVE = ROOT / "protocols" / "observe.yaml"
 EXAMPLES = ROOT / "examples"
 
 
-def _run(*arguments: str) -> str:
+def _run(*arguments: str, **environment: str) -> str:
     done = subprocess.run(
         [sys.executable, *arguments],
         cwd=ROOT,
-        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        env={**os.environ, "PYTHONPATH": str(ROOT), **environment},
         capture_output=True,
         text=True,
         timeout=300,
@@ -31,13 +34,29 @@ def _run(*arguments: str) -> str:
     return done.stdout
 
 
-def test_the_script_and_the_notebook_close_the_loop(runtime: Path, tmp_path: Path) -> None:
-    """What they say of their latency is what was recorded, and the unit was held."""
-    notebook = json.loads((EXAMPLES / "closed_loop_client.ipynb").read_text())
+def _code_of(name: str) -> str:
+    """The code of a notebook, which was saved without outputs."""
+    notebook = json.loads((EXAMPLES / name).read_text(encoding="utf-8"))
     cells = [cell for cell in notebook["cells"] if cell["cell_type"] == "code"]
     assert all(cell["outputs"] == [] and cell["execution_count"] is None for cell in cells)
-    code = "\n".join("".join(cell["source"]) for cell in cells)
+    return "\n".join("".join(cell["source"]) for cell in cells)
 
+
+def test_the_notebook_of_analyses_goes_from_a_recording_to_three_figures(
+    tmp_path_factory: pytest.TempPathFactory,
+) -> None:
+    recorded = first_light(tmp_path_factory).file
+    count = "\nprint(len(plt.get_fignums()), 'figures', np.isfinite(mean).all())"
+    code = _code_of("understand_a_rodent.ipynb") + count
+    said = _run("-c", code, RECORDING=str(recorded), MPLBACKEND="Agg").splitlines()
+    assert said[0] == "runner in corridor: (350, 128), 2 trials"
+    assert 0 < float(said[1].removesuffix(" Hz")) < 12.5
+    assert said[2] == "3 figures True"
+
+
+def test_the_script_and_the_notebook_close_the_loop(runtime: Path, tmp_path: Path) -> None:
+    """What they say of their latency is what was recorded, and the unit was held."""
+    code = _code_of("closed_loop_client.ipynb")
     out = tmp_path / "loop.nwb"
     with (
         RunningRig(
