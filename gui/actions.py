@@ -222,6 +222,7 @@ class Actions(QObject):
         listed: tuple[tuple[str, Callable[[], object], tuple[str, ...], str], ...] = (
             ("Align the recordings…", player.align, ("Ctrl+L",), "Replay"),
             ("Branch from here…", player.branch, ("Ctrl+Shift+B",), "Replay"),
+            ("Analyse", lambda: layout.toggle("analyse"), ("Ctrl+Shift+Y",), "Replay"),
             ("Annotate", lambda: layout.toggle("annotate"), ("A", "Ctrl+Shift+A"), "Annotate"),
             ("Undo", annotate.undo, ("Ctrl+Z",), "Annotate"),
             ("Redo", annotate.redo, ("Ctrl+Shift+Z",), "Annotate"),

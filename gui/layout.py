@@ -27,7 +27,10 @@ TITLE_PX = 40
 """What the frame of a window may take of the screen's height, where that is not known yet."""
 _LEFT = Qt.DockWidgetArea.LeftDockWidgetArea
 _RIGHT = Qt.DockWidgetArea.RightDockWidgetArea
-OPTIONAL = ("stimulate", "annotate", "population", "behaviour", "units", "performance")
+OPTIONAL = (
+    *("stimulate", "annotate", "population", "behaviour"),
+    *("units", "performance", "analyse"),
+)
 """Docks that are hidden until they are asked for."""
 
 
@@ -79,6 +82,7 @@ class Layout:
                 ("population", "Population", panels.population),
                 ("behaviour", "Behaviour", panels.behaviour),
                 ("units", "Units", panels.units),
+                ("analyse", "Analyse", panels.analyse),
             )
         }
         panels.camera.setMinimumWidth(LEAST_CAMERA)
@@ -86,11 +90,16 @@ class Layout:
         window.setCorner(Qt.Corner.BottomLeftCorner, _LEFT)
         window.setCorner(Qt.Corner.TopLeftCorner, _LEFT)
         self._aside: list[QDockWidget] | None = None
+        self._ungathered: set[str] = set()
         self._unfitted: Arrangement | None = None
         """What was put back while docks were not shown: they are fitted to the window when they are."""
         for dock in self.docks.values():
             dock.topLevelChanged.connect(lambda _: self._title())
             dock.dockLocationChanged.connect(lambda _: QTimer.singleShot(0, self._title))
+        for name in OPTIONAL:
+            action = self.docks[name].toggleViewAction()
+            assert action is not None
+            action.triggered.connect(partial(self._shown_from_menu, name))
         self._place()
 
     def reset(self) -> None:
@@ -110,9 +119,10 @@ class Layout:
         self._place()
         for name, dock in self.docks.items():
             dock.setVisible(name in shown)
-        for name in reversed(shown):
-            if name in self.docks:
-                self.docks[name].raise_()
+        for name in reversed([each for each in shown if each in self.docks]):
+            if name in OPTIONAL:
+                self._gather(name)
+            self.docks[name].raise_()
         self._size()
         self._title()
         if aside:
@@ -132,6 +142,7 @@ class Layout:
         aside = self._aside is not None
         self.show_docks(True)
         done = arrange(self._window, self.docks, wanted, VERSION)
+        self._ungathered = set() if done else self._ungathered
         self._title()
         if aside:
             self._unfitted = wanted
@@ -146,7 +157,7 @@ class Layout:
     def reveal(self, name: str) -> None:
         """Shows a dock, in front of those that it shares its place with."""
         self.docks[name].show()
-        self.docks[name].raise_()
+        self._gather(name)
 
     def toggle(self, name: str) -> None:
         """Shows a dock and gives it the focus, or hides it."""
@@ -154,10 +165,27 @@ class Layout:
         shown = dock.isHidden() or dock.visibleRegion().isEmpty()  # it may lie behind another one
         dock.setVisible(shown)
         if shown:
-            dock.raise_()
+            self._gather(name)
             widget = dock.widget()
             if widget is not None:
                 widget.setFocus(Qt.FocusReason.ShortcutFocusReason)
+
+    def _shown_from_menu(self, name: str, shown: bool) -> None:
+        if shown:
+            self._gather(name)
+
+    def _gather(self, name: str) -> None:
+        """Shows a dock in front; the first time behind a tab with those that are there already.
+
+        Docks that are tabs of each other while they are hidden would leave Qt with tabs that nobody wants.
+        """
+        dock = self.docks[name]
+        others = [self.docks[each] for each in OPTIONAL if each != name]
+        there = [each for each in others if not each.isHidden() and not each.isFloating()]
+        if name in self._ungathered and there:
+            self._window.tabifyDockWidget(there[0], dock)
+        self._ungathered.discard(name)
+        dock.raise_()
 
     def show_docks(self, shown: bool) -> None:
         """Shows the docks that are wanted, or none where they have nothing to show or there is no room."""
@@ -192,7 +220,9 @@ class Layout:
         if geometry is not None:
             window.restoreGeometry(geometry)
         self._unfitted = kept
-        if kept is None or not arrange(window, self.docks, kept, VERSION):
+        if kept is not None and arrange(window, self.docks, kept, VERSION):
+            self._ungathered = set()
+        else:
             QTimer.singleShot(0, self._size)
         self._title()
         QTimer.singleShot(0, self._keep_on_screen)
@@ -241,12 +271,10 @@ class Layout:
         for name, dock in docks.items():
             self._window.addDockWidget(_RIGHT if name in OPTIONAL else _LEFT, dock)
             dock.setVisible(name not in OPTIONAL)
+        self._ungathered = set(OPTIONAL)
         self._window.splitDockWidget(docks["arena"], docks["eye"], Qt.Orientation.Vertical)
         self._window.splitDockWidget(docks["eye"], docks["health"], Qt.Orientation.Horizontal)
         self._window.tabifyDockWidget(docks["health"], docks["log"])
-        first, *others = (docks[name] for name in OPTIONAL)
-        for dock in others:
-            self._window.tabifyDockWidget(first, dock)
         docks["health"].raise_()
         self._title()
 

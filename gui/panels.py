@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from gui.analyse_panel import AnalysePanel
 from gui.annotate_panel import AnnotatePanel
 from gui.annotation_document import AnnotationDocument
 from gui.arena_view import ArenaView
@@ -58,6 +59,7 @@ class Panels:
         self.stimulate = StimulatePanel(self.selection)
         self.annotations = AnnotationDocument()
         self.annotate = AnnotatePanel(self.annotations, theme)
+        self.analyse = AnalysePanel(theme, self.selection)
 
     def take(self, batch: Batch) -> None:
         """A batch of the one session or recording that is shown, for every panel that follows it."""
@@ -110,6 +112,7 @@ class Panels:
             self.transport,
             self.comparison,
             self.annotate,
+            self.analyse,
             self.population,
             self.units,
             self.behaviour,

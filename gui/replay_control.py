@@ -72,7 +72,7 @@ class ReplayControl(QObject):
 
     def open(self, paths: Sequence[Replayed], speed: float) -> ReplayStream:
         """A replay of these recordings that the transport bar follows, not started yet."""
-        self.annotate.close()
+        self._leave()
         stream = ReplayStream(paths, speed)
         panels = self._panels
         bar = panels.transport
@@ -111,6 +111,7 @@ class ReplayControl(QObject):
         stream = self.stream
         if stream is not None and not self.several:
             self.annotate.open(stream.paths[0], self._extents[0], description)
+            self._panels.analyse.open(stream.paths[0], self._extents[0], description)
         if stream is not None and not self.several and isinstance(stream.paths[0], Path):
             extent = self._extents[0]
             seen = Recent(
@@ -233,7 +234,12 @@ class ReplayControl(QObject):
 
     def _follow_phase(self, phase: str) -> None:
         if phase != "replay":
-            self.annotate.close()
+            self._leave()
+
+    def _leave(self) -> None:
+        """What belongs to one recording is over: annotating it, and analysing it."""
+        self.annotate.close()
+        self._panels.analyse.clear()
 
     def _lengthen(self, ticks: int) -> None:
         """The plots reach further back: what a jump brings has to, too."""

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from PyQt6.QtCore import QPoint, QPointF, QSettings, Qt
+from PyQt6.QtWidgets import QTabBar
 from pytestqt.qtbot import QtBot
 
 from bench.synthetic_session import Stream, description
@@ -74,6 +75,11 @@ def test_keys_edges_undo_and_autosave(qtbot: QtBot, window: MainWindow, file: Pa
     panel, document = window.panels.annotate, window.panels.annotations
     path = annotations_path(file)
     assert not path.exists()  # nothing was annotated yet
+    window.panel_layout.toggle("population")
+    tabs = [bar for bar in window.findChildren(QTabBar) if bar.parent() is window]
+    titles = sorted(bar.tabText(k) for bar in tabs if bar.isVisible() for k in range(bar.count()))
+    assert titles == ["Annotate", "Log", "Population", "Session"]  # each once, none left over
+    window.panel_layout.toggle("population")
     qtbot.mouseClick(panel.add_behaviour, Qt.MouseButton.LeftButton)
     document.change_label("channel 1", "behaviour 1", "rear", "f")  # F freezes the plots elsewhere
     document.add_label("channel 1", "groom", "g")
