@@ -80,7 +80,7 @@ class AnnotateControl(QObject):
         self.rows.drawn.connect(self._add)
         self._document.changed.connect(self._changed)
         self._show_rows()
-        self._panel.installEventFilter(self)
+        self._panel.shown.connect(self._follow_panel)
 
     # --- which recording --------------------------------------------------------------------------------
 
@@ -116,6 +116,11 @@ class AnnotateControl(QObject):
         self.rows.editable = False
         self._fresh = True
         self._document.open(None)
+
+    def end(self) -> None:
+        """The window closes."""
+        self.close()
+        self._follow_panel(False)
 
     @property
     def active(self) -> bool:
@@ -206,12 +211,10 @@ class AnnotateControl(QObject):
         AgreementDialog(self._document.content, detected, self._parent).exec()
 
     def eventFilter(self, watched: QObject | None, event: QEvent | None) -> bool:
-        """Takes the keys of behaviours before they are shortcuts, and follows the panel's being shown."""
+        """Takes the keys of behaviours before they are shortcuts."""
         if event is None or watched is None:
             return False
         kind = event.type()
-        if watched is self._panel and kind in (QEvent.Type.Show, QEvent.Type.Hide):
-            self._follow_panel(kind == QEvent.Type.Show)
         if kind not in (QEvent.Type.KeyPress, QEvent.Type.ShortcutOverride):
             return False
         assert isinstance(event, QKeyEvent)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from PyQt6.QtCore import QSignalBlocker, Qt, pyqtSignal
-from PyQt6.QtGui import QColor, QIcon, QPixmap
+from PyQt6.QtGui import QColor, QHideEvent, QIcon, QPixmap, QShowEvent
 from PyQt6.QtWidgets import (
     QColorDialog,
     QFrame,
@@ -33,7 +33,7 @@ class AnnotatePanel(QFrame):
     """Shows a document of annotations and lets its channels be changed.
 
     `jump_pressed` asks for the next bout (1) or the one before (-1); `agreement_pressed` how two channels
-    agree; `author_changed` says who annotates from now on.
+    agree; `author_changed` says who annotates from now on; `shown` whether the panel is to be seen.
 
     Attributes:
         channel: the channel that keys act on; "" where there is none.
@@ -43,6 +43,7 @@ class AnnotatePanel(QFrame):
     agreement_pressed = pyqtSignal()
     author_changed = pyqtSignal(str)
     channel_changed = pyqtSignal(str)
+    shown = pyqtSignal(bool)
 
     def __init__(self, document: AnnotationDocument, theme: Theme) -> None:
         super().__init__()
@@ -98,6 +99,16 @@ class AnnotatePanel(QFrame):
         document.stack.indexChanged.connect(lambda _: self._enable())
         self.editable = False
         self.show_document()
+
+    def showEvent(self, event: QShowEvent | None) -> None:
+        """It can be seen."""
+        super().showEvent(event)
+        self.shown.emit(True)
+
+    def hideEvent(self, event: QHideEvent | None) -> None:
+        """It cannot be seen any more."""
+        super().hideEvent(event)
+        self.shown.emit(False)
 
     def set_editable(self, editable: bool, why: str = "") -> None:
         """Whether anything can be changed here, and what to say of it."""

@@ -376,7 +376,7 @@ class MainWindow(QMainWindow):
         self._judge_timer.stop()
         if self.stream is not None:
             self.stream.close()
-        self.player.annotate.close()
+        self.player.annotate.end()
         self.panels.close()
         event.accept()
 
