@@ -70,15 +70,20 @@ def _go(qtbot: QtBot, window: MainWindow, tick: int) -> None:
     qtbot.waitUntil(lambda: window.tick == tick, timeout=20_000)
 
 
+def _tabs(window: MainWindow) -> list[str]:
+    """The titles of all docks that are tabs."""
+    bars = [bar for bar in window.findChildren(QTabBar) if bar.parent() is window]
+    return sorted(bar.tabText(k) for bar in bars if bar.isVisible() for k in range(bar.count()))
+
+
 def test_keys_edges_undo_and_autosave(qtbot: QtBot, window: MainWindow, file: Path) -> None:
     before = file.read_bytes()
     panel, document = window.panels.annotate, window.panels.annotations
     path = annotations_path(file)
     assert not path.exists()  # nothing was annotated yet
     window.panel_layout.toggle("population")
-    tabs = [bar for bar in window.findChildren(QTabBar) if bar.parent() is window]
-    titles = sorted(bar.tabText(k) for bar in tabs if bar.isVisible() for k in range(bar.count()))
-    assert titles == ["Annotate", "Log", "Population", "Session"]  # each once, none left over
+    expected = ["Annotate", "Log", "Population", "Session"]  # each once, none left over
+    qtbot.waitUntil(lambda: _tabs(window) == expected, timeout=10_000)
     window.panel_layout.toggle("population")
     qtbot.mouseClick(panel.add_behaviour, Qt.MouseButton.LeftButton)
     document.change_label("channel 1", "behaviour 1", "rear", "f")  # F freezes the plots elsewhere
