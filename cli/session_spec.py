@@ -38,6 +38,7 @@ class RunOptions:
         animal, notes: the experimenter's, for the recording.
         experimenter, institution, keywords: who runs it, where, and what it is about.
         clips: whether the session keeps its last minute, to be saved.
+        clips_in: the folder for clips that nobody names a file for; None: beside the recording, or the usual.
     """
 
     seed: int | None = None
@@ -57,6 +58,7 @@ class RunOptions:
     keywords: tuple[str, ...] = ()
     notes: str = ""
     clips: bool = True
+    clips_in: Path | None = None
 
 
 def check_said(animal: str, notes: str, names: Iterable[str] = ()) -> None:
@@ -148,13 +150,20 @@ def session_spec(
         animal=options.animal,
         notes=options.notes,
         clip_s=LONGEST_S if options.clips else 0.0,
-        clip_folder=str(_folder_of_clips(options.record)),
+        clip_folder=_folder_of_clips(options),
     )
 
 
-def _folder_of_clips(record: Path | None) -> Path:
-    """Beside the recording; where there is none, in the usual folder."""
-    return record.resolve().parent if record else recordings_folder(make=False)[0].absolute()
+def _folder_of_clips(options: RunOptions) -> str:
+    """The folder for clips that nobody names a file for; "" where there is no place for recordings."""
+    if options.clips_in is not None:
+        return str(options.clips_in.absolute())
+    if options.record is not None:
+        return str(options.record.resolve().parent)
+    try:
+        return str(recordings_folder(make=False)[0].absolute())
+    except UserError:
+        return ""
 
 
 def new_recording(protocol: Protocol) -> Path:

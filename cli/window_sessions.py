@@ -134,6 +134,7 @@ class WindowSessions:
             trials=request.trials,
             animal=request.animal,
             notes=request.notes,
+            clips_in=request.clips_in,
         )
 
 

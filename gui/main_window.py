@@ -131,7 +131,8 @@ class MainWindow(QMainWindow):
         """Starts a session and follows it: as it was asked for, else as the window was opened with."""
         if self._sessions is None:
             return
-        sessions, wanted = self._sessions, request or self._sessions.first
+        sessions, folder = self._sessions, recordings.folder(self.state.settings)
+        wanted = replace(request or sessions.first, clips_in=folder)
         self.state.request = wanted
 
         def start_session() -> str:

@@ -37,6 +37,7 @@ class SessionRequest:
         animal: what this animal is called in the recording; "": as the subject.
         notes: of the experimenter, for the recording.
         record_in: the folder of a recording from the first tick on; None: none is made yet.
+        clips_in: the folder of clips that its rules save; None: the usual one.
     """
 
     protocol: Path | None = None
@@ -50,6 +51,7 @@ class SessionRequest:
     animal: str = ""
     notes: str = ""
     record_in: Path | None = None
+    clips_in: Path | None = None
 
 
 @dataclass(frozen=True)

@@ -144,10 +144,10 @@ class StimulateControl(QObject):
         self, which: str, path: Path, description: Description | None
     ) -> Callable[[], object]:
         def means() -> object:
-            from analysis.baseline import layer_means
-
             if description is None:
                 raise UserError("No session is shown whose units these could be.")
+            from analysis.baseline import layer_means  # slow to load
+
             layers = {layer.name: layer.n_units for layer in description.layers}
             return layer_means(path, description.subject_sha256, layers)
 

@@ -9,7 +9,7 @@ import msgspec
 import numpy as np
 import pytest
 
-from analysis.baseline import resolve
+from analysis.baseline import layer_means, resolve
 from bench.synthetic_session import TRIAL_TICKS, Stream, description
 from recorder.writer import Writer
 from rig.bus.message_types import Description, EngineReply, Message, Tick
@@ -105,6 +105,15 @@ def test_means(file: Path, session: list[Message]) -> None:
         expected = activity(session, f"{state}_natural", layer)[rows].mean(0, dtype=float)
         assert found.dtype == np.float32
         np.testing.assert_allclose(found, expected, atol=1e-6)
+
+
+def test_the_means_of_all_layers_at_once(file: Path, session: list[Message]) -> None:
+    found = layer_means(file, "5" * 64, LAYERS)
+    assert set(found) == {(layer, state) for layer in LAYERS for state in "ch"}
+    rows = activity(session, "h_natural", "policy_1")
+    np.testing.assert_allclose(found["policy_1", "h"], rows.mean(0), atol=1e-5)
+    with pytest.raises(UserError, match="another subject"):
+        layer_means(file, "6" * 64, LAYERS)
 
 
 def test_a_ranking_finds_the_units_that_the_behaviour_moves(tmp_path: Path) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -12,9 +12,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pytestqt.qtbot import QtBot
 
+from gui.main_window import MainWindow
 from gui.seen_activity import KEPT_TICKS, SeenActivity
 from gui.selection import UnitSelection
-from gui.stimulate_panel import StimulatePanel
+from gui.stimulate_panel import KINDS, WITH, StimulatePanel
 from gui.stimuli_on import StimuliOn
 from gui.stimulus_choice import Choice, arguments
 from rig.bus.external_inputs import read_input
@@ -164,3 +165,30 @@ def test_what_is_on_is_counted_and_blinding_holds(qtbot: QtBot) -> None:
     panel.allow("There is no engine.")
     assert not panel.fire.isEnabled()
     assert panel.sentence.text() == "There is no engine."
+
+
+def test_a_file_is_read_beside_the_window_and_its_mistakes_are_said(
+    qtbot: QtBot, open_window: Callable[..., MainWindow], tmp_path: Path
+) -> None:
+    window = open_window()
+    panel, hand = window.panels.stimulate, window.session.by_hand
+    panel.allow("")
+    panel.kind.setCurrentIndex(list(KINDS).index("overwrite"))
+    panel.given.setCurrentIndex(list(WITH).index("file"))
+    good, bad = tmp_path / "course.csv", tmp_path / "words.csv"
+    good.write_text("0.5\n0.25\n")
+    bad.write_text("0.5\nhalf\n")
+    hand.read_file("file", str(bad))
+    qtbot.waitUntil(lambda: "row 2 of" in panel.sentence.text(), timeout=5000)
+    assert panel.choice.given == "last"
+    panel.given.setCurrentIndex(list(WITH).index("file"))
+    hand.read_file("file", str(good))
+    assert panel.sentence.text() == "Reading course.csv…"
+    qtbot.waitUntil(lambda: panel.sentence.text() == "", timeout=5000)
+    assert (panel.choice.given, panel.file.full_text) == ("file", "course.csv")
+    hand.read_file("baseline", str(tmp_path / "none.nwb"))
+    qtbot.waitUntil(lambda: "No session is shown" in panel.sentence.text(), timeout=5000)
+    # a recording cannot be stimulated; nothing is shown as if one could
+    assert not window.panels.control.release.isVisible()
+    hand.stimulate()
+    hand.release_all()

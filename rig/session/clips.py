@@ -110,6 +110,9 @@ class SessionClips:
 
     def save_on_request(self, request: Request, args: Mapping[str, Any]) -> None:
         """Saves a clip for a client, or says why not; replies with its file and its ticks."""
+        if self._ring.n_ticks and self._ring.last_tick < 0:  # not counted: nothing is wrong with it
+            self._owner.reply(request, Reply(False, "The animal is not running yet; ask again."))
+            return
         try:
             seconds, after_ms, file = _read(args, self._spec.clip_s)
             report = self._add(ClipRequest(seconds, after_ms, "client"), self._ring.last_tick, file)
@@ -144,8 +147,6 @@ class SessionClips:
         """
         if not self._ring.n_ticks:
             raise UserError("This session keeps nothing of its past, and has no clips.")
-        if self._ring.last_tick < 0:
-            raise UserError("The animal is not running yet; ask again.")
         if len(self._waiting) >= MOST_WAITING:
             raise UserError(f"{MOST_WAITING} clips wait to be saved already; ask again.")
         last = tick + math.floor(wanted.after_ms / 1000 / TICK_S + 0.5)
