@@ -122,6 +122,11 @@ def paint(painter: QPainter, rect: QRectF, look: Look) -> None:
 
 def paint_levels(painter: QPainter, rect: QRectF, look: Look, levels: NDArray[np.float32]) -> None:
     """Draws a bar that is filled as high as its levels say, on a pale ground of its full height."""
+    n_columns = max(int(rect.width()), 1)
+    if len(levels) > n_columns:  # no more steps than there are pixels
+        starts = np.arange(n_columns) * len(levels) // n_columns
+        sizes = np.diff(np.append(starts, len(levels)))
+        levels = (np.add.reduceat(levels, starts) / sizes).astype(np.float32)
     edges = np.linspace(rect.left(), rect.right(), len(levels) + 1)
     across = np.concatenate([[rect.left()], np.repeat(edges, 2)[1:-1], [rect.right()]])
     heights = rect.bottom() - rect.height() * np.repeat(levels, 2).astype(np.float64)

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 import numpy as np
 import pyqtgraph as pg
 from numpy.typing import NDArray
-from PyQt6.QtCore import QRectF, Qt
-from PyQt6.QtGui import QColor
+from PyQt6.QtCore import QPointF, QRectF, Qt
+from PyQt6.QtGui import QColor, QPainter
 
 from gui.bars import Bars
 from gui.behaviour_style import Bar, Look, stimulus_look
@@ -27,7 +27,7 @@ class Overlay:
     def __init__(self, plots: Sequence[pg.PlotItem], theme: Theme) -> None:
         self._plots = tuple(plots)
         self._theme = theme
-        self._trial_lines: list[list[pg.InfiniteLine]] = []
+        self._trial_lines = [_Lines(plot) for plot in self._plots]
         self._mark_lines: list[tuple[pg.PlotItem, pg.InfiniteLine]] = []
         self.marks_s: tuple[float, ...] = ()
         self.shades = Bars()
@@ -48,18 +48,8 @@ class Overlay:
 
     def show_trials(self, starts_s: Sequence[float]) -> None:
         """A dotted line where each of these trials begins."""
-        while len(self._trial_lines) < len(starts_s):
-            pen = pg.mkPen(QColor(self._theme.text), width=1, style=Qt.PenStyle.DotLine)
-            lines = [pg.InfiniteLine(angle=90, pen=pen) for _ in self._plots]
-            for plot, line in zip(self._plots, lines, strict=True):
-                line.setOpacity(0.6)
-                plot.addItem(line, ignoreBounds=True)
-            self._trial_lines.append(lines)
-        for k, lines in enumerate(self._trial_lines):
-            for line in lines:
-                line.setVisible(k < len(starts_s))
-                if k < len(starts_s):
-                    line.setValue(starts_s[k])
+        for lines in self._trial_lines:
+            lines.show_lines(starts_s)
 
     def show_stimuli(
         self,
@@ -100,10 +90,8 @@ class Overlay:
     def set_theme(self, theme: Theme) -> None:
         """Recolours."""
         self._theme = theme
-        pen = pg.mkPen(QColor(theme.text), width=1, style=Qt.PenStyle.DotLine)
         for lines in self._trial_lines:
-            for line in lines:
-                line.setPen(pen)
+            lines.set_colour(theme.text)
         self.mark(self.marks_s)
 
     @staticmethod
@@ -111,3 +99,45 @@ class Overlay:
         faded = QColor(colour)
         faded.setAlpha(alpha)
         return faded.name(QColor.NameFormat.HexArgb)
+
+
+class _Lines(pg.GraphicsObject):  # type: ignore[misc]
+    """Dotted lines across a plot at some times: one item, as there may be many of them."""
+
+    def __init__(self, plot: pg.PlotItem) -> None:
+        super().__init__()
+        self._box = plot.getViewBox()
+        self._times_s: tuple[float, ...] = ()
+        self._colour = QColor()
+        self.setZValue(1)
+        self.setOpacity(0.6)
+        plot.addItem(self, ignoreBounds=True)
+        self._box.sigRangeChanged.connect(lambda *_: self.prepareGeometryChange())
+
+    def show_lines(self, times_s: Sequence[float]) -> None:
+        """Replaces what is drawn."""
+        if self._times_s != tuple(times_s):
+            self._times_s = tuple(times_s)
+            self.update()
+
+    def set_colour(self, colour: str) -> None:
+        """Recolours."""
+        self._colour = QColor(colour)
+        self.update()
+
+    def boundingRect(self) -> QRectF:
+        """What Qt asks for: all that is seen."""
+        return QRectF(self._box.viewRect())
+
+    def paint(self, p: QPainter, *args: object) -> None:
+        """Draws them in pixels."""
+        if not self._times_s:
+            return
+        to_pixels = p.transform()
+        seen = to_pixels.mapRect(self.boundingRect())
+        p.resetTransform()
+        p.setPen(pg.mkPen(self._colour, width=1, style=Qt.PenStyle.DotLine))
+        for time_s in self._times_s:
+            x = to_pixels.map(QPointF(time_s, 0.0)).x()
+            p.drawLine(QPointF(x, seen.top()), QPointF(x, seen.bottom()))
+        p.setTransform(to_pixels)

@@ -10,8 +10,8 @@ from PyQt6.QtGui import QColor, QPainter
 
 from gui.stimulated_units import spans
 
-MARK_PX = 5
-LEAST_PX = 2
+MARK_PX = 7
+LEAST_PX = 3
 """A row may be lower than a pixel; its mark is not."""
 BAND_ALPHA = 60
 

@@ -20,7 +20,7 @@ from rig.bus.message_types import Description, EngineReply, Event, Message, Tick
 
 BEFORE_S, AFTER_S = 1.0, 2.0
 EDGES = {
-    "speed": np.linspace(0.0, 1.2, 25),
+    "speed": np.linspace(0.0, 2.0, 41),
     "heading": np.linspace(-np.pi, np.pi, 17),
 }
 """Of the bins: speed of the body over the ground (m/s), heading in the arena (rad)."""
