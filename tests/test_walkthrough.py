@@ -1,6 +1,7 @@
 """The walk of a user through one session: set up, run, select, fire, note, pause, step, disarm, stop, replay.
 
-With RODENT_RIG_PICTURES=1 it leaves the pictures of docs/tutorial.md in docs/images.
+With RODENT_RIG_PICTURES=1 it goes on to a counterfactual pair, and leaves the pictures of docs/tutorial.md in
+docs/images.
 """
 
 from __future__ import annotations
@@ -11,10 +12,12 @@ from pathlib import Path
 
 import pytest
 from PyQt6.QtCore import QPoint, QSettings, Qt
+from PyQt6.QtWidgets import QWidget
 from pytestqt.qtbot import QtBot
 
 import recorder
 from cli.window_sessions import WindowSessions
+from gui.branch_dialog import BranchDialog
 from gui.main_window import MainWindow
 from gui.session_setup import SessionRequest
 from gui.stream import Batch
@@ -22,19 +25,7 @@ from rig.session.directory import running_sessions
 from tests.rodent_rig import ROOT, wait_for
 from tests.windows import press_in_dialog
 
-PROTOCOL = """
-protocol: by-hand
-description: Stimuli at the press of a key.
-subject: runner
-task: corridor
-trial_s: 30
-stimuli:
-  silence: {clamp: policy_2, units: {random: 64, seed: 1}, to: 0.0, state: cell}
-  pulses: {bias: policy_0, units: {random: 32, seed: 2}, by: 0.6, state: hidden}
-rules:
-  - {on: {key: s}, do: silence, for_ms: 800}
-  - {on: {key: n}, do: pulses, for_ms: 100}
-"""
+WITH_PICTURES = bool(os.environ.get("RODENT_RIG_PICTURES"))
 PICTURES = ROOT / "docs" / "images"
 SIZE = tuple(map(int, os.environ.get("RODENT_RIG_PICTURE_SIZE", "1280x720").split("x")))
 NOTE = "Ünruhig, leckt die Pfote 🐀"
@@ -46,7 +37,7 @@ class Walk:
     def __init__(self, qtbot: QtBot, window: MainWindow) -> None:
         self.qtbot, self.window, self.panels = qtbot, window, window.panels
         self.inputs: list[tuple[int, str, str]] = []
-        self.onsets: list[tuple[int, str]] = []
+        self.onsets: list[tuple[int, str, bool]] = []
 
     def until(self, condition: Callable[[], bool], timeout_s: float = 60) -> None:
         self.qtbot.waitUntil(condition, timeout=int(timeout_s * 1000))
@@ -67,24 +58,29 @@ class Walk:
             self.inputs.extend((message.tick, i.kind, i.name) for i in message.content.inputs)
         for message in batch.answers:
             self.onsets.extend(
-                (e.tick, e.name)
+                (e.tick, e.name, e.sham)
                 for e in message.content.events
                 if (e.kind, e.phase) == ("stimulus", "onset")
             )
 
-    def picture(self, name: str) -> None:
-        if os.environ.get("RODENT_RIG_PICTURES"):
-            self.qtbot.wait(300)
-            assert self.window.grab().save(str(PICTURES / f"tutorial_{name}.png"))
+    def picture(self, name: str, of: QWidget | None = None) -> None:
+        """Leaves a picture, in 256 colours, where it is wanted."""
+        if WITH_PICTURES:
+            from PIL import Image
+
+            self.qtbot.wait(400)
+            file = PICTURES / f"tutorial_{name}.png"
+            assert (of or self.window).grab().save(str(file))
+            Image.open(file).convert("RGB").quantize(256).save(file, optimize=True)
 
 
 @pytest.fixture
 def walk(qtbot: QtBot, tmp_path: Path, runtime: Path) -> Iterator[Walk]:
-    protocol = tmp_path / "by_hand.yaml"
-    protocol.write_text(PROTOCOL)
     settings = QSettings(str(tmp_path / "window.ini"), QSettings.Format.IniFormat)
     settings.setValue("recordings", str(tmp_path / "recordings"))
-    window = MainWindow(WindowSessions(SessionRequest(protocol=protocol)), settings)
+    window = MainWindow(
+        WindowSessions(SessionRequest(protocol=ROOT / "protocols" / "by_hand.yaml")), settings
+    )
     window.show()
     window.activateWindow()
     qtbot.waitUntil(window.isActiveWindow)
@@ -110,6 +106,8 @@ def _set_up(walk: Walk) -> None:
     form = walk.panels.welcome.form
     assert form is not None
     assert form.record.isChecked()  # the first time
+    form.subject.setCurrentIndex(form.subject.findData("runner"))
+    form.task.setCurrentIndex(form.task.findData("corridor"))
     form.animal.setFocus()
     walk.qtbot.keyClicks(form.animal, "Ada")
     form.seed.setText("3")
@@ -132,21 +130,19 @@ def _run(walk: Walk) -> None:
     walk.qtbot.mouseClick(viewport, Qt.MouseButton.LeftButton, pos=QPoint(place.x(), place.y()))
     walk.until(lambda: bool(timeline.selection.units))
 
-    # keys in words; what they begin lights them
-    assert [button.text() for button in keys.buttons.values()] == ["S  silence", "N  pulses"]
-    walk.press(Qt.Key.Key_S)
-    walk.until(lambda: keys.buttons["s"].property("lit") == "on")
-    walk.picture("2_run")
-    walk.until(lambda: keys.buttons["s"].property("lit") == "")
-
-    # a letter that the protocol uses is the protocol's; a note has another key then, and a menu
-    walk.press(Qt.Key.Key_N)
-    walk.until(lambda: any(name == "pulses" for _, name in walk.onsets))
-    assert walk.panels.note.isHidden()
+    # keys in words; what they begin lights them; every fourth silence is a sham
+    texts = [button.text() for button in keys.buttons.values()]
+    assert texts[:4] == ["S  silence", "P  pulses", "L  cut", "U  ends cut"]
+    silence = keys.buttons["s"]
+    while not any(name == "silence" and not sham for _, name, sham in walk.onsets):
+        walk.press(Qt.Key.Key_S)
+        walk.until(lambda: silence.property("lit") in ("on", "sham"))
+        walk.picture("2_run")
+        walk.until(lambda: silence.property("lit") == "")
     walk.press(Qt.Key.Key_F1)
     sheet = walk.window.menu_actions.sheet
-    assert sheet.rows["The protocol's"] == [(("S",), "silence"), (("N",), "pulses")]
-    assert (("Ctrl Shift N",), "Write a note…") in sheet.rows["Session"]
+    assert (("S",), "silence") in sheet.rows["The protocol's"]
+    walk.picture("keys", sheet)
     walk.qtbot.keyClick(sheet, Qt.Key.Key_F1)
     _note(walk, NOTE)
     walk.until(lambda: [text for _, text in timeline.marks.notes] == [NOTE])
@@ -195,20 +191,20 @@ def _disarm(walk: Walk) -> None:
     tick = _note(walk, "held")
     walk.press(Qt.Key.Key_D, Qt.KeyboardModifier.ControlModifier)
     walk.until(lambda: panels.control.arm.text() == "Disarmed")
-    walk.press(Qt.Key.Key_S)
+    walk.press(Qt.Key.Key_P)
     walk.qtbot.wait(100)
     walk.press(Qt.Key.Key_Space)
     walk.until(lambda: walk.window.tick > tick + 20)
     walk.until(lambda: (tick, "held") in timeline.marks.notes)
     assert not timeline.marks.armed_at(walk.window.tick)
     walk.until(timeline.disarmed.isVisible)
-    assert not any(at > tick for at, _ in walk.onsets)
+    assert not any(at > tick for at, _, _ in walk.onsets)
     walk.picture("5_disarmed")
     walk.qtbot.mouseClick(panels.control.arm, Qt.MouseButton.LeftButton)
     walk.until(lambda: panels.control.arm.text() == "Armed" and timeline.disarmed.isHidden())
     walk.window.setFocus()
-    walk.press(Qt.Key.Key_S)
-    walk.until(lambda: any(at > tick for at, _ in walk.onsets))
+    walk.press(Qt.Key.Key_P)
+    walk.until(lambda: any(at > tick for at, _, _ in walk.onsets))
 
 
 def _stop(walk: Walk) -> Path:
@@ -239,3 +235,27 @@ def _replay(walk: Walk, file: Path) -> None:
     tick = marks.notes[0][0]
     assert NOTE in marks.under((tick + 0.5) * 0.02)
     walk.picture("7_replay")
+    if WITH_PICTURES:
+        _branch(walk)
+
+
+def _branch(walk: Walk) -> None:
+    """The same moment without its silence."""
+    player = walk.window.player
+    onset = next(tick for tick, name, sham in walk.onsets if name == "silence" and not sham)
+    player.seek(onset - 2)
+    walk.until(lambda: walk.window.tick == onset - 2)
+    walk.press(Qt.Key.Key_B, Qt.KeyboardModifier.ControlModifier, Qt.KeyboardModifier.ShiftModifier)
+    (dialog,) = walk.window.findChildren(BranchDialog)
+    dialog.without.setCurrentIndex(dialog.without.findData("silence"))
+    dialog.last_s.setValue(2.0)
+    walk.until(dialog.start.isEnabled)
+    walk.picture("8_branch", dialog)
+    walk.qtbot.mouseClick(dialog.start, Qt.MouseButton.LeftButton)
+    walk.until(lambda: player.several, 180)
+    walk.until(lambda: walk.window.tick >= onset - 2)
+    player.set_loop(None)
+    player.seek(onset + 40)
+    walk.until(lambda: walk.window.tick == onset + 40)
+    walk.qtbot.wait(3000)
+    walk.picture("9_pair")
