@@ -192,11 +192,7 @@ def test_a_session_from_acquire_to_end(
     assert first is not None
     assert second is not None
     assert first.text().startswith(f"{clip.name}\n0:")
-<<<<<<< HEAD
     assert second.text().startswith(f"{file.name}\n0:0")
-=======
-    assert second.text().startswith(f"{file.name}\n0:")
->>>>>>> 5a9fc13 (A test of the window says nothing of how fast the machine is)
     assert second.text().endswith("runner, often")
     welcome.recent.itemActivated.emit(first)
     qtbot.waitUntil(lambda: window.phase == "replay" and window.tick >= 0, timeout=20000)
