@@ -39,12 +39,10 @@ class Alignment:
         """How many ticks each recording is further on than the first."""
         return tuple(tick - self.ticks[0] for tick in self.ticks)
 
-    def words(self, number: int, extents: Sequence[Extent]) -> str:
-        """What is said over a recording: "aligned at run 2 (0:12.30) with run 1 (0:10.00) of F.nwb"."""
+    def words(self, number: int) -> str:
+        """What is said over a recording: "aligned at run 2 (0:12.30) with run 1 (0:10.00)"."""
         own = self._occurrence(number)
-        if number == 0:
-            return f"aligned at {own}"
-        return f"aligned at {own} with {self._occurrence(0)} of {extents[0].name}"
+        return f"aligned at {own}" + (f" with {self._occurrence(0)}" if number else "")
 
     def _occurrence(self, number: int) -> str:
         when = axis_time(self.ticks[number] * TICK_S, TICK_S)
@@ -83,7 +81,7 @@ class AlignDialog(QDialog):
             self.at.addItem(_name(choice), choice)
         self.occurrences = [QComboBox() for _ in extents]
         said = QLabel(
-            "From then on one transport drives all, with this distance between them."
+            "From then on the transport drives all of them at this distance."
             if common
             else "They have no trial, stimulus or behaviour in common to be aligned at."
         )
@@ -101,6 +99,7 @@ class AlignDialog(QDialog):
         assert self.same is not None
         self.align.setEnabled(bool(common))
         self.align.setDefault(True)
+        self.align.setProperty("primary", True)
         self.same.setToolTip("Not aligned: tick 170 of one beside tick 170 of the others")
         buttons.accepted.connect(self.accept)
         buttons.rejected.connect(self.reject)

@@ -83,6 +83,7 @@ class AnalysePanel(QFrame):
         self._where: Replayed | None = None
         self._extent: Extent | None = None
         self._events: dict[str, dict[str, list[int]]] = {}
+        self._annotated: dict[str, dict[str, list[int]]] = {}
         self._job: Job | None = None
         self.chart: Chart | None = None
         self._make_fields()
@@ -105,8 +106,13 @@ class AnalysePanel(QFrame):
         rest = [name for name in description.body_state if name not in first]
         self._fill(self.quantity, [*first, *rest], 0)
         self._events = _events_of(extent)
-        self._fill(self.around, list(self._events), 0)
+        self._fill(self.around, [*self._events, *self._annotated], 0)
         self._follow()
+
+    def show_annotated(self, events: dict[str, list[int]]) -> None:
+        """Where bouts begin that people annotated, by what they are called: an average may be around them."""
+        self._annotated = {name: {name: ticks} for name, ticks in events.items()}
+        self._fill(self.around, [*self._events, *self._annotated], 0)
 
     def clear(self) -> None:
         """No recording is shown, or several are."""
@@ -250,7 +256,7 @@ class AnalysePanel(QFrame):
         units = self._selection.units
         assert self._extent is not None
         if what == "average":
-            events = self._events.get(str(self.around.currentData()), {})
+            events = (self._events | self._annotated).get(str(self.around.currentData()), {})
             span = _seconds(self.before_s), _seconds(self.after_s)
             return lambda recording, report: _charts().average_chart(
                 recording, units, state, dict(events), span, report

@@ -288,8 +288,10 @@ class AnnotateControl(QObject):
             if content is not None and label in content.labels(channel)
         }
         self._show_rows()
-        self._panels.transport.show_annotations(
-            *_places(self._document.rows, self._document.channels)
+        found, bars = _places(self._document.rows, self._document.channels)
+        self._panels.transport.show_annotations(found, bars)
+        self._panels.analyse.show_annotated(
+            {name: [place.tick for place in listed] for name, listed in found.items()}
         )
 
     def _show_rows(self) -> None:

@@ -75,6 +75,7 @@ class AnnotationRows(QWidget):
         self._axis = axis
         self._theme = theme
         self._rows: list[tuple[str, str, str, str]] = []  # channel, label, colour, key
+        self._bouts: dict[tuple[str, str], list[Annotation]] = {}
         self._open: dict[tuple[str, str], tuple[int, int]] = {}
         self._first_row = 0
         self._drag: _Drag | None = None
@@ -112,9 +113,7 @@ class AnnotationRows(QWidget):
         axis = self._axis()
         channel, label, _, _ = self._rows[row]
         best: tuple[float, Annotation, int] | None = None
-        for each in self._document.rows:
-            if (each.channel, each.label) != (channel, label):
-                continue
+        for each in self._bouts.get((channel, label), ()):
             left, right = axis.x(each.start_tick), axis.x(each.stop_tick)
             if not left - EDGE_PX <= position.x() <= right + EDGE_PX:
                 continue
@@ -147,9 +146,8 @@ class AnnotationRows(QWidget):
             )
             painter.save()
             painter.setClipRect(QRectF(axis.left_px, top, ground.width(), ROW_PX))
-            for each in self._document.rows:
-                if (each.channel, each.label) == (channel, label):
-                    self._draw_bout(painter, axis, each, top, QColor(colour))
+            for each in self._bouts.get((channel, label), ()):
+                self._draw_bout(painter, axis, each, top, QColor(colour))
             if (channel, label) in self._open:
                 self._draw_open(painter, axis, self._open[channel, label], top, QColor(colour))
             painter.restore()
@@ -233,6 +231,9 @@ class AnnotationRows(QWidget):
             labels: Sequence[str] = content.labels(channel.name) if content is not None else ()
             rows += [(channel.name, label, channel.colour, keys.get(label, "")) for label in labels]
         self._rows = rows
+        self._bouts = {}
+        for each in self._document.rows:
+            self._bouts.setdefault((each.channel, each.label), []).append(each)
         self._first_row = min(self._first_row, max(len(rows) - MOST_ROWS, 0))
         self.setFixedHeight(self.sizeHint().height())
         self.update()

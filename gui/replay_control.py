@@ -289,9 +289,9 @@ class ReplayControl(QObject):
         for number, divergence in self._divergences.items():
             self._show_divergence(number, divergence)
         for number, offset in enumerate(offsets):
-            words = self._alignment.words(number, self._extents)
+            words = self._alignment.words(number)
             if number and offset:
-                words += ": not by the same tick, so not compared bit by bit"
+                words += ": not the same tick, not compared"
             if offset or (not number and any(offsets)):
                 self._panels.comparison.show_divergence(number, words, None)
 

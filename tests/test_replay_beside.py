@@ -216,8 +216,7 @@ def test_recordings_are_aligned(
     window.menu_actions.table.of("Ctrl+L", "replay").does()  # type: ignore[union-attr]
     _at(qtbot, window, 200, 0)
     assert branch.divergence.full_text == (
-        "aligned at trial 1 (0:00.00) with trial 3 (0:04.00) of one.nwb: not by the same tick, so not "
-        "compared bit by bit"
+        "aligned at trial 1 (0:00.00) with trial 3 (0:04.00): not the same tick, not compared"
     )
     assert one.divergence.full_text == "aligned at trial 3 (0:04.00)"
     assert branch.timeline.overlay.marks_s == one.timeline.overlay.marks_s == ()
