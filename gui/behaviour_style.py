@@ -28,7 +28,7 @@ _PATTERNS = {
     "level": Qt.BrushStyle.HorPattern,
     "dots": Qt.BrushStyle.Dense5Pattern,
 }
-_TINT, _FAINT, _GROUND = 0.55, 0.22, 0.16
+TINT, _FAINT, _GROUND = 0.55, 0.22, 0.16
 """How opaque tinted and faint bars are, and the ground of one that is filled by its levels."""
 _LOOKS = {
     "stand": ("moving", "outline", ""),
@@ -100,7 +100,7 @@ def stimulus_look(theme: Theme, sham: bool, blinded: bool = False) -> Look:
 def faint(look: Look) -> QColor:
     """The colour of a bar that is too low for fills and patterns: paler where it is not filled."""
     colour = QColor(look.colour)
-    colour.setAlphaF({"full": 1.0, "tint": _TINT}.get(look.fill, 0.35))
+    colour.setAlphaF({"full": 1.0, "tint": TINT}.get(look.fill, 0.35))
     return colour
 
 
@@ -152,7 +152,7 @@ def paint_levels(painter: QPainter, rect: QRectF, look: Look, levels: NDArray[np
 
 def _fill(look: Look) -> QColor:
     colour = QColor(look.colour)
-    colour.setAlphaF({"tint": _TINT, "faint": _FAINT}.get(look.fill, 1.0))
+    colour.setAlphaF({"tint": TINT, "faint": _FAINT}.get(look.fill, 1.0))
     return colour
 
 

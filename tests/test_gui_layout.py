@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from itertools import combinations
 from pathlib import Path
 
 import numpy as np
@@ -13,15 +14,16 @@ from PyQt6.QtWidgets import QApplication, QFileDialog, QLabel, QTabBar, QToolBut
 from pytestqt.qtbot import QtBot
 
 from bench.synthetic_session import Stream, description
-from gui.behaviour_style import GROUPS, look_of
+from gui.behaviour_style import GROUPS, TINT, look_of, stimulus_look
 from gui.control_bar import ControlBar
 from gui.health import HealthPanel
 from gui.main_window import MainWindow
-from gui.theme import DARK, THEMES, Theme
+from gui.theme import DARK, THEMES, Theme, activity_colours
 from gui.timeline_plots import LEAST_ROW_PX, RASTER_SHARE, share
 from recorder.writer import Writer
 from rig.bus.message_types import Fault, RecorderReport, Status
 from stim.detectors.behaviours import BEHAVIOURS
+from tests.colour_vision import MATRICES, apart, from_srgb, lab, seen_by
 
 NAMES = tuple(behaviour.name for behaviour in BEHAVIOURS)
 DIED, BACK = 60, 90
@@ -293,26 +295,27 @@ def test_every_behaviour_looks_unlike_every_other(theme: Theme) -> None:
     assert len({look.colour for look in looks}) == len(GROUPS) - 1
 
 
+@pytest.mark.parametrize("vision", ["usual", *MATRICES])
 @pytest.mark.parametrize("theme", THEMES.values(), ids=lambda theme: theme.name)
-def test_groups_are_told_apart_without_the_green_cones(theme: Theme) -> None:
-    """As a person with deuteranopia sees them (Machado, Oliveira and Fernandes 2009, severity 1)."""
-    seen = [_deuteranope(colour) for colour in theme.groups]
-    apart = [
-        float(np.linalg.norm(one - other)) for k, one in enumerate(seen) for other in seen[k + 1 :]
-    ]
-    assert min(apart) > 25
-
-
-def _deuteranope(colour: str) -> np.ndarray:
-    srgb = np.array([int(colour[k : k + 2], 16) for k in (1, 3, 5)]) / 255
-    linear = np.where(srgb <= 0.04045, srgb / 12.92, ((srgb + 0.055) / 1.055) ** 2.4)
-    matrix = [
-        [0.367322, 0.860646, -0.227968],
-        [0.280085, 0.672501, 0.047413],
-        [-0.011820, 0.042940, 0.968881],
-    ]
-    seen = np.clip(np.array(matrix) @ linear, 0, 1)
-    return np.where(seen <= 0.0031308, seen * 12.92, 1.055 * seen ** (1 / 2.4) - 0.055) * 255
+def test_what_means_different_things_is_told_apart(theme: Theme, vision: str) -> None:
+    """Either by pattern or by colour, also without the green or the red cones."""
+    looks = {name: look_of(theme, name) for name in (*NAMES, "one of the protocol's own")}
+    for (one, a), (other, b) in combinations(looks.items(), 2):
+        if (a.fill, a.pattern) == (b.fill, b.pattern):
+            opacity = TINT if a.fill == "tint" else 1.0
+            assert apart(a.colour, b.colour, vision, opacity, theme.plot) > 10, (one, other)
+    stimulus = stimulus_look(theme, sham=False)
+    for group in theme.groups:
+        assert apart(group, theme.plot, vision) > 40
+        assert apart(group, stimulus.colour, vision) > 10
+        assert apart(group, theme.alarm, vision) > 10
+    for one, other in combinations((theme.alarm, theme.warning, theme.good, theme.muted), 2):
+        assert apart(one, other, vision) > 15
+    # activity: below its mean, at it and above it
+    low, middle, high = activity_colours(theme, 255)[[0, 127, -1]] / 255.0
+    for one, other in ((low, middle), (middle, high), (low, high)):
+        seen = [lab(seen_by(vision, from_srgb(each))) for each in (one, other)]
+        assert np.linalg.norm(seen[0] - seen[1]) > 25
 
 
 def test_icons_of_the_file_dialog_can_be_seen(qtbot: QtBot, window: MainWindow) -> None:
