@@ -19,7 +19,7 @@ _STEP_M = 0.04
 _GROUND_STEPS = np.array([[0.0, 0.0, 0.0], [_STEP_M, 0.0, 0.0], [0.0, _STEP_M, 0.0]])
 _TRUNK_M = 0.03
 """The middle of the trunk lies so far behind the body that the camera follows."""
-_SHADOW = ((1.15, 0.2), (0.95, 0.22), (0.8, 0.24), (0.65, 0.26), (0.5, 0.26))
+_SHADOW = ((1.12, 0.25), (0.9, 0.28), (0.72, 0.3), (0.55, 0.3))
 """The spot's layers: how large, how dark."""
 TRAIL_PX, TRAIL_M = 3.0, 0.004
 """The trail's width, and how far above the ground it lies."""

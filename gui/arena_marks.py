@@ -17,7 +17,7 @@ from rig.bus.message_types import TICK_S, Description, Message, Tick
 
 TRAIL_CHOICES_S = (0, 5, 30)
 """How much of the way may be shown, in seconds; 0: nothing."""
-MOST_POINTS, LEAST_STEP = 75, 5
+MOST_POINTS, LEAST_STEP = 50, 8
 """Of the trail: how many points, and how many ticks apart."""
 FLASH_S = 1.2
 """How long a reward stays."""

@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 import dataclasses
+from pathlib import Path
 
 import numpy as np
 import pytest
+from PyQt6.QtCore import QPoint, QSettings, Qt
 from PyQt6.QtGui import QImage
+from pytestqt.qtbot import QtBot
 
 from bench.synthetic_session import description
 from gui.arena_drawing import Paws
 from gui.arena_marks import TRAIL_CHOICES_S, ArenaHistory
 from gui.arena_scene import FIRST_VIEWS, Scene, View
+from gui.arena_view import ArenaView
+from gui.stream import Batch
+from gui.theme import DARK
 from rig.body_quantities import PAWS
-from rig.bus.message_types import Description, Message, Tick
+from rig.bus.message_types import Description, Episode, Message, Tick
 
 XML = """
 <mujoco>
@@ -161,9 +167,65 @@ def test_the_way_is_as_long_as_was_chosen_and_no_longer_than_the_trial() -> None
     for trail_s in TRAIL_CHOICES_S:
         history.trail_s = trail_s
         assert length_s() == pytest.approx(trail_s, abs=0.5)
-        assert len(history.marks().trail) < 80
+        assert len(history.marks().trail) < 60
     history.add([_tick(2000, _body(described, 0.0, 0.0), first=True)])
     history.add([_tick(2001, _body(described, 0.02, 0.0))])
     assert length_s() == pytest.approx(0.02)
     history.add([_tick(500, _body(described, 5.0, 0.0))])  # a replay that jumped
     assert length_s() == 0.0
+
+
+def test_whence_one_looks_and_what_is_marked_is_remembered(qtbot: QtBot, tmp_path: Path) -> None:
+    settings = QSettings(str(tmp_path / "window.ini"), QSettings.Format.IniFormat)
+    views = []
+    for _ in range(2):
+        view = ArenaView(DARK)
+        qtbot.addWidget(view)
+        view.resize(400, 300)
+        view.restore(settings)
+        views.append(view)
+        if len(views) == 1:
+            assert (view.mode, view.buttons.trail_s, view.buttons.contacts) == ("orbit", 5, True)
+            turned: list[str] = []
+            view.turned.connect(lambda seen: turned.append(seen.mode))
+            qtbot.mouseClick(view.buttons.views["top"], Qt.MouseButton.LeftButton)
+            view.buttons.trails[30].trigger()
+            view.buttons.paws.trigger()
+            assert turned == ["top"]
+            view.save(settings)
+    again = views[1]
+    assert (again.mode, again.buttons.trail_s, again.buttons.contacts) == ("top", 30, False)
+    assert again.buttons.views["top"].isChecked()
+    # from above a drag turns, and does not tilt
+    elevation = again._view.elevation
+    for kind in (qtbot.mousePress, qtbot.mouseMove, qtbot.mouseRelease):
+        place = QPoint(200, 150) if kind is qtbot.mousePress else QPoint(260, 190)
+        kind(again, *(() if kind is qtbot.mouseMove else (Qt.MouseButton.LeftButton,)), pos=place)
+    assert again._view.elevation == elevation
+    for name, wanted in (("arena_view", "sideways"), ("arena_trail_s", "long")):
+        settings.setValue(name, wanted)
+    again.restore(settings)
+    assert (again.mode, again.buttons.trail_s) == ("orbit", 5)
+    # where there is little room the buttons have numbers for names, and lie within the picture
+    again.resize(210, 150)
+    again.show()
+    assert again.buttons.views["eye"].text() == "4"
+    assert again.rect().contains(again.buttons.geometry())
+    for view in views:
+        view.close_renderer()
+
+
+def test_the_arena_of_a_trial_that_is_shown_is_not_announced_again(qtbot: QtBot) -> None:
+    view = ArenaView(DARK)
+    qtbot.addWidget(view)
+    first, second = (
+        Message(Episode(trial, XML + " " * trial), tick=100 * trial) for trial in (0, 1)
+    )
+    view.take(Batch(description=Message(description()), episodes=[first]))
+    view.show_image(QImage(80, 60, QImage.Format.Format_RGB32))
+    view.take(Batch(episodes=[first]))  # a replay that jumped within it
+    assert view.notice == ""
+    assert view.renderer.n_episodes == 1
+    view.take(Batch(episodes=[second]))
+    assert view.notice.startswith("Trial 2 has begun")
+    view.close_renderer()
