@@ -115,6 +115,7 @@ class ArenaHistory:
         # every so many ticks of the session's clock: points stand still while the way grows
         every = max(LEAST_STEP, n_ticks // MOST_POINTS)
         first = max(self._last - n_ticks + 1, self._begun, 0)
-        wanted = np.append(np.arange(first + (-first) % every, self._last, every), self._last)
+        between = np.arange(first + (-first) % every, self._last, every)
+        wanted = np.unique([first, *between, self._last])
         places = wanted % _KEPT
         return self._places[places[self._ticks[places] == wanted]]

@@ -177,23 +177,21 @@ def test_the_way_is_as_long_as_was_chosen_and_no_longer_than_the_trial() -> None
 
 def test_whence_one_looks_and_what_is_marked_is_remembered(qtbot: QtBot, tmp_path: Path) -> None:
     settings = QSettings(str(tmp_path / "window.ini"), QSettings.Format.IniFormat)
-    views = []
-    for _ in range(2):
-        view = ArenaView(DARK)
-        qtbot.addWidget(view)
-        view.resize(400, 300)
-        view.restore(settings)
-        views.append(view)
-        if len(views) == 1:
-            assert (view.mode, view.buttons.trail_s, view.buttons.contacts) == ("orbit", 5, True)
-            turned: list[str] = []
-            view.turned.connect(lambda seen: turned.append(seen.mode))
-            qtbot.mouseClick(view.buttons.views["top"], Qt.MouseButton.LeftButton)
-            view.buttons.trails[30].trigger()
-            view.buttons.paws.trigger()
-            assert turned == ["top"]
-            view.save(settings)
-    again = views[1]
+    views = [ArenaView(DARK), ArenaView(DARK)]
+    for each in views:
+        qtbot.addWidget(each)
+        each.resize(400, 300)
+    view, again = views
+    view.restore(settings)
+    assert (view.mode, view.buttons.trail_s, view.buttons.contacts) == ("orbit", 5, True)
+    turned: list[str] = []
+    view.turned.connect(lambda seen: turned.append(seen.mode))
+    qtbot.mouseClick(view.buttons.views["top"], Qt.MouseButton.LeftButton)
+    view.buttons.trails[30].trigger()
+    view.buttons.paws.trigger()
+    assert turned == ["top"]
+    view.save(settings)
+    again.restore(settings)
     assert (again.mode, again.buttons.trail_s, again.buttons.contacts) == ("top", 30, False)
     assert again.buttons.views["top"].isChecked()
     # from above a drag turns, and does not tilt
