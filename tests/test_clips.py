@@ -7,15 +7,18 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 import recorder
-from bench.synthetic_session import Stream, assets, description
+from bench.synthetic_session import TRIAL_TICKS, Stream, assets, description
 from recorder.clip import opening_of
 from recorder.replay import ReplaySource
 from recorder.rotating_writer import RotatingWriter
 from rig.bus.clip_ring import SLACK_TICKS, ClipRing, Cut
 from rig.bus.encoding import decode, encode
-from rig.bus.message_types import Assets, Description, Message, Tick
+from rig.bus.message_types import Assets, Description, EngineReply, Message, Tick
+from rig.bus.open_intervals import OpenIntervals
 
 N = 220
 """Ticks of the session: two trials and a half, with stimuli and behaviours open at many of them."""
@@ -37,10 +40,18 @@ def whole(stream: list[Message], tmp_path_factory: pytest.TempPathFactory) -> Pa
     return path
 
 
-def ring_of(stream: list[Message], seconds: float = 60.0) -> ClipRing:
+Encoded = list[tuple[Message, list[bytes]]]
+
+
+@pytest.fixture(scope="module")
+def encoded(stream: list[Message]) -> Encoded:
+    return [(message, encode(message)) for message in stream]
+
+
+def ring_of(encoded: Encoded, seconds: float = 60.0) -> ClipRing:
     ring = ClipRing(seconds)
-    for message in stream:
-        ring.keep(message, encode(message))
+    for message, frames in encoded:
+        ring.keep(message, frames)
     return ring
 
 
@@ -64,9 +75,9 @@ def saved(cut: Cut, path: Path) -> Path:
 
 @pytest.mark.parametrize(("first", "last"), [(47, 131), (100, 103), (0, 0)])
 def test_a_clip_has_what_the_recording_has_of_its_ticks(
-    stream: list[Message], whole: Path, tmp_path: Path, first: int, last: int
+    encoded: Encoded, whole: Path, tmp_path: Path, first: int, last: int
 ) -> None:
-    cut = ring_of(stream).cut(first, last)
+    cut = ring_of(encoded).cut(first, last)
     assert cut is not None
     assert (cut.first, cut.last) == (first, last)
     path = saved(cut, tmp_path / "clip.nwb")
@@ -106,10 +117,10 @@ def _ticks(source: ReplaySource, first: int, last: int) -> Iterator[Message]:
     return (each for each in source.messages(first, last) if each.topic == "tick")
 
 
-def test_the_ring_is_bounded_and_keeps_the_newest(stream: list[Message]) -> None:
-    ring = ring_of(stream, seconds=0.4)
+def test_the_ring_is_bounded_and_keeps_the_newest(encoded: Encoded) -> None:
+    ring = ring_of(encoded, seconds=0.4)
     assert (ring.n_ticks, ring.last_tick) == (20, N - 1)
-    assert ring.first_tick == N - 20 - SLACK_TICKS
+    assert ring.first_tick == max(0, N - 20 - SLACK_TICKS)
     size = ring.n_bytes
     made = Stream(description())
     for message in made.ticks(N, 50):
@@ -120,3 +131,37 @@ def test_the_ring_is_bounded_and_keeps_the_newest(stream: list[Message]) -> None
     assert (cut.first, cut.last) == (N + 50 - 20 - SLACK_TICKS, N + 49)
     assert ring.cut(0, 3) is None
     assert ClipRing(0).cut(0, 3) is None
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.integers(-3, N + 5), st.integers(1, N), st.sampled_from([0.02, 0.5, 60.0]))
+def test_any_cut_is_a_stream_without_a_hole(
+    encoded: Encoded, first: int, n: int, seconds: float
+) -> None:
+    ring = ring_of(encoded, seconds)
+    cut = ring.cut(first, first + n - 1)
+    there = range(max(first, ring.first_tick), min(first + n, N))
+    if not there:
+        assert cut is None
+        return
+    assert cut is not None
+    assert (cut.first, cut.last) == (there[0], there[-1])
+    messages = [decode(frames) for frames in cut.frames]
+    assert [each.topic for each in messages[:2]] == ["description", "assets"]
+    numbers: dict[str, int] = {}
+    for message in messages[2:]:
+        last = numbers.get(message.topic)
+        assert last is None or message.sequence == last + 1, message
+        numbers[message.topic] = message.sequence
+    assert [each.tick for each in messages if each.topic == "tick"] == list(there)
+    leads = [each for each in messages if each.topic == "answer" and each.tick < there[0]]
+    assert len(leads) == (there[0] > 0)
+    known = OpenIntervals()
+    for message, _ in encoded:
+        if isinstance(message.content, EngineReply) and message.tick < there[0]:
+            known.add(message.content.events)
+    for lead in leads:
+        assert isinstance(lead.content, EngineReply)
+        assert set(lead.content.events) == set(known.events)
+    episodes = [each.tick for each in messages if each.topic == "episode"]
+    assert episodes[0] == there[0] // TRIAL_TICKS * TRIAL_TICKS

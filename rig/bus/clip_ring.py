@@ -104,6 +104,7 @@ class ClipRing:
         ring = ClipRing(1)  # what the ticks before the first leave behind
         ring._episode, ring._answer = self._episode, self._answer
         ring._open_intervals.add_answered(self._open_intervals.answered)
+        first = max(first, self.first_tick)  # of the tick before, its answer may be left
         chosen: list[_Kept] = []
         for each in self._kept:
             if each.tick < first:
