@@ -152,7 +152,7 @@ def paint_levels(painter: QPainter, rect: QRectF, look: Look, levels: NDArray[np
 
 def _fill(look: Look) -> QColor:
     colour = QColor(look.colour)
-    colour.setAlphaF({"tint": TINT, "faint": _FAINT}.get(look.fill, 1.0))
+    colour.setAlphaF({"tint": TINT, "faint": _FAINT}.get(look.fill, colour.alphaF()))
     return colour
 
 

@@ -370,7 +370,7 @@ class Timeline(QFrame):
     def _point(self, position: QPointF | None) -> None:
         self._pointer = position
         if position is None:
-            self.readout.set_full_text("")
+            self.head.read_out("")
         self._read_out()
 
     def _read_out(self) -> None:
@@ -387,5 +387,4 @@ class Timeline(QFrame):
                 place = box.mapSceneToView(self._pointer)
                 text = self.marks.under(float(place.x()))
                 text = text or display.under(float(place.x()), float(place.y()))
-        if text != self.readout.full_text:
-            self.readout.set_full_text(text)
+        self.head.read_out(text)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 
 from PyQt6.QtCore import QEvent, QObject, Qt, pyqtSignal
@@ -26,6 +27,8 @@ from rig.bus.message_types import TICK_S
 
 LAYERS_PX, SEARCH_PX = 560, 650
 """Below these widths there is no room for what they are named after."""
+SAID_S = 4.0
+"""For so long at least a sentence stays."""
 LEAST_S, MOST_S = round(LEAST_TICKS * TICK_S), round(MOST_TICKS * TICK_S)
 
 
@@ -44,6 +47,7 @@ class TimelineHead(QWidget):
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._beside = False
+        self._said_s = -SAID_S
         self.kind = _box(
             "Which activity the raster shows; natural: what the network did before a stimulus changed it"
         )
@@ -162,8 +166,14 @@ class TimelineHead(QWidget):
         self.search.selectAll()
 
     def say(self, words: str) -> None:
-        """Shows words until there is something to read out."""
+        """Shows words for a while, and then until there is something to read out."""
         self.readout.set_full_text(words)
+        self._said_s = time.monotonic()
+
+    def read_out(self, words: str) -> None:
+        """Shows what the pointer is on, unless something was said just now."""
+        if words != self.readout.full_text and time.monotonic() - self._said_s > SAID_S:
+            self.readout.set_full_text(words)
 
     def eventFilter(self, watched: QObject | None, event: QEvent | None) -> bool:
         """Escape leaves the search, whatever it does elsewhere."""

@@ -194,7 +194,7 @@ class UnitsPanel(QFrame):
         first.addWidget(self.count, 1, Qt.AlignmentFlag.AlignRight)
         second.addWidget(QLabel("around"))
         second.addWidget(self.event_choice, 1)
-        second.addWidget(self.legend, 2)
+        second.addWidget(self.legend)
         for line in (first, second):
             line.setSpacing(8)
         column = QVBoxLayout(self)

@@ -185,6 +185,19 @@ def test_spikes_are_those_of_a_probe(
     assert 0.01 < (expected > 0).mean() < 0.9
 
 
+def test_what_lights_stimulated_rows_lets_them_be_seen(timeline: Timeline) -> None:
+    lit = [rect for rect, look in timeline.overlay.shades.bars if len(look.colour) == 9]
+    place = max(lit, key=lambda rect: rect.height() * rect.width()).center()
+    plots = timeline.plots
+    at = plots.mapFromScene(plots.raster_box.mapViewToScene(place))
+    shown = plots.grab().toImage()
+    levels = {
+        shown.pixelColor(at.x() + x, at.y() + y).lightness() for x in range(5) for y in range(9)
+    }
+    assert len(levels) > 5
+    assert min(levels) < 160
+
+
 def test_poissons_distribution_is_scipys() -> None:
     expected = np.array([0.0, 1e-6, 0.3, 1.0, 7.7, 50.0])
     cumulative = poisson_cumulative(expected)
@@ -316,7 +329,10 @@ def test_units_are_searched_by_name(qtbot: QtBot, timeline: Timeline) -> None:
     assert timeline.readout.full_text == "4 units selected"
     search.setText("policy_2/300")
     qtbot.keyClick(search, Qt.Key.Key_Return)
-    assert timeline.readout.full_text == "policy_2 has no unit 300: its units are 0 to 299."
+    mistake = "policy_2 has no unit 300: its units are 0 to 299."
+    assert timeline.readout.full_text == mistake
+    timeline.plots.pointed.emit(timeline.plots.raster_box.sceneBoundingRect().center())
+    assert timeline.readout.full_text == mistake  # the pointer does not wipe it out at once
     assert timeline.selection.units == (63, 0, 1, 2)
 
 
