@@ -103,12 +103,19 @@ def rodent_rig_here(*arguments: object) -> subprocess.CompletedProcess[str]:
 
 
 class RunningRig:
-    """`rodent-rig …` while it runs; whatever is left of it is killed at the end of a `with`."""
+    """`rodent-rig …` while it runs; whatever is left of it is killed at the end of a `with`.
 
-    def __init__(self, *arguments: object) -> None:
+    Args:
+        arguments: its words.
+        cwd: the working folder.
+        variables: more of the environment.
+    """
+
+    def __init__(self, *arguments: object, cwd: Path = ROOT, **variables: str) -> None:
         self.process = subprocess.Popen(
             [sys.executable, "-m", "cli", *map(str, arguments)],
-            cwd=ROOT,
+            cwd=cwd,
+            env={**os.environ, "PYTHONPATH": str(ROOT), **variables},
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,

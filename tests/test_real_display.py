@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,9 +14,7 @@ import pytest
 import recorder
 from rig.bus.client import BusClient
 from rig.bus.message_types import Status
-from rig.errors import RunError
-from rig.session.directory import SessionDirectory, running_sessions, runtime_folder
-from tests.rodent_rig import ROOT, wait_for
+from tests.rodent_rig import RunningRig, wait_for
 
 SIZE = (1280, 720)
 ACQUIRE = (66, 55)
@@ -95,57 +92,28 @@ def test_a_session_is_set_up_run_recorded_and_ended_by_hand(
 ) -> None:
     home = tmp_path / "home"
     home.mkdir()
-    environment = {
-        **os.environ,
-        **{"DISPLAY": display.name, "QT_QPA_PLATFORM": "xcb", "HOME": str(home)},
-        "PYTHONPATH": str(ROOT),
-    }
-    with subprocess.Popen(
-        [sys.executable, "-m", "cli", "gui"],
-        cwd=home,
-        env=environment,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-    ) as window:
-        try:
-            wait_for(lambda: window.poll() is not None or display.focus(), 60)
-            display.key("Return")
-            wait_for(lambda: bool(running_sessions()), 60)
-            with BusClient.of(
-                SessionDirectory(runtime_folder() / running_sessions()[0].session)
-            ) as bus:
-                wait_for(lambda: _joined(bus), 120)
-                _until(bus, "recording")
-                wait_for(
-                    lambda: any(m.tick > 50 for m in bus.poll(0.1))
-                )  # the window shows it, too
-                display.key("space")
-                paused = _until(bus, "paused")
-                display.key("period")
-                wait_for(lambda: any(m.tick == paused.ticks for m in bus.poll(0.1)))
-                time.sleep(0.5)  # the window shows that it is paused again
-                display.key("space")
-                _until(bus, "running")
-                display.click(ACQUIRE)  # it says "Stop" now, and asks
-                wait_for(lambda: display.focus("End the session"))
-                display.key("alt+e")
-                ended = _until(bus, "ended")
-            display.focus()
-            display.key("ctrl+q")
-            said, _ = window.communicate(timeout=60)
-        finally:
-            window.kill()
-    assert window.returncode == 0, said
-    assert "Traceback" not in said
+    variables = {"DISPLAY": display.name, "QT_QPA_PLATFORM": "xcb", "HOME": str(home)}
+    with RunningRig("gui", cwd=home, **variables) as window:
+        wait_for(lambda: window.process.poll() is not None or display.focus(), 60)
+        display.key("Return")
+        with window.attach() as bus:
+            _until(bus, "recording")
+            wait_for(lambda: any(m.tick > 50 for m in bus.poll(0.1)))  # the window shows it, too
+            display.key("space")
+            paused = _until(bus, "paused")
+            display.key("period")
+            wait_for(lambda: any(m.tick == paused.ticks for m in bus.poll(0.1)))
+            time.sleep(0.5)  # the window shows that it is paused again
+            display.key("space")
+            _until(bus, "running")
+            display.click(ACQUIRE)  # it says "Stop" now, and asks
+            wait_for(lambda: display.focus("End the session"))
+            display.key("alt+e")
+            ended = _until(bus, "ended")
+        display.focus()
+        display.key("ctrl+q")
+        status, said, trouble = window.end()
+    assert status == 0, said + trouble
+    assert "Traceback" not in said + trouble
     assert ended.recorder is not None
     assert recorder.open(ended.recorder.file).n_ticks == ended.ticks > paused.ticks
-
-
-def _joined(bus: BusClient) -> bool:
-    try:
-        bus.join()
-    except RunError:
-        time.sleep(0.2)
-        return False
-    return True
