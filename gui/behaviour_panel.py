@@ -43,9 +43,9 @@ COLUMNS = (
     ("behaviour", "Click one to see its bouts"),
     ("n", "Bouts"),
     ("/min", "Bouts a minute of animal time"),
-    ("mean (s)", "Mean length of the bouts that were seen from beginning to end, in seconds"),
+    ("mean", "Mean length of the bouts that were seen from beginning to end"),
     (
-        "time (%)",
+        "time",
         "Share of the time; behaviours may go on at once, so that shares need not add up to 100",
     ),
 )
@@ -225,6 +225,9 @@ class BehaviourPanel(QFrame):
                     table.setItem(row, column, item)
                 item.show_value(value, form)
         table.setSortingEnabled(True)
+        header = table.horizontalHeader()
+        if header is not None:
+            header.setSortIndicatorShown(False)  # there is no room for it
         self._select()
 
     def _select(self) -> None:
@@ -315,11 +318,10 @@ class BehaviourPanel(QFrame):
         header.setSectionResizeMode(QHeaderView.ResizeMode.Fixed)
         header.setSectionResizeMode(0, QHeaderView.ResizeMode.Stretch)
         for column in range(1, len(COLUMNS)):
-            words = COLUMNS[column][0]
-            wide = max(table.fontMetrics().horizontalAdvance(each) for each in (words, "000.0"))
-            table.setColumnWidth(column, wide + 16)
+            texts = (COLUMNS[column][0], _WIDEST[column - 1])
+            wide = max(table.fontMetrics().horizontalAdvance(each) for each in texts)
+            table.setColumnWidth(column, wide + 14)
         header.setHighlightSections(False)
-        header.setSortIndicatorShown(False)
         header.setDefaultAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
         first = table.horizontalHeaderItem(0)
         if first is not None:
@@ -335,7 +337,8 @@ class BehaviourPanel(QFrame):
         table.sortByColumn(1, Qt.SortOrder.DescendingOrder)
 
 
-_FORMS = ("{:d}", "{:.1f}", "{:.2f}", "{:.0f}")
+_FORMS = ("{:d}", "{:.1f}", "{:.2f} s", "{:.0f} %")
+_WIDEST = ("000", "000.0", "00.00 s", "100 %")
 
 
 class _Number(QTableWidgetItem):

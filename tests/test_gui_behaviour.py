@@ -137,8 +137,8 @@ def test_a_behaviour_is_a_row_of_numbers_and_a_strip_of_pictures(
         panel.take(batch)
     panel.refresh()
     assert "0:06.0" in panel.seen.full_text
-    assert _row(panel, "run") == ["run", "2", "20.0", "1.00", "30"]
-    assert _row(panel, "rear") == ["rear", "2", "20.0", "0.40", "13"]
+    assert _row(panel, "run") == ["run", "2", "20.0", "1.00 s", "30 %"]
+    assert _row(panel, "rear") == ["rear", "2", "20.0", "0.40 s", "13 %"]
     row = next(r for r in range(2) if panel.table.item(r, 0).text() == "run")
     place = panel.table.visualItemRect(panel.table.item(row, 1)).center()
     qtbot.mouseClick(panel.table.viewport(), Qt.MouseButton.LeftButton, pos=place)
