@@ -33,10 +33,6 @@ def good(files, out: Path) -> FigureResult:
     )
 
 
-def nothing(files, out: Path) -> FigureResult:
-    raise UserError("There is no second tap; record two_tap.")
-
-
 def broken(files, out: Path) -> FigureResult:
     raise ZeroDivisionError("no variance")
 
@@ -85,7 +81,6 @@ def test_a_page_with_everything_in_it(
     registry = {
         "good": drawing(good),
         "every": drawing(good, subjects="all"),
-        "bare": drawing(nothing),
         "broken": drawing(broken),
         "dies": drawing(good),
         "effect": figures.FIGURES["effect"],
@@ -94,21 +89,20 @@ def test_a_page_with_everything_in_it(
         monkeypatch.setattr(module, "FIGURES", registry)
     places, told = Here(), []
     made = make.make_report(recordings, tmp_path, places, 2, told.append)
-    assert len(places.ran) == 9  # four of each subject, one of both; effect is no part of it
-    assert (told[-1].done, told[-1].total, told[-1].left_s) == (9, 9, 0)
+    assert len(places.ran) == 7  # three of each subject, one of both; effect is no part of it
+    assert (told[-1].done, told[-1].total, told[-1].left_s) == (7, 7, 0)
     text = made.page.read_text()
     assert "<script" not in text
     assert not re.findall(r'(?:src|href)="(?!data:|#)', text)
     assert "rats &lt;do&gt; gallop" in text
     assert text.count("✓ agrees") == 6  # three figures, in the table and beside the picture
-    assert "There is no second tap; record two_tap." in text
     assert "ZeroDivisionError: no variance" in text
     assert "SIGKILL" in text
     assert "rodent-rig figure good data --out good.svg" in text
     assert base64.b64encode(PIXEL).decode() in text
     assert made.pdf.read_bytes().startswith(b"%PDF")
     # only what failed is tried again, until the code or a recording is another
-    assert make.make_report(recordings, tmp_path, again := Here(), 2).reused == 5
+    assert make.make_report(recordings, tmp_path, again := Here(), 2).reused == 3
     assert sorted(again.ran) == ["broken-rodent", "broken-second", "dies-rodent", "dies-second"]
     recordings[1].unlink()
     write(recordings[1], "forage", 7, [[0.0] * 2 * N_UNITS] * 3, subject="second")

@@ -92,10 +92,10 @@ def test_figure_7_from_recordings(taps: list[Path], tmp_path: Path) -> None:
 
 
 def test_what_is_missing_is_said(taps: list[Path], tmp_path: Path) -> None:
-    quiet = np.zeros((320, 2 * N_UNITS))
-    other = write(tmp_path / "forage.nwb", "forage", 1, quiet)
-    short = write(tmp_path / "short.nwb", "two_tap", 2, quiet[:120])
-    stranger = tap_session(tmp_path / "stranger.nwb", 3, subject="stranger")
+    quiet = np.zeros((160, 2 * N_UNITS))
+    other = write(tmp_path / "forage.nwb", "forage", 1, quiet[:5])
+    short = write(tmp_path / "short.nwb", "two_tap", 2, quiet[:60])
+    stranger = write(tmp_path / "stranger.nwb", "two_tap", 3, quiet, subject="stranger")
     (text := tmp_path / "text.nwb").write_text("no recording")
     for files, sentence in (
         (
