@@ -46,6 +46,8 @@ class Walk:
         held = Qt.KeyboardModifier.NoModifier
         for each in modifiers:
             held |= each
+        self.window.activateWindow()
+        self.until(self.window.isActiveWindow)
         self.qtbot.keyClick(self.window, key, held)
 
     def follow(self) -> None:
@@ -71,7 +73,9 @@ class Walk:
             self.qtbot.wait(400)
             file = PICTURES / f"tutorial_{name}.png"
             assert (of or self.window).grab().save(str(file))
-            Image.open(file).convert("RGB").quantize(256).save(file, optimize=True)
+            whole = Image.open(file).convert("RGB")
+            colours = whole.quantize(256, method=Image.Quantize.MEDIANCUT)
+            whole.quantize(palette=colours).save(file, optimize=True)
 
 
 @pytest.fixture
@@ -134,6 +138,8 @@ def _run(walk: Walk) -> None:
     texts = [button.text() for button in keys.buttons.values()]
     assert texts[:4] == ["S  silence", "P  pulses", "L  cut", "U  ends cut"]
     silence = keys.buttons["s"]
+    if WITH_PICTURES:
+        walk.until(lambda: walk.panels.arena.image is not None and walk.window.tick > 250)
     while not any(name == "silence" and not sham for _, name, sham in walk.onsets):
         walk.press(Qt.Key.Key_S)
         walk.until(lambda: silence.property("lit") in ("on", "sham"))
@@ -151,8 +157,7 @@ def _run(walk: Walk) -> None:
 def _note(walk: Walk, text: str) -> int:
     """Writes one; the tick at which it was begun."""
     line = walk.panels.note
-    walk.window.activateWindow()
-    walk.press(Qt.Key.Key_N, Qt.KeyboardModifier.ControlModifier, Qt.KeyboardModifier.ShiftModifier)
+    walk.press(Qt.Key.Key_N)
     assert line.isVisible()
     walk.until(line.line.hasFocus)
     tick = walk.window.tick
