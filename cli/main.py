@@ -30,6 +30,7 @@ from cli import (
     sweeps,
 )
 from cli.command import Function, check_words, register
+from cli.hand import clip, stimulate
 from cli.lsl import lsl
 from cli.operator import note, operate
 from cli.probe import probe
@@ -55,6 +56,8 @@ COMMANDS: dict[str, Function] = {
     "dataset": datasets.dataset,
     "note": note,
     "operate": operate,
+    "stimulate": stimulate,
+    "clip": clip,
     "replay": recordings.replay,
     "info": recordings.info,
     "export": exports.export,

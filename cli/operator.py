@@ -22,6 +22,7 @@ class Verb(enum.StrEnum):
     step = "step"
     arm = "arm"
     disarm = "disarm"
+    release_all = "release-all"
     stop = "stop"
 
 
@@ -55,11 +56,11 @@ def operate(
     session: SessionName = None,
     ticks: Annotated[int, typer.Option(help="With step: how many.")] = 1,
 ) -> None:
-    """Pause, resume or stop a running session, step it by ticks, arm or disarm its protocol."""
+    """Pause, resume or stop a running session, step it, arm or disarm its protocol, end all stimuli."""
     from rig.client import attach
 
     if ticks != 1 and verb is not Verb.step:
         raise UserError(f"--ticks is for step, not for {verb.value}.")
     with attach(session) as client:
         args = {"ticks": ticks} if verb is Verb.step else {}
-        client.command(verb.value, **args)
+        client.command(verb.value.replace("-", "_"), **args)

@@ -96,9 +96,13 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
             )
             now = max(last)
             wait_for(lambda: passed(now + 8), 120)
-            bus.command("release_all", origin="by hand")
+            assert rodent_rig_here("operate", "release-all").returncode == 0
             now = max(last)
             wait_for(lambda: passed(max(now + 20, 75)), 120)
+            bus.command("pause")  # it is saved also while the animal stands still
+            done = rodent_rig_here("clip", "--seconds", 1, "--out", folder / "mine.nwb")
+            assert "mine.nwb: 1.00 s, ticks " in done.stdout, done.stderr
+            bus.command("resume")
             operate(bus, last, passed)
             for wrong, said in (
                 ({"seconds": 61}, "from 0.02 to 60"),
@@ -111,9 +115,12 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
             ):
                 with pytest.raises(RunError, match=said):
                     bus.command("save_clip", **wrong)
-            clip = bus.command("save_clip", seconds=1, file=str(folder / "mine.nwb"))
-            with pytest.raises(RunError, match="is being saved already"):
-                bus.command("save_clip", file=clip["file"])
+            for words, said in (
+                (("core/1", "--clamp", 0, "--bias", 1), "--clamp VALUE or --bias VALUE"),
+                (("core", "--clamp", 0), "name units as LAYER/UNITS"),
+                (("cortex/1,2", "--bias", 1, "--rate", 5), "layer has to be one of core"),
+            ):
+                assert said in rodent_rig_here("stimulate", *words).stderr
             (folder / "gone").mkdir()
 
             def many() -> None:
