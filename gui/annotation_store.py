@@ -92,16 +92,19 @@ class AnnotationStore(QObject):
         try:
             if change:
                 self._take()
+        except UserError as problem:
+            why = str(problem)
+        except OSError as problem:
+            why = f"{self.path} cannot be written: {reason(problem)}; nothing can be annotated."
+        try:
             if os.path.lexists(self.path):
                 self._seen = _stamp(self.path)
-                content = read_annotations(self.path)
-                check_is_of(self.path, content, self._empty.session)
-        except (UserError, OSError) as problem:
+                found = read_annotations(self.path)
+                check_is_of(self.path, found, self._empty.session)
+                content = found
+        except UserError as problem:
             self._release()
-            content = content if content.session == self._empty.session else self._empty
             why = str(problem)
-            if isinstance(problem, OSError):
-                why = f"{self.path} cannot be written: {reason(problem)}; nothing can be annotated."
         return lambda: self.opened.emit(content, why)
 
     def _take(self) -> None:
@@ -116,7 +119,7 @@ class AnnotationStore(QObject):
             except BlockingIOError:
                 raise UserError(
                     f"{self.path.name} is being changed in another window; here it is shown as it was when "
-                    "this one opened it. Close that window, then annotate here."
+                    "this one opened it. Close that window and open this panel again to annotate here."
                 ) from None
             except FileNotFoundError:
                 pass  # whoever had it has just removed it

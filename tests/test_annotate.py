@@ -76,7 +76,9 @@ def _tabs(window: MainWindow) -> list[str]:
     return sorted(bar.tabText(k) for bar in bars if bar.isVisible() for k in range(bar.count()))
 
 
-def test_keys_edges_undo_and_autosave(qtbot: QtBot, window: MainWindow, file: Path) -> None:
+def test_keys_edges_undo_and_autosave(
+    qtbot: QtBot, window: MainWindow, file: Path, tmp_path: Path
+) -> None:
     before = file.read_bytes()
     panel, document = window.panels.annotate, window.panels.annotations
     path = annotations_path(file)
@@ -133,6 +135,13 @@ def test_keys_edges_undo_and_autosave(qtbot: QtBot, window: MainWindow, file: Pa
     words = bar.slider.words_at(QPointF(bar.slider._x_of(70), 5))
     assert "rear (annotated, channel 1)" in words
     qtbot.waitUntil(lambda: "Saved" in panel.state.text() and path.exists(), timeout=20_000)
+
+    second = _open(qtbot, tmp_path, file)  # it is told, and shows them
+    qtbot.waitUntil(lambda: "another window" in second.panels.annotate.state.text(), timeout=20_000)
+    assert _bouts(second) == [("rear", 60, stop)]
+    assert not second.panels.annotate.add_behaviour.isEnabled()
+    assert not second.player.annotate.rows.editable
+    second.close()
     window.close()
     (found,) = read_annotations(path).rows
     assert (found.label, found.start_tick, found.stop_tick) == ("rear", 60, stop)
@@ -142,38 +151,31 @@ def test_keys_edges_undo_and_autosave(qtbot: QtBot, window: MainWindow, file: Pa
     assert not list(file.parent.glob(".F*"))
 
 
-def test_a_second_window_is_told(
-    qtbot: QtBot, window: MainWindow, tmp_path: Path, file: Path
-) -> None:
-    document = window.panels.annotations
-    document.add_label("channel 1", "rear", "r")
-    document.add("channel 1", "rear", 10, 20, "Jane Doe")
-    qtbot.waitUntil(annotations_path(file).exists, timeout=20_000)
-    second = _open(qtbot, tmp_path, file)
-    qtbot.waitUntil(
-        lambda: "in another window" in second.panels.annotate.state.text(), timeout=20_000
-    )
-    assert not second.panels.annotate.add_behaviour.isEnabled()
-    second.close()
-    # what another program changes meanwhile is not overwritten
-    qtbot.waitUntil(lambda: "Saved" in window.panels.annotate.state.text(), timeout=20_000)
-    annotations_path(file).write_bytes(b"something else")
-    document.add("channel 1", "rear", 30, 40, "Jane Doe")
-    qtbot.waitUntil(
-        lambda: "changed by another program" in window.panels.annotate.state.text(), timeout=20_000
-    )
-    assert annotations_path(file).read_bytes() == b"something else"
-    window.close()
-    # and what cannot be read is shown to be so, and stays as it is
-    store = AnnotationStore(annotations_path(file), EMPTY, description())
+def test_what_others_have_written_is_not_overwritten(qtbot: QtBot, tmp_path: Path) -> None:
+    """A file that another program changes meanwhile, and one that cannot be read, stay as they are."""
+    path = annotations_path(tmp_path / "F.nwb")
+    store = AnnotationStore(path, EMPTY, description())
     with qtbot.waitSignal(store.opened, timeout=20_000) as opened:
         store.begin()
+    assert opened.args == [EMPTY, ""]
+    with qtbot.waitSignal(store.saved, timeout=20_000):
+        store.save(EMPTY)
+    assert read_annotations(path) == EMPTY
+    path.write_bytes(b"something else")
+    with qtbot.waitSignal(store.failed, timeout=20_000) as failed:
+        store.save(EMPTY)
+    assert "changed by another program" in (failed.args or [""])[0]
+    store.close()
+    again = AnnotationStore(path, EMPTY, description())
+    with qtbot.waitSignal(again.opened, timeout=20_000) as opened:
+        again.begin()
     content, why = opened.args or (None, "")
     assert content == EMPTY
     assert "cannot be read as annotations" in why
-    store.save(EMPTY)
-    store.close()
-    assert annotations_path(file).read_bytes() == b"something else"
+    again.save(EMPTY)
+    again.close()
+    assert path.read_bytes() == b"something else"
+    assert [each.name for each in tmp_path.iterdir()] == [path.name]
 
 
 def test_agreement_with_what_was_detected(qtbot: QtBot) -> None:
