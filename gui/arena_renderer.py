@@ -20,15 +20,14 @@ from PyQt6.QtCore import QObject, pyqtSignal
 from PyQt6.QtGui import QImage
 
 from gui.arena_marks import Marks
-from gui.arena_scene import Scene, View
+from gui.arena_memory import Scenes
+from gui.arena_scene import View
 
 MAX_RATE_HZ = 15.0
 MAX_DUTY = 0.34 if (os.cpu_count() or 1) <= 4 else 0.6
 SLOW_FRAME_S = 0.045
 FAST_FRAME_S = 0.03
 SCALES = (1.0, 0.75, 0.55, 0.4)
-SCENES_KEPT = 3
-"""Compiled models: a replay goes to and fro between trials, and compiling one takes half a second."""
 
 
 class ArenaRenderer(QObject):
@@ -138,7 +137,7 @@ class ArenaRenderer(QObject):
     def _work(self) -> None:
         if hasattr(os, "setpriority"):
             os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), 12)
-        scenes: list[Scene] = []  # the one that was used last is the last
+        scenes = Scenes()
         try:
             while self._wait():
                 self._shown.clear()
@@ -152,8 +151,9 @@ class ArenaRenderer(QObject):
                     self._shown.set()
                     continue
                 self._jump = False
-                scene = _scene_of(scenes, xml, assets, names)
+                scene = scenes.scene(xml, assets, names)
                 if not scene.pose(qpos, props, jump):
+                    del scene
                     self._shown.set()
                     continue
                 with self._change:  # compiling takes a while, and the view may be another by now
@@ -164,6 +164,7 @@ class ArenaRenderer(QObject):
                 image = scene.draw(view, marks)
                 self._adapt(time.thread_time() - drawing)
                 self.rendered.emit(image, n_episodes, scene.words)
+                del scene, image  # not to be kept while the next one is compiled
                 busy = time.monotonic() - started
                 pause = max(1.0 / MAX_RATE_HZ - busy, busy * (1.0 / self._duty - 1.0))
                 time.sleep(min(pause, 1.0))
@@ -174,8 +175,7 @@ class ArenaRenderer(QObject):
                 "everything else in this window works without it."
             )
         finally:
-            for scene in scenes:
-                scene.close()
+            scenes.close()
 
     def _wait(self) -> bool:
         """Waits until there is something to draw and somebody to see it; False when it is all over."""
@@ -196,18 +196,3 @@ class ArenaRenderer(QObject):
     def _rescale(self, scale: float) -> None:
         self.frame_s *= (scale / self.scale) ** 2
         self.scale = scale
-
-
-def _scene_of(
-    scenes: list[Scene], xml: str, assets: dict[str, bytes], props: tuple[str, ...]
-) -> Scene:
-    """The scene of a model, compiled if it is not among those that are kept; the last of them from now on."""
-    known = [scene for scene in scenes if scene.xml is xml or scene.xml == xml]
-    if known:
-        scenes.remove(known[0])
-        scenes.append(known[0])
-        return known[0]
-    while len(scenes) >= SCENES_KEPT:
-        scenes.pop(0).close()
-    scenes.append(Scene(xml, assets, props))
-    return scenes[-1]

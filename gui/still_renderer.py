@@ -18,7 +18,8 @@ from typing import TYPE_CHECKING
 from PyQt6.QtCore import QObject, pyqtSignal
 from PyQt6.QtGui import QImage
 
-from gui.arena_scene import Scene, View
+from gui.arena_memory import Scenes
+from gui.arena_scene import View
 from gui.bouts import Posture
 from gui.replay_stream import Replayed
 from rig.bus.message_types import Episode
@@ -125,7 +126,7 @@ class StillRenderer(QObject):
         self.failed.emit(sentence)
 
     def _draw_all(self, recording: Replayed | None, source: ReplaySource | None) -> None:
-        scene: Scene | None = None
+        scenes = Scenes()
         try:
             while True:
                 with self._change:
@@ -138,22 +139,19 @@ class StillRenderer(QObject):
                 if posture is None or assets is None:
                     continue
                 episode = posture.episode
-                if scene is None or scene.xml != episode.xml:
-                    if scene is not None:
-                        scene.close()
-                    scene = Scene(episode.xml, assets, episode.props)
+                scene = scenes.scene(episode.xml, assets, episode.props)
                 if scene.pose(posture.qpos, posture.props, jump=True):
                     view = View(
                         VIEW.azimuth, VIEW.elevation, VIEW.distance, *SIZE_PX, mode=VIEW.mode
                     )
                     scene.fit(view, 1.0)
                     self.drawn.emit(still.key, scene.draw(view))
+                del scene  # not to be kept while another one is compiled
                 pause_s = min((time.monotonic() - began) * (1.0 / DUTY - 1.0), 0.5)
                 with self._change:
                     self._change.wait(pause_s)
         finally:
-            if scene is not None:
-                scene.close()
+            scenes.close()
 
 
 @contextmanager

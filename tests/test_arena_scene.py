@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import dataclasses
+import weakref
 from pathlib import Path
 
 import numpy as np
 import pytest
-from PyQt6.QtCore import QPoint, QSettings, Qt
+from PyQt6.QtCore import QBuffer, QIODevice, QPoint, QSettings, Qt
 from PyQt6.QtGui import QImage
 from pytestqt.qtbot import QtBot
 
 from bench.synthetic_session import description
 from gui.arena_drawing import Paws
 from gui.arena_marks import TRAIL_CHOICES_S, ArenaHistory
+from gui.arena_memory import MOST_TEXELS, Scenes
 from gui.arena_scene import FIRST_VIEWS, Scene, View
 from gui.arena_view import ArenaView
 from gui.stream import Batch
@@ -227,3 +229,55 @@ def test_the_arena_of_a_trial_that_is_shown_is_not_announced_again(qtbot: QtBot)
     view.take(Batch(episodes=[second]))
     assert view.notice.startswith("Trial 2 has begun")
     view.close_renderer()
+
+
+TEXTURED = """
+<mujoco>
+  <asset>
+    <texture name="wall" type="2d" file="wall.png"/>
+    <texture name="sky" type="skybox" file="sky.png" gridsize="3 4" gridlayout=".U..LFRB.D.."/>
+    <material name="wall" texture="wall"/>
+  </asset>
+  <worldbody>
+    <geom type="plane" size="2 2 0.1" material="wall"/>
+    <body name="animal" pos="0 0 0.1"><freejoint/><geom size="{size}"/></body>
+  </worldbody>
+</mujoco>
+"""
+
+
+def _png(width: int, height: int) -> bytes:
+    picture = QImage(width, height, QImage.Format.Format_RGB32)
+    picture.fill(Qt.GlobalColor.red)
+    buffer = QBuffer()
+    buffer.open(QIODevice.OpenModeFlag.WriteOnly)
+    assert picture.save(buffer, "PNG")
+    return bytes(buffer.data().data())
+
+
+def test_one_scene_is_kept_until_one_is_wanted_again_and_walls_take_little_memory() -> None:
+    assets = {"wall.png": _png(1024, 2048), "sky.png": _png(1024, 768)}
+    first, second, third = (TEXTURED.format(size=size) for size in (0.05, 0.06, 0.07))
+    scenes = Scenes()
+    one = scenes.scene(first, assets, ())
+    assert _drawn(one).shape == (60, 80, 3)
+    model = one._model
+    sizes = {model.texture(k).name: int(model.tex_width[k]) for k in range(model.ntex)}
+    assert sizes == {"wall": MOST_TEXELS // 2, "sky": 256}
+    assert scenes.scene(first, assets, ()) is one
+
+    # trials that follow each other: the last one alone is kept
+    gone = weakref.ref(one)
+    del one, model
+    two = scenes.scene(second, assets, ())
+    assert gone() is None
+
+    # a replay that goes back: two are kept, no more
+    again = scenes.scene(first, assets, ())
+    assert scenes.scene(first, assets, ()) is again
+    assert scenes.scene(second, assets, ()) is two
+    gone = weakref.ref(again)
+    del again
+    scenes.scene(third, assets, ())
+    assert gone() is None
+    scenes.close()
