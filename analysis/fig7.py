@@ -241,6 +241,6 @@ def _tiling(axes: Axes, result: TapSequences) -> None:
                   linestyle=("-", "--", "-.", ":")[k % 4], label=layer)  # fmt: skip
     axes.set_xlabel("time from second tap (s)")
     axes.set_ylabel("share of units")
-    axes.set_ylim(bottom=0)
+    axes.set_ylim(0, 1.45 * axes.get_ylim()[1])
     axes.set_title("when units peak between the taps (h)")
     axes.legend(ncols=2)

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 import recorder
 from analysis.derived_file import tick_range
+from analysis.trajectory_picture import SIZE, TrajectoryPicture
 from recorder.opening import RecordingPath
 from recorder.reading import Recording
 from recorder.tables import Trial
@@ -46,6 +47,7 @@ def export_video(
     speed: float = 1.0,
     overwrite: bool = False,
     on_frame: Callable[[int, int], None] = lambda done, of: None,
+    trajectory: str = "",
 ) -> int:
     """Writes an MP4 (H.264) and returns its number of frames.
 
@@ -53,10 +55,14 @@ def export_video(
     under that a row for each behaviour and stimulus; shams are dark. Ticks in which the film has no
     picture, because it runs faster than 25 a second, are left out of the animal, not of the raster.
 
+    With `trajectory` a layer's activity is beside the animal, as a point that moves in a plane
+    (`analysis.trajectory_picture`), coloured by behaviour.
+
     Args:
         from_s, to_s: the stretch of animal time; all of it if left out.
         speed: times real time, 0.1 to 20.
         on_frame: called with the frames done, and those there will be.
+        trajectory: a layer, "policy_2", or its plane of rotation, "policy_2/jpc"; none if empty.
 
     Raises:
         UserError: for what is no recording, a stretch outside it, a speed out of range, or a file that
@@ -73,10 +79,15 @@ def export_video(
         step = speed / FRAMES_PER_S / recording.description.tick_s
         shown = [first + int(k * step) for k in range(int((last - first) / step) + 1)]
         below = _Below(recording, first, last)
+        beside = TrajectoryPicture(recording, trajectory, first, last) if trajectory else None
+        width = WIDTH + (SIZE if beside else 0)
         height = ANIMAL_HEIGHT + below.height
+        empty = np.zeros((height + height % 2, width, 3), np.uint8)
+        if beside:
+            empty[ANIMAL_HEIGHT:height, WIDTH:] = beside.draw_legend(below.height)
         writer = imageio_ffmpeg.write_frames(
             str(partial),
-            (WIDTH, height + height % 2),
+            (width, height + height % 2),
             fps=FRAMES_PER_S,
             codec="libx264",
             quality=7,
@@ -86,9 +97,11 @@ def export_video(
         with ending_with(writer.close):
             writer.send(None)
             for k, (tick, animal) in enumerate(_animals(recording, shown)):
-                picture = np.zeros((height + height % 2, WIDTH, 3), np.uint8)
-                picture[:ANIMAL_HEIGHT] = animal
-                picture[ANIMAL_HEIGHT:height] = below.draw(tick)
+                picture = empty.copy()
+                picture[:ANIMAL_HEIGHT, :WIDTH] = animal
+                picture[ANIMAL_HEIGHT:height, :WIDTH] = below.draw(tick)
+                if beside:
+                    picture[:ANIMAL_HEIGHT, WIDTH:] = beside.draw(tick)
                 writer.send(np.ascontiguousarray(picture))
                 on_frame(k + 1, len(shown))
     return len(shown)

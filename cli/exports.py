@@ -20,6 +20,14 @@ def export(
     video: Annotated[
         Path | None, typer.Option(help="The animal with its raster below (.mp4).")
     ] = None,
+    trajectory: Annotated[
+        str,
+        typer.Option(
+            help="In the film, beside the animal: a layer's trajectory, policy_2 (first components) or "
+            "policy_2/jpc (rotation).",
+            metavar="LAYER",
+        ),
+    ] = "",
     intervals: Annotated[
         Path | None,
         typer.Option(help="Behaviours, stimuli, trials, events of the task (.csv or .parquet)."),
@@ -44,6 +52,10 @@ def export(
         raise UserError("--signals A,B and --out F.nwb go together: what, and where to.")
     if video is None and intervals is None and out is None:
         raise UserError("Say what to export: --video, --intervals, or --signals with --out.")
+    if trajectory and video is None:
+        raise UserError(
+            "--trajectory LAYER is a part of the film; say where to with --video F.mp4."
+        )
     recording = recording_of(file, parts)
     reads = recording if isinstance(recording, tuple) else (recording,)
 
@@ -79,5 +91,6 @@ def export(
                 speed,
                 overwrite,
                 on_frame=lambda done, of: progress.update(bar, completed=done, total=of),
+                trajectory=trajectory,
             )
         print(f"{video}: {frames} frames")

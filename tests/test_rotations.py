@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
+import recorder
 from analysis.fig8 import dynamics_of
 from analysis.fig10 import strides_of
 from analysis.rotations import flow_field, moments_of, rotation_of
 from analysis.strides import middles_of_stance
+from analysis.trajectory_picture import TrajectoryPicture
 from analysis.variability import moved_events, squares_of
 from rig.errors import UserError
+from tests.planted_recordings import N_UNITS, write
 
 RATE_HZ = 50.0
 
@@ -111,3 +116,36 @@ def test_less_deviation_where_trials_are_alike() -> None:
     moved = squares_of(moved_events(parts, rows, 60, 30, random))
     assert moved.counts.sum() == 18
     assert abs(moved.deviation(range(6)).mean(1)[40:60].mean() - deviation[:40].mean()) < 0.3
+
+
+def test_a_trajectory_goes_round_in_the_colours_of_behaviours(tmp_path: Path) -> None:
+    t = np.arange(120) / RATE_HZ
+    turn = 2 * np.pi * 1.25 * t  # once in 40 ticks
+    random = np.random.default_rng(5)
+    mixing = random.standard_normal((2, 2 * N_UNITS))
+    h = np.stack([np.cos(turn), np.sin(turn)], axis=1) @ mixing
+    file = write(
+        tmp_path / "round.nwb", "forage", 1, h, behaviours={"run": [(0, 60)], "stand": [(60, 119)]}
+    )
+    with recorder.open(file) as recording:
+        shown = TrajectoryPicture(recording, "policy_0/jpc", 0, 119)
+        assert "1.2 Hz" in shown.title
+        assert list(shown.legend) == ["run", "stand", "other"]
+        pictures = {tick: shown.draw(tick) for tick in (20, 40, 59, 99)}
+        with pytest.raises(UserError, match=r"policy_0/pca: write a layer"):
+            TrajectoryPicture(recording, "policy_0/pca", 0, 119)
+        with pytest.raises(UserError, match="no layer 'policy_9'"):
+            TrajectoryPicture(recording, "policy_9", 0, 119)
+
+    def place(tick: int, name: str) -> np.ndarray:
+        """The middle of the point where the animal is now."""
+        like = (pictures[tick] == shown.legend[name]).all(axis=2)
+        inside = np.logical_and.reduce(
+            [np.roll(like, (a, b), (0, 1)) for a in (-2, 2) for b in (-2, 2)]
+        )
+        return np.argwhere(inside).mean(0) - 239.5
+
+    # half a turn on it is on the other side, a whole turn on it is where it was, in another colour
+    np.testing.assert_allclose(place(20, "run"), -place(40, "run"), atol=6)
+    np.testing.assert_allclose(place(59, "run"), place(99, "stand"), atol=6)
+    assert np.linalg.norm(place(20, "run")) > 120

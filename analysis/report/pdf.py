@@ -20,7 +20,9 @@ PAGE_IN = (8.27, 11.69)
 _MARGIN_IN = 0.6
 _LINES = 88
 """Lines of text on a page."""
-_COLUMNS = 118
+_COLUMNS = 132
+_LEAST_HEIGHT = 0.5
+"""Of a high picture, as a part of the page."""
 
 
 def write_pdf(path: Path, sections: Sequence[Section]) -> None:
@@ -109,20 +111,22 @@ def _figure_pages(pages: PdfPages, section: Section) -> None:
         margin_x, 1 - margin_y, heading, fontsize=10, weight="bold", verticalalignment="top"
     )
     top = 1 - margin_y - 0.025
+    lines = list(_section_lines(section))
+    step = (1 - 2 * margin_y) / _LINES
     if section.outcome.status == "made":
         picture = imread(section.outcome.files[0])
         width = 1 - 2 * margin_x
         height = width * PAGE_IN[0] * picture.shape[0] / picture.shape[1] / PAGE_IN[1]
-        if height > 0.78:  # a high one leaves room for some of its claims
-            width, height = width * 0.78 / height, 0.78
+        # its claims are on the same page, unless the picture would be too small for that
+        room = max(_LEAST_HEIGHT, top - margin_y - 0.01 - len(lines) * step)
+        if height > room:
+            width, height = width * room / height, room
         axes = figure.add_axes((margin_x, top - height, width, height))
         axes.imshow(picture, interpolation="antialiased", aspect="auto")
         axes.set_axis_off()
         top -= height + 0.01
-    lines = list(_section_lines(section))
-    step = (1 - 2 * margin_y) / _LINES
-    room = max(0, int((top - margin_y) / step))
-    _write(figure, lines[:room], top)
+    fitting = max(0, int((top - margin_y) / step + 1e-6))
+    _write(figure, lines[:fitting], top)
     pages.savefig(figure, dpi=200)
-    if lines[room:]:
-        _text_pages(pages, lines[room:])
+    if lines[fitting:]:
+        _text_pages(pages, lines[fitting:])
