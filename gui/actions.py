@@ -196,7 +196,13 @@ class Actions(QObject):
                 "Stimulate the selected units", hand.stimulate, ("Ctrl+Return",), "Stimuli", LIVE
             ),
             Command("Release every stimulus", hand.release_all, (), "Stimuli", LIVE, "Session"),
-            Command("The same: twice within 0.6 s", hand.escape, ("Escape",), "Stimuli", LIVE),
+            Command(
+                "Release every stimulus (twice within 0.6 s)",
+                hand.escape,
+                ("Escape",),
+                "Stimuli",
+                LIVE,
+            ),
         )
         for words, does, keys, repeats in (
             ("Play or pause", player.toggle_play, ("Space",), False),

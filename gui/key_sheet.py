@@ -19,7 +19,8 @@ from PyQt6.QtWidgets import (
 from gui.commands import CommandTable, shown_key
 from gui.window_state import WindowState
 
-COLUMNS = 2
+ROWS_A_COLUMN, MOST_COLUMNS = 24, 3
+SCROLL_PX = 14
 Row = tuple[tuple[str, ...], str]
 """Keys as people read them, and what they do."""
 
@@ -41,7 +42,6 @@ class KeySheet(QDialog):
         self.rows: dict[str, list[Row]] = {}
         self._area = QScrollArea()
         self._area.setWidgetResizable(True)
-        self._area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         whole = QVBoxLayout(self)
         whole.setContentsMargins(16, 14, 10, 12)
         whole.addWidget(self._area)
@@ -92,7 +92,7 @@ class KeySheet(QDialog):
         room = screen.availableSize() if screen is not None else page.size()
         wanted = page.sizeHint()
         self.resize(
-            min(wanted.width() + 48, room.width() - 40),
+            min(wanted.width() + 48 + SCROLL_PX, room.width() - 40),
             min(wanted.height() + 40, room.height() - 80),
         )
 
@@ -125,10 +125,11 @@ class KeySheet(QDialog):
 def _columns(rows: dict[str, list[Row]]) -> list[list[str]]:
     """The groups in their order, in columns of about the same height."""
     total = sum(len(each) + 2 for each in rows.values())
+    n_columns = min(-(-total // ROWS_A_COLUMN), MOST_COLUMNS)
     columns: list[list[str]] = [[]]
     height = 0
     for name, each in rows.items():
-        if height + len(each) / 2 >= total / COLUMNS and len(columns) < COLUMNS:
+        if height + len(each) / 2 >= total / n_columns and len(columns) < n_columns:
             columns.append([])
             height = 0
         columns[-1].append(name)

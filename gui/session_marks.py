@@ -15,6 +15,7 @@ from gui.bars import Bars
 from gui.behaviour_style import Look
 from gui.recorder_watch import clock
 from gui.theme import Theme
+from rig.bus.external_inputs import OUTSIDE
 from rig.bus.message_types import TICK_S, Description, Message, Tick
 
 NEAR_PX = 6.0
@@ -130,6 +131,7 @@ class SessionMarks:
         self._expected: list[tuple[int, str]] = []
         self._recorded = False
         self._last_tick = -1
+        self._rows: list[int] = []
         self._lines = [_Lines(self._box, True), _Lines(ethogram.getViewBox(), False)]
         self._bars = Bars()
         self._ethogram = ethogram.getViewBox()
@@ -204,9 +206,20 @@ class SessionMarks:
         """Whether the protocol's rules fired at a tick."""
         return not any(first <= tick and (end < 0 or tick < end) for first, end in self.spans)
 
-    def draw(self, last_tick: int) -> None:
-        """Draws what is seen; `last_tick`: the newest."""
+    def draw(self, last_tick: int, rows: Sequence[tuple[str, str]] | None = None) -> None:
+        """Draws what is seen.
+
+        Args:
+            last_tick: the newest.
+            rows: kind and name of those of the ethogram; None: as before.
+        """
         self._last_tick = last_tick
+        if rows is not None:
+            self._rows = [
+                place
+                for place, (kind, name) in enumerate(rows)
+                if kind == "stimulus" and name != OUTSIDE
+            ]
         (begin_s, end_s), _ = self._box.viewRange()
         first, last = int(begin_s / TICK_S) - 1, int(end_s / TICK_S) + 1
         marks = [_Mark(tick, text, True) for tick, text in self._notes_within(first, last)]
@@ -216,14 +229,14 @@ class SessionMarks:
         marks = sorted(marks, key=lambda mark: mark.tick)[-MOST_DRAWN:]
         for lines in self._lines:
             lines.show_marks(marks, self._theme)
-        (_, _), (low, high) = self._ethogram.viewRange()
+        look = Look(self._theme.warning, "hatch")
         bars = []
         for start, end in self.spans:
             stop = min(last_tick + 1 if end < 0 else end, last_tick + 1)
             if start <= last and stop >= first and stop > start:
-                rect = QRectF(start * TICK_S, low, (stop - start) * TICK_S, high - low)
-                bars.append((rect, Look(self._theme.warning, "hatch")))
-        self._bars.show_bars(bars, QRectF(begin_s, low, end_s - begin_s, high - low))
+                begin, long = start * TICK_S, (stop - start) * TICK_S
+                bars += [(QRectF(begin, row, long, 1.0), look) for row in self._rows]
+        self._bars.show_bars(bars, QRectF(self._ethogram.viewRect()))
 
     def under(self, time_s: float) -> str:
         """What note, or what key, is at a time; "" for none."""

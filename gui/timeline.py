@@ -167,7 +167,7 @@ class Timeline(QFrame):
         self.ethogram.draw()
         self._draw_trace()
         self._draw_overlay()
-        self.marks.draw(self.raster.last_tick)
+        self.marks.draw(self.raster.last_tick, self.ethogram.rows)
         self.disarmed.setVisible(not self.marks.armed_at(self.raster.last_tick))
         self._read_out()
 
