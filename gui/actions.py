@@ -162,7 +162,7 @@ class Actions(QObject):
             ),
             Command(
                 "Select units by name",
-                timeline.head.start_search,
+                panels.search_units,
                 ("Ctrl+F",),
                 "Plots",
                 SHOWN,

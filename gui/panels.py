@@ -94,6 +94,12 @@ class Panels:
         self.population.close_worker()
         self.behaviour.close_renderer()
 
+    def search_units(self) -> None:
+        """Lets the user type which units to select; side by side, in the first recording for all."""
+        columns = self.comparison.columns
+        shown = columns[0].timeline if columns else self.timeline
+        shown.head.start_search()
+
     def look_as(self, mode: str) -> None:
         """Looks at the animal, or at those side by side, in one of `gui.arena_scene.MODES`."""
         self.arena.look_as(mode)

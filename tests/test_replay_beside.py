@@ -115,6 +115,11 @@ def test_a_pair_goes_in_step(qtbot: QtBot, window: MainWindow, folder: Path) -> 
     window.player.toggle_play()
     one, branch = window.panels.comparison.columns
     assert (one.name.text(), branch.name.text()) == ("one.nwb", "branch.nwb")
+    qtbot.keyClick(window, Qt.Key.Key_F, Qt.KeyboardModifier.ControlModifier)
+    qtbot.keyClicks(one.timeline.head.search, "core/3-5")
+    qtbot.keyClick(one.timeline.head.search, Qt.Key.Key_Return)
+    for column in (one, branch):
+        assert column.timeline.raster.marks.rows == [(3, 6)]
     assert not window.panel_layout.docks["arena"].isVisible()
     qtbot.waitUntil(
         lambda: "before tick 150 (3.00 s)" in branch.divergence.full_text, timeout=20_000
