@@ -284,8 +284,8 @@ class Actions(QObject):
             self._themes[name] = action
             themes.addAction(action)
         view.addSeparator()
-        for dock in layout.docks.values():
-            view.addAction(dock.toggleViewAction())
+        for action in layout.view_actions:
+            view.addAction(action)
         self.layouts = Layouts(self._window, layout, self._state.settings)
         self.layouts.add_to(view)
 

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from functools import partial
 
 from PyQt6.QtCore import QSettings, QSize, Qt, QTimer
+from PyQt6.QtGui import QAction
 from PyQt6.QtWidgets import (
     QDockWidget,
     QMainWindow,
@@ -96,10 +97,8 @@ class Layout:
         for dock in self.docks.values():
             dock.topLevelChanged.connect(lambda _: self._title())
             dock.dockLocationChanged.connect(lambda _: QTimer.singleShot(0, self._title))
-        for name in OPTIONAL:
-            action = self.docks[name].toggleViewAction()
-            assert action is not None
-            action.triggered.connect(partial(self._shown_from_menu, name))
+        self.view_actions = tuple(self._view_action(name) for name in self.docks)
+        """Each shows a dock or hides it."""
         self._place()
 
     def reset(self) -> None:
@@ -118,7 +117,7 @@ class Layout:
             dock.setFloating(False)
         self._place()
         for name, dock in self.docks.items():
-            dock.setVisible(name in shown)
+            dock.setVisible(name in shown and name not in OPTIONAL)
         for name in reversed([each for each in shown if each in self.docks]):
             if name in OPTIONAL:
                 self._gather(name)
@@ -156,28 +155,41 @@ class Layout:
 
     def reveal(self, name: str) -> None:
         """Shows a dock, in front of those that it shares its place with."""
-        self.docks[name].show()
         self._gather(name)
 
     def toggle(self, name: str) -> None:
         """Shows a dock and gives it the focus, or hides it."""
         dock = self.docks[name]
         shown = dock.isHidden() or dock.visibleRegion().isEmpty()  # it may lie behind another one
-        dock.setVisible(shown)
-        if shown:
-            self._gather(name)
-            widget = dock.widget()
-            if widget is not None:
-                widget.setFocus(Qt.FocusReason.ShortcutFocusReason)
+        if not shown:
+            dock.hide()
+            return
+        self._gather(name)
+        widget = dock.widget()
+        if widget is not None:
+            widget.setFocus(Qt.FocusReason.ShortcutFocusReason)
 
-    def _shown_from_menu(self, name: str, shown: bool) -> None:
-        if shown:
-            self._gather(name)
+    def _view_action(self, name: str) -> QAction:
+        own = self.docks[name].toggleViewAction()
+        assert own is not None
+        if name not in OPTIONAL:
+            return own
+        action = QAction(own.text(), self._window)
+        action.setCheckable(True)
+        own.toggled.connect(action.setChecked)
+
+        def press() -> None:
+            self.toggle(name)
+            action.setChecked(not self.docks[name].isHidden())
+
+        action.triggered.connect(press)
+        return action
 
     def _gather(self, name: str) -> None:
         """Shows a dock in front; the first time behind a tab with those that are there already.
 
-        Docks that are tabs of each other while they are hidden would leave Qt with tabs that nobody wants.
+        Docks that were tabs of each other from the start, hidden, would leave Qt with tabs that nobody wants;
+        shown first and made tabs then, they would for a moment need the height of both.
         """
         dock = self.docks[name]
         others = [self.docks[each] for each in OPTIONAL if each != name]
@@ -185,14 +197,13 @@ class Layout:
         if name in self._ungathered and there:
             self._window.tabifyDockWidget(there[0], dock)
         self._ungathered.discard(name)
+        dock.show()
         dock.raise_()
 
     def show_docks(self, shown: bool) -> None:
         """Shows the docks that are wanted, or none where they have nothing to show or there is no room."""
-        for dock in self.docks.values():
-            toggle = dock.toggleViewAction()
-            assert toggle is not None
-            toggle.setEnabled(shown)
+        for action in self.view_actions:
+            action.setEnabled(shown)
         if shown == (self._aside is None):
             return
         if shown:

@@ -83,9 +83,11 @@ def test_keys_edges_undo_and_autosave(
     panel, document = window.panels.annotate, window.panels.annotations
     path = annotations_path(file)
     assert not path.exists()  # nothing was annotated yet
+    height = window.height()
     window.panel_layout.toggle("population")
     expected = ["Annotate", "Log", "Population", "Session"]  # each once, none left over
     qtbot.waitUntil(lambda: _tabs(window) == expected, timeout=10_000)
+    assert window.height() == height
     window.panel_layout.toggle("population")
     qtbot.mouseClick(panel.add_behaviour, Qt.MouseButton.LeftButton)
     document.change_label("channel 1", "behaviour 1", "rear", "f")  # F freezes the plots elsewhere
