@@ -7,7 +7,7 @@ components are taken (`analysis.spectra.without_drift`), as it would take them u
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -37,6 +37,8 @@ from analysis.verdicts import Claim, judge
 Array = np.ndarray
 Key = tuple[str, str, str]
 """Task, layer, state."""
+Rotations = dict[tuple[str, str], Rotation]
+"""By task and layer."""
 
 STATES = ("h", "c")
 PLANES = 3
@@ -69,10 +71,17 @@ class Dynamics:
 
 @dataclass(frozen=True)
 class AllDynamics:
-    """Those of all layers in all tasks."""
+    """Those of all layers in all tasks.
+
+    Attributes:
+        found: the episodes.
+        of: by task, layer and state.
+        drawn: rotations of drawn episodes, kept since several numbers are made from the same draws.
+    """
 
     found: Episodes
     of: dict[Key, Dynamics]
+    drawn: dict[tuple[str, tuple[int, ...]], Rotations] = field(default_factory=dict)
 
 
 def dynamics_of(parts: Sequence[Array], rate_hz: float, shuffles: int = SHUFFLES) -> Dynamics:
@@ -114,7 +123,7 @@ def all_dynamics(files: Iterable[Path]) -> AllDynamics:
 def over_episodes(
     result: AllDynamics,
     state: str,
-    statistic: Callable[[dict[tuple[str, str], Rotation]], Sequence[float]],
+    statistic: Callable[[Rotations], Sequence[float]],
 ) -> list[Estimate]:
     """Numbers made from the rotations of all tasks and layers, with intervals over episodes.
 
@@ -133,7 +142,7 @@ def over_episodes(
         place |= {n + k: (task, k) for k in range(own)}
         n += own
 
-    def numbers(chosen: Sequence[int]) -> Sequence[float]:
+    def rotations_of(chosen: Sequence[int]) -> Rotations:
         rotations = {}
         for task in tasks:
             some = [k for each in chosen for where, k in [place[each]] if where == task]
@@ -142,7 +151,13 @@ def over_episodes(
                 rotations[task, layer] = rotation_of(
                     summed(one.moments, some), result.found.rate_hz, one.total_variance
                 )
-        return statistic(rotations)
+        return rotations
+
+    def numbers(chosen: Sequence[int]) -> Sequence[float]:
+        key = state, tuple(chosen)
+        if key not in result.drawn:
+            result.drawn[key] = rotations_of(chosen)
+        return statistic(result.drawn[key])
 
     return bootstrap(numbers, groups)
 
@@ -154,7 +169,7 @@ def claims_of(result: AllDynamics) -> tuple[Claim, ...]:
     for state in STATES:
         of = "outputs h" if state == "h" else "cell states c"
 
-        def octaves(rotations: dict[tuple[str, str], Rotation]) -> list[float]:
+        def octaves(rotations: Rotations) -> list[float]:
             mean = [np.mean([rotations[task, layer].hz for task in tasks]) for layer in layers]
             return [float(np.log2(each / mean[0])) for each in mean[1:]]
 
@@ -177,7 +192,7 @@ def claims_of(result: AllDynamics) -> tuple[Claim, ...]:
             )
         )
 
-        def least(rotations: dict[tuple[str, str], Rotation]) -> list[float]:
+        def least(rotations: Rotations) -> list[float]:
             return [
                 float(np.mean([rotations[task, layer].variance.min() for task in tasks]))
                 for layer in layers
@@ -198,7 +213,7 @@ def claims_of(result: AllDynamics) -> tuple[Claim, ...]:
             )
         )
 
-        def explained(rotations: dict[tuple[str, str], Rotation]) -> list[float]:
+        def explained(rotations: Rotations) -> list[float]:
             return [
                 float(np.mean([rotations[task, layer].r2 for task in tasks])) for layer in layers
             ]
@@ -290,7 +305,7 @@ def _by_plane(
     keys = [(task, layer) for task in result.found.tasks for layer in result.found.layers]
     n = min(PLANES, *(len(result.of[task, layer, state].rotation.hz) for task, layer in keys))
 
-    def numbers(rotations: dict[tuple[str, str], Rotation]) -> list[float]:
+    def numbers(rotations: Rotations) -> list[float]:
         return [
             float(each)
             for key in keys

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import csv
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from analysis import fig7
+from analysis import decoding, fig7
 from analysis.episodes import read_episodes
 from analysis.resampling import bootstrap, phase_randomised
 from analysis.sequences import peak_times, sequence_of, z_scored_together
@@ -89,6 +90,20 @@ def test_figure_7_from_recordings(taps: list[Path], tmp_path: Path) -> None:
     assert "6 of two-tap (seeds 0–5)" in drawn.notes[0]
     numbers = (tmp_path / "fig7.csv").read_text().splitlines()
     assert sum("second taps,two_tap" in line and ",12," in line for line in numbers) == 4
+
+
+def test_the_time_since_a_tap_is_read_from_recordings(taps: list[Path], tmp_path: Path) -> None:
+    drawn = decoding.draw(taps, tmp_path / "decoding.png")
+    assert "task is left out: there is one task." in drawn.notes
+    with (tmp_path / "decoding.csv").open() as file:
+        rows = {(row["measure"], row["layer"], row["state"]): row for row in csv.DictReader(file)}
+    for layer in ("core", "policy_0"):
+        planted = rows["R² of time since first tap", layer, "h"]
+        assert float(planted["value"]) > 0.8
+        assert float(planted["p"]) < 0.05
+        assert planted["episodes"] == "6"
+        # what moves at random cannot be read
+        assert float(rows["R² of joint speed", layer, "h"]["p"]) > 0.05
 
 
 def test_what_is_missing_is_said(taps: list[Path], tmp_path: Path) -> None:
