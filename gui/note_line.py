@@ -52,7 +52,6 @@ class NoteLine(QFrame):
         self.tick = 0
         self.label, self.line = QLabel(), _Line()
         self.line.setMaxLength(LONGEST_NOTE)
-        self.line.setPlaceholderText("for the timeline and the recording")
         self.line.setAccessibleName("Note")
         hint = QLabel("enter: keep   escape: drop")
         hint.setObjectName("muted")
@@ -66,8 +65,19 @@ class NoteLine(QFrame):
         self.line.left.connect(self._leave)
         self.hide()
 
-    def open(self, tick: int, text: str = "") -> None:
-        """Lets the user write a note on a tick; one that is being written stays, with its tick."""
+    def open(self, tick: int, text: str = "", recorded: bool = True) -> None:
+        """Lets the user write a note on a tick; one that is being written stays, with its tick.
+
+        Args:
+            tick: that it is of.
+            text: to begin with.
+            recorded: whether the session is: else that is said.
+        """
+        self.line.setPlaceholderText(
+            "for the timeline and the recording"
+            if recorded
+            else "the session is not being recorded"
+        )
         if self.isHidden():
             self.tick = tick
             self.line.setText(text)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from PyQt6.QtCore import QObject
 from PyQt6.QtWidgets import QWidget
@@ -27,6 +27,7 @@ class OperatorControl(QObject):
         state: what the window shows.
         panels: with the bar, the keys and the line for notes.
         parent: takes the keyboard back when a note is written.
+        is_recorded: whether the session is recorded at present.
 
     Attributes:
         paused: whether the animal is held, as the session says.
@@ -35,8 +36,15 @@ class OperatorControl(QObject):
         standstills: the signs over arena and timeline that say that it is held.
     """
 
-    def __init__(self, state: WindowState, panels: Panels, parent: QWidget) -> None:
+    def __init__(
+        self,
+        state: WindowState,
+        panels: Panels,
+        parent: QWidget,
+        is_recorded: Callable[[], bool],
+    ) -> None:
         super().__init__(parent)
+        self._is_recorded = is_recorded
         self._state = state
         self._panels = panels
         self._window = parent
@@ -114,7 +122,7 @@ class OperatorControl(QObject):
     def open_note(self) -> None:
         """Opens the line in which a note is written: on the tick that is shown now."""
         if self._live is not None:
-            self._panels.note.open(self._state.tick)
+            self._panels.note.open(self._state.tick, recorded=self._is_recorded())
 
     def send_note(self, tick: int, text: str) -> None:
         """Sends a note on a tick; one that is refused comes back into its line."""

@@ -60,7 +60,7 @@ class SessionControl(QObject):
         self.watch = RecorderWatch()
         self.by_hand = StimulateControl(state, panels, parent)
         self.clips = ClipControl(state, panels, self)
-        self.operator = OperatorControl(state, panels, parent)
+        self.operator = OperatorControl(state, panels, parent, lambda: self.watch.on)
         self.close_at_end = False
         self._failure = ""
         self._made: Recent | None = None

@@ -186,6 +186,7 @@ def test_a_note_is_of_the_tick_at_which_it_was_begun_and_is_never_lost(session: 
     asked = session.stream.asked
     session.press(Qt.Key.Key_N, CTRL, SHIFT)
     session.qtbot.waitUntil(line.line.hasFocus)
+    assert line.line.placeholderText() == "the session is not being recorded"
     session.ticks(10)
     session.press(Qt.Key.Key_N, CTRL, SHIFT)  # it is open
     session.qtbot.keyClicks(line.line, "s. n")  # letters, and no keys of the session
