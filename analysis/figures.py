@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -11,6 +11,7 @@ from analysis import (
     decoding,
     effect,
     encoding,
+    fig4,
     fig5,
     fig6,
     fig7,
@@ -35,6 +36,7 @@ class Drawing:
         files: those that `draw` writes: the picture first, then its numbers.
         source: section or figure of the paper; "" for what is no part of the report.
         subjects: whether its recordings have to be of one subject, or are of all that there are.
+        clips: renders clips of what was drawn, for a person to look at, from the same recordings.
     """
 
     about: str
@@ -42,9 +44,18 @@ class Drawing:
     files: Callable[[Path], tuple[Path, ...]]
     source: str = ""
     subjects: Literal["one", "all"] = "one"
+    clips: Callable[[Sequence[Path], Path, Callable[[int, int], None]], tuple[Path, ...]] | None = (
+        None
+    )
 
 
 FIGURES: Mapping[str, Drawing] = {
+    "fig4": Drawing(
+        "a map of behaviour, what each task does of it, and what tasks share in movement",
+        *(fig4.draw, fig4.files_of),
+        source="3.1, figure 4",
+        clips=fig4.clips,
+    ),
     "fig5": Drawing(
         "what the layers represent of movement, architectures beside each other",
         *(fig5.draw, fig5.files_of),

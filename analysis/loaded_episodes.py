@@ -11,15 +11,19 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeAlias
 
 import numpy as np
 
 import recorder
+from analysis.behaviour_features import BANDS_HZ, eigenpostures, feature_sets, kinematics
 from analysis.episodes import Episode, Episodes, body, during, joint_angles, read_episodes, signals
 from recorder.reading import Recording
 from rig.errors import UserError
 
 Array = np.ndarray
+FeatureSets: TypeAlias = Mapping[str, list[Array]]
+"""Features by name of the set, of every episode (ticks, features)."""
 
 STRIDE_JOINT = "hip_L_extend"
 TASK_ORDER = ("gaps", "forage", "escape", "two_tap", "corridor")
@@ -179,6 +183,26 @@ def _kinematics(recording: Recording, tick: int) -> Callable[[Array], Array]:
 
 
 # --- scaling ----------------------------------------------------------------------------------------
+
+
+def sets_of(episodes: Sequence[LoadedEpisode]) -> FeatureSets:
+    """The eight sets of features of episodes by name, each of every episode (`feature_sets`)."""
+    return feature_sets(
+        [each.joint_angles for each in episodes],
+        [each.body_positions for each in episodes],
+        [each.forces for each in episodes],
+        episodes[0].rate_hz,
+    )
+
+
+def kinematics_of(episodes: Sequence[LoadedEpisode], bands: Sequence[str]) -> FeatureSets:
+    """The kinematics of episodes on some time scales, such as "fast", named as in `sets_of`."""
+    postures = (
+        eigenpostures([each.joint_angles for each in episodes]),
+        eigenpostures([each.body_positions for each in episodes]),
+    )
+    rate_hz = episodes[0].rate_hz
+    return {f"kinematics, {band}": kinematics(*postures, rate_hz, BANDS_HZ[band]) for band in bands}
 
 
 def z_scored_activity(episodes: Sequence[LoadedEpisode], state: str) -> list[Array]:

@@ -7,9 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from analysis.behaviour_features import feature_sets
 from analysis.cluster_statistics import Estimate
-from analysis.loaded_episodes import LoadedEpisode, by_task
+from analysis.loaded_episodes import FeatureSets, LoadedEpisode, by_task, sets_of
 from analysis.over_seeds import (
     estimates_over_seeds,
     intervals_around,
@@ -66,21 +65,15 @@ class MovementSharing:
 
 
 def movement_sharing(
-    episodes: Sequence[LoadedEpisode], sets: Mapping[str, list[Array]] | None = None
+    episodes: Sequence[LoadedEpisode], sets: FeatureSets | None = None
 ) -> MovementSharing:
     """What tasks share in movement, with intervals over seeds.
 
     Args:
         episodes: of one subject.
-        sets: their `feature_sets`, where these were made already.
+        sets: their `sets_of`, where these were made already.
     """
-    if sets is None:
-        sets = feature_sets(
-            [each.joint_angles for each in episodes],
-            [each.body_positions for each in episodes],
-            [each.forces for each in episodes],
-            episodes[0].rate_hz,
-        )
+    sets = sets or sets_of(episodes)
     planes = {short: principal_components(sets[name], 2) for name, short in COMPARED.items()}
     tasks = list(by_task(episodes))
     if len(tasks) < 2:

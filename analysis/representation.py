@@ -19,9 +19,8 @@ from itertools import combinations
 
 import numpy as np
 
-from analysis.behaviour_features import feature_sets
 from analysis.cluster_statistics import Estimate
-from analysis.loaded_episodes import LoadedEpisode, z_scored_activity
+from analysis.loaded_episodes import FeatureSets, LoadedEpisode, sets_of, z_scored_activity
 from analysis.over_seeds import estimates_over_seeds, intervals_around, pseudo_values, with_margins
 from analysis.sharing import LEAST_TICKS, cka, partition
 from analysis.verdicts import Claim, judge
@@ -103,22 +102,19 @@ class Representation:
     task_claims: tuple[Claim, ...]
 
 
-def responses(episodes: Sequence[LoadedEpisode], state: str = "h") -> dict[str, Responses]:
+def responses(
+    episodes: Sequence[LoadedEpisode], sets: FeatureSets | None = None, state: str = "h"
+) -> dict[str, Responses]:
     """By set of features, what every episode adds to the mean of each behaviour.
 
     Args:
         episodes: of one subject.
+        sets: their `sets_of`, where these were made already.
         state: "h" or "c"; z-scored.
     """
     activity = z_scored_activity(episodes, state)
-    sets = feature_sets(
-        [each.joint_angles for each in episodes],
-        [each.body_positions for each in episodes],
-        [each.forces for each in episodes],
-        episodes[0].rate_hz,
-    )
     found = {}
-    for name, parts in sets.items():
+    for name, parts in (sets or sets_of(episodes)).items():
         labels = partition(parts)
         n = max(int(each.max()) for each in labels) + 1
         which = [np.eye(n, dtype=np.float32)[each].T for each in labels]

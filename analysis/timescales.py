@@ -22,9 +22,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from analysis.behaviour_features import BANDS_HZ, eigenpostures, joint_velocity, kinematics
+from analysis.behaviour_features import joint_velocity
 from analysis.cluster_statistics import Estimate, interval_of_sums
-from analysis.loaded_episodes import LoadedEpisode, z_scored_activity
+from analysis.loaded_episodes import (
+    FeatureSets,
+    LoadedEpisode,
+    kinematics_of,
+    z_scored_activity,
+)
 from analysis.over_seeds import estimates_over_seeds, listed, pseudo_values, with_margins
 from analysis.spectra import PartSpectra, Spectrum, medians_hz, part_spectra, shares_above
 from analysis.stride_frequency import stride_hz
@@ -94,13 +99,14 @@ class Timescales:
     episodes: Mapping[str, int]
 
 
-def timescales(episodes: Sequence[LoadedEpisode]) -> Timescales:
+def timescales(episodes: Sequence[LoadedEpisode], sets: FeatureSets | None = None) -> Timescales:
     """The spectra of layers and movement, with intervals over seeds.
 
     The principal components are those of all episodes together; intervals are for the spectra in them.
 
     Args:
         episodes: of one subject, in one task or more.
+        sets: their `sets_of`, where these were made already.
     """
     layers = tuple(episodes[0].layers)
     scopes = {ALL_TASKS: list(range(len(episodes)))}
@@ -130,7 +136,7 @@ def timescales(episodes: Sequence[LoadedEpisode]) -> Timescales:
         layers,
         spectra,
         table,
-        _movement(episodes),
+        _movement(episodes, sets),
         (*_claims(layers, found, seeds, table), _stride_claim(episodes)),
         counts,
     )
@@ -151,17 +157,14 @@ def _of_layers(episodes: Sequence[LoadedEpisode], signal: Signal) -> dict[str, P
     return found
 
 
-def _movement(episodes: Sequence[LoadedEpisode]) -> dict[str, Spectrum]:
+def _movement(episodes: Sequence[LoadedEpisode], sets: FeatureSets | None) -> dict[str, Spectrum]:
     rate_hz = episodes[0].rate_hz
-    postures = (
-        eigenpostures([each.joint_angles for each in episodes]),
-        eigenpostures([each.body_positions for each in episodes]),
-    )
+    moving = sets or kinematics_of(episodes, ("fast", "slow"))
     features = {
         "joint speed": [joint_velocity(each.joint_angles, rate_hz) for each in episodes],
         "forces": [each.forces for each in episodes],
-        "kinematics, fast": kinematics(*postures, rate_hz, BANDS_HZ["fast"]),
-        "kinematics, slow": kinematics(*postures, rate_hz, BANDS_HZ["slow"]),
+        "kinematics, fast": moving["kinematics, fast"],
+        "kinematics, slow": moving["kinematics, slow"],
     }
     found = {}
     for name, parts in features.items():

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.progress import track
+from rich.progress import Progress, track
 from rich.table import Table
 from rich.text import Text
 
@@ -25,6 +25,12 @@ def figure(
         list[Path], typer.Argument(help="Recordings, or folders such as those of sweeps.")
     ],
     out: Annotated[Path, typer.Option(help="The picture to write: .png, .pdf or .svg.")],
+    clips: Annotated[
+        bool,
+        typer.Option(
+            "--clips", help="With fig4: a film of each cluster's middle, too, in NAME-clips."
+        ),
+    ] = False,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace existing files.")] = False,
 ) -> None:
     """Draw a figure from recordings, its numbers as CSV beside it, and hold it against the paper."""
@@ -34,6 +40,10 @@ def figure(
         near = difflib.get_close_matches(name, FIGURES, 1)
         hint = f"did you mean {near[0]!r}?" if near else f"there is {', '.join(FIGURES)}."
         raise UserError(f"There is no figure {name!r}; {hint}")
+    render = FIGURES[name].clips
+    if clips and render is None:
+        having = ", ".join(each for each, one in FIGURES.items() if one.clips)
+        raise UserError(f"--clips: {name} has no clips; {having} has.")
     out = with_ending(out, FORMATS)
     recordings = recordings_in(files)
     for file in FIGURES[name].files(out):
@@ -58,6 +68,13 @@ def figure(
         shown.print(table)
     for note in drawn.notes:
         shown.print(note)
+    if clips and render is not None:
+        with Progress(console=progress, transient=True, disable=not progress.is_terminal) as bar:
+            task = bar.add_task("clips")
+            made = render(
+                recordings, out, lambda done, of: bar.update(task, completed=done, total=of)
+            )
+        shown.print(f"clips: {len(made)} in {made[0].parent}", soft_wrap=True)
     shown.print(f"written: {', '.join(str(file) for file in drawn.files)}", soft_wrap=True)
 
 

@@ -82,7 +82,9 @@ register(app, **COMMANDS)
 
 EXTRAS = {
     **dict.fromkeys(("torch", "cma", "tensorboard", "ray"), "train"),
-    **dict.fromkeys(("pynapple", "sklearn", "pyarrow", "imageio_ffmpeg"), "analysis"),
+    **dict.fromkeys(
+        ("pynapple", "sklearn", "pyarrow", "imageio_ffmpeg", "openTSNE", "skimage"), "analysis"
+    ),
 }
 """What the base installation leaves out: package to the extra that brings it."""
 

@@ -18,7 +18,7 @@ from agent.errors import SubjectError
 from agent.subject import Subject
 from analysis.distinctness import Distinctness, distinctness
 from analysis.episodes import read_episodes
-from analysis.loaded_episodes import LoadedEpisode, by_task, load_episodes
+from analysis.loaded_episodes import LoadedEpisode, by_task, load_episodes, sets_of
 from analysis.movement_sharing import MovementSharing, movement_sharing
 from analysis.representation import Representation, representation, responses
 from analysis.timescales import DECIDES, Timescales, timescales
@@ -114,10 +114,11 @@ def check(episodes: Sequence[LoadedEpisode], sources: Sequence[str] = ()) -> Pap
         episodes: of one subject; those of one seed count as one observation.
         sources: sentences on where they come from.
     """
+    sets = sets_of(episodes)
     return PaperCheck(
-        timescales(episodes),
-        movement_sharing(episodes),
-        representation(episodes, responses(episodes)),
+        timescales(episodes, sets),
+        movement_sharing(episodes, sets),
+        representation(episodes, responses(episodes, sets)),
         distinctness(episodes),
         {task: len(own) for task, own in by_task(episodes).items()},
         tuple(sources),
