@@ -11,6 +11,7 @@ import pytest
 
 MODULES = [
     "agent.subject",
+    "analysis.agreement",
     "analysis.behaviour_features",
     "analysis.cluster_statistics",
     "analysis.components",
@@ -28,7 +29,9 @@ MODULES = [
     "gui.commands",
     "gui.seen_ticks",
     "gui.selection",
+    "gui.time_axis",
     "gui.unit_search",
+    "recorder.annotations",
     "recorder.opening",
     "rig.bus.client",
     "rig.bus.interventions",
