@@ -33,6 +33,7 @@ bench: setup
 	$(BIN)/python -m bench.runtime
 	$(BIN)/python -m bench.camera
 	$(BIN)/python -m bench.window
+	$(BIN)/python -m bench.window_cost
 	$(BIN)/python -m bench.detection
 	$(BIN)/python -m bench.reading
 	$(BIN)/python -m bench.recording_rate --seconds 15 --burst 10 --rounds 2

@@ -14,7 +14,7 @@ from gui.display import display_missing
 from gui.session_setup import SessionStarter
 from rig.errors import UserError
 
-NICENESS = 5
+NICENESS = 10
 
 
 def open_window(

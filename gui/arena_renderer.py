@@ -123,6 +123,10 @@ class ArenaRenderer(QObject):
         """Whether anybody can see the picture; nothing is drawn otherwise."""
         self._set(_wanted=wanted)
 
+    def set_share(self, share: float) -> None:
+        """Takes only this share of the time that it may take, from the next picture on."""
+        self._duty = MAX_DUTY * share
+
     def picture_shown(self) -> None:
         """To be called when a picture has been taken over: only then the next one is drawn."""
         self._shown.set()

@@ -287,6 +287,8 @@ class MainWindow(QMainWindow):
 
     def _draw(self) -> None:
         self.panels.performance.frame(DRAW_INTERVAL_MS / 1000)
+        if self.panels.performance.skips():
+            return
         self.panels.timeline.draw()
         self.panels.comparison.draw()
         timeline = self.panels.timeline

@@ -47,6 +47,7 @@ class Panels:
         self.camera = CameraView(theme)
         self.health = HealthPanel(theme)
         self.performance = PerformancePanel(theme)
+        self.performance.yielding.connect(lambda every: self.arena.renderer.set_share(1 / every))
         self.log = LogPanel(theme)
         self.faults = FaultWatch(self.banner, self.log, self.timeline)
         self.comparison = ComparisonView(theme, self.selection)

@@ -8,7 +8,7 @@ import time
 from collections import deque
 
 import numpy as np
-from PyQt6.QtCore import Qt, QTimer
+from PyQt6.QtCore import Qt, QTimer, pyqtSignal
 from PyQt6.QtWidgets import QFrame, QGridLayout, QLabel, QScrollArea, QVBoxLayout, QWidget
 
 from gui.latest_work import LatestWork
@@ -16,7 +16,7 @@ from gui.recorder_watch import size_text
 from gui.stream import Batch
 from gui.theme import Theme
 from gui.tick_histogram import TickHistogram
-from gui.tick_times import TickTimes
+from gui.tick_times import RECENT, TickTimes
 from rig.bus.message_types import Description, RecorderReport, Status
 from rig.errors import RunError
 from rig.process_memory import family, memory_mb, module_of
@@ -27,6 +27,10 @@ MEMORY_EVERY_S = 4.0
 RATE_OVER_S = 20.0
 """The present rate at which a file grows is that of so long."""
 LOW_DISK_S = 1800.0
+JUDGE_EVERY_S = 2.0
+LATE = 0.02
+"""Where more ticks of the last two seconds are late, the window draws half as often."""
+MOST_SKIPPED = 4
 PARTS = {
     "rig.session.subject_process": "animal",
     "stim.process": "stimulation",
@@ -64,7 +68,10 @@ class PerformancePanel(QFrame):
     """The dock *Health*. It draws twice a second, and only where it can be seen.
 
     `slow`: one sentence with the reason while an animal that should run in real time does not, else "".
+    `yielding` says that only every so many-th picture is to be drawn, because ticks come late.
     """
+
+    yielding = pyqtSignal(int)
 
     def __init__(self, theme: Theme, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -83,6 +90,7 @@ class PerformancePanel(QFrame):
         self._report: RecorderReport | None = None
         self._live = False
         self._memory_s = -math.inf
+        self._every, self._skipped, self._judged_s = 1, 0, -math.inf
         self.verdict = QLabel()
         self.verdict.setWordWrap(True)
         self.verdict.setMinimumHeight(2 * self.fontMetrics().height() + 4)
@@ -122,6 +130,12 @@ class PerformancePanel(QFrame):
             self._sizes.clear()
         running = status.state == "running" and self._realtime
         self.slow = self.times.slow() if running else ""
+        self._judge(running)
+
+    def skips(self) -> bool:
+        """Whether a picture that is due is not to be drawn, for the animal's sake."""
+        self._skipped = (self._skipped + 1) % self._every
+        return self._skipped != 0
 
     def frame(self, every_s: float) -> None:
         """The window was drawn, as it is every so many seconds."""
@@ -152,6 +166,22 @@ class PerformancePanel(QFrame):
         self._sizes.clear()
         self._report, self._live = None, False
         self.slow = ""
+
+    def _judge(self, running: bool) -> None:
+        """Draws less where ticks are late, whatever makes them, and more again where they are not."""
+        now = time.monotonic()
+        if running and now - self._judged_s < JUDGE_EVERY_S:
+            return
+        self._judged_s = now
+        late = self.times.late_share(RECENT) if running else 0.0
+        every = self._every
+        if late > LATE:
+            every = min(2 * every, MOST_SKIPPED)
+        elif late < LATE / 4:
+            every = max(every // 2, 1)
+        if every != self._every:
+            self._every = every
+            self.yielding.emit(every)
 
     # --- what is shown ----------------------------------------------------------------------------------
 
@@ -220,7 +250,10 @@ class PerformancePanel(QFrame):
         if len(self._frames) < 2:
             return ""
         rate = (len(self._frames) - 1) / max(self._frames[-1] - self._frames[0], 1e-6)
-        return f"{rate:.0f} a second, {self._dropped} dropped; {self._missed} ticks never shown"
+        said = f"{rate:.0f} a second, {self._dropped} dropped; {self._missed} ticks never shown"
+        return said + (
+            f"; one in {self._every} drawn, as ticks are late" if self._every > 1 else ""
+        )
 
     def _show_memory(self, found: tuple[dict[str, float], float]) -> None:
         session, window = found

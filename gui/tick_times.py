@@ -79,9 +79,9 @@ class TickTimes:
         p50, p95 = np.percentile(values, (50, 95))
         return float(p50), float(p95), float(values.max())
 
-    def late_share(self) -> float:
-        """The share of the last ticks that came late."""
-        return float(self._recent(self._late, KEPT).mean()) if self._n else 0.0
+    def late_share(self, most: int = KEPT) -> float:
+        """The share of the last ticks, so many at most, that came late."""
+        return float(self._recent(self._late, most).mean()) if self._n else 0.0
 
     def stages_ms(self) -> dict[str, float]:
         """The mean of each stage over the last two seconds, ms, the longest first; empty where not known."""

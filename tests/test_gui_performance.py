@@ -173,3 +173,34 @@ def test_bars_beyond_the_limit_are_amber(panel: PerformancePanel) -> None:
     }
     assert QColor(DARK.warning).name() in colours
     assert QColor(DARK.accent).name() not in colours
+
+
+def test_where_ticks_are_late_less_is_drawn(
+    panel: PerformancePanel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[int] = []
+    panel.yielding.connect(asked.append)
+    panel.take(Batch(description=_described("realtime"), ticks=_ticks({}, 30.0)))
+    now = time.monotonic()
+
+    def judge(after_s: float) -> int:
+        """How many of twelve pictures are drawn then."""
+        monkeypatch.setattr(time, "monotonic", lambda: now + after_s)
+        panel.show_status(_status())
+        return sum(not panel.skips() for _ in range(12))
+
+    assert [judge(0), judge(1), judge(3), judge(6), judge(9)] == [6, 6, 3, 3, 3]
+    assert asked == [2, 4]
+    panel.frame(0.05)
+    panel.frame(0.05)
+    panel.draw()
+    assert panel.value("display").endswith("one in 4 drawn, as ticks are late")
+    panel.take(Batch(ticks=_ticks({}, 20.0, first=500)))
+    assert [judge(12), judge(15), judge(18)] == [6, 12, 12]
+    assert asked == [2, 4, 2, 1]
+
+    # where the animal stands still nothing is late
+    panel.take(Batch(ticks=_ticks({}, 30.0, first=1000)))
+    assert judge(21) == 6
+    panel.show_status(_status(state="paused"))
+    assert asked[-1] == 1
