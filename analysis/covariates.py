@@ -27,6 +27,7 @@ Array = np.ndarray
 EVERY = 4
 """Of so many ticks one counts (80 ms): the ticks between are much like it."""
 COMPONENTS = 15
+LIMIT_SD = 4.0
 GROUPS: Mapping[str, str] = {
     "posture": "15 components of the joint angles",
     "joint speed": "15 components of the joint velocities",
@@ -48,7 +49,7 @@ _FORGOTTEN_S = 2.0
 
 
 def covariates(episodes: Sequence[Episode], every: int = EVERY) -> dict[str, list[Array]]:
-    """By group, of each episode (ticks, variables) float32 with mean 0 and variance 1 over all.
+    """By group, of each episode (ticks, variables) float32, z-scored over all and cut off at ±4.
 
     Args:
         episodes: of one subject.
@@ -61,11 +62,25 @@ def covariates(episodes: Sequence[Episode], every: int = EVERY) -> dict[str, lis
         parts = [each[name] for each in raw]
         if name in ("posture", "joint speed", "forces"):
             parts = _components(parts)
-        found[name] = z_scored_together(parts)
+        found[name] = bounded(parts)
     return found
 
 
+def bounded(parts: Sequence[Array]) -> list[Array]:
+    """Episodes (ticks, variables) as z-scores over all of them, cut off at ±4.
+
+    A landing or a fall has torques a hundred times those of a step: a few ticks of it would decide what a
+    regression makes of all others.
+
+    >>> made, = bounded([np.concatenate([np.full((99, 1), 1.0), [[500.0]]])])
+    >>> float(made.max())
+    4.0
+    """
+    return [np.clip(part, -LIMIT_SD, LIMIT_SD) for part in z_scored_together(parts)]
+
+
 def _components(parts: Sequence[Array]) -> list[Array]:
+    parts = bounded(parts)
     running = RunningCovariance(parts[0].shape[1])
     for part in parts:
         running.add(part)

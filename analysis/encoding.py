@@ -118,7 +118,10 @@ def draw(files: Iterable[Path], out: Path) -> FigureResult:
     ]
     write_numbers(files_of(out)[1], numbers)
     listed = "; ".join(f"{name}: {about}" for name, about in GROUPS.items())
-    how = f"Every {EVERY}th tick; ridge, five folds of episodes. {listed}."
+    how = (
+        f"Every {EVERY}th tick; ridge, five folds of episodes; variables are cut off at ±4 standard "
+        f"deviations. {listed}."
+    )
     return FigureResult(files_of(out), claims, (*found.notes(), how))
 
 
