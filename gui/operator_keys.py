@@ -37,7 +37,7 @@ class KeyButton(QToolButton):
 
     def sizeHint(self) -> QSize:
         """As wide as all its words need, whatever of them is shown."""
-        width = self.fontMetrics().horizontalAdvance(self._whole) + PADDING_PX
+        width = self.fontMetrics().horizontalAdvance(self._whole) + PADDING_PX + 4
         return QSize(width, super().sizeHint().height())
 
     def minimumSizeHint(self) -> QSize:

@@ -255,6 +255,10 @@ def test_words_of_the_bar_are_whole(session: Session) -> None:
     """Also where there is little room; what there is no room for is left out, or elided with its tooltip."""
     window = session.window
     session.say("paused", armed=False)
+    assert [each.text() for each in window.panels.keys.buttons.values()] == [
+        "N  drive",
+        "S  silence",
+    ]
     uses = [KeyUse(key, f"a_rather_long_name_of_{key}") for key in "abcdefghijklmnop"]
     window.panels.keys.describe(uses)
     for width in (1100, 1280, 1600):
