@@ -191,7 +191,8 @@ def average_chart(
         "time since the event (s)",
         f"{STATES[state]}, as applied",
         tuple(lines),
-        f"n = {', '.join(counts)}; shaded: standard error of the mean. Ticks of another trial do not count.",
+        f"n = {', '.join(counts)}; shaded: standard error of the mean. Ticks of another trial do not count."
+        + _left_out(units),
         mark=0.0,
         n_label="events",
     )
@@ -245,7 +246,7 @@ def tuning_chart(
         f"{STATES[state]}, as applied",
         lines,
         f"n = {found.occupancy_s.sum():.1f} s in {int(found.n_visits.sum())} visits of {BINS} bins between "
-        "the 1st and 99th percentile; shaded: standard error over visits.",
+        f"the 1st and 99th percentile; shaded: standard error over visits.{_left_out(units)}",
         n_label="visits",
     )
 
@@ -324,6 +325,11 @@ def _chosen(recording: Recording, units: Sequence[int]) -> list[int]:
     if not chosen:
         raise UserError("No unit is selected: click one in the raster.")
     return chosen
+
+
+def _left_out(units: Sequence[int]) -> str:
+    """Says so where not all units are shown."""
+    return f" The first {MOST_UNITS} of {len(units)} units." if len(units) > MOST_UNITS else ""
 
 
 def _columns(recording: Recording, layer: str) -> list[int]:
