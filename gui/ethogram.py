@@ -12,16 +12,14 @@ import math
 from collections.abc import Sequence
 from dataclasses import replace
 
-import numpy as np
 import pyqtgraph as pg
-from numpy.typing import NDArray
 from PyQt6.QtCore import QPointF, QRectF
 from PyQt6.QtGui import QColor, QFont
 
 from gui.activity import WINDOW_TICKS
 from gui.bars import Bars
 from gui.behaviour_style import Bar, LevelBar, Look, look_of, stimulus_look
-from gui.confidence import ConfidenceHistory
+from gui.confidence import ConfidenceHistory, ConfidenceWindow
 from gui.intervals import Interval, Intervals
 from gui.task_rows import ROWS, TaskRows
 from gui.theme import Theme
@@ -34,7 +32,7 @@ SMALL_ROW_PX = 13
 STOPPED = "detection has stopped"
 DRY_RUN = "dry run"
 """The kind, and the name of the row, of what a protocol that was not run would have stimulated."""
-LEAST_SURE = 0.05
+LEAST_SURE, QUITE_SURE = 0.05, 0.97
 _Row = tuple[str, str]
 
 
@@ -169,7 +167,9 @@ class Ethogram:
         bars = self._draw_gaps(start, now)
         self._drawn = []
         places = {row: place for place, row in enumerate(self._rows)}
-        levels = self._unsure(max(start, self._first_tick), now, places)
+        first = max(start, self._first_tick)
+        confidence = self._confidence.window(first, max(now, first))
+        levels = self._unsure(confidence, first, now, places)
         for interval in (*self._intervals.within(start, now), *self._dry_run):
             dry = interval.kind == DRY_RUN
             row = places.get((interval.kind, DRY_RUN if dry else interval.name))
@@ -183,8 +183,9 @@ class Ethogram:
                 continue
             rect = self._rect(begin, end, row + (1 - BAR_HEIGHT) / 2, BAR_HEIGHT)
             self._drawn.append((rect, interval))
-            sure = self._levels(interval, begin, end)
-            if sure is None:
+            number = self._behaviours.get(interval.name) if interval.kind == "behaviour" else None
+            sure = None if number is None else confidence.levels(number, begin, end)
+            if sure is None or sure.min() > QUITE_SURE:
                 bars.append((rect, self._look(interval)))
             else:
                 levels.append(LevelBar(rect, self._look(interval), sure))
@@ -193,16 +194,14 @@ class Ethogram:
         rows = max(len(self._rows), 1)
         self._bars.show_bars(bars + marks, self._rect(start, now, 0, rows), levels + flow)
 
-    def _levels(self, interval: Interval, begin: int, end: int) -> NDArray[np.float32] | None:
-        number = self._behaviours.get(interval.name) if interval.kind == "behaviour" else None
-        return None if number is None else self._confidence.levels(number, begin, end)
-
-    def _unsure(self, start: int, now: int, places: dict[_Row, int]) -> list[LevelBar]:
+    def _unsure(
+        self, confidence: ConfidenceWindow, start: int, now: int, places: dict[_Row, int]
+    ) -> list[LevelBar]:
         """How sure detectors were all along, faint, below the bars."""
         found = []
         for (kind, name), row in places.items():
             number = self._behaviours.get(name) if kind == "behaviour" else None
-            sure = None if number is None else self._confidence.levels(number, start, now)
+            sure = None if number is None else confidence.levels(number, start, now)
             if sure is not None and sure.max() > LEAST_SURE:
                 rect = self._rect(start, now, row + (1 - BAR_HEIGHT) / 2, BAR_HEIGHT)
                 look = Look(look_of(self._theme, name).colour, "faint")
