@@ -177,7 +177,7 @@ class StimulatePanel(QFrame):
         self.given = _box(WITH)
         self.file = ElidedLabel()
         self.file.setObjectName("muted")
-        self.amount = _number(-LARGEST, LARGEST, 0.0, 0.05, 3, "")
+        self.amount = _number(-LARGEST, LARGEST, 0.0, 0.05, 3, " a.u.")
         self.rate = _number(0.1, FASTEST_HZ, 5.0, 1.0, 1, " Hz")
         self.pulse_ms = _number(SHORTEST_MS, LONGEST_MS, 40.0, 20.0, 0, " ms")
         self.begin = _number(0, 1e6, 0.0, 0.1, 2, " s")
