@@ -17,7 +17,7 @@ import numpy as np
 from agent.errors import SubjectError
 from agent.subject import Subject
 from analysis.distinctness import Distinctness, distinctness
-from analysis.episodes import read_episodes
+from analysis.episodes import LEAST_S, read_episodes
 from analysis.loaded_episodes import LoadedEpisode, by_task, load_episodes, sets_of
 from analysis.movement_sharing import MovementSharing, movement_sharing
 from analysis.representation import Representation, representation, responses
@@ -39,8 +39,8 @@ HOW = (
     "Unlike the paper: where it shows scatter plots, overlap of tasks in movement is the part of their ticks "
     "in the same of 50 k-means cells in the plane of the first two principal components, and overlap in a "
     "layer is that of the nearest population vectors of other seeds. Joint angles and body positions are all "
-    "of the model's; the paper does not list its own. Episodes shorter than 5 s are left out, and the first "
-    "second of each.",
+    f"of the model's; the paper does not list its own. Episodes of less than {LEAST_S:g} s are left out, and "
+    "the first second of each; spectra take episodes of 10 s or more.",
     "Not on this card: rotational dynamics (3.4), perturbations (3.5), architectures against each other (5D, "
     "6C); see `rodent-rig figure`.",
 )
