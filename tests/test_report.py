@@ -37,6 +37,10 @@ def broken(files, out: Path) -> FigureResult:
     raise ZeroDivisionError("no variance")
 
 
+def lacking(files, out: Path) -> FigureResult:
+    raise ModuleNotFoundError("No module named 'openTSNE'", name="openTSNE")
+
+
 class Here:
     """Runs stages in this process; one of them dies without a word."""
 
@@ -110,6 +114,15 @@ def test_a_page_with_everything_in_it(
     assert sorted(third.ran) == ["every-all_subjects", "good-second"]
     with pytest.raises(UserError, match="The report has no figure 'goood'"):
         make.make_report(recordings, tmp_path, Here(), 2, only=("goood",))
+
+
+def test_a_missing_library_is_a_sentence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    drawing = figures.Drawing("what it shows", lacking, lambda out: (out,), source="figure 99")
+    monkeypatch.setattr(stage, "FIGURES", {"lacking": drawing})
+    outcome = run(Stage("lacking", "rodent", (), str(tmp_path / "lacking-rodent.png"), "same"))
+    assert (outcome.status, outcome.details) == ("failed", "")
+    assert "package openTSNE" in outcome.sentence
+    assert "rodent-rig[analysis]" in outcome.sentence
 
 
 def test_the_command(recordings: list[Path], tmp_path: Path) -> None:

@@ -102,6 +102,12 @@ def run(stage: Stage) -> Outcome:
     except (UserError, RunError) as problem:
         status = "nothing" if isinstance(problem, UserError) else "failed"
         made = {"status": status, "sentence": str(problem)}
+    except ModuleNotFoundError as problem:
+        sentence = (
+            f"This needs the package {problem.name}, which the base installation leaves out; install it with "
+            "pip install 'rodent-rig[analysis]'."
+        )
+        made = {"status": "failed", "sentence": sentence}
     except Exception as problem:  # the other stages go on
         sentence = f"{type(problem).__name__}: {problem}"
         made = {"status": "failed", "sentence": sentence, "details": traceback.format_exc()}
