@@ -119,7 +119,12 @@ def _load(recording: Recording, episode: Episode, bodies: _Bodies) -> LoadedEpis
     stops = np.cumsum([layer.n_units for layer in described.layers])
     qpos = recording.block("qpos", rows)
     columns = recording.series["qpos"].columns
-    hip = next(k for k, name in enumerate(columns) if name.endswith(STRIDE_JOINT))
+    hip = next((k for k, name in enumerate(columns) if name.endswith(STRIDE_JOINT)), None)
+    if hip is None:
+        raise UserError(
+            f"{recording.path} has no angle of {STRIDE_JOINT}, so that its animal is not the rodent of these "
+            "analyses; give recordings that `rodent-rig dataset` made."
+        )
     across = body(recording, episode, "body_vx", "body_vy")
     return LoadedEpisode(
         task=episode.task,
@@ -168,6 +173,11 @@ def _kinematics(recording: Recording, tick: int) -> Callable[[Array], Array]:
     data = mujoco.MjData(model)
     names = [model.body(k).name for k in range(model.nbody)]
     parts = np.array([k for k, name in enumerate(names) if name.startswith("walker/")])
+    if "walker/torso" not in names:
+        raise UserError(
+            f"{recording.path} has no model of the rodent, from which the places of its parts are computed; "
+            "give recordings that `rodent-rig dataset` made."
+        )
     torso = names.index("walker/torso")
 
     def positions(qpos: Array) -> Array:
