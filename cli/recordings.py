@@ -12,6 +12,7 @@ import typer
 
 from cli.probe import rates_of
 from gui.display import display_missing
+from gui.session_setup import SessionStarter
 from rig.errors import UserError
 from rig.output_file import check_output, with_ending
 from rig.terminal import console
@@ -123,8 +124,19 @@ def offer_replay(
         session.run()
 
 
-def show_replay(files: Sequence[Path | tuple[Path, ...]], speed: float = 1.0) -> None:
-    """The window on recordings; what is wrong with a file is said on the terminal instead."""
+def show_replay(
+    files: Sequence[Path | tuple[Path, ...]],
+    speed: float = 1.0,
+    sessions: SessionStarter | None = None,
+) -> None:
+    """The window on recordings; what is wrong with a file is said on the terminal instead.
+
+    Args:
+        files: recordings, or the parts of some.
+        speed: times real time.
+        sessions: what the window sets sessions up from, and asks about protocols; None: it shows recordings
+            alone.
+    """
     missing = display_missing()
     if missing:
         raise UserError(missing)
@@ -139,7 +151,7 @@ def show_replay(files: Sequence[Path | tuple[Path, ...]], speed: float = 1.0) ->
     for file in files:
         if isinstance(file, Path):  # parts were opened when they were looked for
             ReplaySource(file).close()
-    status = open_window(replay=files, speed=speed)
+    status = open_window(sessions=sessions, replay=files, speed=speed)
     if status:
         raise typer.Exit(status)
 

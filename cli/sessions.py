@@ -156,7 +156,12 @@ def gui(
     missing = display_missing()
     file = files[0] if files else None
     if files and _is_recording(files[0]):
-        show_replay([recording_of(each, parts) for each in files])
+        from cli.window_sessions import WindowSessions
+
+        sessions = WindowSessions(
+            None, RunOptions(roll_over=roll_over, runtime=runtime), allow_python
+        )
+        show_replay([recording_of(each, parts) for each in files], sessions=sessions)
         return
     if missing:
         if file is None:
