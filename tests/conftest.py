@@ -31,6 +31,7 @@ os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
 
 LONGEST_FIRST = (
     *("session", "training", "rerun", "snapshots", "chaos", "sweep", "evaluation", "gui_window"),
+    *("walkthrough",),
     *("recorder_writing", "engine_faults", "recorder_recovery", "actor_pool", "fuzz_recordings"),
     *("arenas", "reinforcement", "dagger", "vector_env", "concatenated_parts", "session_input"),
     *("expert_two_tap", "probe_on_line", "recorder_disk", "fig12", "detection", "examples"),
