@@ -20,7 +20,8 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from recorder.annotations import is_annotations, read_annotations, recording_of_annotations
+from recorder.annotation_file import read_annotations
+from recorder.annotations import is_annotations, recording_of_annotations
 from recorder.opening import open_recording
 from recorder.reading import Recording
 from rig.bus.message_types import TICK_S

@@ -30,7 +30,8 @@ def agreement(
 ) -> None:
     """Say how well two channels of annotations agree: kappa over ticks, F1 over bouts, each with its n."""
     from analysis.agreement import DETECTED, agreement_of_channels, table_of
-    from recorder.annotations import annotations_path, is_annotations, read_annotations
+    from recorder.annotation_file import read_annotations
+    from recorder.annotations import annotations_path, is_annotations
 
     path = file if is_annotations(file) else annotations_path(file)
     annotations = read_annotations(path)
@@ -53,7 +54,8 @@ def detected_in(path: Path) -> dict[str, Bouts]:
     """
     import recorder
     from analysis.agreement import detected_bouts
-    from recorder.annotations import read_annotations, recording_of_annotations
+    from recorder.annotation_file import read_annotations
+    from recorder.annotations import recording_of_annotations
 
     recording = recording_of_annotations(path)
     if not recording.exists():

@@ -127,7 +127,8 @@ def annotations_of(path: Path, recording: RecordingPath) -> Annotations:
     Raises `UserError` where they are not, or cannot be read.
     """
     import recorder
-    from recorder.annotations import check_is_of, read_annotations
+    from recorder.annotation_file import read_annotations
+    from recorder.annotations import check_is_of
 
     found = read_annotations(path)
     with recorder.open(recording) as opened:

@@ -16,7 +16,7 @@ from typing import BinaryIO
 
 from PyQt6.QtCore import QObject, QTimer, pyqtSignal
 
-from recorder.annotations import Annotations, check_is_of, read_annotations, write_annotations
+from recorder.annotations import Annotations, check_is_of
 from recorder.writing_lock import hold_writing_lock
 from rig.bus.message_types import Description
 from rig.clock import now
@@ -88,6 +88,9 @@ class AnnotationStore(QObject):
     # --- in the worker ----------------------------------------------------------------------------------
 
     def _read(self, change: bool) -> Callable[[], None]:
+        # here, because HDF5 is loaded when annotations are opened, and not when a window is
+        from recorder.annotation_file import read_annotations
+
         content, why = self._empty, ""
         try:
             if change:
@@ -135,6 +138,8 @@ class AnnotationStore(QObject):
             self._lock = None
 
     def _write(self, content: Annotations) -> Callable[[], None]:
+        from recorder.annotation_file import write_annotations
+
         try:
             if self._lock is None:
                 raise UserError(f"{self.path.name} is not changed here.")

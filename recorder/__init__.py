@@ -6,9 +6,35 @@
 messages that it was made from; `recorder.recover` repairs one whose recorder was killed.
 """
 
-from recorder.opening import all_parts, info
-from recorder.opening import open_recording as open
-from recorder.reading import Recording
-from recorder.recovery import RecoveryReport, recover
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from recorder.opening import all_parts, info
+    from recorder.opening import open_recording as open
+    from recorder.reading import Recording
+    from recorder.recovery import RecoveryReport, recover
 
 __all__ = ["Recording", "RecoveryReport", "all_parts", "info", "open", "recover"]
+
+_HOMES = {
+    "Recording": ("recorder.reading", "Recording"),
+    "RecoveryReport": ("recorder.recovery", "RecoveryReport"),
+    "all_parts": ("recorder.opening", "all_parts"),
+    "info": ("recorder.opening", "info"),
+    "open": ("recorder.opening", "open_recording"),
+    "recover": ("recorder.recovery", "recover"),
+}
+
+
+def __getattr__(name: str) -> Any:
+    """Loads HDF5 when a recording is read, not when a module beside those that read is imported."""
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    module, original = _HOMES[name]
+    value = globals()[name] = getattr(import_module(module), original)
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

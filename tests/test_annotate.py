@@ -16,7 +16,8 @@ from gui.annotation_document import AnnotationDocument
 from gui.annotation_store import AnnotationStore
 from gui.main_window import MainWindow
 from gui.markers import Extent
-from recorder.annotations import Annotations, annotations_path, read_annotations
+from recorder.annotation_file import read_annotations
+from recorder.annotations import Annotations, annotations_path
 from recorder.writer import Writer
 from rig.bus.message_types import Event
 from rig.errors import UserError

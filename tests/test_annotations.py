@@ -13,15 +13,8 @@ import pytest
 import recorder
 from analysis.agreement import agreement, cohens_kappa, matched_bouts
 from bench.synthetic_session import Stream, description
-from recorder.annotations import (
-    Annotation,
-    Annotations,
-    Channel,
-    Label,
-    annotations_path,
-    read_annotations,
-    write_annotations,
-)
+from recorder.annotation_file import read_annotations, write_annotations
+from recorder.annotations import Annotation, Annotations, Channel, Label, annotations_path
 from recorder.output_path import recordings_in
 from recorder.writer import Writer
 from rig.errors import UserError
