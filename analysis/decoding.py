@@ -74,16 +74,25 @@ class Decoded:
 
 
 def decode_values(
-    xs: Sequence[Array], ys: Sequence[Array], rate_hz: float, shuffles: int = SHUFFLES
-) -> Decoded:
-    """R² of targets, mean over them.
+    xs: Sequence[Array],
+    targets: dict[str, Sequence[Array]],
+    rate_hz: float,
+    shuffles: int = SHUFFLES,
+) -> dict[str, Decoded]:
+    """R² of each of several sets of targets, mean over its targets.
 
     Args:
         xs: activity of each episode (ticks, units).
-        ys: targets of each (ticks, targets).
+        targets: by name, of each episode (ticks, targets).
         rate_hz: ticks per second.
         shuffles: for the null.
     """
+    ys = [np.hstack(each) for each in zip(*targets.values(), strict=True)]
+    ends = np.cumsum([each[0].shape[1] for each in targets.values()]).tolist()
+    own = {
+        name: slice(end - each[0].shape[1], end)
+        for end, (name, each) in zip(ends, targets.items(), strict=True)
+    }
     products = products_of(xs, ys)
     held = predict_held_out(products)
     least, random = round(LEAST_SHIFT_S * rate_hz), np.random.default_rng(0)
@@ -91,8 +100,16 @@ def decode_values(
     for _ in range(shuffles):
         moved = [np.roll(y, int(shifts(len(y), 1, least, random)[0]), axis=0) for y in ys]
         made = predict_held_out(products_of(xs, moved, products), fixed=held.penalties)
-        shuffled.append(float(np.nanmean(made.r2(range(len(xs))))))
-    return _decoded(lambda some: float(np.nanmean(held.r2(some))), len(xs), shuffled)
+        shuffled.append(made.r2(range(len(xs))))
+
+    def of(columns: slice) -> Decoded:
+        return _decoded(
+            lambda some: float(np.nanmean(held.r2(some)[columns])),
+            len(xs),
+            [float(np.nanmean(each[columns])) for each in shuffled],
+        )
+
+    return {name: of(columns) for name, columns in own.items()}
 
 
 def decode_classes(
@@ -216,18 +233,19 @@ def decode_all(found: Episodes) -> dict[tuple[str, str, str], Decoded]:
     enough_taps = sum(map(len, taps)) >= LEAST_TAPS and len(with_taps) >= LEAST_EPISODES
     tick_s = found.episodes[0].tick_s
     window = np.arange(round(TAP_S / tick_s))
+    targets: dict[str, Sequence[Array]] = {
+        name: [each[:, :SHOWN] for each in groups[name]] for name in MOVEMENT
+    }
+    for name, column in (("forward speed", 0), ("turning", 2)):
+        targets[name] = [each[:, [column]] for each in groups["body"]]
     of = {}
     for layer in found.layers:
         for state in STATES:
             parts = z_scored_together(activity(found.episodes, layer, state))
             xs = [part[::EVERY] for part in parts]
             rate_hz = found.rate_hz / EVERY
-            for name in MOVEMENT:
-                ys = [each[:, :SHOWN] for each in groups[name]]
-                of[name, layer, state] = decode_values(xs, ys, rate_hz)
-            for name, column in (("forward speed", 0), ("turning", 2)):
-                ys = [each[:, [column]] for each in groups["body"]]
-                of[name, layer, state] = decode_values(xs, ys, rate_hz)
+            for name, one in decode_values(xs, targets, rate_hz).items():
+                of[name, layer, state] = one
             if len(names) > 1:
                 of[BEHAVIOUR, layer, state] = decode_classes(
                     xs, behaviours, len(names), moved_labels

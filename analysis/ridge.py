@@ -91,7 +91,7 @@ def fit(products: Products, episodes: Sequence[int], penalty: float) -> Array:
 def errors(products: Products, coefficients: Array, episodes: Sequence[int]) -> Array:
     """Sums of squared errors, (episodes, targets)."""
     own = np.asarray(episodes, int)
-    predicted = np.einsum("epq,pt->eqt", products.xx[own], coefficients)
+    predicted = products.xx[own] @ coefficients
     square = (predicted * coefficients).sum(1)
     return np.maximum(products.yy[own] - 2 * (products.xy[own] * coefficients).sum(1) + square, 0)
 

@@ -77,7 +77,7 @@ def test_values_and_classes_are_read_where_they_are(planted: bool) -> None:
             x[:, :2] += 5 * y
             x[np.arange(400), 2 + own] += 3.0
             x[:, 6] += 4.0 * task
-    value = decode_values(xs, slow, RATE_HZ, shuffles=19)
+    value = decode_values(xs, {"slow": slow}, RATE_HZ, shuffles=19)["slow"]
     behaviour = decode_classes(xs, labels, 3, moved_labels, shuffles=19)
     task = decode_classes(xs, tasks, 2, dealt_labels, shuffles=19)
     if planted:
