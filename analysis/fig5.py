@@ -167,15 +167,14 @@ def draw_features(axes: Axes, found: Representation, name: str) -> None:
                         color=MUTED,
                         linewidth=0.8,
                     )
-    axes.set_ylim(0, 1)
+    axes.set_ylim(0, 1.2)  # room for the legend
+    axes.set_yticks([0, 0.2, 0.4, 0.6, 0.8, 1])
     axes.set_xticks(
         range(len(found.features)), [SHORT[each] for each in found.features], fontsize=5.5
     )
     axes.set_ylabel("CKA with features")
     axes.set_title(f"{name}, {len(found.seeds)} seeds")
-    axes.legend(
-        ncols=2, loc="upper left", bbox_to_anchor=(0, 0.96), handletextpad=0.2, columnspacing=0.8
-    )
+    axes.legend(ncols=4, loc="upper left", handletextpad=0.2, columnspacing=1.0)
 
 
 def _layers(axes: Axes, found: Representation, name: str) -> None:

@@ -154,7 +154,7 @@ def _distinct(axes: Axes, apart: Mapping[str, Distinctness]) -> None:
         for layer, one in found.same_task.items():
             whiskers(axes, [place], [one], **layer_look(layer))
             ticks.append(place)
-            labels.append(layer.replace("policy_", "p"))
+            labels.append(layer.replace("policy_", "p").replace("core", "c"))
             place += 1
         if found.same_task:
             axes.plot(
@@ -206,7 +206,7 @@ def _architectures(axes: Axes, alike: Mapping[str, Representation]) -> None:
             axes.plot([place] * len(own), own, ".", color=BAND, markersize=3, zorder=1)
             whiskers(axes, [place], [found.mean_between_tasks[layer]], **layer_look(layer))
             ticks.append(place)
-            labels.append(layer.replace("policy_", "p"))
+            labels.append(layer.replace("policy_", "p").replace("core", "c"))
             place += 1
         axes.text(place - len(found.layers) - 0.2, 0.02, name, fontsize=5.5, color=MUTED)
         place += 1

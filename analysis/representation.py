@@ -270,10 +270,7 @@ class _Analysis:
         everything = range(len(self.seed_of))
         pairs = self.pairs_of(self.responses["behaviour"], self.seeds)
         policies = list(self.layers)[1:]
-        of_layer = {
-            layer: [self.column["tasks", name, layer] for name in self.responses]
-            for layer in self.layers
-        }
+        of_layer = {layer: self._compared(whole, layer) for layer in self.layers}
         own = [column for layer in policies for column in of_layer[layer]]
         means = intervals_around(
             *(
@@ -304,6 +301,11 @@ class _Analysis:
             layer_claims=self._layer_claims(whole, pseudo),
             task_claims=self._task_claims(whole, pseudo),
         )
+
+    def _compared(self, whole: Array, layer: str) -> list[int]:
+        """The columns of a layer's CKA between tasks, of the sets in which tasks share enough behaviours."""
+        columns = [self.column["tasks", name, layer] for name in self.responses]
+        return [each for each in columns if np.isfinite(whole[each])] or columns
 
     # --- claims -------------------------------------------------------------------------------------
 
@@ -416,8 +418,7 @@ class _Analysis:
             return (Claim(*said, why, "cannot tell"),)
 
         def mean(numbers: Array, layer: str) -> Array:
-            columns = [self.column["tasks", name, layer] for name in self.responses]
-            return numbers[..., columns].mean(-1)
+            return numbers[..., self._compared(whole, layer)].mean(-1)
 
         shown = ", ".join(f"{layer} {mean(whole, layer):.2f}" for layer in self.layers)
         n_pairs = len(self.pairs_of(self.responses["behaviour"], self.seeds))
