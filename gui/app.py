@@ -14,7 +14,7 @@ from gui.display import display_missing
 from gui.session_setup import SessionStarter
 from rig.errors import UserError
 
-NICENESS = 10
+NICENESS = 5
 
 
 def open_window(

@@ -23,6 +23,8 @@ from gui.arena_marks import Marks
 from gui.arena_memory import Scenes
 from gui.arena_scene import View
 
+NICENESS = 12
+"""Of the thread, once there is a picture: the animal goes first."""
 MAX_RATE_HZ = 15.0
 MAX_DUTY = 0.34 if (os.cpu_count() or 1) <= 4 else 0.6
 SLOW_FRAME_S = 0.045
@@ -139,8 +141,7 @@ class ArenaRenderer(QObject):
             self._change.notify()
 
     def _work(self) -> None:
-        if hasattr(os, "setpriority"):
-            os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), 12)
+        waited_for = True  # the first picture, by who has just opened the window
         scenes = Scenes()
         try:
             while self._wait():
@@ -168,6 +169,9 @@ class ArenaRenderer(QObject):
                 image = scene.draw(view, marks)
                 self._adapt(time.thread_time() - drawing)
                 self.rendered.emit(image, n_episodes, scene.words)
+                if waited_for and hasattr(os, "setpriority"):
+                    os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), NICENESS)
+                waited_for = False
                 del scene, image  # not to be kept while the next one is compiled
                 busy = time.monotonic() - started
                 pause = max(1.0 / MAX_RATE_HZ - busy, busy * (1.0 / self._duty - 1.0))
