@@ -131,7 +131,7 @@ def event_average(
     >>> activity = np.zeros((9, 1))
     >>> activity[[2, 6]] = [[1.0], [3.0]]
     >>> average = event_average(activity, [2, 6], before=1, after=2, tick_s=0.5)
-    >>> average.time_s.tolist(), average.mean[:, 0].tolist(), average.n.tolist()
+    >>> average.time_s.tolist(), abs(average.mean[:, 0].round(6)).tolist(), average.n.tolist()
     ([-0.5, 0.0, 0.5], [0.0, 2.0, 0.0], [2, 2, 2])
 
     Args:
