@@ -218,7 +218,8 @@ def _architectures(axes: Axes, found: Mapping[str, Representation]) -> None:
                 markersize=4,
                 label=what,
             )
-    axes.set_ylim(0, 1)
+    axes.set_ylim(0, 1.3)  # room for the legend
+    axes.set_yticks([0, 0.2, 0.4, 0.6, 0.8, 1])
     axes.set_xticks(range(len(SHORT)), list(SHORT.values()), fontsize=5.5)
     axes.set_ylabel("CKA with features")
     axes.set_title("architectures")
