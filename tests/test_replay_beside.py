@@ -133,6 +133,13 @@ def test_a_pair_goes_in_step(qtbot: QtBot, window: MainWindow, folder: Path) -> 
         assert ("stimulus", "silence") in rows
         assert ("stimulus", "drive") not in rows  # it never begins
 
+    # all animals are looked at from the same side, by key or by button
+    window.setFocus()
+    qtbot.keyClick(window, Qt.Key.Key_3)
+    assert {one.arena.mode, branch.arena.mode} == {"top"}
+    qtbot.mouseClick(branch.arena.buttons.views["follow"], Qt.MouseButton.LeftButton)
+    assert {one.arena.mode, branch.arena.mode} == {"follow"}
+
     bar = window.panels.transport
     bar.choice.setCurrentText(DIVERGENCE)
     qtbot.mouseClick(bar.next, Qt.MouseButton.LeftButton)
