@@ -25,7 +25,8 @@ from analysis.look import (
     rows_as_image,
     whiskers,
 )
-from analysis.representation import Representation, Responses, representation, responses
+from analysis.mean_responses import Responses, responses
+from analysis.representation import Representation, representation
 from analysis.verdicts import Claim
 
 files_of = picture_and_numbers

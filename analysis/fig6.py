@@ -28,7 +28,8 @@ from analysis.look import (
     task_look,
     whiskers,
 )
-from analysis.representation import Representation, representation, responses
+from analysis.mean_responses import responses
+from analysis.representation import Representation, representation
 from analysis.verdicts import Claim, judge
 
 files_of = picture_and_numbers

@@ -11,7 +11,8 @@ import pytest
 from analysis.behaviour_features import feature_sets, morlet_amplitude
 from analysis.distinctness import plane, same_task
 from analysis.loaded_episodes import LoadedEpisode, z_scored_activity
-from analysis.representation import Responses, representation, responses
+from analysis.mean_responses import Responses, responses
+from analysis.representation import representation
 from analysis.sharing import cka, overlap, partition, used_by
 from analysis.spectra import medians_hz, part_spectra, population_spectrum
 from analysis.timescales import DECIDES, Signal, timescales

@@ -19,8 +19,9 @@ from agent.subject import Subject
 from analysis.distinctness import Distinctness, distinctness
 from analysis.episodes import LEAST_S, read_episodes
 from analysis.loaded_episodes import LoadedEpisode, by_task, load_episodes, sets_of
+from analysis.mean_responses import responses
 from analysis.movement_sharing import MovementSharing, movement_sharing
-from analysis.representation import Representation, representation, responses
+from analysis.representation import Representation, representation
 from analysis.timescales import DECIDES, Timescales, timescales
 from analysis.verdicts import Claim
 from rig.errors import UserError
