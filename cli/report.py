@@ -10,6 +10,7 @@ from typing import Annotated
 import typer
 
 from cli.figures import recordings_in
+from cli.sweeps import executor_of
 from rig.errors import RunError, UserError
 from rig.output_file import check_output
 from rig.terminal import console
@@ -27,6 +28,13 @@ def report(
         list[str] | None, typer.Option("--only", help="Only this figure, such as fig7; repeat it.")
     ] = None,
     jobs: Annotated[int, typer.Option(help="How many figures are made at once.", min=1)] = _JOBS,
+    ray: Annotated[
+        str | None,
+        typer.Option(
+            metavar="local|ADDRESS",
+            help="Make the figures as Ray tasks, here or on a cluster that sees the recordings and --out.",
+        ),
+    ] = None,
     overwrite: Annotated[
         bool, typer.Option("--overwrite", help="Replace a page that is no report of this program.")
     ] = False,
@@ -36,7 +44,7 @@ def report(
     Figures that are there already are made again only if recordings or code have changed.
     """
     from analysis.report.make import KEPT, PAGE, PDF, Progress, make_report
-    from parallel.jobs import Job, Processes
+    from parallel.jobs import Job
     from parallel.processes import one_thread_each
 
     recordings = recordings_in(files)
@@ -56,12 +64,12 @@ def report(
         shown.print(f"{progress.done} of {progress.total}  {progress.text}{rest}", soft_wrap=True)
 
     shown.print(f"looking through {len(recordings)} recordings", soft_wrap=True)
-    with one_thread_each(), Processes(jobs) as processes:
+    with one_thread_each(), executor_of(ray, jobs) as executor:
 
         def run(stages: Mapping[str, Sequence[str]]) -> Iterator[tuple[str, str]]:
             here = str(Path.cwd())
             open_jobs = {key: Job(list(words), here, words[-2]) for key, words in stages.items()}
-            for key, ended in processes.outcomes(open_jobs):
+            for key, ended in executor.outcomes(open_jobs):
                 yield key, ended.sentence
 
         made = make_report(recordings, out, run, jobs, tell, tuple(only or ()))

@@ -200,7 +200,7 @@ def carry_out(
 
     with (
         ending_with(running_sessions),  # which clears away what a session that was killed has left
-        _places(ray, jobs) as places,
+        executor_of(ray, jobs) as places,
         folder_of(folder, note, overwrite),
     ):
         report = SweepReport(runs)
@@ -335,8 +335,8 @@ def _lacks(
         return str(problem)
 
 
-def _places(ray: str | None, jobs: int | None) -> AbstractContextManager[Executor]:
-    """Where sessions run. A session is several processes that mostly wait for each other."""
+def executor_of(ray: str | None, jobs: int | None) -> AbstractContextManager[Executor]:
+    """Where commands run: here (a session is several processes that mostly wait), or on Ray."""
     if ray is None:
         return Processes(jobs or max(1, (os.cpu_count() or 1) // 2))
     if ray == "local":
