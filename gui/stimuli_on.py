@@ -9,6 +9,7 @@ from typing import Any
 
 from rig.bus.external_inputs import OUTSIDE
 from rig.bus.message_types import TICK_S, EngineReply, Event, Message
+from rig.bus.stimulus_request import asked_for
 
 BY_HAND = "by hand"
 """The origin of what this window asks for."""
@@ -87,11 +88,8 @@ class StimuliOn:
     def _take(self, event: Event) -> None:
         key = event.name, event.number
         if event.phase == "onset":
-            called = ""
-            before, asked, quoted = event.cause.partition("asked for as ")
-            if event.name == OUTSIDE and asked:
-                called = quoted[1:-1]
-            by_hand = event.name == OUTSIDE and before == f"{BY_HAND}: "
+            called, origin = asked_for(event.cause) if event.name == OUTSIDE else ("", "")
+            by_hand = origin == BY_HAND
             self._on[key] = StimulusOn(
                 event.name, event.number, event.tick, event.sham, called, by_hand
             )

@@ -292,7 +292,8 @@ class TableAppender:
         for name in self._codes:
             unlisted = f"{UNLISTED}_{name}"
             if unlisted in self._columns:
-                values[unlisted] = b"" if self.knows(name, values[name]) else values[name].encode()
+                known = self.knows(name, values[name])
+                values.setdefault(unlisted, b"" if known else values[name].encode())
         self._waiting.append({name: self._plain(name, value) for name, value in values.items()})
         return self.n_written + len(self._waiting) - 1
 
@@ -307,6 +308,10 @@ class TableAppender:
     def knows(self, column: str, name: str) -> bool:
         """Whether a name is in the list of a column of codes."""
         return name in self._codes[column]
+
+    def has(self, column: str) -> bool:
+        """Whether there is such a column; tables of earlier layouts lack some."""
+        return column in self._columns
 
     def write(self) -> bool:
         """Writes what waits. Whether anything did."""

@@ -12,9 +12,11 @@ from dataclasses import dataclass, field
 from math import nan
 
 from recorder.appending import TableAppender
-from recorder.schema import NO_CONDITION
+from recorder.schema import CALLED, NO_CONDITION
+from rig.bus.external_inputs import OUTSIDE
 from rig.bus.message_types import Event
 from rig.bus.open_intervals import occurrence
+from rig.bus.stimulus_request import asked_for
 
 
 @dataclass
@@ -102,6 +104,9 @@ class IntervalTables:
         }
         if event.kind == "stimulus":
             values["sham"] = event.sham
+            name, _ = asked_for(event.cause) if event.name == OUTSIDE else ("", "")
+            if name and table.has(CALLED):
+                values[CALLED] = name.encode()
         return table.append(**values), began_tick
 
     def _end_trial(self, tick: int) -> None:

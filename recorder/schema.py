@@ -15,6 +15,8 @@ from rig.bus.message_types import Description
 UNLISTED = "unlisted"
 """Stands for a name that the session's description did not have, such as that of a stimulus from outside;
 the column `unlisted_…` beside it has the name itself."""
+CALLED = f"{UNLISTED}_stimulus"
+"""The column with a client's own name of a stimulus from outside."""
 
 EMPTY_TEXT = b"\xff"
 """Stands for an empty text: a byte that no UTF-8 text has, because a column in which every text was empty

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from recorder.applied import APPLIED
 from recorder.layout import LAYOUT_VERSION
-from recorder.schema import NO_CONDITION, UNLISTED, Column, Table
+from recorder.schema import CALLED, NO_CONDITION, UNLISTED, Column, Table
 from rig.bus.external_inputs import OUTSIDE, VERBS
 from rig.bus.message_types import Description
 
@@ -52,7 +52,7 @@ def _intervals(description: Description, layout: int) -> tuple[Table, ...]:
     found = _found()
     sham = _sham()
     called = Column(
-        f"{UNLISTED}_stimulus",
+        CALLED,
         "|u1",
         f"A client's name of it, where it is {OUTSIDE!r}.",
         ragged=True,

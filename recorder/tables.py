@@ -11,7 +11,7 @@ import h5py
 import numpy as np
 
 from recorder.integrity import integrity_error, parsed, read
-from recorder.schema import EMPTY_TEXT, NO_CONDITION, UNLISTED
+from recorder.schema import CALLED, EMPTY_TEXT, NO_CONDITION, UNLISTED
 from rig.bus.message_types import Array, Event, Input
 
 
@@ -175,9 +175,7 @@ def read_intervals(rows: TableRows, table: str, now_s: float) -> tuple[Interval,
     }
     stimuli = table == "stimuli"
     shams = rows.column("sham").tolist() if stimuli else [0] * rows.n_rows
-    called = (
-        rows.texts("unlisted_stimulus") if rows.has("unlisted_stimulus") else [""] * rows.n_rows
-    )
+    called = rows.texts(CALLED) if rows.has(CALLED) else [""] * rows.n_rows
     found = (
         Interval(
             name=name,

@@ -173,6 +173,11 @@ def test_a_session_is_itself_again(folder: Path) -> None:
         assert end > 120
         within = [each for each in session.intervals("stimuli") if begin <= each.onset_tick < end]
         assert [each.name for each in within] == ["outside"]
+        called = {each.called for each in session.intervals("stimuli") if each.name == "outside"}
+        assert {"mine", "by hand"} <= called
+        assert all(
+            not each.called for each in session.intervals("stimuli") if each.name != "outside"
+        )
         assert [each.name for each in session.intervals("stimuli") if each.onset_tick >= end] == [
             "push"
         ]

@@ -6,6 +6,7 @@ not is a `NotAcceptedError`, whose sentence says what has to stand there.
 
 from __future__ import annotations
 
+import ast
 import math
 from collections.abc import Mapping
 from typing import Any
@@ -31,6 +32,8 @@ FASTEST_HZ = 25.0
 """A pulse and its pause take a tick each at least."""
 SLOWEST_HZ = 0.001
 MOST_PULSES = 1_000_000
+
+_ASKED = "asked for as "
 
 PART_FIELDS = ("layer", "units", "state", "gain", "value", "waveform")
 """What is said of the units of one layer."""
@@ -266,3 +269,26 @@ def short(value: object) -> str:
     """What a client sent, for a sentence: 40 characters at most, none of which moves a cursor."""
     text = repr(value)
     return text if len(text) <= 40 else text[:37] + "…"
+
+
+def cause_of(name: str, origin: str = "") -> str:
+    """The cause of the onset of a stimulus that was asked for under a name.
+
+    >>> cause_of("mine", "by hand")
+    "by hand: asked for as 'mine'"
+    """
+    return f"{origin}: {_ASKED}{name!r}" if origin else f"{_ASKED}{name!r}"
+
+
+def asked_for(cause: str) -> tuple[str, str]:
+    """The name and the origin in a cause of `cause_of`; both "" in another cause.
+
+    >>> asked_for("by hand: asked for as 'mine'")
+    ('mine', 'by hand')
+    """
+    before, asked, quoted = cause.partition(_ASKED)
+    try:
+        name = ast.literal_eval(quoted) if asked else ""
+    except (ValueError, SyntaxError):
+        name = ""
+    return (name, before.removesuffix(": ")) if isinstance(name, str) and name else ("", "")

@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from rig.bus.external_inputs import MOST_STIMULI, OUTSIDE
 from rig.bus.interventions import BusIntervention
 from rig.bus.message_types import Event, Input
-from rig.bus.stimulus_request import LARGEST, MOST_PARTS
+from rig.bus.stimulus_request import LARGEST, MOST_PARTS, cause_of
 from rig.random_streams import generator
 from stim.stimuli.stimuli import STATES, Pulses
 from stim.ticks import ticks_of
@@ -61,8 +61,7 @@ class _Request:
     number: int = 0
 
     def event(self, phase: str, tick: int, cause: str = "") -> Event:
-        origin = f"{self.origin}: " if self.origin else ""
-        what = cause or f"{origin}asked for as {self.name!r}"
+        what = cause or cause_of(self.name, self.origin)
         return Event(
             "stimulus", self.stimulus, phase, tick, tick, self.number, sham=self.sham, cause=what
         )
