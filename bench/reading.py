@@ -19,7 +19,7 @@ import numpy as np
 
 import recorder
 from bench.synthetic_session import Stream, description
-from gui.replay_track import ReplayTrack
+from gui.streams.replay_track import ReplayTrack
 from recorder.layout import TIMESTAMPS
 from recorder.replay import ReplaySource
 from recorder.series_schema import stored_series

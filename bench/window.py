@@ -28,14 +28,14 @@ from rich.console import Console
 from rich.table import Table
 
 from bench.synthetic_session import TRIAL_TICKS, Stream, description
-from gui import theme as appearance
-from gui.overlay import Overlay
+from gui.look import theme as appearance
+from gui.look.theme import DARK, activity_colours
 from gui.panels import Panels
-from gui.raster import DISPLAYS, Raster
-from gui.stimulated_units import StimulatedUnits
-from gui.stream import Batch
-from gui.theme import DARK, activity_colours
-from gui.timeline_plots import TimelinePlots
+from gui.streams.stream import Batch
+from gui.timeline.overlay import Overlay
+from gui.timeline.raster import DISPLAYS, Raster
+from gui.timeline.stimulated_units import StimulatedUnits
+from gui.timeline.timeline_plots import TimelinePlots
 from rig.bus.message_types import TICK_S, Description, EngineReply, LayerInfo, Message, Tick
 
 SIZE_PX = (1000, 640)

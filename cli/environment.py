@@ -13,7 +13,7 @@ from pathlib import Path
 import typer
 from rich.text import Text
 
-from gui.display import display_missing
+from gui.look.display import display_missing
 from rig.child_python import environment, own_cache, python
 from rig.errors import UserError
 from rig.new_recording import recordings_folder

@@ -7,8 +7,7 @@ from pathlib import Path
 
 from cli.protocols import baselines_of, check_baselines, check_tree
 from cli.subjects import layers_of
-from gui.intervals import Interval
-from gui.protocol_language import (
+from gui.editor.protocol_language import (
     CheckedText,
     Completion,
     Completions,
@@ -16,6 +15,7 @@ from gui.protocol_language import (
     Mistake,
     ProtocolChoice,
 )
+from gui.seen.intervals import Interval
 from rig.arenas.names import TASKS
 from rig.errors import RunError, UserError
 from stim.protocol import complete as completion
@@ -28,7 +28,7 @@ from stim.stimuli.baselines import BaselineFile
 
 
 class RigProtocolLanguage:
-    """Answers as `gui.protocol_language.ProtocolLanguage` says; no protocol's Python is executed."""
+    """Answers as `gui.editor.protocol_language.ProtocolLanguage` says; no protocol's Python is executed."""
 
     def __init__(self) -> None:
         self._layers: dict[str, Mapping[str, int]] = {}

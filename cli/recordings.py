@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from cli.probe import rates_of
-from gui.display import display_missing
-from gui.session_setup import SessionStarter
+from gui.look.display import display_missing
+from gui.session.session_setup import SessionStarter
 from rig.errors import UserError
 from rig.output_file import check_output, with_ending
 from rig.terminal import console
@@ -141,7 +141,7 @@ def show_replay(
     if missing:
         raise UserError(missing)
     from gui.app import open_window
-    from gui.replay_stream import MOST_RECORDINGS
+    from gui.streams.replay_stream import MOST_RECORDINGS
     from recorder.replay import ReplaySource
 
     if len(files) > MOST_RECORDINGS:

@@ -21,8 +21,8 @@ from cli.options import (
 from cli.protocols import Named, execution_allowed, load_protocol, reads_of, values_of
 from cli.recordings import Parts, recording_of, show_replay
 from cli.session_spec import RunOptions, check_said, new_recording, prepare_session
-from gui.display import display_missing
-from gui.session_setup import SessionRequest
+from gui.look.display import display_missing
+from gui.session.session_setup import SessionRequest
 from rig.bus.message_types import TICK_S
 from rig.errors import UserError
 from rig.output_file import with_ending

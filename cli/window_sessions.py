@@ -10,8 +10,8 @@ from cli.options import Pace
 from cli.protocol_language import RigProtocolLanguage
 from cli.protocols import check_baselines, check_tree, execution_allowed
 from cli.session_spec import RunOptions, check_said, prepare_session
-from gui.protocol_language import ProtocolChoice
-from gui.session_setup import Checked, SessionRequest, SubjectChoice
+from gui.editor.protocol_language import ProtocolChoice
+from gui.session.session_setup import Checked, SessionRequest, SubjectChoice
 from rig.arenas.names import TASKS
 from rig.errors import RunError, UserError
 from rig.new_recording import recording_name
@@ -34,7 +34,7 @@ DEFAULT = "first_light"
 
 
 class WindowSessions:
-    """Checks and starts what a window asks for, as `gui.session_setup.SessionStarter` says.
+    """Checks and starts what a window asks for, as `gui.session.session_setup.SessionStarter` says.
 
     Args:
         first: what the window was opened with.

@@ -9,17 +9,17 @@ from PyQt6.QtCore import QObject, pyqtSignal
 from PyQt6.QtGui import QAction, QActionGroup, QKeySequence, QShortcut
 from PyQt6.QtWidgets import QMainWindow, QMenu
 
-from gui.arena_buttons import VIEWS
+from gui.arena.arena_buttons import VIEWS
 from gui.commands import LETTERS, LIVE, REPLAY, SHOWN, Command, CommandTable, shown_key
 from gui.editor_control import EditorControl
 from gui.key_sheet import KeySheet
 from gui.layout import Layout
 from gui.layouts import Layouts
+from gui.look.theme import THEMES, Theme
 from gui.panels import Panels
 from gui.replay_control import ReplayControl
+from gui.session.session_setup import SessionStarter
 from gui.session_control import SessionControl
-from gui.session_setup import SessionStarter
-from gui.theme import THEMES, Theme
 from gui.window_state import WindowState
 
 SECOND_TICKS = 50

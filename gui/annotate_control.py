@@ -20,19 +20,19 @@ from PyQt6.QtWidgets import (
     QWidget,
 )
 
-from gui.agreement_dialog import AgreementDialog, detected_in
-from gui.annotation_rows import AnnotationRows, Axis
-from gui.annotation_store import AnnotationStore
-from gui.markers import Extent, Place
-from gui.overview import Annotated
+from gui.annotate.agreement_dialog import AgreementDialog, detected_in
+from gui.annotate.annotation_rows import AnnotationRows, Axis
+from gui.annotate.annotation_store import AnnotationStore
 from gui.panels import Panels
+from gui.replay.overview import Annotated
+from gui.seen.markers import Extent, Place
 from gui.window_state import WindowState
 from recorder.annotations import Annotation, Annotations, Channel, annotations_path
 from rig.bus.message_types import Description
 from rig.errors import UserError
 
 if TYPE_CHECKING:
-    from gui.replay_stream import Replayed
+    from gui.streams.replay_stream import Replayed
 
 AUTHOR = "annotations/author"
 ANY = "any annotation"

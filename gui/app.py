@@ -10,8 +10,8 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from gui.display import display_missing
-from gui.session_setup import SessionStarter
+from gui.look.display import display_missing
+from gui.session.session_setup import SessionStarter
 from rig.errors import UserError
 
 NICENESS = 5

@@ -6,11 +6,11 @@ from pathlib import Path
 
 from PyQt6.QtCore import QObject
 
-from gui import recordings
-from gui.live_stream import LiveStream
 from gui.panels import Panels
-from gui.recent import Recent, remember
-from gui.recorder_watch import clock
+from gui.session import recordings
+from gui.session.recent import Recent, remember
+from gui.streams.live_stream import LiveStream
+from gui.streams.recorder_watch import clock
 from gui.window_state import WindowState
 from rig.bus.message_types import TICK_S, ClipReport, Status
 from rig.errors import UserError

@@ -9,18 +9,18 @@ from typing import TYPE_CHECKING
 from PyQt6.QtCore import QObject, pyqtSignal
 from PyQt6.QtWidgets import QWidget
 
-from gui import recordings
-from gui.latest_work import LatestWork
+from gui.editor.protocol_language import CancelledError, DryRun
+from gui.look.theme import Theme
 from gui.panels import Panels
-from gui.protocol_language import CancelledError, DryRun
-from gui.replay_stream import ReplayStream
+from gui.session import recordings
+from gui.session.session_setup import SessionRequest, SessionStarter
 from gui.session_control import SessionControl
-from gui.session_setup import SessionRequest, SessionStarter
-from gui.theme import Theme
+from gui.streams.latest_work import LatestWork
+from gui.streams.replay_stream import ReplayStream
 from gui.window_state import WindowState
 
 if TYPE_CHECKING:
-    from gui.protocol_editor import ProtocolEditor
+    from gui.editor.protocol_editor import ProtocolEditor
 
 MISSING = (
     "The protocol editor needs QScintilla, which is not installed: `pip install PyQt6-QScintilla`. "
@@ -133,7 +133,7 @@ class EditorControl(QObject):
             return None
         if self._editor is None:
             try:
-                from gui.protocol_editor import ProtocolEditor
+                from gui.editor.protocol_editor import ProtocolEditor
             except ImportError:
                 self._panels.banner.show_sentence("editor", MISSING, "note")
                 return None

@@ -9,21 +9,21 @@ from PyQt6.QtCore import QSettings, Qt, QTimer
 from PyQt6.QtGui import QCloseEvent, QKeyEvent
 from PyQt6.QtWidgets import QAbstractButton, QApplication, QMainWindow, QStackedWidget, QWidget
 
-from gui import recordings
-from gui import theme as appearance
 from gui.actions import Actions
-from gui.dialogs import CANCEL, END, ask_about_session
 from gui.layout import Layout
-from gui.live_stream import LiveStream
+from gui.look import theme as appearance
+from gui.look.dialogs import CANCEL, END, ask_about_session
+from gui.look.theme import THEMES, Theme
 from gui.panels import Panels
-from gui.recent import recent
 from gui.replay_control import ReplayControl
-from gui.replay_stream import Replayed, ReplayStream
+from gui.session import recordings
+from gui.session.recent import recent
+from gui.session.session_end import SessionCounts
+from gui.session.session_setup import SessionRequest, SessionStarter
 from gui.session_control import SessionControl
-from gui.session_end import SessionCounts
-from gui.session_setup import SessionRequest, SessionStarter
-from gui.stream import Batch, Stream
-from gui.theme import THEMES, Theme
+from gui.streams.live_stream import LiveStream
+from gui.streams.replay_stream import Replayed, ReplayStream
+from gui.streams.stream import Batch, Stream
 from gui.window_state import WindowState
 from rig.bus.message_types import Description, Message, Tick
 from rig.clock import shown

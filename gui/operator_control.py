@@ -7,12 +7,12 @@ from collections.abc import Callable, Sequence
 from PyQt6.QtCore import QObject
 from PyQt6.QtWidgets import QWidget
 
-from gui.intervals import Interval
-from gui.live_stream import LiveStream
 from gui.panels import Panels
-from gui.session_notes import SessionNotes
-from gui.standstill import Standstill
-from gui.stream import Batch
+from gui.seen.intervals import Interval
+from gui.session.session_notes import SessionNotes
+from gui.session.standstill import Standstill
+from gui.streams.live_stream import LiveStream
+from gui.streams.stream import Batch
 from gui.window_state import WindowState
 from rig.bus.message_types import TICK_S, Status
 

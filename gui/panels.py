@@ -2,32 +2,32 @@
 
 from __future__ import annotations
 
-from gui.analyse_panel import AnalysePanel
-from gui.annotate_panel import AnnotatePanel
-from gui.annotation_document import AnnotationDocument
-from gui.arena_view import ArenaView
-from gui.banner import Banner
-from gui.behaviour_panel import BehaviourPanel
-from gui.camera_view import CameraView
-from gui.comparison_view import ComparisonView
-from gui.control_bar import ControlBar
-from gui.fault_watch import FaultWatch
-from gui.health import HealthPanel
-from gui.log_panel import LogPanel
-from gui.note_line import NoteLine
-from gui.operator_keys import OperatorKeys
-from gui.performance import PerformancePanel
-from gui.population_panel import PopulationPanel
-from gui.selection import UnitSelection
-from gui.session_end import SessionEnd
-from gui.session_setup import SessionStarter
-from gui.stimulate_panel import StimulatePanel
-from gui.stream import Batch
-from gui.theme import Theme
-from gui.timeline import Timeline
-from gui.transport import TransportBar
-from gui.units_panel import UnitsPanel
-from gui.welcome import Welcome
+from gui.annotate.annotate_panel import AnnotatePanel
+from gui.annotate.annotation_document import AnnotationDocument
+from gui.arena.arena_view import ArenaView
+from gui.arena.camera_view import CameraView
+from gui.behaviour.behaviour_panel import BehaviourPanel
+from gui.look.theme import Theme
+from gui.replay.analyse_panel import AnalysePanel
+from gui.replay.comparison_view import ComparisonView
+from gui.replay.transport import TransportBar
+from gui.session.banner import Banner
+from gui.session.control_bar import ControlBar
+from gui.session.fault_watch import FaultWatch
+from gui.session.health import HealthPanel
+from gui.session.log_panel import LogPanel
+from gui.session.note_line import NoteLine
+from gui.session.operator_keys import OperatorKeys
+from gui.session.performance import PerformancePanel
+from gui.session.session_end import SessionEnd
+from gui.session.session_setup import SessionStarter
+from gui.session.welcome import Welcome
+from gui.stimulate.stimulate_panel import StimulatePanel
+from gui.streams.stream import Batch
+from gui.timeline.selection import UnitSelection
+from gui.timeline.timeline import Timeline
+from gui.units.population_panel import PopulationPanel
+from gui.units.units_panel import UnitsPanel
 
 
 class Panels:
@@ -102,7 +102,7 @@ class Panels:
         shown.head.start_search()
 
     def look_as(self, mode: str) -> None:
-        """Looks at the animal, or at those side by side, in one of `gui.arena_scene.MODES`."""
+        """Looks at the animal, or at those side by side, in one of `gui.arena.arena_scene.MODES`."""
         self.arena.look_as(mode)
         self.comparison.look_as(mode)
 

@@ -9,16 +9,16 @@ from typing import TYPE_CHECKING
 from PyQt6.QtCore import QObject, Qt, pyqtSignal
 from PyQt6.QtWidgets import QWidget
 
-from gui import recordings
-from gui.align import Alignment, ask_for_alignment
 from gui.annotate_control import AnnotateControl
-from gui.branch_dialog import BranchDialog, Branched
-from gui.dialogs import CANCEL, END, ask_about_session
-from gui.markers import Extent, moved, rows_of
+from gui.look.dialogs import CANCEL, END, ask_about_session
 from gui.panels import Panels
-from gui.recent import Recent, remember
-from gui.replay_stream import MOST_RECORDINGS, Replayed, ReplayStream
+from gui.replay.align import Alignment, ask_for_alignment
+from gui.replay.branch_dialog import BranchDialog, Branched
+from gui.seen.markers import Extent, moved, rows_of
+from gui.session import recordings
+from gui.session.recent import Recent, remember
 from gui.session_control import SessionControl
+from gui.streams.replay_stream import MOST_RECORDINGS, Replayed, ReplayStream
 from gui.window_state import WindowState
 from rig.bus.message_types import TICK_S, Description
 

@@ -8,15 +8,15 @@ from pathlib import Path
 from PyQt6.QtCore import QObject, pyqtSignal
 from PyQt6.QtWidgets import QWidget
 
-from gui import recordings
 from gui.clip_control import ClipControl
-from gui.dialogs import confirm_stop
-from gui.live_stream import LiveStream
+from gui.look.dialogs import confirm_stop
 from gui.operator_control import OperatorControl
 from gui.panels import Panels
-from gui.recent import Recent, remember
-from gui.recorder_watch import RecorderWatch
+from gui.session import recordings
+from gui.session.recent import Recent, remember
 from gui.stimulate_control import VERBS, StimulateControl
+from gui.streams.live_stream import LiveStream
+from gui.streams.recorder_watch import RecorderWatch
 from gui.window_state import WindowState
 from rig.bus.message_types import Status
 from rig.errors import UserError

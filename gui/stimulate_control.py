@@ -11,13 +11,13 @@ from pathlib import Path
 from PyQt6.QtCore import QObject, pyqtSignal
 from PyQt6.QtWidgets import QFileDialog, QWidget
 
-from gui import recordings
-from gui.live_stream import LiveStream
 from gui.panels import Panels
-from gui.seen_activity import SeenActivity
-from gui.stimuli_on import BY_HAND, StimuliOn, Total
-from gui.stimulus_choice import Means, arguments
-from gui.stream import Batch
+from gui.seen.seen_activity import SeenActivity
+from gui.seen.stimuli_on import BY_HAND, StimuliOn, Total
+from gui.session import recordings
+from gui.stimulate.stimulus_choice import Means, arguments
+from gui.streams.live_stream import LiveStream
+from gui.streams.stream import Batch
 from gui.window_state import WindowState
 from rig.bus.external_inputs import OUTSIDE
 from rig.bus.message_types import Description

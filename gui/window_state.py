@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from PyQt6.QtCore import QObject, QSettings, pyqtSignal
 
-from gui.session_setup import SessionRequest
-from gui.stream import Stream
+from gui.session.session_setup import SessionRequest
+from gui.streams.stream import Stream
 from rig.bus.message_types import Description, KeyUse
 
 

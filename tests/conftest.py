@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from pytestqt.qtbot import QtBot
 
     from gui.main_window import MainWindow
-    from gui.session_setup import SessionStarter
+    from gui.session.session_setup import SessionStarter
 
 # short: the paths of sockets are limited; one for each process that runs tests
 _RUNTIME = tempfile.mkdtemp(prefix="rr-")

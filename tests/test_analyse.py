@@ -12,10 +12,10 @@ from pytestqt.qtbot import QtBot
 import recorder
 from analysis.charts import average_chart, spectrum_chart, trajectory_chart, tuning_chart
 from bench.synthetic_session import TRIAL_TICKS, Stream, description
-from gui.analyse_panel import AnalysePanel
-from gui.markers import Extent
-from gui.selection import UnitSelection
-from gui.theme import DARK
+from gui.look.theme import DARK
+from gui.replay.analyse_panel import AnalysePanel
+from gui.seen.markers import Extent
+from gui.timeline.selection import UnitSelection
 from recorder.writer import Writer
 from rig.body_state import NAMES
 from rig.bus.message_types import Message, Tick

@@ -11,11 +11,11 @@ from PyQt6.QtWidgets import QTabBar
 from pytestqt.qtbot import QtBot
 
 from bench.synthetic_session import Stream, description
-from gui.agreement_dialog import AgreementDialog, detected_in
-from gui.annotation_document import AnnotationDocument
-from gui.annotation_store import AnnotationStore
+from gui.annotate.agreement_dialog import AgreementDialog, detected_in
+from gui.annotate.annotation_document import AnnotationDocument
+from gui.annotate.annotation_store import AnnotationStore
 from gui.main_window import MainWindow
-from gui.markers import Extent
+from gui.seen.markers import Extent
 from recorder.annotation_file import read_annotations
 from recorder.annotations import Annotations, annotations_path
 from recorder.writer import Writer

@@ -13,13 +13,13 @@ from PyQt6.QtGui import QImage
 from pytestqt.qtbot import QtBot
 
 from bench.synthetic_session import description
-from gui.arena_drawing import Paws
-from gui.arena_marks import TRAIL_CHOICES_S, ArenaHistory
-from gui.arena_memory import MOST_TEXELS, Scenes
-from gui.arena_scene import FIRST_VIEWS, Scene, View
-from gui.arena_view import ArenaView
-from gui.stream import Batch
-from gui.theme import DARK
+from gui.arena.arena_drawing import Paws
+from gui.arena.arena_marks import TRAIL_CHOICES_S, ArenaHistory
+from gui.arena.arena_memory import MOST_TEXELS, Scenes
+from gui.arena.arena_scene import FIRST_VIEWS, Scene, View
+from gui.arena.arena_view import ArenaView
+from gui.look.theme import DARK
+from gui.streams.stream import Batch
 from rig.body_quantities import PAWS
 from rig.bus.message_types import Description, Episode, Message, Tick
 

@@ -8,9 +8,9 @@ import pytest
 from pytestqt.qtbot import QtBot
 
 import recorder
-from gui.branch_dialog import BranchDialog, Branched
-from gui.markers import Extent
-from gui.selection import UnitSelection
+from gui.replay.branch_dialog import BranchDialog, Branched
+from gui.seen.markers import Extent
+from gui.timeline.selection import UnitSelection
 from tests.rodent_rig import FIRST_LIGHT, rodent_rig_here
 from tests.shared_recordings import first_light
 from tests.test_rerun import same_until

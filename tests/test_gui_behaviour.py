@@ -10,12 +10,12 @@ from PyQt6.QtCore import QPoint, Qt
 from pytestqt.qtbot import QtBot
 
 from bench.synthetic_session import description
-from gui.behaviour_counts import BehaviourCounts, counts_of
-from gui.behaviour_panel import BehaviourPanel
-from gui.bouts import MOST_BOUTS, PostureHistory, bouts_of
-from gui.markers import Extent
-from gui.stream import Batch
-from gui.theme import DARK
+from gui.behaviour.behaviour_panel import BehaviourPanel
+from gui.look.theme import DARK
+from gui.seen.behaviour_counts import BehaviourCounts, counts_of
+from gui.seen.bouts import MOST_BOUTS, PostureHistory, bouts_of
+from gui.seen.markers import Extent
+from gui.streams.stream import Batch
 from rig.bus.message_types import EngineReply, Episode, Event, Message, Tick
 
 XML = """

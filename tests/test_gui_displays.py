@@ -12,17 +12,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pytestqt.qtbot import QtBot
 
-from gui.activity import WINDOW_TICKS, ActivityWindow, UnitStatistics
 from gui.app import open_window
-from gui.banner import Banner
-from gui.behaviour_style import Look, look_of
-from gui.ethogram import Ethogram
-from gui.fault_watch import FaultWatch
-from gui.intervals import Intervals
-from gui.log_panel import LogPanel
-from gui.recorder_watch import RecorderWatch, clock, size_text
-from gui.theme import DARK, THEMES, activity_colours
-from gui.timeline import Timeline
+from gui.look.behaviour_style import Look, look_of
+from gui.look.theme import DARK, THEMES, activity_colours
+from gui.seen.activity import WINDOW_TICKS, ActivityWindow, UnitStatistics
+from gui.seen.intervals import Intervals
+from gui.session.banner import Banner
+from gui.session.fault_watch import FaultWatch
+from gui.session.log_panel import LogPanel
+from gui.streams.recorder_watch import RecorderWatch, clock, size_text
+from gui.timeline.ethogram import Ethogram
+from gui.timeline.timeline import Timeline
 from rig.bus.message_types import (
     EngineReply,
     Event,

@@ -15,10 +15,10 @@ from bench.synthetic_session import Stream, description
 from cli.protocol_language import RigProtocolLanguage
 from cli.protocols import check
 from cli.window_sessions import WindowSessions
-from gui.ethogram import DRY_RUN
+from gui.editor.protocol_editor import ProtocolEditor
 from gui.main_window import MainWindow
-from gui.protocol_editor import ProtocolEditor
-from gui.session_setup import SessionRequest
+from gui.session.session_setup import SessionRequest
+from gui.timeline.ethogram import DRY_RUN
 from recorder.writer import Writer
 from rig.errors import UserError
 from rig.session.directory import running_sessions
@@ -300,7 +300,11 @@ def test_without_qscintilla_the_window_opens_and_says_so(
     qtbot: QtBot, open_window: Callable[..., MainWindow], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(sys.modules, "PyQt6.Qsci", None)
-    for name in ("gui.protocol_editor", "gui.protocol_text", "gui.protocol_lexer"):
+    for name in (
+        "gui.editor.protocol_editor",
+        "gui.editor.protocol_text",
+        "gui.editor.protocol_lexer",
+    ):
         monkeypatch.delitem(sys.modules, name)
     window = open_window(WindowSessions())
     window.activateWindow()

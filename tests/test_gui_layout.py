@@ -14,12 +14,12 @@ from PyQt6.QtWidgets import QApplication, QFileDialog, QLabel, QTabBar, QToolBut
 from pytestqt.qtbot import QtBot
 
 from bench.synthetic_session import Stream, description
-from gui.behaviour_style import GROUPS, TINT, look_of, stimulus_look
-from gui.control_bar import ControlBar
-from gui.health import HealthPanel
+from gui.look.behaviour_style import GROUPS, TINT, look_of, stimulus_look
+from gui.look.theme import DARK, THEMES, Theme, activity_colours
 from gui.main_window import MainWindow
-from gui.theme import DARK, THEMES, Theme, activity_colours
-from gui.timeline_plots import LEAST_ROW_PX, RASTER_SHARE, share
+from gui.session.control_bar import ControlBar
+from gui.session.health import HealthPanel
+from gui.timeline.timeline_plots import LEAST_ROW_PX, RASTER_SHARE, share
 from recorder.writer import Writer
 from rig.bus.message_types import Fault, RecorderReport, Status
 from stim.detectors.behaviours import BEHAVIOURS

@@ -14,12 +14,12 @@ from pytestqt.qtbot import QtBot
 
 from bench.synthetic_session import Stream, description
 from cli.window_sessions import WindowSessions
-from gui.live_stream import LiveStream
 from gui.main_window import MainWindow
-from gui.session_setup import SessionRequest
-from gui.setup_form import SetupForm
-from gui.stream import Batch
-from gui.welcome import Welcome
+from gui.session.session_setup import SessionRequest
+from gui.session.setup_form import SetupForm
+from gui.session.welcome import Welcome
+from gui.streams.live_stream import LiveStream
+from gui.streams.stream import Batch
 from rig.bus.external_inputs import LONGEST_NOTE
 from rig.bus.message_types import Description, Input, KeyUse, Message, Status, Tick
 from rig.errors import UserError

@@ -11,9 +11,9 @@ from PyQt6.QtGui import QColor
 from pytestqt.qtbot import QtBot
 
 from bench.synthetic_session import description
-from gui.performance import PerformancePanel
-from gui.stream import Batch
-from gui.theme import DARK
+from gui.look.theme import DARK
+from gui.session.performance import PerformancePanel
+from gui.streams.stream import Batch
 from rig.bus.message_types import Message, RecorderReport, Status, Tick
 from rig.tick_loop import LATENCIES
 

@@ -9,12 +9,12 @@ import pytest
 from pytestqt.qtbot import QtBot
 
 from bench.synthetic_session import description
-from gui.activity_history import KEPT_TICKS, ActivityHistory
-from gui.component_worker import ComponentWorker
-from gui.population_panel import PopulationPanel
-from gui.stream import Batch
-from gui.theme import DARK, LIGHT
-from gui.timeline import Timeline
+from gui.look.theme import DARK, LIGHT
+from gui.seen.activity_history import KEPT_TICKS, ActivityHistory
+from gui.streams.stream import Batch
+from gui.timeline.timeline import Timeline
+from gui.units.component_worker import ComponentWorker
+from gui.units.population_panel import PopulationPanel
 from rig.bus.message_types import EngineReply, Event, Message, Tick
 
 N_UNITS = 512
@@ -65,7 +65,7 @@ def test_each_tick_has_the_behaviour_that_began_last() -> None:
 
 
 def test_the_axes_that_are_found_anew_are_near_the_former(qtbot: QtBot, monkeypatch) -> None:
-    monkeypatch.setattr("gui.component_worker.EVERY_S", 0.02)
+    monkeypatch.setattr("gui.units.component_worker.EVERY_S", 0.02)
     worker = ComponentWorker()
     found: list[object] = []
     worker.found.connect(lambda choice, components: found.append((choice, components)))

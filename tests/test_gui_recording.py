@@ -15,8 +15,8 @@ from PyQt6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
 
 import recorder
-from gui.activity import WINDOW_TICKS
 from gui.main_window import MainWindow
+from gui.seen.activity import WINDOW_TICKS
 from recorder.replay import ReplaySource
 from tests.rodent_rig import ROOT
 from tests.shared_recordings import first_light

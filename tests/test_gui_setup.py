@@ -11,8 +11,8 @@ from pytestqt.qtbot import QtBot
 
 from cli.window_sessions import WindowSessions
 from gui.main_window import MainWindow
-from gui.session_setup import SessionRequest
-from gui.setup_form import SetupForm
+from gui.session.session_setup import SessionRequest
+from gui.session.setup_form import SetupForm
 from rig.session.directory import running_sessions
 from tests.rodent_rig import ROOT, rodent_rig, wait_for
 from tests.windows import press_in_dialog

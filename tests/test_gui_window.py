@@ -15,11 +15,11 @@ from pytestqt.qtbot import QtBot
 
 import recorder
 from cli.window_sessions import WindowSessions
-from gui import recordings
 from gui.main_window import MainWindow
-from gui.recorder_watch import clock
-from gui.session_setup import SessionRequest
-from gui.stream import Batch
+from gui.session import recordings
+from gui.session.session_setup import SessionRequest
+from gui.streams.recorder_watch import clock
+from gui.streams.stream import Batch
 from rig.client import attach
 from rig.errors import RunError
 from rig.session.directory import running_sessions

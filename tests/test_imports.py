@@ -116,6 +116,21 @@ def test_no_import_goes_in_a_circle() -> None:
         name: {each for each in imports(path) if each in own and each != name}
         for name, path in own.items()
     }
+    _assert_no_circle(graph)
+
+
+def test_the_window_s_folders_use_each_other_in_one_direction() -> None:
+    own = {name: path for name, path in modules().items() if name.startswith("gui.")}
+    folders = {name: path.parent.name for name, path in own.items()}
+    graph: dict[str, set[str]] = {folder: set() for folder in folders.values()}
+    for name, path in own.items():
+        used = {folders[each] for each in imports(path) if each in own}
+        graph[folders[name]] |= used - {folders[name]}
+    assert len(graph) > 10
+    _assert_no_circle(graph)
+
+
+def _assert_no_circle(graph: dict[str, set[str]]) -> None:
     try:
         list(TopologicalSorter(graph).static_order())
     except CycleError as circle:

@@ -15,11 +15,11 @@ from scipy.stats import poisson
 
 from analysis.spiking import OnLine, Probe, poisson_cumulative
 from bench.synthetic_session import Stream, description
-from gui.activity import ActivityWindow, ticks_per_column
-from gui.stream import Batch
-from gui.theme import DARK
-from gui.timeline import Timeline
-from gui.unit_search import find_units
+from gui.look.theme import DARK
+from gui.seen.activity import ActivityWindow, ticks_per_column
+from gui.streams.stream import Batch
+from gui.timeline.timeline import Timeline
+from gui.timeline.unit_search import find_units
 from rig.bus.message_types import LayerInfo, Message, Tick
 
 N_TICKS = 700

@@ -16,7 +16,7 @@ import pytest
 
 import recorder
 from bench.synthetic_session import Stream, description
-from gui.recorder_watch import RecorderWatch
+from gui.streams.recorder_watch import RecorderWatch
 from recorder.file_rotation import RotationLimit, check_parts, parse_rotation_limit
 from recorder.replay import ReplaySource
 from recorder.writer import Writer

@@ -14,9 +14,9 @@ from pytestqt.qtbot import QtBot
 import recorder
 from bench.synthetic_session import Stream, description
 from cli.main import main
-from gui.align import AlignDialog
 from gui.main_window import MainWindow
-from gui.markers import DIVERGENCE
+from gui.replay.align import AlignDialog
+from gui.seen.markers import DIVERGENCE
 from recorder.first_divergence import Divergence, find_divergence
 from recorder.writer import Writer
 from rig.bus.message_types import Branching, Description, Message, Tick
@@ -183,7 +183,7 @@ def test_columns_come_and_go(
     window.player.toggle_play()
     window.player.seek(120)
     qtbot.waitUntil(lambda: window.tick == 120, timeout=20_000)
-    monkeypatch.setattr("gui.recordings.choose_file", lambda *_: folder / "late.nwb")
+    monkeypatch.setattr("gui.session.recordings.choose_file", lambda *_: folder / "late.nwb")
     qtbot.keyClick(window, Qt.Key.Key_B, Qt.KeyboardModifier.ControlModifier)
     qtbot.waitUntil(lambda: len(window.panels.comparison.columns) == 2, timeout=20_000)
     _at(qtbot, window, 120, -1)

@@ -14,7 +14,7 @@ from pytestqt.qtbot import QtBot
 
 from bench.synthetic_session import Stream, description
 from gui.main_window import MainWindow
-from gui.markers import BEHAVIOURS, STIMULI, TRIALS, Place, around, neighbour, places
+from gui.seen.markers import BEHAVIOURS, STIMULI, TRIALS, Place, around, neighbour, places
 from recorder.writer import Writer
 from rig.bus.message_types import Event
 from rig.client import attach

@@ -13,11 +13,11 @@ from hypothesis import strategies as st
 from pytestqt.qtbot import QtBot
 
 from gui.main_window import MainWindow
-from gui.seen_activity import KEPT_TICKS, SeenActivity
-from gui.selection import UnitSelection
-from gui.stimulate_panel import KINDS, WITH, StimulatePanel
-from gui.stimuli_on import StimuliOn
-from gui.stimulus_choice import Choice, arguments
+from gui.seen.seen_activity import KEPT_TICKS, SeenActivity
+from gui.seen.stimuli_on import StimuliOn
+from gui.stimulate.stimulate_panel import KINDS, WITH, StimulatePanel
+from gui.stimulate.stimulus_choice import Choice, arguments
+from gui.timeline.selection import UnitSelection
 from rig.bus.external_inputs import read_input
 from rig.bus.message_types import EngineReply, Event, LayerInfo, Message, Tick
 from rig.errors import UserError

@@ -12,11 +12,11 @@ from pytestqt.qtbot import QtBot
 from analysis.event_average import event_average
 from analysis.tuning import tuning
 from bench.synthetic_session import TRIAL_TICKS, Stream, description
+from gui.look.theme import DARK, LIGHT
 from gui.panels import Panels
-from gui.stream import Batch
-from gui.theme import DARK, LIGHT
-from gui.unit_averages import EDGES, EventKind, UnitAverages
-from gui.units_panel import MOST_UNITS, UnitsPanel
+from gui.streams.stream import Batch
+from gui.units.unit_averages import EDGES, EventKind, UnitAverages
+from gui.units.units_panel import MOST_UNITS, UnitsPanel
 from rig.body_state import NAMES
 from rig.bus.message_types import EngineReply, Event, LayerInfo, Message, Tick
 

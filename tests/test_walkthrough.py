@@ -17,10 +17,10 @@ from pytestqt.qtbot import QtBot
 
 import recorder
 from cli.window_sessions import WindowSessions
-from gui.branch_dialog import BranchDialog
 from gui.main_window import MainWindow
-from gui.session_setup import SessionRequest
-from gui.stream import Batch
+from gui.replay.branch_dialog import BranchDialog
+from gui.session.session_setup import SessionRequest
+from gui.streams.stream import Batch
 from rig.session.directory import running_sessions
 from tests.rodent_rig import ROOT, wait_for
 from tests.windows import press_in_dialog

@@ -1,0 +1,1 @@
+"""The animal in its arena, from outside and through its eye."""

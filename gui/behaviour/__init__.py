@@ -1,0 +1,1 @@
+"""Counts of behaviours, and their bouts as pictures."""

@@ -1,0 +1,1 @@
+"""What a replay has more: its overview, alignment, branches, analyses, recordings side by side."""

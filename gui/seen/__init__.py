@@ -1,0 +1,1 @@
+"""What was seen so far, as numbers: activity, intervals, events, counts."""

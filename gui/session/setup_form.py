@@ -1,0 +1,336 @@
+"""Setting a session up: who, which task and protocol, how long; and what will happen then."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+from pathlib import Path
+
+from PyQt6.QtCore import QSettings, Qt, QTimer, pyqtSignal
+from PyQt6.QtGui import QKeySequence, QPixmap, QResizeEvent, QShortcut
+from PyQt6.QtWidgets import (
+    QBoxLayout,
+    QCheckBox,
+    QComboBox,
+    QFileDialog,
+    QFormLayout,
+    QFrame,
+    QHBoxLayout,
+    QLabel,
+    QLineEdit,
+    QPlainTextEdit,
+    QPushButton,
+    QScrollArea,
+    QSizePolicy,
+    QVBoxLayout,
+    QWidget,
+)
+
+from gui.look.labels import ElidedLabel, restyle
+from gui.session.session_setup import Checked, PaceName, SessionRequest, SessionStarter
+
+CHECK_AFTER_MS = 250
+PICTURE_PX = 84
+NARROW_PX = 620
+"""A form that is narrower has what will happen below its fields, not beside them."""
+RECORD_KEY = "record_from_start"
+_AS_PROTOCOL = "as the protocol says"
+_PACES: tuple[tuple[PaceName, str], ...] = (
+    ("realtime", "real time"),
+    ("max", "as fast as the machine can"),
+)
+
+
+class SetupForm(QFrame):
+    """The form. `start_requested` carries a `SessionRequest` without mistakes; `folder_pressed` asks for one.
+
+    Args:
+        sessions: what there is to choose from, and what checks the choice.
+    """
+
+    start_requested = pyqtSignal(object)
+    folder_pressed = pyqtSignal()
+    edit_pressed = pyqtSignal()
+
+    def __init__(self, sessions: SessionStarter, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._sessions = sessions
+        self._checked = Checked()
+        self.parameters: dict[str, QLineEdit] = {}
+        self._subjects = {each.name: each for each in sessions.subjects()}
+        self._make_fields()
+        self._arrange()
+        self._timer = QTimer(self)
+        self._timer.setSingleShot(True)
+        self._timer.timeout.connect(self.check)
+        for line in (self.seed, self.duration, self.trials):
+            line.textChanged.connect(lambda _: self._timer.start(CHECK_AFTER_MS))
+        for choice in (self.protocol, self.subject, self.task):
+            choice.currentIndexChanged.connect(lambda _: self._timer.start(0))
+        self.start.clicked.connect(self.submit)
+        for key in ("Return", "Enter"):
+            shortcut = QShortcut(QKeySequence(key), self)
+            shortcut.setContext(Qt.ShortcutContext.WidgetWithChildrenShortcut)
+            shortcut.activated.connect(self.submit)
+        self.fill(sessions.first)
+
+    def fill(self, request: SessionRequest) -> None:
+        """Sets the fields."""
+        if request.protocol is not None:
+            self.choose_protocol(request.protocol)
+        for choice, value in ((self.subject, request.subject), (self.task, request.task)):
+            choice.setCurrentIndex(max(choice.findData(value), 0))
+        self.pace.setCurrentIndex(max(self.pace.findData(request.pace), 0))
+        for line, number in (
+            (self.seed, request.seed),
+            (self.duration, request.duration_s),
+            (self.trials, request.trials),
+        ):
+            line.setText("" if number is None else f"{number:g}")
+        self.animal.setText(request.animal)
+        self.notes.setPlainText(request.notes)
+        self.check()
+        for name, value in request.parameters.items():
+            if name in self.parameters:
+                self.parameters[name].setText(value)
+        if request.parameters:
+            self.check()
+
+    def remember(self, settings: QSettings) -> None:
+        """Records as the user left it; the first time yes: what was not recorded is gone."""
+        self.record.setChecked(str(settings.value(RECORD_KEY, "true")).lower() == "true")
+        self.record.toggled.connect(lambda on: settings.setValue(RECORD_KEY, on))
+
+    def choose_protocol(self, path: Path) -> None:
+        """Chooses a protocol's file, also one that is not among those that are known."""
+        place = self.protocol.findData(str(path.resolve()))
+        if place < 0:
+            self.protocol.addItem(path.name, str(path.resolve()))
+            place = self.protocol.count() - 1
+        self.protocol.setCurrentIndex(place)
+
+    def request(self) -> SessionRequest:
+        """The session as it stands in the fields. Raises ValueError with a sentence for no number."""
+        chosen = self.protocol.currentData()
+        return SessionRequest(
+            protocol=Path(chosen) if chosen else None,
+            subject=str(self.subject.currentData()),
+            task=str(self.task.currentData()),
+            parameters={
+                name: line.text()
+                for name, line in self.parameters.items()
+                if line.text() != self._checked.parameters.get(name)
+            },
+            seed=_whole(self.seed, "The seed"),
+            pace=self.pace.currentData(),
+            duration_s=_number(self.duration, "The duration"),
+            trials=_whole(self.trials, "The number of trials"),
+            animal=self.animal.text().strip(),
+            notes=self.notes.toPlainText().strip(),
+            record_in=Path(self.folder.full_text) if self.record.isChecked() else None,
+        )
+
+    def check(self) -> None:
+        """Says what the session would do, or what is wrong."""
+        self._timer.stop()
+        try:
+            checked = self._sessions.check(self.request())
+        except ValueError as problem:
+            self._say("", str(problem))
+            return
+        self._checked = checked
+        self._offer_parameters(checked.parameters)
+        self._show_own(checked)
+        self._say(checked.words, checked.mistakes)
+
+    def submit(self) -> None:
+        """Starts the session, if nothing is wrong with it."""
+        self.check()
+        if self.start.isEnabled():
+            self.start_requested.emit(self.request())
+
+    def show_folder(self, folder: Path) -> None:
+        """Where its recordings go."""
+        self.folder.set_full_text(str(folder))
+
+    def _say(self, words: str, mistakes: str) -> None:
+        self.start.setEnabled(not mistakes)
+        self.words.setPlainText(mistakes or words)
+        restyle(self.words, kind="mistakes" if mistakes else "words")
+
+    def _show_own(self, checked: Checked) -> None:
+        """What the protocol says where nothing else is chosen, and who the subject is."""
+        self.subject.setItemText(
+            0, f"{_AS_PROTOCOL}: {checked.subject}" if checked.subject else "–"
+        )
+        self.task.setItemText(0, f"{_AS_PROTOCOL}: {checked.task}" if checked.task else "–")
+        seed = "drawn" if checked.seed is None else str(checked.seed)
+        self.seed.setPlaceholderText(seed)
+        ends = f"{checked.duration_s:g}" if checked.duration_s else "until stopped"
+        self.duration.setPlaceholderText(ends)
+        self.trials.setPlaceholderText(str(checked.trials) if checked.trials else "any number")
+        name = str(self.subject.currentData()) or checked.subject
+        self.animal.setPlaceholderText(name)
+        known = self._subjects.get(name)
+        self.card.setText(known.line if known else "")
+        picture = QPixmap(str(known.picture)) if known and known.picture else QPixmap()
+        self.picture.setVisible(not picture.isNull())
+        if not picture.isNull():
+            ratio = self.devicePixelRatioF()
+            scaled = picture.scaledToHeight(
+                round(PICTURE_PX * ratio), Qt.TransformationMode.SmoothTransformation
+            )
+            scaled.setDevicePixelRatio(ratio)
+            self.picture.setPixmap(scaled)
+
+    def _offer_parameters(self, parameters: dict[str, str]) -> None:
+        if list(parameters) == list(self.parameters):
+            return
+        for line in self.parameters.values():
+            self._form.removeRow(line)
+        self.parameters = {}
+        place = self._form.getWidgetPosition(self.seed)[0]
+        for name, value in parameters.items():
+            line = QLineEdit(value)
+            line.textChanged.connect(lambda _: self._timer.start(CHECK_AFTER_MS))
+            self._form.insertRow(place, name.replace("_", " "), line)
+            self.parameters[name] = line
+            place += 1
+        for before, after in pairwise([self.task, *self.parameters.values(), self.seed]):
+            self.setTabOrder(before, after)
+
+    def resizeEvent(self, event: QResizeEvent | None) -> None:
+        """What will happen stands beside the fields where there is room, else below."""
+        super().resizeEvent(event)
+        narrow = self.width() < NARROW_PX
+        across, down = QBoxLayout.Direction.LeftToRight, QBoxLayout.Direction.TopToBottom
+        self._halves.setDirection(down if narrow else across)
+        self._halves.setStretch(0, 7 if narrow else 5)
+        self._halves.setStretch(1, 3 if narrow else 6)
+
+    def _browse(self) -> None:
+        chosen, _ = QFileDialog.getOpenFileName(
+            self, "A protocol", str(Path.cwd()), "Protocols (*.yaml *.yml *.py)"
+        )
+        if chosen:
+            self.choose_protocol(Path(chosen))
+
+    def _make_fields(self) -> None:
+        self.protocol, self.subject, self.task, self.pace = (QComboBox() for _ in range(4))
+        for each in self._sessions.protocols():
+            self.protocol.addItem(each.name, str(each.path))
+            tip = f"{each.path}\n{each.line}"
+            self.protocol.setItemData(self.protocol.count() - 1, tip, Qt.ItemDataRole.ToolTipRole)
+        self.subject.addItem(_AS_PROTOCOL, "")
+        for name in self._subjects:
+            self.subject.addItem(name, name)
+        self.task.addItem(_AS_PROTOCOL, "")
+        for name in self._sessions.tasks():
+            self.task.addItem(name.replace("_", " "), name)
+        for pace, words in _PACES:
+            self.pace.addItem(words, pace)
+        for box in (self.protocol, self.subject, self.task, self.pace):
+            box.setSizeAdjustPolicy(
+                QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon
+            )
+            box.setMinimumContentsLength(12)
+        self.seed, self.duration, self.trials, self.animal = (QLineEdit() for _ in range(4))
+        self.notes = QPlainTextEdit()
+        self.notes.setFixedHeight(54)
+        self.notes.setTabChangesFocus(True)
+        self.notes.setPlaceholderText("for the recording")
+        self.card, self.picture = QLabel(), QLabel()
+        self.card.setWordWrap(True)
+        self.card.setTextFormat(Qt.TextFormat.PlainText)
+        self.card.setObjectName("muted")
+        self.record = QCheckBox("Record from the first tick")
+        self.record.setToolTip("Else from when Record is pressed (R)")
+        self.folder = ElidedLabel()
+        self.folder_button = QPushButton("Change…")
+        self.folder_button.clicked.connect(self.folder_pressed)
+        self.browse = QPushButton("Browse…")
+        self.browse.clicked.connect(self._browse)
+        self.edit = QPushButton("Edit…")
+        self.edit.setToolTip("Edit the protocol, or write another one (Ctrl+E)")
+        self.edit.clicked.connect(self.edit_pressed)
+        self.words = QPlainTextEdit()
+        self.words.setReadOnly(True)
+        self.words.setObjectName("words")
+        self.start = QPushButton("Start")
+        self.start.setProperty("primary", True)
+        self.start.setToolTip("Start the session (Enter)")
+        self.start.setMinimumSize(104, 34)
+
+    def _arrange(self) -> None:
+        fields, rows = QWidget(), QWidget()
+        above = QVBoxLayout(fields)
+        above.setContentsMargins(0, 0, 0, 0)
+        above.addWidget(rows)
+        above.addStretch(1)
+        self._form = QFormLayout(rows)
+        self._form.setContentsMargins(0, 0, 10, 0)
+        self._form.setVerticalSpacing(9)
+        self._form.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
+        self._form.addRow("Protocol", _beside(self.protocol, self.browse, self.edit))
+        self._form.addRow("Subject", self.subject)
+        self._form.addRow("", _beside(self.card, self.picture))
+        self._form.addRow("Task", self.task)
+        self._form.addRow("Seed", self.seed)
+        self._form.addRow("Pace", self.pace)
+        self._form.addRow("Duration (s)", self.duration)
+        self._form.addRow("Trials", self.trials)
+        self._form.addRow("Animal", self.animal)
+        self._form.addRow("Notes", self.notes)
+        self._form.addRow("", self.record)
+        self._form.addRow("Recordings in", _beside(self.folder, self.folder_button))
+        area = QScrollArea()
+        area.setWidgetResizable(True)
+        area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        area.setWidget(fields)
+        area.setMinimumWidth(300)
+        area.setFrameShape(QFrame.Shape.NoFrame)
+        heading = QLabel("Set up a session")
+        heading.setObjectName("heading")
+        left = QVBoxLayout()
+        left.setSpacing(10)
+        left.addWidget(heading)
+        left.addWidget(area, 1)
+        left.addWidget(self.start, 0, Qt.AlignmentFlag.AlignRight)
+        happens = QLabel("What will happen")
+        happens.setObjectName("title")
+        right = QVBoxLayout()
+        right.setSpacing(10)
+        right.addWidget(happens)
+        right.addWidget(self.words, 1)
+        self._halves = QBoxLayout(QBoxLayout.Direction.LeftToRight, self)
+        self._halves.setContentsMargins(0, 0, 0, 0)
+        self._halves.setSpacing(20)
+        self._halves.addLayout(left, 5)
+        self._halves.addLayout(right, 6)
+
+
+def _beside(wide: QWidget, *narrow: QWidget) -> QWidget:
+    both = QWidget()
+    both.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Maximum)
+    row = QHBoxLayout(both)
+    row.setContentsMargins(0, 0, 0, 0)
+    row.setSpacing(8)
+    row.addWidget(wide, 1)
+    for each in narrow:
+        row.addWidget(each)
+    return both
+
+
+def _number(line: QLineEdit, what: str) -> float | None:
+    text = line.text().strip()
+    try:
+        return float(text) if text else None
+    except ValueError:
+        raise ValueError(f"{what} has to be a number, not {text!r}.") from None
+
+
+def _whole(line: QLineEdit, what: str) -> int | None:
+    text = line.text().strip()
+    try:
+        return int(text) if text else None
+    except ValueError:
+        raise ValueError(f"{what} has to be a whole number, not {text!r}.") from None

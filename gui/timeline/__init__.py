@@ -1,0 +1,1 @@
+"""Raster, traces and ethogram on one time axis."""

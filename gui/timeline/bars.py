@@ -1,0 +1,53 @@
+"""Bars in a plot: given in the plot's own coordinates, painted in the screen's pixels."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import pyqtgraph as pg
+from PyQt6.QtCore import QRectF
+from PyQt6.QtGui import QPainter
+
+from gui.look.behaviour_style import Bar, LevelBar, paint, paint_levels
+
+
+class Bars(pg.GraphicsObject):  # type: ignore[misc]
+    """Rectangles in data coordinates, with lines and patterns that do not stretch with the plot."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.bars: tuple[Bar, ...] = ()
+        self.level_bars: tuple[LevelBar, ...] = ()
+        self._bounds = QRectF()
+
+    def show_bars(
+        self, bars: Sequence[Bar], bounds: QRectF, level_bars: Sequence[LevelBar] = ()
+    ) -> None:
+        """Replaces what is drawn.
+
+        Args:
+            bars: those that are filled to their height.
+            bounds: of all together.
+            level_bars: those that are filled as their levels say; the others are drawn over them.
+        """
+        if bounds != self._bounds:
+            self.prepareGeometryChange()
+            self._bounds = bounds
+        self.bars, self.level_bars = tuple(bars), tuple(level_bars)
+        self.update()
+
+    def boundingRect(self) -> QRectF:
+        """What Qt asks for."""
+        return self._bounds
+
+    def paint(self, p: QPainter, *args: object) -> None:
+        """Draws every bar, at least as wide as it has to be."""
+        to_pixels = p.transform()
+        p.resetTransform()
+        for each in self.level_bars:
+            paint_levels(p, to_pixels.mapRect(each.rect), each.look, each.levels)
+        for rect, look in self.bars:
+            shown = to_pixels.mapRect(rect)
+            shown.setWidth(max(shown.width(), look.least_px))
+            paint(p, shown, look)
+        p.setTransform(to_pixels)

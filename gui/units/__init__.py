@@ -1,0 +1,1 @@
+"""The selected units, and a layer's activity as a whole."""
