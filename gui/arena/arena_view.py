@@ -2,7 +2,8 @@
 
 The arena is drawn from streamed state by `gui.arena.arena_renderer`; drag to orbit, wheel to zoom,
 double-click to look from the first place again. Buttons over the picture choose whence to look, how much of
-the way is drawn, and whether to mark where paws bear. While units are stimulated it has a frame, and says by what.
+the way is drawn, and whether to mark where paws bear. While units are stimulated it has a frame, and says
+by what.
 """
 
 from __future__ import annotations
