@@ -26,6 +26,8 @@ LEAST_CAMERA = 150
 """Width (px) below which the animal's picture could not be seen."""
 TITLE_PX = 40
 """What the frame of a window may take of the screen's height, where that is not known yet."""
+ASIDE_SHARE = 0.27
+"""Of the window's width: what the first dock on the right takes of it."""
 _LEFT = Qt.DockWidgetArea.LeftDockWidgetArea
 _RIGHT = Qt.DockWidgetArea.RightDockWidgetArea
 OPTIONAL = (
@@ -196,8 +198,12 @@ class Layout:
         there = [each for each in others if not each.isHidden() and not each.isFloating()]
         if name in self._ungathered and there:
             self._window.tabifyDockWidget(there[0], dock)
+        first = name in self._ungathered and not there
         self._ungathered.discard(name)
         dock.show()
+        if first:
+            share = max(int(ASIDE_SHARE * self._window.width()), dock.minimumSizeHint().width())
+            self._window.resizeDocks([dock], [share], Qt.Orientation.Horizontal)
         dock.raise_()
 
     def show_docks(self, shown: bool) -> None:

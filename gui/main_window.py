@@ -7,12 +7,13 @@ from dataclasses import replace
 
 from PyQt6.QtCore import QSettings, Qt, QTimer
 from PyQt6.QtGui import QCloseEvent, QKeyEvent
-from PyQt6.QtWidgets import QAbstractButton, QApplication, QMainWindow, QStackedWidget, QWidget
+from PyQt6.QtWidgets import QAbstractButton, QApplication, QMainWindow, QWidget
 
 from gui.actions import Actions
 from gui.layout import Layout
 from gui.look import theme as appearance
 from gui.look.dialogs import CANCEL, END, ask_about_session
+from gui.look.pages import Pages
 from gui.look.theme import THEMES, Theme
 from gui.panels import Panels
 from gui.replay_control import ReplayControl
@@ -60,10 +61,13 @@ class MainWindow(QMainWindow):
         name = str(self.state.settings.value("theme", "dark"))
         self.theme: Theme = THEMES.get(name, appearance.DARK)
 
+        application = QApplication.instance()
+        if isinstance(application, QApplication):
+            appearance.set_font(application)
         self.panels = Panels(self.theme, sessions)
         self.session = SessionControl(self.state, self.panels, self)
         self.player = ReplayControl(self.state, self.panels, self.session, self)
-        self._middle = QStackedWidget()
+        self._middle = Pages()
         self._middle.addWidget(self.panels.welcome)
         self._middle.addWidget(self.panels.timeline)
         self._middle.addWidget(self.panels.comparison)

@@ -85,6 +85,7 @@ LIGHT = Theme(
     stimulus="#1d2229",
 )
 
+TEXT_PT = 9.0
 THEMES = {theme.name: theme for theme in (DARK, LIGHT)}
 
 
@@ -148,12 +149,17 @@ def numbers_font(size_pt: float = 10.0) -> QFont:
     return font
 
 
+def set_font(app: QApplication) -> None:
+    """Sets the size of all words. Widgets made before keep what they had, so it comes before the first."""
+    font = app.font()
+    font.setPointSizeF(TEXT_PT)
+    app.setFont(font)
+
+
 def apply(app: QApplication, theme: Theme) -> None:
     """Gives the whole application this appearance."""
     app.setStyle(WindowStyle(theme.name == "dark"))
-    font = app.font()
-    font.setPointSizeF(9.5)
-    app.setFont(font)
+    set_font(app)
     palette = QPalette()
     role = QPalette.ColorRole
     for place, colour in (
@@ -210,6 +216,9 @@ def _style_sheet(t: Theme) -> str:
     QPushButton, QToolButton {{ background: {t.raised}; color: {t.text}; border: 1px solid {t.line};
         border-radius: 4px; padding: 4px 12px; }}
     QToolButton {{ padding: 4px 8px; }}
+    QToolButton[popupMode="2"] {{ padding-right: 18px; }}
+    QToolButton::menu-indicator {{ image: url({arrow}); width: 9px; height: 9px;
+        subcontrol-origin: padding; subcontrol-position: center right; right: 5px; }}
     QPushButton:hover, QToolButton:hover {{ border-color: {t.accent}; }}
     QPushButton:pressed, QToolButton:pressed {{ background: {t.line}; }}
     QPushButton:disabled, QToolButton:disabled {{ color: {t.muted}; background: {t.panel}; }}
@@ -247,6 +256,7 @@ def _style_sheet(t: Theme) -> str:
     QFrame#banner[kind="note"] {{ background: {t.raised}; border: 1px solid {t.line}; }}
     QToolButton#small {{ padding: 0 5px; font-size: 8pt; color: {t.muted}; border-color: {t.line};
         background: {t.panel}; }}
+    QToolButton#small[popupMode="2"] {{ padding-right: 16px; }}
     QToolButton#small:hover {{ color: {t.text}; border-color: {t.accent}; }}
     QToolButton#small:checked {{ background: {t.accent}; color: {t.on_accent}; border-color: {t.accent}; }}
     QLineEdit, QPlainTextEdit, QTextEdit, QSpinBox, QDoubleSpinBox {{ background: {t.plot};

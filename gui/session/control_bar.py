@@ -13,6 +13,8 @@ from gui.streams.recorder_watch import Verdict, clock
 BUTTON_PX = 32
 """What a button has beside its words."""
 INSIDE_PX, GAP_PX, LEAST_FILE_PX = 12, 16, 60
+LEAST_RECORDING_PX = 150
+"""Of what the recorder says: it gives way to the window's width, and not the other way round."""
 
 
 class ControlBar(QFrame):
@@ -65,9 +67,10 @@ class ControlBar(QFrame):
 
         self.recording = QFrame()
         self.recording.setObjectName("recording")
-        self.recording.setMinimumHeight(34)
+        self.recording.setMinimumSize(LEAST_RECORDING_PX, 34)
         self.headline = QLabel("Not recording")
         self.headline.setFont(bold)
+        self._headline = self.headline.text()
         self.file = ElidedLabel()
         self.since, self.elapsed = QLabel(), QLabel()
         self.size_on_disk, self.free = QLabel(), QLabel()
@@ -120,7 +123,7 @@ class ControlBar(QFrame):
         restyle(self.record, recording=verdict.state == "recording")
         restyle(self.recording, state=verdict.state)
         dot = "●  " if verdict.state == "recording" else ""
-        self.headline.setText(dot + verdict.headline)
+        self._headline = dot + verdict.headline
         self.file.set_full_text(verdict.file)
         for label, text in (
             (self.since, verdict.since),
@@ -137,17 +140,28 @@ class ControlBar(QFrame):
         self._fit()
 
     def _fit(self) -> None:
-        """Leaves out what there is no room for, the least important first."""
-        kept = [
-            label
-            for label in (self.headline, self.elapsed, self.since, self.size_on_disk, self.free)
-            if label.text()
-        ]
-        room = self.recording.width() - 2 * INSIDE_PX - LEAST_FILE_PX
-        while len(kept) > 2 and sum(each.sizeHint().width() + GAP_PX for each in kept) > room:
+        """Leaves out what there is no room for, the least important first; the pointer tells it all."""
+        others = (self.elapsed, self.since, self.size_on_disk, self.free)
+        self.headline.setText(self._headline)
+        kept = [self.headline, *(label for label in others if label.text())]
+        room = self.recording.width() - 2 * INSIDE_PX
+
+        def left() -> int:
+            return room - sum(each.sizeHint().width() + GAP_PX for each in kept)
+
+        while len(kept) > 2 and left() < LEAST_FILE_PX:
             kept.pop()
-        for label in (self.since, self.elapsed, self.size_on_disk, self.free):
+        self.file.setVisible(left() >= LEAST_FILE_PX // 2)
+        if len(kept) == 2 and left() < -GAP_PX:
+            kept.pop()
+        if left() < -GAP_PX and self.isVisible():
+            metrics = self.headline.fontMetrics()
+            right = Qt.TextElideMode.ElideRight
+            self.headline.setText(metrics.elidedText(self._headline, right, room))
+        for label in others:
             label.setVisible(label in kept)
+        words = (self._headline, self.file.full_text, *(label.text() for label in others))
+        self.recording.setToolTip("\n".join(each for each in words if each))
 
     def show_operating(self, live: bool, *, paused: bool, armed: bool, can_arm: bool) -> None:
         """Labels the buttons that hold the animal and arm its protocol.

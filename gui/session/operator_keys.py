@@ -75,6 +75,11 @@ class OperatorKeys(QFrame):
         self.show_heard(True)
         self.hide()
 
+    def resizeEvent(self, event: QResizeEvent | None) -> None:
+        """Where the keys need the room, what they are is left out."""
+        super().resizeEvent(event)
+        self._fit()
+
     def describe(self, uses: Sequence[KeyUse]) -> None:
         """The keys that the protocol listens to, and what each does."""
         for button in self.buttons.values():
@@ -87,6 +92,7 @@ class OperatorKeys(QFrame):
             self._row.insertWidget(1 + place, button)
             button.setEnabled(self.heard)
             self.buttons[use.key] = button
+        self._fit()
         self.show_live(self._live)
 
     def show_on(self, stimuli: Mapping[str, bool]) -> None:
@@ -103,11 +109,18 @@ class OperatorKeys(QFrame):
         )
         for button in self.buttons.values():
             button.setEnabled(heard)
+        self._fit()
 
     def show_live(self, live: bool) -> None:
         """Whether a session runs that could hear them."""
         self._live = live
         self.setVisible(live and bool(self.buttons))
+
+    def _fit(self) -> None:
+        parts = (self.label, *self.buttons.values())
+        gaps = self._row.spacing() * len(parts) + 20
+        needed = gaps + sum(each.sizeHint().width() for each in parts)
+        self.label.setVisible(not self.heard or self.width() >= needed)
 
 
 def _cap(key: str) -> str:

@@ -14,11 +14,11 @@ from PyQt6.QtWidgets import (
     QListWidgetItem,
     QProgressBar,
     QPushButton,
-    QStackedWidget,
     QVBoxLayout,
     QWidget,
 )
 
+from gui.look.pages import Pages
 from gui.session.health import STATE_WORDS
 from gui.session.recent import Recent
 from gui.session.session_setup import SessionStarter
@@ -30,7 +30,7 @@ from rig.session.directory import running_sessions
 LEFT_PX = 270
 
 
-class Welcome(QStackedWidget):
+class Welcome(Pages):
     """Two pages: one says what is going on, the other has a form and lists to begin from.
 
     Args:
