@@ -85,7 +85,9 @@ class WindowSessions:
         except UserError as problem:
             return Checked(mistakes=str(problem))
         said = Checked(
-            subject=_text(tree, "subject"), task=_text(tree, "task"), parameters=tree.parameters
+            subject=_text(tree, "subject", request),
+            task=_text(tree, "task", request),
+            parameters=tree.parameters,
         )
         try:
             changed = _changed(tree, request)
@@ -176,9 +178,14 @@ def _check_numbers(request: SessionRequest) -> None:
     check_said(request.animal, request.notes)
 
 
-def _text(tree: ProtocolTree, key: str) -> str:
+def _text(tree: ProtocolTree, key: str, request: SessionRequest) -> str:
+    """What a protocol says under a key; where that is a parameter, the parameter's value."""
     node = tree.root.get(key)
-    return str(node.value) if node is not None and node.form == "text" else ""
+    if node is None or node.form != "text":
+        return ""
+    word = str(node.value)
+    values = {**tree.parameters, **request.parameters}
+    return values.get(word[1:], word) if word.startswith("$") else word
 
 
 def _subject(folder: Path) -> SubjectChoice:

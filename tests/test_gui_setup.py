@@ -99,6 +99,13 @@ def test_the_form_says_what_check_says(
     form.choose_protocol(ROOT / "protocols" / "dose_response.yaml")
     form.check()
     assert list(form.parameters) == ["layer", "units"]
+    assert form.parameters["units"].text() != "16"  # what was typed was meant for the other one
+    assert form.request().parameters == {}
+    form.parameters["layer"].setText("core")
+    form.choose_protocol(ROOT / "protocols" / "baseline.yaml")
+    form.check()
+    assert form.start.isEnabled()
+    assert form.task.itemText(0) == "as the protocol says: two_tap"  # it says $task
 
 
 def test_a_protocol_with_mistakes_cannot_be_started(

@@ -56,6 +56,8 @@ class SetupForm(QFrame):
         self._sessions = sessions
         self._checked = Checked()
         self.parameters: dict[str, QLineEdit] = {}
+        self._parameters_of: object = None
+        """The protocol whose parameters these are."""
         self._subjects = {each.name: each for each in sessions.subjects()}
         self._make_fields()
         self._arrange()
@@ -119,7 +121,9 @@ class SetupForm(QFrame):
                 name: line.text()
                 for name, line in self.parameters.items()
                 if line.text() != self._checked.parameters.get(name)
-            },
+            }
+            if self._parameters_of == chosen
+            else {},
             seed=_whole(self.seed, "The seed"),
             pace=self.pace.currentData(),
             duration_s=_number(self.duration, "The duration"),
@@ -183,8 +187,10 @@ class SetupForm(QFrame):
             self.picture.setPixmap(scaled)
 
     def _offer_parameters(self, parameters: dict[str, str]) -> None:
-        if list(parameters) == list(self.parameters):
+        chosen = self.protocol.currentData()
+        if list(parameters) == list(self.parameters) and self._parameters_of == chosen:
             return
+        self._parameters_of = chosen
         for line in self.parameters.values():
             self._form.removeRow(line)
         self.parameters = {}
@@ -267,7 +273,7 @@ class SetupForm(QFrame):
         above.addWidget(rows)
         above.addStretch(1)
         self._form = QFormLayout(rows)
-        self._form.setContentsMargins(0, 0, 10, 0)
+        self._form.setContentsMargins(0, 0, 13, 0)
         self._form.setVerticalSpacing(9)
         self._form.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
         self._form.addRow("Protocol", _beside(self.protocol, self.browse, self.edit))
