@@ -277,7 +277,10 @@ def test_a_dry_run_is_drawn_over_the_open_recording(
     qtbot.waitUntil(lambda: editor.words.toPlainText() != "", timeout=10_000)
     editor.activateWindow()
     qtbot.waitUntil(editor.isActiveWindow)
-    qtbot.keyClick(editor, Qt.Key.Key_D, Qt.KeyboardModifier.ControlModifier)
+    editor.text.setFocus()  # a key of the window, wherever the cursor is
+    before = editor.text.text()
+    qtbot.keyClick(editor.text, Qt.Key.Key_D, Qt.KeyboardModifier.ControlModifier)
+    assert editor.text.text() == before
     qtbot.waitUntil(lambda: editor.report.toPlainText() != "", timeout=20_000)
     check(file, against=recording)
     assert editor.report.toPlainText().strip() == capsys.readouterr().out.strip()

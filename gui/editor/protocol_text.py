@@ -9,7 +9,7 @@ import re
 from collections.abc import Sequence
 
 from PyQt6.Qsci import QsciLexerPython, QsciScintilla
-from PyQt6.QtCore import QPoint, Qt, QTimer, pyqtSignal
+from PyQt6.QtCore import QKeyCombination, QPoint, Qt, QTimer, pyqtSignal
 from PyQt6.QtGui import QColor, QKeySequence, QShortcut
 from PyQt6.QtWidgets import QToolTip, QWidget
 
@@ -45,6 +45,7 @@ class ProtocolText(QsciScintilla):
         self._is_python = False
         self._arrange()
         self._lexer: ProtocolLexer | QsciLexerPython | None = None
+        self._give_up_keys()
         self._timer = QTimer(self)
         self._timer.setSingleShot(True)
         self._timer.timeout.connect(lambda: self.offer(asked=False))
@@ -84,6 +85,7 @@ class ProtocolText(QsciScintilla):
             begin, end = self._extent(each)
             self.fillIndicatorRange(line, begin, line, end, _MISTAKE)
             self.markerAdd(line, _MISTAKE)
+        self._explain(*self.getCursorPosition())
 
     def mistakes_at(self, line: int, column: int) -> list[Mistake]:
         """Those that are underlined at a place, counted from 0."""
@@ -153,6 +155,16 @@ class ProtocolText(QsciScintilla):
         self.setMatchedBraceForegroundColor(QColor(theme.text))
         self.setUnmatchedBraceForegroundColor(QColor(theme.alarm))
         self.setUnmatchedBraceBackgroundColor(QColor(theme.plot))
+
+    def _give_up_keys(self) -> None:
+        """Leaves those keys to the window with which Scintilla would change lines unasked."""
+        control = Qt.KeyboardModifier.ControlModifier
+        letters = (Qt.Key.Key_D, Qt.Key.Key_L, Qt.Key.Key_T, Qt.Key.Key_U)
+        given_up = {QKeyCombination(control, letter).toCombined() for letter in letters}
+        commands = self.standardCommands()
+        for command in commands.commands() if commands is not None else ():
+            if command.key() in given_up:
+                command.setKey(0)
 
     def _arrange(self) -> None:
         self.setUtf8(True)
