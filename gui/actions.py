@@ -195,9 +195,9 @@ class Actions(QObject):
             Command(
                 "Stimulate the selected units", hand.stimulate, ("Ctrl+Return",), "Stimuli", LIVE
             ),
-            Command("Release every stimulus", hand.release_all, (), "Stimuli", LIVE, "Session"),
+            Command("Release all stimuli", hand.release_all, (), "Stimuli", LIVE, "Session"),
             Command(
-                "Release every stimulus (twice within 0.6 s)",
+                "Release all stimuli (press twice within 0.6 s)",
                 hand.escape,
                 ("Escape",),
                 "Stimuli",

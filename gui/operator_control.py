@@ -17,7 +17,7 @@ from gui.window_state import WindowState
 from rig.bus.message_types import TICK_S, Status
 
 PAUSED = "Paused at {time_s:.2f} s, tick {tick}"
-HOW = "space: go on   .: one tick"
+HOW = "space: go on   full stop: one tick"
 
 
 class OperatorControl(QObject):

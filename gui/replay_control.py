@@ -312,7 +312,7 @@ class ReplayControl(QObject):
             words = f"the same as {first} to the bit"
         else:
             words = (
-                f"the same as {first} before tick {tick} ({tick * TICK_S:.2f} s), "
+                f"before tick {tick} ({tick * TICK_S:.2f} s) the same as {first}, "
                 "different from there on"
             )
         marked = None if divergence.from_the_start else tick

@@ -229,6 +229,8 @@ class ArenaView(Picture):
         )
         box = painter.fontMetrics().boundingRect(words).adjusted(-8, -4, 8, 4)
         box.moveTopLeft(QPoint(FRAME_PX + 6, FRAME_PX + 6))
+        if box.intersects(self.buttons.geometry()):
+            box.moveTop(self.buttons.geometry().bottom() + 6)
         ground = QColor(self._theme.stimulus if delivered else self._theme.plot)
         painter.fillRect(box, ground)
         painter.setPen(QColor(self._theme.plot if delivered else self._theme.stimulus))

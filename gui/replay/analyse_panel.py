@@ -101,12 +101,13 @@ class AnalysePanel(QFrame):
         self.clear()
         self._where, self._extent = where, extent
         self._folder = (where if isinstance(where, Path) else where[0]).parent
-        self._fill(self.layer, [each.name for each in description.layers], -1)
+        self._fill(self.layer, [each.name for each in description.layers], -1, as_written=True)
         first = [name for name in QUANTITIES if name in description.body_state]
         rest = [name for name in description.body_state if name not in first]
         self._fill(self.quantity, [*first, *rest], 0)
         self._events = _events_of(extent)
         self._fill(self.around, [*self._events, *self._annotated], 0)
+        self.say("")
         self._follow()
 
     def show_annotated(self, events: dict[str, list[int]]) -> None:
@@ -201,11 +202,11 @@ class AnalysePanel(QFrame):
         column.addLayout(saves)
 
     @staticmethod
-    def _fill(box: QComboBox, names: list[str], chosen: int) -> None:
+    def _fill(box: QComboBox, names: list[str], chosen: int, as_written: bool = False) -> None:
         before = box.currentText()
         box.clear()
         for name in names:
-            box.addItem(name, name)
+            box.addItem(name if as_written else name.replace("_", " "), name)
         kept = box.findText(before)
         box.setCurrentIndex(kept if kept >= 0 else chosen % max(len(names), 1))
 
@@ -287,7 +288,7 @@ class AnalysePanel(QFrame):
 
     def _show_progress(self, share: float, words: str) -> None:
         self.bar.setValue(round(1000 * share))
-        self.say(f"{words}…")
+        self.say(f"{words[:1].upper()}{words[1:]}…")
 
     def _show(self, chart: Chart) -> None:
         self._finish()

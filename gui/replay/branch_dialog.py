@@ -152,6 +152,7 @@ class BranchDialog(QDialog):
         self.last_s.setRange(0.0, 1e5)
         self.last_s.setDecimals(2)
         self.last_s.setSpecialValueText("to the recording's end")
+        self.last_s.setSuffix(" s after the branching")
         for box in (self.tick, self.value, self.for_ms, self.last_s):
             box.setButtonSymbols(QAbstractSpinBox.ButtonSymbols.NoButtons)
         name = f"{recording.path.stem}-branch-{tick}.nwb"
@@ -183,7 +184,7 @@ class BranchDialog(QDialog):
             "Added",
             _row(self.added, QLabel("to"), self.value, QLabel("for"), self.for_ms, QLabel("ms")),
         )
-        form.addRow("Lasts", _row(self.last_s, QLabel("s after the branching")))
+        form.addRow("Lasts", _row(self.last_s))
         form.addRow("Save as", _row(self.out, _button("…", self._choose_out)))
         buttons = QHBoxLayout()
         buttons.addStretch(1)

@@ -39,6 +39,7 @@ class ChartView(QFrame):
         self.plot.setMenuEnabled(False)
         self.plot.hideButtons()
         self.plot.setMinimumSize(160, 120)
+        self.plot.getPlotItem().hide()
         self.title = QLabel()
         self.title.setAlignment(Qt.AlignmentFlag.AlignCenter)
         self.legend = QLabel()
@@ -79,6 +80,7 @@ class ChartView(QFrame):
         self.chart = chart
         plot = self.plot.getPlotItem()
         plot.clear()
+        plot.setVisible(chart is not None)
         self.legend.setText("")
         self.legend.setVisible(chart is not None)
         self.title.setText("" if chart is None else chart.title)

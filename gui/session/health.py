@@ -96,7 +96,7 @@ class HealthPanel(QFrame):
 
     def show_tick(self, tick: int, trial: int) -> None:
         """How far it has come."""
-        self._set("tick", f"{tick:,}".replace(",", "\u2009"))
+        self._set("tick", _grouped(tick))
         self._set("trial", str(trial + 1))
 
     def show_status(self, status: Status) -> None:
@@ -116,7 +116,7 @@ class HealthPanel(QFrame):
         report = status.recorder
         if report is not None:
             role = "alarm" if report.state == "failed" else "text"
-            self._set("disk", f"{report.ticks_on_disk} ticks", role)
+            self._set("disk", f"{_grouped(report.ticks_on_disk)} ticks", role)
 
     def show_processes(self, shown: bool) -> None:
         """A recording has no processes; a session has."""
@@ -161,3 +161,8 @@ class HealthPanel(QFrame):
     def _colour(self, key: str) -> None:
         colour = getattr(self._theme, self._roles.get(key, "text"))
         self._values[key].setStyleSheet(f"color: {colour};")
+
+
+def _grouped(number: int) -> str:
+    """A number with thin spaces between thousands."""
+    return f"{number:,}".replace(",", "\u2009")

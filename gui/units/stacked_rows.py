@@ -221,7 +221,11 @@ class StackedRows:
                 half = scale * float(per_row[row]) / 2
                 heights += [row + 0.5 - half, row + 0.5 + half]
                 number.setText(f"{scale:g}")
-                number.setPos(right, row + 0.5)
+                middle = (
+                    0.5 if row_px >= NUMBERED_PX else 0.0
+                )  # beside its bar, or it would be cut above
+                number.setAnchor((1.0, middle))
+                number.setPos(right, row + middle)
         self._scale.setData(np.full(len(heights), right), np.array(heights))
 
     def _colour(self, number: pg.TextItem) -> None:
