@@ -20,7 +20,7 @@ from scipy.spatial.distance import cdist
 from analysis.cluster_statistics import Estimate, interval_of_mean
 from analysis.loaded_episodes import LoadedEpisode, by_task, z_scored_activity
 from analysis.over_seeds import estimates_over_seeds, listed, pseudo_values, with_margins
-from analysis.verdicts import Claim, judge
+from analysis.verdicts import Claim, by_another_rule, judge
 
 Array = np.ndarray
 
@@ -97,6 +97,10 @@ def distinctness(episodes: Sequence[LoadedEpisode], state: str = "h") -> Distinc
     chance = 1 / len(names)
     text = "same task {}; in the space of all units {}; variance between tasks {}".format(*said)
     text = with_margins(f"{text}; chance {100 * chance:.0f} %", list(layers)[1:], estimates)
+    of_variance = estimates_over_seeds(variance[:, :1] - variance[:, 1:])
+    text += by_another_rule("a greater part of the variance between tasks", of_variance)
+    in_units = estimates_over_seeds(near_units[:, :1] - near_units[:, 1:])
+    text += f", and in the space of all units this rule says: {judge(in_units)}"
     claim = Claim(*_QUOTE, text, judge(estimates))
     return Distinctness(found[0], found[1], found[2], chance, planes, tasks, names, claim)
 

@@ -216,11 +216,7 @@ def _map_of_tasks(axes: Axes, mapped: BehaviourMap, episodes: Sequence[LoadedEpi
     colours = np.array([task_look(task)["color"] for task in tasks])
     x, y = mapped.points[order].T
     axes.scatter(x, y, s=1.2, c=colours[order], linewidths=0, rasterized=True)
-    for task in by_task(episodes):
-        look = task_look(task)
-        axes.plot([], [], "o", color=look["color"], markersize=4, label=TITLES.get(task, task))
-    axes.legend(loc="upper left", bbox_to_anchor=(0, 1.02), handletextpad=0.1, ncols=2)
-    axes.set_title("tasks")
+    axes.set_title("tasks, in the colours of C")
     low, high = mapped.hills.low, mapped.hills.low + mapped.hills.width
     axes.set_xlim(low[0], high[0])
     axes.set_ylim(low[1], high[1])
@@ -303,7 +299,8 @@ def _plane(
             linewidths=0,
             alpha=0.6,
         )
-    limits = np.quantile(everything / scale, (0.005, 0.995), axis=0)
+    # a few spikes of force would make all else a line
+    limits = np.quantile(everything / scale, (0.01, 0.99), axis=0)
     axes.set_xlim(*limits[:, 0] + [-0.3, 0.3])
     axes.set_ylim(*limits[:, 1] + [-0.3, 0.3])
     title = "forces" if name == "forces" else f"kinematics, {name}"

@@ -111,6 +111,7 @@ def picture(
     _architectures(pairs[2], alike)
     features = below.subplots(1, 1)
     _features(features, alike[first], first)
+    below.legend(*features.get_legend_handles_labels(), loc="outside lower center", ncols=4)
     lettered([*planes, *pairs, features])
 
 
@@ -125,6 +126,7 @@ def picture_of_card(figure: Figure, alike: Representation, apart: Distinctness) 
     _distinct(right, {"": apart})
     features = below.subplots(1, 1)
     _features(features, alike, "")
+    below.legend(*features.get_legend_handles_labels(), loc="outside lower center", ncols=4)
     lettered([left, right, features])
 
 
@@ -173,7 +175,7 @@ def _distinct(axes: Axes, apart: Mapping[str, Distinctness]) -> None:
     axes.set_xticks(ticks, labels, fontsize=6.5)
     axes.set_ylim(0, 1.02)
     axes.set_ylabel(f"same task, of {NEIGHBOURS} nearest")
-    axes.set_title("distinctness in the plane")
+    axes.set_title("distinctness in the plane (dots: chance)")
 
 
 def _pairs(axes: Axes, found: Representation, layer: str) -> None:
@@ -236,7 +238,6 @@ def _features(axes: Axes, found: Representation, name: str) -> None:
     axes.set_title(
         f"similarity across tasks{of}, mean over pairs, {len(found.seeds)} seeds (lines: noise ceiling)"
     )
-    axes.legend(ncols=4, loc="lower right")
 
 
 def _numbers(name: str, alike: Representation, apart: Distinctness) -> list[Number]:

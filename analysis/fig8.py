@@ -1,165 +1,25 @@
-"""Figure 8 of the paper: rotations in the activity of each layer, by task, of h and of c.
-
-Units are z-scored over the episodes of a task; what is slower than 10 s is removed from each episode before
-components are taken (`analysis.spectra.without_drift`), as it would take them up.
-"""
+"""Figure 8 of the paper: rotations in the activity of each layer, by task, of h and of c."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
-from matplotlib.axes import Axes
 
 from analysis.cluster_statistics import FEWEST_CLUSTERS, Estimate
-from analysis.episodes import TITLES, Episodes, activity, read_episodes
+from analysis.episodes import TITLES
+from analysis.fig8_picture import picture
 from analysis.figure_numbers import number, picture_and_numbers, write_numbers
 from analysis.figure_result import FigureResult
-from analysis.look import BAND, INK, MUTED, drawn, lettered, task_look, whiskers
-from analysis.resampling import SHUFFLES, Null, above, bootstrap, null_of
-from analysis.rotations import (
-    FlowField,
-    Moments,
-    Rotation,
-    flow_field,
-    moments_of,
-    project,
-    rotation_of,
-    summed,
-    surrogate_r2,
-)
-from analysis.sequences import z_scored_together
-from analysis.spectra import without_drift
-from analysis.verdicts import Claim, judge
+from analysis.layer_dynamics import STATES, AllDynamics, Rotations, all_dynamics, over_episodes
+from analysis.resampling import above
+from analysis.verdicts import Claim, by_another_rule, judge
 
-Array = np.ndarray
-Key = tuple[str, str, str]
-"""Task, layer, state."""
-Rotations = dict[tuple[str, str], Rotation]
-"""By task and layer."""
-
-STATES = ("h", "c")
 PLANES = 3
-SLOWEST_HZ = 0.1
 LARGE = 0.10
 """Of the variance of all units: more than this is a large part for one plane, of which there are 64."""
-SHOWN_TASK = "two_tap"
-SHOWN_HZ = (0.1, 0.3, 1.0, 3.0, 10.0)
 files_of = picture_and_numbers
-
-
-@dataclass(frozen=True)
-class Dynamics:
-    """The dynamics of one layer in one task.
-
-    Attributes:
-        rotation: of all episodes.
-        moments: of each.
-        total_variance: of all units, per tick.
-        null: how much of the changes the rotation explains, beside surrogates.
-        fields: flow in the first two principal components, and in the two fastest planes.
-    """
-
-    rotation: Rotation
-    moments: tuple[Moments, ...]
-    total_variance: float
-    null: Null
-    fields: tuple[FlowField, ...]
-
-
-@dataclass(frozen=True)
-class AllDynamics:
-    """Those of all layers in all tasks.
-
-    Attributes:
-        found: the episodes.
-        of: by task, layer and state.
-        drawn: rotations of drawn episodes, kept since several numbers are made from the same draws.
-    """
-
-    found: Episodes
-    of: dict[Key, Dynamics]
-    drawn: dict[tuple[str, tuple[int, ...]], Rotations] = field(default_factory=dict)
-
-
-def dynamics_of(parts: Sequence[Array], rate_hz: float, shuffles: int = SHUFFLES) -> Dynamics:
-    """The dynamics of episodes.
-
-    Args:
-        parts: each (ticks, units).
-        rate_hz: ticks per second.
-        shuffles: how many surrogates.
-    """
-    steady = [without_drift(part, rate_hz, SLOWEST_HZ) for part in z_scored_together(parts)]
-    components, scores = project(steady)
-    moments = tuple(moments_of(part, rate_hz) for part in scores)
-    total = summed(moments, range(len(moments)))
-    rotation = rotation_of(total, rate_hz, components.total_variance)
-    fields = [flow_field([part[:, :2] for part in scores], rate_hz)]
-    fields += [
-        flow_field([part @ plane for part in scores], rate_hz) for plane in rotation.planes[:2]
-    ]
-    null = null_of(rotation.r2, surrogate_r2(scores, rate_hz, shuffles))
-    return Dynamics(rotation, moments, components.total_variance, null, tuple(fields))
-
-
-def all_dynamics(files: Iterable[Path]) -> AllDynamics:
-    """The dynamics of every layer in every task that there are recordings of.
-
-    Raises `UserError` where the recordings are of different subjects, or have no episode.
-    """
-    found = read_episodes(files)
-    of = {}
-    for task in found.tasks:
-        for layer in found.layers:
-            for state in STATES:
-                parts = activity(found.of(task), layer, state)
-                of[task, layer, state] = dynamics_of(parts, found.rate_hz)
-    return AllDynamics(found, of)
-
-
-def over_episodes(
-    result: AllDynamics,
-    state: str,
-    statistic: Callable[[Rotations], Sequence[float]],
-) -> list[Estimate]:
-    """Numbers made from the rotations of all tasks and layers, with intervals over episodes.
-
-    Args:
-        result: the dynamics.
-        state: "h" or "c".
-        statistic: from rotations, by task and layer, to numbers.
-    """
-    tasks, layers = result.found.tasks, result.found.layers
-    groups: list[range] = []
-    place: dict[int, tuple[str, int]] = {}
-    n = 0
-    for task in tasks:
-        own = len(result.found.of(task))
-        groups.append(range(n, n + own))
-        place |= {n + k: (task, k) for k in range(own)}
-        n += own
-
-    def rotations_of(chosen: Sequence[int]) -> Rotations:
-        rotations = {}
-        for task in tasks:
-            some = [k for each in chosen for where, k in [place[each]] if where == task]
-            for layer in layers:
-                one = result.of[task, layer, state]
-                rotations[task, layer] = rotation_of(
-                    summed(one.moments, some), result.found.rate_hz, one.total_variance
-                )
-        return rotations
-
-    def numbers(chosen: Sequence[int]) -> Sequence[float]:
-        key = state, tuple(chosen)
-        if key not in result.drawn:
-            result.drawn[key] = rotations_of(chosen)
-        return statistic(result.drawn[key])
-
-    return bootstrap(numbers, groups)
 
 
 def claims_of(result: AllDynamics) -> tuple[Claim, ...]:
@@ -198,7 +58,18 @@ def claims_of(result: AllDynamics) -> tuple[Claim, ...]:
                 for layer in layers
             ]
 
+        def mean_plane(rotations: Rotations) -> list[float]:
+            return [
+                float(np.mean([rotations[task, layer].variance.mean() for task in tasks]))
+                for layer in layers
+            ]
+
         variance = over_episodes(result, state, least)
+        of_means = over_episodes(result, state, mean_plane)
+        other = by_another_rule(
+            f"the mean of the planes explains more than {LARGE:.0%}",
+            [above(each, LARGE, len(layers)) for each in of_means],
+        )
         claims.append(
             Claim(
                 f"3.4, figure 8D ({state})",
@@ -208,7 +79,8 @@ def claims_of(result: AllDynamics) -> tuple[Claim, ...]:
                 ", ".join(
                     f"{layer} {each.value:.1%} ({each.low:.1%} to {each.high:.1%})"
                     for layer, each in zip(layers, variance, strict=True)
-                ),
+                )
+                + other,
                 judge([above(each, LARGE, len(layers)) for each in variance]),
             )
         )
@@ -317,119 +189,3 @@ def _by_plane(
         key: (found[2 * n * k : 2 * n * k + n], found[2 * n * k + n : 2 * n * (k + 1)])
         for k, key in enumerate(keys)
     }
-
-
-# --- the picture ------------------------------------------------------------------------------------
-
-
-def picture(
-    result: AllDynamics,
-    planes: dict[tuple[str, str, str], tuple[list[Estimate], list[Estimate]]],
-    out: Path,
-) -> None:
-    """Draws flow fields of one task, and the planes of all.
-
-    Args:
-        result: the dynamics.
-        planes: frequency and variance by state, task and layer.
-        out: the file.
-    """
-    found = result.found
-    task = SHOWN_TASK if SHOWN_TASK in found.tasks else found.tasks[0]
-    title = (
-        f"{found.episodes[0].subject}: flow of activity in {TITLES.get(task, task)} "
-        f"(n = {len(found.of(task))} episodes), and rotations in all tasks (n = {len(found.episodes)})"
-    )
-    with drawn(out, 8.8, title) as figure:
-        upper, lower = figure.subfigures(2, 1, height_ratios=(1.15, 1), squeeze=False)[:, 0]
-        shown = (found.layers[0], found.layers[-1]) if len(found.layers) > 1 else found.layers
-        panels = upper.subplots(len(shown), 3, squeeze=False)
-        for row, layer in zip(panels, shown, strict=True):
-            one = result.of[task, layer, "h"]
-            names = ("PC 1", "PC 2"), ("jPC 1", "jPC 2"), ("jPC 3", "jPC 4")
-            for k, (axes, field, name) in enumerate(zip(row, one.fields, names, strict=False)):
-                _flow(axes, field, name)
-                what = "components" if k == 0 else f"plane {k}, {one.rotation.hz[k - 1]:.2f} Hz"
-                axes.set_title(f"{layer} (h), {what}")
-        below = lower.subplots(2, 2)
-        for k, state in enumerate(STATES):
-            _planes(below[0, k], result, planes, state, 0, "frequency (Hz)")
-            below[0, k].set_title(f"frequency of the three planes, {state}")
-            below[0, k].set_yscale("log")
-            below[0, k].set_ylim(0.05, 12)
-            below[0, k].set_yticks(SHOWN_HZ, [f"{each:g}" for each in SHOWN_HZ])
-            below[0, k].minorticks_off()
-        _planes(below[1, 0], result, planes, "h", 1, "share of variance")
-        below[1, 0].set_title("variance in each plane, h")
-        below[1, 0].set_ylim(bottom=0)
-        _explained_panel(below[1, 1], result)
-        handles = below[0, 1].get_legend_handles_labels()
-        lower.legend(*handles, loc="outside lower center", ncols=4)
-        lettered([*panels.ravel(), *below.ravel()])
-
-
-def _flow(axes: Axes, field: FlowField, names: tuple[str, str]) -> None:
-    step_x, step_y = field.x[1] - field.x[0], field.y[1] - field.y[0]
-    extent = (
-        field.x[0] - step_x / 2,
-        field.x[-1] + step_x / 2,
-        field.y[0] - step_y / 2,
-        field.y[-1] + step_y / 2,
-    )
-    axes.imshow(
-        np.log10(1 + field.ticks), origin="lower", extent=extent, aspect="auto", cmap="Greys",
-        vmin=0, vmax=6, rasterized=True,
-    )  # fmt: skip
-    # a few long arrows of bins that are rarely visited would make all others short
-    size = np.linalg.norm(field.change, axis=-1, keepdims=True)
-    change = field.change * np.minimum(1, np.nanquantile(size, 0.95) / np.maximum(size, 1e-12))
-    axes.quiver(
-        field.x, field.y, change[..., 0], change[..., 1],
-        angles="xy", color="#0072b2", width=0.006, pivot="middle",
-    )  # fmt: skip
-    axes.set_xlabel(f"{names[0]} (sd of a unit)")
-    axes.set_ylabel(names[1])
-
-
-def _planes(
-    axes: Axes,
-    result: AllDynamics,
-    planes: dict[tuple[str, str, str], tuple[list[Estimate], list[Estimate]]],
-    state: str,
-    which: int,
-    label: str,
-) -> None:
-    """Three points a layer and task: the planes, the fastest first."""
-    tasks, layers = result.found.tasks, result.found.layers
-    for j, task in enumerate(tasks):
-        for i, layer in enumerate(layers):
-            values = planes[state, task, layer][which]
-            x = [
-                i + 0.18 * (j - (len(tasks) - 1) / 2) + 0.045 * (k - 1) for k in range(len(values))
-            ]
-            look = task_look(task)
-            whiskers(axes, x, values, TITLES.get(task, task) if i == 0 else None, **look)
-            axes.plot(x, [each.value for each in values], color=look["color"], linewidth=0.7)
-    axes.set_xticks(range(len(layers)), layers)
-    axes.set_ylabel(label)
-
-
-def _explained_panel(axes: Axes, result: AllDynamics) -> None:
-    tasks, layers = result.found.tasks, result.found.layers
-    for j, task in enumerate(tasks):
-        for i, layer in enumerate(layers):
-            one = result.of[task, layer, "h"]
-            x = i + 0.18 * (j - (len(tasks) - 1) / 2)
-            low, high = np.quantile(one.null.shuffled, (0.025, 0.975))
-            axes.fill_between([x - 0.06, x + 0.06], low, high, color=BAND, linewidth=0)
-            look = task_look(task)
-            axes.plot(x, one.rotation.r2, linestyle="none", markersize=4, **look)
-            axes.plot(x, one.rotation.r2_any, "_", color=MUTED, markersize=6)
-    axes.plot([], [], "o", color=INK, markersize=4, label="rotation")
-    axes.plot([], [], "_", color=MUTED, label="any matrix")
-    axes.fill_between([], [], [], color=BAND, label="95 % of surrogates")
-    axes.set_ylim(0, 1.2)
-    axes.set_xticks(range(len(layers)), layers)
-    axes.set_ylabel("share of changes explained")
-    axes.set_title("rotation against surrogates, h")
-    axes.legend(ncols=3, loc="upper left")

@@ -72,6 +72,8 @@ def picture(figure: Figure, measured: Timescales) -> None:
     medians, fast = bottom.subplots(1, 2)
     _medians(medians, measured)
     _fast(fast, measured)
+    handles = medians.get_legend_handles_labels()
+    bottom.legend(*handles, loc="outside lower center", ncols=len(measured.layers))
     lettered([movement, outputs, cells, medians, fast])
 
 
@@ -101,7 +103,6 @@ def _medians(axes: Axes, measured: Timescales) -> None:
     )
     axes.set_ylabel("median frequency (Hz)")
     axes.set_title(f"median frequency of {DECIDES}")
-    axes.legend(loc="lower right", ncols=2)
 
 
 def _fast(axes: Axes, measured: Timescales) -> None:

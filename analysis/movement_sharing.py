@@ -16,9 +16,9 @@ from analysis.over_seeds import (
     pseudo_values,
     with_margins,
 )
-from analysis.sharing import overlap_across, partition, used_by
+from analysis.sharing import LEAST_SHARE, LEAST_TICKS, overlap_across, partition, used_by
 from analysis.spectra import principal_components
-from analysis.verdicts import Claim, judge
+from analysis.verdicts import Claim, by_another_rule, judge
 
 Array = np.ndarray
 
@@ -96,15 +96,19 @@ def movement_sharing(
         }
 
     def numbers(chosen: list[int]) -> Array:
-        """(4,): relative overlap of each set, and the part of the used behaviours in two tasks or more."""
+        """(5,): relative overlap of each set, the part of the used behaviours in two tasks or more, twice.
+
+        Used behaviours are those of `LEAST_SHARE`, then all that a task enters.
+        """
         if any(not own for own in some(behaviours, chosen).values()):
-            return np.full(len(cells) + 1, np.nan)
+            return np.full(len(cells) + 2, np.nan)
         relative = []
         for labels in cells.values():
             across, within = overlap_across(some(labels, chosen))
             relative.append(np.mean(list(across.values())) / within if within > 0 else np.nan)
-        used, several, _ = _used(some(behaviours, chosen))
-        return np.array([*relative, several / max(1, used)])
+        own = some(behaviours, chosen)
+        shares = [_used(own, least) for least in (LEAST_SHARE, 0.0)]
+        return np.array([*relative, *(several / max(1, used) for used, several, _ in shares)])
 
     whole = numbers(seeds)
     pseudo = pseudo_values(numbers, seeds)
@@ -115,26 +119,32 @@ def movement_sharing(
     used = _used(some(behaviours, seeds))
     names = list(cells)
     margins = np.stack(
-        [pseudo[:, names.index("fast")] - pseudo[:, names.index("slow")], pseudo[:, -1] - 0.5]
+        [pseudo[:, names.index("fast")] - pseudo[:, names.index("slow")], pseudo[:, -2] - 0.5]
     )
     texts = (
         f"overlap {listed(overlap)}; between episodes of one task {listed(within)}; ratio "
         f"{listed({name: one.value for name, one in relative.items()})}",
         f"of {used[0]} behaviours {used[1]} are used in two tasks or more, {used[2]} in all {len(tasks)}",
     )
+    entered = _used(some(behaviours, seeds), 0.0)
+    other_rule = f"all that a task enters for {LEAST_TICKS} ticks ({entered[1]} of {entered[0]})"
+    others = ("", by_another_rule(other_rule, estimates_over_seeds(pseudo[:, -1:] - 0.5)))
     claims = []
-    for quote, text, margin in zip(_QUOTES, texts, margins, strict=True):
+    for quote, text, margin, other in zip(_QUOTES, texts, margins, others, strict=True):
         estimates = estimates_over_seeds(margin[:, None])
-        claims.append(Claim(*quote, with_margins(text, ("",), estimates), judge(estimates)))
+        said = with_margins(text, ("",), estimates) + other
+        claims.append(Claim(*quote, said, judge(estimates)))
     pairs = {
         (name, *pair): one for name, (across, _) in found.items() for pair, one in across.items()
     }
     return MovementSharing(planes, relative, overlap, within, pairs, used, tuple(claims))
 
 
-def _used(clusters: Mapping[str, Sequence[Array]]) -> tuple[int, int, int]:
-    """How many clusters are used by a task or more, by two or more, and by all."""
-    tasks_of_each = used_by(clusters)
+def _used(
+    clusters: Mapping[str, Sequence[Array]], least_share: float = LEAST_SHARE
+) -> tuple[int, int, int]:
+    """How many clusters are used (`used_by`) by a task or more, by two or more, and by all."""
+    tasks_of_each = used_by(clusters, least_share)
     return (
         int((tasks_of_each > 0).sum()),
         int((tasks_of_each > 1).sum()),

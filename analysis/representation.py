@@ -24,7 +24,7 @@ from analysis.loaded_episodes import LoadedEpisode
 from analysis.mean_responses import Responses
 from analysis.over_seeds import estimates_over_seeds, intervals_around, pseudo_values, with_margins
 from analysis.sharing import cka
-from analysis.verdicts import Claim, judge
+from analysis.verdicts import Claim, by_another_rule, judge
 
 Array = np.ndarray
 
@@ -262,11 +262,13 @@ class _Analysis:
         said: tuple[str, str, str],
         text: str,
         margins: Mapping[str, tuple[Array, Array]],
+        other_rule: str = "",
     ) -> Claim:
         """A claim about differences of columns, each (pseudo-values (seeds,) of one, of the other)."""
         columns = np.stack([one - other for one, other in margins.values()], axis=1)
         estimates = estimates_over_seeds(columns)
-        return Claim(*said, with_margins(text, list(margins), estimates), judge(estimates))
+        measured = with_margins(text, list(margins), estimates) + other_rule
+        return Claim(*said, measured, judge(estimates))
 
     def _layer_claims(self, whole: Array, pseudo: Array) -> tuple[Claim, ...]:
         core, *policies = self.layers
@@ -368,6 +370,11 @@ class _Analysis:
         def mean(numbers: Array, layer: str) -> Array:
             return numbers[..., self._compared(whole, layer)].mean(-1)
 
+        def of_behaviour(layer: str) -> Array:
+            return pseudo[:, self.column["tasks", "behaviour", layer]]
+
+        of_one_set = np.stack([of_behaviour(each) - of_behaviour(core) for each in policies], 1)
+        other = by_another_rule('of the set "behaviour" alone', estimates_over_seeds(of_one_set))
         shown = ", ".join(f"{layer} {mean(whole, layer):.2f}" for layer in self.layers)
         n_pairs = len(self.pairs_of(self.responses["behaviour"], self.seeds))
         return (
@@ -375,5 +382,6 @@ class _Analysis:
                 said,
                 f"CKA {shown} ({n_pairs} of {len(self.task_pairs)} pairs of tasks share enough behaviours)",
                 {layer: (mean(pseudo, layer), mean(pseudo, core)) for layer in policies},
+                other,
             ),
         )

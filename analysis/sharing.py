@@ -81,12 +81,22 @@ def overlap_across(
     return across, float(np.mean(within)) if within else float("nan")
 
 
-def used_by(clusters: Mapping[str, Sequence[Array]]) -> Array:
-    """How many tasks use each cluster, (clusters,) int: spend `LEAST_SHARE` of their time in it, or more."""
+def used_by(clusters: Mapping[str, Sequence[Array]], least_share: float = LEAST_SHARE) -> Array:
+    """How many tasks use each cluster, (clusters,) int.
+
+    Args:
+        clusters: of every task, the clusters (ticks,) of each of its episodes.
+        least_share: a task uses those in which it spends this part of its time, and `LEAST_TICKS`.
+    """
     joined = {task: np.concatenate(list(parts)) for task, parts in clusters.items()}
     n = max(int(ticks.max()) for ticks in joined.values()) + 1
-    shares = [np.bincount(ticks, minlength=n) / len(ticks) for ticks in joined.values()]
-    return np.sum([share >= LEAST_SHARE for share in shares], axis=0)
+    return np.sum(
+        [
+            np.bincount(ticks, minlength=n) >= max(LEAST_TICKS, least_share * len(ticks))
+            for ticks in joined.values()
+        ],
+        axis=0,
+    )
 
 
 def cka(x: Array, y: Array) -> float:

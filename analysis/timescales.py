@@ -33,12 +33,14 @@ from analysis.loaded_episodes import (
 from analysis.over_seeds import estimates_over_seeds, listed, pseudo_values, with_margins
 from analysis.spectra import PartSpectra, Spectrum, medians_hz, part_spectra, shares_above
 from analysis.stride_frequency import stride_hz
-from analysis.verdicts import Claim, estimates_of, judge
+from analysis.verdicts import Claim, by_another_rule, estimates_of, judge
 
 Array = np.ndarray
 
 FAST_FROM_HZ = 3.0
 """Where "high frequency bands" begin: the strides at 4 to 5 Hz that the paper marks belong to them."""
+ALSO_FROM_HZ = 5.0
+"""Where the paper's fast kinematics begin; what a claim would be from there on is said beside it."""
 DISTINCT = 2.0
 """Timescales that differ by this factor are distinct."""
 ALL_TASKS = "all tasks"
@@ -178,11 +180,12 @@ def _movement(episodes: Sequence[LoadedEpisode], sets: FeatureSets | None) -> di
 
 
 def _numbers(found: PartSpectra, members: Sequence[int]) -> Array:
-    """(2,): the logarithm to base 2 of the median frequency in Hz, and the share of fast power."""
+    """(3,): log2 of the median frequency in Hz, and the shares of power from 3 and from 5 Hz on."""
     spectrum = found.spectrum(members)
     if spectrum is None:
-        return np.full(2, np.nan)
-    return np.array([np.log2(spectrum.median_hz()), spectrum.share_above(FAST_FROM_HZ)])
+        return np.full(3, np.nan)
+    shares = (spectrum.share_above(hz) for hz in (FAST_FROM_HZ, ALSO_FROM_HZ))
+    return np.array([np.log2(spectrum.median_hz()), *shares])
 
 
 def _timescale(found: PartSpectra, members: Sequence[int], seeds: Sequence[int]) -> Timescale:
@@ -199,6 +202,13 @@ def _timescale(found: PartSpectra, members: Sequence[int], seeds: Sequence[int])
     )
 
 
+_WHAT = {
+    "median": "median frequency",
+    "period": "period at the median frequency",
+    "fast": f"power from {FAST_FROM_HZ:g} Hz on",
+}
+
+
 # --- claims -----------------------------------------------------------------------------------------
 
 
@@ -213,7 +223,7 @@ def _claims(
 
     def statistic(some: list[int]) -> Array:
         members = [k for k, seed in enumerate(seeds) if seed in some]
-        numbers = np.full((2, len(layers)), np.nan)
+        numbers = np.full((3, len(layers)), np.nan)
         for column, layer in enumerate(layers):
             if layer in found:
                 numbers[:, column] = _numbers(found[layer], members)
@@ -222,7 +232,7 @@ def _claims(
                     unresolved.add(layer)
         return numbers
 
-    octaves, fast = np.moveaxis(pseudo_values(statistic, names), 1, 0)
+    octaves, fast, also_fast = np.moveaxis(pseudo_values(statistic, names), 1, 0)
     apart = octaves[:, 1:] - octaves[:, :1] - np.log2(DISTINCT)
     periods = np.hstack([-octaves[:, :1], octaves[:, 1:]])  # a second is an octave of 0
     power = fast[:, 1:] - fast[:, :1]
@@ -273,8 +283,13 @@ def _claims(
         estimates = estimates_over_seeds(margins)
         undecided = needs_medians and bool(unresolved)
         of = layers if len(estimates) == len(layers) else layers[1:]
-        text = f"{which} of {DECIDES} {said(DECIDES, which)} (of {other} {said(other, which)})"
+        text = (
+            f"{_WHAT[which]} of {DECIDES} {said(DECIDES, which)} (of {other} {said(other, which)})"
+        )
         text = with_margins(text, of, estimates) + (lowest if undecided else "")
+        if which == "fast":
+            other_margins = estimates_over_seeds(also_fast[:, 1:] - also_fast[:, :1])
+            text += by_another_rule(f"power from {ALSO_FROM_HZ:g} Hz on", other_margins)
         verdict = "cannot tell" if undecided else judge(estimates)
         claims.append(Claim(source, quote, rule, text, verdict))
     return tuple(claims)

@@ -40,8 +40,9 @@ class Claim:
     Attributes:
         source: section or figure of the paper.
         quote: its words.
-        rule: what has to be above 0, written down before it was measured.
-        measured: the numbers, with their intervals.
+        rule: what has to be above 0.
+        measured: the numbers, with their intervals; and, where the rule was chosen after data had been seen,
+            what another would have said (`by_another_rule`).
         verdict: see `judge`.
     """
 
@@ -69,6 +70,20 @@ def judge(estimates: Sequence[Estimate]) -> Verdict:
     if estimates and all(each.low > 0 for each in estimates):
         return "agrees"
     return "disagrees" if any(each.high < 0 for each in estimates) else "cannot tell"
+
+
+def by_another_rule(rule: str, estimates: Sequence[Estimate]) -> str:
+    """What stands beside a claim whose rule was chosen after data had been seen.
+
+    >>> by_another_rule("from 5 Hz on", [Estimate(0.3, -0.1, 0.7, 12)])
+    '; this rule was chosen after data had been seen; another, from 5 Hz on, says: cannot tell'
+
+    Args:
+        rule: the other one, in words.
+        estimates: its margins.
+    """
+    said = judge(estimates)
+    return f"; this rule was chosen after data had been seen; another, {rule}, says: {said}"
 
 
 def judge_beside_null(found: Estimate, p: float) -> Verdict:

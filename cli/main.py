@@ -9,7 +9,11 @@ from __future__ import annotations
 import os
 import sys
 
+from rig.child_python import one_thread_unless_asked, protect
+
 os.environ.setdefault("MUJOCO_GL", "egl")
+# before NumPy is imported, which reads it
+os.environ.update(one_thread_unless_asked(os.environ))
 
 import typer
 
@@ -34,7 +38,6 @@ from cli.hand import clip, stimulate
 from cli.lsl import lsl
 from cli.operator import note, operate
 from cli.probe import probe
-from rig.child_python import protect
 from rig.errors import RunError, UserError
 from rig.opengl import remedy
 from rig.terminal import plain, prepare

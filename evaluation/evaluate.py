@@ -60,7 +60,8 @@ class EvaluationResult:
 
     def show(self) -> None:
         """Print the tables."""
-        tables.show(self.tasks, self.scores, self.notes)
+        if self.scores or self.notes:
+            tables.show(self.tasks, self.scores, self.notes)
         for one in self.paper.claims if self.paper else ():
             print(f'\n{one.source}: "{one.quote}"\n    {one.verdict}: {one.measured}')
 

@@ -9,7 +9,7 @@ from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wai
 from contextlib import contextmanager
 from typing import Any, TypeVar
 
-from rig.child_python import environment
+from rig.child_python import ONE_THREAD, environment
 
 Arguments = TypeVar("Arguments", bound=tuple[Any, ...])
 Result = TypeVar("Result")
@@ -90,8 +90,7 @@ def one_thread_each() -> Iterator[None]:
 
     Nor do they look for modules in the working folder (`rig.child_python`).
     """
-    names = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
-    changed = environment() | dict.fromkeys(names, "1")
+    changed = environment() | ONE_THREAD
     kept = {name: os.environ.get(name) for name in changed}
     os.environ.update(changed)
     try:

@@ -3,21 +3,27 @@
 from __future__ import annotations
 
 import base64
+import os
 import re
+import subprocess
+import sys
 from collections.abc import Iterator, Mapping, Sequence
+from io import BytesIO
 from pathlib import Path
 
 import msgspec
 import pytest
+from PIL import Image
 
 from analysis import figures
 from analysis.figure_result import FigureResult
 from analysis.report import make, page, pdf, stage
 from analysis.report.stage import Stage, run
 from analysis.verdicts import Claim
+from rig.child_python import ONE_THREAD
 from rig.errors import UserError
 from tests.planted_recordings import N_UNITS, write
-from tests.rodent_rig import rodent_rig_here
+from tests.rodent_rig import ROOT, rodent_rig_here
 
 PIXEL = base64.b64decode(
     "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
@@ -103,7 +109,9 @@ def test_a_page_with_everything_in_it(
     assert "ZeroDivisionError: no variance" in text
     assert "SIGKILL" in text
     assert "rodent-rig figure good data --out good.svg" in text
-    assert base64.b64encode(PIXEL).decode() in text
+    (shown,) = {*re.findall(r'src="data:image/webp;base64,([^"]+)"', text)}
+    with Image.open(BytesIO(base64.b64decode(shown))) as inside, Image.open(BytesIO(PIXEL)) as own:
+        assert inside.convert("RGB").tobytes() == own.convert("RGB").tobytes()
     assert made.pdf.read_bytes().startswith(b"%PDF")
     # only what failed is tried again, until the code or a recording is another
     assert make.make_report(recordings, tmp_path, again := Here(), 2).reused == 3
@@ -140,3 +148,17 @@ def test_the_command(recordings: list[Path], tmp_path: Path) -> None:
     assert refused.returncode == 2
     assert "exists already" in refused.stderr
     assert (tmp_path / "other" / "index.html").read_text() == "mine"
+
+
+@pytest.mark.parametrize("asked", [{}, {"OMP_NUM_THREADS": "2"}])
+def test_commands_compute_on_one_thread_unless_asked(asked: dict[str, str]) -> None:
+    kept = {name: value for name, value in os.environ.items() if name not in ONE_THREAD}
+    done = subprocess.run(
+        [sys.executable, "-c", "import cli.main, os; print(len(os.listdir('/proc/self/task')))"],
+        env={**kept, "PYTHONPATH": str(ROOT), **asked},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    cores = len(os.sched_getaffinity(0))
+    assert int(done.stdout) == (min(2, cores) if asked else 1)

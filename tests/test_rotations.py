@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 import recorder
-from analysis.fig8 import dynamics_of
 from analysis.fig10 import strides_of
+from analysis.layer_dynamics import dynamics_of
 from analysis.rotations import flow_field, moments_of, rotation_of
 from analysis.strides import middles_of_stance
 from analysis.trajectory_picture import TrajectoryPicture

@@ -9,12 +9,9 @@ from collections.abc import Callable
 from pathlib import Path
 from signal import SIGTERM
 
-from rig.child_python import PARENT, environment, python
+from rig.child_python import ONE_THREAD, PARENT, environment, python
 
-_ONE_THREAD = {
-    name: "1"
-    for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS")
-} | {"LP_NUM_THREADS": "0"}
+_ONE_THREAD = ONE_THREAD | {"LP_NUM_THREADS": "0"}
 """A session has about as many processes as a laptop has cores: none of them gets threads of its own, and
 software OpenGL (llvmpipe) draws the animal's 64×64 pixels fastest in the thread that asks."""
 
