@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 import hashlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from functools import lru_cache
 from pathlib import Path
 
@@ -52,20 +52,24 @@ def sources(modules: Iterable[str], root: Path) -> list[Path]:
         if file is None or file in found:
             continue
         found.add(file)
-        open_names += _imported(ast.parse(file.read_bytes()))
+        open_names += _imported(file.read_bytes())
         if file == root / "agent" / "__init__.py":
             open_names += _LOADED_BY_NAME
     return sorted(found)
 
 
-def _imported(tree: ast.AST) -> Iterator[str]:
-    for node in ast.walk(tree):
+@lru_cache(maxsize=1024)  # figures share most of their modules
+def _imported(source: bytes) -> tuple[str, ...]:
+    """What a module's source imports, by absolute names."""
+    found: list[str] = []
+    for node in ast.walk(ast.parse(source)):
         if isinstance(node, ast.Import):
-            yield from (alias.name for alias in node.names)
+            found += [alias.name for alias in node.names]
         elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
-            yield node.module
+            found.append(node.module)
             # where the name is a module of the package
-            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+            found += [f"{node.module}.{alias.name}" for alias in node.names]
+    return tuple(found)
 
 
 def _file(module: str, root: Path) -> Path | None:

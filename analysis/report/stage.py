@@ -77,11 +77,13 @@ class Outcome(msgspec.Struct, frozen=True):
 def identity_of(name: str, recordings: tuple[str, ...]) -> str:
     """A digest of a figure's code and of its recordings.
 
+    The code is the figure's module and what that imports: other figures can change without it.
+
     Args:
         name: of the figure.
         recordings: SHA-256 of each.
     """
-    code = code_identity(FIGURES[name].draw.__module__, "analysis.report.stage")
+    code = code_identity(FIGURES[name].draw.__module__)
     versions = [f"{library} {version_of(library)}" for library in LIBRARIES]
     return digest((), name, code, *versions, *sorted(recordings))
 
