@@ -175,7 +175,7 @@ def _distinct(axes: Axes, apart: Mapping[str, Distinctness]) -> None:
     axes.set_xticks(ticks, labels, fontsize=6.5)
     axes.set_ylim(0, 1.02)
     axes.set_ylabel(f"same task, of {NEIGHBOURS} nearest")
-    axes.set_title("distinctness in the plane (dots: chance)")
+    axes.set_title("distinctness (dots: chance)")
 
 
 def _pairs(axes: Axes, found: Representation, layer: str) -> None:

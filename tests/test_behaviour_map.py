@@ -96,14 +96,14 @@ def test_what_a_map_cannot_be_made_of_is_a_sentence(tmp_path: Path) -> None:
     assert done.stderr.strip() == "--clips: fig9 has no clips; fig4 has."
 
 
-@pytest.mark.parametrize("name", ["fig4", "fig5"])
-def test_a_recording_of_another_animal_is_one_sentence(name: str, tmp_path: Path) -> None:
+def test_a_recording_of_another_animal_is_one_sentence(tmp_path: Path) -> None:
     file = tap_session(tmp_path / "a.nwb", 0, n_ticks=320)
-    done = rodent_rig_here("figure", name, file, "--out", tmp_path / "a.png")
-    assert done.returncode == 2
-    assert len(done.stderr.strip().splitlines()) == 1
-    assert "a.nwb has no angle of hip_L_extend" in done.stderr
-    assert sorted(each.name for each in tmp_path.iterdir()) == ["a.nwb"]
+    for name in ("fig4", "fig5"):
+        done = rodent_rig_here("figure", name, file, "--out", tmp_path / "a.png")
+        assert done.returncode == 2
+        assert len(done.stderr.strip().splitlines()) == 1
+        assert "a.nwb has no angle of hip_L_extend" in done.stderr
+        assert sorted(each.name for each in tmp_path.iterdir()) == ["a.nwb"]
 
 
 def test_outside_of_hills_is_no_cluster() -> None:
