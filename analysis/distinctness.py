@@ -19,7 +19,13 @@ from scipy.spatial.distance import cdist
 
 from analysis.cluster_statistics import Estimate, interval_of_mean
 from analysis.loaded_episodes import LoadedEpisode, by_task, z_scored_activity
-from analysis.over_seeds import estimates_over_seeds, listed, pseudo_values, with_margins
+from analysis.over_seeds import (
+    estimates_over_seeds,
+    listed,
+    margins_around,
+    pseudo_values,
+    with_margins,
+)
 from analysis.verdicts import Claim, by_another_rule, judge
 
 Array = np.ndarray
@@ -87,6 +93,7 @@ def distinctness(episodes: Sequence[LoadedEpisode], state: str = "h") -> Distinc
     near = by_seed(planes)
     near_units = by_seed({layer: points[:, units] for layer, units in layers.items()})
     moments = _moments(episodes, activity, names)
+    variances = _variances(moments, own, layers)
     variance = pseudo_values(lambda some: _variances(moments, some, layers), own)
     found = [
         {layer: interval_of_mean(column) for layer, column in zip(layers, each.T, strict=True)}
@@ -97,7 +104,7 @@ def distinctness(episodes: Sequence[LoadedEpisode], state: str = "h") -> Distinc
     chance = 1 / len(names)
     text = "same task {}; in the space of all units {}; variance between tasks {}".format(*said)
     text = with_margins(f"{text}; chance {100 * chance:.0f} %", list(layers)[1:], estimates)
-    of_variance = estimates_over_seeds(variance[:, :1] - variance[:, 1:])
+    of_variance = margins_around(variances[:1] - variances[1:], variance[:, :1] - variance[:, 1:])
     text += by_another_rule("a greater part of the variance between tasks", of_variance)
     in_units = estimates_over_seeds(near_units[:, :1] - near_units[:, 1:])
     text += f", and in the space of all units this rule says: {judge(in_units)}"

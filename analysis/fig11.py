@@ -181,7 +181,7 @@ def _picture(found: Episodes, of: dict[tuple[str, str], Variability], taps: int,
             t, low, high, color=COLOURS[0], alpha=0.2, linewidth=0, label="20 to 80 % of units"
         )
         over_time.fill_between(
-            t, *last.moved, color=BAND, linewidth=0, label="mean at moved moments, 95 %"
+            t, *last.moved, color=BAND, alpha=0.6, linewidth=0, label="mean at moved moments, 95 %"
         )
         over_time.plot(t, last.deviation.mean(1), color=COLOURS[0], label="mean over units")
         over_time.set_ylim(0, 1.45 * float(high.max()))

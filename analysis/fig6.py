@@ -10,7 +10,6 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from analysis.cluster_statistics import interval_of_mean
 from analysis.distinctness import NEIGHBOURS, Distinctness, distinctness
 from analysis.episodes import TITLES
 from analysis.fig5 import SHORT, claims_of, notes_of
@@ -29,6 +28,7 @@ from analysis.look import (
     whiskers,
 )
 from analysis.mean_responses import responses
+from analysis.over_seeds import margins_around
 from analysis.representation import Representation, representation
 from analysis.verdicts import Claim, judge
 
@@ -81,7 +81,12 @@ def _one_layer(found: Mapping[str, Representation]) -> tuple[Claim, ...]:
                 each.pseudo_policy[[each.seeds.index(seed) for seed in common]]
                 for each in (one, other)
             ]
-            estimates.append(interval_of_mean(pick[0] - pick[1]))
+            measured = [
+                np.mean([each.mean_between_tasks[layer].value for layer in each.layers[1:]])
+                for each in (one, other)
+            ]
+            margin = np.array([measured[0] - measured[1]])
+            estimates += margins_around(margin, (pick[0] - pick[1])[:, None])
             names.append(f"{a} – {b} {estimates[-1]}")
     return (Claim(*_ONE_LAYER, "; ".join(names), judge(estimates)),)
 
@@ -104,6 +109,8 @@ def picture(
     if apart[first].planes:
         for axes, layer in zip(planes, ends, strict=False):
             _plane(axes, apart[first], layer, first)
+        shown = planes[0].get_legend_handles_labels()
+        above.legend(*shown, loc="outside lower left", ncols=4, markerscale=1.5)
     _distinct(planes[2], apart)
     pairs = middle.subplots(1, 3, width_ratios=(1, 1, 1.1))
     for axes, layer in zip(pairs, (alike[first].layers[0], alike[first].layers[-1]), strict=False):
@@ -146,8 +153,6 @@ def _plane(axes: Axes, found: Distinctness, layer: str, name: str) -> None:
     axes.set_title(f"{layer} of {name}")
     axes.set_xlabel("dimension 1 (s.d.)")
     axes.set_ylabel("dimension 2 (s.d.)")
-    if layer == next(iter(found.planes)):
-        axes.legend(markerscale=1.5, handletextpad=0.1, borderpad=0.1, loc="best")
 
 
 def _distinct(axes: Axes, apart: Mapping[str, Distinctness]) -> None:
@@ -213,6 +218,7 @@ def _architectures(axes: Axes, alike: Mapping[str, Representation]) -> None:
             place += 1
         axes.text(place - len(found.layers) - 0.2, 0.02, name, fontsize=5.5, color=MUTED)
         place += 1
+    axes.set_xlim(-0.6, place - 1.4)
     axes.set_xticks(ticks, labels, fontsize=6)
     axes.set_ylim(0, 1)
     axes.set_ylabel("CKA between tasks")

@@ -57,7 +57,7 @@ def picture(
         for k, state in enumerate(STATES):
             _planes(below[0, k], result, planes, state, 0, "frequency (Hz)")
             below[0, k].set_title(
-                f"frequency of the three planes, {state} (lines down: below {SLOWEST_SHOWN_HZ:g} Hz)"
+                f"frequency of the planes, {state}; cut at {SLOWEST_SHOWN_HZ:g} Hz"
             )
             below[0, k].set_yscale("log")
             below[0, k].set_ylim(SLOWEST_SHOWN_HZ, 12)

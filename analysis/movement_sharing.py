@@ -10,9 +10,9 @@ import numpy as np
 from analysis.cluster_statistics import Estimate
 from analysis.loaded_episodes import FeatureSets, LoadedEpisode, by_task, sets_of
 from analysis.over_seeds import (
-    estimates_over_seeds,
     intervals_around,
     listed,
+    margins_around,
     pseudo_values,
     with_margins,
 )
@@ -118,9 +118,14 @@ def movement_sharing(
     within = {name: own for name, (_, own) in found.items()}
     used = _used(some(behaviours, seeds))
     names = list(cells)
-    margins = np.stack(
-        [pseudo[:, names.index("fast")] - pseudo[:, names.index("slow")], pseudo[:, -2] - 0.5]
-    )
+
+    def margins_of(values: Array) -> Array:
+        """(..., 3): fast less slow, then of each rule of use the part that several tasks share, less half."""
+        faster = values[..., names.index("fast")] - values[..., names.index("slow")]
+        return np.stack([faster, values[..., -2] - 0.5, values[..., -1] - 0.5], axis=-1)
+
+    measured, per_seed = margins_of(whole), margins_of(pseudo)
+    margins = [margins_around(measured[[k]], per_seed[:, [k]]) for k in range(3)]
     texts = (
         f"overlap {listed(overlap)}; between episodes of one task {listed(within)}; ratio "
         f"{listed({name: one.value for name, one in relative.items()})}",
@@ -128,10 +133,9 @@ def movement_sharing(
     )
     entered = _used(some(behaviours, seeds), 0.0)
     other_rule = f"all that a task enters for {LEAST_TICKS} ticks ({entered[1]} of {entered[0]})"
-    others = ("", by_another_rule(other_rule, estimates_over_seeds(pseudo[:, -1:] - 0.5)))
+    others = ("", by_another_rule(other_rule, margins[2]))
     claims = []
-    for quote, text, margin, other in zip(_QUOTES, texts, margins, others, strict=True):
-        estimates = estimates_over_seeds(margin[:, None])
+    for quote, text, estimates, other in zip(_QUOTES, texts, margins[:2], others, strict=True):
         said = with_margins(text, ("",), estimates) + other
         claims.append(Claim(*quote, said, judge(estimates)))
     pairs = {

@@ -22,7 +22,7 @@ import numpy as np
 from analysis.cluster_statistics import Estimate
 from analysis.loaded_episodes import LoadedEpisode
 from analysis.mean_responses import Responses
-from analysis.over_seeds import estimates_over_seeds, intervals_around, pseudo_values, with_margins
+from analysis.over_seeds import intervals_around, margins_around, pseudo_values, with_margins
 from analysis.sharing import cka
 from analysis.verdicts import Claim, by_another_rule, judge
 
@@ -264,17 +264,22 @@ class _Analysis:
         margins: Mapping[str, tuple[Array, Array]],
         other_rule: str = "",
     ) -> Claim:
-        """A claim about differences of columns, each (pseudo-values (seeds,) of one, of the other)."""
+        """A claim about differences of columns (1 + seeds,), each of one and of the other.
+
+        The first is the number of all seeds, the rest are its pseudo-values.
+        """
         columns = np.stack([one - other for one, other in margins.values()], axis=1)
-        estimates = estimates_over_seeds(columns)
+        estimates = margins_around(columns[0], columns[1:])
         measured = with_margins(text, list(margins), estimates) + other_rule
         return Claim(*said, measured, judge(estimates))
 
     def _layer_claims(self, whole: Array, pseudo: Array) -> tuple[Claim, ...]:
         core, *policies = self.layers
 
+        both = np.vstack([whole, pseudo])
+
         def column(*key: str) -> Array:
-            return pseudo[:, self.column[key]]
+            return both[:, self.column[key]]
 
         def text(*features: str) -> str:
             return "; ".join(
@@ -367,21 +372,19 @@ class _Analysis:
             why = f"one task alone shares nothing: the recordings are of {', '.join(self.tasks)}"
             return (Claim(*said, why, "cannot tell"),)
 
-        def mean(numbers: Array, layer: str) -> Array:
-            return numbers[..., self._compared(whole, layer)].mean(-1)
-
-        def of_behaviour(layer: str) -> Array:
-            return pseudo[:, self.column["tasks", "behaviour", layer]]
-
-        of_one_set = np.stack([of_behaviour(each) - of_behaviour(core) for each in policies], 1)
-        other = by_another_rule('of the set "behaviour" alone', estimates_over_seeds(of_one_set))
-        shown = ", ".join(f"{layer} {mean(whole, layer):.2f}" for layer in self.layers)
+        both = np.vstack([whole, pseudo])
+        mean = {layer: both[:, self._compared(whole, layer)].mean(1) for layer in self.layers}
+        of_set = {layer: both[:, self.column["tasks", "behaviour", layer]] for layer in self.layers}
+        of_one_set = np.stack([of_set[each] - of_set[core] for each in policies], axis=1)
+        other_margins = margins_around(of_one_set[0], of_one_set[1:])
+        other = by_another_rule('of the set "behaviour" alone', other_margins)
+        shown = ", ".join(f"{layer} {mean[layer][0]:.2f}" for layer in self.layers)
         n_pairs = len(self.pairs_of(self.responses["behaviour"], self.seeds))
         return (
             self._claim(
                 said,
                 f"CKA {shown} ({n_pairs} of {len(self.task_pairs)} pairs of tasks share enough behaviours)",
-                {layer: (mean(pseudo, layer), mean(pseudo, core)) for layer in policies},
+                {layer: (mean[layer], mean[core]) for layer in policies},
                 other,
             ),
         )

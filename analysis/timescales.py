@@ -30,7 +30,7 @@ from analysis.loaded_episodes import (
     kinematics_of,
     z_scored_activity,
 )
-from analysis.over_seeds import estimates_over_seeds, listed, pseudo_values, with_margins
+from analysis.over_seeds import listed, margins_around, pseudo_values, with_margins
 from analysis.spectra import PartSpectra, Spectrum, medians_hz, part_spectra, shares_above
 from analysis.stride_frequency import stride_hz
 from analysis.verdicts import Claim, by_another_rule, estimates_of, judge
@@ -232,10 +232,21 @@ def _claims(
                     unresolved.add(layer)
         return numbers
 
-    octaves, fast, also_fast = np.moveaxis(pseudo_values(statistic, names), 1, 0)
-    apart = octaves[:, 1:] - octaves[:, :1] - np.log2(DISTINCT)
-    periods = np.hstack([-octaves[:, :1], octaves[:, 1:]])  # a second is an octave of 0
-    power = fast[:, 1:] - fast[:, :1]
+    whole, pseudo = statistic(names), pseudo_values(statistic, names)
+
+    def margins_of(numbers: Array) -> dict[str, Array]:
+        """From numbers (..., 3, layers) those that are above 0 where a claim holds, (..., several)."""
+        octaves, fast, also_fast = np.moveaxis(numbers, -2, 0)
+        return {
+            "median": octaves[..., 1:] - octaves[..., :1] - np.log2(DISTINCT),
+            # a second is an octave of 0
+            "period": np.concatenate([-octaves[..., :1], octaves[..., 1:]], axis=-1),
+            "fast": fast[..., 1:] - fast[..., :1],
+            "also fast": also_fast[..., 1:] - also_fast[..., :1],
+        }
+
+    measured, per_seed = margins_of(whole), margins_of(pseudo)
+    margins = {name: margins_around(measured[name], per_seed[name]) for name in measured}
 
     def said(signal: Signal, which: str) -> str:
         own = table[signal][ALL_TASKS]
@@ -251,13 +262,12 @@ def _claims(
         lowest = f"; the median of {listing} lies in the lowest bin, which decides nothing"
     other = Signal("c", True)
     claims = []
-    for source, quote, rule, which, margins, needs_medians in (
+    for source, quote, rule, which, needs_medians in (
         (
             "3.2",
             "core and policy units operate on distinct timescales",
             "the median frequency of every policy layer is more than twice that of the core (in octaves)",
             "median",
-            apart,
             True,
         ),
         (
@@ -267,7 +277,6 @@ def _claims(
             "the period at the median frequency is longer than 1 s in the core (what is slower than 10 s is "
             "removed) and shorter in every policy layer (margins in octaves)",
             "period",
-            periods,
             True,
         ),
         (
@@ -276,11 +285,10 @@ def _claims(
             f"the share of power at and above {FAST_FROM_HZ:g} Hz is greater in every policy layer than in "
             "the core",
             "fast",
-            power,
             False,
         ),
     ):
-        estimates = estimates_over_seeds(margins)
+        estimates = margins[which]
         undecided = needs_medians and bool(unresolved)
         of = layers if len(estimates) == len(layers) else layers[1:]
         text = (
@@ -288,8 +296,7 @@ def _claims(
         )
         text = with_margins(text, of, estimates) + (lowest if undecided else "")
         if which == "fast":
-            other_margins = estimates_over_seeds(also_fast[:, 1:] - also_fast[:, :1])
-            text += by_another_rule(f"power from {ALSO_FROM_HZ:g} Hz on", other_margins)
+            text += by_another_rule(f"power from {ALSO_FROM_HZ:g} Hz on", margins["also fast"])
         verdict = "cannot tell" if undecided else judge(estimates)
         claims.append(Claim(source, quote, rule, text, verdict))
     return tuple(claims)

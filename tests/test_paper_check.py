@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import numpy as np
@@ -278,6 +279,9 @@ def test_the_paper_is_agreed_with_or_not_by_rule():
     like = _claims(7, core_hz=0.3, policy_hz=7.0, stride_hz=4.5)
     assert [one.verdict for one in like[:4]] == ["agrees"] * 4
     assert like[-1].verdict == "agrees"
+    # counts are judged by what was counted: their pseudo-values have another mean
+    used, several = map(int, re.findall(r"of (\d+) behaviours (\d+) are", like[5].measured)[0])
+    assert f"margin {several / used - 0.5:+.2f} (" in like[5].measured
     unlike = timescales([_recorded(k, 7.0, 0.3, 7.0, 0) for k in range(7)]).claims
     assert [one.verdict for one in unlike] == ["disagrees"] * 4
 

@@ -34,8 +34,8 @@ HOW = (
     "slower than 10 s; A.3); eigenpostures and Morlet kinematics (A.2); 50 k-means clusters of each of eight "
     "sets of features as behaviours, linear CKA of mean population vectors over them (A.4).",
     "Verdicts: a claim is written as one or more margins that are above 0 where it holds, each with an "
-    "interval over seeds (jackknife; simultaneous at 95 %). It agrees where all intervals are above 0, "
-    "disagrees where one is below, and otherwise it cannot be told; a median frequency in the lowest bin "
+    "interval over seeds (jackknife, around what was measured; simultaneous at 95 %). It agrees where all "
+    "intervals are above 0, disagrees where one is below, and otherwise it cannot be told; a median frequency in the lowest bin "
     "decides nothing, and neither do fewer than six seeds (with several margins seven or eight). Rules that "
     "were chosen after data had been seen say so, and what another would have said; so was the signal: of "
     "the cell states c the numbers stand beside those of h.",
