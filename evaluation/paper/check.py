@@ -35,10 +35,10 @@ HOW = (
     "sets of features as behaviours, linear CKA of mean population vectors over them (A.4).",
     "Verdicts: a claim is written as one or more margins that are above 0 where it holds, each with an "
     "interval over seeds (jackknife, around what was measured; simultaneous at 95 %). It agrees where all "
-    "intervals are above 0, disagrees where one is below, and otherwise it cannot be told; a median frequency in the lowest bin "
-    "decides nothing, and neither do fewer than six seeds (with several margins seven or eight). Rules that "
-    "were chosen after data had been seen say so, and what another would have said; so was the signal: of "
-    "the cell states c the numbers stand beside those of h.",
+    "intervals are above 0, disagrees where one is below, and otherwise it cannot be told; a median "
+    "frequency in the lowest bin decides nothing, and neither do fewer than six seeds (with several margins "
+    "seven or eight). Rules that were chosen after data had been seen say so, and what another would have "
+    "said; so was the signal: of the cell states c the numbers stand beside those of h.",
     "Unlike the paper: where it shows scatter plots, overlap of tasks in movement is the part of their ticks "
     "in the same of 50 k-means cells in the plane of the first two principal components, and overlap in a "
     "layer is that of the nearest population vectors of other seeds. Joint angles and body positions are all "
