@@ -25,6 +25,18 @@ from gui.window_state import WindowState
 SECOND_TICKS = 50
 
 
+PANEL_KEYS = {
+    "population": "Ctrl+Shift+P",
+    "behaviour": "Ctrl+Shift+M",
+    "units": "Ctrl+U",
+    "performance": "Ctrl+H",
+    "stimulate": "Ctrl+T",
+    "annotate": "Ctrl+Shift+A",
+    "analyse": "Ctrl+Shift+Y",
+}
+"""Of the docks that are hidden until they are asked for, by name."""
+
+
 class Actions(QObject):
     """Fills a window's menus and binds its buttons and keys: what there is stands in `_fill`.
 
@@ -97,7 +109,12 @@ class Actions(QObject):
             Command("Set up a session…", self.setup_requested.emit, ("Ctrl+N",), menu="Session"),
             Command("Edit the protocol…", self.editor.open, ("Ctrl+E",), menu="Session"),
             Command(
-                "Record, or stop recording", session.toggle_record, ("R", "Ctrl+R"), "Session", LIVE
+                "Record, or stop recording",
+                session.toggle_record,
+                ("R", "Ctrl+R"),
+                "Session",
+                LIVE,
+                "Session",
             ),
             Command(
                 "Save the last minute",
@@ -147,9 +164,6 @@ class Actions(QObject):
                 menu="Session",
             ),
             Command("Folder for recordings…", self.folder_requested.emit, menu="Session"),
-            Command(
-                "Close the window", self._window.close, ("Ctrl+Q",), menu="Session", divided=True
-            ),
         )
         add(
             Command(
@@ -173,20 +187,16 @@ class Actions(QObject):
             both = (str(number), f"Ctrl+{number}")
             look = partial(panels.look_as, mode)
             add(Command(f"Look at the animal: {name.lower()}", look, both, "Arena", SHOWN, "View"))
-        for name, words, key in (
-            ("population", "Population", "Ctrl+Shift+P"),
-            ("behaviour", "Behaviour", "Ctrl+Shift+M"),
-            ("units", "Units", "Ctrl+U"),
-            ("performance", "Health", "Ctrl+H"),
-        ):
+        for name in ("population", "behaviour", "units", "performance"):
+            words = layout.docks[name].windowTitle().lower()
             toggle = partial(layout.toggle, name)
-            add(Command(f"Panel: {words.lower()}", toggle, (key,), "Panels", SHOWN))
+            add(Command(f"Panel: {words}", toggle, (PANEL_KEYS[name],), "Panels", SHOWN))
         hand = session.by_hand
         add(
             Command(
                 "Stimulate by hand…",
                 partial(layout.toggle, "stimulate"),
-                ("Ctrl+T",),
+                (PANEL_KEYS["stimulate"],),
                 "Stimuli",
                 LIVE,
                 "Session",
@@ -196,6 +206,9 @@ class Actions(QObject):
                 "Stimulate the selected units", hand.stimulate, ("Ctrl+Return",), "Stimuli", LIVE
             ),
             Command("Release all stimuli", hand.release_all, (), "Stimuli", LIVE, "Session"),
+            Command(
+                "Close the window", self._window.close, ("Ctrl+Q",), menu="Session", divided=True
+            ),
             Command(
                 "Release all stimuli (press twice within 0.6 s)",
                 hand.escape,
@@ -228,8 +241,13 @@ class Actions(QObject):
         listed: tuple[tuple[str, Callable[[], object], tuple[str, ...], str], ...] = (
             ("Align the recordings…", player.align, ("Ctrl+L",), "Replay"),
             ("Branch from here…", player.branch, ("Ctrl+Shift+B",), "Replay"),
-            ("Analyse", lambda: layout.toggle("analyse"), ("Ctrl+Shift+Y",), "Replay"),
-            ("Annotate", lambda: layout.toggle("annotate"), ("A", "Ctrl+Shift+A"), "Annotate"),
+            ("Analyse", lambda: layout.toggle("analyse"), (PANEL_KEYS["analyse"],), "Replay"),
+            (
+                "Annotate",
+                lambda: layout.toggle("annotate"),
+                ("A", PANEL_KEYS["annotate"]),
+                "Annotate",
+            ),
             ("Undo", annotate.undo, ("Ctrl+Z",), "Annotate"),
             ("Redo", annotate.redo, ("Ctrl+Shift+Z",), "Annotate"),
             ("Delete the selected bout", annotate.delete, ("Delete",), "Annotate"),
@@ -284,7 +302,10 @@ class Actions(QObject):
             self._themes[name] = action
             themes.addAction(action)
         view.addSeparator()
-        for action in layout.view_actions:
+        for name, action in zip(layout.docks, layout.view_actions, strict=True):
+            key = PANEL_KEYS.get(name)
+            if key is not None:
+                action.setText(f"{layout.docks[name].windowTitle()}\t{shown_key(key)}")
             view.addAction(action)
         self.layouts = Layouts(self._window, layout, self._state.settings)
         self.layouts.add_to(view)

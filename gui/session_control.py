@@ -67,9 +67,9 @@ class SessionControl(QObject):
 
     @property
     def recorded(self) -> Path | None:
-        """The file of the session's last recording; None where nothing was recorded."""
-        report = self.watch.report
-        return Path(report.file) if report is not None and report.ticks_on_disk else None
+        """The session's last file with ticks in it; None where nothing was recorded."""
+        report = self.watch.written
+        return Path(report.file) if report is not None else None
 
     @property
     def stream(self) -> LiveStream | None:
@@ -150,7 +150,7 @@ class SessionControl(QObject):
     def take_status(self, status: Status) -> None:
         """Shows the supervisor's word on everything."""
         description = self._state.description
-        self._panels.faults.take(status.faults)
+        self._panels.faults.take(status.faults, status.state != "ended")
         self._failure = status.failure
         self.watch.on_status(status, time.monotonic())
         report = status.recorder

@@ -308,6 +308,16 @@ def test_a_disk_that_nobody_has_looked_at_is_not_full():
     assert watch.judge(0.1).free == ""
     watch.on_status(_report("failed", 0, -1, 1_000_000), 0.2)
     assert watch.judge(0.2).free == "only 1.0 MB free"
+    assert watch.judge(0.2).low
+    assert watch.written is None  # and nothing is there to be replayed
+
+
+def test_an_earlier_file_is_not_forgotten_for_one_that_came_to_nothing():
+    watch = RecorderWatch()
+    watch.on_status(_report("closed", 40, 1909, 50_000_000_000), 0.1)
+    watch.on_status(_report("failed", 0, -1, 50_000_000_000), 0.2)
+    assert watch.written is not None
+    assert watch.written.ticks_on_disk == 40
 
 
 def test_faults_are_shown_while_they_last_and_kept(qtbot: QtBot):
@@ -321,6 +331,12 @@ def test_faults_are_shown_while_they_last_and_kept(qtbot: QtBot):
     assert banner.isHidden()
     watch.take([early, silent])
     assert banner.label.text() == "The recorder is silent (since 0:02.0)."
+    dead = KnownFault("stimulation", "dead", "The engine died.", 120, -1)
+    watch.take([early, silent, dead])
+    assert banner.label.text().endswith("since 0:02.4). Take a new one in the panel Session.")
+    watch.take([early, silent, dead], goes_on=False)
+    assert banner.label.text().endswith("(since 0:02.4).")
+    watch.take([early, silent])
     happened = KnownFault("subject", "", "Interventions were refused.", 150, 150)
     over = KnownFault("recorder", "silent", "The recorder is silent.", 100, 160)
     watch.take([early, over, happened])

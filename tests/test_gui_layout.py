@@ -19,6 +19,7 @@ from gui.look.theme import DARK, THEMES, Theme, activity_colours
 from gui.main_window import MainWindow
 from gui.session.control_bar import ControlBar
 from gui.session.health import HealthPanel
+from gui.streams.recorder_watch import Verdict
 from gui.timeline.timeline_plots import LEAST_ROW_PX, RASTER_SHARE, share
 from recorder.writer import Writer
 from rig.bus.message_types import Fault, RecorderReport, Status
@@ -279,6 +280,35 @@ def test_numbers_and_names_are_not_clipped(qtbot: QtBot) -> None:
     for label in shown:
         assert "…" not in label.text()
         assert label.width() >= label.fontMetrics().horizontalAdvance(label.text())
+
+
+def test_the_bar_gives_way_and_keeps_what_matters(qtbot: QtBot) -> None:
+    bar = ControlBar(DARK)
+    qtbot.addWidget(bar)
+    bar.show_controls("live")
+    bar.show_operating(True, paused=False, armed=True, can_arm=True)
+    bar.show_on(True, False)
+    bar.resize(1180, 48)
+    bar.show()
+    bar.show_recording(
+        Verdict("alarm", "THE RECORDER HAS DIED", "Ada.nwb", "1:02.0 on disk", "9 MB"),
+        "Record",
+        True,
+    )
+    assert bar.headline.text() == "THE RECORDER HAS DIED"
+    qtbot.waitUntil(lambda: bar.headline.width() >= bar.headline.sizeHint().width())
+    bar.resize(1280, 48)
+    qtbot.waitUntil(bar.elapsed.isVisible)
+    nearly_full = Verdict(
+        "recording", "REC", "Ada.nwb", "1:02.0", "9 MB", "only 9 MB free", low=True
+    )
+    bar.show_recording(nearly_full, "Record", True)
+    assert bar.free.isVisible()  # before the size, which there is no room for
+    long = Verdict("alarm", "THE RECORDER DOES NOT ANSWER, nothing written for 12 s", "Ada.nwb")
+    needed = bar.minimumSizeHint().width()
+    bar.show_recording(long, "Record", True)
+    assert bar.minimumSizeHint().width() == needed
+    assert bar.recording.toolTip().startswith(long.headline)
 
 
 def test_a_pace_that_is_too_slow_is_amber(qtbot: QtBot) -> None:

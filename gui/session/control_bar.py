@@ -70,7 +70,7 @@ class ControlBar(QFrame):
         self.recording.setMinimumSize(LEAST_RECORDING_PX, 34)
         self.headline = QLabel("Not recording")
         self.headline.setFont(bold)
-        self._headline = self.headline.text()
+        self._headline, self._low = self.headline.text(), False
         self.file = ElidedLabel()
         self.since, self.elapsed = QLabel(), QLabel()
         self.size_on_disk, self.free = QLabel(), QLabel()
@@ -132,6 +132,7 @@ class ControlBar(QFrame):
             (self.free, verdict.free),
         ):
             label.setText(text)
+        self._low = verdict.low
         self._fit()
 
     def resizeEvent(self, event: QResizeEvent | None) -> None:
@@ -141,7 +142,9 @@ class ControlBar(QFrame):
 
     def _fit(self) -> None:
         """Leaves out what there is no room for, the least important first; the pointer tells it all."""
-        others = (self.elapsed, self.since, self.size_on_disk, self.free)
+        others = [self.elapsed, self.since, self.size_on_disk, self.free]
+        if self._low:
+            others.insert(1, others.pop())
         self.headline.setText(self._headline)
         kept = [self.headline, *(label for label in others if label.text())]
         room = self.recording.width() - 2 * INSIDE_PX

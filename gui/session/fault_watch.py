@@ -13,6 +13,15 @@ from rig.bus.message_types import TICK_S, KnownFault
 HAPPENED_S = 10.0
 """How long something that happened and was over at once stays across the window."""
 
+REMEDIES = {
+    ("stimulation", "dead"): "Take a new one in the panel Session.",
+    (
+        "recorder",
+        "dead",
+    ): "Record (R) begins another file; Session, Folder for recordings… says where.",
+}
+"""What can be done about a fault that lasts, by its source and name, while the session goes on."""
+
 
 class FaultWatch:
     """Follows the faults that a session's status repeats.
@@ -37,10 +46,10 @@ class FaultWatch:
         self._log.forget()
         self._timeline.show_faults(())
 
-    def take(self, faults: Sequence[KnownFault]) -> None:
-        """The faults as a status has them."""
+    def take(self, faults: Sequence[KnownFault], goes_on: bool = True) -> None:
+        """The faults as a status has them; `goes_on`: the session does, so that one can do something."""
         lasting = {
-            f"fault {each.source} {each.name}": _since(each)
+            f"fault {each.source} {each.name}": _since(each, goes_on)
             for each in faults
             if each.over_tick < 0
         }
@@ -62,5 +71,7 @@ class FaultWatch:
         self._timeline.show_faults(faults)
 
 
-def _since(fault: KnownFault) -> str:
-    return f"{fault.sentence.rstrip('.')} (since {clock(max(fault.tick, 0) * TICK_S)})."
+def _since(fault: KnownFault, goes_on: bool) -> str:
+    said = f"{fault.sentence.rstrip('.')} (since {clock(max(fault.tick, 0) * TICK_S)})."
+    remedy = REMEDIES.get((fault.source, fault.name), "") if goes_on else ""
+    return f"{said} {remedy}".rstrip()

@@ -238,7 +238,7 @@ class SetupForm(QFrame):
             box.setSizeAdjustPolicy(
                 QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon
             )
-            box.setMinimumContentsLength(12)
+            box.setMinimumContentsLength(7)
         self.seed, self.duration, self.trials, self.animal = (QLineEdit() for _ in range(4))
         self.notes = QPlainTextEdit()
         self.notes.setFixedHeight(54)

@@ -27,7 +27,7 @@ from gui.streams.recorder_watch import clock
 from rig.clock import shown
 from rig.session.directory import running_sessions
 
-LEFT_PX = 270
+LEFT_PX = 284
 
 
 class Welcome(Pages):
@@ -87,6 +87,7 @@ class Welcome(Pages):
         self.open.clicked.connect(self.open_pressed)
         self.recent = QListWidget()
         self.recent.setWordWrap(True)
+        self.recent.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.recent.itemActivated.connect(self._choose)
         self.recent.itemClicked.connect(self._choose)
         self._session = ""

@@ -22,7 +22,8 @@ WAITS_S = 0.5
 class Verdict:
     """What to show: `state` is "idle", "recording" or "alarm"; texts are for the user.
 
-    `since` says from when on there are rows: those before, while the file was opened, are not in it.
+    `since` says from when on there are rows: those before, while the file was opened, are not in it. `low`:
+    the disk is nearly full, so that `free` matters.
     """
 
     state: str
@@ -32,6 +33,7 @@ class Verdict:
     size: str = ""
     free: str = ""
     since: str = ""
+    low: bool = False
 
 
 class RecorderWatch:
@@ -40,6 +42,8 @@ class RecorderWatch:
     def __init__(self, tick_s: float = 0.02) -> None:
         self.tick_s = tick_s
         self.report: RecorderReport | None = None
+        self.written: RecorderReport | None = None
+        """The last one that had ticks on disk: of an earlier file, where a later one came to nothing."""
         self._process = "off"
         self._changed_s = 0.0
         self._heard_s = 0.0
@@ -72,6 +76,8 @@ class RecorderWatch:
         if status.recorder != self.report:
             self.report = status.recorder
             self._changed_s = now_s
+            if self.report is not None and self.report.ticks_on_disk:
+                self.written = self.report
         report = status.recorder
         same = report is not None and PurePath(report.file).name == PurePath(self._file).name
         if self._asked == "start" and report is not None and same:
@@ -116,12 +122,13 @@ class RecorderWatch:
         elapsed = clock(report.ticks_on_disk * self.tick_s)
         size = size_text(report.file_bytes)
         free = f"{size_text(report.free_bytes)} free" if report.free_bytes >= 0 else ""
-        if free and report.free_bytes < LOW_DISK_BYTES:
+        low = bool(free) and report.free_bytes < LOW_DISK_BYTES
+        if low:
             free = f"only {free}"
         first_s = (report.last_tick + 1 - report.ticks_on_disk) * self.tick_s
         since = f"from {clock(first_s)}" if report.ticks_on_disk else ""
         if report.state == "closed":
-            return Verdict("idle", "Recorded", name, elapsed, size, free, since)
+            return Verdict("idle", "Recorded", name, elapsed, size, free, since, low)
         if self._alive and not self._ended:
             if report.state == "starting":
                 return Verdict("idle", "Opening the file: nothing is recorded yet", name)
@@ -130,15 +137,17 @@ class RecorderWatch:
         if report.state == "failed":
             why = f"{name}: {report.error}" if report.error else name
             return Verdict(
-                "alarm", "RECORDING FAILED", why, f"{elapsed} on disk", size, free, since
+                "alarm", "RECORDING FAILED", why, f"{elapsed} on disk", size, free, since, low
             )
         trouble = self._trouble(report, now_s)
         if trouble:
-            return Verdict("alarm", trouble, name, f"{elapsed} on disk", size, free, since)
+            return Verdict("alarm", trouble, name, f"{elapsed} on disk", size, free, since, low)
         if report.error:
             why = f"{name}: {report.error}"
-            return Verdict("alarm", "RECORDING, WITH AN ERROR", why, elapsed, size, free, since)
-        return Verdict("recording", "REC", name, elapsed, size, free, since)
+            return Verdict(
+                "alarm", "RECORDING, WITH AN ERROR", why, elapsed, size, free, since, low
+            )
+        return Verdict("recording", "REC", name, elapsed, size, free, since, low)
 
     def _trouble(self, report: RecorderReport, now_s: float) -> str:
         if self._ended:

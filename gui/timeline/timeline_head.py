@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 
-from PyQt6.QtCore import QEvent, QObject, Qt, pyqtSignal
+from PyQt6.QtCore import QEvent, QObject, QSize, Qt, pyqtSignal
 from PyQt6.QtGui import QKeyEvent, QResizeEvent
 from PyQt6.QtWidgets import (
     QCheckBox,
@@ -25,6 +25,9 @@ from gui.timeline.raster import DISPLAYS
 from gui.timeline.unit_orders import ORDERS
 from rig.bus.message_types import TICK_S
 
+LEAST_BOX_PX = 94
+"""Room for "heat map" and the arrow beside it."""
+SPACING_PX = 4
 LAYERS_PX, SEARCH_PX = 560, 650
 """Below these widths there is no room for what they are named after."""
 SAID_S = 4.0
@@ -108,7 +111,7 @@ class TimelineHead(QWidget):
         self.disarmed.hide()
 
         line = QHBoxLayout()
-        line.setSpacing(4)
+        line.setSpacing(SPACING_PX)
         for box in (self.kind, self.display, self.order, self.behaviour):
             line.addWidget(box)
         line.addWidget(self.by_layer)
@@ -125,6 +128,13 @@ class TimelineHead(QWidget):
         reading.addWidget(self.disarmed)
         reading.addWidget(self.readout, 1)
         column.addLayout(reading)
+
+    def minimumSizeHint(self) -> QSize:
+        """The room of what is always offered: the rest is left out where there is less."""
+        hint = super().minimumSizeHint()
+        spare = [part for part in (self.by_layer, self.search) if not part.isHidden()]
+        hint.setWidth(hint.width() - sum(_least(part) + SPACING_PX for part in spare))
+        return hint
 
     def resizeEvent(self, event: QResizeEvent | None) -> None:
         """Where there is little room, less is offered: the search opens with its key."""
@@ -201,10 +211,14 @@ class TimelineHead(QWidget):
             window.setFocus()
 
 
+def _least(part: QWidget) -> int:
+    return part.minimumWidth() or part.minimumSizeHint().width()
+
+
 def _box(words: str) -> QComboBox:
     """A box that gives way where there is little room."""
     box = QComboBox()
     box.setToolTip(words)
     box.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToContents)
-    box.setMinimumWidth(60)
+    box.setMinimumWidth(LEAST_BOX_PX)
     return box
