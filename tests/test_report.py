@@ -80,9 +80,10 @@ def recorded(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def recordings(recorded: Path, tmp_path: Path) -> list[Path]:
-    (tmp_path / "data").mkdir()
+    folder = tmp_path / "data" / "recordings"  # as those of a data set
+    folder.mkdir(parents=True)
     names = ("rodent.nwb", "second.nwb")
-    return [Path(shutil.copy(recorded / name, tmp_path / "data")) for name in names]
+    return [Path(shutil.copy(recorded / name, folder)) for name in names]
 
 
 def test_a_page_with_everything_in_it(
@@ -113,7 +114,7 @@ def test_a_page_with_everything_in_it(
     assert text.count("✓ agrees") == 6  # three figures, in the table and beside the picture
     assert "ZeroDivisionError: no variance" in text
     assert "SIGKILL" in text
-    assert "rodent-rig figure good data --out good.svg" in text
+    assert "rodent-rig figure good data/recordings --out good.svg" in text
     (shown,) = {*re.findall(r'src="data:image/webp;base64,([^"]+)"', text)}
     with Image.open(BytesIO(base64.b64decode(shown))) as inside, Image.open(BytesIO(PIXEL)) as own:
         assert inside.convert("RGB").tobytes() == own.convert("RGB").tobytes()

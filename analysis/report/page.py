@@ -109,7 +109,9 @@ def _common(known: Mapping[str, Known]) -> str:
     while len(parents) > 1:
         deepest = max(len(each.parts) for each in parents)
         parents = {each.parent if len(each.parts) == deepest else each for each in parents}
-    return parents.pop().name or "DIR"
+    folder = parents.pop()
+    inside = folder.parent.name if folder.name == "recordings" else ""  # of a data set
+    return f"{inside}/{folder.name}" if inside else folder.name or "DIR"
 
 
 def _head(sections: Sequence[Section], known: Mapping[str, Known]) -> Iterator[str]:
