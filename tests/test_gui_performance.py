@@ -74,6 +74,9 @@ def test_in_real_time_it_says_so(panel: PerformancePanel) -> None:
     assert panel.value("stages").startswith("physics 8.0 · camera and senses 2.0")
     assert panel.value("late") == "0.0 %"
     assert panel.histogram.counts[12] == 199
+    panel.take(Batch(ticks=_ticks({}, 21.5, first=200, n=20)))
+    panel.draw()
+    assert panel.verdict.text().startswith("In real time, but for 9 % of ticks, which were late: ")
     assert panel.value("disk") == "nothing is recorded"
 
 

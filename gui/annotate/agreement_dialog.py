@@ -154,6 +154,6 @@ class AgreementDialog(QDialog):
         header.setSectionResizeMode(QHeaderView.ResizeMode.ResizeToContents)
         header.setSectionResizeMode(0, QHeaderView.ResizeMode.Stretch)
         self.said.setText(
-            f"Kappa over {found.n_ticks} ticks; F1 over bouts, of which two go together from an overlap of "
-            f"{found.iou:g} on. – where neither has any."
+            f"Behaviours of the same name. Kappa over {found.n_ticks} ticks; F1 over bouts, of which two "
+            f"go together from an overlap of {found.iou:g} on. – where neither has any."
         )

@@ -272,6 +272,8 @@ def _style_sheet(t: Theme) -> str:
     QComboBox::down-arrow {{ image: url({arrow}); width: 9px; height: 9px; }}
     QComboBox QAbstractItemView {{ background: {t.panel}; color: {t.text}; border: 1px solid {t.line};
         outline: none; selection-background-color: {t.accent}; selection-color: {t.on_accent}; }}
+    QAbstractItemView QLineEdit {{ padding: 0 3px; border-radius: 0; }}
+    QTreeView::item {{ padding: 3px 2px; }}
     QListWidget {{ background: {t.panel}; color: {t.text}; border: 1px solid transparent; outline: none; }}
     QListWidget::item {{ padding: 2px 6px; }}
     QListWidget::item:selected {{ background: {t.accent}; color: {t.on_accent}; }}

@@ -28,6 +28,8 @@ RATE_OVER_S = 20.0
 """The present rate at which a file grows is that of so long."""
 LOW_DISK_S = 1800.0
 JUDGE_EVERY_S = 2.0
+LATE_WORTH_SAYING = 0.01
+"""In real time is not said alone where more ticks of all that are known were late."""
 LATE = 0.02
 """Where more ticks of the last two seconds are late, the window draws half as often."""
 MOST_SKIPPED = 4
@@ -220,6 +222,9 @@ class PerformancePanel(QFrame):
         if not work.size:
             return "The stream does not say how long ticks take."
         pace = "In real time" if self._realtime else "As fast as it can"
+        late = self.times.late_share()
+        if self._realtime and late > LATE_WORTH_SAYING:
+            pace += f", but for {late * 100:.0f} % of ticks, which were late"
         return f"{pace}: {np.median(work):.1f} ms of work a tick (median)."
 
     def _disk(self) -> str:

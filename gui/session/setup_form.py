@@ -30,6 +30,8 @@ from gui.session.session_setup import Checked, PaceName, SessionRequest, Session
 
 CHECK_AFTER_MS = 250
 PICTURE_PX = 84
+SCROLL_PX = 13
+"""Beside the fields, for the bar that scrolls them."""
 NARROW_PX = 620
 """A form that is narrower has what will happen below its fields, not beside them."""
 RECORD_KEY = "record_from_start"
@@ -273,7 +275,7 @@ class SetupForm(QFrame):
         above.addWidget(rows)
         above.addStretch(1)
         self._form = QFormLayout(rows)
-        self._form.setContentsMargins(0, 0, 13, 0)
+        self._form.setContentsMargins(0, 0, SCROLL_PX, 0)
         self._form.setVerticalSpacing(9)
         self._form.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
         self._form.addRow("Protocol", _beside(self.protocol, self.browse, self.edit))
@@ -300,7 +302,11 @@ class SetupForm(QFrame):
         left.setSpacing(10)
         left.addWidget(heading)
         left.addWidget(area, 1)
-        left.addWidget(self.start, 0, Qt.AlignmentFlag.AlignRight)
+        below = QHBoxLayout()
+        below.setContentsMargins(0, 0, SCROLL_PX, 0)
+        below.addStretch(1)
+        below.addWidget(self.start)
+        left.addLayout(below)
         happens = QLabel("What will happen")
         happens.setObjectName("title")
         right = QVBoxLayout()

@@ -136,7 +136,9 @@ class Welcome(Pages):
         if self.form is not None:
             self.form.show_folder(folder)
         self.setCurrentWidget(self._begin)
-        if self.form is not None:
+        if running:
+            self.come_back.setFocus()  # Enter is to start no second one
+        elif self.form is not None:
             self.form.start.setFocus()
 
     def fail(self, sentence: str, can_start: bool) -> None:
