@@ -10,8 +10,8 @@ from PyQt6.QtGui import QColor
 
 from gui.look.theme import Theme
 
-NAMED_PX = 100
-"""Lower plots have no room beside them for more than the unit's name."""
+NAMED_PX, COLOURED_PX = 100, 74
+"""Lower plots have small words beside them; still lower ones no more than the unit's name."""
 
 
 class Trace:
@@ -48,9 +48,10 @@ class Trace:
             line.setData(times_s, values[kind])
         c, h = self._colour("c"), self._colour("h")
         words = f'<span style="color:{c}">c</span> <span style="color:{h}">h</span>'
-        low = self.plot.maximumHeight() < NAMED_PX
+        height = self.plot.maximumHeight()
+        low = height < NAMED_PX
         style = {"color": self._theme.text, "font-size": "7pt" if low else "9pt"}
-        label = name if low else f"{name} &nbsp;{words}"
+        label = name if height < COLOURED_PX else f"{name} &nbsp;{words}"
         self.plot.getAxis("left").setLabel(label, **style)
 
     def values(self, kind: str) -> NDArray[np.float64]:
