@@ -10,7 +10,7 @@ from PyQt6.QtGui import QAction, QActionGroup, QKeySequence, QShortcut
 from PyQt6.QtWidgets import QMainWindow, QMenu
 
 from gui.arena.arena_buttons import VIEWS
-from gui.commands import LETTERS, LIVE, REPLAY, SHOWN, Command, CommandTable, shown_key
+from gui.commands import ALWAYS, LETTERS, LIVE, REPLAY, SHOWN, Command, CommandTable, shown_key
 from gui.editor_control import EditorControl
 from gui.key_sheet import KeySheet
 from gui.layout import Layout
@@ -25,6 +25,8 @@ from gui.window_state import WindowState
 SECOND_TICKS = 50
 
 
+NOT_REPLAY = ALWAYS - REPLAY
+"""A recording cannot be acquired again."""
 PANEL_KEYS = {
     "population": "Ctrl+Shift+P",
     "behaviour": "Ctrl+Shift+M",
@@ -152,7 +154,14 @@ class Actions(QObject):
                 LIVE,
                 "Session",
             ),
-            Command("Acquire, or stop", session.toggle_acquire, ("F5",), "Session", menu="Session"),
+            Command(
+                "Acquire, or stop",
+                session.toggle_acquire,
+                ("F5",),
+                "Session",
+                NOT_REPLAY,
+                "Session",
+            ),
         )
         add(
             Command("Open a recording…", player.choose, ("Ctrl+O",), menu="Session", divided=True),

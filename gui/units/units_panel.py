@@ -254,7 +254,9 @@ class UnitsPanel(QFrame):
             curves = [Curves(times_s, natural, self._theme.accent)]
         else:
             curves.append(Curves(times_s, applied, self._theme.accent))
-        begin_s = max(float(times_s[0]), 0.0)  # as the raster's window, which begins with the session
+        begin_s = max(
+            float(times_s[0]), 0.0
+        )  # as the raster's window, which begins with the session
         span = (begin_s, begin_s + float(times_s[-1] - times_s[0]))
         self.traces.show(names, curves, span, own=self.own.isChecked())
 
