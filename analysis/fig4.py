@@ -104,7 +104,7 @@ def draw(files: Iterable[Path], out: Path) -> FigureResult:
         f"Clusters and on-line detectors: adjusted mutual information {agree.value:.2f}"
         f"{_interval(agree)}; of labels that were shifted within episodes {null.level:.2f} (95th "
         f"percentile), p = {null.p:.3f}.",
-        f"Clusters can be named in {names_file(out)}; {len(names)} have a name.",
+        f"Clusters can be named in {names_file(out).name}, beside the picture; {len(names)} have a name.",
     )
     return FigureResult(files_of(out), sharing.claims, notes)
 
