@@ -202,8 +202,7 @@ class Layout:
         self._ungathered.discard(name)
         dock.show()
         if first:
-            share = max(int(ASIDE_SHARE * self._window.width()), dock.minimumSizeHint().width())
-            self._window.resizeDocks([dock], [share], Qt.Orientation.Horizontal)
+            self._window.resizeDocks([dock], [self._share_of(dock)], Qt.Orientation.Horizontal)
         dock.raise_()
 
     def show_docks(self, shown: bool) -> None:
@@ -295,12 +294,17 @@ class Layout:
         docks["health"].raise_()
         self._title()
 
+    def _share_of(self, dock: QDockWidget) -> int:
+        return max(int(ASIDE_SHARE * self._window.width()), dock.minimumSizeHint().width())
+
     def _size(self) -> None:
         window, docks = self._window, self.docks
         width = min(max(int(window.width() * 0.36), 400), 760)
         height = window.height() - 130
         across, down = Qt.Orientation.Horizontal, Qt.Orientation.Vertical
-        window.resizeDocks([docks["arena"]], [width], across)
+        aside = [docks[name] for name in OPTIONAL if not docks[name].isHidden()][:1]
+        widths = [width, *(self._share_of(dock) for dock in aside)]
+        window.resizeDocks([docks["arena"], *aside], widths, across)
         window.resizeDocks(
             [docks["eye"], docks["health"]], [int(width * 0.47), int(width * 0.53)], across
         )
