@@ -13,8 +13,8 @@ from gui.streams.recorder_watch import Verdict, clock
 BUTTON_PX = 32
 """What a button has beside its words."""
 INSIDE_PX, GAP_PX, LEAST_FILE_PX = 12, 16, 60
-LEAST_RECORDING_PX = 150
-"""Of what the recorder says: it gives way to the window's width, and not the other way round."""
+LEAST_RECORDING_PX = 204
+"""Of what the recorder says, room for "THE RECORDER HAS DIED"; longer words give way."""
 
 
 class ControlBar(QFrame):
