@@ -174,7 +174,7 @@ def draw_features(axes: Axes, found: Representation, name: str) -> None:
         range(len(found.features)), [SHORT[each] for each in found.features], fontsize=5.5
     )
     axes.set_ylabel("CKA with features")
-    axes.set_title(f"{name}, {len(found.seeds)} seeds (lines: noise ceiling; dots: chance)")
+    axes.set_title(f"{name}, {len(found.seeds)} seeds (lines: ceiling; dots: chance)")
     axes.legend(ncols=4, loc="upper left", handletextpad=0.2, columnspacing=1.0)
 
 
