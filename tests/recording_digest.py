@@ -22,7 +22,10 @@ from recorder.replay import ReplaySource
 from recorder.snapshots import Snapshots
 from rig.bus.message_types import Message
 
-LATER = ("called", "blinded", "experimenter", "institution", "keywords", "animal", "notes")
+LATER = (
+    *("called", "blinded", "experimenter", "institution", "keywords", "animal", "notes"),
+    *("key_uses", "clips"),
+)
 """Fields that later versions added; of an earlier recording they are empty."""
 STEP = 7
 """Of the ticks at which single things are asked for."""
@@ -128,7 +131,10 @@ def _plain(value: Any) -> Any:
 
 
 def _without_later(fields: dict[str, Any]) -> dict[str, Any]:
-    return {name: each for name, each in fields.items() if each or name not in LATER}
+    kept = {name: each for name, each in fields.items() if each or name not in LATER}
+    if kept.get("armed"):  # as protocols always were
+        del kept["armed"]
+    return kept
 
 
 def _hash(parts: Any) -> str:

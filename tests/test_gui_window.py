@@ -325,7 +325,7 @@ def test_keys_reach_the_protocol_and_a_dead_engine_is_replaced(
 
     assert not window.panels.health.new_engine.isVisible()
     os.kill(_pid(running_sessions()[0].session, "stim.process"), signal.SIGKILL)
-    qtbot.waitUntil(window.panels.health.new_engine.isVisible, timeout=3000)
+    qtbot.waitUntil(window.panels.health.new_engine.isVisible, timeout=10_000)
     assert window.panels.health.value("process_stimulation") == "failed"
     assert "engine died" in window.panels.banner.label.text()
     # nothing is detected now, and no key does anything: both are said

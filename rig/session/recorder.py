@@ -287,7 +287,8 @@ class SessionRecorder:
         if self._process is None or not self._ready or closed:
             return ""
         sentence = self._last_error(self._process) or "The recorder ended without closing its file."
-        self._publish_death(sentence)
+        if self._summary.ticks:  # else the session never began, and it is not the recorder's fault
+            self._publish_death(sentence)
         return sentence
 
     def close(self) -> None:
