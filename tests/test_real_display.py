@@ -29,7 +29,7 @@ pytestmark = pytest.mark.skipif(
 class Display:
     """An X server, what is typed and clicked in it, and a picture of it."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self) -> None:
         read, write = os.pipe()
         self._server = subprocess.Popen(
             ["Xvfb", "-displayfd", str(write), "-screen", "0", "{}x{}x24".format(*SIZE)],
@@ -69,8 +69,8 @@ class Display:
 
 
 @pytest.fixture
-def display(tmp_path: Path) -> Iterator[Display]:
-    shown = Display(tmp_path)
+def display() -> Iterator[Display]:
+    shown = Display()
     yield shown
     shown.close()
 
