@@ -21,6 +21,8 @@ from rig.bus.hub import MOST_COMMAND_BYTES, NO_NUMBER, Hub
 from rig.bus.message_types import Command, Message, Reply
 from rig.bus.socket_transport import SocketTransport
 from rig.bus.sockets import SocketFolder
+from rig.errors import RunError
+from tests.rodent_rig import wait_for
 
 N_TICKS = 100
 
@@ -62,8 +64,14 @@ def served() -> Iterator[tuple[ServedHub, SocketFolder]]:
         folder = SocketFolder(Path(path))
         hub = ServedHub(folder)
         with BusClient.of(folder) as client:
-            while len(client.join()) < 2 * N_TICKS:
-                time.sleep(0.02)
+            received: list[Message] = []
+
+            def complete() -> bool:
+                with contextlib.suppress(RunError):  # the hub has not got the beginning yet
+                    received.extend(client.join())  # a later one brings what is new
+                return len(received) >= 2 * N_TICKS
+
+            wait_for(complete)
         yield hub, folder
         hub.close()
 

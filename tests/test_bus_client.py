@@ -212,10 +212,7 @@ def test_what_is_not_a_command_is_refused_with_a_reason(served: Served, frames: 
 
 def _status(bus: BusClient) -> Status:
     """The next status."""
-    while True:
-        for message in bus.poll(1.0):
-            if isinstance(message.content, Status):
-                return message.content
+    return next(m.content for m in bus.messages(timeout_s=20.0) if isinstance(m.content, Status))
 
 
 def _in_sequence(served: Served, meanwhile: Callable[[BusClient], None]) -> None:

@@ -29,6 +29,7 @@ from rig.bus.encoding import MessageError, decode, encode
 from rig.bus.hub import Hub
 from rig.bus.message_types import Content, Fault, Message
 from rig.session.directory import SessionDirectory
+from tests.rodent_rig import wait_for
 
 TIMES = int(os.environ.get("RODENT_RIG_FUZZ", "1"))
 MOST_BYTES = 300_000_000
@@ -268,8 +269,7 @@ def test_a_client_passes_over_what_is_no_message():
                 stream.send_multipart(frames)
                 mark = Fault("test", f"mark {next(marks)}")
                 stream.send_multipart(encode(Message(mark)))
-                while not any(message.content == mark for message in client.poll(5.0)):
-                    pass
+                wait_for(lambda: any(message.content == mark for message in client.poll(5.0)))
 
             hear()
         stream.close(linger=0)
