@@ -432,6 +432,12 @@ def test_dagger_continues_from_a_subject(trained, tmp_path):
     ]
     assert acts_as_before == [True] * 4 + [False] * 2
 
+    # the training is over: it is written anew, as a mean with what it began with
+    (tmp_path / "on.toml").write_text(text.replace("[dagger]", "[dagger]\ninit_share = 0.25"))
+    mixed = agent.load(train(tmp_path / "on.toml", **options)).network.state_dict()
+    for name in old:
+        torch.testing.assert_close(mixed[name], 0.25 * old[name] + 0.75 * new[name])
+
     with pytest.raises(agent.SubjectError, match="would be written over") as caught:
         train(tmp_path / "on.toml", out=begun, **options)
     assert "\n" not in str(caught.value)

@@ -39,6 +39,8 @@ ROOT = Path(__file__).resolve().parents[1]
         ("[herd]\nnear = 3", "start_near_target is a fraction"),
         ("[herd]\n[vector_env]", "both 'herd' and 'vector_env'"),
         ("[dagger]\nema = 1", r"\[dagger\] ema is a fraction, from 0 to below 1"),
+        ("[dagger]\ninit_from = 'a'\ninit_share = 1", "init_share is a fraction"),
+        ("[dagger]\ninit_share = 0.5", "init_share needs init_from"),
         ("[actors]\ncount = 0", "actors.count is at least 1"),
         ("[network]\nvision_channels = [1]", "list of 3"),
     ],

@@ -187,8 +187,17 @@ def imitate(settings: Settings, work: Path, folder: Path, progress: Progress) ->
         checkpoint.restore(path, network)
     training: dict[str, Any] = _own_ticks(settings, checkpoint.completed(path))
     if earlier is not None:
+        _mix_in(network, earlier, chosen.init_share)
         training = _with_history(earlier, training, settings.name)
     write_subject(network, settings, work, folder, training)
+
+
+def _mix_in(network: Network, subject: Subject, share: float) -> None:
+    """Weights that are the mean of a subject's, with this share, and the network's own."""
+    begun_with = subject.network.state_dict()
+    with torch.no_grad():
+        for name, value in network.state_dict().items():
+            value.lerp_(begun_with[name], share)
 
 
 def reinforce(settings: Settings, work: Path, folder: Path, progress: Progress) -> None:

@@ -57,6 +57,9 @@ class DaggerSettings:
     Attributes:
         init_from: a subject whose weights and vision encoder the network begins with; "": it begins with
             nothing but the pretrained vision encoder.
+        init_share: share of the weights that it began with in the mean that is written as the subject; the
+            rest is what it ended with. Two states of one training often differ in what they do well, and
+            their mean does both.
         rollouts: of all actors together.
         learning_starts: rollouts before the first update: fewer would be overfitted, and a trained network
             would forget by them what they do not show.
@@ -88,6 +91,7 @@ class DaggerSettings:
     """
 
     init_from: str = ""
+    init_share: float = 0.0
     rollouts: int = 500
     learning_starts: int = 4
     rollout_ticks: int = 32
@@ -115,6 +119,12 @@ class DaggerSettings:
     def __post_init__(self) -> None:
         if not 0 <= self.ema < 1:
             raise ValueError(f"ema is a fraction, from 0 to below 1, not {self.ema}")
+        if not 0 <= self.init_share < 1:
+            raise ValueError(f"init_share is a fraction, from 0 to below 1, not {self.init_share}")
+        if self.init_share and not self.init_from:
+            raise ValueError(
+                "init_share needs init_from: without it there is nothing to share with"
+            )
         if not 1 <= self.learning_starts <= self.buffer_rollouts:
             raise ValueError(
                 f"learning_starts is from 1 to buffer_rollouts ({self.buffer_rollouts}), "
