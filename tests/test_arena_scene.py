@@ -60,6 +60,33 @@ def test_a_scene_that_is_closed_leaves_the_others_their_pictures() -> None:
         scene.close()
 
 
+def test_an_animal_that_runs_stays_in_the_middle_of_the_picture(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """And one that bounces is not followed up and down."""
+    scene, now = Scene(XML.format(floor="0 0 1"), {}), [0.0]
+    monkeypatch.setattr("gui.arena.arena_scene.time.monotonic", lambda: now[0])
+    view = View(azimuth=90.0, elevation=-5.0, distance=1.0, width=80, height=60)
+    scene.fit(view, 1.0)
+    rows = []
+    for frame in range(90):
+        now[0] = frame / 30
+        bounce = 0.01 * (-1) ** (frame // 3)
+        assert scene.pose(START + np.array([now[0] - 1.5, 0, bounce, 0, 0, 0, 0]), None, jump=False)
+        image = scene.draw(view)
+        red = [
+            (x, y)
+            for x in range(80)
+            for y in range(60)
+            if image.pixelColor(x, y).red() > 2 * image.pixelColor(x, y).blue()
+        ]
+        if frame > 45:
+            assert abs(np.mean([x for x, _ in red]) - 39.5) < 4  # of 80; the animal is 8 wide
+            rows.append(np.mean([y for _, y in red]))
+    assert np.ptp(rows) > 0.5
+    scene.close()
+
+
 RAT = """
 <mujoco>
   <worldbody>

@@ -18,7 +18,8 @@ from gui.arena.arena_marks import Marks
 from rig.props import show
 
 FOLLOW_S = 0.25
-"""Time constant with which the camera follows the animal; smooths the bounce of each stride away."""
+"""Time constant with which the camera follows the animal; smooths the bounce of each stride away, and does
+not lag behind a steady run."""
 TURN_S = 0.5
 """Time constant with which the camera behind the animal turns with it."""
 EYE = "walker/egocentric"
@@ -79,6 +80,7 @@ class Scene:
         self._eye = int(mujoco.mj_name2id(self._model, mujoco.mjtObj.mjOBJ_CAMERA, EYE))
         self._paws = Paws(mujoco, self._model)
         self._target: NDArray[np.float64] | None = None
+        self._drift = np.zeros(3)  # of the target, m/s
         self._heading = 0j
         self._posed_at = 0.0
         self.words: tuple[tuple[float, float, str, float], ...] = ()
@@ -108,15 +110,26 @@ class Scene:
         place = np.array(self._data.xpos[self._animal])
         now = time.monotonic()
         if self._target is None or jump or np.linalg.norm(place - self._target) > 0.6:
-            self._target = place
+            self._target, self._drift = place, np.zeros(3)
             self._heading = self._ahead()
             self._paws.forget()
         else:
             past_s = now - self._posed_at
-            self._target += (place - self._target) * (1.0 - np.exp(-past_s / FOLLOW_S))
+            self._target = self._follow(self._target, place, past_s)
             self._heading += (self._ahead() - self._heading) * (1.0 - np.exp(-past_s / TURN_S))
         self._posed_at = now
         return True
+
+    def _follow(
+        self, target: NDArray[np.float64], place: NDArray[np.float64], past_s: float
+    ) -> NDArray[np.float64]:
+        """The target goes on at its own speed, and both are corrected: an alpha-beta filter."""
+        kept = math.exp(-past_s / FOLLOW_S)
+        expected = target + self._drift * past_s
+        off = place - expected
+        if past_s > 0:
+            self._drift += (1 - kept) ** 2 / past_s * off  # critically damped
+        return expected + (1 - kept**2) * off
 
     def _ahead(self) -> complex:
         """Where the animal points, on the ground: the longer the more level it is."""
