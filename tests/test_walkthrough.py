@@ -139,7 +139,7 @@ def _run(walk: Walk) -> None:
     assert texts[:4] == ["S  silence", "P  pulses", "L  cut", "U  ends cut"]
     silence = keys.buttons["s"]
     if WITH_PICTURES:
-        walk.until(lambda: walk.panels.arena.image is not None and walk.window.tick > 250)
+        walk.until(lambda: walk.panels.arena.image is not None and walk.window.tick > 420)
     while not any(name == "silence" and not sham for _, name, sham in walk.onsets):
         walk.press(Qt.Key.Key_S)
         walk.until(lambda: silence.property("lit") in ("on", "sham"))
