@@ -2,41 +2,32 @@
 
 from __future__ import annotations
 
-import os
-import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 import recorder
 from analysis.derived_file import tick_range
+from analysis.recorded_scene import Picture, RecordedScene
 from analysis.trajectory_picture import SIZE, TrajectoryPicture
 from recorder.opening import RecordingPath
 from recorder.reading import Recording
 from recorder.tables import Trial
-from rig.errors import RunError, UserError, ending_with
-from rig.opengl import remedy
+from rig.errors import UserError, ending_with
 from rig.output_file import check_output, replacing
-from rig.props import show
 
 FRAMES_PER_S = 25
 WIDTH, ANIMAL_HEIGHT, RASTER_HEIGHT, ROW_HEIGHT = 720, 480, 256, 8
 WINDOW_TICKS = 500
 """The raster shows the last ten seconds."""
 
-FOLLOW_S = 0.25
-"""Time constant with which the camera follows the animal."""
-
 _Z_RANGE = 2.0
 _SKY = np.array([16, 18, 21], np.uint8)
 # Okabe and Ito's colours, which people with colour vision deficiencies tell apart
 _COLOURS = ("#56b4e9", "#e69f00", "#009e73", "#f0e442", "#cc79a7", "#0072b2", "#d55e00")
 _STIMULUS, _SHAM = "#f0a6ca", "#6b4a5a"
-
-Picture = NDArray[np.uint8]
 
 
 def export_video(
@@ -112,7 +103,7 @@ def export_video(
 
 def _animals(recording: Recording, ticks: list[int]) -> Iterator[tuple[int, Picture]]:
     """The animal at each of these ticks; at one that is not there, as at the one before."""
-    scene: _Scene | None = None
+    scene: RecordedScene | None = None
     trial: Trial | None = None
     picture: Picture = np.tile(_SKY, (ANIMAL_HEIGHT, WIDTH, 1))
     props = recording.props.at(ticks)
@@ -124,72 +115,12 @@ def _animals(recording: Recording, ticks: list[int]) -> Iterator[tuple[int, Pict
                 if scene is None or trial is None or now.trial != trial.trial:
                     if scene is not None:
                         scene.close()
-                    scene, trial = _Scene(recording, now), now
+                    scene, trial = RecordedScene(recording, now, (WIDTH, ANIMAL_HEIGHT)), now
                 picture = scene.draw(qpos[0], props[k], tick * recording.description.tick_s)
             yield tick, picture
     finally:
         if scene is not None:
             scene.close()
-
-
-class _Scene:
-    """The compiled model of a trial, and a camera in it."""
-
-    def __init__(self, recording: Recording, trial: Trial) -> None:
-        if sys.platform == "linux":
-            os.environ.setdefault("MUJOCO_GL", "egl")
-        files = {name: content.tobytes() for name, content in recording.assets.items()}
-        try:
-            import mujoco
-
-            self._mujoco = mujoco
-            self._model = mujoco.MjModel.from_xml_string(recording.model_xml(trial), files)
-            self._data = mujoco.MjData(self._model)
-            screen = self._model.vis.global_
-            screen.offwidth, screen.offheight = WIDTH, ANIMAL_HEIGHT
-            self._renderer: Any = mujoco.Renderer(self._model, ANIMAL_HEIGHT, WIDTH)
-        except Exception as problem:  # MuJoCo raises many kinds where there is no GL
-            reason = str(problem).splitlines()[0] if str(problem) else type(problem).__name__
-            raise RunError(
-                f"The animal cannot be drawn on this machine ({reason}); {remedy()}."
-            ) from None
-        self._options = mujoco.MjvOption()
-        self._options.geomgroup[1:3] = 0  # collision shapes under the skin
-        self._options.sitegroup[:] = 0
-        self._props = recording.model_props(trial)
-        kind = mujoco.mjtObj.mjOBJ_BODY
-        self._animal = max(1, mujoco.mj_name2id(self._model, kind, "walker/torso"))
-        self._target: NDArray[np.float64] | None = None
-        self._then_s = 0.0
-
-    def draw(
-        self, qpos: NDArray[np.float64], props: NDArray[np.float64] | None, now_s: float
-    ) -> Picture:
-        """The animal in this posture, orbs and the like as they were; the camera comes after it smoothly."""
-        mujoco = self._mujoco
-        self._data.qpos[:] = qpos
-        mujoco.mj_kinematics(self._model, self._data)
-        mujoco.mj_comPos(self._model, self._data)
-        mujoco.mj_camlight(self._model, self._data)
-        if props is not None:
-            show(self._model, self._data, self._props, props)
-        place = np.array(self._data.xpos[self._animal])
-        if self._target is None:
-            self._target = place
-        else:
-            self._target += (place - self._target) * -np.expm1((self._then_s - now_s) / FOLLOW_S)
-        self._then_s = now_s
-        camera = mujoco.MjvCamera()
-        camera.type = mujoco.mjtCamera.mjCAMERA_FREE
-        camera.azimuth, camera.elevation, camera.distance = 128.0, -22.0, 0.62
-        camera.lookat[:] = self._target
-        self._renderer.update_scene(self._data, camera, self._options)
-        picture: Picture = self._renderer.render()
-        return picture
-
-    def close(self) -> None:
-        """Frees the GL context."""
-        self._renderer.close()
 
 
 # --- what is below it -------------------------------------------------------------------------------

@@ -1,4 +1,4 @@
-"""The command `export`: a recording as a film, a table of what happened, or an NWB file of chosen signals."""
+"""The command `export`: a recording as a film, a strip of moments, a table, or an NWB file."""
 
 from __future__ import annotations
 
@@ -28,6 +28,11 @@ def export(
             metavar="LAYER",
         ),
     ] = "",
+    strip: Annotated[
+        Path | None,
+        typer.Option(help="Moments beside each other, the animal from its side (.png or .jpg)."),
+    ] = None,
+    frames: Annotated[int, typer.Option(help="Of the strip: how many moments.")] = 10,
     intervals: Annotated[
         Path | None,
         typer.Option(help="Behaviours, stimuli, trials, events of the task (.csv or .parquet)."),
@@ -46,12 +51,14 @@ def export(
     speed: Annotated[float, typer.Option(help="Of the film: 0.1 to 20 times real time.")] = 1.0,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace existing files.")] = False,
 ) -> None:
-    """Write a recording as a film, as a table, or as an NWB file of chosen signals."""
+    """Write a recording as a film, a strip of moments, a table, or an NWB file of chosen signals."""
     names = tuple(name.strip() for name in signals.split(",") if name.strip())
     if bool(names) != (out is not None):
         raise UserError("--signals A,B and --out F.nwb go together: what, and where to.")
-    if video is None and intervals is None and out is None:
-        raise UserError("Say what to export: --video, --intervals, or --signals with --out.")
+    if video is None and strip is None and intervals is None and out is None:
+        raise UserError(
+            "Say what to export: --video, --strip, --intervals, or --signals with --out."
+        )
     if trajectory and video is None:
         raise UserError(
             "--trajectory LAYER is a part of the film; say where to with --video F.mp4."
@@ -66,6 +73,7 @@ def export(
         return path
 
     video = target(video, (".mp4",), "--video")
+    strip = target(strip, (".png", ".jpg"), "--strip")
     intervals = target(intervals, (".csv", ".parquet"), "--intervals")
     out = target(out, (".nwb",), "--out")
     if intervals is not None:
@@ -78,12 +86,17 @@ def export(
 
         ticks = export_signals(recording, names, out, from_s, to_s, overwrite)
         print(f"{out}: {', '.join(names)}, {ticks} ticks")
+    if strip is not None:
+        from analysis.strip import export_strip
+
+        shown = export_strip(recording, strip, from_s, to_s, frames, overwrite)
+        print(f"{strip}: {len(shown)} moments, ticks {shown[0]} to {shown[-1]}")
     if video is not None:
         from analysis.video import export_video
 
         with Progress(console=console(stderr=True), transient=True) as progress:
             bar = progress.add_task("drawing", total=None)
-            frames = export_video(
+            n_frames = export_video(
                 recording,
                 video,
                 from_s,
@@ -93,4 +106,4 @@ def export(
                 on_frame=lambda done, of: progress.update(bar, completed=done, total=of),
                 trajectory=trajectory,
             )
-        print(f"{video}: {frames} frames")
+        print(f"{video}: {n_frames} frames")

@@ -23,6 +23,8 @@ from evaluation.scores import Score, as_json, from_json
 from rig.versions import version_of
 
 SCORES, CARD = "scores.json", "card.md"
+PORTRAIT = "portrait.jpg"
+"""Of the animal, where there is one: `rodent-rig export F.nwb --strip portrait.jpg --frames 1 --from S`."""
 _LIBRARIES = ("mujoco", "dm_control", "torch", "numpy")
 _CAPTIONS = {
     "spectra.png": "power spectra of movement and layers; grey: 4 to 5 Hz",
@@ -180,6 +182,8 @@ def _card(subject: Subject, stored: Mapping[str, Any]) -> list[str]:
     trained = ", ".join(f"{key} {value}" for key, value in manifest.get("versions", {}).items())
     many = len(tasks) > 1
     notes, remarks, paper = stored["not_measured"], stored.get("remarks", []), stored["paper"]
+    has_portrait = (subject.folder / PORTRAIT).exists()
+    portrait = [f"![{subject.name}]({PORTRAIT})", ""] if has_portrait else []
     return [
         f"# {subject.name}",
         "",
@@ -188,6 +192,7 @@ def _card(subject: Subject, stored: Mapping[str, Any]) -> list[str]:
             "; one network, one set of weights, and no cue that tells it its task." if many else "."
         ),
         "",
+        *portrait,
         "| | |",
         "| --- | --- |",
         f"| {'tasks' if many else 'task'} | {named} |",

@@ -43,6 +43,7 @@ MODULES = [
     "recorder.opening",
     "rig.bus.client",
     "rig.bus.interventions",
+    "rig.camera_target",
     "rig.versions",
     "stim.protocol.read",
     "stim.ticks",

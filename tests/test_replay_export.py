@@ -82,6 +82,33 @@ def test_the_film_shows_the_animal_above_its_raster(
     assert list(tmp_path.iterdir()) == [out]
 
 
+def test_a_strip_shows_the_animal_moment_by_moment(
+    file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """As many frames as asked for, five beside each other, the animal in the middle of each."""
+    from PIL import Image
+
+    out = tmp_path / "strip.png"
+    assert _run(monkeypatch, file, "--strip", out, "--from", 0, "--to", 1.5, "--frames", 7) == 0
+    assert "7 moments, ticks 0 to 74" in capfd.readouterr().out
+    picture = np.asarray(Image.open(out)).astype(int)
+    assert picture.shape == (400, 1500, 3)
+    for k in range(7):
+        row, column = divmod(k, 5)
+        middle = picture[row * 200 + 90 : row * 200 + 110, column * 300 + 140 : column * 300 + 160]
+        assert np.mean(middle[..., 0] > middle[..., 1] + 20) > 0.9  # the ball is red
+    assert not picture[200:, 600:].any()
+    before = out.read_bytes()
+    for options, words in (
+        (("--frames", 7), "exists"),
+        (("--overwrite", "--to", 3), "of one trial"),
+        (("--overwrite", "--to", 0.1, "--frames", 7), "--frames 7"),
+    ):
+        assert _run(monkeypatch, file, "--strip", out, *options) == 2
+        assert words in capfd.readouterr().err
+        assert out.read_bytes() == before
+
+
 @pytest.mark.parametrize("ending", ["csv", "parquet"])
 def test_the_table_has_what_happened(
     ending: str, file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

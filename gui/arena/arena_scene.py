@@ -15,11 +15,9 @@ from PyQt6.QtGui import QImage
 
 from gui.arena.arena_drawing import Paws, add_shadow, add_trail, words_in
 from gui.arena.arena_marks import Marks
+from rig.camera_target import CameraTarget
 from rig.props import show
 
-FOLLOW_S = 0.25
-"""Time constant with which the camera follows the animal; smooths the bounce of each stride away, and does
-not lag behind a steady run."""
 TURN_S = 0.5
 """Time constant with which the camera behind the animal turns with it."""
 EYE = "walker/egocentric"
@@ -79,8 +77,8 @@ class Scene:
         self._animal = self._find_animal()
         self._eye = int(mujoco.mj_name2id(self._model, mujoco.mjtObj.mjOBJ_CAMERA, EYE))
         self._paws = Paws(mujoco, self._model)
-        self._target: NDArray[np.float64] | None = None
-        self._drift = np.zeros(3)  # of the target, m/s
+        self._target = CameraTarget()
+        self._looked_at = np.zeros(3)
         self._heading = 0j
         self._posed_at = 0.0
         self.words: tuple[tuple[float, float, str, float], ...] = ()
@@ -109,27 +107,16 @@ class Scene:
             show(self._model, self._data, self._props, props)
         place = np.array(self._data.xpos[self._animal])
         now = time.monotonic()
-        if self._target is None or jump or np.linalg.norm(place - self._target) > 0.6:
-            self._target, self._drift = place, np.zeros(3)
+        if jump or self._target.off(place) > 0.6:
+            self._looked_at = self._target.jump(place)
             self._heading = self._ahead()
             self._paws.forget()
         else:
             past_s = now - self._posed_at
-            self._target = self._follow(self._target, place, past_s)
+            self._looked_at = self._target.follow(place, past_s)
             self._heading += (self._ahead() - self._heading) * (1.0 - np.exp(-past_s / TURN_S))
         self._posed_at = now
         return True
-
-    def _follow(
-        self, target: NDArray[np.float64], place: NDArray[np.float64], past_s: float
-    ) -> NDArray[np.float64]:
-        """The target goes on at its own speed, and both are corrected: an alpha-beta filter."""
-        kept = math.exp(-past_s / FOLLOW_S)
-        expected = target + self._drift * past_s
-        off = place - expected
-        if past_s > 0:
-            self._drift += (1 - kept) ** 2 / past_s * off  # critically damped
-        return expected + (1 - kept**2) * off
 
     def _ahead(self) -> complex:
         """Where the animal points, on the ground: the longer the more level it is."""
@@ -155,7 +142,7 @@ class Scene:
             camera.type = mujoco.mjtCamera.mjCAMERA_FREE
             camera.azimuth, camera.elevation = view.azimuth + turn, view.elevation
             camera.distance = view.distance
-            camera.lookat[:] = self._target
+            camera.lookat[:] = self._looked_at
         self._renderer.update_scene(self._data, camera, self._options)
         scene = self._renderer.scene
         self.words = ()
