@@ -21,6 +21,7 @@ from analysis.cluster_statistics import Estimate, interval_of_mean
 from analysis.loaded_episodes import LoadedEpisode, by_task, z_scored_activity
 from analysis.over_seeds import (
     estimates_over_seeds,
+    intervals_around,
     listed,
     margins_around,
     pseudo_values,
@@ -96,8 +97,12 @@ def distinctness(episodes: Sequence[LoadedEpisode], state: str = "h") -> Distinc
     variances = _variances(moments, own, layers)
     variance = pseudo_values(lambda some: _variances(moments, some, layers), own)
     found = [
-        {layer: interval_of_mean(column) for layer, column in zip(layers, each.T, strict=True)}
-        for each in (near, near_units, variance)
+        dict(zip(layers, each, strict=True))
+        for each in (
+            [interval_of_mean(column) for column in near.T],
+            [interval_of_mean(column) for column in near_units.T],
+            intervals_around(variances, variance),
+        )
     ]
     estimates = estimates_over_seeds(near[:, :1] - near[:, 1:])
     said = (listed({layer: 100 * one.value for layer, one in each.items()}, "%") for each in found)

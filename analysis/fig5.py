@@ -106,7 +106,7 @@ def notes_of(read: Mapping[str, Episodes]) -> tuple[str, ...]:
         *(note for own in read.values() for note in own.notes()),
         "Outputs h, z-scored; 50 k-means clusters of each set of features; linear CKA; intervals: 95 %, over "
         "seeds (of episodes: each subject is one network). Noise ceiling: halves of the seeds, ten splits; "
-        "chance: 100 permutations of the behaviours.",
+        "chance: 100 permutations of the behaviours. Intervals that reach below 0 or above 1 are cut there.",
     )
 
 
@@ -168,14 +168,16 @@ def draw_features(axes: Axes, found: Representation, name: str) -> None:
                         color=MUTED,
                         linewidth=0.8,
                     )
-    axes.set_ylim(0, 1.2)  # room for the legend
+    axes.plot([], [], "-", color=MUTED, linewidth=0.8, label="noise ceiling")
+    axes.plot([], [], ":", color=MUTED, linewidth=0.8, label="chance")
+    axes.set_ylim(0, 1.3)  # room for the legend
     axes.set_yticks([0, 0.2, 0.4, 0.6, 0.8, 1])
     axes.set_xticks(
         range(len(found.features)), [SHORT[each] for each in found.features], fontsize=5.5
     )
     axes.set_ylabel("CKA with features")
-    axes.set_title(f"{name}, {len(found.seeds)} seeds (lines: ceiling; dots: chance)")
-    axes.legend(ncols=4, loc="upper left", handletextpad=0.2, columnspacing=1.0)
+    axes.set_title(f"{name}, {len(found.seeds)} seeds")
+    axes.legend(ncols=3, loc="upper left", handletextpad=0.4, columnspacing=1.0)
 
 
 def _layers(axes: Axes, found: Representation, name: str) -> None:

@@ -10,7 +10,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from analysis.distinctness import NEIGHBOURS, Distinctness, distinctness
+from analysis.distinctness import NEIGHBOURS, POINTS, Distinctness, distinctness
 from analysis.episodes import TITLES
 from analysis.fig5 import SHORT, claims_of, notes_of
 from analysis.figure_numbers import Number, number, picture_and_numbers, write_numbers
@@ -59,12 +59,13 @@ def draw(files: Iterable[Path], out: Path) -> FigureResult:
         episodes = load_episodes(own.episodes)
         apart[name] = distinctness(episodes)
         alike[name] = representation(episodes, responses(episodes))
-    with drawn(out, 6.6) as figure:
+    with drawn(out, 6.9) as figure:
         picture(figure, alike, apart)
     rows = [row for name in alike for row in _numbers(name, alike[name], apart[name])]
     write_numbers(out.with_suffix(".csv"), rows)
     own_claims = {name: (*alike[name].task_claims, apart[name].claim) for name in alike}
-    return FigureResult(files_of(out), (*claims_of(own_claims), *_one_layer(alike)), notes_of(read))
+    notes = (*notes_of(read), f"A and B: {POINTS} moments of each task.")
+    return FigureResult(files_of(out), (*claims_of(own_claims), *_one_layer(alike)), notes)
 
 
 def _one_layer(found: Mapping[str, Representation]) -> tuple[Claim, ...]:
@@ -114,7 +115,7 @@ def picture(
     _distinct(planes[2], apart)
     pairs = middle.subplots(1, 3, width_ratios=(1, 1, 1.1))
     for axes, layer in zip(pairs, (alike[first].layers[0], alike[first].layers[-1]), strict=False):
-        _pairs(axes, alike[first], layer)
+        _pairs(axes, alike[first], layer, first)
     _architectures(pairs[2], alike)
     features = below.subplots(1, 1)
     _features(features, alike[first], first)
@@ -157,6 +158,7 @@ def _plane(axes: Axes, found: Distinctness, layer: str, name: str) -> None:
 
 def _distinct(axes: Axes, apart: Mapping[str, Distinctness]) -> None:
     place, ticks, labels = 0, [], []
+    spans: dict[str, tuple[int, int, int]] = {}
     for name, found in apart.items():
         start = place
         for layer, one in found.same_task.items():
@@ -168,22 +170,17 @@ def _distinct(axes: Axes, apart: Mapping[str, Distinctness]) -> None:
             axes.plot(
                 [start - 0.4, place - 0.6], [found.chance] * 2, ":", color=MUTED, linewidth=0.8
             )
-        if name:
-            axes.text(
-                start - 0.3,
-                0.02,
-                name,
-                fontsize=5.5,
-                color=MUTED,
-            )
+        if found.same_task:
+            spans[name] = (start, place - 1, next(iter(found.same_task.values())).clusters)
         place += 1
     axes.set_xticks(ticks, labels, fontsize=6.5)
     axes.set_ylim(0, 1.02)
     axes.set_ylabel(f"same task, of {NEIGHBOURS} nearest")
-    axes.set_title("distinctness (dots: chance)")
+    axes.set_title("distinctness (dotted: chance)")
+    _name_subjects(axes, spans)
 
 
-def _pairs(axes: Axes, found: Representation, layer: str) -> None:
+def _pairs(axes: Axes, found: Representation, layer: str, name: str) -> None:
     tasks = list(dict.fromkeys(task for pair, _ in found.task_pairs for task in pair))
     n = len(tasks)
     matrix = np.full((n, n), np.nan)
@@ -203,11 +200,13 @@ def _pairs(axes: Axes, found: Representation, layer: str) -> None:
     names = [TITLES.get(task, task) for task in tasks]
     axes.set_xticks(range(n), [each.replace(" ", "\n") for each in names], fontsize=5.5)
     axes.set_yticks(range(n), names, fontsize=5.5)
-    axes.set_title(f"{layer}: CKA (diagonal: ceiling)")
+    axes.set_title(f"{layer} of {name}: CKA")
+    axes.set_xlabel("diagonal: noise ceiling\nfew: too few behaviours shared", fontsize=5.5)
 
 
 def _architectures(axes: Axes, alike: Mapping[str, Representation]) -> None:
     place, ticks, labels = 0, [], []
+    spans: dict[str, tuple[int, int, int]] = {}
     for name, found in alike.items():
         for layer in found.layers:
             own = [found.between_tasks[each, layer].value for each in found.features]
@@ -216,13 +215,32 @@ def _architectures(axes: Axes, alike: Mapping[str, Representation]) -> None:
             ticks.append(place)
             labels.append(layer.replace("policy_", "p").replace("core", "c"))
             place += 1
-        axes.text(place - len(found.layers) - 0.2, 0.02, name, fontsize=5.5, color=MUTED)
+        spans[name] = (place - len(found.layers), place - 1, len(found.seeds))
         place += 1
     axes.set_xlim(-0.6, place - 1.4)
     axes.set_xticks(ticks, labels, fontsize=6)
     axes.set_ylim(0, 1)
     axes.set_ylabel("CKA between tasks")
     axes.set_title("architectures (dots: features)")
+    _name_subjects(axes, spans)
+
+
+def _name_subjects(axes: Axes, spans: Mapping[str, tuple[int, int, int]]) -> None:
+    """Names below the layers, in two lines where they are long, with the number of seeds.
+
+    Args:
+        axes: their ticks are set.
+        spans: by name, the first and the last place, and how many seeds there are.
+    """
+    if set(spans) <= {""}:
+        return
+    places = [(first + last) / 2 for first, last, _ in spans.values()]
+    broken = (name.replace("_", "_\n", 1) for name in spans)
+    words = [f"{name}\n{n} seeds" for name, (*_, n) in zip(broken, spans.values(), strict=True)]
+    names = axes.secondary_xaxis(-0.14)
+    names.set_xticks(places, words, fontsize=5.5, color=MUTED)
+    names.tick_params(length=0, pad=0)
+    names.spines["bottom"].set_visible(False)
 
 
 def _features(axes: Axes, found: Representation, name: str) -> None:

@@ -74,10 +74,8 @@ def report(
 
         made = make_report(recordings, out, run, jobs, tell, tuple(only or ()))
     failed = [each for each in made.sections if each.outcome.status == "failed"]
-    from analysis.report.page import counted
-
     said = console()
-    said.print(counted(made.sections), soft_wrap=True)
+    said.print(made.verdicts, soft_wrap=True)
     said.print(
         f"{len(made.sections)} figures, {made.reused} of them were there; {made.seconds:.0f} s; the "
         f"hungriest process held {made.peak_mb:.0f} MB, {jobs} at once",

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from analysis.behaviour_features import feature_sets, morlet_amplitude
-from analysis.distinctness import plane, same_task
+from analysis.distinctness import distinctness, plane, same_task
 from analysis.loaded_episodes import LoadedEpisode, z_scored_activity
 from analysis.mean_responses import Responses, responses
 from analysis.representation import representation
@@ -174,6 +174,29 @@ def test_neighbours_tell_clouds_apart_from_one():
     apart = points + 20 * tasks[:, None]
     assert same_task(apart, tasks, seeds).mean() == 1
     assert same_task(plane(apart), tasks, seeds).mean() == 1
+
+
+def test_the_variance_between_tasks_is_what_was_measured():
+    """Seeds have offsets of their own, so that pseudo-values have another mean than the share itself."""
+    rng = np.random.default_rng(0)
+    episodes = [
+        episode(task, seed, rng.normal(size=(40, 4)) + rng.normal(size=4))
+        for seed in range(7)
+        for task in ("gaps", "forage")
+    ]
+    by_task = [
+        np.concatenate([one.h[:, :2] for one in episodes if one.task == task])
+        for task in ("gaps", "forage")
+    ]
+    # shares of variance do not change where units are scaled, but their weights do
+    by_task = [one / np.concatenate(by_task).std(0) for one in by_task]
+    between = np.var([one.mean(0) for one in by_task], axis=0).sum()
+    within = np.mean([one.var(0) for one in by_task], axis=0).sum()
+    found = distinctness(episodes)
+    core = found.variance["core"]
+    assert core.value == pytest.approx(between / (between + within), rel=1e-3)
+    assert core.low < core.value < core.high
+    assert f"variance between tasks core {100 * core.value:.2f}" in found.claim.measured
 
 
 def test_ceiling_and_chance_bracket_what_layers_represent():

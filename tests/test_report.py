@@ -17,10 +17,12 @@ import pytest
 from PIL import Image
 
 from analysis import figures
+from analysis.cluster_statistics import Estimate
 from analysis.figure_result import FigureResult
 from analysis.report import make, page, pdf, stage
+from analysis.report.overview import Section, all_judged, counted
 from analysis.report.stage import Stage, run
-from analysis.verdicts import Claim
+from analysis.verdicts import Claim, by_another_rule
 from rig.child_python import ONE_THREAD
 from rig.errors import UserError
 from tests.planted_recordings import N_UNITS, write
@@ -127,6 +129,59 @@ def test_a_page_with_everything_in_it(
     assert sorted(third.ran) == ["every-all_subjects", "good-second"]
     with pytest.raises(UserError, match="The report has no figure 'goood'"):
         make.make_report(recordings, tmp_path, Here(), 2, only=("goood",))
+
+
+def test_the_overview_has_a_row_for_each_rule_and_a_column_for_each_subject(tmp_path: Path) -> None:
+    (tmp_path / "made.png").write_bytes(PIXEL)
+
+    def claim(rule: str, measured: str, verdict: str) -> dict[str, str]:
+        return Claim("9.9", "rats gallop", rule, measured, verdict).as_json()
+
+    def section(name: str, subject: str, status: str, *claims: dict[str, str]) -> Section:
+        made = stage.Outcome(
+            "", status, "too few taps", "", claims, files=(str(tmp_path / "made.png"),)
+        )
+        picture = str(tmp_path / f"{name}-{subject.replace(' ', '_')}.png")
+        return Section(
+            Stage(name, subject, (f"data/{subject}/recordings/a.nwb",), picture, ""), made
+        )
+
+    other = by_another_rule("of the hind legs", [Estimate(-1.0, -2.0, -0.5, 9)])
+    same = by_another_rule("of the hind legs", [Estimate(1.0, 0.5, 2.0, 9)])
+    sections = [
+        section(
+            *("fig5", "all subjects", "made"),
+            claim("all legs", f"rodent: +1.00{other}", "agrees"),
+            claim("all legs", f"rodent_second: +3.00{same}", "agrees"),
+            claim("one leg", "rodent: +2.00", "cannot tell"),
+            claim("rodent above rodent_second", "rodent – rodent_second +7.00", "disagrees"),
+        ),
+        section("fig7", "rodent", "made", claim("it is so", "+4.00", "agrees")),
+        section("fig7", "rodent_second", "nothing"),
+    ]
+    subjects = ["rodent", "rodent_second"]
+    assert counted(all_judged(sections, subjects)) == "3 agrees, 1 disagrees, 1 cannot tell"
+    page.write_page(tmp_path / "index.html", sections, {}, subjects, [])
+    pdf.write_pdf(tmp_path / "report.pdf", sections, subjects)
+    text = (tmp_path / "index.html").read_text()
+    assert "2 of these verdicts rest on a rule that was chosen after data had been seen" in text
+    assert "1 of them would be different" in text
+    overview = re.sub(
+        r"<[^>]+>", " ", text[text.index("<table>") : text.index("</table>")].replace("</td>", "|")
+    )
+    rows = [re.sub(r"\s+", " ", row) for row in overview.split("“rats gallop”")[1:]]
+    assert (
+        "rule: all legs | ✓ agrees other rule: ✗ disagrees | ✓ agrees other rule: the same |"
+        in rows[0]
+    )
+    assert "rule: one leg | ? cannot tell | –|" in rows[1]
+    assert "rule: rodent above rodent_second | ✗ disagrees |" in rows[2]
+    assert rows[3].startswith("| ✓ agrees | nothing to draw |")  # one rule alone is not repeated
+    assert "2 agrees, 1 cannot tell| 1 agrees|" in rows[3]
+    assert "rodent-rig figure fig7 rodent/recordings --out" in text
+    # what was measured stands apart from what another rule says
+    assert "<strong>rodent</strong>: +1.00<div" in text
+    assert "Another, of the hind legs, says: disagrees." in text
 
 
 def test_a_missing_library_is_a_sentence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

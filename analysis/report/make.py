@@ -20,14 +20,14 @@ import msgspec
 
 from analysis.by_subject import Known, look_through
 from analysis.figures import FIGURES
-from analysis.report.page import Section, write_page
+from analysis.report.overview import ALL, Section, all_judged, counted, subjects_of
+from analysis.report.page import write_page
 from analysis.report.pdf import write_pdf
 from analysis.report.stage import Outcome, Stage, identity_of
 from rig.errors import UserError
 from rig.output_file import replacing
 
 PAGE, PDF, KEPT, INDEX = "index.html", "report.pdf", "figures", "recordings.json"
-ALL = "all subjects"
 
 Places: TypeAlias = Callable[[Mapping[str, Sequence[str]]], Iterable[tuple[str, str]]]
 """Where stages are run: from the arguments of Python, by the stage's key, to each key as its process has
@@ -42,6 +42,7 @@ class Made:
         page: the HTML file.
         pdf: the PDF.
         sections: in their order.
+        verdicts: how many claims agree, disagree, and are not decided, in words.
         reused: how many stages were there already.
         seconds: that it took.
         peak_mb: of memory, of the hungriest process.
@@ -50,6 +51,7 @@ class Made:
     page: Path
     pdf: Path
     sections: tuple[Section, ...]
+    verdicts: str
     reused: int
     seconds: float
     peak_mb: float
@@ -108,10 +110,12 @@ def make_report(
     sections = tuple(Section(stages[key], outcomes[key]) for key in stages)
     own_mb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     peak_mb = max(own_mb, *(each.peak_mb for each in outcomes.values()))
-    write_page(out / PAGE, sections, known, left_out)
-    write_pdf(out / PDF, sections)
+    subjects = subjects_of(sections, [one.subject for one in known.values()])
+    write_page(out / PAGE, sections, known, subjects, left_out)
+    write_pdf(out / PDF, sections, subjects)
     seconds = time.monotonic() - began
-    return Made(out / PAGE, out / PDF, sections, reused, seconds, peak_mb)
+    verdicts = counted(all_judged(sections, subjects))
+    return Made(out / PAGE, out / PDF, sections, verdicts, reused, seconds, peak_mb)
 
 
 def stages_of(known: Mapping[str, Known], kept: Path, only: Sequence[str]) -> dict[str, Stage]:
@@ -169,9 +173,15 @@ def _run(
             partial.write_bytes(msgspec.json.encode(stage))
         result.unlink(missing_ok=True)
         open_jobs[key] = ["-m", "analysis.report.stage", str(given), str(result)]
+    took = [outcome.seconds for outcome in outcomes.values()]
+
+    def left_s() -> float:
+        # a stage that was never made takes as long as those that are
+        unknown_s = sum(took) / len(took) if took else 0.0
+        return sum(each or unknown_s for each in expected.values()) / max(1, jobs)
+
     if reused := len(outcomes):
-        on_progress(Progress(reused, len(stages), f"{reused} were there", sum(expected.values())))
-    took: list[float] = []
+        on_progress(Progress(reused, len(stages), f"{reused} were there", left_s()))
     # the longest first, so that none of them begins when everything else is done
     ordered = dict(sorted(open_jobs.items(), key=lambda item: -expected[item[0]]))
     for key, trouble in places(ordered):
@@ -179,11 +189,9 @@ def _run(
         outcomes[key] = outcome
         took.append(outcome.seconds)
         expected.pop(key)
-        mean_s = sum(took) / len(took)
-        left_s = sum(each if each else mean_s for each in expected.values()) / max(1, jobs)
         words = {"made": "", "nothing": ": nothing to draw", "failed": ": FAILED"}[outcome.status]
         text = f"{key}{words}, {outcome.seconds:.0f} s, {outcome.peak_mb:.0f} MB"
-        on_progress(Progress(len(outcomes), len(stages), text, left_s))
+        on_progress(Progress(len(outcomes), len(stages), text, left_s()))
 
 
 def _known_before(index: Path) -> dict[str, Known]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 import matplotlib
@@ -12,7 +12,8 @@ from matplotlib.figure import Figure
 from matplotlib.image import imread
 
 from analysis.figures import FIGURES
-from analysis.report.page import PAPER, RULE, TITLE, Section, counted
+from analysis.report.overview import Judged, Section, all_judged, counted, disputed, judged
+from analysis.report.page import PAPER, RULE, TITLE
 from rig.output_file import replacing
 
 PAGE_IN = (8.27, 11.69)
@@ -25,12 +26,13 @@ _LEAST_HEIGHT = 0.5
 """Of a high picture, as a part of the page."""
 
 
-def write_pdf(path: Path, sections: Sequence[Section]) -> None:
+def write_pdf(path: Path, sections: Sequence[Section], subjects: Sequence[str]) -> None:
     """Writes the PDF.
 
     Args:
         path: the file.
         sections: the stages, in their order.
+        subjects: the names of all.
     """
     look = {"pdf.fonttype": 42, "text.parse_math": False, "font.size": 8}
     with (
@@ -38,12 +40,13 @@ def write_pdf(path: Path, sections: Sequence[Section]) -> None:
         matplotlib.rc_context(look),
         PdfPages(partial, metadata={"Title": TITLE, "CreationDate": None}) as pages,
     ):
-        _text_pages(pages, _overview(sections))
+        _text_pages(pages, _overview(sections, subjects))
         for each in sections:
-            _figure_pages(pages, each)
+            _figure_pages(pages, each, subjects)
 
 
-def _overview(sections: Sequence[Section]) -> list[str]:
+def _overview(sections: Sequence[Section], subjects: Sequence[str]) -> list[str]:
+    claims = all_judged(sections, subjects)
     lines = [
         TITLE,
         "",
@@ -51,7 +54,7 @@ def _overview(sections: Sequence[Section]) -> list[str]:
         "",
         *_wrapped(RULE),
         "",
-        f"Of the claims: {counted(sections)}.",
+        *_wrapped(f"Of the claims: {counted(claims)}. {disputed(claims)}"),
         "",
     ]
     for each in sections:
@@ -59,9 +62,7 @@ def _overview(sections: Sequence[Section]) -> list[str]:
         if each.outcome.status != "made":
             lines += _wrapped(f"{each.outcome.status}: {each.outcome.sentence}", "  ")
         for claim in each.outcome.claims:
-            lines += _wrapped(
-                f"{claim['verdict'].upper()}  {claim['source']}: “{claim['quote']}”", "  "
-            )
+            lines += _claim_lines(claim, judged(claim, each.stage, subjects), "  ")
     return lines
 
 
@@ -90,19 +91,30 @@ def _text_pages(pages: PdfPages, lines: Sequence[str]) -> None:
         pages.savefig(figure)
 
 
-def _section_lines(section: Section) -> Iterator[str]:
+def _claim_lines(claim: Mapping[str, str], found: Judged, indent: str = "") -> list[str]:
+    """The verdict, the claim, and what another rule says of it."""
+    of = f"{found.subject}, " if found.subject else ""
+    lines = _wrapped(f"{found.verdict.upper()}  {of}{claim['source']}: “{claim['quote']}”", indent)
+    if found.other_rule:
+        rule = f"(rule chosen after data had been seen; another, {found.other_rule})"
+        lines += _wrapped(rule, indent + "    ")
+    return lines
+
+
+def _section_lines(section: Section, subjects: Sequence[str]) -> Iterator[str]:
     if section.outcome.status != "made":
         yield from _wrapped(f"{section.outcome.status}: {section.outcome.sentence}")
     for claim in section.outcome.claims:
-        yield from _wrapped(f"{claim['verdict'].upper()}  {claim['source']}: “{claim['quote']}”")
+        found = judged(claim, section.stage, subjects)
+        yield from _claim_lines(claim, found)
         yield from _wrapped(f"rule: {claim['rule']}", "    ")
-        yield from _wrapped(f"measured: {claim['measured']}", "    ")
+        yield from _wrapped(f"measured: {found.measured}", "    ")
         yield ""
     for note in section.outcome.notes:
         yield from _wrapped(note)
 
 
-def _figure_pages(pages: PdfPages, section: Section) -> None:
+def _figure_pages(pages: PdfPages, section: Section, subjects: Sequence[str]) -> None:
     figure = _page()
     margin_x, margin_y = _MARGIN_IN / PAGE_IN[0], _MARGIN_IN / PAGE_IN[1]
     stage = section.stage
@@ -111,7 +123,7 @@ def _figure_pages(pages: PdfPages, section: Section) -> None:
         margin_x, 1 - margin_y, heading, fontsize=10, weight="bold", verticalalignment="top"
     )
     top = 1 - margin_y - 0.025
-    lines = list(_section_lines(section))
+    lines = list(_section_lines(section, subjects))
     step = (1 - 2 * margin_y) / _LINES
     if section.outcome.status == "made":
         picture = imread(section.outcome.files[0])
