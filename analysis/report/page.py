@@ -52,6 +52,7 @@ th { font-weight: 600 }
 .verdict { white-space: nowrap }
 .other { font-size: .78rem; color: #444; font-weight: 400 }
 .other span { font-weight: 600 }
+.overview td:first-child { width: 45% }
 th.figure { border-bottom: 1px solid #888; padding-top: .9rem }
 code, pre { font-size: .85rem; background: #f4f4f4; padding: .1rem .3rem }
 pre { overflow-x: auto; padding: .6rem }
@@ -140,7 +141,7 @@ def _head(
 def _overview(sections: Sequence[Section], subjects: Sequence[str]) -> Iterator[str]:
     columns = len(subjects)
     heads = "".join(f"<th>{escape(name)}</th>" for name in subjects)
-    yield f"<table><tr><th>the paper</th>{heads}</tr>"
+    yield f'<table class="overview"><tr><th>the paper</th>{heads}</tr>'
     rows = rows_of(sections, subjects)
     for name in dict.fromkeys(each.stage.name for each in sections):
         heading = escape(f"{name}: {FIGURES[name].about}")
