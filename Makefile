@@ -21,7 +21,7 @@ run: $(BASE)
 	$(BIN)/rodent-rig gui $(PROTOCOL)
 
 test: setup lint
-	QT_QPA_PLATFORM=offscreen MUJOCO_GL=egl $(BIN)/python -m pytest -q -n $(JOBS) --dist loadfile --no-loadscope-reorder
+	QT_QPA_PLATFORM=offscreen MUJOCO_GL=egl $(BIN)/python -m pytest -q -n $(JOBS) --dist loadfile --no-loadscope-reorder --max-worker-restart 3
 
 lint: setup
 	$(BIN)/ruff check .

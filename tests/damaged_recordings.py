@@ -383,7 +383,7 @@ class Opener:
 
     def close(self) -> None:
         """Ends it."""
-        self._process.communicate()
+        self._process.communicate(timeout=60)
 
 
 def _serve() -> None:

@@ -125,7 +125,7 @@ class Rig:
     def close(self) -> None:
         if self.process.poll() is None:
             self.process.kill()
-        self.process.wait()
+        self.process.wait(60)
         if self.process.stderr:
             self.process.stderr.close()
         self.stream.close()

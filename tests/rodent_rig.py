@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import io
 import os
+import random
 import resource
 import shutil
 import signal
@@ -131,7 +132,7 @@ class RunningRig:
                 os.kill(pid, signal.SIGKILL)
             except ProcessLookupError:
                 pass
-        self.process.communicate()
+        self.process.communicate(timeout=20)
 
     def children(self) -> dict[str, int]:
         """The session's processes by module, e.g. "stim.process", as long as they live."""
@@ -152,7 +153,7 @@ class RunningRig:
     def attach(self, timeout_s: float = 180) -> BusClient:
         """A client of the session, joined, once the animal runs."""
         wait_for(lambda: bool(running_sessions()) or self.process.poll() is not None, timeout_s)
-        assert self.process.poll() is None, self.process.communicate()
+        assert self.process.poll() is None, self.process.communicate(timeout=60)
         bus = BusClient.of(SessionDirectory(runtime_folder() / running_sessions()[0].session))
         deadline = time.monotonic() + timeout_s
         while True:
@@ -175,15 +176,24 @@ class RunningRig:
 
 
 def free_port() -> int:
-    """A port that is free, and the next one too."""
-    with socket.socket() as first, socket.socket() as second:
-        first.bind(("127.0.0.1", 0))
-        port = first.getsockname()[1]
-        second.bind(("127.0.0.1", port + 1))
-        return int(port)
+    """A port that is free, and the next one too; none of those that are given to who asks for any."""
+    for _ in range(100):
+        port = random.SystemRandom().randrange(10_000, 32_000, 2)
+        with contextlib.suppress(OSError), socket.socket() as first, socket.socket() as second:
+            first.bind(("127.0.0.1", port))
+            second.bind(("127.0.0.1", port + 1))
+            return port
+    raise AssertionError("no two ports are free")
 
 
-def wait_for(condition: Callable[[], bool], timeout_s: float = 20) -> None:
+def lose(client: BusClient, n: int) -> None:
+    """Messages that a client never gets, as when its queue overflowed."""
+    for _ in range(n):
+        assert client._stream.poll(20_000), "nothing comes"
+        client._stream.recv_multipart()
+
+
+def wait_for(condition: Callable[[], bool], timeout_s: float = 60) -> None:
     """Waits until it is so; fails if it never is."""
     deadline = time.monotonic() + timeout_s
     while not condition():

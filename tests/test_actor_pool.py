@@ -19,6 +19,7 @@ import pytest
 from agent.errors import SubjectError
 from parallel import ray_cluster
 from parallel.errors import ClusterError
+from tests.rodent_rig import free_port
 from training.rollout import actor_pool
 from training.rollout.actor_pool import MAX_IN_FLIGHT, ActorPool, Request
 
@@ -60,12 +61,6 @@ class Counting:
 
 def weights(value: float) -> dict[str, np.ndarray]:
     return {"a": np.full((3, 4), value, np.float32), "b": np.full(8, value, np.float32)}
-
-
-def free_port() -> int:
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        return listener.getsockname()[1]
 
 
 @pytest.fixture(scope="module")

@@ -89,7 +89,7 @@ def test_keys_edges_undo_and_autosave(
     height = window.height()
     window.panel_layout.toggle("population")
     expected = ["Annotate", "Log", "Population", "Session"]  # each once, none left over
-    qtbot.waitUntil(lambda: _tabs(window) == expected, timeout=10_000)
+    qtbot.waitUntil(lambda: _tabs(window) == expected, timeout=20_000)
     assert window.height() == height
     window.panel_layout.toggle("population")
     qtbot.mouseClick(panel.add_behaviour, Qt.MouseButton.LeftButton)

@@ -34,7 +34,7 @@ class ServedHub:
         self.hub = Hub(folder)
         self.longest_s = 0.0
         self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._serve)
+        self._thread = threading.Thread(target=self._serve, daemon=True)
         self._thread.start()
         self._subject = SocketTransport(folder)
         stream = Stream(description())
@@ -54,7 +54,7 @@ class ServedHub:
     def close(self) -> None:
         self._subject.close()
         self._stop.set()
-        self._thread.join()
+        self._thread.join(60)
         self.hub.close()
 
 

@@ -19,7 +19,7 @@ from rig.bus.inner_sockets import InnerSockets
 from rig.bus.message_types import Description, End, Fault, Message, Tick
 from rig.bus.socket_transport import SocketTransport
 from rig.bus.sockets import STREAM_MESSAGES, SocketFolder
-from tests.rodent_rig import wait_for
+from tests.rodent_rig import lose, wait_for
 
 
 class Bus:
@@ -33,7 +33,7 @@ class Bus:
         self._stop = threading.Event()
         self._serving = threading.Event()
         self._serving.set()
-        self._thread = threading.Thread(target=self._serve)
+        self._thread = threading.Thread(target=self._serve, daemon=True)
         self._thread.start()
         self.subject = SocketTransport(self.folder)
 
@@ -66,7 +66,7 @@ class Bus:
     def close(self) -> None:
         self.subject.close()
         self._stop.set()
-        self._thread.join()
+        self._thread.join(60)
         self.hub.close()
 
 
@@ -112,8 +112,7 @@ def test_who_joins_between_two_ticks_gets_each_once(bus: Bus) -> None:
         live = _collect(client, lambda found: 8 in _ticks(found))
         bus.hold_hub(0.1)
         bus.ticks(9, 4)
-        for _ in range(6):
-            client._stream.recv_multipart()  # three ticks and their replies that it never gets
+        lose(client, 6)  # three ticks and their replies
         bus.ticks(13, 1)
         live += _collect(client, lambda found: 13 in _ticks(found))
         assert isinstance(history[0].content, Description)
@@ -160,7 +159,7 @@ def test_a_client_that_reads_nothing_holds_nobody_up(bus: Bus) -> None:
             if number % 100 == 99:
                 read += len(_collect(reading, lambda found, last=number: last in _ticks(found)))
         assert read >= 3 * STREAM_MESSAGES
-    assert longest_s < 1.0  # a socket that waits would wait for ever
+    assert longest_s < 5.0  # a socket that waits would wait for ever
 
 
 def test_what_is_no_message_is_counted_and_the_stream_goes_on(bus: Bus) -> None:

@@ -31,5 +31,7 @@ def test_a_machine_without_opengl_is_told_how_to_get_it(
 
 def test_the_command_line_does_not_wait_for_what_few_commands_need():
     heavy = "import sys, cli.main; print(*{'torch', 'ray', 'mujoco', 'PyQt6'} & set(sys.modules))"
-    done = subprocess.run([sys.executable, "-c", heavy], capture_output=True, text=True, check=True)
+    done = subprocess.run(
+        [sys.executable, "-c", heavy], capture_output=True, text=True, check=True, timeout=100
+    )
     assert done.stdout.split() == []

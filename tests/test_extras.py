@@ -45,6 +45,7 @@ def test_a_missing_extra_is_one_sentence_that_says_how_to_get_it(
         capture_output=True,
         text=True,
         check=False,
+        timeout=100,
     )
     assert result.returncode == 2, result.stderr
     assert result.stderr.splitlines() == [

@@ -223,11 +223,11 @@ def bus() -> Iterator[tuple[SessionDirectory, Hub]]:
                 for request in requests:
                     hub.refuse(request, "No.")
 
-        thread = threading.Thread(target=serve)
+        thread = threading.Thread(target=serve, daemon=True)
         thread.start()
         yield directory, hub
         stop.set()
-        thread.join()
+        thread.join(60)
         hub.close()
 
 
@@ -246,7 +246,7 @@ def test_a_hub_refuses_what_is_no_command_and_goes_on(bus: tuple[SessionDirector
     )
     def send(frames: list[bytes]) -> None:
         socket.send_multipart(frames)
-        assert socket.poll(5000), "the hub does not answer any more"
+        assert socket.poll(20_000), "the hub does not answer any more"
         while socket.poll(5):
             decode(socket.recv_multipart())
 

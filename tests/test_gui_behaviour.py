@@ -149,7 +149,7 @@ def test_a_behaviour_is_a_row_of_numbers_and_a_strip_of_pictures(
     pictures = [panel.strip._images["run", 1, number] for number in range(3)]
     middle = pictures[0].pixelColor(pictures[0].width() // 2, pictures[0].height() // 2)
     assert middle.red() > middle.blue()
-    qtbot.waitUntil(lambda: panel.cancel.isHidden(), timeout=5_000)
+    qtbot.waitUntil(lambda: panel.cancel.isHidden(), timeout=20_000)
 
     chosen: list[int] = []
     panel.tick_chosen.connect(chosen.append)

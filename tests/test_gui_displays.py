@@ -403,6 +403,11 @@ def test_the_window_loads_neither_the_network_nor_the_simulator_nor_hdf5():
         "print(sorted(found & {'torch', 'dm_control', 'h5py', 'pynwb', 'agent', 'stim'}))"
     )
     done = subprocess.run(
-        [sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=True
+        [sys.executable, "-c", program],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=100,
     )
     assert done.stdout.strip() == "[]"

@@ -161,13 +161,13 @@ def test_it_says_what_check_says(
     qtbot.mouseClick(form.edit, Qt.MouseButton.LeftButton)
     editor = edit(window)
     assert editor.path == file
-    qtbot.waitUntil(lambda: editor.words.toPlainText() != "", timeout=10_000)
+    qtbot.waitUntil(lambda: editor.words.toPlainText() != "", timeout=20_000)
     assert editor.words.toPlainText() == form.words.toPlainText()
 
     # mistakes: those of the command, underlined where it says
     wrong = PROTOCOL.replace("policy_2", "polcy_2").replace("first: 16", "frist: 16")
     editor.text.setText(wrong)
-    qtbot.waitUntil(lambda: editor.mistakes.count() > 0, timeout=10_000)
+    qtbot.waitUntil(lambda: editor.mistakes.count() > 0, timeout=20_000)
     other = file.with_name("wrong.yaml")
     other.write_text(wrong)
     with pytest.raises(UserError) as said:
@@ -189,10 +189,10 @@ def test_it_says_what_check_says(
     editor.text.setText(PROTOCOL.replace("rules:", "rul"))
     editor.text.setCursorPosition(6, 3)
     qtbot.keyClicks(editor.text, "e")
-    qtbot.waitUntil(lambda: editor.text.offered == ["rules:"])
+    qtbot.waitUntil(lambda: editor.text.offered == ["rules:"], timeout=20_000)
     qtbot.keyClick(editor.text, Qt.Key.Key_Return)
     assert editor.text.text() == PROTOCOL
-    qtbot.waitUntil(lambda: editor.bar.use.isEnabled(), timeout=10_000)
+    qtbot.waitUntil(lambda: editor.bar.use.isEnabled(), timeout=20_000)
     assert "1. 300 ms (15 ticks) after the first tick of each trial" in editor.words.toPlainText()
 
 
@@ -230,7 +230,7 @@ def test_nothing_is_lost_or_overwritten(
 
     monkeypatch.setattr(QFileDialog, "getSaveFileName", choose)
     editor.activateWindow()
-    qtbot.waitUntil(editor.isActiveWindow)
+    qtbot.waitUntil(editor.isActiveWindow, timeout=20_000)
     qtbot.keyClick(editor, Qt.Key.Key_S, Qt.KeyboardModifier.ControlModifier)
     copy = tmp_path / "protocols" / "first_light.yaml"
     assert asked == [str(copy)]
@@ -274,9 +274,9 @@ def test_a_dry_run_is_drawn_over_the_open_recording(
     window.player.toggle_play()
     window.player.seek(240)
     editor = edit(window, file)
-    qtbot.waitUntil(lambda: editor.words.toPlainText() != "", timeout=10_000)
+    qtbot.waitUntil(lambda: editor.words.toPlainText() != "", timeout=20_000)
     editor.activateWindow()
-    qtbot.waitUntil(editor.isActiveWindow)
+    qtbot.waitUntil(editor.isActiveWindow, timeout=20_000)
     editor.text.setFocus()  # a key of the window, wherever the cursor is
     before = editor.text.text()
     qtbot.keyClick(editor.text, Qt.Key.Key_D, Qt.KeyboardModifier.ControlModifier)
@@ -290,7 +290,7 @@ def test_a_dry_run_is_drawn_over_the_open_recording(
         window.panels.timeline.draw()
         return [(i.began_tick, i.end_tick) for i in ethogram.drawn() if i.kind == DRY_RUN]
 
-    qtbot.waitUntil(lambda: len(drawn()) == 3)
+    qtbot.waitUntil(lambda: len(drawn()) == 3, timeout=20_000)
     assert drawn() == [(16, 26), (116, 126), (216, 226)]
     assert ethogram.rows[-1] == (DRY_RUN, DRY_RUN)
     assert "dry run: it would have been here" in ethogram.under(20 * 0.02, len(ethogram.rows) - 0.5)
@@ -311,7 +311,7 @@ def test_without_qscintilla_the_window_opens_and_says_so(
         monkeypatch.delitem(sys.modules, name)
     window = open_window(WindowSessions())
     window.activateWindow()
-    qtbot.waitUntil(window.isActiveWindow)
+    qtbot.waitUntil(window.isActiveWindow, timeout=20_000)
     qtbot.keyClick(window, Qt.Key.Key_E, Qt.KeyboardModifier.ControlModifier)
     assert window.menu_actions.editor.editor is None
     assert "pip install PyQt6-QScintilla" in window.panels.banner.label.text()
@@ -326,7 +326,7 @@ def test_a_session_ends_with_its_trial_and_another_follows(
     editor = edit(window)
     assert editor.path == file
     editor.text.setText(PROTOCOL.replace("tried", "changed"))
-    qtbot.waitUntil(lambda: editor.checked.name == "changed", timeout=10_000)
+    qtbot.waitUntil(lambda: editor.checked.name == "changed", timeout=20_000)
     assert editor.bar.use.text() == "Start again with it"
     qtbot.mouseClick(editor.bar.use, Qt.MouseButton.LeftButton)
     ticks: list[int] = []

@@ -18,7 +18,7 @@ def test_the_sheet_has_every_key_that_does_something(
 ) -> None:
     window = open_window()
     window.activateWindow()
-    qtbot.waitUntil(window.isActiveWindow)
+    qtbot.waitUntil(window.isActiveWindow, timeout=20_000)
     table, sheet = window.menu_actions.table, window.menu_actions.sheet
     qtbot.keyClick(window, Qt.Key.Key_F1)
     assert sheet.isVisible()

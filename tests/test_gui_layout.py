@@ -60,7 +60,7 @@ def window(qtbot: QtBot, tmp_path: Path, file: Path) -> Iterator[MainWindow]:
     qtbot.waitUntil(lambda: window.tick >= 0, timeout=60_000)
     window.player.toggle_play()
     window.player.seek(120)
-    qtbot.waitUntil(lambda: window.panels.timeline.raster.last_tick == 120, timeout=5_000)
+    qtbot.waitUntil(lambda: window.panels.timeline.raster.last_tick == 120, timeout=20_000)
     qtbot.wait(100)
     yield window
     window.close()
@@ -143,7 +143,7 @@ def test_a_click_on_a_behaviours_name_shows_its_bouts_and_one_on_a_picture_goes_
     run = plots.mapFromScene(box.mapViewToScene(QPointF(box.viewRange()[0][0], 1.5)))
     place = run - QPoint(30, 0)
     qtbot.mouseClick(plots.viewport(), Qt.MouseButton.LeftButton, pos=place)
-    qtbot.waitUntil(lambda: bool(panel.strip.bouts), timeout=5_000)
+    qtbot.waitUntil(lambda: bool(panel.strip.bouts), timeout=20_000)
     assert panel.chosen == "run"
     assert panel.isVisible()
     assert "whole recording, 0:03.0" in panel.seen.full_text
@@ -151,7 +151,7 @@ def test_a_click_on_a_behaviours_name_shows_its_bouts_and_one_on_a_picture_goes_
     qtbot.wait(20)
     second = QPoint(5, panel.strip.height() // 4 + 30)
     qtbot.mouseClick(panel.strip, Qt.MouseButton.LeftButton, pos=second)
-    qtbot.waitUntil(lambda: window.tick == 81, timeout=5_000)
+    qtbot.waitUntil(lambda: window.tick == 81, timeout=20_000)
 
 
 def _wheel(viewport: object, place: QPoint, delta: int) -> None:
@@ -261,7 +261,9 @@ def test_the_first_window_fits_the_screen_with_its_frame(
     window = open_window()
     screen = window.screen()
     assert screen is not None
-    qtbot.waitUntil(lambda: screen.availableGeometry().contains(window.frameGeometry()))
+    qtbot.waitUntil(
+        lambda: screen.availableGeometry().contains(window.frameGeometry()), timeout=20_000
+    )
     assert not any(dock.isVisible() for dock in window.panel_layout.docks.values())
 
 
@@ -296,9 +298,9 @@ def test_the_bar_gives_way_and_keeps_what_matters(qtbot: QtBot) -> None:
         True,
     )
     assert bar.headline.text() == "THE RECORDER HAS DIED"
-    qtbot.waitUntil(lambda: bar.headline.width() >= bar.headline.sizeHint().width())
+    qtbot.waitUntil(lambda: bar.headline.width() >= bar.headline.sizeHint().width(), timeout=20_000)
     bar.resize(1280, 48)
-    qtbot.waitUntil(bar.elapsed.isVisible)
+    qtbot.waitUntil(bar.elapsed.isVisible, timeout=20_000)
     nearly_full = Verdict(
         "recording", "REC", "Ada.nwb", "1:02.0", "9 MB", "only 9 MB free", low=True
     )

@@ -96,7 +96,7 @@ def test_one_of_another_screen_is_fitted(qtbot: QtBot, window: MainWindow) -> No
     layouts.choose("large")
     screen = window.screen()
     assert screen is not None
-    qtbot.waitUntil(lambda: abs(docks["arena"].width() - wide * 1280 / 1600) < 12)
+    qtbot.waitUntil(lambda: abs(docks["arena"].width() - wide * 1280 / 1600) < 12, timeout=20_000)
     assert screen.availableGeometry().contains(docks["log"].frameGeometry())
 
 

@@ -49,7 +49,7 @@ class Session:
         self.window, self.qtbot, self.stream = window, qtbot, Asked()
         self._made = Stream(described)
         window.activateWindow()
-        qtbot.waitUntil(window.isActiveWindow)
+        qtbot.waitUntil(window.isActiveWindow, timeout=20_000)
         window._follow(self.stream)
         self.send(*self._made.beginning(), *self._made.ticks(0, 20))
         self.say()
@@ -185,7 +185,7 @@ def test_a_note_is_of_the_tick_at_which_it_was_begun_and_is_never_lost(session: 
     line, marks = session.window.panels.note, session.window.panels.timeline.marks
     asked = session.stream.asked
     session.press(Qt.Key.Key_N, CTRL, SHIFT)
-    session.qtbot.waitUntil(line.line.hasFocus)
+    session.qtbot.waitUntil(line.line.hasFocus, timeout=20_000)
     assert line.line.placeholderText() == "the session is not being recorded"
     session.ticks(10)
     session.press(Qt.Key.Key_N, CTRL, SHIFT)  # it is open
@@ -224,7 +224,7 @@ def test_thousands_of_notes_are_drawn_and_listed(session: Session) -> None:
     panels.timeline.plots.grab()
     assert time.perf_counter() - began < 5
     assert len(panels.timeline.marks.notes) == 4000
-    session.qtbot.waitUntil(lambda: len(panels.log.lines) == 501, timeout=5000)
+    session.qtbot.waitUntil(lambda: len(panels.log.lines) == 501, timeout=20_000)
     assert "3500 earlier notes" in panels.log.lines[0]
 
 
@@ -242,7 +242,7 @@ def test_a_button_with_the_focus_is_pressed_with_enter_and_seen_in_both_themes(
         window.set_theme(theme)
         for button in (control.pause, control.acquire):  # one that is lit, too
             button.setFocus()
-            session.qtbot.waitUntil(button.hasFocus)
+            session.qtbot.waitUntil(button.hasFocus, timeout=20_000)
             with_focus = button.grab().toImage()
             window.setFocus()
             assert button.grab().toImage() != with_focus

@@ -161,7 +161,7 @@ def test_ticks_that_were_not_shown_and_pictures_that_were_not_drawn_are_counted(
 
 def test_memory_is_that_of_the_window(qtbot: QtBot, panel: PerformancePanel) -> None:
     panel.draw()
-    qtbot.waitUntil(lambda: panel.value("memory").startswith("window "), timeout=10_000)
+    qtbot.waitUntil(lambda: panel.value("memory").startswith("window "), timeout=20_000)
     assert 30 < float(panel.value("memory").split()[1]) < 4000
 
 

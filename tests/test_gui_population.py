@@ -76,7 +76,7 @@ def test_the_axes_that_are_found_anew_are_near_the_former(qtbot: QtBot, monkeypa
         for _ in range(4):  # nothing but noise: plain components would be others every time
             n = len(found)
             worker.add(random.normal(size=(150, 40)).astype(np.float32))
-            qtbot.waitUntil(lambda n=n: len(found) > n, timeout=5000)
+            qtbot.waitUntil(lambda n=n: len(found) > n, timeout=20_000)
             assert found[-1][0] == choice
             axes = found[-1][1].axes
             if before is not None:
@@ -108,7 +108,7 @@ def test_a_layer_is_a_trajectory_coloured_by_behaviour(
     assert "2 s of activity" in panel.plot.sentence or "No activity" in panel.plot.sentence
     answers = [_reply(100, ("behaviour", "run", "onset", 0), ("stimulus", "push", "onset", 0))]
     panel.take(Batch(ticks=[_tick(number) for number in range(300)], answers=answers))
-    qtbot.waitUntil(lambda: panel.components is not None, timeout=5000)
+    qtbot.waitUntil(lambda: panel.components is not None, timeout=20_000)
     found = panel.components
     assert found is not None
     np.testing.assert_allclose(found.explained[:2], [0.8, 0.2], atol=0.01)
@@ -151,7 +151,7 @@ def test_blinded_it_shows_natural_activity_alone(qtbot: QtBot, panel: Population
         _reply(9, ("behaviour", "walk", "onset", 0)),
     ]
     panel.take(Batch(ticks=[_tick(number) for number in range(150)], answers=events))
-    qtbot.waitUntil(lambda: panel.components is not None, timeout=5000)
+    qtbot.waitUntil(lambda: panel.components is not None, timeout=20_000)
     panel.draw()
     assert panel.plot.names == ("walk",)
     timeline.set_blinded(False)

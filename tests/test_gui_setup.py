@@ -73,23 +73,29 @@ def test_the_form_says_what_check_says(
     units = form.parameters["units"]
     units.clear()
     qtbot.keyClicks(units, "8")
-    qtbot.waitUntil(lambda: "the first 8 units of policy_2" in form.words.toPlainText())
+    qtbot.waitUntil(
+        lambda: "the first 8 units of policy_2" in form.words.toPlainText(), timeout=20_000
+    )
     units.setText("900")
-    qtbot.waitUntil(lambda: not form.start.isEnabled())
+    qtbot.waitUntil(lambda: not form.start.isEnabled(), timeout=20_000)
     assert "policy_2" in form.words.toPlainText()
     units.setText("16")
     form.seed.setText("seven")
-    qtbot.waitUntil(lambda: "The seed has to be a whole number" in form.words.toPlainText())
+    qtbot.waitUntil(
+        lambda: "The seed has to be a whole number" in form.words.toPlainText(), timeout=20_000
+    )
     form.seed.setText("7")
     form.task.setCurrentIndex(form.task.findData("gaps"))
     form.subject.setCurrentIndex(form.subject.findData("rodent"))
-    qtbot.waitUntil(lambda: "tried: subject rodent in task gaps" in form.words.toPlainText())
+    qtbot.waitUntil(
+        lambda: "tried: subject rodent in task gaps" in form.words.toPlainText(), timeout=20_000
+    )
     assert form.picture.isVisible()
     form.animal.setText("Ada")
 
     # Enter starts it, from any field
     form.start_requested.disconnect()  # nothing starts here
-    with qtbot.waitSignal(form.start_requested) as asked:
+    with qtbot.waitSignal(form.start_requested, timeout=20_000) as asked:
         qtbot.keyClick(form.animal, Qt.Key.Key_Return)
     request = asked.args[0]
     assert (request.seed, request.task, request.subject) == (7, "gaps", "rodent")
@@ -133,7 +139,7 @@ def test_what_is_asked_for_is_what_runs(
     form.animal.setText("Ada")
     window.activateWindow()
     form.animal.setFocus()
-    qtbot.waitUntil(form.animal.hasFocus)
+    qtbot.waitUntil(form.animal.hasFocus, timeout=20_000)
     qtbot.keyClick(form.animal, Qt.Key.Key_Return)
     assert window.phase == "starting"
     qtbot.waitUntil(lambda: window.phase == "ended", timeout=120_000)

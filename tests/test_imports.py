@@ -154,7 +154,12 @@ LIGHT = {
 def test_nothing_heavy_is_loaded_on_the_way_to_a_session(what: str) -> None:
     code = f"{LIGHT[what]}\nimport json, sys\nprint(json.dumps([n for n in {HEAVY} if n in sys.modules]))"
     result = subprocess.run(
-        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False
+        [sys.executable, "-c", code],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=100,
     )
     assert result.returncode == 0, result.stderr
     assert json.loads(result.stdout.splitlines()[-1]) == []
@@ -162,5 +167,7 @@ def test_nothing_heavy_is_loaded_on_the_way_to_a_session(what: str) -> None:
 
 def test_the_pictures_of_the_architecture_are_those_of_the_code() -> None:
     command = [sys.executable, "scripts/architecture.py", "--check"]
-    result = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    result = subprocess.run(
+        command, cwd=ROOT, capture_output=True, text=True, check=False, timeout=100
+    )
     assert result.returncode == 0, result.stdout

@@ -25,6 +25,7 @@ def _run(*command: object, cwd: Path, **variables: str) -> subprocess.CompletedP
         capture_output=True,
         text=True,
         check=False,
+        timeout=100,
     )
 
 

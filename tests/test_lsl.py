@@ -154,7 +154,7 @@ def test_labrecorder_would_get_activity_body_and_events(runtime: Path, tmp_path:
             assert outlet.wait(20) == 0  # with the session
         finally:
             outlet.kill()
-            outlet.communicate()
+            outlet.communicate(timeout=60)
     assert (about.nominal_srate(), about.channel_count(), about.type()) == (50.0, 512, "Activity")
     channel = about.desc().child("channels").child("channel")
     assert channel.child_value("label") == "core/0"
@@ -208,7 +208,7 @@ def test_stamps_of_a_replay_are_of_the_time_at_which_its_ticks_come(
             lags.receive(1.5)
         finally:
             outlet.kill()
-            outlet.communicate()
+            outlet.communicate(timeout=60)
     lags.check()
 
 

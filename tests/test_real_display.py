@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import select
 import shutil
 import subprocess
 import time
@@ -38,13 +39,20 @@ class Display:
         )
         os.close(write)
         with os.fdopen(read) as numbers:
+            if not select.select([numbers], [], [], 30)[0]:
+                self.close()
+                raise TimeoutError("the X server does not start")
             self.name = f":{numbers.readline().strip()}"
         self._environment = {**os.environ, "DISPLAY": self.name}
 
     def tool(self, *words: object) -> str:
         """`xdotool …`; what it says."""
         done = subprocess.run(
-            ["xdotool", *map(str, words)], env=self._environment, capture_output=True, text=True
+            ["xdotool", *map(str, words)],
+            env=self._environment,
+            capture_output=True,
+            text=True,
+            timeout=100,
         )
         return done.stdout.strip()
 
@@ -65,7 +73,7 @@ class Display:
 
     def close(self) -> None:
         self._server.terminate()
-        self._server.wait()
+        self._server.wait(60)
 
 
 @pytest.fixture

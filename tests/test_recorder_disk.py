@@ -39,7 +39,9 @@ def test_a_full_disk_ends_the_recording_with_everything_before_it_whole(
     disk = tmp_path / "disk"
     disk.mkdir()
     mounted = subprocess.run(
-        ["mount", "-t", "tmpfs", "-o", "size=24m", "none", str(disk)], capture_output=True
+        ["mount", "-t", "tmpfs", "-o", "size=24m", "none", str(disk)],
+        capture_output=True,
+        timeout=100,
     )
     if mounted.returncode:
         pytest.skip("this machine does not let us mount a small disk")
@@ -60,7 +62,7 @@ def test_a_full_disk_ends_the_recording_with_everything_before_it_whole(
             assert recording.state == "closed"
             assert recording.n_ticks == last.ticks_on_disk
     finally:
-        subprocess.run(["umount", str(disk)], check=True)
+        subprocess.run(["umount", str(disk)], check=True, timeout=100)
 
 
 def test_a_write_that_fails_leaves_what_was_flushed(sockets: Path, tmp_path: Path) -> None:
@@ -105,7 +107,7 @@ def test_a_file_that_is_taken_away_ends_the_recording(
             file.rename(tmp_path / "elsewhere.nwb")
         else:
             shutil.rmtree(folder)
-        rig.wait_for("failed", timeout_s=3.0)
+        rig.wait_for("failed", timeout_s=15.0)
         assert rig.wait() == 1
         assert rig.reports[-1].state == "failed"
         assert ("moved away" if moved else "removed") in rig.reports[-1].error

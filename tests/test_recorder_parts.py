@@ -187,7 +187,7 @@ def _killed(
             pass
         os.kill(rig.process.pid, signal.SIGKILL)
         left = _hidden(file)
-        rig.process.wait()
+        rig.process.wait(60)
         rig.listen()
         return max(report.ticks_on_disk for report in rig.reports), left
 

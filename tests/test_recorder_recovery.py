@@ -53,7 +53,7 @@ def _killed(
                 time.sleep(max(0.0, started + len(sent_at) / per_s - sent_at[-1]))
         killed_at = time.monotonic()
         os.kill(rig.process.pid, signal.SIGKILL)
-        rig.process.wait()
+        rig.process.wait(60)
         rig.listen()
         acknowledged = max(report.ticks_on_disk for report in rig.reports)
     return acknowledged, sum(at < killed_at - MAX_LOSS_S for at in sent_at)
@@ -218,7 +218,9 @@ def test_without_room_for_a_repair_the_file_is_untouched_and_readable(
     disk.mkdir()
     size = killed.stat().st_size + 200_000
     mounted = subprocess.run(
-        ["mount", "-t", "tmpfs", "-o", f"size={size}", "none", str(disk)], capture_output=True
+        ["mount", "-t", "tmpfs", "-o", f"size={size}", "none", str(disk)],
+        capture_output=True,
+        timeout=100,
     )
     if mounted.returncode:
         pytest.skip("this machine does not let us mount a small disk")
@@ -234,7 +236,7 @@ def test_without_room_for_a_repair_the_file_is_untouched_and_readable(
             assert np.isfinite(recording.values("qpos")).all()
         assert there.read_bytes() == before
     finally:
-        subprocess.run(["umount", str(disk)], check=True)
+        subprocess.run(["umount", str(disk)], check=True, timeout=100)
 
 
 def test_a_recording_in_progress_is_not_recovered(tmp_path: Path, session: list[Message]) -> None:

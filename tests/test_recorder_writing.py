@@ -296,14 +296,14 @@ def test_the_file_is_closed_when_the_parent_dies(sockets: Path, tmp_path: Path) 
         while not file.exists() and time.monotonic() < deadline:
             time.sleep(0.05)
         parent.kill()
-        parent.wait()
+        parent.wait(60)
         deadline = time.monotonic() + LIMIT_S
         while Path(f"/proc/{child}").exists() and time.monotonic() < deadline:
             time.sleep(0.05)
         assert not Path(f"/proc/{child}").exists()
     finally:
         parent.kill()
-        parent.wait()
+        parent.wait(60)
         assert parent.stdout is not None
         parent.stdout.close()
         socket.close()

@@ -167,11 +167,11 @@ def test_a_pair_goes_in_step(qtbot: QtBot, window: MainWindow, folder: Path) -> 
 
     window.player.seek(350)
     _at(qtbot, window, 350, SHORTER - 1)
-    qtbot.waitUntil(lambda: branch.state.text() == "ended at 0:06.0", timeout=5_000)
+    qtbot.waitUntil(lambda: branch.state.text() == "ended at 0:06.0", timeout=20_000)
     assert one.state.text() == ""
     window.player.toggle_play()
     _at(qtbot, window, N_TICKS - 1, SHORTER - 1)
-    qtbot.waitUntil(lambda: window.tick == N_TICKS - 1, timeout=5_000)
+    qtbot.waitUntil(lambda: window.tick == N_TICKS - 1, timeout=20_000)
 
 
 def test_columns_come_and_go(
@@ -188,7 +188,7 @@ def test_columns_come_and_go(
     qtbot.waitUntil(lambda: len(window.panels.comparison.columns) == 2, timeout=20_000)
     _at(qtbot, window, 120, -1)
     late = window.panels.comparison.columns[1]
-    qtbot.waitUntil(lambda: late.state.text() == "begins at 0:04.0", timeout=5_000)
+    qtbot.waitUntil(lambda: late.state.text() == "begins at 0:04.0", timeout=20_000)
     assert "begins" in late.arena.sentence
     qtbot.waitUntil(lambda: late.divergence.full_text != "", timeout=20_000)
     assert "another session" in late.divergence.full_text
@@ -236,7 +236,7 @@ def test_recordings_are_aligned(
     assert (slider.minimum(), slider.maximum()) == (0, 499)  # the branch ends 200 ticks later
     window.player.step(20)
     _at(qtbot, window, 220, 20)
-    qtbot.waitUntil(lambda: window.panels.transport._tick == 220, timeout=5_000)
+    qtbot.waitUntil(lambda: window.panels.transport._tick == 220, timeout=20_000)
     below = QPointF(slider.width() * 220 / 499, slider.height() - 25)
     assert slider.words_at(below).splitlines()[0].startswith("branch.nwb   0:00.")
 

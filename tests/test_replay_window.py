@@ -81,27 +81,27 @@ def test_jumps_and_loops(qtbot: QtBot, window: MainWindow, file: Path) -> None:
 
     window.player.set_speed(20)
     qtbot.mouseClick(bar.loop, Qt.MouseButton.LeftButton)
-    qtbot.waitUntil(bar.loop.isChecked, timeout=5_000)
+    qtbot.waitUntil(bar.loop.isChecked, timeout=20_000)
     seen: list[int] = []
     assert window.stream is not None
     window.stream.moved.connect(seen.append)  # type: ignore[attr-defined]
     window.player.toggle_play()
-    qtbot.waitUntil(lambda: sum(b < a for a, b in pairwise(seen)) >= 3)
+    qtbot.waitUntil(lambda: sum(b < a for a, b in pairwise(seen)) >= 3, timeout=20_000)
     assert all(84 <= tick <= 103 for tick in seen)
     window.player.toggle_play()
     qtbot.keyClick(window, Qt.Key.Key_Escape)
-    qtbot.waitUntil(lambda: not bar.loop.isChecked(), timeout=5_000)
+    qtbot.waitUntil(lambda: not bar.loop.isChecked(), timeout=20_000)
 
     window.player.seek(200)
     _at(qtbot, window, 200)
     qtbot.keyClick(window, Qt.Key.Key_BracketLeft)
-    qtbot.waitUntil(lambda: window.panels.transport._loop == (200, N_TICKS - 1), timeout=5_000)
+    qtbot.waitUntil(lambda: window.panels.transport._loop == (200, N_TICKS - 1), timeout=20_000)
     window.player.step(30)
     _at(qtbot, window, 230)
     qtbot.keyClick(window, Qt.Key.Key_BracketRight)
-    qtbot.waitUntil(lambda: window.panels.transport._loop == (200, 230), timeout=5_000)
+    qtbot.waitUntil(lambda: window.panels.transport._loop == (200, 230), timeout=20_000)
     window.player.seek(300)  # beyond the loop: it ends
-    qtbot.waitUntil(lambda: window.panels.transport._loop is None, timeout=5_000)
+    qtbot.waitUntil(lambda: window.panels.transport._loop is None, timeout=20_000)
 
     slider = bar.slider
     assert slider.width() > 0.95 * window.width()  # across the whole window, not beside its docks
@@ -115,7 +115,9 @@ def test_jumps_and_loops(qtbot: QtBot, window: MainWindow, file: Path) -> None:
     qtbot.mousePress(slider, Qt.MouseButton.LeftButton, shift, left)
     qtbot.mouseMove(slider, right)
     qtbot.mouseRelease(slider, Qt.MouseButton.LeftButton, shift, right)
-    qtbot.waitUntil(lambda: bar._loop is not None and bar._loop[0] < 110 < bar._loop[1] < 210)
+    qtbot.waitUntil(
+        lambda: bar._loop is not None and bar._loop[0] < 110 < bar._loop[1] < 210, timeout=20_000
+    )
 
 
 def test_a_longer_window_reaches_back_also_after_a_jump(
@@ -130,7 +132,7 @@ def test_a_longer_window_reaches_back_also_after_a_jump(
     raster = window.panels.timeline.raster
     assert raster.window.known(0, 351).sum() == 100
     window.panels.timeline.show_length(300)
-    qtbot.waitUntil(lambda: raster.window.known(0, 351).sum() == 300, timeout=5_000)
+    qtbot.waitUntil(lambda: raster.window.known(0, 351).sum() == 300, timeout=20_000)
     window.player.seek(320)
     _at(qtbot, window, 320)
     assert raster.window.known(0, 321).sum() == 300

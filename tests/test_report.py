@@ -220,6 +220,7 @@ def test_commands_compute_on_one_thread_unless_asked(asked: dict[str, str]) -> N
         capture_output=True,
         text=True,
         check=True,
+        timeout=100,
     )
     cores = len(os.sched_getaffinity(0))
     assert int(done.stdout) == (min(2, cores) if asked else 1)

@@ -282,6 +282,7 @@ def test_it_runs_again_on_what_it_was_recorded_on(
         text=True,
         cwd=ROOT,
         check=False,
+        timeout=100,
     )
     assert done.returncode == 2
     assert "run on torch" in done.stderr

@@ -208,7 +208,12 @@ def test_an_unknown_runtime_is_refused():
 
 def _python(program):
     done = subprocess.run(
-        [sys.executable, "-c", program], capture_output=True, text=True, cwd=ROOT, check=False
+        [sys.executable, "-c", program],
+        capture_output=True,
+        text=True,
+        cwd=ROOT,
+        check=False,
+        timeout=100,
     )
     assert done.returncode == 0, done.stderr
     return done.stdout.strip()

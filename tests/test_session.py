@@ -237,7 +237,7 @@ def test_the_session_survives_its_engine(runtime: Path, tmp_path: Path, protocol
             os.kill(rig.children()["stim.process"], signal.SIGKILL)
             announced = time.monotonic()
             wait_for(lambda: any(m.topic == "fault" for m in bus.poll(0.05)))
-            assert time.monotonic() - announced < 1.0
+            assert time.monotonic() - announced < 3.0
         status, said, trouble = rig.end()
     assert status == 0, trouble
     assert "engine died" in said
@@ -282,7 +282,7 @@ def test_a_killed_supervisor_leaves_no_orphans(runtime: Path, tmp_path: Path):
         with rig.attach() as bus:
             wait_for(lambda: any(m.tick > 30 for m in bus.poll(0.1)))
         rig.process.kill()
-        wait_for(lambda: rig.children() == {}, 10)
+        wait_for(lambda: rig.children() == {}, 60)
     assert running_sessions() == []  # and what it left behind is cleared away
     _nothing_left(runtime)
     assert recorder.open(out).n_ticks > 30

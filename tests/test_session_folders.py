@@ -79,7 +79,12 @@ print(ChildProcess("recorder", "recorder.process", arguments, directory.path).pi
 os._exit(0)
 """
     made = subprocess.run(
-        [sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=True
+        [sys.executable, "-c", program],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=100,
     )
     process = int(made.stdout)
     until_s = time.monotonic() + 30

@@ -101,14 +101,14 @@ class Wire:
             body=body,
         )
 
-    def ended(self, timeout_s: float = 10.0) -> tuple[int, str]:
+    def ended(self, timeout_s: float = 30.0) -> tuple[int, str]:
         _, words = self.process.communicate(timeout=timeout_s)
         return self.process.returncode, words
 
     def close(self) -> None:
         if self.process.poll() is None:
             self.process.kill()
-        self.process.communicate()
+        self.process.communicate(timeout=60)
         self.socket.close()
         self.inner.close()
 
@@ -220,7 +220,7 @@ def test_a_folder_without_a_session_is_said(tmp_path: Path) -> None:
         cwd=ROOT,
         capture_output=True,
         text=True,
-        timeout=20,
+        timeout=60,
         check=False,
     )
     assert done.returncode == 1
@@ -266,9 +266,9 @@ def test_the_process_ends_with_its_parent(runtime: Path) -> None:
         child = int(parent.stdout.readline())
         assert socket.poll(20_000)  # it is ready, and now waits for a session that never begins
         parent.kill()
-        parent.wait()
+        parent.wait(60)
         parent.stdout.close()
-        deadline = time.monotonic() + 5
+        deadline = time.monotonic() + 30
         while _runs(child) and time.monotonic() < deadline:
             time.sleep(0.02)
         assert not _runs(child)
@@ -294,7 +294,7 @@ def test_the_process_needs_neither_simulator_nor_network() -> None:
         cwd=ROOT,
         capture_output=True,
         text=True,
-        timeout=20,
+        timeout=60,
         check=True,
     )
     assert done.stdout.strip() == "[]"

@@ -179,15 +179,15 @@ def test_a_file_is_read_beside_the_window_and_its_mistakes_are_said(
     good.write_text("0.5\n0.25\n")
     bad.write_text("0.5\nhalf\n")
     hand.read_file("file", str(bad))
-    qtbot.waitUntil(lambda: "row 2 of" in panel.sentence.text(), timeout=5000)
+    qtbot.waitUntil(lambda: "row 2 of" in panel.sentence.text(), timeout=20_000)
     assert panel.choice.given == "last"
     panel.given.setCurrentIndex(list(WITH).index("file"))
     hand.read_file("file", str(good))
     assert panel.sentence.text() == "Reading course.csv…"
-    qtbot.waitUntil(lambda: panel.sentence.text() == "", timeout=5000)
+    qtbot.waitUntil(lambda: panel.sentence.text() == "", timeout=20_000)
     assert (panel.choice.given, panel.file.full_text) == ("file", "course.csv")
     hand.read_file("baseline", str(tmp_path / "none.nwb"))
-    qtbot.waitUntil(lambda: "No session is shown" in panel.sentence.text(), timeout=5000)
+    qtbot.waitUntil(lambda: "No session is shown" in panel.sentence.text(), timeout=20_000)
     # a recording cannot be stimulated; nothing is shown as if one could
     assert not window.panels.control.release.isVisible()
     hand.stimulate()

@@ -87,7 +87,7 @@ def walk(qtbot: QtBot, tmp_path: Path, runtime: Path) -> Iterator[Walk]:
     )
     window.show()
     window.activateWindow()
-    qtbot.waitUntil(window.isActiveWindow)
+    qtbot.waitUntil(window.isActiveWindow, timeout=20_000)
     qtbot.wait(50)  # it has fitted itself to the screen
     window.resize(*SIZE)
     yield Walk(qtbot, window)
