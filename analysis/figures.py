@@ -20,6 +20,7 @@ from analysis import (
     fig10,
     fig11,
     fig12,
+    spatial_tuning_figure,
     speed_axes,
     tangling,
 )
@@ -117,6 +118,11 @@ FIGURES: Mapping[str, Drawing] = {
         "axes along which mean activity differs most between forward, lateral and turning speeds",
         *(speed_axes.draw, speed_axes.files_of),
         source="Rush et al. 2023",
+    ),
+    "spatial_tuning": Drawing(
+        "units tuned to place and to heading in the maze, against activity shifted and exchanged",
+        *(spatial_tuning_figure.draw, spatial_tuning_figure.files_of),
+        source="beyond the paper",
     ),
     "effect": Drawing(
         "what a stimulus caused, per unit and per joint over time, from a session and its branches",
