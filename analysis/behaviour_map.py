@@ -93,6 +93,17 @@ def moments(lengths: Sequence[int], n: int = POINTS) -> tuple[Array, Array]:
     return episode, places - np.concatenate([[0], ends])[episode]
 
 
+def features_at(features: Sequence[Array], episode: Array, row: Array) -> Array:
+    """The features of moments, (moments, features).
+
+    Args:
+        features: of every episode, (ticks, features).
+        episode: of each moment, which episode it is from.
+        row: and which of its rows.
+    """
+    return np.stack([features[e][r] for e, r in zip(episode, row, strict=True)])
+
+
 def embed(features: Array, seed: int = 0) -> Array:
     """t-SNE of features (moments, features) in a plane: (moments, 2) float64.
 
@@ -148,8 +159,7 @@ def behaviour_map(features: Sequence[Array], seed: int = 0) -> BehaviourMap:
         UserError: there are too few ticks.
     """
     episode, row = moments([len(part) for part in features])
-    chosen = np.stack([features[e][r] for e, r in zip(episode, row, strict=True)])
-    points = embed(chosen, seed)
+    points = embed(features_at(features, episode, row), seed)
     hills = hills_of(points)
     found = hills.of(points)
     sizes = np.bincount(found[found >= 0], minlength=hills.labels.max() + 1)

@@ -5,10 +5,8 @@ from __future__ import annotations
 import csv
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-from matplotlib.axes import Axes
 
 from analysis.behaviour_map import (
     NAMES_HEADER,
@@ -18,18 +16,21 @@ from analysis.behaviour_map import (
     behaviour_map,
     confusion,
     detector_labels,
+    features_at,
     names_of,
     read_names,
 )
+from analysis.cluster_annotations import CHANNEL, annotate, check, name_ticks
 from analysis.cluster_statistics import Estimate
-from analysis.episodes import TITLES, read_episodes
+from analysis.episodes import read_episodes
+from analysis.fig4_picture import Shown, interval_words, occupancy, picture
 from analysis.figure_numbers import Number, number, write_numbers
 from analysis.figure_result import FigureResult
-from analysis.loaded_episodes import LoadedEpisode, by_task, load_episodes, sets_of
-from analysis.look import INK, drawn, lettered, rows_as_image, task_look
+from analysis.loaded_episodes import LoadedEpisode, load_episodes, sets_of
 from analysis.movement_sharing import MovementSharing, movement_sharing
 from analysis.over_seeds import intervals_around, pseudo_values
 from analysis.resampling import Null, null_of
+from analysis.umap_clusters import as_labels, dense_clusters, umap_plane
 from rig.errors import UserError
 from rig.output_file import replacing
 
@@ -37,8 +38,6 @@ SHUFFLES = 50
 CLIP_S = 1.6
 """Of each cluster's clip, around its middle."""
 CLIP_SPEED = 0.5
-SHOWN_POINTS = 400
-"""Of each task in a plane of principal components."""
 Array = np.ndarray
 
 
@@ -57,6 +56,12 @@ def names_file(out: Path) -> Path:
     return out.with_name(f"{out.stem}-names.csv")
 
 
+def given_names(out: Path) -> str:
+    """The names that were given to clusters of a picture, with their moments; "" for none."""
+    named = [row for row in read_names(names_file(out)) if row[2]]
+    return repr(named) if named else ""
+
+
 def draw(files: Iterable[Path], out: Path) -> FigureResult:
     """Draw the figure into `out`, with its numbers and its clusters as CSV beside it.
 
@@ -68,6 +73,35 @@ def draw(files: Iterable[Path], out: Path) -> FigureResult:
     Raises:
         UserError: the recordings are of several subjects, or too short for a map.
     """
+    return _draw(files, out, annotating=False)
+
+
+def draw_and_annotate(files: Iterable[Path], out: Path) -> FigureResult:
+    """Draw the figure, and write named clusters beside the recordings (`analysis.cluster_annotations`).
+
+    Args:
+        files: as for `draw`.
+        out: the picture, beside which `NAME-names.csv` has names.
+
+    Raises:
+        UserError: as for `draw`; no cluster has a name, or a recording's annotations cannot be changed.
+        RunError: they could not be written.
+    """
+    if not given_names(out):
+        raise UserError(
+            f"No cluster has a name in {names_file(out)}; look at them (rodent-rig figure fig4 … --clips) "
+            "and write names there first."
+        )
+    return _draw(_checked(files), out, annotating=True)
+
+
+def _checked(files: Iterable[Path]) -> Iterable[Path]:
+    for file in files:
+        check(file)
+        yield file
+
+
+def _draw(files: Iterable[Path], out: Path, annotating: bool) -> FigureResult:
     given = read_names(names_file(out))
     found = read_episodes(files)
     episodes = load_episodes(found.episodes)
@@ -78,35 +112,48 @@ def draw(files: Iterable[Path], out: Path) -> FigureResult:
     names = names_of(mapped, episodes, given)
     shares, behaviours = confusion(mapped.clusters, labels)
     agree, null = _agreement(episodes, mapped, labels)
-    with drawn(out, 8.6) as figure:
-        strips: Any = figure.subfigures(3, 1, height_ratios=(1.25, 1, 0.85))
-        clusters, tasks = strips[0].subplots(1, 2)
-        occupied, confused = strips[1].subplots(1, 2)
-        _map_of_clusters(clusters, mapped, names)
-        _map_of_tasks(tasks, mapped, episodes)
-        _occupancy(occupied, mapped, episodes, names)
-        _confusion(confused, shares, behaviours, agree)
-        planes = strips[2].subplots(1, 3)
-        for axes, (name, parts) in zip(planes, sharing.planes.items(), strict=True):
-            _plane(axes, name, parts, episodes, sharing)
-        lettered([clusters, tasks, occupied, confused, *planes])
-    write_numbers(out.with_suffix(".csv"), _numbers(mapped, episodes, sharing, agree, null))
+    other = dense_clusters(umap_plane(features_at(sets["behaviour"], mapped.episode, mapped.row)))
+    alike, alike_null = _agreement(episodes, mapped, as_labels(other))
+    picture(Shown(mapped, episodes, names, shares, behaviours, agree, sharing), out)
+    numbers = [
+        number("adjusted mutual information of clusters and detectors", agree, null),
+        number(
+            "adjusted mutual information of clusters and those of UMAP, HDBSCAN", alike, alike_null
+        ),
+        number("clusters of UMAP, HDBSCAN", float(other.max() + 1)),
+        number("part of the moments that HDBSCAN leaves out", float((other < 0).mean())),
+        *_numbers(mapped, episodes, sharing),
+    ]
+    write_numbers(out.with_suffix(".csv"), numbers)
     _write_clusters(clusters_file(out), mapped, episodes, shares, behaviours, names)
     if not names_file(out).exists():
         _write_names(names_file(out), mapped, episodes)
     n = len(mapped.centres)
     between = float((mapped.clusters < 0).mean())
-    notes = (
+    notes = [
         *found.notes(),
         f"{len(mapped.points)} moments, evenly over all episodes; t-SNE of 60 features (Barnes-Hut, "
         f"perplexity {PERPLEXITY:g}, seed 0); {n} clusters by watershed, {between:.0%} of the "
         "moments in none.",
         f"Clusters and on-line detectors: adjusted mutual information {agree.value:.2f}"
-        f"{_interval(agree)}; of labels that were shifted within episodes {null.level:.2f} (95th "
+        f"{interval_words(agree)}; of labels that were shifted within episodes {null.level:.2f} (95th "
         f"percentile), p = {null.p:.3f}.",
+        f"The other way, UMAP and HDBSCAN, finds {other.max() + 1} clusters and leaves "
+        f"{(other < 0).mean():.0%} of the moments out; adjusted mutual information with the map's "
+        f"{alike.value:.2f}{interval_words(alike)}, shifted within episodes {alike_null.level:.2f}, "
+        f"p = {alike_null.p:.3f}.",
         f"Clusters can be named in {names_file(out).name}, beside the picture; {len(names)} have a name.",
-    )
-    return FigureResult(files_of(out), sharing.claims, notes)
+    ]
+    if annotating:
+        named, agreeing = name_ticks(mapped, names, sets["behaviour"], episodes[0].rate_hz)
+        written = annotate(episodes, named)
+        without = float(np.mean(np.concatenate(named) == ""))
+        notes.append(
+            f"Named clusters are the channel {CHANNEL!r} of the annotations beside {len(written)} "
+            f"recordings; {without:.0%} of the time has no name. Of the map's moments {agreeing:.0%} would "
+            "have their name by the vote of others."
+        )
+    return FigureResult(files_of(out), sharing.claims, tuple(notes))
 
 
 def clips(
@@ -178,150 +225,13 @@ def _agreement(
     return found, null_of(found.value, shuffled)
 
 
-def _interval(found: Estimate) -> str:
-    return f" ({found.low:.2f} to {found.high:.2f})" if found.bounded else ""
-
-
-# --- panels -----------------------------------------------------------------------------------------
-
-
-def _map_of_clusters(axes: Axes, mapped: BehaviourMap, names: Mapping[int, str]) -> None:
-    hills = mapped.hills
-    low, high = hills.low, hills.low + hills.width
-    extent = (low[0], high[0], low[1], high[1])
-    axes.imshow(hills.density, extent=extent, origin="lower", cmap="Greys", rasterized=True)
-    edges = np.linspace(0, 1, len(hills.labels) + 1)[:-1] + 0.5 / len(hills.labels)
-    x, y = (one + hills.width * edges for one in low)
-    for cluster in range(len(mapped.centres)):
-        axes.contour(x, y, hills.labels == cluster, [0.5], colors="#0072b2", linewidths=0.5)
-        middle = np.median(mapped.points[mapped.clusters == cluster], axis=0)
-        axes.text(
-            float(middle[0]),
-            float(middle[1]),
-            names.get(cluster, str(cluster)),
-            ha="center",
-            va="center",
-            fontsize=5.5,
-            color=INK,
-            bbox={"facecolor": "white", "alpha": 0.7, "linewidth": 0, "pad": 0.6},
-        )
-    axes.set_title(f"{len(mapped.centres)} clusters on the density of {len(mapped.points)} moments")
-    _bare(axes)
-
-
-def _map_of_tasks(axes: Axes, mapped: BehaviourMap, episodes: Sequence[LoadedEpisode]) -> None:
-    tasks = np.array([each.task for each in episodes])[mapped.episode]
-    # none hides the others: in a random order
-    order = np.random.default_rng(0).permutation(len(tasks))
-    colours = np.array([task_look(task)["color"] for task in tasks])
-    x, y = mapped.points[order].T
-    axes.scatter(x, y, s=1.2, c=colours[order], linewidths=0, rasterized=True)
-    axes.set_title("tasks, in the colours of C")
-    low, high = mapped.hills.low, mapped.hills.low + mapped.hills.width
-    axes.set_xlim(low[0], high[0])
-    axes.set_ylim(low[1], high[1])
-    axes.set_aspect("equal")
-    _bare(axes)
-
-
-def _bare(axes: Axes) -> None:
-    axes.set_xlabel("t-SNE 1 (no unit)")
-    axes.set_ylabel("t-SNE 2 (no unit)")
-    axes.set_xticks([])
-    axes.set_yticks([])
-
-
-def _shares(mapped: BehaviourMap, episodes: Sequence[LoadedEpisode]) -> dict[str, Array]:
-    """By task the part of its moments in each cluster, (clusters,)."""
-    tasks = np.array([each.task for each in episodes])[mapped.episode]
-    n = len(mapped.centres)
-    inside = mapped.clusters >= 0
-    return {
-        task: np.bincount(mapped.clusters[inside & (tasks == task)], minlength=n)
-        / (tasks == task).sum()
-        for task in by_task(episodes)
-    }
-
-
-def _occupancy(
-    axes: Axes, mapped: BehaviourMap, episodes: Sequence[LoadedEpisode], names: Mapping[int, str]
-) -> None:
-    below = np.zeros(len(mapped.centres))
-    for task, share in _shares(mapped, episodes).items():
-        n = sum(each.task == task for each in episodes)
-        axes.bar(
-            range(len(share)),
-            share,
-            bottom=below,
-            color=task_look(task)["color"],
-            width=0.8,
-            label=f"{TITLES.get(task, task)}, n = {n}",
-        )
-        below += share
-    axes.set_xlabel("cluster")
-    axes.set_ylabel("part of each task's time")
-    axes.set_title("occupancy by task (bars on each other)")
-    axes.legend()
-
-
-def _confusion(axes: Axes, shares: Array, behaviours: Sequence[str], agree: Estimate) -> None:
-    n, m = shares.shape
-    image = rows_as_image(axes, shares.T, (-0.5, n - 0.5, m - 0.5, -0.5), vmin=0, vmax=1)
-    axes.set_yticks(range(m), [each.replace("_", " ") for each in behaviours], fontsize=5.5)
-    axes.set_xlabel("cluster")
-    axes.set_title(f"detectors in clusters; AMI {agree.value:.2f}{_interval(agree)}")
-    axes.figure.colorbar(image, ax=axes, shrink=0.8).set_label(
-        "part of the cluster's time", fontsize=6.5
-    )
-
-
-def _plane(
-    axes: Axes,
-    name: str,
-    parts: Sequence[Array],
-    episodes: Sequence[LoadedEpisode],
-    sharing: MovementSharing,
-) -> None:
-    everything = np.concatenate(parts)
-    scale = everything.std(0)
-    for task in by_task(episodes):
-        own = np.concatenate(
-            [p for p, each in zip(parts, episodes, strict=True) if each.task == task]
-        )
-        shown = own[np.linspace(0, len(own) - 1, SHOWN_POINTS).astype(int)] / scale
-        look = task_look(task)
-        axes.scatter(
-            shown[:, 0],
-            shown[:, 1],
-            s=2,
-            color=look["color"],
-            marker=look["marker"],
-            linewidths=0,
-            alpha=0.6,
-        )
-    # a few spikes of force would make all else a line
-    limits = np.quantile(everything / scale, (0.01, 0.99), axis=0)
-    axes.set_xlim(*limits[:, 0] + [-0.3, 0.3])
-    axes.set_ylim(*limits[:, 1] + [-0.3, 0.3])
-    title = "forces" if name == "forces" else f"kinematics, {name}"
-    if name in sharing.overlap:
-        title += f"; overlap {sharing.overlap[name]:.2f}"
-    axes.set_title(title)
-    axes.set_xlabel("component 1 (s.d.)")
-    axes.set_ylabel("component 2 (s.d.)")
-
-
 # --- tables -----------------------------------------------------------------------------------------
 
 
 def _numbers(
-    mapped: BehaviourMap,
-    episodes: Sequence[LoadedEpisode],
-    sharing: MovementSharing,
-    agree: Estimate,
-    null: Null,
+    mapped: BehaviourMap, episodes: Sequence[LoadedEpisode], sharing: MovementSharing
 ) -> list[Number]:
-    rows = [number("adjusted mutual information of clusters and detectors", agree, null)]
+    rows = []
     for name, one in sharing.relative.items():
         rows += [
             number(f"overlap of tasks / between episodes of one task, {name}", one),
@@ -331,7 +241,7 @@ def _numbers(
         number(f"overlap, {name}", one, task=f"{a} and {b}")
         for (name, a, b), one in sharing.pairs.items()
     ]
-    for task, shares in _shares(mapped, episodes).items():
+    for task, shares in occupancy(mapped, episodes).items():
         rows += [
             number(f"part of its time in cluster {k}", float(share), task=task)
             for k, share in enumerate(shares)

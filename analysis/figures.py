@@ -38,6 +38,8 @@ class Drawing:
         source: section or figure of the paper; "" for what is no part of the report.
         subjects: whether its recordings have to be of one subject, or are of all that there are.
         clips: renders clips of what was drawn, for a person to look at, from the same recordings.
+        given: what a person has written beside the picture for the next drawing, "" for nothing.
+        annotate: draws, and writes what has a name beside the recordings, as annotations.
     """
 
     about: str
@@ -48,6 +50,8 @@ class Drawing:
     clips: Callable[[Sequence[Path], Path, Callable[[int, int], None]], tuple[Path, ...]] | None = (
         None
     )
+    given: Callable[[Path], str] | None = None
+    annotate: Callable[[Iterable[Path], Path], FigureResult] | None = None
 
 
 FIGURES: Mapping[str, Drawing] = {
@@ -56,6 +60,8 @@ FIGURES: Mapping[str, Drawing] = {
         *(fig4.draw, fig4.files_of),
         source="3.1, figure 4",
         clips=fig4.clips,
+        given=fig4.given_names,
+        annotate=fig4.draw_and_annotate,
     ),
     "fig5": Drawing(
         "what the layers represent of movement, architectures beside each other",

@@ -305,11 +305,12 @@ def _read_labels(
             continue
         annotations = read_annotations(path)
         bouts = annotations.bouts(channel, behaviour) * annotations.tick_s
-        if not len(bouts):
+        known = sorted({each.label for each in annotations.rows if channel in (None, each.channel)})
+        channels = [each.name for each in annotations.channels if channel in (None, each.name)]
+        looked_for = {*known, *(label for each in channels for label in annotations.labels(each))}
+        # what was looked for and is not there is an answer, too, as long as something was found
+        if not len(bouts) and (behaviour not in looked_for or not known):
             where = "" if channel is None else f" in the channel {channel!r}"
-            known = sorted(
-                {each.label for each in annotations.rows if channel in (None, each.channel)}
-            )
             raise UserError(
                 f"{path} has no {behaviour!r} annotated{where}; it has {', '.join(known) or 'nothing'}."
             )

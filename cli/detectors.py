@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import enum
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from cli.figures import recordings_in
+from rig.errors import UserError
 from rig.output_file import check_output, with_ending
 from rig.terminal import console
 
@@ -20,7 +23,9 @@ class Method(enum.StrEnum):
 
 
 def learn(
-    files: Annotated[list[Path], typer.Argument(help="Recordings to learn from (.nwb).")],
+    files: Annotated[
+        list[Path], typer.Argument(help="Recordings to learn from, or folders of them.")
+    ],
     out: Annotated[Path, typer.Option(help="The detector to write (.npz).")],
     behaviour: Annotated[
         str, typer.Option(help="The behaviour to find: one of the recordings, or of --intervals.")
@@ -28,8 +33,8 @@ def learn(
     intervals: Annotated[
         list[Path] | None,
         typer.Option(
-            help="Where it was: annotations (F.annotations.nwb), or a CSV file with recording, start_s, "
-            "stop_s (animal time); again for each."
+            help="Where it was: annotations (F.annotations.nwb), a folder of them, or a CSV file with "
+            "recording, start_s, stop_s (animal time); again for each."
         ),
     ] = None,
     channel: Annotated[
@@ -49,14 +54,14 @@ def learn(
     from analysis.learned import fit
 
     out = with_ending(out, (".npz",))
-    reads = (*files, *(intervals or ()))
-    check_output(out, reads=reads, overwrite=overwrite, option="--out")
+    recordings, labels = recordings_in(files), _labels_in(intervals or ())
+    check_output(out, reads=(*recordings, *labels), overwrite=overwrite, option="--out")
     found = fit(
-        files,
+        recordings,
         out,
         behaviour,
         clusters,
-        intervals or (),
+        labels,
         method.value,
         window_ms,
         seed,
@@ -66,3 +71,24 @@ def learn(
     shown.print(str(found))
     name = behaviour or found.classifier.classes[0]
     shown.print(f"In a protocol: detectors: {{my_{name}: {{learned: {out}, class: {name}}}}}")
+
+
+def _labels_in(paths: Sequence[Path]) -> list[Path]:
+    """These files of labels, and the annotations in these folders and theirs.
+
+    Raises `UserError` for a folder without any.
+    """
+    from recorder.annotations import ENDING
+
+    found: list[Path] = []
+    for path in paths:
+        if not path.is_dir():
+            found.append(path)
+            continue
+        inside = sorted(each for each in path.rglob(f"*{ENDING}") if not each.name.startswith("."))
+        if not inside:
+            raise UserError(
+                f"--intervals {path}: there are no annotations (F{ENDING}) in this folder."
+            )
+        found += inside
+    return found

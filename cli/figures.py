@@ -31,6 +31,14 @@ def figure(
             "--clips", help="With fig4: a film of each cluster's middle, too, in NAME-clips."
         ),
     ] = False,
+    annotate: Annotated[
+        bool,
+        typer.Option(
+            "--annotate",
+            help="With fig4: clusters that have a name become the channel map of the annotations beside "
+            "each recording.",
+        ),
+    ] = False,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace existing files.")] = False,
 ) -> None:
     """Draw a figure from recordings, its numbers as CSV beside it, and hold it against the paper."""
@@ -40,10 +48,16 @@ def figure(
         near = difflib.get_close_matches(name, FIGURES, 1)
         hint = f"did you mean {near[0]!r}?" if near else f"there is {', '.join(FIGURES)}."
         raise UserError(f"There is no figure {name!r}; {hint}")
-    render = FIGURES[name].clips
+    render, draw = FIGURES[name].clips, FIGURES[name].draw
     if clips and render is None:
         having = ", ".join(each for each, one in FIGURES.items() if one.clips)
         raise UserError(f"--clips: {name} has no clips; {having} has.")
+    if annotate:
+        annotating = FIGURES[name].annotate
+        if annotating is None:
+            having = ", ".join(each for each, one in FIGURES.items() if one.annotate)
+            raise UserError(f"--annotate: {name} has nothing to annotate; {having} has.")
+        draw = annotating
     out = with_ending(out, FORMATS)
     recordings = recordings_in(files)
     for file in FIGURES[name].files(out):
@@ -53,7 +67,7 @@ def figure(
         recordings, "reading", console=progress, transient=True, disable=not progress.is_terminal
     )
     try:
-        drawn = FIGURES[name].draw(reading, out)
+        drawn = draw(reading, out)
     except OSError as problem:
         raise RunError(f"The figure could not be written: {problem}.") from None
     table = Table(box=None, pad_edge=False)

@@ -86,7 +86,8 @@ register(app, **COMMANDS)
 EXTRAS = {
     **dict.fromkeys(("torch", "cma", "tensorboard", "ray"), "train"),
     **dict.fromkeys(
-        ("pynapple", "sklearn", "pyarrow", "imageio_ffmpeg", "openTSNE", "skimage"), "analysis"
+        ("pynapple", "sklearn", "pyarrow", "imageio_ffmpeg", "openTSNE", "skimage", "umap"),
+        "analysis",
     ),
 }
 """What the base installation leaves out: package to the extra that brings it."""

@@ -1,12 +1,16 @@
-"""The map of behaviour: blobs that are apart become clusters, names stay with moments."""
+"""The map of behaviour: blobs that are apart become clusters, which are named, drawn and annotated."""
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
+from xml.etree import ElementTree
 
+import msgspec
 import numpy as np
 import pytest
 
+import recorder
 from analysis import fig4
 from analysis.behaviour_map import (
     BehaviourMap,
@@ -19,24 +23,46 @@ from analysis.behaviour_map import (
     names_of,
     read_names,
 )
+from analysis.cluster_annotations import annotate, bouts_of, check, name_ticks
+from analysis.cluster_statistics import Estimate
+from analysis.fig4_picture import Shown, picture
+from analysis.figures import FIGURES
+from analysis.movement_sharing import MovementSharing
+from analysis.report.stage import identity_of
+from analysis.umap_clusters import as_labels, dense_clusters
+from recorder.annotation_file import read_annotations, write_annotations
+from recorder.annotation_lock import changing
+from recorder.annotations import Annotation, Annotations, Channel, annotations_path
 from rig.errors import UserError
-from tests.planted_recordings import tap_session
+from stim.detectors.learned import load
+from tests.planted_recordings import SETTLING, tap_session, write
 from tests.rodent_rig import rodent_rig_here
 from tests.test_paper_check import episode
 
+SVG = "{http://www.w3.org/2000/svg}"
+LENGTHS = (100, 80)
+Blobs = tuple[BehaviourMap, np.ndarray, list[np.ndarray]]
+
 
 @pytest.fixture(scope="module")
-def blobs() -> tuple[BehaviourMap, np.ndarray]:
-    """A map of four blobs in 60 dimensions, of two episodes, and which blob each moment is from."""
+def blobs() -> Blobs:
+    """A map of four blobs in 60 dimensions, of two episodes; which blob each moment is from; features."""
     rng = np.random.default_rng(0)
-    kinds = [np.tile(np.arange(4), 25), np.repeat(np.arange(4), 20)]
+    kinds = [np.repeat(np.arange(4), n // 4) for n in LENGTHS]
     centres = 5 * rng.normal(size=(4, 60))
-    found = behaviour_map([centres[each] + rng.normal(size=(len(each), 60)) for each in kinds])
-    return found, np.concatenate(kinds)
+    features = [centres[each] + rng.normal(size=(len(each), 60)) for each in kinds]
+    return behaviour_map(features), np.concatenate(kinds), features
 
 
-def test_blobs_are_clusters(blobs: tuple[BehaviourMap, np.ndarray]) -> None:
-    found, kinds = blobs
+def named_by_kind(blobs: Blobs, *kinds: int) -> dict[int, str]:
+    """The clusters of these blobs, named after them."""
+    found, kind_of, _ = blobs
+    of = {k: int(kind_of[found.centres[k]]) for k in range(len(found.centres))}
+    return {cluster: f"kind {kind}" for cluster, kind in of.items() if kind in kinds}
+
+
+def test_blobs_are_clusters(blobs: Blobs) -> None:
+    found, kinds, _ = blobs
     assert (found.clusters >= 0).mean() > 0.95
     for cluster in range(len(found.centres)):
         assert len(set(kinds[found.clusters == cluster])) == 1
@@ -49,9 +75,12 @@ def test_blobs_are_clusters(blobs: tuple[BehaviourMap, np.ndarray]) -> None:
     assert (found.hills.of(found.points) == found.clusters).all()
 
 
-def test_names_stay_with_moments(blobs: tuple[BehaviourMap, np.ndarray], tmp_path: Path) -> None:
-    found, _ = blobs
-    episodes = [episode("gaps", k, np.zeros((n, 2))) for k, n in enumerate((100, 80))]
+def test_names_stay_with_moments(blobs: Blobs, tmp_path: Path) -> None:
+    found, _, _ = blobs
+    episodes = [
+        replace(episode("gaps", k, np.zeros((n, 2))), recording=Path(f"{k}.nwb"))
+        for k, n in enumerate(LENGTHS)
+    ]
     path = tmp_path / "map-names.csv"
     fig4._write_names(path, found, episodes)
     rows = path.read_text().splitlines()
@@ -59,7 +88,15 @@ def test_names_stay_with_moments(blobs: tuple[BehaviourMap, np.ndarray], tmp_pat
     assert read_names(path)[0][2] == ""
     path.write_text("\n".join([rows[0], rows[2] + "leap", *rows[3:]]))
     assert names_of(found, episodes, read_names(path)) == {1: "leap"}
-    elsewhere = [("other.nwb", 0.0, "leap"), ("made.nwb", 99.0, "leap")]
+    # a report draws the map anew when names were given, and not because there is a list for them
+    out = tmp_path / "map.png"
+    given = FIGURES["fig4"].given
+    assert given is not None
+    assert "leap" in given(out)
+    assert identity_of("fig4", (), given(out)) != identity_of("fig4", ())
+    path.write_text("\n".join(rows))
+    assert identity_of("fig4", (), given(out)) == identity_of("fig4", ())
+    elsewhere = [("other.nwb", 0.0, "leap"), ("0.nwb", 99.0, "leap")]
     assert names_of(found, episodes, elsewhere) == {}
     path.write_text("cluster,name\n1,leap\n")
     with pytest.raises(UserError, match="is not a file of names of clusters"):
@@ -111,3 +148,145 @@ def test_outside_of_hills_is_no_cluster() -> None:
     labels[:, 100:] = 3
     hills = Hills(np.ones((200, 200)), labels, np.array([-1.0, -1.0]), 2.0)
     assert hills.of(np.array([[-0.5, 0.0], [0.5, 0.9], [9.0, 9.0]])).tolist() == [-1, 3, 3]
+
+
+# --- the other way ----------------------------------------------------------------------------------
+
+
+def test_what_is_dense_is_a_cluster_and_what_is_not_is_left_out(blobs: Blobs) -> None:
+    rng = np.random.default_rng(1)
+    sizes, spreads = (200, 120, 60), (0.3, 1.0, 0.1)
+    at = np.array([[0, 0], [20, 0], [0, 20]])
+    parts = [at[k] + spreads[k] * rng.normal(size=(sizes[k], 2)) for k in range(3)]
+    lonely = np.array([[40, 40], [-30, 10], [10, -30], [40, -20], [-30, 40]])
+    found = dense_clusters(np.vstack([*parts, lonely]))
+    truth = np.repeat(np.arange(3), sizes)
+    assert found.max() == 2
+    assert (found[:-5] == truth).mean() > 0.97
+    assert (found[-5:] == -1).all()
+    assert as_labels(np.array([1, -1, 0])).tolist() == ["1", "none", "0"]
+    # in the plane of a map of blobs it finds these, as the map does
+    mapped, kinds, _ = blobs
+    other = dense_clusters(mapped.points)
+    assert all(len(set(kinds[other == k])) == 1 for k in range(other.max() + 1))
+    assert agreement(mapped.clusters, as_labels(other)) > 0.6
+
+
+# --- the picture ------------------------------------------------------------------------------------
+
+
+def test_the_picture_shows_what_was_found_with_units_and_n(blobs: Blobs, tmp_path: Path) -> None:
+    found, kinds, features = blobs
+    episodes = [
+        episode(task, 0, np.zeros((n, 2)))
+        for task, n in zip(("gaps", "two_tap"), LENGTHS, strict=True)
+    ]
+    names = {k: f"movement {k}" for k in range(len(found.centres))}
+    shares, behaviours = confusion(
+        found.clusters, np.array(["run", "rear_up", "tap", "none"])[kinds]
+    )
+    agree = Estimate(0.71, 0.65, 0.77, 7)
+    planes = {name: [part[:, :2] for part in features] for name in ("forces", "fast", "slow")}
+    sharing = MovementSharing(planes, {}, {"fast": 0.37}, {}, {}, (0, 0, 0), ())
+    shown = Shown(found, episodes, names, shares, behaviours, agree, sharing)
+    picture(shown, out := tmp_path / "map.svg")
+    words = ["".join(each.itertext()) for each in ElementTree.parse(out).iter(f"{SVG}text")]
+    for wanted, times in {
+        f"A  {len(names)} clusters on the density of {sum(LENGTHS)} moments": 1,
+        "B  tasks, in the colours of C": 1,
+        **dict.fromkeys(("t-SNE 1 (no unit)", "t-SNE 2 (no unit)"), 2),
+        **dict.fromkeys(names.values(), 1),
+        "C  occupancy by task (bars on each other)": 1,
+        "cluster": 2,
+        "part of each task's time": 1,
+        "gaps run, n = 1": 1,
+        "two-tap, n = 1": 1,
+        "D  detectors in clusters; AMI 0.71 (0.65 to 0.77)": 1,
+        "part of the cluster's time": 1,
+        **dict.fromkeys(("run", "rear up", "tap", "none"), 1),
+        "E  forces": 1,
+        "F  kinematics, fast; overlap 0.37": 1,
+        **dict.fromkeys(("component 1 (s.d.)", "component 2 (s.d.)"), 3),
+    }.items():
+        assert words.count(wanted) == times, wanted
+    # a hill of every cluster is outlined, and the outlines are the map's
+    assert set(np.unique(found.hills.labels)) - {-1} == set(names)
+
+
+# --- named clusters as annotations ------------------------------------------------------------------
+
+
+def test_ticks_have_the_name_of_their_movement(blobs: Blobs) -> None:
+    found, kinds, features = blobs
+    named, agreeing = name_ticks(found, named_by_kind(blobs, 0, 1, 2), features, 50.0)
+    wanted = np.where(kinds == 3, "", np.char.add("kind ", kinds.astype(str)))
+    assert [len(each) for each in named] == list(LENGTHS)
+    assert np.mean(np.concatenate(named) == wanted) > 0.95
+    # clusters of one name are one behaviour, and a bout does not fall to pieces
+    assert [name for _, _, name in bouts_of(named[0])] == ["kind 0", "kind 1", "kind 2"]
+    assert agreeing > 0.95
+
+
+def test_a_named_cluster_is_learned_as_a_detector(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    n = 320
+    episodes, named = [], []
+    for seed, upright in enumerate(([(60, 120), (150, 210), (240, 300)], [])):
+        up = np.zeros(n, bool)
+        for first, after in upright:
+            up[first:after] = True
+        body = {
+            name: np.where(up, value, 0.0) + 0.02 * rng.normal(size=n)
+            for name, value in (("pitch", 0.9), ("head_height", 0.15))
+        }
+        file = write(tmp_path / f"{seed}.nwb", "gaps", seed, np.zeros((n, 32)), body=body)
+        one = episode("gaps", seed, np.zeros((n - SETTLING, 2)))
+        episodes.append(replace(one, recording=file, first_tick=SETTLING))
+        named.append(np.where(up, "upright", "run")[SETTLING:])
+    beside = annotations_path(episodes[0].recording)
+    with recorder.open(episodes[0].recording) as opened:
+        session, described = opened.session, opened.description
+    jane = Annotation(5, 9, "jane", "groom", "Jane")
+    content = Annotations(
+        session, ("0.nwb",), 0, n - 1, rows=(jane,), channels=(Channel("jane", "#fff"),)
+    )
+    write_annotations(beside, content, described)
+
+    for _ in range(2):  # the second time in the place of the first
+        check(episodes[0].recording)
+        assert annotate(episodes, named) == (beside, tmp_path / "1.annotations.nwb")
+    found = read_annotations(beside)
+    assert found.bouts("map", "upright").tolist() == [[60, 120], [150, 210], [240, 300]]
+    assert [each for each in found.rows if each.channel != "map"] == [jane]
+    assert [each.name for each in found.channels] == ["jane", "map"]
+    assert found.labels("map") == ("upright", "run")  # the longest first
+
+    options = ("--behaviour", "upright", "--channel", "map", "--out", tmp_path / "up.npz")
+    done = rodent_rig_here("learn", tmp_path, "--intervals", tmp_path, *options)
+    assert done.returncode == 0, done.stderr
+    words = next(line for line in done.stdout.splitlines() if line.startswith("upright"))
+    assert float(words.split("F1 ")[1].split()[0]) > 0.8  # its window is ten ticks long
+    assert load(tmp_path / "up.npz").classes == ("rest", "upright")
+
+    with changing(beside), pytest.raises(UserError, match="is being changed in a window"):
+        check(episodes[0].recording)
+    own = Annotation(305, 310, "map", "run", "Jane")
+    write_annotations(beside, msgspec.structs.replace(found, rows=(*found.rows, own)), described)
+    with pytest.raises(UserError, match="bouts by Jane, which would be lost"):
+        check(episodes[0].recording)
+
+
+def test_what_cannot_be_annotated_is_a_sentence(tmp_path: Path) -> None:
+    (file := tmp_path / "a.nwb").write_bytes(b"")
+    out = ("--annotate", "--out", tmp_path / "a.png")
+    done = rodent_rig_here("figure", "fig4", file, *out)
+    assert done.returncode == 2
+    assert f"No cluster has a name in {tmp_path / 'a-names.csv'}" in done.stderr
+    done = rodent_rig_here("figure", "fig9", file, *out)
+    assert done.stderr.strip() == "--annotate: fig9 has nothing to annotate; fig4 has."
+    assert [each.name for each in tmp_path.iterdir()] == ["a.nwb"]
+    done = rodent_rig_here(
+        *("learn", file, "--behaviour", "run", "--intervals", tmp_path, "--out", tmp_path / "a.npz")
+    )
+    assert done.returncode == 2
+    assert "there are no annotations (F.annotations.nwb) in this folder" in done.stderr

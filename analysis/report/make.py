@@ -4,7 +4,8 @@
     report/report.pdf     the same to print
     report/figures/       pictures, numbers (CSV) and outcomes (JSON) of the stages; kept for the next time
 
-A stage is made anew when its recordings, its code or a library has changed (`stage.identity_of`).
+A stage is made anew when its recordings, its code, a library or what a person has written for it has
+changed (`stage.identity_of`).
 """
 
 from __future__ import annotations
@@ -149,7 +150,9 @@ def stages_of(known: Mapping[str, Known], kept: Path, only: Sequence[str]) -> di
         )
         for subject, paths in groups.items():
             picture = kept / f"{name}-{subject.replace(' ', '_')}.png"
-            identity = identity_of(name, tuple(known[path].sha256 for path in paths))
+            written = FIGURES[name].given
+            given = written(picture) if written is not None else ""
+            identity = identity_of(name, tuple(known[path].sha256 for path in paths), given)
             stage = Stage(name, subject, tuple(paths), str(picture), identity)
             stages[stage.key] = stage
     return stages

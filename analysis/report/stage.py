@@ -21,7 +21,7 @@ from rig.errors import RunError, UserError
 from rig.output_file import replacing
 from rig.versions import version_of
 
-LIBRARIES = ("matplotlib", "scikit-learn", "pynapple")
+LIBRARIES = ("matplotlib", "scikit-learn", "pynapple", "openTSNE", "umap-learn")
 """Beside those of `analysis.code_identity`: a figure is made anew with other versions."""
 
 
@@ -74,18 +74,19 @@ class Outcome(msgspec.Struct, frozen=True):
     peak_mb: float = 0.0
 
 
-def identity_of(name: str, recordings: tuple[str, ...]) -> str:
-    """A digest of a figure's code and of its recordings.
+def identity_of(name: str, recordings: tuple[str, ...], given: str = "") -> str:
+    """A digest of a figure's code, of its recordings and of what a person has written for it.
 
     The code is the figure's module and what that imports: other figures can change without it.
 
     Args:
         name: of the figure.
         recordings: SHA-256 of each.
+        given: `Drawing.given` of the picture.
     """
     code = code_identity(FIGURES[name].draw.__module__)
     versions = [f"{library} {version_of(library)}" for library in LIBRARIES]
-    return digest((), name, code, *versions, *sorted(recordings))
+    return digest((), name, code, *versions, *sorted(recordings), *([given] if given else []))
 
 
 def run(stage: Stage) -> Outcome:

@@ -6,7 +6,6 @@ is never overwritten, nor what another program has changed meanwhile.
 
 from __future__ import annotations
 
-import contextlib
 import os
 import traceback
 from collections.abc import Callable
@@ -16,8 +15,8 @@ from typing import BinaryIO
 
 from PyQt6.QtCore import QObject, QTimer, pyqtSignal
 
+from recorder.annotation_lock import leave_lock, take_lock
 from recorder.annotations import Annotations, check_is_of
-from recorder.writing_lock import hold_writing_lock
 from rig.bus.message_types import Description
 from rig.clock import now
 from rig.errors import RunError, UserError
@@ -112,29 +111,18 @@ class AnnotationStore(QObject):
 
     def _take(self) -> None:
         """Raises `UserError` where another window has the file, OSError where none can be written."""
-        path = self.path.with_name(f".{self.path.name}.lock")
-        while self._lock is None:
-            file = path.open("a+b")
+        if self._lock is None:
             try:
-                hold_writing_lock(file.fileno())
-                if os.path.samestat(os.fstat(file.fileno()), path.stat()):
-                    self._lock = file
+                self._lock = take_lock(self.path)
             except BlockingIOError:
                 raise UserError(
                     f"{self.path.name} is being changed in another window; here it is shown as it was when "
                     "this one opened it. Close that window and open this panel again to annotate here."
                 ) from None
-            except FileNotFoundError:
-                pass  # whoever had it has just removed it
-            finally:
-                if self._lock is None:
-                    file.close()
 
     def _release(self) -> None:
         if self._lock is not None:
-            with contextlib.suppress(OSError):
-                Path(str(self._lock.name)).unlink(missing_ok=True)
-            self._lock.close()
+            leave_lock(self._lock)
             self._lock = None
 
     def _write(self, content: Annotations) -> Callable[[], None]:
