@@ -166,6 +166,43 @@ def test_each_way_of_looking_and_what_is_drawn_beside_the_animal() -> None:
     scene.close()
 
 
+WALLED = """
+<mujoco>
+  <asset><hfield name="hill" nrow="2" ncol="3" size="0.05 2 0.6 0.1" elevation="0 1 0 0 1 0"/></asset>
+  <worldbody>
+    <light pos="0 0 2"/>
+    <geom type="plane" size="2 2 0.1" rgba="0 0 1 1"/>
+    <geom {standing} rgba="0 1 0 1"/>
+    <body name="walker/torso" pos="0 0 0.1"><freejoint/><geom size="0.05" rgba="1 0 0 1"/></body>
+  </worldbody>
+</mujoco>
+"""
+
+
+@pytest.mark.parametrize(
+    "standing",
+    ['type="box" size="0.02 2 0.3" pos="0.3 0 0.3"', 'type="hfield" hfield="hill" pos="0.3 0 0"'],
+)
+def test_the_camera_stays_out_of_walls_and_hills(standing: str) -> None:
+    """It was asked to look through what stands beside the animal; it goes back where nothing does."""
+    scene = Scene(WALLED.format(standing=standing), {})
+    view = View(azimuth=180.0, width=160, height=120)
+    scene.fit(view, 1.0)
+
+    def seen(x_m: float, jump: bool) -> int:
+        """Red pixels: how much is seen of the animal there."""
+        assert scene.pose(START + np.eye(7)[0] * x_m, None, jump=jump)
+        picture = _pixels(scene.draw(view))
+        return int((picture[..., 0] > 2 * picture[..., 1:].max(axis=-1)).sum())
+
+    free = seen(-1.5, True)
+    assert free > 100
+    for x_m in np.linspace(-0.6, 0.05, 14):
+        assert seen(x_m, True) > 0.6 * free, x_m
+    assert seen(-1.5, True) == free
+    scene.close()
+
+
 def test_paws_bear_where_mujoco_has_them_touch() -> None:
     import mujoco
 

@@ -15,6 +15,7 @@ from PyQt6.QtGui import QImage
 
 from gui.arena.arena_drawing import Paws, add_shadow, add_trail, words_in
 from gui.arena.arena_marks import Marks
+from rig.camera_sight import Sight
 from rig.camera_target import CameraTarget
 from rig.props import show
 
@@ -77,6 +78,7 @@ class Scene:
         self._animal = self._find_animal()
         self._eye = int(mujoco.mj_name2id(self._model, mujoco.mjtObj.mjOBJ_CAMERA, EYE))
         self._paws = Paws(mujoco, self._model)
+        self._sight = Sight(mujoco, self._model)
         self._target = CameraTarget()
         self._looked_at = np.zeros(3)
         self._heading = 0j
@@ -111,6 +113,7 @@ class Scene:
             self._looked_at = self._target.jump(place)
             self._heading = self._ahead()
             self._paws.forget()
+            self._sight.forget()
         else:
             past_s = now - self._posed_at
             self._looked_at = self._target.follow(place, past_s)
@@ -143,6 +146,10 @@ class Scene:
             camera.azimuth, camera.elevation = view.azimuth + turn, view.elevation
             camera.distance = view.distance
             camera.lookat[:] = self._looked_at
+            place = np.array(self._data.xpos[self._animal])
+            camera.elevation, camera.distance = self._sight.clear_view(
+                self._data, place, camera, self._posed_at
+            )
         self._renderer.update_scene(self._data, camera, self._options)
         scene = self._renderer.scene
         self.words = ()
