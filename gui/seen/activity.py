@@ -101,7 +101,14 @@ class ActivityWindow:
         self.statistics = {kind: UnitStatistics(n_units) for kind in KINDS}
         self._ring = {kind: np.zeros((n_units, _RING_TICKS), np.float32) for kind in KINDS}
         self._filled = np.zeros(_RING_TICKS, bool)
-        self._shared = _SharedColumns(self)
+        self._shared = _SharedColumns()
+
+    def clear(self) -> None:
+        """Forgets everything; the memory stays its own, for a replay that jumps does so often."""
+        self.last_tick = -1
+        self.statistics = {kind: UnitStatistics(self.n_units) for kind in KINDS}
+        self._filled[:] = False
+        self._shared = _SharedColumns()
 
     def add(self, ticks: Sequence[Message]) -> None:
         """Takes in ticks, oldest first; a tick older than the newest one is ignored."""
@@ -186,7 +193,7 @@ class ActivityWindow:
             ring, size = self._ring[kind], _RING_TICKS
             there = self.known(first, last)
         else:
-            ring, size = self._shared.means(kind, per_column), _RING_TICKS // per_column
+            ring, size = self._shared.means(self, kind, per_column), _RING_TICKS // per_column
             there = self.known(first * per_column, last * per_column)
             there = np.asarray(there.reshape(-1, per_column).any(axis=1))
         statistics = self.statistics[kind]
@@ -210,15 +217,19 @@ class ActivityWindow:
 class _SharedColumns:
     """Means over neighbouring ticks of the ring, for one kind and width at a time, kept up as ticks come."""
 
-    def __init__(self, window: ActivityWindow) -> None:
-        self._window = window
+    def __init__(self) -> None:
         self._of: tuple[str, int] = ("", 0)
         self._done = 0  # columns before this one are as they will be
         self._means = np.zeros((0, 0), np.float32)
 
-    def means(self, kind: str, width: int) -> NDArray[np.float32]:
-        """(n_units, ring's ticks / width): a column's place is its number modulo how many there are."""
-        window, n_columns = self._window, _RING_TICKS // width
+    def means(self, window: ActivityWindow, kind: str, width: int) -> NDArray[np.float32]:
+        """(n_units, ring's ticks / width): a column's place is its number modulo how many there are.
+
+        Args:
+            window: whose; always the same. Were it kept, the two would outlive their use together.
+            kind, width: of which activity, and of how many ticks a column is the mean.
+        """
+        n_columns = _RING_TICKS // width
         newest = window.last_tick // width
         if self._of != (kind, width):
             self._of, self._done = (kind, width), newest - n_columns + 1

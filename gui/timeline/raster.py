@@ -145,7 +145,7 @@ class Raster:
 
     def clear(self) -> None:
         """Forgets the activity, keeps the layers."""
-        self._window = ActivityWindow(self._window.n_units)
+        self._window.clear()
         self._spikes = None
         self._levels[:] = EMPTY
 
