@@ -98,6 +98,7 @@ class Layout:
         """What was put back while docks were not shown: they are fitted to the window when they are."""
         for dock in self.docks.values():
             dock.topLevelChanged.connect(lambda _: self._title())
+            dock.visibilityChanged.connect(self._hold_size)
             dock.dockLocationChanged.connect(lambda _: QTimer.singleShot(0, self._title))
         self.view_actions = tuple(self._view_action(name) for name in self.docks)
         """Each shows a dock or hides it."""
@@ -242,6 +243,18 @@ class Layout:
             QTimer.singleShot(0, self._size)
         self._title()
         QTimer.singleShot(0, self._keep_on_screen)
+
+    def _hold_size(self, shown: bool) -> None:
+        """A dock takes its room from the others; Qt would let the window grow, were it for a moment only."""
+        window, before = self._window, self._window.size()
+
+        def hold() -> None:
+            grown = window.size().expandedTo(before) != before
+            if grown and not window.isMaximized() and not window.isFullScreen():
+                window.resize(before)
+
+        if shown and window.isVisible():
+            QTimer.singleShot(0, hold)
 
     def _keep_on_screen(self) -> None:
         """Makes the window smaller, or moves it, where its frame reaches beyond the screen."""

@@ -52,6 +52,7 @@ class ReplayControl(QObject):
         self._extents: list[Extent] = []
         self._divergences: dict[int, Divergence] = {}
         self._alignment: Alignment | None = None
+        self._said: list[str] = []  # of what was asked for and is not what is shown
         self.annotate = AnnotateControl(state, panels, parent)
         self.annotate.tick_chosen.connect(self.seek)
         panels.comparison.closed.connect(self.remove)
@@ -73,7 +74,8 @@ class ReplayControl(QObject):
     def open(self, paths: Sequence[Replayed], speed: float) -> ReplayStream:
         """A replay of these recordings that the transport bar follows, not started yet."""
         self._leave()
-        stream = ReplayStream(paths, speed)
+        shown, self._said = recordings.annotated(paths)
+        stream = ReplayStream(shown, speed)
         panels = self._panels
         bar = panels.transport
         stream.opened.connect(self._opened)
@@ -260,6 +262,8 @@ class ReplayControl(QObject):
             self._panels.faults.show_recorded(extents[0].faults)
             self._panels.timeline.marks.show_recorded(extents[0].notes, extents[0].disarmed)
             self._session.operator.log.show()
+        if self._said:
+            self._panels.banner.show_sentence("annotations", " ".join(self._said), "note", for_s=12.0)
         self._panels.transport.set_recordings(extents, TICK_S)
         if self.several:
             self._panels.comparison.show_recordings(extents)

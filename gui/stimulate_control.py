@@ -113,12 +113,17 @@ class StimulateControl(QObject):
 
     def choose_file(self, which: str) -> None:
         """Asks for a recording whose means are held ("baseline"), or a course ("file"), and reads it."""
-        words, kind = {
-            "baseline": ("Hold units at their means in a recording", "Recordings (*.nwb)"),
-            "file": ("Let units follow a course: a row a tick", "Tables (*.csv)"),
-        }[which]
-        folder = str(recordings.folder(self._state.settings))
-        chosen, _ = QFileDialog.getOpenFileName(self._parent, words, folder, kind)
+        folder = recordings.folder(self._state.settings)
+        if which == "baseline":
+            words = "Hold units at their means in a recording"
+            dialog = recordings.file_dialog(self._parent, words, folder)
+            chosen = dialog.selectedFiles()[0] if dialog.exec() else ""
+            dialog.deleteLater()
+        else:
+            words = "Let units follow a course: a row a tick"
+            chosen, _ = QFileDialog.getOpenFileName(
+                self._parent, words, str(folder), "Tables (*.csv)"
+            )
         self.read_file(which, chosen)
 
     def read_file(self, which: str, chosen: str) -> None:

@@ -93,9 +93,10 @@ def info(path_or_parts: RecordingPath, parts: bool = False) -> str:
 
 def _open_one(path: Path) -> Recording:
     if is_annotations(path):
+        recording = recording_of_annotations(path)
+        there = "" if recording.exists() else ", but is not in its folder"
         raise UserError(
-            f"{path} holds annotations, no recording; open {recording_of_annotations(path).name}, which "
-            "shows them."
+            f"{path} holds annotations, no recording; open {recording.name}, which shows them{there}."
         )
     state = recorded_state(path)
     if state == "killed":

@@ -10,13 +10,14 @@ import numpy as np
 import pytest
 from PyQt6.QtCore import QPoint, QPointF, QSettings, QSize, Qt
 from PyQt6.QtGui import QColor, QImage, QWheelEvent
-from PyQt6.QtWidgets import QApplication, QFileDialog, QLabel, QTabBar, QToolButton
+from PyQt6.QtWidgets import QApplication, QFileDialog, QLabel, QTabBar, QToolButton, QTreeView
 from pytestqt.qtbot import QtBot
 
 from bench.synthetic_session import Stream, description
 from gui.look.behaviour_style import GROUPS, TINT, look_of, stimulus_look
 from gui.look.theme import DARK, THEMES, Theme, activity_colours
 from gui.main_window import MainWindow
+from gui.session import recordings
 from gui.session.control_bar import ControlBar
 from gui.session.health import HealthPanel
 from gui.streams.recorder_watch import Verdict
@@ -352,6 +353,43 @@ def test_what_means_different_things_is_told_apart(theme: Theme, vision: str) ->
     for one, other in ((low, middle), (middle, high), (low, high)):
         seen = [lab(seen_by(vision, from_srgb(each))) for each in (one, other)]
         assert np.linalg.norm(seen[0] - seen[1]) > 25
+
+
+def test_the_dialog_lists_recordings_and_annotations_open_their_recording(
+    qtbot: QtBot, window: MainWindow, tmp_path: Path, file: Path
+) -> None:
+    recording = tmp_path / "one.nwb"
+    recording.write_bytes(file.read_bytes())
+    annotations, lost = tmp_path / "one.annotations.nwb", tmp_path / "lost.annotations.nwb"
+    for path in (annotations, lost):
+        path.touch()
+    (tmp_path / "folder").mkdir()
+    dialog = recordings.file_dialog(window, "Open", tmp_path)
+    qtbot.addWidget(dialog)
+    listed = dialog.findChildren(QTreeView)[0]
+    model = listed.model()
+    assert model is not None
+
+    def names() -> list[str]:
+        root = listed.rootIndex()
+        return [str(model.index(row, 0, root).data()) for row in range(model.rowCount(root))]
+
+    qtbot.waitUntil(lambda: names() == ["folder", "one.nwb"], timeout=10_000)
+
+    # a name that was typed, or given to the command
+    window.replay(annotations)
+    stream = window.player.stream
+    assert stream is not None
+    assert stream.paths == (recording,)
+    banner = window.panels.banner
+    qtbot.waitUntil(lambda: banner.isVisible() and "annotations" in banner.label.text(), timeout=10_000)
+    assert "of one.nwb: this is the recording" in banner.label.text()
+    window.replay(lost)
+    said = window.panels.welcome
+    words = "open lost.nwb, which shows them, but is not in its folder"
+    qtbot.waitUntil(
+        lambda: any(words in each.text() for each in said.findChildren(QLabel)), timeout=10_000
+    )
 
 
 def test_icons_of_the_file_dialog_can_be_seen(qtbot: QtBot, window: MainWindow) -> None:
