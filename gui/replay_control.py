@@ -74,8 +74,8 @@ class ReplayControl(QObject):
     def open(self, paths: Sequence[Replayed], speed: float) -> ReplayStream:
         """A replay of these recordings that the transport bar follows, not started yet."""
         self._leave()
-        shown, self._said = recordings.annotated(paths)
-        stream = ReplayStream(shown, speed)
+        recordings_of, self._said = recordings.annotated(paths)
+        stream = ReplayStream(recordings_of, speed)
         panels = self._panels
         bar = panels.transport
         stream.opened.connect(self._opened)
@@ -263,7 +263,9 @@ class ReplayControl(QObject):
             self._panels.timeline.marks.show_recorded(extents[0].notes, extents[0].disarmed)
             self._session.operator.log.show()
         if self._said:
-            self._panels.banner.show_sentence("annotations", " ".join(self._said), "note", for_s=12.0)
+            self._panels.banner.show_sentence(
+                "annotations", " ".join(self._said), "note", for_s=12.0
+            )
         self._panels.transport.set_recordings(extents, TICK_S)
         if self.several:
             self._panels.comparison.show_recordings(extents)

@@ -382,7 +382,9 @@ def test_the_dialog_lists_recordings_and_annotations_open_their_recording(
     assert stream is not None
     assert stream.paths == (recording,)
     banner = window.panels.banner
-    qtbot.waitUntil(lambda: banner.isVisible() and "annotations" in banner.label.text(), timeout=10_000)
+    qtbot.waitUntil(
+        lambda: banner.isVisible() and "annotations" in banner.label.text(), timeout=10_000
+    )
     assert "of one.nwb: this is the recording" in banner.label.text()
     window.replay(lost)
     said = window.panels.welcome
