@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from recorder.reading import Recording
 from recorder.tables import Trial
+from rig.camera_sight import Sight
 from rig.camera_target import CameraTarget
 from rig.errors import RunError
 from rig.opengl import remedy
@@ -66,6 +67,7 @@ class RecordedScene:
         kind = mujoco.mjtObj.mjOBJ_BODY
         self._animal = max(1, mujoco.mj_name2id(self._model, kind, "walker/torso"))
         self._target = CameraTarget()
+        self._sight = Sight(mujoco, self._model)
         self._then_s = 0.0
 
     def draw(
@@ -97,6 +99,7 @@ class RecordedScene:
         camera.type = mujoco.mjtCamera.mjCAMERA_FREE
         camera.azimuth, camera.elevation, camera.distance = self._view
         camera.lookat[:] = looked_at
+        camera.elevation, camera.distance = self._sight.clear_view(self._data, place, camera, now_s)
         self._renderer.update_scene(self._data, camera, self._options)
         picture: Picture = self._renderer.render()
         return picture
