@@ -125,6 +125,7 @@ def test_a_pair_goes_in_step(qtbot: QtBot, window: MainWindow, folder: Path) -> 
         lambda: "before tick 150 (3.00 s)" in branch.divergence.full_text, timeout=20_000
     )
     assert one.divergence.full_text == ""
+    assert one.arena.height() > 0.75 * one.timeline.height()
     for column in (one, branch):
         assert column.timeline.overlay.marks_s == (3.0,)
         rows = column.timeline.ethogram._rows

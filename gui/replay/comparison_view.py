@@ -23,6 +23,10 @@ from gui.timeline.selection import UnitSelection
 from gui.timeline.timeline import Timeline
 from rig.bus.message_types import TICK_S, Description
 
+CLOSE_PX = 24
+ARENA_PARTS, TIMELINE_PARTS = 9, 11
+"""How they share the height: the animal is what one looks at here."""
+
 
 class Column(QFrame):
     """One recording among several. `closed` asks to take it away."""
@@ -44,7 +48,7 @@ class Column(QFrame):
         self.state = QLabel()
         self.divergence = ElidedLabel()
         self.divergence.setObjectName("muted")
-        self.divergence.setFixedHeight(self.divergence.fontMetrics().height())
+        self.divergence.hide()
         self.arena = ArenaView(theme, share=share)
         self.timeline = Timeline(theme, selection)
         self.timeline.head.show_beside()
@@ -53,24 +57,23 @@ class Column(QFrame):
         close.setText("×")
         close.setToolTip("Take this recording away")
         close.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+        close.setFixedSize(CLOSE_PX, CLOSE_PX)
+        close.setStyleSheet("padding: 0;")
         close.clicked.connect(self.closed)
         head = QHBoxLayout()
         head.setContentsMargins(10, 0, 4, 0)
         head.setSpacing(10)
         head.addWidget(self.name)
         head.addWidget(self.what, 1)
+        head.addWidget(self.divergence, 1)
         head.addWidget(self.state)
         head.addWidget(close)
-        below = QHBoxLayout()
-        below.setContentsMargins(10, 0, 10, 0)
-        below.addWidget(self.divergence, 1)
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(4)
         column.addLayout(head)
-        column.addLayout(below)
-        column.addWidget(self.arena, 3)
-        column.addWidget(self.timeline, 7)
+        column.addWidget(self.arena, ARENA_PARTS)
+        column.addWidget(self.timeline, TIMELINE_PARTS)
 
     def take(self, batch: Batch) -> None:
         """Takes in a batch, without drawing."""
@@ -79,6 +82,7 @@ class Column(QFrame):
             assert isinstance(description, Description)
             what = f"{description.protocol_name}: {description.subject} in {description.task}"
             self.what.set_full_text(what)
+            self.name.setToolTip(what)
         self.timeline.take(batch)
         self.arena.take(batch)
 
@@ -96,6 +100,12 @@ class Column(QFrame):
         elif tick > self.extent.last_tick:
             words = f"ended at {clock((self.extent.last_tick + 1) * TICK_S)}"
         self.state.setText(words)
+
+    def show_divergence(self, words: str) -> None:
+        """How it goes with the first recording, in the place of what it is; "" where nothing is known."""
+        self.divergence.set_full_text(words)
+        self.divergence.setVisible(bool(words))
+        self.what.setVisible(not words)
 
     def draw(self) -> None:
         """Draws what is new."""
@@ -182,7 +192,7 @@ class ComparisonView(QWidget):
 
     def show_divergence(self, number: int, words: str, tick: int | None) -> None:
         """Says in a column how its recording goes with the first, and marks the tick where it leaves it."""
-        self.columns[number].divergence.set_full_text(words)
+        self.columns[number].show_divergence(words)
         if tick is not None:
             self._divergences[number] = tick
             self.columns[number].timeline.mark([tick])
@@ -193,7 +203,7 @@ class ComparisonView(QWidget):
         self._divergences = {}
         for column, offset in zip(self.columns, offsets, strict=True):
             column.offset = offset
-            column.divergence.set_full_text("")
+            column.show_divergence("")
             column.timeline.mark([])
 
     def draw(self) -> None:
