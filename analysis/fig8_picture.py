@@ -18,6 +18,7 @@ from analysis.rotations import FlowField
 Planes: TypeAlias = Mapping[tuple[str, str, str], tuple[list[Estimate], list[Estimate]]]
 """Frequency (Hz) and share of variance of each plane, by state, task and layer."""
 
+OTHER_BAND = "#88ccee"
 SHOWN_TASK = "two_tap"
 SLOWEST_SHOWN_HZ = 0.05
 SHOWN_HZ = (0.1, 0.3, 1.0, 3.0, 10.0)
@@ -124,16 +125,21 @@ def _explained_panel(axes: Axes, result: AllDynamics) -> None:
         for i, layer in enumerate(layers):
             one = result.of[task, layer, "h"]
             x = i + 0.18 * (j - (len(tasks) - 1) / 2)
-            low, high = np.quantile(one.null.shuffled, (0.025, 0.975))
-            axes.fill_between([x - 0.06, x + 0.06], low, high, color=BAND, linewidth=0)
+            for null, left, shade in (
+                (one.null, x - 0.07, BAND),
+                (one.entropy_null, x, OTHER_BAND),
+            ):
+                low, high = np.quantile(null.shuffled, (0.025, 0.975))
+                axes.fill_between([left, left + 0.07], low, high, color=shade, linewidth=0)
             look = task_look(task)
             axes.plot(x, one.rotation.r2, linestyle="none", markersize=4, **look)
             axes.plot(x, one.rotation.r2_any, "_", color=MUTED, markersize=6)
     axes.plot([], [], "o", color=INK, markersize=4, label="rotation")
     axes.plot([], [], "_", color=MUTED, label="any matrix")
-    axes.fill_between([], [], [], color=BAND, label="95 % of surrogates")
-    axes.set_ylim(0, 1.2)
+    axes.fill_between([], [], [], color=BAND, label="95 % with drawn phases")
+    axes.fill_between([], [], [], color=OTHER_BAND, label="95 % of maximum entropy")
+    axes.set_ylim(0, 1.3)
     axes.set_xticks(range(len(layers)), layers)
     axes.set_ylabel("share of changes explained")
     axes.set_title("rotation against surrogates, h")
-    axes.legend(ncols=3, loc="upper left")
+    axes.legend(ncols=2, loc="upper left")

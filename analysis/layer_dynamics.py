@@ -19,6 +19,7 @@ from analysis.rotations import (
     FlowField,
     Moments,
     Rotation,
+    entropy_r2,
     flow_field,
     moments_of,
     project,
@@ -47,7 +48,8 @@ class Dynamics:
         rotation: of all episodes.
         moments: of each.
         total_variance: of all units, per tick.
-        null: how much of the changes the rotation explains, beside surrogates.
+        null: how much of the changes the rotation explains, beside surrogates with drawn phases.
+        entropy_null: the same beside surrogates of maximum entropy.
         fields: flow in the first two principal components, and in the two fastest planes.
     """
 
@@ -55,6 +57,7 @@ class Dynamics:
     moments: tuple[Moments, ...]
     total_variance: float
     null: Null
+    entropy_null: Null
     fields: tuple[FlowField, ...]
 
 
@@ -91,7 +94,8 @@ def dynamics_of(parts: Sequence[Array], rate_hz: float, shuffles: int = SHUFFLES
         flow_field([part @ plane for part in scores], rate_hz) for plane in rotation.planes[:2]
     ]
     null = null_of(rotation.r2, surrogate_r2(scores, rate_hz, shuffles))
-    return Dynamics(rotation, moments, components.total_variance, null, tuple(fields))
+    entropy_null = null_of(rotation.r2, entropy_r2(scores, rate_hz, shuffles))
+    return Dynamics(rotation, moments, components.total_variance, null, entropy_null, tuple(fields))
 
 
 def all_dynamics(files: Iterable[Path]) -> AllDynamics:

@@ -7,8 +7,11 @@ squares. The eigenvalues of M are pairs ±iω; each pair is a plane and its freq
 The frequency is exact where orbits are circles. In an ellipse it is lower than that of the revolutions, as a
 skew matrix knows circles only; so is that of activity which rests between its turns.
 
-Surrogates have their principal components' phases drawn anew, each by itself: covariance and power spectra
-stay, and what makes a rotation, that one component follows another, is gone.
+Of surrogates there are two kinds. In one the principal components' phases are drawn anew, each by itself:
+covariance and power spectra stay, and what makes a rotation, that one component follows another, is gone.
+The other keeps means and covariances over time, components and stretches of 4 s, and is otherwise as random
+as can be (`analysis.tensor_entropy`): so Elsayed and Cunningham (2017) ask whether a rotation is a finding
+of its own. A rotation is held against both.
 """
 
 from __future__ import annotations
@@ -21,10 +24,13 @@ from scipy.linalg import solve_sylvester
 
 from analysis.components import Components, RunningCovariance
 from analysis.resampling import phase_randomised
+from analysis.tensor_entropy import tensor_entropy
 
 Array = np.ndarray
 
 COMPONENTS = 6
+STRETCH_S = 4.0
+"""Of the surrogates of maximum entropy: a turn or more of all that is faster than a quarter Hz."""
 
 
 @dataclass(frozen=True)
@@ -166,6 +172,43 @@ def surrogate_r2(
     for _ in range(shuffles):
         made = [moments_of(phase_randomised(part, random), rate_hz) for part in scores]
         found.append(rotation_of(summed(made, range(len(made))), rate_hz, 1.0).r2)
+    return found
+
+
+def stretches(scores: Sequence[Array], rate_hz: float) -> Array:
+    """Episodes (ticks, components) in stretches of 4 s: (ticks, components, stretches).
+
+    What is over is left out. Where no episode is so long, each is one, cut to the shortest.
+    """
+    lengths = [len(part) for part in scores]
+    n = round(STRETCH_S * rate_hz)
+    if max(lengths) < n:
+        n = min(lengths)
+    found = [part[k : k + n] for part in scores for k in range(0, len(part) - n + 1, n)]
+    return np.stack(found, axis=2)
+
+
+def entropy_r2(
+    scores: Sequence[Array], rate_hz: float, shuffles: int, seed: int = 0
+) -> list[float]:
+    """`Rotation.r2` of surrogates of maximum entropy, with the means and covariances of the data.
+
+    Args:
+        scores: of each episode (ticks, components), principal components.
+        rate_hz: ticks per second.
+        shuffles: how many.
+        seed: of the draws.
+    """
+    random = np.random.default_rng(seed)
+    distribution = tensor_entropy(stretches(scores, rate_hz))
+    found = []
+    for _ in range(shuffles):
+        made = distribution.draw(random)
+        n = made.shape[1]
+        state = np.moveaxis(made[1:-1], 1, -1).reshape(-1, n)
+        change = np.moveaxis(rates_of_change(made, rate_hz), 1, -1).reshape(-1, n)
+        sums = Moments(state.T @ state, state.T @ change, float((change**2).sum()), len(state))
+        found.append(rotation_of(sums, rate_hz, 1.0).r2)
     return found
 
 

@@ -6,12 +6,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from scipy.ndimage import gaussian_filter1d
 
 import recorder
 from analysis.fig10 import strides_of
 from analysis.layer_dynamics import dynamics_of
 from analysis.rotations import flow_field, moments_of, rotation_of
 from analysis.strides import middles_of_stance
+from analysis.tensor_entropy import tensor_entropy
 from analysis.trajectory_picture import TrajectoryPicture
 from analysis.variability import moved_events, squares_of
 from rig.errors import UserError
@@ -41,6 +43,8 @@ def test_rotations_have_their_frequencies_and_share_of_variance() -> None:
     assert found.rotation.variance.sum() == pytest.approx(1, abs=0.02)
     assert found.rotation.r2 > 0.95
     assert found.null.p < 0.05
+    assert found.entropy_null.p < 0.05
+    assert found.entropy_null.level < 0.5
     planes = np.concatenate(found.rotation.planes, axis=1)
     np.testing.assert_allclose(planes.T @ planes, np.eye(6), atol=1e-6)
 
@@ -50,7 +54,30 @@ def test_what_only_wanders_does_not_rotate() -> None:
     parts = [np.cumsum(random.standard_normal((1000, 30)), axis=0) for _ in range(4)]
     found = dynamics_of(parts, RATE_HZ, shuffles=20)
     assert found.null.p > 0.05
+    assert found.entropy_null.p > 0.05
     assert found.rotation.r2 < 0.1
+
+
+def test_surrogates_of_maximum_entropy_keep_means_and_covariances() -> None:
+    random = np.random.default_rng(6)
+    scale = np.array([4.0, 2.0, 1.0, 0.5])[:, None] * (0.5 + random.random(12))
+    data = gaussian_filter1d(random.standard_normal((40, 4, 12)), 3, axis=0) * scale
+    data += np.sin(np.arange(40) / 6)[:, None, None] + np.arange(4)[:, None] + random.random(12)
+    found = tensor_entropy(data)
+    drawn = [found.draw(random) for _ in range(2000)]
+    for k in range(3):
+        others = tuple({0, 1, 2} - {k})
+        np.testing.assert_allclose(
+            np.mean(drawn, axis=0).mean(others), data.mean(others), atol=0.05
+        )
+        covariance = covariance_along(data - found.mean, k)
+        made = np.mean([covariance_along(each - found.mean, k) for each in drawn], axis=0)
+        np.testing.assert_allclose(made, covariance, atol=0.05 * np.diag(covariance).max())
+
+
+def covariance_along(data: np.ndarray, k: int) -> np.ndarray:
+    unfolded = np.moveaxis(data, k, 0).reshape(data.shape[k], -1)
+    return unfolded @ unfolded.T
 
 
 def test_the_direction_of_a_rotation() -> None:
