@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
 import shutil
-import subprocess
 import time
 from pathlib import Path
 
@@ -16,6 +14,7 @@ from bench.synthetic_session import Stream, description
 from recorder.replay import ReplaySource
 from tests.recorder_checks import assert_same, nwb_problems
 from tests.recorder_rig import LIMIT_S, Rig
+from tests.small_disk import small_disk
 
 
 def _fill(rig: Rig, stream: Stream) -> None:
@@ -31,21 +30,13 @@ def _fill(rig: Rig, stream: Stream) -> None:
         tick += 100
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="only root may mount a small disk")
 def test_a_full_disk_ends_the_recording_with_everything_before_it_whole(
     sockets: Path, tmp_path: Path
 ) -> None:
     """Before nothing fits any more the file is closed, and the sentence says so."""
-    disk = tmp_path / "disk"
-    disk.mkdir()
-    mounted = subprocess.run(
-        ["mount", "-t", "tmpfs", "-o", "size=24m", "none", str(disk)],
-        capture_output=True,
-        timeout=100,
-    )
-    if mounted.returncode:
-        pytest.skip("this machine does not let us mount a small disk")
-    try:
+    with small_disk(tmp_path / "disk", 24) as disk:
+        if disk is None:
+            pytest.skip("this machine does not let us mount a small disk")
         stream = Stream(description())
         with Rig(sockets, disk / "full.nwb") as rig:
             rig.send_all(stream.beginning())
@@ -61,8 +52,6 @@ def test_a_full_disk_ends_the_recording_with_everything_before_it_whole(
         with recorder.open(disk / "full.nwb") as recording:
             assert recording.state == "closed"
             assert recording.n_ticks == last.ticks_on_disk
-    finally:
-        subprocess.run(["umount", str(disk)], check=True, timeout=100)
 
 
 def test_a_write_that_fails_leaves_what_was_flushed(sockets: Path, tmp_path: Path) -> None:

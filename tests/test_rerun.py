@@ -36,6 +36,7 @@ from tests.engine_scenario import describe, tick_message
 from tests.operated import operate
 from tests.protocol_texts import LAYERS
 from tests.rodent_rig import FIRST_LIGHT, ROOT, RunningRig, rodent_rig, rodent_rig_here, wait_for
+from tests.small_disk import small_disk
 
 PROTOCOL = """
 protocol: rerun-me
@@ -102,6 +103,11 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
             bus.command("pause")  # it is saved also while the animal stands still
             done = rodent_rig_here("clip", "--seconds", 1, "--out", folder / "mine.nwb")
             assert "mine.nwb: 1.00 s, ticks " in done.stdout, done.stderr
+            with small_disk(folder / "small", 9) as disk:
+                if disk is not None:
+                    done = rodent_rig_here("clip", "--out", disk / "full.nwb")
+                    assert done.returncode == 1
+                    (folder / "full").write_text(done.stderr)
             bus.command("resume")
             operate(bus, last, passed)
             for wrong, said in (
@@ -221,7 +227,14 @@ def test_clips_of_a_session_are_its_own_ticks(folder: Path) -> None:
                     each.values(name, clip.first_tick, clip.last_tick) for each in (clip, session)
                 )
                 assert one.tobytes() == other.tobytes(), name
-    assert (folder / "said").read_text().count("was not saved: There is no folder") >= 2
+    said = (folder / "said").read_text()
+    assert said.count("was not saved: There is no folder") >= 2
+    # a clip onto a full disk: one sentence, and the session's own recording is whole
+    if (folder / "full").exists():
+        (sentence,) = (folder / "full").read_text().strip().splitlines()
+        assert "full.nwb" in sentence
+        assert "No space left" in sentence or "is full (" in sentence
+        assert sum("full.nwb" in line for line in said.splitlines()) == 1
     assert "clip        of a session" in rodent_rig_here("info", mine).stdout
     # from within it cannot be resumed, and what came from outside before it is not in it
     done = rodent_rig_here("rerun", by_rule, "--from", 1.4, "--until", 1.5)

@@ -281,8 +281,11 @@ class SessionClips:
         state = "failed" if error else "saved"
         self._done.append(msgspec.structs.replace(clip.report, state=state, error=error))
         if error:
-            name = Path(clip.report.file).name
-            self._owner.fault("clip", f"The clip {name} was not saved: {error}")
+            name, found = Path(clip.report.file).name, clip.recorder
+            kept = found.ticks_on_disk if found is not None and found.state == "failed" else 0
+            wanted = clip.report.last_tick + 1 - clip.report.first_tick
+            what = f"has only {kept} of its {wanted} ticks" if kept else "was not saved"
+            self._owner.fault("clip", f"The clip {name} {what}: {error}")
 
     def _read_reports(self) -> None:
         while self._reports.poll(0):
