@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import enum
+import json
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
@@ -70,7 +72,10 @@ def learn(
     shown = console(soft_wrap=True)
     shown.print(str(found))
     name = behaviour or found.classifier.classes[0]
-    shown.print(f"In a protocol: detectors: {{my_{name}: {{learned: {out}, class: {name}}}}}")
+    # annotations have behaviours of any name, protocols have not
+    own = re.sub(r"[^A-Za-z0-9_-]", "_", f"my_{name}")[:40]
+    given = name if re.fullmatch(r"[\w -]+", name) else json.dumps(name, ensure_ascii=False)
+    shown.print(f"In a protocol: detectors: {{{own}: {{learned: {out}, class: {given}}}}}")
 
 
 def _labels_in(paths: Sequence[Path]) -> list[Path]:

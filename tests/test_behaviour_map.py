@@ -242,7 +242,7 @@ def test_a_named_cluster_is_learned_as_a_detector(tmp_path: Path) -> None:
         file = write(tmp_path / f"{seed}.nwb", "gaps", seed, np.zeros((n, 32)), body=body)
         one = episode("gaps", seed, np.zeros((n - SETTLING, 2)))
         episodes.append(replace(one, recording=file, first_tick=SETTLING))
-        named.append(np.where(up, "upright", "run")[SETTLING:])
+        named.append(np.where(up, "sits up", "run")[SETTLING:])
     beside = annotations_path(episodes[0].recording)
     with recorder.open(episodes[0].recording) as opened:
         session, described = opened.session, opened.description
@@ -252,21 +252,23 @@ def test_a_named_cluster_is_learned_as_a_detector(tmp_path: Path) -> None:
     )
     write_annotations(beside, content, described)
 
-    for _ in range(2):  # the second time in the place of the first
-        check(episodes[0].recording)
-        assert annotate(episodes, named) == (beside, tmp_path / "1.annotations.nwb")
+    check(episodes[0].recording)
+    assert annotate(episodes, named) == (beside, tmp_path / "1.annotations.nwb")
+    check(episodes[0].recording)
+    annotate(episodes[:1], named[:1])  # in the place of what was written before
     found = read_annotations(beside)
-    assert found.bouts("map", "upright").tolist() == [[60, 120], [150, 210], [240, 300]]
+    assert found.bouts("map", "sits up").tolist() == [[60, 120], [150, 210], [240, 300]]
     assert [each for each in found.rows if each.channel != "map"] == [jane]
     assert [each.name for each in found.channels] == ["jane", "map"]
-    assert found.labels("map") == ("upright", "run")  # the longest first
+    assert found.labels("map") == ("sits up", "run")  # the longest first
 
-    options = ("--behaviour", "upright", "--channel", "map", "--out", tmp_path / "up.npz")
+    options = ("--behaviour", "sits up", "--channel", "map", "--out", tmp_path / "up.npz")
     done = rodent_rig_here("learn", tmp_path, "--intervals", tmp_path, *options)
     assert done.returncode == 0, done.stderr
-    words = next(line for line in done.stdout.splitlines() if line.startswith("upright"))
+    words = next(line for line in done.stdout.splitlines() if line.startswith("sits up"))
     assert float(words.split("F1 ")[1].split()[0]) > 0.8  # its window is ten ticks long
-    assert load(tmp_path / "up.npz").classes == ("rest", "upright")
+    assert f"{{my_sits_up: {{learned: {tmp_path / 'up.npz'}, class: sits up}}}}" in done.stdout
+    assert load(tmp_path / "up.npz").classes == ("rest", "sits up")
 
     with changing(beside), pytest.raises(UserError, match="is being changed in a window"):
         check(episodes[0].recording)
