@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
+from scipy.ndimage import label
 
 from analysis.behaviour_map import BehaviourMap
 from analysis.cluster_statistics import Estimate
@@ -18,6 +19,11 @@ from analysis.look import INK, drawn, lettered, rows_as_image, task_look
 from analysis.movement_sharing import MovementSharing
 
 Array = np.ndarray
+_LABEL: Mapping[str, Any] = {
+    "fontsize": 5.5,
+    "color": INK,
+    "bbox": {"facecolor": "white", "alpha": 0.7, "linewidth": 0, "pad": 0.6},
+}
 SHOWN_POINTS = 400
 """Of each task in a plane of principal components."""
 
@@ -82,18 +88,31 @@ def _map_of_clusters(axes: Axes, mapped: BehaviourMap, names: Mapping[int, str])
     for cluster in range(len(mapped.centres)):
         axes.contour(x, y, hills.labels == cluster, [0.5], colors="#0072b2", linewidths=0.5)
         middle = np.median(mapped.points[mapped.clusters == cluster], axis=0)
-        axes.text(
-            float(middle[0]),
-            float(middle[1]),
-            names.get(cluster, str(cluster)),
-            ha="center",
-            va="center",
-            fontsize=5.5,
-            color=INK,
-            bbox={"facecolor": "white", "alpha": 0.7, "linewidth": 0, "pad": 0.6},
-        )
+        at = float(middle[0]), float(middle[1])
+        axes.text(*at, str(cluster), ha="center", va="center", **_LABEL)
+    for name, column, row in _places_of_names(hills.labels, names):
+        at = float(x[column]), float(y[row])
+        axes.text(*at, name.replace("_", " "), ha="center", va="bottom", weight="bold", **_LABEL)
     axes.set_title(f"{len(mapped.centres)} clusters on the density of {len(mapped.points)} moments")
     _bare(axes)
+
+
+def _places_of_names(labels: Array, names: Mapping[int, str]) -> list[tuple[str, int, int]]:
+    """Where names are written: name, column and row on top of each part of the map that has one name.
+
+    >>> labels = np.array([[0, 0, 2], [1, 1, 2], [-1, -1, 2]])
+    >>> _places_of_names(labels, {0: "run", 1: "run", 2: "rear"})
+    [('rear', 2, 2), ('run', 0, 1)]
+    """
+    places = []
+    for name in sorted(set(names.values())):
+        own = [cluster for cluster, given in names.items() if given == name]
+        parts, n = label(np.isin(labels, own))
+        for part in range(1, n + 1):
+            rows, columns = np.nonzero(parts == part)
+            top = rows.max()
+            places.append((name, int(np.median(columns[rows == top])), int(top)))
+    return places
 
 
 def _map_of_tasks(axes: Axes, mapped: BehaviourMap, episodes: Sequence[LoadedEpisode]) -> None:

@@ -181,7 +181,7 @@ def test_the_picture_shows_what_was_found_with_units_and_n(blobs: Blobs, tmp_pat
         episode(task, 0, np.zeros((n, 2)))
         for task, n in zip(("gaps", "two_tap"), LENGTHS, strict=True)
     ]
-    names = {k: f"movement {k}" for k in range(len(found.centres))}
+    names = {k: f"movement_{k}" for k in range(len(found.centres))}
     shares, behaviours = confusion(
         found.clusters, np.array(["run", "rear_up", "tap", "none"])[kinds]
     )
@@ -195,7 +195,7 @@ def test_the_picture_shows_what_was_found_with_units_and_n(blobs: Blobs, tmp_pat
         f"A  {len(names)} clusters on the density of {sum(LENGTHS)} moments": 1,
         "B  tasks, in the colours of C": 1,
         **dict.fromkeys(("t-SNE 1 (no unit)", "t-SNE 2 (no unit)"), 2),
-        **dict.fromkeys(names.values(), 1),
+        **{f"movement {k}": 1 for k in names},
         "C  occupancy by task (bars on each other)": 1,
         "cluster": 2,
         "part of each task's time": 1,
