@@ -22,16 +22,11 @@ from analysis.figure_result import FigureResult
 from analysis.look import BAND, MUTED, drawn, layer_look, rows_as_image, whiskers
 from analysis.resampling import Null, above, bootstrap, null_of
 from analysis.sequences import Totals, events_of, peak_times, totals_of, z_scored_together
-from analysis.strides import mid_stances
+from analysis.strides import HALF_S, mid_stances, tasks_with_strides
 from analysis.verdicts import Claim, by_another_rule, judge
-from rig.errors import UserError
 
 Array = np.ndarray
 
-HALF_S = 0.1
-"""Before and after mid-stance: 200 ms, as in the paper."""
-LEAST_STRIDES = 20
-LEAST_EPISODES = 2
 STATES = ("h", "c")
 SHUFFLES = 50
 KEPT = 0.5
@@ -97,17 +92,7 @@ def strides_of(
     """
     half = round(HALF_S * rate_hz)
     totals = totals_of(events_of(parts, rows, half, half + 1))
-    groups = {}
-    for task in dict.fromkeys(tasks):
-        own = tuple(k for k in totals.with_events if tasks[k] == task)
-        if len(own) >= LEAST_EPISODES and totals.counts[list(own)].sum() >= LEAST_STRIDES:
-            groups[task] = own
-    if len(groups) < 2:
-        raise UserError(
-            f"Strides are compared between tasks with {LEAST_STRIDES} of them in {LEAST_EPISODES} episodes, "
-            f"and {len(groups) or 'no'} task has so many; record more with: rodent-rig dataset SUBJECT "
-            "--episodes 25 --out DIR."
-        )
+    groups = tasks_with_strides(totals.counts, tasks)
 
     def alike(chosen: Sequence[int], of: Totals = totals) -> list[float]:
         means, reliable = {}, []

@@ -9,6 +9,7 @@ from typing import Literal
 
 from analysis import (
     decoding,
+    demixed,
     effect,
     encoding,
     fig4,
@@ -128,6 +129,11 @@ FIGURES: Mapping[str, Drawing] = {
     "spatial_tuning": Drawing(
         "units tuned to place and to heading in the maze, against activity shifted and exchanged",
         *(spatial_tuning_figure.draw, spatial_tuning_figure.files_of),
+        source="beyond the paper",
+    ),
+    "demixed": Drawing(
+        "strides taken apart into what all tasks share, what sets tasks off, and what both do together",
+        *(demixed.draw, demixed.files_of),
         source="beyond the paper",
     ),
     "effect": Drawing(

@@ -8,17 +8,24 @@ animal runs on its toes, and its soles hardly touch the ground.)
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 from scipy import signal
 
 from analysis.episodes import Episode, body, during
 from recorder.reading import Recording
+from rig.errors import UserError
 
 Array = np.ndarray
 
 STRIDE_HZ = (2.0, 9.0)
 """Strides of the animals lie at 3 to 6 Hz."""
 LEAST_SWEEP_M = 0.006
+HALF_S = 0.1
+"""Before and after mid-stance: 200 ms, as in the paper."""
+LEAST_STRIDES = 20
+LEAST_EPISODES = 2
 
 
 def middles_of_stance(ahead_m: Array, rate_hz: float) -> list[int]:
@@ -56,3 +63,27 @@ def mid_stances(recording: Recording, episode: Episode) -> list[int]:
     ahead_m = np.cos(yaw) * (foot_x - x) + np.sin(yaw) * (foot_y - y)
     running = during(recording, episode, "run")
     return [row for row in middles_of_stance(ahead_m, episode.rate_hz) if running[row]]
+
+
+def tasks_with_strides(counts: Array, tasks: Sequence[str]) -> dict[str, tuple[int, ...]]:
+    """The episodes that have strides, by task, of the tasks that have enough of them.
+
+    Args:
+        counts: (episodes,) strides of each.
+        tasks: the task of each.
+
+    Raises:
+        UserError: fewer than two tasks have enough strides.
+    """
+    groups = {}
+    for task in dict.fromkeys(tasks):
+        own = tuple(int(k) for k in np.flatnonzero(counts) if tasks[k] == task)
+        if len(own) >= LEAST_EPISODES and counts[list(own)].sum() >= LEAST_STRIDES:
+            groups[task] = own
+    if len(groups) < 2:
+        raise UserError(
+            f"Strides are compared between tasks with {LEAST_STRIDES} of them in {LEAST_EPISODES} episodes, "
+            f"and {len(groups) or 'no'} task has so many; record more with: rodent-rig dataset SUBJECT "
+            "--episodes 25 --out DIR."
+        )
+    return groups

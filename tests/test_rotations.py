@@ -9,9 +9,11 @@ import pytest
 from scipy.ndimage import gaussian_filter1d
 
 import recorder
+from analysis.demixed import KINDS, demixed_of
 from analysis.fig10 import strides_of
 from analysis.layer_dynamics import dynamics_of
 from analysis.rotations import flow_field, moments_of, rotation_of
+from analysis.sequences import Totals
 from analysis.strides import middles_of_stance
 from analysis.tensor_entropy import tensor_entropy
 from analysis.trajectory_picture import TrajectoryPicture
@@ -176,3 +178,25 @@ def test_a_trajectory_goes_round_in_the_colours_of_behaviours(tmp_path: Path) ->
     np.testing.assert_allclose(place(20, "run"), -place(40, "run"), atol=6)
     np.testing.assert_allclose(place(59, "run"), place(99, "stand"), atol=6)
     assert np.linalg.norm(place(20, "run")) > 120
+
+
+def test_strides_are_taken_apart_by_phase_and_task() -> None:
+    random = np.random.default_rng(8)
+    turn = 2 * np.pi * np.arange(11) / 11
+    axes = np.linalg.qr(random.standard_normal((30, 4)))[0].T
+    course = np.stack([np.cos(turn), np.sin(turn)], axis=1)
+    sums, groups = [], {}
+    for k, task in enumerate(("forage", "gaps", "escape")):
+        groups[task] = tuple(range(8 * k, 8 * k + 8))
+        mean = 3 * course @ axes[:2] + 2 * (k - 1) * axes[2]
+        mean = mean + np.cos(turn + 2 * np.pi * k / 3)[:, None] * axes[3]
+        sums += [5 * (mean + 0.3 * random.standard_normal((11, 30))) for _ in range(8)]
+    found = demixed_of(Totals(np.stack(sums), np.full(24, 5)), groups)
+    # 9 of a turn in the plane of phase, 4 x 2/3 of the tasks' levels, 1/2 of a turn that differs
+    expected = np.array([9, 8 / 3, 0.5])
+    for kind, share in zip(KINDS, expected / expected.sum(), strict=True):
+        assert found.shares[kind].value == pytest.approx(share, abs=0.02)
+        assert found.shares[kind].low < share < found.shares[kind].high
+        assert found.own[kind].value > 0.9
+    level = found.shown["task"].mean(1)
+    assert abs(np.corrcoef(level, [-1, 0, 1])[0, 1]) > 0.99
