@@ -9,7 +9,7 @@ from typing import Annotated
 import msgspec
 import typer
 
-from cli.options import Runtime, RuntimeOption
+from cli.options import JobsOption, RayOption, Runtime, RuntimeOption, check_least
 from cli.sweeps import SweepPlan, carry_out
 from parallel.sweep import RunLine, read_note, runs_of
 from rig.arenas.names import TASKS
@@ -63,14 +63,8 @@ def dataset(
         float | None,
         typer.Option(help="Animal time of each episode in seconds; 30, or until the task ends it."),
     ] = None,
-    ray: Annotated[
-        str | None,
-        typer.Option(help="Run through Ray: 'local', or HOST:PORT of a cluster that exists."),
-    ] = None,
-    jobs: Annotated[
-        int | None,
-        typer.Option(help="Sessions at once; half the cores, or all processors of a cluster."),
-    ] = None,
+    ray: RayOption = None,
+    jobs: JobsOption = None,
     runtime: RuntimeOption = Runtime.onnx,
     overwrite: Annotated[
         bool, typer.Option("--overwrite", help="Begin anew in a folder of another data set.")
@@ -81,14 +75,12 @@ def dataset(
     It is a sweep of the protocol `baseline`, without the camera; all tasks are served in turn. Called again,
     it goes on. The folder holds `recordings/`, and `manifest.json` with hashes, seeds and versions.
     """
-    for name, value, least in (
+    check_least(
         ("--episodes", episodes, 1),
         ("--first-seed", first_seed, 0),
-        ("--duration", TICK_S if duration is None else duration, TICK_S),
-        ("--jobs", 1 if jobs is None else jobs, 1),
-    ):
-        if not value >= least:
-            raise UserError(f"{name} is at least {least}, not {value}.")
+        ("--duration", duration, TICK_S),
+        ("--jobs", jobs, 1),
+    )
     tasks = list(dict.fromkeys(task or PAPER_TASKS))
     unknown = next((each for each in tasks if each not in TASKS), None)
     if unknown is not None:

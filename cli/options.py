@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from rig.errors import UserError
+
 
 class Runtime(enum.StrEnum):
     """What the subject's network runs on."""
@@ -50,3 +52,24 @@ AllowPython = Annotated[
     bool,
     typer.Option("--allow-python", help="Execute a protocol that is a Python file: a program."),
 ]
+RayOption = Annotated[
+    str | None,
+    typer.Option("--ray", help="Run through Ray: 'local', or HOST:PORT of a cluster that exists."),
+]
+JobsOption = Annotated[
+    int | None,
+    typer.Option(
+        "--jobs", help="Sessions at once; half the cores, or all processors of a cluster."
+    ),
+]
+
+
+def check_least(*numbers: tuple[str, float | None, float]) -> None:
+    """Raises `UserError` for a number below the least that it may be.
+
+    Args:
+        numbers: of each, the option's name, what was given (None: nothing), and the least.
+    """
+    for name, value, least in numbers:
+        if value is not None and not value >= least:
+            raise UserError(f"{name} is at least {least}, not {value}.")

@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from agent.errors import SubjectError
+from cli.options import check_least
 from rig.errors import RunError, UserError
 
 
@@ -152,14 +153,12 @@ def evaluate(
     from cli.figures import recordings_in
     from evaluation import evaluate as session
 
-    for name, value, least in (
+    check_least(
         ("--episodes", episodes, 1),
         ("--stock-episodes", stock_episodes, 0),
         ("--jobs", jobs, 1),
-        ("--duration", 1.0 if duration is None else duration, 0.1),
-    ):
-        if not value >= least:
-            raise UserError(f"{name} is at least {least}, not {value}")
+        ("--duration", duration, 0.1),
+    )
     if expert and (paper or store):
         raise UserError("--expert measures no subject, so it goes with neither --paper nor --store")
     if store:

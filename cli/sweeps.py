@@ -13,7 +13,7 @@ from typing import Annotated
 
 import typer
 
-from cli.options import Runtime, RuntimeOption
+from cli.options import JobsOption, RayOption, Runtime, RuntimeOption, check_least
 from cli.protocols import Named, baselines_of, check_tree, reads_of
 from cli.sweep_report import SweepReport
 from parallel.errors import ClusterError
@@ -50,14 +50,8 @@ def sweep(
         Path | None,
         typer.Option(help="The sweep's folder; sweeps/NAME-OF-THE-FILE if left out."),
     ] = None,
-    ray: Annotated[
-        str | None,
-        typer.Option(help="Run through Ray: 'local', or HOST:PORT of a cluster that exists."),
-    ] = None,
-    jobs: Annotated[
-        int | None,
-        typer.Option(help="Sessions at once; half the cores, or all processors of a cluster."),
-    ] = None,
+    ray: RayOption = None,
+    jobs: JobsOption = None,
     duration: Annotated[
         float | None, typer.Option(help="Animal time of each session, instead of the protocol's.")
     ] = None,
@@ -71,13 +65,7 @@ def sweep(
 
     Called again, it goes on: sessions whose recordings are complete are not run again.
     """
-    for name, value, least in (
-        ("--seeds", seeds, 1),
-        ("--jobs", 1 if jobs is None else jobs, 1),
-        ("--duration", TICK_S if duration is None else duration, TICK_S),
-    ):
-        if not value >= least:
-            raise UserError(f"{name} is at least {least}, not {value}.")
+    check_least(("--seeds", seeds, 1), ("--jobs", jobs, 1), ("--duration", duration, TICK_S))
     protocol = find(protocol)
     tree = read_protocol(read_text(protocol), str(protocol))
     chosen = _settings(tree, set_ or [])

@@ -307,6 +307,9 @@ def test_the_bar_gives_way_and_keeps_what_matters(qtbot: QtBot) -> None:
     )
     bar.show_recording(nearly_full, "Record", True)
     assert bar.free.isVisible()  # before the size, which there is no room for
+    named = Verdict("recording", "REC", "session-of-ada.nwb", "0:01.0", "9 MB", "12 GB free")
+    bar.show_recording(named, "Record", True)
+    qtbot.waitUntil(lambda: bar.file.text() == "session-of-ada.nwb", timeout=20_000)
     long = Verdict("alarm", "THE RECORDER DOES NOT ANSWER, nothing written for 12 s", "Ada.nwb")
     needed = bar.minimumSizeHint().width()
     bar.show_recording(long, "Record", True)

@@ -12,7 +12,9 @@ from gui.streams.recorder_watch import Verdict, clock
 
 BUTTON_PX = 32
 """What a button has beside its words."""
-INSIDE_PX, GAP_PX, LEAST_FILE_PX = 12, 16, 60
+INSIDE_PX, GAP_PX = 12, 16
+LEAST_FILE_PX, MOST_FILE_PX = 60, 150
+"""Room for the file's name: a short one is whole before size and free disk are said beside it."""
 LEAST_RECORDING_PX = 204
 """Of what the recorder says, room for "THE RECORDER HAS DIED"; longer words give way."""
 
@@ -152,7 +154,8 @@ class ControlBar(QFrame):
         def left() -> int:
             return room - sum(each.sizeHint().width() + GAP_PX for each in kept)
 
-        while len(kept) > 2 and left() < LEAST_FILE_PX:
+        name = self.file.fontMetrics().horizontalAdvance(self.file.full_text) + 4
+        while len(kept) > 2 and left() < min(max(name, LEAST_FILE_PX), MOST_FILE_PX):
             kept.pop()
         self.file.setVisible(left() >= LEAST_FILE_PX // 2)
         if len(kept) == 2 and left() < -GAP_PX:

@@ -7,12 +7,14 @@ from pathlib import Path
 
 from PyQt6.QtCore import QModelIndex, QSettings, QSortFilterProxyModel
 from PyQt6.QtGui import QFileSystemModel
-from PyQt6.QtWidgets import QFileDialog, QWidget
+from PyQt6.QtWidgets import QFileDialog, QHeaderView, QTreeView, QWidget
 
 from recorder.annotations import is_annotations, recording_of_annotations
 from rig.new_recording import recording_name, recordings_folder
 
 KEY = "recordings"
+SIZE_PX = (860, 500)
+"""Of the dialog: names are long, and size and date want to be read beside them."""
 
 
 def folder(settings: QSettings) -> Path:
@@ -67,6 +69,12 @@ def file_dialog(parent: QWidget, title: str, place: Path) -> QFileDialog:
     dialog.setOption(QFileDialog.Option.DontUseNativeDialog)  # another one can leave out no files
     dialog.setFileMode(QFileDialog.FileMode.ExistingFile)
     dialog.setProxyModel(_WithoutAnnotations(dialog))
+    dialog.resize(*SIZE_PX)
+    for tree in dialog.findChildren(QTreeView):
+        header = tree.header()
+        if header is not None and header.count() > 3:
+            for column in (1, 2, 3):
+                header.setSectionResizeMode(column, QHeaderView.ResizeMode.ResizeToContents)
     return dialog
 
 

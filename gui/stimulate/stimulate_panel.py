@@ -267,8 +267,11 @@ class StimulatePanel(QFrame):
     def _follow(self) -> None:
         """Shows the fields that go with what is chosen, and whether it can be done."""
         units = self.units
-        counts = ", ".join(f"{name} {len(own)}" for name, own in units.items())
         n_units = sum(map(len, units.values()))
+        counts = ", ".join(
+            f"{name}/{own[0]}" if n_units == 1 else f"{name} {len(own)}"
+            for name, own in units.items()
+        )
         self.which.setText(
             f"{n_units} unit{'s' * (n_units != 1)} selected: {counts}"
             if n_units
