@@ -6,6 +6,7 @@ import json
 import uuid
 from collections.abc import Mapping
 from datetime import UTC, datetime
+from typing import Any
 
 import numpy as np
 from hdmf.backends.hdf5 import H5DataIO
@@ -219,31 +220,41 @@ def _columns(column: Column) -> list[VectorData]:
 
 
 def _network_units(description: Description) -> DynamicTable:
-    table = DynamicTable(
-        name="network_units",
-        description="The units of the network, in the order of the columns of the activity series.",
+    units = [(layer.name, k) for layer in description.layers for k in range(layer.n_units)]
+    return _filled(
+        "network_units",
+        "The units of the network, in the order of the columns of the activity series.",
+        ("unit_name", "Name of the unit.", [f"{layer}/{k}" for layer, k in units]),
+        ("layer", "Its layer.", [layer for layer, _ in units]),
+        ("index_in_layer", "Its index in the layer, from 0.", [k for _, k in units]),
     )
-    table.add_column("unit_name", "Name of the unit.")
-    table.add_column("layer", "Its layer.")
-    table.add_column("index_in_layer", "Its index in the layer, from 0.")
-    for layer in description.layers:
-        for k in range(layer.n_units):
-            table.add_row(unit_name=f"{layer.name}/{k}", layer=layer.name, index_in_layer=k)
-    return table
 
 
 def _column_names(rows: tuple[Series, ...]) -> DynamicTable:
-    table = DynamicTable(
-        name="columns",
-        description="Names and units of the columns of every series, in their order.",
+    columns = [
+        (series.name, name, unit)
+        for series in rows
+        for name, unit in zip(series.columns, series.column_units, strict=True)
+    ]
+    return _filled(
+        "columns",
+        "Names and units of the columns of every series, in their order.",
+        ("series", "Name of the series.", [series for series, _, _ in columns]),
+        ("column_name", "Name of the column.", [name for _, name, _ in columns]),
+        ("unit", "Its unit; 1: a plain number, a.u.: arbitrary.", [unit for *_, unit in columns]),
     )
-    table.add_column("series", "Name of the series.")
-    table.add_column("column_name", "Name of the column.")
-    table.add_column("unit", "Its unit; 1: a plain number, a.u.: arbitrary.")
-    for series in rows:
-        for name, unit in zip(series.columns, series.column_units, strict=True):
-            table.add_row(series=series.name, column_name=name, unit=unit)
-    return table
+
+
+def _filled(name: str, about: str, *columns: tuple[str, str, list[Any]]) -> DynamicTable:
+    """A table with all its rows; row by row, hdmf takes longer for them than for all else in the file.
+
+    Args:
+        name: of the table.
+        about: what it says of itself.
+        columns: of each its name, its description and its values.
+    """
+    made = [VectorData(name=each, description=words, data=data) for each, words, data in columns]
+    return DynamicTable(name=name, description=about, columns=made)
 
 
 def _assets(assets: Mapping[str, Array]) -> DynamicTable:

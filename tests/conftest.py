@@ -21,6 +21,8 @@ from typing import TYPE_CHECKING, NoReturn
 import hypothesis
 import pytest
 
+from rig.child_python import ONE_THREAD
+
 if TYPE_CHECKING:
     from pytestqt.qtbot import QtBot
     from xdist.remote import Producer
@@ -36,6 +38,8 @@ os.environ["XDG_RUNTIME_DIR"] = _RUNTIME
 os.environ["XDG_CACHE_HOME"] = _RUNTIME
 os.environ.setdefault("MUJOCO_GL", "egl")
 os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
+# a thread for each process that runs tests: more would spin while they wait for a core
+os.environ |= ONE_THREAD | {"LP_NUM_THREADS": "0"}
 # not set where users are: each of hundreds of processes would compile all that it imports of ours
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:

@@ -32,7 +32,7 @@ def nwb_problems(path: Path, short: bool = True) -> list[str]:
         found = [str(error) for error in validate(path=str(path))]
         found += [
             f"{message.check_function_name}: {message.message}"
-            for message in inspect_nwbfile(nwbfile_path=str(path))
+            for message in inspect_nwbfile(nwbfile_path=str(path), skip_validate=True)
             if message.importance.value >= Importance.CRITICAL.value
         ]
     if short:

@@ -120,7 +120,7 @@ def test_a_session_without_its_baseline_does_not_begin(folder: Path) -> None:
         assert complaint in done.stderr
         assert not out.exists()
         # for `check` it is a mistake like others, at its line
-        checked = rodent_rig("check", protocol)
+        checked = rodent_rig_here("check", protocol)
         assert checked.returncode == 2, checked.stdout
         assert checked.stderr.startswith(f"{protocol}:7:12: ")
         assert complaint in checked.stderr

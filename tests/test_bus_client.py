@@ -372,7 +372,7 @@ def test_the_client_in_another_language_reads_the_same(served: Served):
 
 def test_who_joins_late_knows_what_goes_on(served: Served):
     with served.client() as bus:
-        wait_for(lambda: any(tick > 700 for tick in _ticks(bus.poll(0.2))), 180)
+        wait_for(lambda: any(tick > 560 for tick in _ticks(bus.poll(0.2))), 180)
     with served.client() as bus:
         history = bus.join()
     answers = [message.content for message in history if isinstance(message.content, EngineReply)]

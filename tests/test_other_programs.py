@@ -11,7 +11,6 @@ from pathlib import Path
 
 import h5py
 import msgspec
-import neo  # type: ignore[import-untyped]
 import numpy as np
 import pynapple as nap
 import pytest
@@ -191,6 +190,8 @@ def test_neo_has_every_interval_as_events_and_epochs(
     file: Path, intervals: list[Interval], tmp_path: Path
 ) -> None:
     """An event for each onset and offset; an epoch says what is going on."""
+    import neo  # type: ignore[import-untyped]  # not above: every process that runs tests would load it
+
     file = Path(shutil.copy(file, tmp_path / "without_keywords.nwb"))
     with h5py.File(file, "r+") as raw:
         del raw["general/keywords"]  # neo (0.14) reads no file that has some

@@ -6,7 +6,6 @@ import math
 
 import pytest
 import torch
-from torchrl.objectives.value.functional import vtrace_advantage_estimate
 
 from training.learn.vtrace import vtrace
 
@@ -55,6 +54,9 @@ def test_vtrace_of_the_policy_that_acted_is_the_discounted_return():
 
 
 def test_vtrace_agrees_with_torchrl():
+    # not above: every process that runs tests would load it
+    from torchrl.objectives.value.functional import vtrace_advantage_estimate
+
     rng = torch.Generator().manual_seed(1)
     reward, value, log_pi, log_mu = torch.randn(4, 20, 6, generator=rng)
     last = torch.randn(6, generator=rng)
