@@ -28,8 +28,9 @@ def write(
     behaviours: Mapping[str, Sequence[tuple[int, int]]] | None = None,
     action: np.ndarray | None = None,
     subject: str = "rodent",
+    trial_ticks: int | None = None,
 ) -> Path:
-    """Records one episode.
+    """Records one episode, or several of `trial_ticks` each.
 
     Args:
         file: the recording.
@@ -42,6 +43,7 @@ def write(
         behaviours: by name, first tick and the tick after the last of each.
         action: (ticks, 2).
         subject: its name.
+        trial_ticks: of each episode; all are one if left out.
     """
     behaviours = behaviours or {}
     known = description(
@@ -65,17 +67,21 @@ def write(
     )
     stream = Stream(known, seed, session=file.stem)
     writer = Writer(file, known, {}, session=file.stem, camera=False)
-    writer.add(stream.message(Episode(0, "<mujoco/>"), 0))
     h = np.asarray(h, np.float32)
     c = h if c is None else np.asarray(c, np.float32)
     numbers: dict[str, int] = {}
     for tick in range(len(h)):
-        made = stream._tick(tick, 0)
+        trial, since = divmod(tick, trial_ticks or len(h))
+        if not since:
+            writer.add(stream.message(Episode(trial, "<mujoco/>"), tick))
+        made = stream._tick(tick, trial)
         state = made.arrays["body"].copy() * 0.01
         for name, values in (body or {}).items():
             state[known.body_state.index(name)] = values[tick]
         names = (task_events or {}).get(tick)
-        content = Tick(0, 0.0, 1.0, 0.0, tick == 0, False, tick * 0.02, (names,) if names else ())
+        content = Tick(
+            trial, 0.0, 1.0, 0.0, not since, False, tick * 0.02, (names,) if names else ()
+        )
         arrays = made.arrays | {
             "body": state,
             **{f"h_{which}": h[tick] for which in ("natural", "applied")},

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 from pathlib import Path
 
 import numpy as np
@@ -138,22 +139,24 @@ def test_what_movement_says_is_taken_away() -> None:
 
 def test_the_figure(tmp_path: Path) -> None:
     random = np.random.default_rng(4)
-    for seed in range(6):
-        x, y, yaw = (np.repeat(each, 4) for each in wandering(random, 140))
-        h = 0.2 * random.standard_normal((len(x), 2 * N_UNITS))
-        h[:, 3] += np.cos(yaw - seed)
-        state = {"torso_x": x, "torso_y": y, "yaw": yaw}
-        write(tmp_path / f"{seed}.nwb", "forage", seed, h, body=state)
-    drawn = FIGURES["spatial_tuning"].draw(sorted(tmp_path.glob("*.nwb")), tmp_path / "places.png")
-    assert "6 of maze forage" in drawn.notes[0]
-    rows = [line.split(",") for line in (tmp_path / "places.csv").read_text().splitlines()[1:]]
-    shares = {
-        (row[0][-7:].strip(), row[2], row[3]): float(row[4]) for row in rows if "share" in row[0]
-    }
-    assert shares["heading", "core", "h"] >= 1 / N_UNITS
-    assert shares["heading", "policy_0", "h"] == 0
-    (tmp_path / "0.nwb").unlink()
+    n = 4 * 140
+    episodes = [np.repeat(np.stack(wandering(random, 140)), 4, axis=1) for _ in range(6)]
+    x, y, yaw = np.concatenate(episodes, axis=1)
+    h = 0.2 * random.standard_normal((len(x), 2 * N_UNITS))
+    # of six episodes there are 720 exchanges: one unit alone would hardly pass
+    h[:, :8] += np.cos((yaw - np.repeat(np.arange(6), n))[:, None] - np.arange(8))
+    state = {"torso_x": x, "torso_y": y, "yaw": yaw}
+    six = write(tmp_path / "six.nwb", "forage", 1, h, body=state, trial_ticks=n)
+    figure = FIGURES["spatial_tuning"]
+    drawn = figure.draw([six], tmp_path / "places.png")
+    assert "6 episodes" in drawn.notes[0]
+    with (tmp_path / "places.csv").open() as file:
+        rows = {(row["measure"], row["layer"], row["state"]): row for row in csv.DictReader(file)}
+    tuned = "share of units tuned to heading"
+    assert float(rows[tuned, "core", "h"]["value"]) >= 4 / N_UNITS
+    assert float(rows[tuned, "policy_0", "h"]["value"]) == 0
+    one = write(tmp_path / "one.nwb", "forage", 2, h[:n], body=state)
     with pytest.raises(
-        UserError, match="needs 6 undisturbed episodes of maze forage, and there are 5"
+        UserError, match="needs 6 undisturbed episodes of maze forage, and there is 1"
     ):
-        FIGURES["spatial_tuning"].draw(sorted(tmp_path.glob("*.nwb")), tmp_path / "few.png")
+        figure.draw([one], tmp_path / "few.png")
