@@ -14,7 +14,7 @@ from gui.main_window import MainWindow
 from gui.session.session_setup import SessionRequest
 from gui.session.setup_form import SetupForm
 from rig.session.directory import running_sessions
-from tests.rodent_rig import ROOT, rodent_rig, wait_for
+from tests.rodent_rig import ROOT, rodent_rig_here, wait_for
 from tests.windows import press_in_dialog
 
 PROTOCOL = """
@@ -60,7 +60,7 @@ def test_the_form_says_what_check_says(
 ) -> None:
     window = open_window(WindowSessions(SessionRequest(protocol=protocol)))
     form = _form(window)
-    said = rodent_rig("check", protocol)
+    said = rodent_rig_here("check", protocol)
     assert form.words.toPlainText().strip() == said.stdout.strip()
     assert form.subject.currentText().endswith("runner")
     assert form.trials.placeholderText() == "3"

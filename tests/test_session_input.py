@@ -29,7 +29,7 @@ def test_a_protocol_with_mistakes_names_each_with_its_place(runtime: Path, tmp_p
         "task: corridor", "task: coridor"
     )
     path.write_text(text.replace("probability: 0.5", "probability: 1.5"))
-    done = rodent_rig("run", path, "--out", tmp_path / "x.nwb")
+    done = rodent_rig_here("run", path, "--out", tmp_path / "x.nwb")
     assert done.returncode == 2
     lines = done.stderr.strip().splitlines()
     assert len(lines) == 3

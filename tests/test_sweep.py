@@ -242,7 +242,8 @@ def test_bad_input_is_a_sentence(protocol: Path, tmp_path: Path) -> None:
         (("--set", "unit=1"), "has no parameter 'unit'; did you mean 'units'?"),
         (("--ray", nobody), f"no Ray cluster answers at {nobody}"),
     ):
-        refused = rodent_rig("sweep", protocol, "--seeds", 1, *arguments, "--out", tmp_path / "out")
+        command = rodent_rig if "--ray" in arguments else rodent_rig_here
+        refused = command("sweep", protocol, "--seeds", 1, *arguments, "--out", tmp_path / "out")
         assert refused.returncode == 2, arguments
         assert len(refused.stderr.strip().splitlines()) == 1
         assert sentence in refused.stderr
