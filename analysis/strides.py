@@ -77,7 +77,7 @@ def tasks_with_strides(counts: Array, tasks: Sequence[str]) -> dict[str, tuple[i
     """
     groups = {}
     for task in dict.fromkeys(tasks):
-        own = tuple(int(k) for k in np.flatnonzero(counts) if tasks[k] == task)
+        own = tuple(k for k in np.flatnonzero(counts).tolist() if tasks[k] == task)
         if len(own) >= LEAST_EPISODES and counts[list(own)].sum() >= LEAST_STRIDES:
             groups[task] = own
     if len(groups) < 2:
