@@ -13,8 +13,8 @@ measure is taken within an episode and averaged over episodes. A unit is tuned t
 
 The first alone is not enough. Where the end of an episode meets its beginning slow activity jumps, in the
 middle of a visit, so that its maps are blurred: in episodes of 30 s 12 % of units that wander at random are
-"tuned" at 5 %, and 56 % of those that decay in every episode alike. Under exchanges the rate holds whatever the
-activity, as long as episodes are drawn alike.
+"tuned" at 5 %, and 56 % of those that decay in every episode alike. Under exchanges the rate holds whatever
+the activity, as long as episodes are drawn alike.
 """
 
 from __future__ import annotations
