@@ -188,9 +188,8 @@ def _cell(found: Judged, key: str = "") -> str:
     if not found.other_verdicts:
         return shown
     others = "<br>".join(_verdict(each) for each in found.other_verdicts)
-    return (
-        f'{shown}<div class="other">other rule: {"the same" if found.undisputed else others}</div>'
-    )
+    which = "other rule" if len(found.other_verdicts) == 1 else "other rules"
+    return f'{shown}<div class="other">{which}: {"the same" if found.undisputed else others}</div>'
 
 
 def _unmade(section: Section) -> str:
