@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import pyqtgraph as pg
-from PyQt6.QtCore import QPointF, QRectF, Qt
+from PyQt6.QtCore import QLineF, QPointF, QRectF, Qt
 from PyQt6.QtGui import QColor, QFontMetricsF, QPainter, QPen
 
 from gui.look.behaviour_style import Look
@@ -66,10 +66,14 @@ class _Lines(pg.GraphicsObject):  # type: ignore[misc]
         p.save()
         p.resetTransform()
         p.setClipRect(seen)
+        lines: dict[tuple[bool, bool], list[QLineF]] = {}
         for mark, x in zip(self._marks, xs, strict=True):
-            style = Qt.PenStyle.SolidLine if mark.sure else Qt.PenStyle.DashLine
-            p.setPen(QPen(self._colour(mark, theme), 1, style))
-            p.drawLine(QPointF(x, seen.top()), QPointF(x, seen.bottom()))
+            line = QLineF(x, seen.top(), x, seen.bottom())
+            lines.setdefault((mark.is_note, mark.sure), []).append(line)
+        for (is_note, sure), alike in lines.items():
+            style = Qt.PenStyle.SolidLine if sure else Qt.PenStyle.DashLine
+            p.setPen(QPen(QColor(theme.accent if is_note else theme.muted), 1, style))
+            p.drawLines(alike)
         if self._flags:
             p.setBrush(QColor(theme.raised))
             for mark, flag, words in self._arranged(xs, seen, QFontMetricsF(p.font())):

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections import Counter, deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 
 import numpy as np
 from PyQt6.QtCore import QPointF, QRectF
@@ -62,7 +63,7 @@ class TaskRows:
         self._ticks = np.full(MOST_TICKS, -1, np.int64)
         self._watch = RewardWatch()
         self._last = -1
-        self._drawn: list[tuple[QRectF, str]] = []
+        self._drawn: list[tuple[QRectF, Callable[[], str]]] = []
 
     def clear(self) -> None:
         """Forgets what happened; which rows there are stays."""
@@ -112,23 +113,23 @@ class TaskRows:
             return QRectF(first * tick_s, row + TOP, (last - first) * tick_s, HEIGHT)
 
         if EVENTS in places:
+            success, other = (Look(colour, fill, least_px=MARK_PX) for fill in ("full", "tint"))
             for tick, name in self._events:
                 if start <= tick < now:
                     place = rect(tick, tick + 1, places[EVENTS])
-                    fill = "full" if name in SUCCESSES else "tint"
-                    bars.append((place, Look(colour, fill, least_px=MARK_PX)))
-                    self._drawn.append((place, f"{_plain(name)}   {tick * tick_s:.2f} s"))
+                    bars.append((place, success if name in SUCCESSES else other))
+                    self._drawn.append((place, partial(_event_words, name, tick * tick_s)))
         if REWARDS in places:
             flow = self._flow(start, now)
             if flow is not None:
                 place = rect(start, now, places[REWARDS])
                 levels.append(LevelBar(place, Look(theme.good, "faint"), flow))
+            given = Look(theme.good, least_px=MARK_PX)
             for reward in self._rewards:
                 if start <= reward.tick < now:
                     place = rect(reward.tick, reward.tick + 1, places[REWARDS])
-                    bars.append((place, Look(theme.good, least_px=MARK_PX)))
-                    words = f"reward {reward.words}   {reward.tick * tick_s:.2f} s"
-                    self._drawn.append((place, words))
+                    bars.append((place, given))
+                    self._drawn.append((place, partial(_reward_words, reward, tick_s)))
         if TRIALS in places:
             for trial in self.trials:
                 # a tick shorter, so that those that follow each other are told apart
@@ -138,14 +139,14 @@ class TaskRows:
                     won = trial.succeeded
                     fill = "tint" if won else "outline"
                     bars.append((place, Look(theme.good if won else theme.muted, fill)))
-                    self._drawn.append((place, words_of(trial, tick_s, blinded)))
+                    self._drawn.append((place, partial(words_of, trial, tick_s, blinded)))
         return bars, levels
 
     def under(self, time_s: float, row: float) -> str:
         """What is drawn at this place, in words; "" where there is nothing."""
         for place, words in reversed(self._drawn):
             if place.adjusted(-0.03, 0, 0.03, 0).contains(QPointF(time_s, row)):
-                return words
+                return words()
         return ""
 
     def _add_tick(self, tick: int, content: Tick) -> None:
@@ -183,6 +184,14 @@ class TaskRows:
         paid = np.where(self._ticks[places] == ticks, self._levels[places], 0.0)
         paid = np.where(paid > 1.0, 0.0, np.maximum(paid, 0.0))
         return paid if paid.max(initial=0.0) > 0.01 else None
+
+
+def _event_words(name: str, at_s: float) -> str:
+    return f"{_plain(name)}   {at_s:.2f} s"
+
+
+def _reward_words(reward: Reward, tick_s: float) -> str:
+    return f"reward {reward.words}   {reward.tick * tick_s:.2f} s"
 
 
 def words_of(trial: TrialRecord, tick_s: float, blinded: bool) -> str:
