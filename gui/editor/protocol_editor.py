@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from PyQt6.QtCore import QByteArray, QEvent, QSettings, Qt, QTimer, pyqtSignal
+from PyQt6.QtCore import QByteArray, QEvent, QSettings, QSize, Qt, QTimer, pyqtSignal
 from PyQt6.QtGui import QCloseEvent, QKeySequence, QShortcut
 from PyQt6.QtWidgets import (
     QFileDialog,
@@ -45,6 +45,8 @@ from gui.look.theme import Theme
 from gui.streams.latest_work import LatestWork
 from rig.errors import RunError, UserError
 
+FRAME_PX = 40
+"""What the frame of a window takes of the screen's height."""
 CHECK_AFTER_MS = 250
 MOST_ROWS = 5
 """Mistakes that are listed at once; more are scrolled to."""
@@ -106,7 +108,9 @@ class ProtocolEditor(QWidget):
             ("Ctrl+W", self.close),
         ):
             QShortcut(QKeySequence(key), self).activated.connect(does)
-        self.resize(1120, 720)
+        screen = self.screen()
+        room = screen.availableSize() if screen is not None else QSize(1280, 720)
+        self.resize(min(1120, room.width()), min(720, room.height() - FRAME_PX))
         geometry = settings.value(GEOMETRY)
         if isinstance(geometry, QByteArray):
             self.restoreGeometry(geometry)

@@ -154,10 +154,10 @@ def paint_levels(painter: QPainter, rect: QRectF, look: Look, levels: NDArray[np
         return
     painter.setPen(Qt.PenStyle.NoPen)
     painter.setBrush(_fill(look))
-    painter.drawRects(steps)
+    painter.drawRects(*steps)
     if look.pattern:
         painter.setBrush(QBrush(_lines(look), _PATTERNS[look.pattern]))
-        painter.drawRects(steps)
+        painter.drawRects(*steps)
 
 
 def _fill(look: Look) -> QColor:

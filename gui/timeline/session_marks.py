@@ -73,7 +73,7 @@ class _Lines(pg.GraphicsObject):  # type: ignore[misc]
         for (is_note, sure), alike in lines.items():
             style = Qt.PenStyle.SolidLine if sure else Qt.PenStyle.DashLine
             p.setPen(QPen(QColor(theme.accent if is_note else theme.muted), 1, style))
-            p.drawLines(alike)
+            p.drawLines(*alike)
         if self._flags:
             p.setBrush(QColor(theme.raised))
             for mark, flag, words in self._arranged(xs, seen, QFontMetricsF(p.font())):
