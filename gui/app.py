@@ -48,6 +48,7 @@ def open_window(
         os.environ.setdefault("MUJOCO_GL", "egl")
     try:
         import pyqtgraph as pg
+        from PyQt6 import sip
         from PyQt6.QtCore import QTimer
         from PyQt6.QtWidgets import QApplication
 
@@ -75,7 +76,10 @@ def open_window(
     # Ctrl-C in the terminal closes the window like its button does; Python only sees the signal when it
     # gets to run, which the window's own timers see to.
     signal.signal(signal.SIGINT, lambda *_: window.close())
-    return application.exec()
+    status = application.exec()
+    # now, and not when Python ends, which frees its objects in any order: Qt would crash in some
+    sip.delete(window)
+    return status
 
 
 def _yield_to_sessions() -> ThreadPoolExecutor:
