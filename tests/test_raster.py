@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import weakref
 from collections.abc import Iterator
 
 import numpy as np
 import pytest
-from PyQt6.QtCore import QEvent, QPoint, QPointF, Qt
-from PyQt6.QtGui import QMouseEvent, QWheelEvent
+from PyQt6.QtCore import QEvent, QPoint, QPointF, QRectF, Qt
+from PyQt6.QtGui import QMouseEvent, QTransform, QWheelEvent
 from PyQt6.QtTest import QTest
 from PyQt6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
@@ -15,9 +16,11 @@ from scipy.stats import poisson
 
 from analysis.spiking import OnLine, Probe, poisson_cumulative
 from bench.synthetic_session import Stream, description
+from gui.look.behaviour_style import Look
 from gui.look.theme import DARK
 from gui.seen.activity import ActivityWindow, ticks_per_column
 from gui.streams.stream import Batch
+from gui.timeline.bars import in_pixels
 from gui.timeline.timeline import Timeline
 from gui.timeline.unit_search import find_units
 from rig.bus.message_types import LayerInfo, Message, Tick
@@ -351,3 +354,27 @@ def test_a_mistake_in_a_name_is_a_sentence(text: str, words: str) -> None:
     with pytest.raises(ValueError, match=r"[.?]$") as caught:
         find_units(text, LAYERS)
     assert words in str(caught.value)
+
+
+def test_a_window_of_activity_that_is_given_up_leaves_no_memory() -> None:
+    window = ActivityWindow(4)
+    arrays = {kind: np.ones(4, np.float32) for kind in KINDS}
+    window.add([Message(Tick(0, 0.0, 1.0, 0.0, True, False, 0.0), tick=0, arrays=arrays)])
+    window.levels(KINDS[0], np.zeros((4, 100), np.uint8), per_column=2)
+    window.clear()
+    assert not window.known(0, 1).any()
+    gone = weakref.ref(window)
+    del window
+    assert gone() is None  # at once, not when Python looks for cycles
+
+
+def test_marks_that_touch_are_painted_as_one() -> None:
+    one, other = Look("#ff0000", least_px=3.0), Look("#00ff00", "outline")
+    bars = [(QRectF(x, 0, 1, 1), one) for x in (0, 2, 4, 40)] + [(QRectF(41, 0, 1, 1), other)] * 2
+    painted = in_pixels(bars, QTransform.fromScale(1.0, 10.0))
+    assert [(rect.left(), rect.right()) for rect, _ in painted] == [
+        (0, 7),
+        (40, 43),
+        (41, 42),
+        (41, 42),
+    ]
