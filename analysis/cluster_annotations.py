@@ -44,6 +44,7 @@ COLOUR = "#7b8ff0"
 NEIGHBOURS = 10
 """Moments of the map that vote on a tick."""
 SMOOTHING_S = 0.2
+LEAST_S = 0.1
 
 
 def name_ticks(
@@ -70,7 +71,7 @@ def name_ticks(
     named = []
     for part in features:
         votes = uniform_filter1d(voters.predict_proba(part), width, axis=0, mode="nearest")
-        named.append(known[votes.argmax(1)])
+        named.append(without_short(known[votes.argmax(1)], round(LEAST_S * rate_hz)))
     others = own[voters.kneighbors(return_distance=False)]
     agreeing = (others == own[:, None]).sum(1) * 2 > NEIGHBOURS
     return named, float(agreeing.mean())
@@ -109,6 +110,25 @@ def bouts_of(named: Array) -> list[tuple[int, int, str]]:
     """
     edges = [0, *(np.flatnonzero(named[1:] != named[:-1]) + 1).tolist(), len(named)]
     return [(first, after, str(named[first])) for first, after in pairwise(edges) if named[first]]
+
+
+def without_short(named: Array, least: int) -> Array:
+    """The names of ticks, those of shorter stretches replaced: within a bout by its name, else by "".
+
+    >>> without_short(np.array(["run", "run", "rear", "run", "run", "rear"]), 2).tolist()
+    ['run', 'run', 'run', 'run', 'run', '']
+
+    Args:
+        named: of every tick, "" for none.
+        least: ticks of the shortest stretch that stays.
+    """
+    result = named.copy()
+    edges = [0, *(np.flatnonzero(named[1:] != named[:-1]) + 1).tolist(), len(named)]
+    for first, after in pairwise(edges):
+        if after - first < least:
+            within = first > 0 and after < len(named) and result[first - 1] == named[after]
+            result[first:after] = named[after] if within else ""
+    return result
 
 
 def check(recording: Path) -> None:

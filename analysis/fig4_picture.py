@@ -85,14 +85,14 @@ def _map_of_clusters(axes: Axes, mapped: BehaviourMap, names: Mapping[int, str])
     axes.imshow(hills.density, extent=extent, origin="lower", cmap="Greys", rasterized=True)
     edges = np.linspace(0, 1, len(hills.labels) + 1)[:-1] + 0.5 / len(hills.labels)
     x, y = (one + hills.width * edges for one in low)
+    for name, column, row in _places_of_names(hills.labels, names):
+        at = float(x[column]), float(y[row])
+        axes.text(*at, name.replace("_", " "), ha="center", va="bottom", weight="bold", **_LABEL)
     for cluster in range(len(mapped.centres)):
         axes.contour(x, y, hills.labels == cluster, [0.5], colors="#0072b2", linewidths=0.5)
         middle = np.median(mapped.points[mapped.clusters == cluster], axis=0)
         at = float(middle[0]), float(middle[1])
         axes.text(*at, str(cluster), ha="center", va="center", **_LABEL)
-    for name, column, row in _places_of_names(hills.labels, names):
-        at = float(x[column]), float(y[row])
-        axes.text(*at, name.replace("_", " "), ha="center", va="bottom", weight="bold", **_LABEL)
     axes.set_title(f"{len(mapped.centres)} clusters on the density of {len(mapped.points)} moments")
     _bare(axes)
 
