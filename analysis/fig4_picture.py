@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,7 +10,6 @@ from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
-from scipy.ndimage import label
 
 from analysis.behaviour_map import BehaviourMap
 from analysis.cluster_statistics import Estimate
@@ -61,9 +61,13 @@ def picture(shown: Shown, out: Path) -> None:
     mapped, episodes, names = shown.mapped, shown.episodes, shown.names
     with drawn(out, 8.6) as figure:
         strips: Any = figure.subfigures(3, 1, height_ratios=(1.25, 1, 0.85))
-        clusters, tasks = strips[0].subplots(1, 2)
+        if names:
+            clusters, tasks, legend = strips[0].subplots(1, 3, width_ratios=(1, 1, 0.38))
+            _list_of_names(legend, names)
+        else:
+            clusters, tasks = strips[0].subplots(1, 2)
         occupied, confused = strips[1].subplots(1, 2)
-        _map_of_clusters(clusters, mapped, names)
+        _map_of_clusters(clusters, mapped)
         _map_of_tasks(tasks, mapped, episodes)
         _bars(occupied, mapped, episodes)
         _confusion(confused, shown.shares, shown.behaviours, shown.agree)
@@ -78,16 +82,13 @@ def interval_words(found: Estimate) -> str:
     return f" ({found.low:.2f} to {found.high:.2f})" if found.bounded else ""
 
 
-def _map_of_clusters(axes: Axes, mapped: BehaviourMap, names: Mapping[int, str]) -> None:
+def _map_of_clusters(axes: Axes, mapped: BehaviourMap) -> None:
     hills = mapped.hills
     low, high = hills.low, hills.low + hills.width
     extent = (low[0], high[0], low[1], high[1])
     axes.imshow(hills.density, extent=extent, origin="lower", cmap="Greys", rasterized=True)
     edges = np.linspace(0, 1, len(hills.labels) + 1)[:-1] + 0.5 / len(hills.labels)
     x, y = (one + hills.width * edges for one in low)
-    for name, column, row in _places_of_names(hills.labels, names):
-        at = float(x[column]), float(y[row])
-        axes.text(*at, name.replace("_", " "), ha="center", va="bottom", weight="bold", **_LABEL)
     for cluster in range(len(mapped.centres)):
         axes.contour(x, y, hills.labels == cluster, [0.5], colors="#0072b2", linewidths=0.5)
         middle = np.median(mapped.points[mapped.clusters == cluster], axis=0)
@@ -97,22 +98,20 @@ def _map_of_clusters(axes: Axes, mapped: BehaviourMap, names: Mapping[int, str])
     _bare(axes)
 
 
-def _places_of_names(labels: Array, names: Mapping[int, str]) -> list[tuple[str, int, int]]:
-    """Where names are written: name, column and row on top of each part of the map that has one name.
-
-    >>> labels = np.array([[0, 0, 2], [1, 1, 2], [-1, -1, 2]])
-    >>> _places_of_names(labels, {0: "run", 1: "run", 2: "rear"})
-    [('rear', 2, 2), ('run', 0, 1)]
-    """
-    places = []
+def _list_of_names(axes: Axes, names: Mapping[int, str]) -> None:
+    """Beside the map, where they cover nothing: each name with the numbers of its clusters."""
+    axes.set_axis_off()
+    lines: list[tuple[str, str]] = []
     for name in sorted(set(names.values())):
-        own = [cluster for cluster, given in names.items() if given == name]
-        parts, n = label(np.isin(labels, own))
-        for part in range(1, n + 1):
-            rows, columns = np.nonzero(parts == part)
-            top = rows.max()
-            places.append((name, int(np.median(columns[rows == top])), int(top)))
-    return places
+        numbers = " ".join(str(cluster) for cluster in sorted(names) if names[cluster] == name)
+        lines.append((name.replace("_", " "), "bold"))
+        lines += [(part, "normal") for part in textwrap.wrap(numbers, 24)]
+    apart = min(0.042, 1 / len(lines))
+    for k, (text, weight) in enumerate(lines):
+        axes.text(
+            0, 1 - k * apart, text, va="top", weight=weight, fontsize=5.5, color=INK,
+            transform=axes.transAxes,
+        )  # fmt: skip
 
 
 def _map_of_tasks(axes: Axes, mapped: BehaviourMap, episodes: Sequence[LoadedEpisode]) -> None:

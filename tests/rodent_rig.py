@@ -176,9 +176,13 @@ class RunningRig:
 
 
 def free_port() -> int:
-    """A port that is free, and the next one too; none of those that are given to who asks for any."""
+    """A port that is free, and the next one too.
+
+    None of those that are given to who asks for any, nor of Ray's own workers (10002 to 19999), which a Ray
+    cluster refuses to listen at.
+    """
     for _ in range(100):
-        port = random.SystemRandom().randrange(10_000, 32_000, 2)
+        port = random.SystemRandom().randrange(20_000, 32_000, 2)
         with contextlib.suppress(OSError), socket.socket() as first, socket.socket() as second:
             first.bind(("127.0.0.1", port))
             second.bind(("127.0.0.1", port + 1))
