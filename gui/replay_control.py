@@ -318,8 +318,7 @@ class ReplayControl(QObject):
             words = f"the same as {first} to the bit"
         else:
             words = (
-                f"before tick {tick} ({tick * TICK_S:.2f} s) the same as {first}, "
-                "different from there on"
+                f"parts at tick {tick} ({tick * TICK_S:.2f} s)"  # short: it stands beside a name
             )
         marked = None if divergence.from_the_start else tick
         self._panels.comparison.show_divergence(number, words, marked)

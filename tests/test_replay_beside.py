@@ -122,7 +122,7 @@ def test_a_pair_goes_in_step(qtbot: QtBot, window: MainWindow, folder: Path) -> 
         assert column.timeline.raster.marks.rows == [(3, 6)]
     assert not window.panel_layout.docks["arena"].isVisible()
     qtbot.waitUntil(
-        lambda: "before tick 150 (3.00 s)" in branch.divergence.full_text, timeout=20_000
+        lambda: "parts at tick 150 (3.00 s)" in branch.divergence.full_text, timeout=20_000
     )
     assert one.divergence.full_text == ""
     assert one.arena.height() > 0.75 * one.timeline.height()
@@ -211,7 +211,7 @@ def test_recordings_are_aligned(
     qtbot.waitUntil(lambda: window.tick >= 0, timeout=60_000)
     window.player.toggle_play()
     one, branch = window.panels.comparison.columns
-    qtbot.waitUntil(lambda: "before tick 150" in branch.divergence.full_text, timeout=20_000)
+    qtbot.waitUntil(lambda: "parts at tick 150" in branch.divergence.full_text, timeout=20_000)
     window.player.seek(130)
     _at(qtbot, window, 130, 130)
 
@@ -249,7 +249,7 @@ def test_recordings_are_aligned(
     monkeypatch.setattr(AlignDialog, "exec", same)
     window.menu_actions.table.of("Ctrl+L", "replay").does()  # type: ignore[union-attr]
     _at(qtbot, window, 220, 220)
-    assert "before tick 150" in branch.divergence.full_text
+    assert "parts at tick 150" in branch.divergence.full_text
     assert branch.timeline.overlay.marks_s == (3.0,)
 
 
