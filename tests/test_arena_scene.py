@@ -60,6 +60,21 @@ def test_a_scene_that_is_closed_leaves_the_others_their_pictures() -> None:
         scene.close()
 
 
+def test_a_high_picture_shows_as_much_from_side_to_side_as_a_square_one() -> None:
+    scene = Scene(XML.format(floor="0 0 1"), {})
+    assert scene.pose(START, None, jump=True)
+    parts = []
+    for height in (80, 160):
+        view = View(elevation=-5.0, width=80, height=height)
+        scene.fit(view, 1.0)
+        image = scene.draw(view)
+        row = [image.pixelColor(x, height // 2) for x in range(80)]
+        parts.append(np.mean([colour.red() > 2 * colour.blue() for colour in row]))
+    assert parts[0] == pytest.approx(parts[1], abs=0.04)
+    assert parts[0] > 0.1
+    scene.close()
+
+
 def test_an_animal_that_runs_stays_in_the_middle_of_the_picture(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

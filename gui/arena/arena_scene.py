@@ -144,7 +144,8 @@ class Scene:
             turn = math.degrees(cmath.phase(self._heading)) if view.mode == "follow" else 0.0
             camera.type = mujoco.mjtCamera.mjCAMERA_FREE
             camera.azimuth, camera.elevation = view.azimuth + turn, view.elevation
-            camera.distance = view.distance
+            # a camera's angle is that of its height: in a picture higher than wide the animal would not fit
+            camera.distance = view.distance * max(1.0, self._size[1] / self._size[0])
             camera.lookat[:] = self._looked_at
             place = np.array(self._data.xpos[self._animal])
             camera.elevation, camera.distance = self._sight.clear_view(
