@@ -14,6 +14,7 @@ import heapq
 import re
 import uuid
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
 
@@ -45,9 +46,14 @@ _Column = tuple[str, Any, str]
 
 
 def lacks_intervals(file: h5py.File, header: SessionHeader) -> bool:
-    """Whether a closed recording has none of them, because its recorder was killed just then."""
-    events = file.get("processing/record/events/id", ())
-    return header.layout > 2 and len(events) > 0 and EVENTS not in file
+    """Whether a closed recording has none of them, because its recorder was killed just then.
+
+    A recording in which there is nothing to mark (only parts of its protocol began, say) lacks nothing.
+    """
+    if header.layout < 3 or EVENTS in file:
+        return False
+    found = _found(file, header)
+    return bool(found.behaviours or found.stimuli or found.marks)
 
 
 def complete_intervals(file: h5py.File, header: SessionHeader) -> None:
@@ -63,6 +69,20 @@ def complete_intervals(file: h5py.File, header: SessionHeader) -> None:
         del file["intervals"][name]
     if EVENTS in file:
         del file[EVENTS]
+    found = _found(file, header)
+    write_intervals(file, found.behaviours, found.stimuli, found.causes, found.marks)
+
+
+@dataclass(frozen=True)
+class _Found:
+    behaviours: Sequence[Interval]
+    stimuli: Sequence[Interval]
+    causes: Causes
+    marks: Sequence[Mark]
+
+
+def _found(file: h5py.File, header: SessionHeader) -> _Found:
+    """What the tables of a recording say of it."""
     record = {
         name: TableRows(file.get(f"processing/record/{name}"))
         for name in ("events", "task_events", "inputs")
@@ -76,7 +96,7 @@ def complete_intervals(file: h5py.File, header: SessionHeader) -> None:
     for tick, given in read_inputs(record["inputs"]):
         at = note_tick(given, tick) if given.kind == "note" else tick
         marks.append((at * tick_s, f"{given.kind} {given.name}".strip()))
-    write_intervals(file, behaviours, stimuli, causes_of(read_events(record["events"])), marks)
+    return _Found(behaviours, stimuli, causes_of(read_events(record["events"])), marks)
 
 
 def write_intervals(

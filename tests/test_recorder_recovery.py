@@ -118,6 +118,27 @@ def _assert_whole(file: Path, n_ticks: int, session: list[Message]) -> None:
     assert sum(message.topic == "tick" for message in got) == n_ticks
 
 
+@pytest.mark.parametrize("n_ticks", [0, 1, 2, 40])
+def test_a_short_recording_is_repaired_once(
+    n_ticks: int, session: list[Message], tmp_path: Path
+) -> None:
+    """Also one in which nothing but a part of the protocol began, so that there is nothing to mark."""
+    from recorder.writer import Writer
+
+    file = tmp_path / "short.nwb"
+    writer = Writer(file, description(), session[1].arrays, session="test")
+    for message in session[2:]:
+        if message.tick < n_ticks:
+            writer.add(message)
+    writer.close()
+    assert not recorder.recover(file).repaired
+    flag_as_killed(file)
+    assert recorder.recover(file).repaired
+    whole = file.read_bytes()
+    assert not recorder.recover(file).repaired
+    assert file.read_bytes() == whole
+
+
 def test_recovery_makes_the_intervals_that_a_proper_end_would_have_made(
     session: list[Message], tmp_path: Path
 ) -> None:
