@@ -30,7 +30,9 @@ from rig.bus.message_types import (
     Reply,
     Tick,
 )
+from rig.bus.socket_transport import SocketTransport
 from rig.session.directory import SessionDirectory, SessionSpec
+from rig.session.engine import SessionEngine
 from stim.detectors import behaviours
 from tests.engine_scenario import describe
 from tests.protocol_texts import read
@@ -298,3 +300,20 @@ def test_the_process_needs_neither_simulator_nor_network() -> None:
         check=True,
     )
     assert done.stdout.strip() == "[]"
+
+
+def test_an_engine_that_has_heard_the_end_has_not_died(runtime: Path) -> None:
+    """The supervisor may see that it is gone before it has heard the end itself, in short sessions mostly."""
+    directory = SessionDirectory.create()
+    directory.write_spec(spec(directory.session))
+    transport = SocketTransport(directory)
+    engine = SessionEngine(directory.path)
+    try:
+        assert transport.wait_for_engine(30.0)
+        for content in (description(), End("duration", 1, 0)):
+            transport.to_engine(transport.message(content, -1, {}))
+        assert engine.process.wait(30.0)
+        assert (engine.has_died(), engine.state) == (False, "ended")
+    finally:
+        engine.process.kill()
+        transport.close()

@@ -37,8 +37,11 @@ class SessionEngine:
             self.stuck = self.alive and not content.over  # the subject has waited for too long
 
     def has_died(self) -> bool:
-        """Whether it is dead and that is news."""
-        if not self.alive or self.process.status is None:
+        """Whether it is dead and that is news.
+
+        One that ended by itself has heard the session's end (`stim.process`), which is on its way here, too.
+        """
+        if not self.alive or self.process.status in (None, 0):
             return False
         self.alive = self.stuck = False
         return True

@@ -73,6 +73,8 @@ class SessionRecorder:
         self._next: tuple[Request, str, float] | None = None
         """Who wants which file recorded once the present recorder has closed its own, and until when."""
         self._malformed = 0
+        self._exited = False
+        """Whether its process was seen to have ended in order."""
 
     @property
     def malformed(self) -> int:
@@ -103,7 +105,7 @@ class SessionRecorder:
         A file that is there is replaced only where the session was started so, not for a client.
         """
         self._number += 1
-        self._finishing = False
+        self._finishing = self._exited = False
         folder = self._directory.path
         # what a client asks for later replaces nothing
         overwrite = self._spec.overwrite and request is None
@@ -225,6 +227,10 @@ class SessionRecorder:
             self._check_silence()
             return None
         self.read_reports()
+        if process.status == 0 and not self._exited:
+            # what it ended for, the session's end, was sent before that, and may not have been taken in yet
+            self._exited = True
+            return None
         report = self._summary.recording
         self._process = None
         if not self._ready:
