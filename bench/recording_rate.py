@@ -187,8 +187,10 @@ def record(source: Source, folder: Path, seconds: float, paced: bool) -> Rate:
             late_s = max(late_s, time.perf_counter() - due)
             running.listen()
             behind_s = max(behind_s, (tick + 1 - running.on_disk) * TICK_S)
-        end = End("duration", n_ticks, 0)
-        running.transport.disconnect_recorder(last=running.transport.message(end, n_ticks, {}))
+        end = running.transport.message(End("duration", n_ticks, 0), n_ticks, {})
+        while not running.transport.to_recorder(end):
+            running.listen(0.01)
+        running.transport.disconnect_recorder()
         running.wait_for("closed")
         wall_s = time.perf_counter() - started
         cpu_ms = (running.cpu_s() - cpu_s) / n_ticks * 1e3

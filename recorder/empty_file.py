@@ -14,6 +14,7 @@ from datetime import datetime
 import h5py
 import msgspec
 
+from recorder.file_rotation import RotationState
 from recorder.layout import LIBVER, SESSION, SessionHeader, read_header
 from recorder.table_schema import tables_of
 from rig.bus.message_types import Array, Description
@@ -48,21 +49,18 @@ def empty_recording(
     return image
 
 
-def mark_as_part(file: h5py.File, part: int, previous_file: str) -> None:
-    """Makes an empty recording the next file of another one.
-
-    Args:
-        file: the empty recording, open for writing.
-        part: its number, from 1 on.
-        previous_file: the name of the file that it follows.
-    """
+def mark_as_part(file: h5py.File, rotation: RotationState) -> None:
+    """Makes an empty recording, open for writing, the next file of another one."""
     header = read_header(file)
     assert header is not None
-    file[SESSION][()] = msgspec.json.encode(msgspec.structs.replace(header, part=part)).decode()
+    part = rotation.number
+    description = msgspec.structs.replace(header.description, armed=rotation.armed)
+    header = msgspec.structs.replace(header, part=part, description=description)
+    file[SESSION][()] = msgspec.json.encode(header).decode()
     file["identifier"][()] = str(uuid.uuid4())
     file["file_create_date"][0] = datetime.now().astimezone().isoformat()
     file["general/notes"][()] = (
-        f"Part {part + 1} of a recording in several files, after {previous_file}; "
+        f"Part {part + 1} of a recording in several files, after {rotation.previous_file}; "
         f"{file['general/notes'].asstr()[()]}"
     )
 

@@ -63,10 +63,12 @@ class RotationState(OpenState):
     Args:
         number: of the file, from 1; the first file of the recording is 0.
         previous_file: the name of the file before.
+        armed: whether the session's protocol is armed then.
     """
 
     number: int
     previous_file: str
+    armed: bool
 
 
 def parse_rotation_limit(text: str) -> RotationLimit:

@@ -244,7 +244,8 @@ class Recording(SeriesReader):
         description, inputs = self.description, list(self.inputs)
         texts = [*(each.protocol_text for each in description.branched), description.protocol_text]
         for left, (before, after) in zip(description.branched, pairwise(texts), strict=True):
-            if before != after:  # another protocol is armed
+            # another protocol is armed; before the first tick, what the description says counts
+            if before != after and left.tick >= self.first_tick:
                 inputs.append((left.tick, Input("arm", "")))
         inputs.sort(key=lambda each: each[0])
         return disarmed_spans(description.armed, self.first_tick, inputs)

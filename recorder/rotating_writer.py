@@ -19,6 +19,7 @@ from recorder.file_rotation import (
 )
 from recorder.output_path import check_target
 from recorder.writer import Writer
+from rig.bus.external_inputs import armed_after
 from rig.bus.message_types import (
     Array,
     Description,
@@ -85,6 +86,7 @@ class RotatingWriter:
         self._error = ""
         self._retry_after = 0
         self._open_intervals = OpenIntervals()
+        self._armed = description.armed
         self._answer: Message | None = None
         self._episode: Message | None = None
         self._waiting: list[Message] = []  # what belongs to the next tick, and so to its file
@@ -126,6 +128,7 @@ class RotatingWriter:
                 self._rotate(message.tick)
             self._add_waiting()
             self._writer.add(message)
+            self._armed = armed_after(content.inputs, self._armed)
         elif isinstance(content, EngineReply):
             self._writer.add(message)
             self._open_intervals.add(content.events, message.tick)
@@ -172,6 +175,7 @@ class RotatingWriter:
             episode=None if begins else self._episode,
             open_events=self._open_intervals.answered,
             answer=self._answer,
+            armed=self._armed,
         )
         try:
             following = self._open(

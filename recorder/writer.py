@@ -112,7 +112,7 @@ class Writer:
         self._file = GrowingFile(path, image, overwrite)
         try:
             if rotation is not None:
-                mark_as_part(self._file.h5, rotation.number, rotation.previous_file)
+                mark_as_part(self._file.h5, rotation)
             if clip is not None:
                 mark_as_clip(self._file.h5, clip.first_tick)
             self._tables = SessionTables(self._file.h5, description)

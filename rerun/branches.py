@@ -19,9 +19,10 @@ from recorder.replay import ReplaySource
 from recorder.writer import Writer
 from rerun.comparison import Comparison
 from rerun.in_process_transport import InProcessTransport
-from rerun.protocol_sequence import Segment
+from rerun.protocol_sequence import Segment, taken_over_at
 from rerun.recorded_session import RecordedSession, run_again
 from rerun.resume import recorded_messages, resume_point
+from rig.bus.external_inputs import armed_after
 from rig.bus.message_types import (
     Assets,
     Description,
@@ -228,7 +229,10 @@ class _BranchWriter:
         self._camera = camera
         hidden = f".{branch.target.stem}.{secrets.token_hex(4)}.part.nwb"
         self._partial = branch.target.with_name(hidden)
+        self._taken_over = taken_over_at(branch.segments)
         self._preamble: dict[str, Message] = {}
+        self._armed = True
+        """At the next tick that is heard before the recorded ones: whether the protocol is armed."""
         self._writer: Writer | None = None
         self._ended = False
 
@@ -239,6 +243,9 @@ class _BranchWriter:
             self._preamble[message.topic] = message
         if self._writer is None and isinstance(content, Tick):
             if message.tick < self._branch.first_tick:
+                self._armed = armed_after(
+                    content.inputs, self._armed or message.tick in self._taken_over
+                )
                 return
             self._begin()
         elif self._writer is None or not isinstance(
@@ -256,7 +263,7 @@ class _BranchWriter:
         assert isinstance(described.content, Description)
         self._writer = Writer(
             self._partial,
-            described.content,
+            msgspec.structs.replace(described.content, armed=self._armed),
             self._preamble["assets"].arrays,
             session=described.session,
             overwrite=True,

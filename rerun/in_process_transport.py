@@ -132,5 +132,5 @@ class InProcessTransport:
         """There is no recorder."""
         return True
 
-    def disconnect_recorder(self, keep_queue: bool = True, last: Message | None = None) -> None:
+    def disconnect_recorder(self, keep_queue: bool = True) -> None:
         """There is no recorder."""

@@ -49,14 +49,18 @@ def joined(segments: Sequence[Segment], names: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys(found))
 
 
-def left_at(segments: Sequence[Segment]) -> float:
-    """The tick at which the last other protocol takes over; infinite where there is but one."""
-    found = [
+def taken_over_at(segments: Sequence[Segment]) -> list[int]:
+    """The ticks at which another protocol takes over, which is armed then."""
+    return [
         after.first_tick
         for before, after in pairwise(segments)
         if after.protocol.text != before.protocol.text
     ]
-    return max(found, default=inf)
+
+
+def left_at(segments: Sequence[Segment]) -> float:
+    """The tick at which the last other protocol takes over; infinite where there is but one."""
+    return max(taken_over_at(segments), default=inf)
 
 
 def check_same_detectors(before: Protocol, after: Protocol) -> None:

@@ -65,7 +65,8 @@ class RecorderLink:
                 self.begin(str(request.args["socket"]))
             else:
                 end = End("recording stopped", tick, overruns)
-                self._transport.disconnect_recorder(last=self._transport.message(end, tick, {}))
+                self.send(self._transport.message(end, tick, {}))
+                self._transport.disconnect_recorder()
 
     def begin(self, socket: str) -> None:
         """Waits for the recorder to connect, so that it has every tick from here on."""

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
+import msgspec
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -17,7 +19,7 @@ from recorder.replay import ReplaySource
 from recorder.rotating_writer import RotatingWriter
 from rig.bus.clip_ring import SLACK_TICKS, ClipRing, Cut
 from rig.bus.encoding import decode, encode
-from rig.bus.message_types import Assets, Description, EngineReply, Message, Tick
+from rig.bus.message_types import Assets, Description, EngineReply, Input, Message, Tick
 from rig.bus.open_intervals import OpenIntervals
 
 N = 220
@@ -71,6 +73,26 @@ def saved(cut: Cut, path: Path) -> Path:
     assert writer.error == ""
     writer.close()
     return path
+
+
+def test_a_clip_says_whether_the_protocol_was_armed_when_it_begins(
+    stream: list[Message], tmp_path: Path
+) -> None:
+    ring = ClipRing(1.0)  # which has forgotten the tick that disarms
+    for message in stream:
+        content = message.content
+        if message.tick in (2, N - 5) and isinstance(content, Tick):
+            told = Input("disarm" if message.tick == 2 else "arm", "")
+            message = replace(message, content=msgspec.structs.replace(content, inputs=(told,)))
+        ring.keep(message, encode(message))
+    disarmed, armed = ring.cut(N - 20, N - 1), ring.cut(N - 2, N - 1)
+    assert disarmed is not None
+    assert armed is not None
+    with recorder.open(saved(disarmed, tmp_path / "clip.nwb")) as clip:
+        assert clip.disarmed == ((N - 20, N - 4),)
+    described = decode(armed.frames[0]).content
+    assert isinstance(described, Description)
+    assert described.armed
 
 
 @pytest.mark.parametrize(("first", "last"), [(47, 131), (100, 103), (0, 0)])

@@ -8,9 +8,11 @@ import signal
 import tempfile
 import time
 from collections import defaultdict
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import numpy as np
 import pytest
 
@@ -19,8 +21,9 @@ from bench.synthetic_session import Stream, description
 from gui.streams.recorder_watch import RecorderWatch
 from recorder.file_rotation import RotationLimit, check_parts, parse_rotation_limit
 from recorder.replay import ReplaySource
+from recorder.rotating_writer import RotatingWriter
 from recorder.writer import Writer
-from rig.bus.message_types import Message, RecorderReport, Status
+from rig.bus.message_types import Description, Input, Message, RecorderReport, Status, Tick
 from rig.errors import UserError
 from tests.recorder_checks import assert_same, nwb_problems
 from tests.recorder_rig import Rig
@@ -117,6 +120,31 @@ def test_open_intervals_are_in_both_parts(
         with ReplaySource(second.path) as replay, ReplaySource(whole) as complete:
             assert replay.open_events(205) == complete.open_events(205)
             assert replay.open_events(300) == complete.open_events(300)
+
+
+def test_a_part_says_whether_the_protocol_is_armed_when_it_begins(
+    session: list[Message], tmp_path: Path
+) -> None:
+    told = {30: Input("disarm", ""), 100: Input("arm", "")}
+    limit, file = RotationLimit(after_s=1.0), tmp_path / "F.nwb"
+    described = session[0].content
+    assert isinstance(described, Description)
+    writer = RotatingWriter(file, described, session[1].arrays, session="test", limit=limit)
+    for message in session[2:]:
+        content = message.content
+        if message.tick < 160 and isinstance(content, Tick) and message.tick in told:
+            inputs = (*content.inputs, told[message.tick])
+            message = replace(message, content=msgspec.structs.replace(content, inputs=inputs))
+        if message.tick < 160:
+            writer.add(message)
+    writer.close()
+    found = []
+    for path in _parts(file):
+        with recorder.open(path) as part:
+            found.append(part.disarmed)
+    assert found == [((31, -1),), ((50, -1),), ((100, 101),), ()]
+    with recorder.open(file, parts=True) as whole:
+        assert whole.disarmed == ((31, 101),)
 
 
 def test_acknowledgements_count_all_files(

@@ -319,6 +319,18 @@ def test_a_branch_into_its_own_protocol_is_the_same_session(folder: Path) -> Non
         assert branch.inputs == session.inputs
 
 
+def test_a_branch_says_whether_the_protocol_was_armed_when_it_begins(folder: Path) -> None:
+    with recorder.open(folder / "f.nwb") as session:
+        ((first, end),) = session.disarmed
+    out, tick = folder / "disarmed.nwb", first + 5
+    assert tick + 5 < end
+    options = ("--at-tick", tick, "--lead", 0.04, "--last", 0.1, "--out", out)
+    done = rodent_rig_here("branch", folder / "f.nwb", *options)
+    assert done.returncode == 0, done.stderr
+    with recorder.open(out) as branch:
+        assert branch.disarmed == ((tick - 2, -1),)
+
+
 @pytest.fixture(scope="module")
 def pairs(folder: Path) -> tuple[Path, Path, int]:
     """A folder of branches, one for each onset of a behaviour that occurred; their protocol; how many."""

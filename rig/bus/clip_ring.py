@@ -11,14 +11,19 @@ from collections import Counter, deque
 from dataclasses import replace
 from typing import NamedTuple
 
+import msgspec
+
 from rig.bus.encoding import decode, encode
+from rig.bus.external_inputs import armed_after
 from rig.bus.history import Frames
 from rig.bus.message_types import (
     TICK_S,
+    Description,
     EngineReply,
     Episode,
     Event,
     Fault,
+    Input,
     Message,
     Snapshot,
     Tick,
@@ -44,6 +49,8 @@ class _Kept(NamedTuple):
     frames: Frames
     events: tuple[Event, ...]
     """Of an answer."""
+    inputs: tuple[Input, ...]
+    """Of a tick."""
 
 
 class ClipRing:
@@ -64,6 +71,7 @@ class ClipRing:
         self._episode: Frames | None = None
         self._answer: Frames | None = None
         self._open_intervals = OpenIntervals()
+        self._armed = True
 
     @property
     def n_bytes(self) -> int:
@@ -82,10 +90,12 @@ class ClipRing:
         content = message.content
         if message.topic in ("description", "assets"):
             self._preamble[message.topic] = frames
+            self._armed = content.armed if isinstance(content, Description) else self._armed
         elif isinstance(content, Tick | EngineReply | Episode | Snapshot | Fault):
             answers = isinstance(content, EngineReply)
             events = content.events if isinstance(content, EngineReply) else ()
-            self._kept.append(_Kept(message.tick, message.topic, frames, events))
+            inputs = content.inputs if isinstance(content, Tick) else ()
+            self._kept.append(_Kept(message.tick, message.topic, frames, events, inputs))
             self._n += isinstance(content, Tick)
             if answers:
                 self.last_tick = message.tick
@@ -97,12 +107,12 @@ class ClipRing:
     def cut(self, first: int, last: int) -> Cut | None:
         """A recording's stream of these ticks, both included, as far as they are kept.
 
-        Description, assets, the trial that goes on, an answer with the onsets of what is open and the
-        interventions that act on the first tick; then everything as it came. None while the session has not
-        described itself, or no tick of these is kept.
+        Description (whether the protocol is armed then), assets, the trial that goes on, an answer with the
+        onsets of what is open and the interventions that act on the first tick; then everything as it came.
+        None while the session has not described itself, or no tick of these is kept.
         """
         ring = ClipRing(1)  # what the ticks before the first leave behind
-        ring._episode, ring._answer = self._episode, self._answer
+        ring._episode, ring._answer, ring._armed = self._episode, self._answer, self._armed
         ring._open_intervals.add_answered(self._open_intervals.answered)
         first = max(first, self.first_tick)  # of the tick before, its answer may be left
         chosen: list[_Kept] = []
@@ -114,7 +124,7 @@ class ClipRing:
         ticks = [each.tick for each in chosen if each.topic == "tick"]
         if len(self._preamble) < 2 or not ticks:
             return None
-        found = [self._preamble["description"], self._preamble["assets"]]
+        found = [_described(self._preamble["description"], ring._armed), self._preamble["assets"]]
         begins = any(each.topic == "episode" and each.tick == ticks[0] for each in chosen)
         if ring._episode is not None and not begins:
             found.append(ring._episode)
@@ -141,8 +151,17 @@ class ClipRing:
 
     def _fold(self, each: _Kept) -> None:
         """Keeps of what is forgotten what a clip must know: the trial, what is open, the last answer."""
+        self._armed = armed_after(each.inputs, self._armed)
         if each.topic == "episode":
             self._episode = each.frames
         elif each.topic == "answer":
             self._open_intervals.add(each.events, each.tick)
             self._answer = each.frames
+
+
+def _described(frames: Frames, armed: bool) -> Frames:
+    """A description that says whether the protocol is armed."""
+    message = decode(frames)
+    assert isinstance(message.content, Description)
+    content = msgspec.structs.replace(message.content, armed=armed)
+    return encode(replace(message, content=content))

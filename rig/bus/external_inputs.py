@@ -8,7 +8,7 @@ it, which acts on the one after: the contract of the tick holds for what comes f
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from rig.bus.message_types import EngineReply, Input, Message, Tick
@@ -42,6 +42,18 @@ def note_text(value: object) -> str:
             f"text has to be one line of 1 to {LONGEST_NOTE} printable characters, not {short(value)}"
         )
     return text
+
+
+def armed_after(inputs: Iterable[Input], armed: bool) -> bool:
+    """Whether a protocol is armed after a tick with these inputs, being armed or not before it.
+
+    >>> armed_after([Input("disarm", ""), Input("key", "k")], armed=True)
+    False
+    """
+    for given in inputs:
+        if given.kind in ("arm", "disarm"):
+            armed = given.kind == "arm"
+    return armed
 
 
 def read_input(

@@ -9,12 +9,13 @@ from __future__ import annotations
 
 import dataclasses
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 import msgspec
 import zmq
 
 from rig.bus.encoding import MessageError, decode, encode
+from rig.bus.external_inputs import armed_after
 from rig.bus.inner_sockets import InnerSockets
 from rig.bus.message_types import (
     Array,
@@ -24,6 +25,7 @@ from rig.bus.message_types import (
     Description,
     EngineReply,
     Episode,
+    Input,
     Message,
     Reply,
     Tick,
@@ -86,15 +88,14 @@ class SocketTransport:
         message = Message(content, self._session, tick, number, arrays)
         if isinstance(content, Description | Assets | Episode):
             self._preamble[topic] = message
-        elif isinstance(content, Tick):
-            for given in content.inputs:
-                if given.kind in ("arm", "disarm"):
-                    self._arm(given.kind == "arm")
+        elif isinstance(content, Tick) and content.inputs:
+            self._follow(content.inputs)
         return message
 
-    def _arm(self, armed: bool) -> None:
+    def _follow(self, inputs: Iterable[Input]) -> None:
         known = self._preamble["description"]
         assert isinstance(known.content, Description)
+        armed = armed_after(inputs, known.content.armed)
         content = msgspec.structs.replace(known.content, armed=armed)
         self._preamble["description"] = dataclasses.replace(known, content=content)
 
@@ -165,14 +166,9 @@ class SocketTransport:
                 self.to_recorder(self._preamble[topic])
         return True
 
-    def disconnect_recorder(self, keep_queue: bool = True, last: Message | None = None) -> None:
-        """Closes the recorder's queue; what is in it still goes out, unless the recorder is dead.
-
-        `last` is a last message for it, an `End`, with which it closes its file.
-        """
+    def disconnect_recorder(self, keep_queue: bool = True) -> None:
+        """As `Transport.disconnect_recorder`; what is in the queue has ten seconds to go out."""
         if self._recorder is not None:
-            if last is not None:
-                self._recorder.send_multipart(encode(last))
             self._recorder.close(linger=10_000 if keep_queue else 0)
             self._recorder = None
 

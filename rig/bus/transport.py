@@ -82,11 +82,6 @@ class Transport(Protocol):
         """Sends what a recording begins with once the recorder has connected; False if it has not yet."""
         ...
 
-    def disconnect_recorder(self, keep_queue: bool = True, last: Message | None = None) -> None:
-        """Closes the recorder's queue.
-
-        Args:
-            keep_queue: what is in it still goes out; False when the recorder is dead.
-            last: a last message, an `End`, with which the recorder closes its file.
-        """
+    def disconnect_recorder(self, keep_queue: bool = True) -> None:
+        """Closes the recorder's queue; what is in it still goes out, unless the recorder is dead."""
         ...
