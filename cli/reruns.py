@@ -159,9 +159,9 @@ def _tick_in(session: RecordedSession, option: str, at_s: float, last: int) -> i
 
 def _made_otherwise(recorded: Mapping[str, str]) -> Iterator[str]:
     """A line for each version, or part of the machine, that is not that of the recording."""
-    from rig.versions import camera_of, runtime_of, versions
+    from rig.versions import camera_of, runtime_of, task_events_of, versions
 
-    now = versions(runtime_of(recorded), camera_of(recorded))
+    now = versions(runtime_of(recorded), camera_of(recorded), task_events_of(recorded))
     for name, was in recorded.items():
         if now.get(name, "") != was:
             yield f"Made with {name} {was}, run again with {now.get(name, 'none')}."

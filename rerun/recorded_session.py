@@ -30,7 +30,7 @@ from rig.bus.message_types import Branching, Description, End, Input, Message
 from rig.errors import UserError
 from rig.resume_point import ResumePoint
 from rig.session.directory import SessionSpec
-from rig.versions import camera_of, runtime_of
+from rig.versions import camera_of, runtime_of, task_events_of
 from stim.protocol.model import Protocol
 from stim.protocol.read import parse
 from stim.protocol.script import execute, header_of
@@ -78,6 +78,7 @@ def read(path: Path, parts: bool = False) -> RecordedSession:
     try:
         runtime = runtime_of(description.versions)
         camera_of(description.versions)
+        task_events_of(description.versions)
         subject = agent.load(description.subject, runtime)
     except UserError as problem:
         raise UserError(f"{path} cannot be run again: {problem}.") from None
@@ -342,6 +343,7 @@ def run_again(
         branched=description.branched,
         runtime=runtime_of(description.versions),
         camera_quality=camera_of(description.versions),
+        task_events=task_events_of(description.versions),
         blinded=description.blinded,
         animal=description.animal,
         notes=description.notes,

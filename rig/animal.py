@@ -12,14 +12,15 @@ from dm_control.rl.control import PhysicsError
 from numpy.typing import NDArray
 
 from agent.subject import CAMERA
-from rig import body_state, task_events
+from rig import body_state
 from rig.arenas.camera import EgocentricCamera
-from rig.arenas.names import CameraQuality
+from rig.arenas.names import TASK_EVENTS_VERSION, CameraQuality
 from rig.arenas.senses import Senses
 from rig.arenas.task_state import TaskState, remember_arena
 from rig.arenas.tasks import make, orbs_of
 from rig.props import Props
 from rig.random_streams import episode_random_state
+from rig.task_events import reader_of
 
 _STATE = mujoco.mjtState.mjSTATE_INTEGRATION
 
@@ -85,9 +86,23 @@ class Animal:
     Everything random in trial *t* follows from (seed, t) alone, whatever happened in earlier trials.
     """
 
-    def __init__(self, task: str, seed: int, camera_quality: CameraQuality = "fast") -> None:
-        """Builds the arena. Raises `CameraUnavailableError` at the first trial where GL is missing."""
+    def __init__(
+        self,
+        task: str,
+        seed: int,
+        camera_quality: CameraQuality = "fast",
+        task_events: int = TASK_EVENTS_VERSION,
+    ) -> None:
+        """Builds the arena. Raises `CameraUnavailableError` at the first trial where GL is missing.
+
+        Args:
+            task: its name.
+            seed: of all trials.
+            camera_quality: how its view is drawn.
+            task_events: the version of how events of the task are found.
+        """
         self._seed = seed
+        self._events_version = task_events
         self._quality = camera_quality
         self._environment = make(task, episode_random_state(seed, 0))
         self._camera: EgocentricCamera | None = None
@@ -108,7 +123,7 @@ class Animal:
         self._body = body_state.BodyState(self._model, self._environment.task)
         geoms = [orb.geom_id for orb in orbs_of(self._environment.task)]
         self._props = Props(self._model, geoms)
-        self._events = task_events.reader_of(self._environment)
+        self._events = reader_of(self._environment, self._events_version)
         self._task_state = TaskState(self._environment)
         self._camera = EgocentricCamera(self._model, self._data, self._quality)
 

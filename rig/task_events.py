@@ -15,6 +15,7 @@ from dm_control.locomotion.tasks.escape import Escape
 from dm_control.locomotion.tasks.reach import TwoTouchState
 
 from rig.arenas.gaps import gaps_of
+from rig.arenas.names import TASK_EVENTS_VERSION
 from rig.arenas.tasks import Forage, TwoTap, orbs_of
 
 
@@ -39,13 +40,18 @@ _TAPS = {
 _PAWS = ("hand_L", "hand_R", "foot_L", "foot_R")
 
 
-def reader_of(environment: Any) -> Reader:
-    """The reader for an environment that was just reset; made anew at every trial."""
+def reader_of(environment: Any, version: int = TASK_EVENTS_VERSION) -> Reader:
+    """The reader for an environment that was just reset; made anew at every trial.
+
+    Args:
+        environment: dm_control's, of one of our tasks.
+        version: of how events are found.
+    """
     task, physics = environment.task, environment.physics
     if isinstance(task, TwoTap):
         return _Taps(task)
     if isinstance(task, Forage):
-        return _Orbs(task)
+        return _Orbs(task, version)
     if isinstance(task, RunThroughCorridor):
         return _Gaps(physics.model.ptr, physics.data.ptr)
     if isinstance(task, Escape):
@@ -79,11 +85,14 @@ class _Taps:
 
 
 class _Orbs:
-    """`seen` is how many were collected."""
+    """`seen` is how many were collected.
 
-    def __init__(self, task: Forage) -> None:
+    The animal may be put where it touches one: the first tick's physics earns its reward, and has its event.
+    """
+
+    def __init__(self, task: Forage, version: int) -> None:
         self._orbs = orbs_of(task)
-        self.seen = self._collected()
+        self.seen = 0 if version > 1 else self._collected()
 
     def _collected(self) -> int:
         return sum(orb.activated for orb in self._orbs)

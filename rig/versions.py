@@ -13,25 +13,37 @@ from pathlib import Path
 
 from agent.runtime import DEFAULT, RuntimeName
 from agent.runtime import PACKAGES as RUNTIMES
-from rig.arenas.names import CAMERA_QUALITIES, CameraQuality
+from rig.arenas.names import CAMERA_QUALITIES, TASK_EVENTS_VERSION, CameraQuality
 from rig.errors import UserError
 
 PACKAGES = ("rodent-rig", "mujoco", "dm_control", "numpy", "pyzmq", "msgspec", "h5py")
 _RUNTIME = "runtime"
 _CAMERA = "camera"
+_TASK_EVENTS = "task events"
 
 
-def versions(runtime: RuntimeName = DEFAULT, camera: CameraQuality = "fast") -> dict[str, str]:
+def versions(
+    runtime: RuntimeName = DEFAULT,
+    camera: CameraQuality = "fast",
+    task_events: int = TASK_EVENTS_VERSION,
+) -> dict[str, str]:
     """The version of Python and of each of `PACKAGES`; "not installed" of one run from its source.
 
     Under "runtime" the package that the subject's network runs on, and under that package's name its
-    version. Under "camera" how the animal's view was drawn (`rig.arenas.camera`). Under "system" and
-    "processor" the machine, as far as arithmetic may depend on it.
+    version. Under "camera" how the animal's view was drawn (`rig.arenas.camera`), under "task events" how
+    those were found (`rig.arenas.names`). Under "system" and "processor" the machine, as far as arithmetic
+    may depend on it.
+
+    Args:
+        runtime: of the network.
+        camera: how the view is drawn.
+        task_events: the version of how events of the task are found.
     """
     package = RUNTIMES[runtime]
     packages = {name: version_of(name) for name in (*PACKAGES, package)} | {_RUNTIME: package}
     machine = {"system": f"{platform.system()} {platform.machine()}", "processor": _processor()}
-    return {"python": platform.python_version()} | packages | {_CAMERA: camera} | machine
+    ways = {_CAMERA: camera, _TASK_EVENTS: str(task_events)}
+    return {"python": platform.python_version()} | packages | ways | machine
 
 
 def camera_of(versions: Mapping[str, str]) -> CameraQuality:
@@ -47,6 +59,22 @@ def camera_of(versions: Mapping[str, str]) -> CameraQuality:
     raise UserError(
         f"the session's camera was {recorded!r}, which this version does not have; use the version of "
         f"rodent-rig that made it ({versions.get('rodent-rig', 'unknown')})"
+    )
+
+
+def task_events_of(versions: Mapping[str, str]) -> int:
+    """How a session's events of the task were found, from its `versions`; 1 for one that does not say.
+
+    Raises:
+        UserError: this version does not know it.
+    """
+    recorded = versions.get(_TASK_EVENTS, "1")
+    for known in range(1, TASK_EVENTS_VERSION + 1):
+        if recorded == str(known):
+            return known
+    raise UserError(
+        f"the session's events of the task were found in the way {recorded!r}, which this version does not "
+        f"have; use the version of rodent-rig that made it ({versions.get('rodent-rig', 'unknown')})"
     )
 
 

@@ -159,3 +159,17 @@ def test_the_animal_tells_them() -> None:
         assert animal.act(STILL).events == ("first_tap",)
     finally:
         animal.close()
+
+
+def test_an_orb_that_the_animal_is_put_on_has_its_event() -> None:
+    rewards, events = [], []
+    for version in (1, 2):  # as it was recorded once, and as it is
+        animal = Animal("forage", 3, task_events=version)
+        for trial in (0, 1):  # the mazes follow from each other
+            animal.begin_trial(trial)
+        result = animal.act(np.zeros(38))
+        rewards.append(result.reward)
+        events.append(result.events)
+        animal.close()
+    assert rewards == [50.0, 50.0]
+    assert events == [(), ("orb",)]

@@ -24,3 +24,6 @@ TASK_EVENTS: Mapping[str, tuple[str, ...]] = {
 the terrain. `first_tap`; `second_tap`: in time, 0.7 to 0.9 s after the first; `tap_too_soon`: before that;
 `tap_missed`: the time for it is over. `orb_moved`: the orb of two-tap has another place, to be tapped anew.
 """
+TASK_EVENTS_VERSION = 2
+"""How they are found. In version 1 an orb that the animal touches where a trial puts it brings a reward, and
+no event; sessions that were recorded so are run again so."""

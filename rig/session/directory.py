@@ -20,7 +20,7 @@ from typing import Literal
 
 import msgspec
 
-from rig.arenas.names import CameraQuality
+from rig.arenas.names import TASK_EVENTS_VERSION, CameraQuality
 from rig.bus.clip_ring import LONGEST_S
 from rig.bus.message_types import Branching, KeyUse
 from rig.bus.sockets import SocketFolder
@@ -55,6 +55,7 @@ class SessionSpec(msgspec.Struct, frozen=True):
         listen: an additional TCP address for clients, or "".
         keys: the folder with the CURVE keys for it, or "".
         camera_quality: how the animal's view is drawn (`rig.arenas.camera`).
+        task_events: the version of how events of the task are found (`rig.arenas.names`).
         conditions: those of the protocol's trials.
         keys_used: the operator's keys that the protocol listens to.
         key_uses: what they do.
@@ -105,6 +106,7 @@ class SessionSpec(msgspec.Struct, frozen=True):
     key_uses: tuple[KeyUse, ...] = ()
     clip_s: float = LONGEST_S
     clip_folder: str = ""
+    task_events: int = TASK_EVENTS_VERSION
 
 
 class RunningSession(msgspec.Struct, frozen=True):

@@ -37,7 +37,7 @@ def run(spec: SessionSpec, transport: Transport, resume: ResumePoint | None = No
         SnapshotError: the session cannot be resumed there.
     """
     subject = agent.load(spec.subject, spec.runtime)
-    animal = Animal(spec.task, spec.seed, spec.camera_quality)
+    animal = Animal(spec.task, spec.seed, spec.camera_quality, spec.task_events)
     with ending_with(animal.close):
         if resume is None:
             animal.begin_trial(0)
@@ -92,7 +92,7 @@ def _description(spec: SessionSpec, subject: Subject, model: mujoco.MjModel) -> 
         n_act=model.na,
         camera_shape=(64, 64, 3),
         started=now().isoformat(),
-        versions=versions(spec.runtime, spec.camera_quality),
+        versions=versions(spec.runtime, spec.camera_quality, spec.task_events),
         task_events=TASK_EVENTS.get(spec.task, ()),
         conditions=spec.conditions,
         keys=spec.keys_used,
