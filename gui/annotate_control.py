@@ -32,7 +32,7 @@ from rig.bus.message_types import Description
 from rig.errors import UserError
 
 if TYPE_CHECKING:
-    from gui.streams.replay_stream import Replayed
+    from gui.streams.replayed import Replayed
 
 AUTHOR = "annotations/author"
 ANY = "any annotation"

@@ -12,6 +12,7 @@ from PyQt6.QtWidgets import (
     QMainWindow,
     QMenuBar,
     QStatusBar,
+    QTabBar,
     QTabWidget,
     QVBoxLayout,
     QWidget,
@@ -80,7 +81,7 @@ class Layout:
                 ("health", "Session", panels.health),
                 ("log", "Log", panels.log),
                 ("performance", "Health", panels.performance),
-                ("stimulate", "Stimulate by hand", panels.stimulate),
+                ("stimulate", "Stimulate", panels.stimulate),
                 ("annotate", "Annotate", panels.annotate),
                 ("population", "Population", panels.population),
                 ("behaviour", "Behaviour", panels.behaviour),
@@ -93,6 +94,8 @@ class Layout:
         window.setCorner(Qt.Corner.BottomLeftCorner, _LEFT)
         window.setCorner(Qt.Corner.TopLeftCorner, _LEFT)
         self._aside: list[QDockWidget] | None = None
+        self._in_front: list[QDockWidget] = []
+        """Of those that were put aside, the ones that no tab lay before."""
         self._ungathered: set[str] = set()
         self._unfitted: Arrangement | None = None
         """What was put back while docks were not shown: they are fitted to the window when they are."""
@@ -205,6 +208,7 @@ class Layout:
         if first:
             self._window.resizeDocks([dock], [self._share_of(dock)], Qt.Orientation.Horizontal)
         dock.raise_()
+        QTimer.singleShot(0, self._title)
 
     def show_docks(self, shown: bool) -> None:
         """Shows the docks that are wanted, or none where they have nothing to show or there is no room."""
@@ -215,6 +219,8 @@ class Layout:
         if shown:
             for dock in self._aside or ():
                 dock.show()
+            for dock in self._in_front:
+                dock.raise_()
             self._aside = None
             QTimer.singleShot(0, self._title)
             if self._unfitted is not None:
@@ -222,6 +228,7 @@ class Layout:
                 self._unfitted = None
         else:
             self._aside = [dock for dock in self.docks.values() if not dock.isHidden()]
+            self._in_front = [each for each in self._aside if not each.visibleRegion().isEmpty()]
             for dock in self._aside:
                 dock.hide()
 
@@ -294,6 +301,10 @@ class Layout:
                 dock.setTitleBarWidget(QWidget())
             elif not tabbed and dock.titleBarWidget() is not None:
                 dock.setTitleBarWidget(None)
+        direct = Qt.FindChildOption.FindDirectChildrenOnly
+        for bar in self._window.findChildren(QTabBar, options=direct):
+            bar.setElideMode(Qt.TextElideMode.ElideNone)  # "An…" may be two of them
+            bar.setUsesScrollButtons(True)
 
     def _place(self) -> None:
         docks = self.docks

@@ -23,7 +23,8 @@ from gui.session.session_end import SessionCounts
 from gui.session.session_setup import SessionRequest, SessionStarter
 from gui.session_control import SessionControl
 from gui.streams.live_stream import LiveStream
-from gui.streams.replay_stream import Replayed, ReplayStream
+from gui.streams.replay_stream import ReplayStream
+from gui.streams.replayed import Replayed
 from gui.streams.stream import Batch, Stream
 from gui.window_state import WindowState
 from rig.bus.message_types import Description, Message, Tick
@@ -105,6 +106,7 @@ class MainWindow(QMainWindow):
             welcome.form.remember(self.state.settings)
             welcome.form.start_requested.connect(self.start)
             welcome.form.folder_pressed.connect(self.choose_folder)
+            welcome.form.judged.connect(lambda _: self._show_phase(self.phase))
         end.replay_pressed.connect(lambda path: self.replay(path))
         end.again_pressed.connect(self._again)
         end.setup_pressed.connect(self.set_up)
@@ -207,6 +209,7 @@ class MainWindow(QMainWindow):
         stream.progress.connect(self.panels.welcome.wait)
         stream.failed.connect(self._stream_failed)
         self.panels.timeline.rows = None
+        self.panels.timeline.ethogram.recorded_task_events = None
         if isinstance(stream, LiveStream):
             self.session.follow(stream)
             self.panels.welcome.wait(
@@ -332,8 +335,10 @@ class MainWindow(QMainWindow):
             self.panels.end.show_end(
                 self._counts.line(), self.session.recorded, can_repeat, self.state.can_start
             )
+        form = self.panels.welcome.form
+        ready = self.state.can_start and (form is None or form.start.isEnabled())
         words, lit, possible = {
-            "empty": ("Acquire", False, self.state.can_start),
+            "empty": ("Acquire", False, ready),
             "starting": ("Starting…", True, False),
             "live": ("Stop", True, True),
             "ending": ("Ending…", True, False),

@@ -18,7 +18,8 @@ from gui.seen.markers import Extent, moved, rows_of
 from gui.session import recordings
 from gui.session.recent import Recent, remember
 from gui.session_control import SessionControl
-from gui.streams.replay_stream import MOST_RECORDINGS, Replayed, ReplayStream
+from gui.streams.replay_stream import MOST_RECORDINGS, ReplayStream
+from gui.streams.replayed import Replayed
 from gui.window_state import WindowState
 from rig.bus.message_types import TICK_S, Description
 
@@ -255,6 +256,7 @@ class ReplayControl(QObject):
         self._divergences = {}
         self._alignment = None
         self._panels.timeline.rows = rows_of(extents)
+        self._panels.timeline.ethogram.recorded_task_events = extents[0].task_events
         assert self.stream is not None
         self._panels.behaviour.show_recording(self.stream.paths[0], extents[0])
         if not self.several:

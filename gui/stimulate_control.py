@@ -224,7 +224,9 @@ class StimulateControl(QObject):
         self._panel.allow(self._why_not())
         live = self._live is not None
         self._panels.control.show_on(live, live and bool(self.stimuli.on))
-        if self._panel.isVisible():
+        if not live:
+            self._panel.show_on(StimuliOn(total=self.stimuli.total), False)
+        elif self._panel.isVisible():
             self._panel.show_on(self.stimuli, self._panels.timeline.blinded)
 
     def _why_not(self) -> str:

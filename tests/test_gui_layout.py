@@ -17,13 +17,15 @@ from bench.synthetic_session import Stream, description
 from gui.look.behaviour_style import GROUPS, TINT, look_of, stimulus_look
 from gui.look.theme import DARK, THEMES, Theme, activity_colours
 from gui.main_window import MainWindow
+from gui.seen.stimuli_on import StimuliOn
 from gui.session import recordings
 from gui.session.control_bar import ControlBar
 from gui.session.health import HealthPanel
 from gui.streams.recorder_watch import Verdict
+from gui.streams.replay_stream import ReplayStream
 from gui.timeline.timeline_plots import LEAST_ROW_PX, RASTER_SHARE, share
 from recorder.writer import Writer
-from rig.bus.message_types import Fault, RecorderReport, Status
+from rig.bus.message_types import EngineReply, Event, Fault, Message, RecorderReport, Status
 from stim.detectors.behaviours import BEHAVIOURS
 from tests.colour_vision import MATRICES, apart, from_srgb, lab, seen_by
 
@@ -118,6 +120,54 @@ def test_every_dock_has_one_tab_at_most(window: MainWindow) -> None:
         for place in range(bar.count())
     ]
     assert sorted(tabs) == ["Log", "Session"]
+
+
+def test_tabs_have_whole_names_and_what_lay_in_front_comes_back_in_front(
+    qtbot: QtBot, window: MainWindow
+) -> None:
+    layout = window.panel_layout
+    for name in ("stimulate", "performance", "annotate", "analyse", "units"):
+        layout.reveal(name)
+    layout.reveal("analyse")
+    qtbot.wait(20)
+    bars = [bar for bar in window.findChildren(QTabBar) if bar.isVisible()]
+    assert {bar.elideMode() for bar in bars} == {Qt.TextElideMode.ElideNone}
+    for bar in bars:
+        for place in range(bar.count()):
+            words = bar.fontMetrics().horizontalAdvance(bar.tabText(place))
+            assert bar.tabRect(place).width() >= words
+    layout.show_docks(False)
+    layout.show_docks(True)
+    qtbot.wait(20)
+    assert not layout.docks["analyse"].visibleRegion().isEmpty()
+    assert layout.docks["performance"].visibleRegion().isEmpty()
+
+
+def test_nothing_can_be_released_where_no_session_runs(window: MainWindow) -> None:
+    panel, stimuli = window.panels.stimulate, StimuliOn()
+    onset = Event("stimulus", "push", "onset", 10, 10, 1)
+    stimuli.add([Message(EngineReply((onset,)), tick=10)], [])
+    panel.show_on(stimuli, blinded=False)  # as a session left it that ended meanwhile
+    assert panel.release_all.isEnabled()
+    window.session.by_hand.reset()
+    assert not panel.release_all.isEnabled()
+    assert panel.nothing.text() == "Nothing is on."
+
+
+def test_after_a_jump_a_trial_is_what_its_events_made_it(qtbot: QtBot, window: MainWindow) -> None:
+    stream = window.stream
+    assert isinstance(stream, ReplayStream)
+    window.panels.timeline.choose_unit(5)
+    window.panels.timeline.search("core/0-4")
+    assert "5 units selected" in window.panels.timeline.head.readout.full_text
+    window.panels.timeline.selection.clear()
+    assert not window.panels.timeline.head.readout.full_text  # none is
+    stream.set_history(20)  # the events of tick 17 and 107 are before what is read
+    window.player.seek(149)
+    task = window.panels.timeline.ethogram.task
+    qtbot.waitUntil(lambda: bool(task.trials) and task.trials[-1].last_tick == 149, timeout=20_000)
+    assert not task.trials[-1].whole
+    assert task.trials[-1].succeeded
 
 
 def test_the_units_panel_takes_nothing_of_the_rasters_height(

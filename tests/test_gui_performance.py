@@ -207,3 +207,10 @@ def test_where_ticks_are_late_less_is_drawn(
     assert judge(21) == 6
     panel.show_status(_status(state="paused"))
     assert asked[-1] == 1
+
+    # a replay of the session, whose ticks are read and never late, is drawn whole
+    panel.take(Batch(ticks=_ticks({}, 30.0, first=1300)))
+    assert judge(30) == 6
+    panel.take(Batch(description=_described("realtime")))
+    assert asked[-1] == 1
+    assert sum(not panel.skips() for _ in range(12)) == 12

@@ -84,7 +84,21 @@ def test_the_form_says_what_check_says(
     qtbot.waitUntil(
         lambda: "The seed has to be a whole number" in form.words.toPlainText(), timeout=20_000
     )
+    # all that is wrong is said at once, and where; nothing offers to start it
+    form.duration.setText("long")
+    qtbot.waitUntil(lambda: "The duration" in form.words.toPlainText(), timeout=20_000)
+    assert "The seed has to be a whole number, not 'seven'." in form.words.toPlainText()
+    assert [bool(field.property("wrong")) for field in (form.seed, form.duration, form.trials)] == [
+        *(True, True, False)
+    ]
+    acquire = window.panels.control.acquire
+    assert not acquire.isEnabled()
+    form.submit()
+    assert window.focusWidget() is form.seed
+    form.duration.clear()
     form.seed.setText("7")
+    qtbot.waitUntil(acquire.isEnabled, timeout=20_000)
+    assert form.card.height() >= form.card.heightForWidth(form.card.width())
     form.task.setCurrentIndex(form.task.findData("gaps"))
     form.subject.setCurrentIndex(form.subject.findData("rodent"))
     qtbot.waitUntil(

@@ -203,6 +203,23 @@ def test_columns_come_and_go(
     assert window.panel_layout.docks["arena"].isVisible()
 
 
+def test_recordings_of_one_file_name_are_told_apart(
+    qtbot: QtBot, window: MainWindow, folder: Path, tmp_path: Path
+) -> None:
+    """By as many folders as it takes; one that is there twice by a number."""
+    files = [tmp_path / day / "rat" / "s.nwb" for day in ("monday", "tuesday")]
+    for file, name in zip(files, ("one", "branch"), strict=True):
+        file.parent.mkdir(parents=True)
+        file.symlink_to(folder / f"{name}.nwb")
+    window.replay(*files, files[1], folder / "late.nwb")
+    qtbot.waitUntil(lambda: len(window.panels.comparison.columns) == 4, timeout=60_000)
+    columns = window.panels.comparison.columns
+    names = ["monday/rat/s.nwb", "tuesday/rat/s.nwb", "tuesday/rat/s.nwb (2)", "late.nwb"]
+    assert [column.name.full_text for column in columns] == names
+    qtbot.waitUntil(lambda: " beside ".join(names) in window.windowTitle(), timeout=20_000)
+    assert window.width() <= 1280  # names give way
+
+
 def test_recordings_are_aligned(
     qtbot: QtBot, window: MainWindow, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -436,6 +436,8 @@ def test_parameters_of_a_python_protocol_are_changed_in_its_text() -> None:
         (BASE + "description: *all\n", "anchors and aliases"),
         (BASE + "description: !!python/name:os.system x\n", "tags are not used"),
         (BASE + "trials: [1\n", "this is not YAML"),
+        (BASE + "stimuli:\n  - a\n b: 1\n", "not indented as those that it belongs to"),
+        (BASE + "session_s: 5\n", "the keys here are"),
         (BASE + "\ttrials: 1\n", "a tab cannot be used here"),
         (BASE + "description: \x07\n", "p.yaml:4:14: there is a character here"),
         (BASE + "? [a, b]\n: 1\n", "a key has to be a word, not a list"),

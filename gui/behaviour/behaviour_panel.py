@@ -33,7 +33,7 @@ from gui.seen.behaviour_counts import BehaviourCounts, BehaviourSummary, counts_
 from gui.seen.bouts import PostureHistory, bouts_of
 from gui.seen.markers import Extent
 from gui.streams.recorder_watch import clock
-from gui.streams.replay_stream import Replayed
+from gui.streams.replayed import Replayed
 from gui.streams.stream import Batch
 from rig.bus.message_types import TICK_S, EngineReply
 

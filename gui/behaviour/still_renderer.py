@@ -21,7 +21,7 @@ from PyQt6.QtGui import QImage
 from gui.arena.arena_memory import Scenes
 from gui.arena.arena_scene import View
 from gui.seen.bouts import Posture
-from gui.streams.replay_stream import Replayed
+from gui.streams.replayed import Replayed
 from rig.bus.message_types import Episode
 from rig.errors import UserError
 

@@ -185,7 +185,10 @@ def apply(app: QApplication, theme: Theme) -> None:
 
 
 def _style_sheet(t: Theme) -> str:
-    arrow = (Path(__file__).parent / "icons" / f"arrow_{t.name}.svg").as_posix()
+    arrow, check = (
+        (Path(__file__).parent / "icons" / f"{shape}_{t.name}.svg").as_posix()
+        for shape in ("arrow", "check")
+    )
     return f"""
     QMainWindow, QDialog, QMessageBox {{ background: {t.window}; }}
     QMainWindow::separator {{ background: {t.window}; width: 5px; height: 5px; }}
@@ -262,8 +265,11 @@ def _style_sheet(t: Theme) -> str:
     QLineEdit, QPlainTextEdit, QTextEdit, QSpinBox, QDoubleSpinBox {{ background: {t.plot};
         color: {t.text}; border: 1px solid {t.line}; border-radius: 4px; padding: 3px 6px;
         selection-background-color: {t.accent}; selection-color: {t.on_accent}; }}
+    QLineEdit:disabled, QPlainTextEdit:disabled, QSpinBox:disabled, QDoubleSpinBox:disabled {{
+        color: {t.muted}; background: {t.panel}; }}
     QLineEdit:focus, QPlainTextEdit:focus, QTextEdit:focus, QComboBox:focus, QListWidget:focus,
         QSpinBox:focus, QDoubleSpinBox:focus {{ border-color: {t.accent}; }}
+    QLineEdit[wrong="true"] {{ border-color: {t.alarm}; }}
     QComboBox {{ background: {t.raised}; color: {t.text}; border: 1px solid {t.line};
         border-radius: 4px; padding: 3px 8px; min-height: 18px; }}
     QComboBox:hover {{ border-color: {t.accent}; }}
@@ -293,9 +299,17 @@ def _style_sheet(t: Theme) -> str:
     QScrollBar::add-line, QScrollBar::sub-line {{ width: 0; height: 0; }}
     QScrollBar::add-page, QScrollBar::sub-page {{ background: transparent; }}
     QTabBar {{ qproperty-drawBase: 0; }}
-    QTabBar::tab {{ background: {t.window}; color: {t.muted}; padding: 3px 10px; border: none; }}
+    QTabBar::tab {{ background: {t.window}; color: {t.muted}; padding: 3px 8px; border: none; }}
     QTabBar::tab:selected {{ background: {t.panel}; color: {t.text}; }}
     QProgressBar {{ background: {t.raised}; border: none; border-radius: 2px; }}
     QProgressBar::chunk {{ background: {t.accent}; border-radius: 2px; }}
+    QTabBar::scroller {{ width: 32px; }}
+    QTabBar QToolButton {{ padding: 0; border-radius: 0; }}
     QCheckBox {{ color: {t.text}; spacing: 6px; }}
+    QCheckBox:disabled {{ color: {t.muted}; }}
+    QCheckBox::indicator {{ width: 13px; height: 13px; border: 1px solid {t.muted}; border-radius: 3px;
+        background: {t.plot}; }}
+    QCheckBox::indicator:checked {{ image: url({check}); }}
+    QCheckBox::indicator:focus, QCheckBox::indicator:hover {{ border-color: {t.accent}; }}
+    QCheckBox::indicator:disabled {{ border-color: {t.line}; background: {t.panel}; }}
     """

@@ -29,7 +29,7 @@ from gui.look.theme import Theme
 from gui.replay.chart_view import ChartView
 from gui.seen.markers import BEHAVIOURS, STIMULI, TRIALS, Extent, places
 from gui.streams.background import Job
-from gui.streams.replay_stream import Replayed
+from gui.streams.replayed import Replayed
 from gui.timeline.selection import UnitSelection
 from rig.bus.message_types import Description
 from rig.errors import RunError, UserError

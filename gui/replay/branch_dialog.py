@@ -45,6 +45,7 @@ from rig.bus.stimulus_request import LARGEST
 CHECK_AFTER_MS = 500
 NOTHING = "nothing"
 OWN = "the session's own"
+UNCHANGED = "Nothing is taken away or added: the branch will be the session once more."
 
 
 @dataclass(frozen=True)
@@ -178,14 +179,18 @@ class BranchDialog(QDialog):
         form.setSpacing(8)
         form.addRow("Recording", QLabel(self._recording.path.name))
         form.addRow("At tick", _row(self.tick, self.when))
-        form.addRow("Goes on with", _row(self.protocol, _button("…", self._choose_protocol)))
+        self._choosers = (
+            _button("…", self._choose_protocol),
+            _button("…", self._choose_out),
+        )
+        form.addRow("Goes on with", _row(self.protocol, self._choosers[0]))
         form.addRow("Taken away", _row(self.without))
         form.addRow(
             "Added",
             _row(self.added, QLabel("to"), self.value, QLabel("for"), self.for_ms, QLabel("ms")),
         )
         form.addRow("Lasts", _row(self.last_s))
-        form.addRow("Save as", _row(self.out, _button("…", self._choose_out)))
+        form.addRow("Save as", _row(self.out, self._choosers[1]))
         buttons = QHBoxLayout()
         buttons.addStretch(1)
         buttons.addWidget(self.stop)
@@ -210,6 +215,12 @@ class BranchDialog(QDialog):
         )
         if chosen:
             self.out.setText(chosen)
+
+    @property
+    def _changes(self) -> bool:
+        """Whether the branch is anything else than what was recorded."""
+        chosen = self.protocol.text().strip(), self.without.currentData()
+        return any(chosen) or self.added.isChecked()
 
     def _stimulus(self) -> dict[str, object]:
         """A clamp of the selected units, as the bus has it."""
@@ -257,7 +268,7 @@ class BranchDialog(QDialog):
         self.bar.setValue(0)
         if status == 0:
             self._checked = list(words)
-            self._say(said)
+            self._say(said if self._changes else f"{said}\n{UNCHANGED}")
         else:
             self._say(sentence or said, trouble=True)
         self.start.setEnabled(status == 0)
@@ -315,8 +326,14 @@ class BranchDialog(QDialog):
         self._making = False
 
     def _enable(self) -> None:
-        for field in (self.tick, self.protocol, self.without, self.added, self.last_s, self.out):
+        for field in (
+            *(self.tick, self.protocol, self.without, self.last_s, self.out),
+            *self._choosers,
+        ):
             field.setEnabled(not self._making)
+        self.added.setEnabled(not self._making and bool(self._selection.units))
+        for box in (self.value, self.for_ms):
+            box.setEnabled(not self._making and self.added.isChecked())
         self.start.setEnabled(not self._making and self._checked is not None)
         self.stop.setText("Cancel" if self._making else "Close")
 

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from analysis.charts import Chart, Line
 
 SHADE = 60
+LEAST_PX, BELOW_PX = 120, 48
+"""The plot's height at least, and what the axis below takes of it."""
 NONE = "none of these"
 """As `analysis.charts.NONE`: the part of a path that is of no behaviour."""
 
@@ -38,7 +40,7 @@ class ChartView(QFrame):
         self.plot = pg.PlotWidget()
         self.plot.setMenuEnabled(False)
         self.plot.hideButtons()
-        self.plot.setMinimumSize(160, 120)
+        self.plot.setMinimumSize(160, LEAST_PX)
         self.plot.getPlotItem().hide()
         self.title = QLabel()
         self.title.setAlignment(Qt.AlignmentFlag.AlignCenter)
@@ -90,6 +92,8 @@ class ChartView(QFrame):
             label = "" if chart is None else chart.y_label if side == "left" else chart.x_label
             plot.setLabel(side, label)
             plot.getAxis(side).setTicks(None)
+        written = plot.getAxis("left").label.boundingRect().width()  # it stands upright
+        self.plot.setMinimumHeight(max(LEAST_PX, round(written) + BELOW_PX))
         if chart is None:
             return
         groups = list(dict.fromkeys(line.group or line.name for line in chart.lines))

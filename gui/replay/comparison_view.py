@@ -39,10 +39,12 @@ class Column(QFrame):
         super().__init__()
         self.extent = extent
         self.offset = 0
-        self.name = QLabel(extent.name)
+        self.name = ElidedLabel()
         bold = self.name.font()
         bold.setBold(True)
         self.name.setFont(bold)
+        self.name.set_full_text(extent.name)
+        self.name.setMaximumWidth(self.name.fontMetrics().horizontalAdvance(extent.name) + 4)
         self.what = ElidedLabel()
         self.what.setObjectName("muted")
         self.state = QLabel()
@@ -63,9 +65,9 @@ class Column(QFrame):
         head = QHBoxLayout()
         head.setContentsMargins(10, 0, 4, 0)
         head.setSpacing(10)
-        head.addWidget(self.name)
-        head.addWidget(self.what, 1)
-        head.addWidget(self.divergence, 1)
+        head.addWidget(self.name, 3)
+        head.addWidget(self.what, 2)
+        head.addWidget(self.divergence, 2)
         head.addWidget(self.state)
         head.addWidget(close)
         column = QVBoxLayout(self)
@@ -82,7 +84,7 @@ class Column(QFrame):
             assert isinstance(description, Description)
             what = f"{description.protocol_name}: {description.subject} in {description.task}"
             self.what.set_full_text(what)
-            self.name.setToolTip(what)
+            self.name.setToolTip(f"{self.extent.name}\n{what}")
         self.timeline.take(batch)
         self.arena.take(batch)
 
@@ -161,6 +163,7 @@ class ComparisonView(QWidget):
         self.columns = [Column(self._theme, each, share, self._selection) for each in extents]
         for number, column in enumerate(self.columns):
             column.timeline.rows = rows_of(extents)
+            column.timeline.ethogram.recorded_task_events = column.extent.task_events
             column.closed.connect(lambda number=number: self.closed.emit(number))
             column.arena.look_as(self._mode)
             column.arena.turned.connect(self._look)

@@ -20,7 +20,8 @@ class Extent:
 
     `first_trial` is the number of the first of them. `offset`: a tick here is so many more in the recording
     itself, where it is aligned with another one. `notes` are the operator's, each with its tick; `disarmed`
-    says from which tick to which (-1: the end) the protocol delivered nothing.
+    says from which tick to which (-1: the end) the protocol delivered nothing. `task_events` are those of the
+    task, each with its tick and trial.
     """
 
     name: str
@@ -36,6 +37,7 @@ class Extent:
     offset: int = 0
     notes: tuple[tuple[int, str], ...] = ()
     disarmed: tuple[tuple[int, int], ...] = ()
+    task_events: tuple[tuple[int, int, str], ...] = ()
 
     @property
     def happened(self) -> frozenset[tuple[str, str]]:

@@ -168,6 +168,7 @@ class PerformancePanel(QFrame):
         self._sizes.clear()
         self._report, self._live = None, False
         self.slow = ""
+        self._draw_every(1)  # another session, or a replay, whose ticks are never late
 
     def _judge(self, running: bool) -> None:
         """Draws less where ticks are late, whatever makes them, and more again where they are not."""
@@ -181,6 +182,9 @@ class PerformancePanel(QFrame):
             every = min(2 * every, MOST_SKIPPED)
         elif late < LATE / 4:
             every = max(every // 2, 1)
+        self._draw_every(every)
+
+    def _draw_every(self, every: int) -> None:
         if every != self._every:
             self._every = every
             self.yielding.emit(every)

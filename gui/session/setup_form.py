@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from itertools import pairwise
 from pathlib import Path
+from typing import TypeVar
 
 from PyQt6.QtCore import QSettings, Qt, QTimer, pyqtSignal
 from PyQt6.QtGui import QKeySequence, QPixmap, QResizeEvent, QShortcut
@@ -35,6 +36,7 @@ SCROLL_PX = 13
 NARROW_PX = 620
 """A form that is narrower has what will happen below its fields, not beside them."""
 RECORD_KEY = "record_from_start"
+Kind = TypeVar("Kind", int, float)
 _AS_PROTOCOL = "as the protocol says"
 _PACES: tuple[tuple[PaceName, str], ...] = (
     ("realtime", "real time"),
@@ -45,11 +47,14 @@ _PACES: tuple[tuple[PaceName, str], ...] = (
 class SetupForm(QFrame):
     """The form. `start_requested` carries a `SessionRequest` without mistakes; `folder_pressed` asks for one.
 
+    `judged` says whether what stands in it can be started.
+
     Args:
         sessions: what there is to choose from, and what checks the choice.
     """
 
     start_requested = pyqtSignal(object)
+    judged = pyqtSignal(bool)
     folder_pressed = pyqtSignal()
     edit_pressed = pyqtSignal()
 
@@ -113,7 +118,7 @@ class SetupForm(QFrame):
         self.protocol.setCurrentIndex(place)
 
     def request(self) -> SessionRequest:
-        """The session as it stands in the fields. Raises ValueError with a sentence for no number."""
+        """The session as it stands in the fields; one that has no number in it is as if it were empty."""
         chosen = self.protocol.currentData()
         return SessionRequest(
             protocol=Path(chosen) if chosen else None,
@@ -126,10 +131,10 @@ class SetupForm(QFrame):
             }
             if self._parameters_of == chosen
             else {},
-            seed=_whole(self.seed, "The seed"),
+            seed=_number(self.seed, int),
             pace=self.pace.currentData(),
-            duration_s=_number(self.duration, "The duration"),
-            trials=_whole(self.trials, "The number of trials"),
+            duration_s=_number(self.duration, float),
+            trials=_number(self.trials, int),
             animal=self.animal.text().strip(),
             notes=self.notes.toPlainText().strip(),
             record_in=Path(self.folder.full_text) if self.record.isChecked() else None,
@@ -138,21 +143,34 @@ class SetupForm(QFrame):
     def check(self) -> None:
         """Says what the session would do, or what is wrong."""
         self._timer.stop()
-        try:
-            checked = self._sessions.check(self.request())
-        except ValueError as problem:
-            self._say("", str(problem))
-            return
-        self._checked = checked
+        self._checked = checked = self._sessions.check(self.request())
         self._offer_parameters(checked.parameters)
         self._show_own(checked)
-        self._say(checked.words, checked.mistakes)
+        wrong = self._wrong_numbers()
+        for line in (self.seed, self.duration, self.trials):
+            restyle(line, wrong=line in wrong)
+        self._say(checked.words, "\n".join(filter(None, (*wrong.values(), checked.mistakes))))
 
     def submit(self) -> None:
-        """Starts the session, if nothing is wrong with it."""
+        """Starts the session, if nothing is wrong with it; else puts the cursor where a number is wrong."""
         self.check()
         if self.start.isEnabled():
             self.start_requested.emit(self.request())
+        for line in list(self._wrong_numbers())[:1]:
+            line.setFocus()
+            line.selectAll()
+
+    def _wrong_numbers(self) -> dict[QLineEdit, str]:
+        """The fields in which no number stands, each with a sentence."""
+        found: dict[QLineEdit, str] = {}
+        for line, what, kind, words in (
+            (self.seed, "The seed", int, "a whole number"),
+            (self.duration, "The duration", float, "a number"),
+            (self.trials, "The number of trials", int, "a whole number"),
+        ):
+            if line.text().strip() and _number(line, kind) is None:
+                found[line] = f"{what} has to be {words}, not {line.text().strip()!r}."
+        return found
 
     def show_folder(self, folder: Path) -> None:
         """Where its recordings go."""
@@ -160,6 +178,7 @@ class SetupForm(QFrame):
 
     def _say(self, words: str, mistakes: str) -> None:
         self.start.setEnabled(not mistakes)
+        self.judged.emit(not mistakes)
         self.words.setPlainText(mistakes or words)
         restyle(self.words, kind="mistakes" if mistakes else "words")
 
@@ -178,6 +197,7 @@ class SetupForm(QFrame):
         self.animal.setPlaceholderText(name)
         known = self._subjects.get(name)
         self.card.setText(known.line if known else "")
+        self._fit_card()
         picture = QPixmap(str(known.picture)) if known and known.picture else QPixmap()
         self.picture.setVisible(not picture.isNull())
         if not picture.isNull():
@@ -209,11 +229,17 @@ class SetupForm(QFrame):
     def resizeEvent(self, event: QResizeEvent | None) -> None:
         """What will happen stands beside the fields where there is room, else below."""
         super().resizeEvent(event)
+        self._fit_card()
         narrow = self.width() < NARROW_PX
         across, down = QBoxLayout.Direction.LeftToRight, QBoxLayout.Direction.TopToBottom
         self._halves.setDirection(down if narrow else across)
         self._halves.setStretch(0, 7 if narrow else 5)
         self._halves.setStretch(1, 3 if narrow else 6)
+
+    def _fit_card(self) -> None:
+        """All lines of what the subject is: a form that scrolls would press them together."""
+        width = self.card.width()
+        self.card.setMinimumHeight(self.card.heightForWidth(width) if width > 0 else 0)
 
     def _browse(self) -> None:
         chosen, _ = QFileDialog.getOpenFileName(
@@ -284,8 +310,14 @@ class SetupForm(QFrame):
         self._form.addRow("Task", self.task)
         self._form.addRow("Seed", self.seed)
         self._form.addRow("Pace", self.pace)
-        self._form.addRow("Duration (s)", self.duration)
-        self._form.addRow("Trials", self.trials)
+        ends = _beside(self.duration, self.trials)
+        trials = QLabel("Trials")
+        trials.setBuddy(self.trials)
+        row = ends.layout()
+        assert isinstance(row, QHBoxLayout)
+        row.insertWidget(1, trials)
+        row.setStretch(2, 1)
+        self._form.addRow("Duration (s)", ends)
         self._form.addRow("Animal", self.animal)
         self._form.addRow("Notes", self.notes)
         self._form.addRow("", self.record)
@@ -332,17 +364,9 @@ def _beside(wide: QWidget, *narrow: QWidget) -> QWidget:
     return both
 
 
-def _number(line: QLineEdit, what: str) -> float | None:
-    text = line.text().strip()
+def _number(line: QLineEdit, kind: type[Kind]) -> Kind | None:
+    """The number in a field; None where it is empty, or there is no number of this kind."""
     try:
-        return float(text) if text else None
+        return kind(line.text().strip())
     except ValueError:
-        raise ValueError(f"{what} has to be a number, not {text!r}.") from None
-
-
-def _whole(line: QLineEdit, what: str) -> int | None:
-    text = line.text().strip()
-    try:
-        return int(text) if text else None
-    except ValueError:
-        raise ValueError(f"{what} has to be a whole number, not {text!r}.") from None
+        return None

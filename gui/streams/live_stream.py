@@ -82,7 +82,9 @@ class LiveStream(Stream):
             self.session = self._start_session()
             for verb, args in self._early:
                 self._commands.submit(self._command, verb, args)
-        self.progress.emit("Joining the session…")
+            self.progress.emit("Waiting for the first tick…")
+        else:
+            self.progress.emit("Joining the session…")
         client = self._join()
         if client is not None:
             self.joined.emit(self.session)

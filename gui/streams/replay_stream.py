@@ -10,21 +10,19 @@ import threading
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
-from pathlib import Path
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from PyQt6.QtCore import QObject, pyqtSignal
 
 from gui.seen.activity import WINDOW_TICKS
+from gui.streams.replayed import Replayed, told_apart
 from gui.streams.stream import BATCH_INTERVAL_S, Batch, Stream
 from rig.playback import MAX_SPEED, MIN_SPEED, Playback, Stretch
 
 if TYPE_CHECKING:
     from gui.streams.replay_track import ReplayTrack
     from recorder.first_divergence import Divergence
-
-Replayed = Path | tuple[Path, ...]
-"""A recording: its file, or the files that are read as one."""
 
 MOST_RECORDINGS = 4
 """Side by side: more would be too narrow to be read."""
@@ -66,11 +64,8 @@ class ReplayStream(Stream):
 
     @property
     def names(self) -> tuple[str, ...]:
-        """What the recordings are called."""
-        return tuple(
-            each.name if isinstance(each, Path) else f"{each[0].name} and {len(each) - 1} more"
-            for each in self.paths
-        )
+        """What the recordings are called, each unlike the others."""
+        return told_apart(self.paths)
 
     def set_playing(self, playing: bool) -> None:
         """Plays or pauses; playing from the last tick starts over."""
@@ -142,7 +137,12 @@ class ReplayStream(Stream):
             )
 
     def _play(self, tracks: Sequence[ReplayTrack]) -> None:
-        self.opened.emit([track.extent for track in tracks])
+        self.opened.emit(
+            [
+                replace(track.extent, name=name)
+                for track, name in zip(tracks, self.names, strict=True)
+            ]
+        )
         playback = self._playback(tracks)
         self._jump(tracks, playback.position)
         comparisons = _compare(tracks)

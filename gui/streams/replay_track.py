@@ -48,6 +48,7 @@ class ReplayTrack:
             min((trial.trial for trial in recording.trials), default=0),
             notes=recording.notes,
             disarmed=recording.disarmed,
+            task_events=tuple((each.tick, each.trial, each.name) for each in recording.task_events),
         )
 
     def jump(self, tick: int, history_ticks: int) -> Batch:

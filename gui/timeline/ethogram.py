@@ -41,7 +41,8 @@ class Ethogram:
 
     `expanded`: whether rows are shown in which nothing has happened. `blinded`: whether shams look like
     stimuli that were delivered. `rows_changed` is true once after other rows are to be shown. `window_ticks`:
-    how much is drawn; `held_tick`: the first tick that is not, None while it follows.
+    how much is drawn; `held_tick`: the first tick that is not, None while it follows. `recorded_task_events`,
+    set before a recording is described: those of all of it, each with its tick and trial.
     """
 
     def __init__(self, plot: pg.PlotItem, theme: Theme) -> None:
@@ -56,6 +57,7 @@ class Ethogram:
         self._confidence = ConfidenceHistory(0)
         self._behaviours: dict[str, int] = {}
         self.task = TaskRows()
+        self.recorded_task_events: tuple[tuple[int, int, str], ...] | None = None
         self._with_task = True
         self._all: list[_Row] = []
         self._happened: set[_Row] = set()
@@ -107,7 +109,7 @@ class Ethogram:
         self._all = [("behaviour", name) for name in dict.fromkeys((*behaviours, *more[0]))]
         self._behaviours = {name: place for place, name in enumerate(behaviours)}
         self._confidence = ConfidenceHistory(len(behaviours))
-        self.task = TaskRows()
+        self.task = TaskRows(self.recorded_task_events)
         self._all += [("task", name) for name in ROWS if self._with_task]
         self._all += [("stimulus", name) for name in dict.fromkeys((*stimuli, *more[1]))]
         happens = rows or ((), tuple(name for name in stimuli if name != OUTSIDE))

@@ -52,9 +52,14 @@ class TaskRows:
 
     `happened` are those of `ROWS` that have something to show: events, rewards that are given at a moment,
     trials with events or conditions.
+
+    Args:
+        recorded: tick, trial and name of all events of a recording: after a jump a trial has those, too, that
+            were before what is shown.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, recorded: Sequence[tuple[int, int, str]] | None = None) -> None:
+        self._recorded = recorded
         self.happened: set[str] = set()
         self.trials: deque[TrialRecord] = deque(maxlen=200)
         self._events: deque[tuple[int, str]] = deque(maxlen=2000)
@@ -137,7 +142,8 @@ class TaskRows:
                 if first < last:
                     place = rect(first, last, places[TRIALS])
                     won = trial.succeeded
-                    fill = "tint" if won else "outline"
+                    unknown = not trial.whole and self._recorded is None  # joined in its course
+                    fill = "tint" if won or unknown else "outline"
                     bars.append((place, Look(theme.good if won else theme.muted, fill)))
                     self._drawn.append((place, partial(words_of, trial, tick_s, blinded)))
         return bars, levels
@@ -157,6 +163,12 @@ class TaskRows:
             if self.trials:
                 self.trials[-1].over = True
             self.trials.append(TrialRecord(content.trial, tick, tick, whole=content.first))
+            if not content.first:
+                self.trials[-1].events.update(
+                    name
+                    for at, of, name in self._recorded or ()
+                    if of == content.trial and at < tick
+                )
         trial = self.trials[-1]
         trial.last_tick = tick
         trial.reward += content.reward

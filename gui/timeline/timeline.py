@@ -297,6 +297,7 @@ class Timeline(QFrame):
     def _selected(self) -> None:
         """Marks the rows; the trace is of the one selected unit, or, if several are, of the one it was of."""
         units = self.selection.units
+        self.head.unsay()  # "128 units selected" is of those before
         self.raster.select(units)
         traced = units[0] if len(units) == 1 else self.trace.unit
         if traced not in units or traced >= self.raster.n_units:

@@ -145,6 +145,7 @@ class TimelineHead(QWidget):
 
     def describe(self, behaviours: Sequence[str]) -> None:
         """Another session begins: with these behaviours, and units as numbered."""
+        self.unsay()
         self.order.setCurrentIndex(0)
         self.by_layer.setChecked(True)
         self.behaviour.clear()
@@ -179,6 +180,11 @@ class TimelineHead(QWidget):
         """Shows words for a while, and then until there is something to read out."""
         self.readout.set_full_text(words)
         self._said_s = time.monotonic()
+
+    def unsay(self) -> None:
+        """Takes back what was said: it is no longer so."""
+        self.readout.set_full_text("")
+        self._said_s = -SAID_S
 
     def read_out(self, words: str) -> None:
         """Shows what the pointer is on, unless something was said just now."""

@@ -128,7 +128,7 @@ def suggestion(name: str, valid: Iterable[str], noun: str = "names") -> str:
     """
     names = list(valid)
     lowered = {candidate.lower(): candidate for candidate in reversed(names)}
-    near = difflib.get_close_matches(name[:60].lower(), lowered, n=1, cutoff=0.55)
+    near = difflib.get_close_matches(name[:60].lower(), lowered, n=1, cutoff=0.6)
     if near:
         return f"did you mean {lowered[near[0]]!r}?"
     if not names:
@@ -331,6 +331,8 @@ def _syntax(problem: MarkedYAMLError) -> str:
     what = " ".join(str(problem.problem or "").split())
     if "'\\t'" in what:
         return "a tab cannot be used here; indent with spaces"
+    if what.startswith("expected <block end>"):
+        return "this is not YAML: the line is not indented as those that it belongs to"
     context = " ".join(str(problem.context or "").split())
     said = ", ".join(part[:120] for part in (context, what) if part)
     return f"this is not YAML: {said or 'it cannot be read'}"
