@@ -1,13 +1,14 @@
 """The figure `decoding`: what can be read from each layer: movement, behaviour, task, time since a tap.
 
-Ridge regression from a layer's z-scored units, each episode predicted from others. In the null a target is
-moved in time within each episode (the time since a tap within its window), or tasks are dealt out anew.
+Ridge regression from a layer's z-scored units, each episode predicted from others. In the null each episode
+has the targets of another one of its task, or the activity of another one around its taps; for the task,
+activity is dealt out anew among all of them.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Hashable, Iterable, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -28,9 +29,16 @@ from analysis.episodes import (
 from analysis.figure_numbers import number, picture_and_numbers, write_numbers
 from analysis.figure_result import FigureResult
 from analysis.look import BAND, MUTED, drawn, layer_look, whiskers
-from analysis.resampling import Null, above, bootstrap, null_of, shifts
-from analysis.ridge import predict_held_out, products_of
-from analysis.sequences import z_scored_together
+from analysis.resampling import (
+    Null,
+    above,
+    bootstrap,
+    exchanged,
+    matched_lengths,
+    null_of,
+)
+from analysis.ridge import Products, predict_held_out, products_of
+from analysis.sequences import events_of, z_scored_together
 from analysis.verdicts import Claim, judge
 from recorder.reading import Recording
 from rig.bus.message_types import Array as AnyArray
@@ -41,7 +49,6 @@ STATES = ("h", "c")
 LEAST_EPISODES = 5
 LEAST_TAPS = 10
 SHUFFLES = 40
-LEAST_SHIFT_S = 2.0
 SHOWN = 5
 """Components of posture, joint speed and forces that are decoded."""
 BEHAVIOURS = (
@@ -76,7 +83,7 @@ class Decoded:
 def decode_values(
     xs: Sequence[Array],
     targets: dict[str, Sequence[Array]],
-    rate_hz: float,
+    groups: Sequence[Hashable] = (),
     shuffles: int = SHUFFLES,
 ) -> dict[str, Decoded]:
     """R² of each of several sets of targets, mean over its targets.
@@ -84,7 +91,7 @@ def decode_values(
     Args:
         xs: activity of each episode (ticks, units).
         targets: by name, of each episode (ticks, targets).
-        rate_hz: ticks per second.
+        groups: of each episode what targets are exchanged within, such as its task; none for all.
         shuffles: for the null.
     """
     ys = [np.hstack(each) for each in zip(*targets.values(), strict=True)]
@@ -95,11 +102,11 @@ def decode_values(
     }
     products = products_of(xs, ys)
     held = predict_held_out(products)
-    least, random = round(LEAST_SHIFT_S * rate_hz), np.random.default_rng(0)
+    random = np.random.default_rng(0)
     shuffled = []
     for _ in range(shuffles):
-        moved = [np.roll(y, int(shifts(len(y), 1, least, random)[0]), axis=0) for y in ys]
-        made = predict_held_out(products_of(xs, moved, products), fixed=held.penalties)
+        other = products_of(xs, exchanged(ys, random, groups), products)
+        made = predict_held_out(other, fixed=held.penalties)
         shuffled.append(made.r2(range(len(xs))))
 
     def of(columns: slice) -> Decoded:
@@ -116,25 +123,76 @@ def decode_classes(
     xs: Sequence[Array],
     labels: Sequence[Array],
     n_classes: int,
-    shuffle: Callable[[Sequence[Array], np.random.Generator], Sequence[Array]],
+    groups: Sequence[Hashable] = (),
     shuffles: int = SHUFFLES,
 ) -> Decoded:
-    """Balanced accuracy of classes.
+    """Balanced accuracy of classes that change within episodes.
 
     Args:
         xs: activity of each episode (ticks, units).
         labels: of each (ticks,) int; -1 where there is none.
         n_classes: how many.
-        shuffle: the labels without their relation to the activity.
+        groups: of each episode what labels are exchanged within, such as its task; none for all.
         shuffles: for the null.
     """
     told = tell(xs, labels, n_classes)
     random = np.random.default_rng(0)
     every = range(len(xs))
-    shuffled = [
-        tell(xs, shuffle(labels, random), n_classes, told).accuracy(every) for _ in range(shuffles)
+    filled = [_filled(own) for own in labels]
+    # one without any label keeps its place
+    within = [
+        group if own.max(initial=-1) >= 0 else ("none", k)
+        for k, (group, own) in enumerate(zip(groups or [0] * len(xs), labels, strict=True))
     ]
+    shuffled = []
+    for _ in range(shuffles):
+        other = exchanged(filled, random, within)
+        made = [np.where(own < 0, -1, each) for own, each in zip(labels, other, strict=True)]
+        shuffled.append(tell(xs, made, n_classes, told).accuracy(every))
     return _decoded(told.accuracy, len(xs), shuffled)
+
+
+def _filled(labels: Array) -> Array:
+    """Labels in which ticks without one have the last before, or else the first after, if there is any."""
+    there = np.flatnonzero(labels >= 0)
+    if not len(there):
+        return labels
+    last = np.searchsorted(there, np.arange(len(labels)), side="right") - 1
+    return np.asarray(labels[there[np.maximum(last, 0)]])
+
+
+def decode_tasks(
+    xs: Sequence[Array], tasks: Sequence[int], n_classes: int, shuffles: int = SHUFFLES
+) -> Decoded:
+    """Balanced accuracy of a class that is one for a whole episode.
+
+    Episodes are cut so that those of each task are as long (`matched_lengths`): where those of one are short,
+    whatever changes with the time since an episode began would tell it. Activity is dealt out anew, not
+    tasks, so that each fold keeps as many episodes of each task.
+
+    Args:
+        xs: activity of each episode (ticks, units).
+        tasks: of each its number.
+        n_classes: how many.
+        shuffles: for the null.
+    """
+    lengths = matched_lengths([len(x) for x in xs], tasks)
+    xs = [x[:n] for x, n in zip(xs, lengths, strict=True)]
+    told = tell(xs, _throughout(xs, tasks), n_classes)
+    random = np.random.default_rng(0)
+    shuffled = []
+    for _ in range(shuffles):
+        order = random.permutation(len(xs))
+        dealt = [xs[k] for k in order]
+        sums = replace(told.products, xx=told.products.xx[order])
+        before = replace(told, products=sums)
+        made = tell(dealt, _throughout(dealt, tasks), n_classes, before)
+        shuffled.append(made.accuracy(range(len(xs))))
+    return _decoded(told.accuracy, len(xs), shuffled)
+
+
+def _throughout(xs: Sequence[Array], tasks: Sequence[int]) -> list[Array]:
+    return [np.full(len(x), task) for x, task in zip(xs, tasks, strict=True)]
 
 
 def _decoded(
@@ -142,25 +200,6 @@ def _decoded(
 ) -> Decoded:
     (value,) = bootstrap(lambda some: [per_draw(some)], [range(n)])
     return Decoded(value, null_of(value.value, shuffled), per_draw)
-
-
-def moved_labels(labels: Sequence[Array], random: np.random.Generator) -> list[Array]:
-    """Labels moved in time, each episode's around its end; ticks without a label stay without."""
-    moved = []
-    for own in labels:
-        there = own >= 0
-        known = own[there]
-        made = own.copy()
-        if len(known):
-            made[there] = np.roll(known, int(shifts(len(known), 1, len(known) // 10, random)[0]))
-        moved.append(made)
-    return moved
-
-
-def dealt_labels(labels: Sequence[Array], random: np.random.Generator) -> list[Array]:
-    """Labels that are one for a whole episode, dealt out anew among episodes."""
-    order = random.permutation(len(labels))
-    return [np.full(len(own), labels[k].max()) for own, k in zip(labels, order, strict=True)]
 
 
 def behaviour_labels(episodes: Sequence[Episode]) -> tuple[list[Array], tuple[str, ...]]:
@@ -190,49 +229,45 @@ def tap_windows(recording: Recording, one: Episode) -> list[int]:
     ]
 
 
-def decode_time(windows: Sequence[Array], tick_s: float, shuffles: int = SHUFFLES) -> Decoded:
+def decode_time(
+    parts: Sequence[Array], rows: Sequence[Sequence[int]], tick_s: float, shuffles: int = SHUFFLES
+) -> Decoded:
     """R² of the time since the first tap.
 
     Args:
-        windows: of each episode (taps, ticks, units), from the tap on.
+        parts: of each episode (ticks, units); those without a tap are exchanged with the others.
+        rows: of each the taps.
         tick_s: s from tick to tick.
-        shuffles: for the null, in which the time is moved around within each window.
+        shuffles: for the null, in which each episode has the activity of another one.
     """
-    n_ticks = windows[0].shape[1]
-    xs = [each.reshape(-1, each.shape[2]) for each in windows]
-    times = [np.tile(np.arange(n_ticks) * tick_s, len(each)) for each in windows]
-    products = products_of(xs, [each[:, None] for each in times])
-    held = predict_held_out(products)
+    n_ticks = round(TAP_S / tick_s)
+    there = [k for k, own in enumerate(rows) if len(own)]
+    times = [np.tile(np.arange(n_ticks) * tick_s, len(rows[k]))[:, None] for k in there]
+
+    def around(parts: Sequence[Array]) -> Products:
+        windows = events_of(parts, rows, 0, n_ticks)
+        return products_of([windows[k].reshape(-1, windows[k].shape[2]) for k in there], times)
+
+    held = predict_held_out(around(parts))
     random = np.random.default_rng(0)
     shuffled = []
     for _ in range(shuffles):
-        moved = [
-            np.concatenate(
-                [
-                    np.roll(np.arange(n_ticks), int(shifts(n_ticks, 1, 5, random)[0])) * tick_s
-                    for _ in each
-                ]
-            )[:, None]
-            for each in windows
-        ]
-        made = predict_held_out(products_of(xs, moved, products), fixed=held.penalties)
-        shuffled.append(float(made.r2(range(len(xs)))[0]))
-    return _decoded(lambda some: float(held.r2(some)[0]), len(xs), shuffled)
+        made = predict_held_out(around(exchanged(parts, random)), fixed=held.penalties)
+        shuffled.append(float(made.r2(range(len(there)))[0]))
+    return _decoded(lambda some: float(held.r2(some)[0]), len(there), shuffled)
 
 
 def decode_all(found: Episodes) -> dict[tuple[str, str, str], Decoded]:
     """Everything that is read from every layer, by what, layer and state."""
     groups = covariates(found.episodes)
     behaviours, names = behaviour_labels(found.episodes)
-    tasks = [
-        np.full(len(own), found.tasks.index(one.task))
-        for own, one in zip(behaviours, found.episodes, strict=True)
-    ]
+    task_of = [one.task for one in found.episodes]
+    tasks = [found.tasks.index(task) for task in task_of]
     taps = signals(found.episodes, tap_windows)
-    with_taps = [k for k, own in enumerate(taps) if own]
-    enough_taps = sum(map(len, taps)) >= LEAST_TAPS and len(with_taps) >= LEAST_EPISODES
+    tapping = {task for task, own in zip(task_of, taps, strict=True) if own}
+    among = [k for k, task in enumerate(task_of) if task in tapping]
+    enough_taps = sum(map(len, taps)) >= LEAST_TAPS and sum(map(bool, taps)) >= LEAST_EPISODES
     tick_s = found.episodes[0].tick_s
-    window = np.arange(round(TAP_S / tick_s))
     targets: dict[str, Sequence[Array]] = {
         name: [each[:, :SHOWN] for each in groups[name]] for name in MOVEMENT
     }
@@ -243,18 +278,16 @@ def decode_all(found: Episodes) -> dict[tuple[str, str, str], Decoded]:
         for state in STATES:
             parts = z_scored_together(activity(found.episodes, layer, state))
             xs = [part[::EVERY] for part in parts]
-            rate_hz = found.rate_hz / EVERY
-            for name, one in decode_values(xs, targets, rate_hz).items():
+            for name, one in decode_values(xs, targets, task_of).items():
                 of[name, layer, state] = one
             if len(names) > 1:
-                of[BEHAVIOUR, layer, state] = decode_classes(
-                    xs, behaviours, len(names), moved_labels
-                )
+                of[BEHAVIOUR, layer, state] = decode_classes(xs, behaviours, len(names), task_of)
             if len(found.tasks) > 1:
-                of[TASK, layer, state] = decode_classes(xs, tasks, len(found.tasks), dealt_labels)
+                of[TASK, layer, state] = decode_tasks(xs, tasks, len(found.tasks))
             if enough_taps:
-                windows = [parts[k][np.array(taps[k])[:, None] + window] for k in with_taps]
-                of[TIME, layer, state] = decode_time(windows, tick_s)
+                of[TIME, layer, state] = decode_time(
+                    [parts[k] for k in among], [taps[k] for k in among], tick_s
+                )
     return of
 
 
@@ -375,5 +408,5 @@ def _picture(found: Episodes, of: dict[tuple[str, str, str], Decoded], out: Path
         axes.set_xlim(-0.5, len(whats) - 0.5)
         axes.set_ylim(-0.3, 1.15)
         axes.set_ylabel("R²; of behaviour and task\nbalanced accuracy")
-        axes.set_title("grey: 95 % of shuffles")
+        axes.set_title("grey: 95 % of exchanges")
         axes.legend(ncols=4, loc="upper left")

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from itertools import combinations
+from itertools import combinations, islice
 from pathlib import Path
 
 import numpy as np
@@ -21,7 +21,14 @@ from analysis.figure_numbers import number, picture_and_numbers, write_numbers
 from analysis.figure_result import FigureResult
 from analysis.look import BAND, MUTED, drawn, layer_look, rows_as_image, whiskers
 from analysis.resampling import Null, above, bootstrap, null_of
-from analysis.sequences import Totals, events_of, peak_times, totals_of, z_scored_together
+from analysis.sequences import (
+    Totals,
+    events_of,
+    exchanged_totals,
+    peak_times,
+    totals_of,
+    z_scored_together,
+)
 from analysis.strides import HALF_S, mid_stances, tasks_with_strides
 from analysis.verdicts import Claim, by_another_rule, judge
 
@@ -45,7 +52,7 @@ class Strides:
         within: that of halves of one task, mean of tasks.
         kept: `across` less half of `within`.
         pairs: of each pair of tasks.
-        null: `across` beside that of units each moved in the stride.
+        null: `across` beside that of other episodes at the same times.
     """
 
     totals: Totals
@@ -110,17 +117,9 @@ def strides_of(
 
     across, within, kept = bootstrap(alike, list(groups.values()))
     random = np.random.default_rng(0)
-    n_ticks = 2 * half + 1
     every = [k for own in groups.values() for k in own]
-    shuffled = []
-    for _ in range(shuffles):
-        # each unit's stride begins elsewhere in the cycle, anew in each task
-        moved = totals.sums.copy()
-        for own in groups.values():
-            shift = random.integers(0, n_ticks, moved.shape[2])
-            at = (np.arange(n_ticks)[:, None] + shift) % n_ticks
-            moved[list(own)] = np.take_along_axis(moved[list(own)], at[None], axis=1)
-        shuffled.append(alike(every, Totals(moved, totals.counts))[0])
+    others = islice(exchanged_totals(parts, rows, half, half + 1, random, tasks), shuffles)
+    shuffled = [alike(every, other)[0] for other in others]
     means = {task: pattern(totals.average(own)) for task, own in groups.items()}
     pairs = {(a, b): correlation(means[a], means[b]) for a, b in combinations(means, 2)}
     return Strides(totals, groups, across, within, kept, pairs, null_of(across.value, shuffled))
@@ -170,7 +169,7 @@ def _claim(found: Episodes, of: dict[tuple[str, str], Strides], state: str) -> C
     policies = found.layers[1:] or found.layers
     listed = "; ".join(
         f"{layer} between tasks {of[layer, state].across.value:.2f} ({of[layer, state].across.low:.2f} to "
-        f"{of[layer, state].across.high:.2f}; moved units 95 % below {of[layer, state].null.level:.2f}), "
+        f"{of[layer, state].across.high:.2f}; exchanged: 95 % below {of[layer, state].null.level:.2f}), "
         f"within {of[layer, state].within.value:.2f}"
         for layer in policies
     )
@@ -190,14 +189,14 @@ def _claim(found: Episodes, of: dict[tuple[str, str], Strides], state: str) -> C
     beyond_null = [
         above(of[layer, state].across, of[layer, state].null.level, n) for layer in policies
     ]
-    other = by_another_rule("by more than 95 % of units moved alone", beyond_null)
+    other = by_another_rule("by more than in 95 % of exchanges alone", beyond_null)
     return Claim(
         f"3.4, A.5, figure 10 ({state})",
         "including during running where, consistent with policy networks encoding short-timescale kinematic "
         "features in a task-invariant manner, neural activity sequences were largely conserved across tasks",
         f"{'outputs h' if state == 'h' else 'cell states c'}: in every policy layer the pattern of a stride "
-        "correlates between tasks by more than half of what it does within one, and by more than 95 % of "
-        "units moved in the stride",
+        "correlates between tasks by more than half of what it does within one, and by more than in "
+        "95 % of exchanges, in which each episode has the activity of another one of its task",
         f"{listed}; pairs in {found.layers[-1]}: {of_pairs}{other}",
         judge(margins),
     )
@@ -257,5 +256,5 @@ def _alike(axes: Axes, found: Episodes, of: dict[tuple[str, str], Strides]) -> N
     axes.set_ylim(top=1.05)
     axes.set_ylabel("correlation of strides\nbetween tasks")
     axes.set_title(
-        "filled h, open c; bars: halves of one task; grey: 95 % of units moved in the stride"
+        "filled h, open c; bars: halves of one task; grey: 95 % of other episodes at these times"
     )

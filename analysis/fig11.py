@@ -1,7 +1,7 @@
 """Figure 11 of the paper: units differ less from tap to tap between the taps than around them.
 
 Activity of a unit is z-scored over all ticks of two-tap; its standard deviation over second taps is taken at
-each moment, and averaged over units. Beside it stands the same at moments moved within each episode.
+each moment, and averaged over units. Beside it stands the same of other episodes at these moments.
 """
 
 from __future__ import annotations
@@ -19,9 +19,9 @@ from analysis.fig7 import BETWEEN_TAPS_S, LEAST_EPISODES, STATES, TASK, second_t
 from analysis.figure_numbers import number, picture_and_numbers, write_numbers
 from analysis.figure_result import FigureResult
 from analysis.look import BAND, COLOURS, MUTED, drawn, layer_look, lettered, whiskers
-from analysis.resampling import SHUFFLES, Null, bootstrap, null_of
+from analysis.resampling import SHUFFLES, Null, bootstrap, exchanged, null_of
 from analysis.sequences import events_of, z_scored_together
-from analysis.variability import moved_events, squares_of
+from analysis.variability import squares_of
 from analysis.verdicts import Claim, judge_beside_null
 
 Array = np.ndarray
@@ -42,8 +42,8 @@ class Variability:
         examples: (10, ticks, 3) of drawn units the 20th percentile, mean and 80th percentile over taps.
         deviation: (ticks, units) standard deviation over taps, in z-scores.
         reduction: how much lower it is between the taps than around them, over episodes.
-        null: the same beside that at moved moments.
-        moved: (2, ticks) the middle 95 % of the mean deviation at moved moments.
+        null: the same beside that of other episodes at the same moments.
+        moved: (2, ticks) the middle 95 % of the mean deviation there.
     """
 
     examples: Array
@@ -80,7 +80,7 @@ def variability(
     random = np.random.default_rng(0)
     shuffled, profiles = [], []
     for _ in range(shuffles):
-        moved = squares_of(moved_events(parts, rows, before, after, random))
+        moved = squares_of(events_of(exchanged(parts, random), rows, before, after))
         deviation = moved.deviation(range(len(parts)))
         shuffled.append(reduction(deviation))
         profiles.append(deviation.mean(1))
@@ -145,9 +145,10 @@ def _claim(found: Episodes, of: dict[tuple[str, str], Variability], state: str, 
         "variability is reduced during the two-tap interval",
         f"{'outputs h' if state == 'h' else 'cell states c'}: in the final policy layer the standard "
         "deviation over taps, mean over units, is lower between the taps than before the first (2 to 1 s "
-        "before the second) and after the second (0.2 to 1 s), and by more than at 95 % of moved moments",
-        f"{last.reduction.value:+.3f} ({last.reduction.low:+.3f} to {last.reduction.high:+.3f}; moved "
-        f"moments: 95 % below {last.null.level:+.3f}, p = {last.null.p:.3f}); {taps} taps",
+        "before the second) and after the second (0.2 to 1 s), and by more than in 95 % of "
+        "exchanges, in which each episode has the activity of another one",
+        f"{last.reduction.value:+.3f} ({last.reduction.low:+.3f} to {last.reduction.high:+.3f}; "
+        f"exchanged: 95 % below {last.null.level:+.3f}, p = {last.null.p:.3f}); {taps} taps",
         judge_beside_null(last.reduction, last.null.p),
     )
 
@@ -181,7 +182,7 @@ def _picture(found: Episodes, of: dict[tuple[str, str], Variability], taps: int,
             t, low, high, color=COLOURS[0], alpha=0.2, linewidth=0, label="20 to 80 % of units"
         )
         over_time.fill_between(
-            t, *last.moved, color=BAND, alpha=0.6, linewidth=0, label="mean at moved moments, 95 %"
+            t, *last.moved, color=BAND, alpha=0.6, linewidth=0, label="mean of other episodes, 95 %"
         )
         over_time.plot(t, last.deviation.mean(1), color=COLOURS[0], label="mean over units")
         over_time.set_ylim(0, 1.45 * float(high.max()))
@@ -209,4 +210,4 @@ def _over_layers(axes: Axes, found: Episodes, of: dict[tuple[str, str], Variabil
     axes.axhline(0, color=MUTED, linewidth=0.5)
     axes.set_xticks(range(len(found.layers)), found.layers)
     axes.set_ylabel("around less between\nthe taps (z)")
-    axes.set_title("reduction; filled h, open c; grey: moved moments")
+    axes.set_title("reduction; filled h, open c; grey: other episodes")

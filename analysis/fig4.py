@@ -29,7 +29,7 @@ from analysis.figure_result import FigureResult
 from analysis.loaded_episodes import LoadedEpisode, load_episodes, sets_of
 from analysis.movement_sharing import MovementSharing, movement_sharing
 from analysis.over_seeds import intervals_around, pseudo_values
-from analysis.resampling import Null, null_of
+from analysis.resampling import Null, exchanged, null_of
 from analysis.umap_clusters import as_labels, dense_clusters, umap_plane
 from rig.errors import UserError
 from rig.output_file import replacing
@@ -136,11 +136,11 @@ def _draw(files: Iterable[Path], out: Path, annotating: bool) -> FigureResult:
         f"perplexity {PERPLEXITY:g}, seed 0); {n} clusters by watershed, {between:.0%} of the "
         "moments in none.",
         f"Clusters and on-line detectors: adjusted mutual information {agree.value:.2f}"
-        f"{interval_words(agree)}; of labels that were shifted within episodes {null.level:.2f} (95th "
+        f"{interval_words(agree)}; of labels of other episodes of a task {null.level:.2f} (95th "
         f"percentile), p = {null.p:.3f}.",
         f"The other way, UMAP and HDBSCAN, finds {other.max() + 1} clusters and leaves "
         f"{(other < 0).mean():.0%} of the moments out; adjusted mutual information with the map's "
-        f"{alike.value:.2f}{interval_words(alike)}, shifted within episodes {alike_null.level:.2f}, "
+        f"{alike.value:.2f}{interval_words(alike)}, of other episodes {alike_null.level:.2f}, "
         f"p = {alike_null.p:.3f}.",
         f"Clusters can be named in {names_file(out).name}, beside the picture; {len(names)} have a name.",
     ]
@@ -205,7 +205,7 @@ def _labels(episodes: Sequence[LoadedEpisode], mapped: BehaviourMap) -> Array:
 def _agreement(
     episodes: Sequence[LoadedEpisode], mapped: BehaviourMap, labels: Array
 ) -> tuple[Estimate, Null]:
-    """Adjusted mutual information over seeds, and against labels that were shifted within each episode."""
+    """Adjusted mutual information over seeds, and against labels of other episodes of a task."""
     seeds = np.array([each.seed for each in episodes])[mapped.episode]
 
     def statistic(some: list[int]) -> Array:
@@ -216,12 +216,15 @@ def _agreement(
     (found,) = intervals_around(statistic(own), pseudo_values(statistic, own))
     random = np.random.default_rng(0)
     shuffled = []
+    present = np.unique(mapped.episode)
+    rows = [np.flatnonzero(mapped.episode == k) for k in present]
+    tasks = [episodes[k].task for k in present]
     for _ in range(SHUFFLES):
-        turned = labels.copy()
-        for k in np.unique(mapped.episode):
-            rows = np.flatnonzero(mapped.episode == k)
-            turned[rows] = np.roll(labels[rows], random.integers(1, max(2, len(rows))))
-        shuffled.append(agreement(mapped.clusters, turned))
+        other = labels.copy()
+        others = exchanged([labels[own] for own in rows], random, tasks)
+        for own, each in zip(rows, others, strict=True):
+            other[own] = each
+        shuffled.append(agreement(mapped.clusters, other))
     return found, null_of(found.value, shuffled)
 
 

@@ -99,7 +99,7 @@ def tap_sequences(files: Iterable[Path]) -> TapSequences:
     for layer in found.layers:
         for state in STATES:
             parts = z_scored_together(activity(found.episodes, layer, state))
-            sequences[layer, state] = sequence_of(parts, rows, before, after, 1 / tick_s)
+            sequences[layer, state] = sequence_of(parts, rows, before, after)
             totals = totals_of(events_of(parts, rows, before, after))
 
             def emptiest(some: Sequence[int], own: Totals = totals) -> list[float]:
@@ -127,7 +127,7 @@ def claims_of(result: TapSequences) -> tuple[Claim, ...]:
                 "Activity patterns in the two-tap task showed peak activity in core and policy units that "
                 "was sequentially organized",
                 f"{of}: in every layer the rank correlation of units' peak times between halves of the "
-                "episodes is above the 95th percentile of time-shifted units",
+                "episodes is above the 95th percentile of activity of other episodes at these times",
                 f"{shown}; {n} second taps",
                 judge(margins),
             )

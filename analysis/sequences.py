@@ -2,8 +2,9 @@
 
 The paper sorts units by the time of their peak and shows the same averages, in which noise alone gives a
 diagonal. Here units are sorted by the peak in one half of the episodes and shown in the other, and held
-against shuffles in which each unit's activity is shifted in time by itself, around the end of the episode
-and in at its beginning: it keeps its autocorrelation, and loses its relation to the event.
+against exchanges in which each episode has the activity of another one, of all units together: it keeps
+what it does with the time since the episode began and what units have in common, and loses its relation to
+the event. Where events come at the same time in every episode, nothing can tell one relation from the other.
 
 Activity is z-scored over all ticks of the episodes; an average over events is absolute, as in the paper
 ("absolute averaged z-scored activity").
@@ -11,19 +12,20 @@ Activity is z-scored over all ticks of the episodes; an average over events is a
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import islice
 
 import numpy as np
+from scipy.sparse import csr_matrix
 from scipy.stats import rankdata
 
 from analysis.cluster_statistics import Estimate
 from analysis.core import aligned
-from analysis.resampling import SHUFFLES, Null, bootstrap, null_of, shifts
+from analysis.resampling import SHUFFLES, Null, bootstrap, exchanged, null_of
 
 Array = np.ndarray
 
-LEAST_SHIFT_S = 1.0
 TILES = 8
 """Parts of the time between taps in which units are to peak, if they tile it."""
 
@@ -107,6 +109,38 @@ def totals_of(windows: Sequence[Array]) -> Totals:
     return Totals(sums, np.array([len(each) for each in windows]))
 
 
+def exchanged_totals(
+    parts: Sequence[Array],
+    rows: Sequence[Sequence[int]],
+    before: int,
+    after: int,
+    random: np.random.Generator,
+    groups: Sequence[Hashable] = (),
+) -> Iterator[Totals]:
+    """Windows around each episode's events in the activity of others, added up; a new exchange each time.
+
+    Args:
+        parts: each (ticks, units).
+        rows: the events of each, rows of it.
+        before: ticks ahead of the event.
+        after: ticks from the event on.
+        random: where exchanges are drawn from.
+        groups: of each episode what activity is exchanged within; none for all.
+    """
+    n = before + after
+    adding, counts = [], []
+    for part, own in zip(parts, rows, strict=True):
+        inside = np.array([row for row in own if row >= before and row + after <= len(part)], int)
+        at = (inside[:, None] + np.arange(-before, after)).ravel()
+        ones = np.ones(len(at), part.dtype)
+        adding.append(csr_matrix((ones, (np.tile(np.arange(n), len(inside)), at)), (n, len(part))))
+        counts.append(len(inside))
+    while True:
+        others = exchanged(parts, random, groups)
+        sums = [add @ other for add, other in zip(adding, others, strict=True)]
+        yield Totals(np.stack(sums).astype(np.float64), np.array(counts))
+
+
 def rank_correlation(one: Array, other: Array) -> float:
     """Spearman's correlation of two series (n,), ties at their mean rank; 0 where one does not vary.
 
@@ -135,7 +169,6 @@ def sequence_of(
     rows: Sequence[Sequence[int]],
     before: int,
     after: int,
-    rate_hz: float,
     shuffles: int = SHUFFLES,
     seed: int = 0,
 ) -> UnitSequence:
@@ -146,7 +179,6 @@ def sequence_of(
         rows: the events of each, rows of it.
         before: ticks ahead of the event.
         after: ticks from the event on.
-        rate_hz: ticks per second.
         shuffles: for the null.
         seed: of the shuffles.
     """
@@ -166,19 +198,8 @@ def sequence_of(
     in_first = set(first)
     (found,) = bootstrap(lambda some: [similarity(some)], [first, second])
     random = np.random.default_rng(seed)
-    offsets = np.arange(-before, after)
-    units = np.arange(parts[0].shape[1])
-    least = round(LEAST_SHIFT_S * rate_hz)
-    shuffled = []
-    for _ in range(shuffles):
-        sums = np.zeros_like(totals.sums)
-        for k in there:
-            part = parts[k]
-            own = [row for row in rows[k] if row >= before and row + after <= len(part)]
-            shift = shifts(len(part), len(units), least, random)
-            at = (np.array(own)[:, None] + offsets)[:, :, None] + shift
-            sums[k] = part[at % len(part), units].sum(0)
-        shuffled.append(similarity(there, Totals(sums, totals.counts)))
+    others = islice(exchanged_totals(parts, rows, before, after, random), shuffles)
+    shuffled = [similarity(there, other) for other in others]
     order = np.argsort(peak_times(totals.average(first)), kind="stable")
     shown = totals.average(second)
     return UnitSequence(

@@ -3,12 +3,13 @@
 Ticks are put into eight conditions of one speed (forward, lateral, turning), as many ticks in each. The
 axis is the first principal component of the conditions' mean activity, found in every other episode; in the
 rest it is asked how much of the variance of condition means lies along it. Activity is taken from its task's
-mean, so that tasks with other speeds do not make an axis. In shuffles the speed is shifted in time.
+mean, so that tasks with other speeds do not make an axis. In the null each episode has the speed of another
+one of its task.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,7 +21,7 @@ from analysis.episodes import Episodes, activity, body, need_episodes, read_epis
 from analysis.figure_numbers import number, picture_and_numbers, write_numbers
 from analysis.figure_result import FigureResult
 from analysis.look import BAND, COLOURS, MUTED, drawn, layer_look, lettered, whiskers
-from analysis.resampling import Null, above, bootstrap, null_of, shifts
+from analysis.resampling import Null, above, bootstrap, exchanged, null_of
 from analysis.sequences import z_scored_together
 from analysis.verdicts import Claim, judge
 
@@ -36,7 +37,6 @@ SMOOTHING_S = 0.24
 """A stride: the trunk turns and sways within it."""
 SHUFFLES = 40
 LEAST_EPISODES = 4
-LEAST_SHIFT_S = 2.0
 files_of = picture_and_numbers
 
 
@@ -49,7 +49,7 @@ class SpeedAxis:
         speed: (conditions,) their mean speeds.
         along: (conditions,) mean activity along the axis in the episodes that did not make it.
         share: of the variance of condition means along the axis there, over episodes.
-        null: the same beside that of shifted speeds.
+        null: the same beside that of speeds of other episodes.
     """
 
     axis: Array
@@ -62,7 +62,7 @@ class SpeedAxis:
 def speed_axis(
     parts: Sequence[Array],
     speeds: Sequence[Array],
-    rate_hz: float,
+    groups: Sequence[Hashable] = (),
     shuffles: int = SHUFFLES,
     seed: int = 0,
 ) -> SpeedAxis:
@@ -71,14 +71,14 @@ def speed_axis(
     Args:
         parts: each episode (ticks, units).
         speeds: (ticks,) of each.
-        rate_hz: ticks per second.
+        groups: of each episode what speeds are exchanged within, such as its task; none for all.
         shuffles: for the null.
         seed: of the shuffles.
     """
     every = np.concatenate(speeds)
     edges = np.quantile(every, np.linspace(0, 1, CONDITIONS + 1)[1:-1])
     of = [np.digitize(speed, edges) for speed in speeds]
-    counts = np.stack([np.bincount(own, minlength=CONDITIONS) for own in of])
+    counts = _counts(of)
     sums = np.stack([_sums(part, own) for part, own in zip(parts, of, strict=True)])
     first, second = list(range(0, len(parts), 2)), list(range(1, len(parts), 2))
     in_first = set(first)
@@ -95,16 +95,19 @@ def speed_axis(
     everyone = [*first, *second]
     (share,) = bootstrap(lambda some: [along(some, sums, counts)[2]], [first, second])
     random = np.random.default_rng(seed)
-    least = round(LEAST_SHIFT_S * rate_hz)
     shuffled = []
     for _ in range(shuffles):
-        moved = [np.roll(own, int(shifts(len(own), 1, least, random)[0])) for own in of]
-        made = np.stack([_sums(part, own) for part, own in zip(parts, moved, strict=True)])
-        shuffled.append(along(everyone, made, counts)[2])
+        other = exchanged(of, random, groups)
+        made = np.stack([_sums(part, own) for part, own in zip(parts, other, strict=True)])
+        shuffled.append(along(everyone, made, _counts(other))[2])
     axis, projected, value = along(everyone, sums, counts)
     mean_speed = np.array([every[np.digitize(every, edges) == k].mean() for k in range(CONDITIONS)])
     sign = 1.0 if np.corrcoef(mean_speed, projected)[0, 1] >= 0 else -1.0
     return SpeedAxis(sign * axis, mean_speed, sign * projected, share, null_of(value, shuffled))
+
+
+def _counts(of: Sequence[Array]) -> Array:
+    return np.stack([np.bincount(own, minlength=CONDITIONS) for own in of])
 
 
 def _sums(part: Array, of: Array) -> Array:
@@ -142,10 +145,11 @@ def draw(files: Iterable[Path], out: Path) -> FigureResult:
         for each in signals(found.episodes, lambda r, one: body(r, one, *names))
     ]
     of = {}
+    tasks = [one.task for one in found.episodes]
     for layer in found.layers:
         parts = _about_tasks(found, z_scored_together(activity(found.episodes, layer, "h")))
         for k, kind in enumerate(SPEEDS):
-            of[layer, kind] = speed_axis(parts, [each[:, k] for each in speeds], found.rate_hz)
+            of[layer, kind] = speed_axis(parts, [each[:, k] for each in speeds], tasks)
     claims = (_claim(found, of),)
     _picture(found, of, out)
     numbers = []
@@ -187,7 +191,8 @@ def _claim(found: Episodes, of: dict[tuple[str, str], SpeedAxis]) -> Claim:
         "we identify speed axes that maximizes variance of mean activity across different forward, lateral, "
         "and rotational speed conditions",
         "in every policy layer and for each of the three speeds an axis from half of the episodes carries "
-        "more of the variance of condition means in the rest than with 95 % of shifted speeds",
+        "more of the variance of condition means in the rest than in 95 % of exchanges, in which each "
+        "episode has the speed of another one of its task",
         listed,
         judge(margins),
     )
@@ -220,7 +225,7 @@ def _picture(found: Episodes, of: dict[tuple[str, str], SpeedAxis], out: Path) -
         shares.set_xticks(range(len(SPEEDS)), list(SPEEDS))
         shares.set_ylim(0, 1.05)
         shares.set_ylabel("share of the variance of\nmeans along the axis")
-        shares.set_title("held-out episodes; grey: 95 % of shifted speeds")
+        shares.set_title("held-out episodes; grey: 95 % of speeds of others")
         pairs = (("forward", "lateral"), ("forward", "turning"), ("lateral", "turning"))
         for j, (a, b) in enumerate(pairs):
             cosine = [abs(of[layer, a].axis @ of[layer, b].axis) for layer in found.layers]

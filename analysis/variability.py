@@ -7,9 +7,6 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from analysis.resampling import shifts
-from analysis.sequences import events_of
-
 Array = np.ndarray
 
 
@@ -53,34 +50,3 @@ def squares_of(windows: Sequence[Array]) -> Squares:
         np.stack([(each.astype(np.float64) ** 2).sum(0) for each in windows]),
         np.array([len(each) for each in windows]),
     )
-
-
-def moved_events(
-    parts: Sequence[Array],
-    rows: Sequence[Sequence[int]],
-    before: int,
-    after: int,
-    random: np.random.Generator,
-) -> list[Array]:
-    """Windows (events, ticks, units) around other moments: an episode's events are moved together.
-
-    They go around the episode's end. The activity stays as it is, units beside each other and in time; only
-    its relation to the events goes.
-
-    Args:
-        parts: each (ticks, units).
-        rows: the events of each, rows of it.
-        before: ticks ahead of the event.
-        after: ticks from the event on.
-        random: where moves are drawn from.
-    """
-    moved: list[list[int]] = []
-    for part, own in zip(parts, rows, strict=True):
-        inside = [row for row in own if row >= before and row + after <= len(part)]
-        room = len(part) - before - after + 1
-        if not inside or room < 2:
-            moved.append([])
-            continue
-        (move,) = shifts(room, 1, room // 10, random)
-        moved.append([before + (row - before + int(move)) % room for row in inside])
-    return events_of(parts, moved, before, after)

@@ -13,6 +13,7 @@ from itertools import pairwise
 from typing import Any, Literal, TypeAlias
 
 import numpy as np
+from scipy.stats import t
 
 from analysis import cluster_statistics
 from evaluation.episode import EpisodeResult
@@ -97,8 +98,10 @@ def share(hits: Sequence[Sequence[bool]]) -> MetricValue:
 def ratio(over: Sequence[float], under: Sequence[float]) -> MetricValue:
     """The sum of one number over that of another, (episodes,) each, neither below 0.
 
-    NaN where there is nothing below. The interval is that of the logarithm: symmetric ones of ratios to
-    something small reach below 0.
+    NaN where there is nothing below. The interval is Fieller's (1954): all ratios r for which the mean of
+    over - r under does not differ from 0 by Student's t. So it always holds the value. It is cut at 0; where
+    what is below might be 0 as well, it has no end and counts as none. In simulations it covers 94 to 98 %
+    from ten episodes on (`tests/test_evaluation.py`).
 
     >>> found = ratio([2.0, 4.0, 6.0], [1.0, 2.0, 3.0])
     >>> found.value, round(found.standard_error, 6)
@@ -109,22 +112,26 @@ def ratio(over: Sequence[float], under: Sequence[float]) -> MetricValue:
         under: of the same episodes.
     """
     both = np.array([over, under], float)
+    n = both.shape[1]
     if not both[1].sum() > 0:
         return MetricValue(float("nan"))
-
-    def logarithm(some: Sequence[int]) -> float:
-        above, below = both[:, list(some)].sum(1)
-        return math.log(above / below) if above > 0 and below > 0 else float("nan")
-
-    value = float(both[0].sum() / both[1].sum())
-    if both.shape[1] < 2:
+    above, below = both.mean(1)
+    value = float(above / below)
+    if n < 2:
         return MetricValue(value)
-    pseudo = cluster_statistics.jackknife(logarithm, range(both.shape[1]))
-    if not np.isfinite(pseudo).all():  # everything above or below comes from one episode
-        return MetricValue(value)
-    found = cluster_statistics.interval_of_mean(pseudo)
-    error = value * float(pseudo.std(ddof=1) / np.sqrt(len(pseudo)))
-    return MetricValue(value, math.exp(found.low), math.exp(found.high), error)
+    spread = np.cov(both) / n
+    error = float(np.std(both[0] - value * both[1], ddof=1) / np.sqrt(n) / below)
+    reach = float(t.ppf(0.5 + cluster_statistics.CONFIDENCE / 2, n - 1)) ** 2
+    # r is inside where (above - r below)² <= reach times its variance: between the roots of a r² - 2 b r + c
+    a = below**2 - reach * spread[1, 1]
+    b = above * below - reach * spread[0, 1]
+    c = above**2 - reach * spread[0, 0]
+    if n < cluster_statistics.FEWEST_CLUSTERS or a <= 0 or value == 0:
+        return MetricValue(value, standard_error=error)
+    half = math.sqrt(max(0.0, b**2 - a * c))
+    return MetricValue(
+        value, min(value, max(0.0, (b - half) / a)), max(value, (b + half) / a), error
+    )
 
 
 @dataclass(frozen=True)

@@ -111,17 +111,22 @@ def tap_session(
 ) -> Path:
     """Records two-tap with second taps at two times, before which each unit has its moment if `planted`.
 
-    Unit k of 16 in each layer peaks k/16 of the 0.8 s after the first tap; else at any time.
+    Unit k of 16 in each layer peaks k/16 of the 0.8 s after the first tap; else at any time. It has lower
+    peaks at other times too: else the sequence would show around any moments of another episode.
     """
     random = np.random.default_rng(seed)
     h = 0.1 * random.standard_normal((n_ticks, 2 * N_UNITS))
-    taps = [int(each) for each in (150 + random.integers(0, 10), 260 + random.integers(0, 10))]
+    first = int(random.integers(126, 190))
+    taps = [first, int(random.integers(first + 70, 274))]
     t = np.arange(n_ticks)
     for tap in taps:
         for unit in range(2 * N_UNITS):
             peak = (
                 tap - 40 + 40 * (unit % N_UNITS) / N_UNITS if planted else random.integers(n_ticks)
             )
+            h[:, unit] += 1.5 * np.exp(-0.5 * ((t - peak) / 3) ** 2)
+    for unit in range(2 * N_UNITS):
+        for peak in random.integers(0, n_ticks, 8):
             h[:, unit] += np.exp(-0.5 * ((t - peak) / 3) ** 2)
     events = {tap: "second_tap" for tap in taps} | {tap - 40: "first_tap" for tap in taps}
     return write(file, "two_tap", seed, h, task_events=events, subject=subject)

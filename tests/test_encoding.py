@@ -8,11 +8,10 @@ from sklearn.linear_model import Ridge
 
 from analysis.classes import tell
 from analysis.decoding import (
-    dealt_labels,
     decode_classes,
+    decode_tasks,
     decode_time,
     decode_values,
-    moved_labels,
 )
 from analysis.encoding import encode, unique
 from analysis.ridge import fit, mean_r2, predict_held_out, products_of
@@ -77,9 +76,9 @@ def test_values_and_classes_are_read_where_they_are(planted: bool) -> None:
             x[:, :2] += 5 * y
             x[np.arange(400), 2 + own] += 3.0
             x[:, 6] += 4.0 * task
-    value = decode_values(xs, {"slow": slow}, RATE_HZ, shuffles=19)["slow"]
-    behaviour = decode_classes(xs, labels, 3, moved_labels, shuffles=19)
-    task = decode_classes(xs, tasks, 2, dealt_labels, shuffles=19)
+    value = decode_values(xs, {"slow": slow}, shuffles=19)["slow"]
+    behaviour = decode_classes(xs, labels, 3, shuffles=19)
+    task = decode_tasks(xs, [k % 2 for k in range(n)], 2, shuffles=19)
     if planted:
         assert value.value.low > 0.1
         assert behaviour.value.value > 0.9
@@ -87,7 +86,8 @@ def test_values_and_classes_are_read_where_they_are(planted: bool) -> None:
     assert (value.null.p <= 0.05) is planted
     assert (behaviour.null.p <= 0.05) is planted
     assert (task.null.p <= 0.1) is planted  # some deals are the same
-    assert behaviour.null.level == pytest.approx(1 / 3, abs=0.05)
+    # some episodes stay in their places
+    assert np.median(behaviour.null.shuffled) == pytest.approx(1 / 3, abs=0.08)
 
 
 def test_rare_classes_count_as_much_as_common_ones() -> None:
@@ -106,8 +106,12 @@ def test_the_time_since_a_tap() -> None:
     random = np.random.default_rng(5)
     t = np.arange(40)[:, None]
     bumps = np.exp(-0.5 * ((t - np.arange(0, 40, 4)) / 4) ** 2)
-    windows = [bumps + 0.2 * random.standard_normal((2, 40, 10)) for _ in range(6)]
-    found = decode_time(windows, 0.02, shuffles=19)
+    parts = [0.2 * random.standard_normal((300, 10)) for _ in range(7)]
+    rows = [[int(random.integers(80)), int(120 + random.integers(130))] for _ in range(6)] + [[]]
+    for part, own in zip(parts, rows, strict=True):
+        for row in own:
+            part[row : row + 40] += bumps
+    found = decode_time(parts, rows, 0.02, shuffles=19)
     assert found.value.low > 0.8
     assert found.null.p == 0.05
     assert found.null.level < 0.3
@@ -141,7 +145,7 @@ def test_an_axis_of_speed(planted: bool) -> None:
     parts = episodes(random, 8, 500, 20)
     if planted:
         parts = [part + np.outer(speed, axis) for part, speed in zip(parts, speeds, strict=True)]
-    found = speed_axis(parts, speeds, RATE_HZ, shuffles=19)
+    found = speed_axis(parts, speeds, shuffles=19)
     assert (found.null.p <= 0.05) is planted
     if planted:
         assert abs(found.axis @ axis) > 0.95

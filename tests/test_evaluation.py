@@ -27,7 +27,7 @@ from evaluation import (
 from evaluation.actors import RandomActionsSpec, SubjectSpec
 from evaluation.conditions import tasks_of
 from evaluation.evaluate import EvaluationConfig, evaluate
-from evaluation.metrics import METRICS, MetricValue
+from evaluation.metrics import METRICS, MetricValue, ratio
 from evaluation.paper.check import check
 from evaluation.scores import as_json
 from evaluation.tables import markdown, rows
@@ -450,3 +450,24 @@ def test_a_damaged_subject_is_one_sentence(tmp_path, monkeypatch, capsys):
         main()
     assert caught.value.code == 2
     assert "damaged" in capsys.readouterr().err
+
+
+def test_the_interval_of_a_ratio_holds_the_ratio_and_the_truth() -> None:
+    rng = np.random.default_rng(0)
+    covered, n = 0, 400
+    for _ in range(n):
+        liveliness = rng.gamma(5, 0.2, 12)
+        found = ratio(rng.poisson(6 * liveliness), rng.poisson(3 * liveliness))
+        assert found.low <= found.value <= found.high
+        covered += found.low <= 2 <= found.high
+    assert covered / n > 0.92
+    # episodes unlike each other: one has nearly all
+    for over, under in (
+        ([1, 2, 1, 90, 2, 1], [1, 1, 2, 9, 1, 1]),
+        ([9] * 8, [5, 5, 6, 4, 5, 5, 6, 5]),
+    ):
+        found = ratio(over, under)
+        assert found.low <= found.value <= found.high
+    # what is below may be nothing at all
+    assert not math.isfinite(ratio([6.0] * 8, [0.0] * 7 + [1.0]).high)
+    assert not math.isfinite(ratio([6.0] * 5, [3.0] * 5).high)  # five are too few

@@ -12,12 +12,13 @@ import recorder
 from analysis.demixed import KINDS, demixed_of
 from analysis.fig10 import strides_of
 from analysis.layer_dynamics import dynamics_of
+from analysis.resampling import exchanged
 from analysis.rotations import flow_field, moments_of, rotation_of
-from analysis.sequences import Totals
+from analysis.sequences import Totals, events_of
 from analysis.strides import middles_of_stance
 from analysis.tensor_entropy import tensor_entropy
 from analysis.trajectory_picture import TrajectoryPicture
-from analysis.variability import moved_events, squares_of
+from analysis.variability import squares_of
 from rig.errors import UserError
 from tests.planted_recordings import N_UNITS, write
 
@@ -115,9 +116,9 @@ def test_sequences_of_strides_that_tasks_share_or_not(conserved: bool) -> None:
     t = np.arange(400) / RATE_HZ
     for task, phase in phases.items():
         for _ in range(6):
-            noise = 0.3 * random.standard_normal((400, 40))
-            parts.append(np.cos(2 * np.pi * (4.5 * t[:, None] - phase)) + noise)
-            rows.append([round(k / 4.5 * RATE_HZ) for k in range(3, 30)])
+            noise, start = 0.3 * random.standard_normal((400, 40)), random.random()
+            parts.append(np.cos(2 * np.pi * (4.5 * t[:, None] - phase - start)) + noise)
+            rows.append([round((k + start) / 4.5 * RATE_HZ) for k in range(3, 30)])
             tasks.append(task)
     found = strides_of(parts, rows, tasks, RATE_HZ, shuffles=30)
     assert found.within.value > 0.95
@@ -132,19 +133,17 @@ def test_less_deviation_where_trials_are_alike() -> None:
     parts, rows = [], []
     for _ in range(6):
         part = random.standard_normal((500, 20))
-        for row in (150, 300, 450):
+        rows.append([int(row + random.integers(110)) for row in (100, 230, 360)])
+        for row in rows[-1]:
             part[row - 20 : row] *= 0.3
         parts.append(part)
-        rows.append([150, 300, 450])
-    windows = squares_of(
-        [np.stack([part[row - 60 : row + 30] for row in rows[0]]) for part in parts]
-    )
+    windows = squares_of(events_of(parts, rows, 60, 30))
     deviation = windows.deviation(range(6)).mean(1)
     assert deviation[40:60].mean() == pytest.approx(0.3, abs=0.02)
     assert deviation[:40].mean() == pytest.approx(1.0, abs=0.05)
-    moved = squares_of(moved_events(parts, rows, 60, 30, random))
-    assert moved.counts.sum() == 18
-    assert abs(moved.deviation(range(6)).mean(1)[40:60].mean() - deviation[:40].mean()) < 0.3
+    others = squares_of(events_of(exchanged(parts, random), rows, 60, 30))
+    assert others.counts.sum() == 18
+    assert abs(others.deviation(range(6)).mean(1)[40:60].mean() - deviation[:40].mean()) < 0.3
 
 
 def test_a_trajectory_goes_round_in_the_colours_of_behaviours(tmp_path: Path) -> None:

@@ -28,14 +28,14 @@ def test_a_planted_sequence_is_found_and_smooth_noise_is_not(planted: bool) -> N
     parts, rows = [], []
     for _ in range(8):
         part = smooth_noise(random, 600, 40)
-        own = [150, 300, 450]
+        own = [int(row + random.integers(100)) for row in (100, 250, 400)]
         if planted:
             for row in own:
                 for unit in range(40):
                     part[row - 40 + unit - 3 : row - 40 + unit + 3, unit] += 15.0
         parts.append(part)
         rows.append(own)
-    found = sequence_of(z_scored_together(parts), rows, 40, 0, 50.0, shuffles=40)
+    found = sequence_of(z_scored_together(parts), rows, 40, 0, shuffles=40)
     assert found.events == 24
     if planted:
         assert found.null.p < 0.05
@@ -99,7 +99,7 @@ def test_the_time_since_a_tap_is_read_from_recordings(taps: list[Path], tmp_path
         rows = {(row["measure"], row["layer"], row["state"]): row for row in csv.DictReader(file)}
     for layer in ("core", "policy_0"):
         planted = rows["R² of time since first tap", layer, "h"]
-        assert float(planted["value"]) > 0.8
+        assert float(planted["value"]) > 0.6
         assert float(planted["p"]) < 0.05
         assert planted["episodes"] == "6"
         # what moves at random cannot be read
