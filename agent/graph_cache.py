@@ -82,9 +82,13 @@ def _write(key: str, model: bytes) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         # several sessions may build the same graph at once: each writes its own file first
         handle, partial = tempfile.mkstemp(dir=folder, suffix=".partial")
-        with os.fdopen(handle, "wb") as file:
-            file.write(model)
-        os.replace(partial, folder / f"{_name(key, model)}.onnx")
+        try:
+            with os.fdopen(handle, "wb") as file:
+                file.write(model)
+            os.replace(partial, folder / f"{_name(key, model)}.onnx")
+        finally:
+            with suppress(OSError):  # of a full disk
+                os.unlink(partial)
         newest_first = sorted(folder.glob("*.onnx"), key=lambda path: -path.stat().st_mtime)
         for path in newest_first[MAX_FILES:]:
             path.unlink(missing_ok=True)

@@ -223,10 +223,10 @@ def find(name_or_path: str | Path) -> Path:
     """
     given = Path(name_or_path)
     for place in [given, *(folder / given for folder in subject_folders())]:
-        if (place / SUBJECT_FILE).is_file():
+        if os.path.isfile(place / SUBJECT_FILE):  # also where a name is too long to be one
             return place
     names = known()
-    if given.is_dir():
+    if os.path.isdir(given):
         raise SubjectError(
             f"the folder {given} holds no subject: {SUBJECT_FILE} is missing; train one with "
             "'rodent-rig train'"
@@ -287,13 +287,14 @@ def describe(name_or_path: str | Path, runtime: RuntimeName = DEFAULT) -> Subjec
         config = _config(said["architecture"])
         senses = [(str(name), int(size)) for name, size in said["observations"]["proprioception"]]
         name, expected = str(said["name"]), str(said["weights"]["sha256"])
+        training, shapes = dict(said.get("training", {})), config.parameter_shapes
     except (KeyError, TypeError, ValueError) as error:
         raise SubjectError(
             f"{path} does not describe a subject of this version ({type(error).__name__}: {error}); "
             "restore it or train again"
         ) from None
-    weights = _load_weights(folder / WEIGHTS_FILE, config, expected)
-    return Subject(folder, name, weights, senses, said.get("training", {}), runtime)
+    arrays = _load_weights(folder / WEIGHTS_FILE, shapes, expected)
+    return Subject(folder, name, Weights(config, arrays, expected), senses, training, runtime)
 
 
 def _config(said: Mapping[str, Any]) -> NetworkConfig:
@@ -316,15 +317,17 @@ def _read(path: Path) -> bytes:
     return path.read_bytes()
 
 
-def _load_weights(path: Path, config: NetworkConfig, expected: str) -> Weights:
+def _load_weights(
+    path: Path, shapes: Mapping[str, tuple[int, ...]], expected: str
+) -> dict[str, Array]:
+    """The arrays in a file, which have these shapes, and whose SHA-256 is as expected."""
     try:
         raw = _read(path)
     except OSError as error:
         raise SubjectError(
             f"{path} cannot be read: {error.strerror}; restore it or train again"
         ) from None
-    digest = hashlib.sha256(raw).hexdigest()
-    if digest != expected:
+    if hashlib.sha256(raw).hexdigest() != expected:
         raise SubjectError(
             f"{path} is damaged: its SHA-256 is not the one in {SUBJECT_FILE}; restore both files"
         )
@@ -334,11 +337,11 @@ def _load_weights(path: Path, config: NetworkConfig, expected: str) -> Weights:
         raise SubjectError(
             f"{path} is no safetensors file ({error}); restore it or train again"
         ) from None
-    if misfit := _misfit(arrays, config.parameter_shapes):
+    if misfit := _misfit(arrays, shapes):
         raise SubjectError(
             f"{path} does not fit the architecture in {SUBJECT_FILE} ({misfit}); restore both files"
         )
-    return Weights(config, arrays, digest)
+    return arrays
 
 
 def _misfit(arrays: Mapping[str, Array], shapes: Mapping[str, tuple[int, ...]]) -> str:

@@ -8,6 +8,7 @@ interventions; without any, that is all of its activity.
 from __future__ import annotations
 
 import hashlib
+import os
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
@@ -58,11 +59,11 @@ def resolve(
                 f"There is no baseline {name!r}; there is {', '.join(named) or 'none'}."
             )
         file = named[name]
-        if file.path.is_dir():
+        if os.path.isdir(file.path):
             raise UserError(
                 f"{file.path}, the baseline {name!r}, is a folder; name the recording in it."
             )
-        if not file.path.exists():
+        if not os.path.exists(file.path):
             raise UserError(
                 f"There is no recording {file.path} for the baseline {name!r}; make one with "
                 "`rodent-rig run protocols/baseline.yaml --out FILE`."

@@ -21,6 +21,8 @@ from rig.errors import UserError
 from rig.output_file import check_path
 
 Function = Callable[..., None]
+LARGEST = 1e12
+"""No number on a command line is larger: as ticks it is still a whole number that every file can hold."""
 _COMMA = re.compile(r"[-+]?\d+,\d+")
 
 
@@ -63,8 +65,9 @@ def _checked(function: Function) -> Function:
                 option = options[name][0]
                 if isinstance(each, Path):
                     check_path(each, option)
-                elif isinstance(each, float) and not math.isfinite(each):
-                    raise UserError(f"{option} {each}: give a finite number.")
+                elif isinstance(each, float) and not abs(each) <= LARGEST:
+                    what = "smaller" if math.isfinite(each) else "finite"
+                    raise UserError(f"{option} {each}: give a {what} number.")
         function(**given)
 
     return run

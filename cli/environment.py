@@ -26,6 +26,9 @@ APT_PACKAGES = tuple(Path(__file__).with_name("system_packages.txt").read_text()
 NEEDED = ("OpenGL", "Qt", "session folder", "temporary files")
 """What no session, or no window, runs without."""
 
+DRAWS_S = 60.0
+"""How long a picture may take; a driver that hangs never draws one."""
+
 _QT_LIBRARIES = ("xcb-cursor", "xkbcommon", "xkbcommon-x11", "dbus-1", "fontconfig", "xcb-icccm")
 
 
@@ -46,18 +49,23 @@ def _gl() -> Finding:
     )
     given = environment()
     given.setdefault("MUJOCO_GL", "egl")
-    result = subprocess.run(
-        python("-c", script),
-        capture_output=True,
-        text=True,
-        env=given,
-        check=False,
-        errors="replace",
-    )
-    if result.returncode == 0:
-        return Finding("OpenGL", True, f"renders with MUJOCO_GL={given['MUJOCO_GL']}")
-    lines = result.stderr.strip().splitlines()
     value = given["MUJOCO_GL"]
+    try:
+        result = subprocess.run(
+            python("-c", script),
+            capture_output=True,
+            text=True,
+            env=given,
+            check=False,
+            errors="replace",
+            timeout=DRAWS_S,
+        )
+    except subprocess.TimeoutExpired:
+        seen = f"MUJOCO_GL={value}: it has drawn nothing within {DRAWS_S:g} s"
+        return Finding("OpenGL", False, seen, remedy())
+    if result.returncode == 0:
+        return Finding("OpenGL", True, f"renders with MUJOCO_GL={value}")
+    lines = result.stderr.strip().splitlines()
     packages = "apt-get install libegl1 libgl1 libegl-mesa0, or libosmesa6 with MUJOCO_GL=osmesa"
     return Finding(
         "OpenGL",

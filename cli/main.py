@@ -17,6 +17,7 @@ os.environ.update(one_thread_unless_asked(os.environ))
 
 import typer
 
+from agent.errors import SubjectError
 from cli import (
     agreement,
     branches,
@@ -100,9 +101,9 @@ def main() -> None:
     try:
         check_words(sys.argv[1:], COMMANDS)
         app()
-    except (UserError, RunError) as problem:
+    except (UserError, SubjectError, RunError) as problem:
         print(plain(str(problem)), file=sys.stderr)
-        sys.exit(2 if isinstance(problem, UserError) else 1)
+        sys.exit(1 if isinstance(problem, RunError) else 2)
     except BrokenPipeError:  # who read it has read enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(1)

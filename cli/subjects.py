@@ -1,4 +1,4 @@
-"""Commands that make and score subjects: `train`, `evaluate`."""
+"""Commands that list, make and score subjects: `subjects`, `train`, `evaluate`."""
 
 from __future__ import annotations
 
@@ -67,22 +67,19 @@ def train(
     from training.pipeline import train as run_training
     from training.settings import read
 
-    try:
-        file = _settings_file(settings)
-        asked = read(file)
-        if out is None and file != settings:
-            out = Path("subjects") / asked.name  # not into what is installed
-        folder = out or file.parent / asked.name
-        for name in (asked.dagger.init_from, asked.distillation.teacher):
-            if name and folder.exists() and find(name).samefile(folder):
-                raise UserError(
-                    f"{folder} is the subject {name}, which this training reads; choose another --out."
-                )
-        folder = run_training(
-            file, out, resume=not fresh, stages=stage, threads=threads, evaluate=score
-        )
-    except SubjectError as problem:
-        raise UserError(str(problem)) from None
+    file = _settings_file(settings)
+    asked = read(file)
+    if out is None and file != settings:
+        out = Path("subjects") / asked.name  # not into what is installed
+    folder = out or file.parent / asked.name
+    for name in (asked.dagger.init_from, asked.distillation.teacher):
+        if name and folder.exists() and find(name).samefile(folder):
+            raise UserError(
+                f"{folder} is the subject {name}, which this training reads; choose another --out."
+            )
+    folder = run_training(
+        file, out, resume=not fresh, stages=stage, threads=threads, evaluate=score
+    )
     print(f"The subject is in {folder}.")
     for name, events in provenance.left_out(folder).items():
         print(f"Left out in {name}: {events}.")
@@ -175,8 +172,6 @@ def evaluate(
     )
     try:
         result = session.evaluate(config, store)
-    except SubjectError as problem:
-        raise UserError(str(problem)) from None
     except session.CannotMeasureError as problem:
         raise RunError(str(problem)) from None
     print(result.json()) if json else result.show()

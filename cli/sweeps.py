@@ -188,7 +188,7 @@ def carry_out(
 
     with (
         ending_with(running_sessions),  # which clears away what a session that was killed has left
-        executor_of(ray, jobs) as places,
+        executor_of(ray, jobs) as executor,
         folder_of(folder, note, overwrite),
     ):
         report = SweepReport(runs)
@@ -200,7 +200,7 @@ def carry_out(
 
         try:
             with report:
-                lines = run_sweep(folder, runs, arguments, lacks, places, tell)
+                lines = run_sweep(folder, runs, arguments, lacks, executor, tell)
         except KeyboardInterrupt:
             raise RunError(
                 f"Interrupted with {report.done} of {len(runs)} sessions done; the same command goes on."

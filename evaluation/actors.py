@@ -85,7 +85,7 @@ class PolicyActor:
         self._subject, self._sampled = subject, sampled
 
     def begin(self, environment: Any, seed: int) -> None:
-        """A new episode, from the network\'s initial state."""
+        """A new episode, from the network's initial state."""
         self._subject.reset()
         self._rng = np.random.default_rng([seed, 11])
 

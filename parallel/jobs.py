@@ -46,7 +46,7 @@ class JobResult(msgspec.Struct, frozen=True):
 
 
 class Executor(Protocol):
-    """Where runs are run: `Processes` or `RayTasks`; a context manager."""
+    """Runs commands: `Processes` or `RayTasks`; a context manager."""
 
     def outcomes(self, jobs: Mapping[str, Job]) -> Iterator[tuple[str, JobResult]]:
         """Runs all jobs, several at once, and gives each job's key and outcome as it ends."""
@@ -132,6 +132,9 @@ class Processes:
                     outcome = run_job(job, self._started)
                 except OSError as problem:
                     outcome = JobResult(f"it could not be started: {problem.strerror}", 0.0)
+                except Exception as problem:  # whatever it is: somebody waits for an outcome
+                    words = f"it could not be run: {type(problem).__name__}: {problem}"
+                    outcome = JobResult(words, 0.0)
                 done.put((key, outcome))
 
         # The kernel tells a command that its parent is gone when the thread ends that started it: these

@@ -206,7 +206,7 @@ def sweep(
     runs: Sequence[Run],
     arguments: Callable[[Run, Path], list[str]],
     lacks: Callable[[Run], str],
-    places: Executor,
+    executor: Executor,
     tell: Callable[[RunLine, bool], None],
 ) -> list[RunLine]:
     """Runs what is not complete yet; a line for each run, in their order.
@@ -216,7 +216,7 @@ def sweep(
         runs: what is to be there at the end.
         arguments: the arguments for Python of a run, given the recording to write.
         lacks: why the recording of a run is not complete, in a sentence; "" if it is.
-        places: where to run them.
+        executor: runs them.
         tell: called with each line as it is known, and whether it was there already.
     """
     lines = {line.file: line for line in read_lines(folder)}
@@ -234,7 +234,7 @@ def sweep(
             arguments(run, folder / run.file), os.getcwd(), str((folder / NOTE).resolve())
         )
     _write_lines(folder, lines)
-    for file, outcome in places.outcomes(jobs):
+    for file, outcome in executor.outcomes(jobs):
         run = by_file[file]
         sentence = outcome.sentence or lacks(run)
         status = "failed" if sentence else "complete"

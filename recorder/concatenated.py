@@ -65,7 +65,7 @@ class ConcatenatedRecording(Recording):
 
     @property
     def parts(self) -> tuple[Path, ...]:
-        """The same."""
+        """The same as `files`: other parts that lie beside them are not among them."""
         return self.files
 
     @property

@@ -73,7 +73,7 @@ class RotationState(OpenState):
 
 def parse_rotation_limit(text: str) -> RotationLimit:
     """What "10min" or "500MB" means. Raises `UserError` for what is no time and no size."""
-    found = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*([A-Za-z]+)\s*", text)
+    found = re.fullmatch(r"\s*(\d{1,12}(?:\.\d{1,12})?)\s*([A-Za-z]+)\s*", text)
     unit = {name.lower(): name for name in _UNITS}.get(found[2].lower(), "") if found else ""
     if not found or not unit:
         raise UserError(

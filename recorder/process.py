@@ -263,9 +263,9 @@ def main(arguments: list[str] | None = None) -> int:
             given.clip,
             given.reports,
         )
-    except RunError as problem:
+    except (UserError, RunError) as problem:
         print(problem, file=sys.stderr)
-        return 1
+        return 2 if isinstance(problem, UserError) else 1
 
     def stop(number: int, frame: FrameType | None) -> None:
         recorder.stopping = True

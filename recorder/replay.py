@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection
+from contextlib import ExitStack
 from functools import cached_property
 from types import TracebackType
 from typing import Any, Self
@@ -51,30 +52,29 @@ class ReplaySource:
     """
 
     def __init__(self, where: RecordingPath) -> None:
-        self.recording: Recording = open_recording(where)
-        path = self.recording.path
-        if self.recording.n_ticks == 0:
-            self.recording.close()
-            raise UserError(f"{path} has no ticks: the session ended before its first.")
-        ticks = self.recording.ticks
-        if ticks[0] < 0 or ticks[-1] > _LAST_TICK or np.any(np.diff(ticks) <= 0):
-            self.recording.close()
-            raise integrity_error(path, "its ticks do not follow each other")
-        self._event_ticks = self._ticks_of("events", "answer_tick")
-        self._intervention_ticks = self._ticks_of("interventions", "answer_tick")
-        self._task_event_ticks = self._ticks_of("task_events", "tick")
-        self._input_ticks = self._ticks_of("inputs", "tick")
-        self._props = self.recording.props
-        self._sent = [n for n in _ARRAYS if n != "camera" or self.recording.has_camera]
-        self._sent += [signal.name for signal in self.recording.description.signals]
-        # a model may be many trials' and megabytes of text
-        self._models: dict[int, tuple[str, tuple[str, ...]]] = {}
-        self._faults: dict[int, list[Message]] = {}
-        for entry in self.recording.log:
-            if entry.kind == "fault":
-                fault = parsed(path, entry.text, Fault)
-                message = self._message(fault, entry.tick, entry.sequence)
-                self._faults.setdefault(entry.tick, []).append(message)
+        with ExitStack() as opened:
+            self.recording: Recording = opened.enter_context(open_recording(where))
+            path, ticks = self.recording.path, self.recording.ticks
+            if not len(ticks):
+                raise UserError(f"{path} has no ticks: the session ended before its first.")
+            if ticks[0] < 0 or ticks[-1] > _LAST_TICK or np.any(np.diff(ticks) <= 0):
+                raise integrity_error(path, "its ticks do not follow each other")
+            self._event_ticks = self._ticks_of("events", "answer_tick")
+            self._intervention_ticks = self._ticks_of("interventions", "answer_tick")
+            self._task_event_ticks = self._ticks_of("task_events", "tick")
+            self._input_ticks = self._ticks_of("inputs", "tick")
+            self._props = self.recording.props
+            self._sent = [n for n in _ARRAYS if n != "camera" or self.recording.has_camera]
+            self._sent += [signal.name for signal in self.recording.description.signals]
+            # a model may be many trials' and megabytes of text
+            self._models: dict[int, tuple[str, tuple[str, ...]]] = {}
+            self._faults: dict[int, list[Message]] = {}
+            for entry in self.recording.log:
+                if entry.kind == "fault":
+                    fault = parsed(path, entry.text, Fault)
+                    message = self._message(fault, entry.tick, entry.sequence)
+                    self._faults.setdefault(entry.tick, []).append(message)
+            opened.pop_all()
 
     @property
     def n_ticks(self) -> int:

@@ -277,7 +277,7 @@ class ReplaySession:
                     return f"A replay runs at {MIN_SPEED:g} to {MAX_SPEED:g} times real time."
                 playback.speed = float(speed)
             case Command("loop", {**rest}) if not rest:
-                playback.repeat_nothing()
+                playback.clear_loop()
             case Command("loop", {"first": first, "last": last, **rest}) if (
                 not rest and _is_whole(first) and _is_whole(last)
             ):

@@ -35,8 +35,8 @@ class Difference:
 class Comparison:
     """Holds a stream that is heard against a recorded one.
 
-    `n_identical` counts the ticks that were compared whole and are the same. Give it to whoever makes the
-    stream as `hear`; with the first difference it calls `differs` once and ignores the rest.
+    `n_identical` counts the ticks that were compared whole and are the same, `difference` is the first, None
+    while there is none; what comes after it is ignored. `complete`: all that was recorded has been compared.
 
     Args:
         recorded: episodes, ticks and answers of the recording; what else is in it is passed over.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import secrets
 import signal
 import time
@@ -217,7 +218,7 @@ def _segment(
 def _check_baselines(path: Path, protocol: Protocol, recorded: Mapping[str, str]) -> None:
     for name, sha256 in recorded.items():
         file = protocol.baselines.get(name)
-        if file is None or not file.path.exists():
+        if file is None or not os.path.exists(file.path):
             where = f" at {file.path}" if file else ""
             raise UserError(f"its baseline {name!r} (SHA-256 {sha256[:12]}…) is not there{where}.")
         if (found := sha256_of(file.path)) != sha256:

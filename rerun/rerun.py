@@ -1,4 +1,4 @@
-"""A session without its other processes: the same tick loop and animal, the engine beside them, no clock."""
+"""Runs a session in this process, on an `InProcessTransport`, and says in a sentence why it cannot."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import gc
 from agent.errors import SubjectError
 from rerun.in_process_transport import InProcessTransport
 from rig.errors import RunError, UserError
-from rig.opengl import blind
+from rig.opengl import opengl_error
 from rig.resume_point import ResumePoint
 from rig.session.directory import SessionSpec
 
@@ -32,7 +32,7 @@ def run_in_process(
         from rig.arenas.camera import CameraUnavailableError
         from rig.session.subject_session import run
     except (ImportError, RuntimeError) as problem:
-        raise blind(problem) from None
+        raise opengl_error(problem) from None
     try:
         run(spec, transport, resume)
     except SubjectError as problem:

@@ -69,7 +69,7 @@ class Control:
         """Does what a command asks for, or keeps it until it can be done; reports one that is none."""
         try:
             self._obey(command)
-        except (KeyError, TypeError) as problem:
+        except (KeyError, TypeError, ValueError) as problem:
             self.ignored.add(f"the command {command.verb[:40]!r} has other arguments: {problem}")
 
     def _obey(self, command: Command) -> None:

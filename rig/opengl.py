@@ -12,7 +12,7 @@ _INSTALL = {
 }
 
 
-def blind(problem: Exception) -> RunError:
+def opengl_error(problem: Exception) -> RunError:
     """What is raised where MuJoCo could not be imported, for the want of OpenGL."""
     return RunError(
         f"The animal cannot see: OpenGL does not work here ({problem}); {remedy()}. `rodent-rig doctor` "

@@ -93,7 +93,7 @@ class Playback:
         self.loop = (first, last)
         return None if first <= self.position <= last else self.seek(first)
 
-    def repeat_nothing(self) -> None:
+    def clear_loop(self) -> None:
         """Plays on beyond the end of the loop."""
         self.loop = None
 

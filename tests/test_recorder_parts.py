@@ -306,7 +306,18 @@ def test_limits_are_times_and_sizes() -> None:
     assert parse_rotation_limit("2gb") == RotationLimit(after_bytes=2_000_000_000)
     assert RotationLimit(after_bytes=10**8).is_due(60.0, 10**8)
     assert not RotationLimit(after_bytes=10**8).is_due(60.0, 10**8 - 1)
-    for wrong in ("", "10", "ten minutes", "5 parsecs", "-3s", "0s", "0.1s", "1MB", "1e3s"):
+    for wrong in (
+        "",
+        "10",
+        "ten minutes",
+        "5 parsecs",
+        "-3s",
+        "0s",
+        "0.1s",
+        "1MB",
+        "1e3s",
+        "9" * 330 + "MB",
+    ):
         with pytest.raises(UserError, match="roll-over") as refused:
             parse_rotation_limit(wrong)
         assert len(str(refused.value).splitlines()) == 1

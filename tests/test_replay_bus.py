@@ -220,7 +220,7 @@ _DO = st.one_of(
     st.tuples(st.just("seek"), st.integers(-50, 1500)),
     st.tuples(st.just("step"), st.integers(-700, 700)),
     st.tuples(st.just("repeat"), st.integers(-10, 1000), st.integers(-10, 1000)),
-    st.tuples(st.sampled_from(["play", "pause", "repeat_nothing"])),
+    st.tuples(st.sampled_from(["play", "pause", "clear_loop"])),
 )
 
 

@@ -52,6 +52,24 @@ def test_an_unknown_subject_is_named_where_it_stands(runtime: Path, tmp_path: Pa
     _refused("run", path, "--out", tmp_path / "x.nwb", says="runner")
 
 
+def test_names_that_are_too_long_are_wrong_where_they_stand(runtime: Path, tmp_path: Path):
+    path, long = tmp_path / "p.yaml", "n" * 300
+    text = FIRST_LIGHT.read_text()
+    path.write_text(text.replace("subject: runner", f"subject: {long}"))
+    _refused("check", path, says="there is no subject 'nnn")
+    stimulus = "{clamp: core, units: {top: 4, by: run, in: b}, to: 0, state: cell}"
+    path.write_text(
+        "{protocol: p, subject: runner, task: corridor, trials: 1, "
+        f"baselines: {{b: {{recording: {long}}}}}, stimuli: {{s: {stimulus}}}, "
+        "rules: [{on: run.onset, do: s}]}"
+    )
+    _refused("check", path, says="p.yaml:1:")
+
+
+def test_no_subject_to_store_scores_of(runtime: Path):
+    _refused("evaluate", "nobody", "--store", says="there is no subject 'nobody'")
+
+
 def test_a_damaged_subject(runtime: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     subjects = tmp_path / "subjects"
     shutil.copytree(ROOT / "subjects" / "runner", subjects / "runner")
@@ -78,7 +96,9 @@ def test_recordings_that_cannot_be_made(runtime: Path, tmp_path: Path):
         (("--duration", 0), "at least one tick"),
         (("--duration", "nan"), "a finite number"),
         (("--duration", "inf"), "a finite number"),
+        (("--duration", "1e308"), "a smaller number"),
         (("--duration", "2,5"), "write 2.5"),
+        (("--roll-over", f"{'9' * 330}MB"), "write a time or a size"),
         (("--listen", "tcp://::1:5600"), "in brackets"),
         (("--seed", -1), "whole number"),
         (("--pace", "fast"), "realtime"),

@@ -237,6 +237,7 @@ def _edit(old, new):
         (_edit("policy_layers = 3", "policy_layers = 2"), "does not fit the architecture"),
         (_edit("policy_layers = 3", "policy_layers = 7"), "1, 2 or 3"),
         (_edit("policy_layers = 3", "layers = 3"), "layers"),
+        (_edit("channels = [16, 32, 32]", "channels = [16, 32]"), "does not describe a subject"),
         (_edit("sha256 = ", "sha = "), "sha256"),
         (_edit("[observations]", "[views]"), "observations"),
     ],

@@ -226,7 +226,7 @@ class ReplayStream(Stream):
         found: list[Stretch | None] = []
         for loop in loops:
             if loop is None:
-                playback.repeat_nothing()
+                playback.clear_loop()
                 continue
             try:
                 found.append(playback.repeat(*loop))

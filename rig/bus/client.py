@@ -248,7 +248,10 @@ class BusClient:
                 raise RunError(
                     f"The session did not answer {command.verb!r} within {timeout_s:.0f} s."
                 )
-            message = decode(self._command.recv_multipart())
+            try:
+                message = decode(self._command.recv_multipart())
+            except MessageError as problem:
+                raise RunError(f"What the session answers cannot be read: {problem}.") from None
             if not isinstance(message.content, Reply):
                 before.append(message)
             elif message.sequence == self._n_commands:

@@ -80,8 +80,8 @@ class Description(msgspec.Struct, frozen=True, tag="description"):
     `signals` come beside those of the animal, from another source. `blinded`: until the session's end no
     display says which stimuli are delivered and which are shams. `animal` is what the experimenter calls this
     animal ("": nothing), `notes` what they want to remember of it. `key_uses` says what each of `keys` does.
-    `armed` is true but for an engine that is taken in, or a recording that begins, while the protocol is
-    disarmed.
+    `armed` is true but for an engine that is taken in, or a recording (a part, a clip, a branch) that begins,
+    while the protocol is disarmed.
     """
 
     subject: str

@@ -15,7 +15,7 @@ from agent.errors import SubjectError
 from rig.bus.message_types import Fault
 from rig.bus.socket_transport import SocketTransport
 from rig.errors import RunError, ending_with
-from rig.opengl import blind
+from rig.opengl import opengl_error
 from rig.session.directory import SessionDirectory
 from rig.session.exit_with_parent import exit_with_parent
 
@@ -49,7 +49,7 @@ def _run(directory: SessionDirectory, transport: SocketTransport) -> None:
         ImportError,
         RuntimeError,
     ) as problem:  # MuJoCo raises the latter for names that it does not know
-        raise blind(problem) from None
+        raise opengl_error(problem) from None
     try:
         run(directory.read_spec(), transport)
     except CameraUnavailableError as problem:

@@ -64,7 +64,7 @@ def named_file(folder: Path, name: str) -> Path:
     places = [folder / name, Path(os.path.normpath(folder / name))]
     if folder.resolve() == SHIPPED:
         places.append(Path(os.path.normpath(OWN / name)))
-    return next((path for path in places if path.exists()), places[-1])
+    return next((path for path in places if os.path.exists(path)), places[-1])
 
 
 def _plain(path: Path) -> str:

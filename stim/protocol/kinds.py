@@ -19,10 +19,9 @@ class Number:
 
 @dataclass(frozen=True)
 class Text:
-    """Any text up to a length; with `simple`, a name: a letter, then letters, digits, - and _."""
+    """Any text up to a length."""
 
     longest: int = 4000
-    simple: bool = False
 
 
 @dataclass(frozen=True)
