@@ -130,7 +130,10 @@ def ratio(over: Sequence[float], under: Sequence[float]) -> MetricValue:
         return MetricValue(value, standard_error=error)
     half = math.sqrt(max(0.0, b**2 - a * c))
     return MetricValue(
-        value, min(value, max(0.0, (b - half) / a)), max(value, (b + half) / a), error
+        value,
+        min(value, max(0.0, float(b - half) / float(a))),
+        max(value, float(b + half) / float(a)),
+        error,
     )
 
 
