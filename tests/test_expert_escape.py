@@ -130,3 +130,27 @@ def test_the_way_out_is_a_target_only_where_the_slope_shows_it() -> None:
                 bearings.append(targets["out_bearing"])
         if seen:
             assert abs(bearings[0]) < np.pi / 2 + 0.3  # outwards, more or less
+
+
+def test_it_waits_for_an_animal_that_does_not_follow() -> None:
+    """What it says is in step with the body: who lies still is asked for the beginning, and then gets up."""
+    with np.load(SKILLS.path("righting")) as saved:
+        control = saved["control"]
+    environment = tasks.make("escape", 2)
+    environment.reset()
+    expert = expert_for("escape", SKILLS)
+    expert.begin(environment)
+    rest, asked = control[0, -1], []
+    for _ in range(60):
+        asked.append(expert.act())
+        environment.step(rest)
+    begins = [
+        float(np.abs(control[:, :15] - action).max(-1).min()) < 1e-9 for action in asked[-20:]
+    ]
+    assert all(begins)
+    matrix = environment.physics.named.data.xmat
+    up = []
+    for _ in range(150):
+        environment.step(expert.act())
+        up.append(min(matrix["walker/torso", "zz"], matrix["walker/pelvis", "zz"]))
+    assert np.max(up) > righting.STANDS_ABOVE_UP

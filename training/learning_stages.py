@@ -93,9 +93,12 @@ def distil(settings: Settings, work: Path, progress: Progress) -> None:
     """
     chosen, stage = settings.distillation, "distillation"
     path = work / f"{stage}.safetensors"
-    teacher = _load(chosen.teacher)
     network = _new_network(settings)
-    distillation.copy_encoder(network, teacher)
+    if chosen.begin_as_teacher:
+        teacher = _copy_weights(chosen.teacher, network)
+    else:
+        teacher = _load(chosen.teacher)
+        distillation.copy_encoder(network, teacher)
     facts = {"teacher": teacher.name, "teacher_sha256": teacher.sha256}
     if checkpoint.completed(path) < chosen.updates:
         provenance.add(work, stage, settings, **facts)
@@ -160,6 +163,8 @@ def imitate(settings: Settings, work: Path, folder: Path, progress: Progress) ->
         facts = {"init_from": subject.name, "init_from_sha256": subject.sha256}
     elif settings.distillation.teacher:
         checkpoint.restore(needed(work / "distillation.safetensors", "distillation"), network)
+        if settings.distillation.begin_as_teacher:
+            earlier = _load(settings.distillation.teacher)
     else:
         with np.load(needed(work / "vision.npz", "vision"), allow_pickle=False) as encoder:
             network.vision.load_state_dict(
@@ -183,11 +188,12 @@ def imitate(settings: Settings, work: Path, folder: Path, progress: Progress) ->
         with _actors_and_log(settings, work, "dagger", progress) as (pool, writer):
             counts = dagger.train(network, pool, chosen, path, report, writer, settings.vision)
         provenance.add(work, "dagger", None, **counts.nonzero())
-    else:
+    elif chosen.rollouts:
         checkpoint.restore(path, network)
     training: dict[str, Any] = _own_ticks(settings, checkpoint.completed(path))
     if earlier is not None:
-        _mix_in(network, earlier, chosen.init_share)
+        if chosen.init_share:
+            _mix_in(network, earlier, chosen.init_share)
         training = _with_history(earlier, training, settings.name)
     write_subject(network, settings, work, folder, training)
 
@@ -318,13 +324,13 @@ def _load(name_or_path: str | Path) -> Subject:
     return subject
 
 
-def _copy_weights(folder: Path, network: Network) -> Subject:
+def _copy_weights(name_or_path: str | Path, network: Network) -> Subject:
     """Give the network the weights of a subject of the same architecture."""
-    subject = _load(folder)
+    subject = _load(name_or_path)
     if subject.config != network.config:
         raise SubjectError(
-            f"{folder} holds a subject of another architecture than [network] asks for; correct [network], "
-            "or train from an earlier stage"
+            f"{subject.folder} holds a subject of another architecture than [network] asks for; correct "
+            "[network], or train from an earlier stage"
         )
     network.load_state_dict(subject.network.state_dict())
     return subject

@@ -8,11 +8,17 @@ import numpy as np
 
 from rig.body_quantities import FALLEN_BELOW_UP
 from training.experts.pose import BodyReader
+from training.skills.movement_follower import MovementFollower
 
 Array = np.ndarray
 
 STAND_TICKS = 10
 """How many ticks it stands when the movement is over: going straight into the gait, it stumbles."""
+PACE_WEIGHT = 0.1
+"""Of the movement (`MovementFollower`)."""
+BEGUN_WITHIN = 0.02
+"""Mean square difference of activations from those of the movement, below which an animal is in the middle of
+it already."""
 PROPPED_TICK, PROPPED_ABOVE_UP = 39, 0.3
 """By then the trunk has to be this upright, ahead of the pelvis, or the movement begins anew."""
 REST_TICKS = 8
@@ -27,9 +33,8 @@ RISEN_ABOVE_UP = 0.9
 class Righting:
     """Actions of one animal while it is fallen.
 
-    It remembers on which side the animal lay when the movement began, and how many ticks ago that was.
-    Progress cannot be read off the activations, as `Locomotion` does it: where the movement holds a posture,
-    successive ticks have the same activations.
+    It remembers on which side the animal lay when the movement began. The movement goes on as the body
+    follows it, and begins in its middle with an animal that has begun by itself.
 
     Args:
         path: `righting.npz`.
@@ -46,7 +51,8 @@ class Righting:
 
     def begin(self) -> None:
         """Start an episode: no fall is remembered."""
-        self._tick, self._side, self._wait, self._lain = -1, 0, 0, 0
+        self._movement: MovementFollower | None = None
+        self._wait, self._lain = 0, 0
 
     def act(self, body: BodyReader) -> Array | None:
         """Action (actuators,) float64 in [-1, 1] that gets the animal up; None where it is up. Call once a
@@ -57,25 +63,44 @@ class Righting:
         trunk = body.matrix()[2]
         pelvis = body.data.xmat[body.model.body("walker/pelvis").id].reshape(3, 3)[2]
         up = min(trunk[2], pelvis[2])
-        ticks = self._control.shape[1]
         self._lain = self._lain + 1 if up <= FALLEN_BELOW_UP else 0
-        self._tick = self._tick + 1 if self._tick >= 0 else -1
         self._wait = max(self._wait - 1, 0)
-        risen_early = 0 < self._tick < ticks // 3 and up > RISEN_ABOVE_UP
-        failed = self._tick == PROPPED_TICK and trunk[2] < PROPPED_ABOVE_UP
-        if failed or (self._tick >= ticks and up <= FALLEN_BELOW_UP):
+        if self._movement is not None:
+            action = self._go_on(self._movement, body.activation(), float(trunk[2]), float(up))
+            if action is not None:
+                return action
+            self._movement = None
+        if up > FALLEN_BELOW_UP or self._lain <= self._patience:
+            return None
+        rest = np.asarray(self._control[0, -1])
+        tumbling = np.linalg.norm(body.data.cvel[body.torso][:3]) > CALM_RAD_S
+        if self._wait or tumbling:
+            return rest
+        control, activation = self._control[int(trunk[1] < 0)], body.activation()
+        self._movement = MovementFollower(control, rest, PACE_WEIGHT)
+        self._movement.find(activation, PROPPED_TICK, BEGUN_WITHIN)
+        if self._movement.tick < 0:
+            self._movement = MovementFollower(control, activation, PACE_WEIGHT)
+        return self._movement.next(activation)
+
+    def _go_on(
+        self, movement: MovementFollower, activation: Array, trunk_up: float, up: float
+    ) -> Array | None:
+        """The next action of the movement; None where it is over, or has failed."""
+        before, ticks = movement.tick, self._control.shape[1]
+        if before >= ticks - 1:
+            if up <= FALLEN_BELOW_UP:
+                self._wait = REST_TICKS
+            return None
+        action = movement.next(activation)
+        if before < PROPPED_TICK <= movement.tick and trunk_up < PROPPED_ABOVE_UP:
             self._wait = REST_TICKS
-        if self._tick < 0 or self._tick >= ticks or risen_early or failed:
-            self._tick = -1
-            if up > FALLEN_BELOW_UP or self._lain <= self._patience:
-                return None
-            tumbling = np.linalg.norm(body.data.cvel[body.torso][:3]) > CALM_RAD_S
-            if self._wait or tumbling:
-                return np.asarray(self._control[0, -1])
-            self._side, self._tick = int(trunk[1] < 0), 0
-        return np.asarray(self._control[self._side, self._tick])
+            return None
+        if movement.tick < ticks // 3 and up > RISEN_ABOVE_UP:
+            return None
+        return action
 
     @property
     def busy(self) -> bool:
         """Whether the movement is under way, as of the last `act`."""
-        return self._tick >= 0
+        return self._movement is not None

@@ -20,9 +20,10 @@ from training.experts.righting import Righting
 from training.experts.view import View
 from training.skills import steering, walking_backward
 from training.skills.library import Skills
-from training.skills.locomotion import KEPT_PER_TICK, Locomotion
+from training.skills.locomotion import Locomotion
+from training.skills.movement_follower import MovementFollower
 from training.skills.spinning import YAW_RAD_S as SPIN_YAW_RAD_S
-from training.skills.tap import AGAIN_KNOTS, LONGEST_REACH, LOOK_AGAIN_TICK, Tap
+from training.skills.tap import AGAIN_KNOTS, LONGEST_REACH, LOOK_AGAIN_TICK
 from training.skills.tap import load as load_tap
 
 Array = np.ndarray
@@ -80,46 +81,7 @@ FALLEN_TICKS = 15
 TAPPING, TAPPING_WEIGHT = frozenset({"reach", "again"}), 3.0
 """Modes of a tap, and the loss weight there: taps are rare, and everything else serves them."""
 PACE_WEIGHT = 0.02
-"""Cost of not advancing by exactly one tick, beside the square misfit of activations."""
-
-
-class ReachFollower:
-    """The actions of the first part of a tap, in step with the body: it advances as the activations do.
-
-    An animal that does not follow gets the same action again, instead of one by a clock that the network
-    could not observe.
-
-    Args:
-        tap: the skill.
-        off: where the orb is, ahead and to the left (m).
-        activation: (actuators,) of the animal as it begins.
-        begun: the animal is in the middle of it already: the first `next` finds where.
-    """
-
-    def __init__(
-        self, tap: Tap, off: tuple[float, float], activation: Array, begun: bool = False
-    ) -> None:
-        last = LONGEST_REACH
-        self._control = np.stack([tap.reaching(tick, *off) for tick in range(last + 1)])
-        # the activations when the next control is that of each tick
-        self._expected = np.empty_like(self._control)
-        self._expected[0] = activation
-        for tick in range(last):
-            self._expected[tick + 1] = (
-                KEPT_PER_TICK * self._expected[tick] + (1 - KEPT_PER_TICK) * self._control[tick]
-            )
-        self._tick = -1
-        self._begun = begun
-
-    def next(self, activation: Array) -> Array:
-        """Control (actuators,) in [-1, 1] for activations (actuators,); call once a tick."""
-        if self._begun:
-            self._begun = False
-            self._tick = int(((self._expected - activation) ** 2).sum(1).argmin()) - 1
-        here = np.arange(max(self._tick, 0), min(self._tick + 4, len(self._control)))
-        misfit = ((self._expected[here] - activation) ** 2).sum(1)
-        self._tick = int(here[(misfit + PACE_WEIGHT * (here - self._tick - 1) ** 2).argmin()])
-        return self._control[self._tick]
+"""Of a reach (`MovementFollower`)."""
 
 
 class TwoTapExpert:
@@ -261,7 +223,8 @@ class TwoTapExpert:
             # it has begun by itself: continue from there
             self._off = (ahead, aside)
             self._enter("reach")
-            self._reach = ReachFollower(self._tap, self._off, self._stand(), begun=True)
+            self._reach = self._reaching(self._stand())
+            self._reach.find(self._body.activation())
             return self._reach.next(self._body.activation())
         best = self._tap.ahead_m
         if self._mode in ("", "find") or (self._mode == "back" and distance > best - BACK_UNTIL_M):
@@ -289,8 +252,14 @@ class TwoTapExpert:
             return self._stand()
         self._off = (ahead, aside)
         self._enter("reach")
-        self._reach = ReachFollower(self._tap, self._off, self._body.activation())
+        self._reach = self._reaching(self._body.activation())
         return self._reach.next(self._body.activation())
+
+    def _reaching(self, activation: Array) -> MovementFollower:
+        """The first part of a tap, for an animal that begins with activations (actuators,)."""
+        ticks = range(LONGEST_REACH + 1)
+        control = np.stack([self._tap.reaching(tick, *self._off) for tick in ticks])
+        return MovementFollower(control, activation, PACE_WEIGHT)
 
     def _ahead_and_aside(self, goal: Array) -> tuple[float, float]:
         bearing = self._body.bearing_rad(goal)

@@ -48,6 +48,8 @@ class DistillationSettings:
     Attributes:
         teacher: a trained subject, for instance "rodent". Its vision encoder, its normalisation of inputs and
             its skills are taken over, and its rollouts are learned from.
+        begin_as_teacher: the network has the teacher's architecture and begins with its weights: to learn on
+            from its own rollouts by other settings, another discount for one.
         rollouts: collected by the teacher in this subject's environments, a fraction of them with the experts
             acting (`dagger.min_expert_fraction`).
         updates: of the network.
@@ -57,6 +59,7 @@ class DistillationSettings:
     """
 
     teacher: str = ""
+    begin_as_teacher: bool = False
     rollouts: int = 300
     updates: int = 2500
     batch_size: int = 24

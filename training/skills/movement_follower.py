@@ -1,0 +1,65 @@
+"""A movement's actions, in step with the body: it advances as the activations do.
+
+An animal that does not follow gets the same action again, instead of one by a clock that the network could
+not observe: labels by a clock contradict each other as soon as a network begins earlier or later.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from training.skills.leap_follower import lagged
+
+Array = np.ndarray
+
+FASTEST_TICKS = 3
+"""A tick of the animal advances the movement by so many of its own at most."""
+
+
+class MovementFollower:
+    """The actions of a movement, in step with the body.
+
+    Where the activations of some ticks are alike, because the movement holds a posture, it advances by one.
+
+    >>> control = np.linspace(0.0, 1.0, 11)[:, None]
+    >>> follower = MovementFollower(control, np.zeros(1), pace_weight=0.02)
+    >>> still = [float(follower.next(np.zeros(1))[0].round(1)) for _ in range(20)]
+    >>> still[0], still[-1]  # an animal that does not move is asked for the same
+    (0.0, 0.3)
+
+    Args:
+        control: (ticks, actuators), the movement.
+        activation: (actuators,) of the animal as it begins.
+        pace_weight: cost of not advancing by exactly one tick, beside the square misfit of activations: the
+            greater, the farther the action is ahead of an animal that does not follow.
+
+    Attributes:
+        tick: that of the last action; -1 before the first.
+    """
+
+    def __init__(self, control: Array, activation: Array, pace_weight: float) -> None:
+        self._control = control
+        self._expected = lagged(control, activation)
+        self._pace_weight = pace_weight
+        self.tick = -1
+
+    def find(self, activation: Array, before: int | None = None, within: float = np.inf) -> None:
+        """Go to the tick whose expected activations are the present ones: the animal has begun by itself.
+
+        Args:
+            activation: (actuators,) present ones.
+            before: only ticks before this one; None: all.
+            within: greatest mean square difference of an activation; beyond it, nothing changes.
+        """
+        misfit = ((self._expected[:before] - activation) ** 2).mean(1)
+        if misfit.min() <= within:
+            self.tick = int(misfit.argmin()) - 1
+
+    def next(self, activation: Array) -> Array:
+        """Control (actuators,) in [-1, 1] for activations (actuators,); call once a tick."""
+        last = len(self._control)
+        here = np.arange(max(self.tick, 0), min(self.tick + FASTEST_TICKS + 1, last))
+        misfit = ((self._expected[here] - activation) ** 2).sum(1)
+        pace = self._pace_weight * (here - self.tick - 1) ** 2
+        self.tick = int(here[(misfit + pace).argmin()])
+        return self._control[self.tick]
