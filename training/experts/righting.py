@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -14,8 +15,10 @@ Array = np.ndarray
 
 STAND_TICKS = 10
 """How many ticks it stands when the movement is over: going straight into the gait, it stumbles."""
-PACE_WEIGHT = 0.1
+PACE_WEIGHT, JUMP_COST = 0.1, 1.5
 """Of the movement (`MovementFollower`)."""
+STUCK_TICKS, UP_ABOVE = 15, 0.7
+"""An animal that is up, and has not followed the movement for so long, has got up in another way."""
 BEGUN_WITHIN = 0.02
 """Mean square difference of activations from those of the movement, below which an animal is in the middle of
 it already."""
@@ -52,7 +55,7 @@ class Righting:
     def begin(self) -> None:
         """Start an episode: no fall is remembered."""
         self._movement: MovementFollower | None = None
-        self._wait, self._lain = 0, 0
+        self._wait, self._lain, self._stuck = 0, 0, 0
 
     def act(self, body: BodyReader) -> Array | None:
         """Action (actuators,) float64 in [-1, 1] that gets the animal up; None where it is up. Call once a
@@ -77,10 +80,18 @@ class Righting:
         if self._wait or tumbling:
             return rest
         control, activation = self._control[int(trunk[1] < 0)], body.activation()
-        self._movement = MovementFollower(control, rest, PACE_WEIGHT)
+        self._stuck = 0
+        follower = partial(
+            MovementFollower,
+            control,
+            pace_weight=PACE_WEIGHT,
+            jump_cost=JUMP_COST,
+            jumps_before=PROPPED_TICK,
+        )
+        self._movement = follower(rest)
         self._movement.find(activation, PROPPED_TICK, BEGUN_WITHIN)
         if self._movement.tick < 0:
-            self._movement = MovementFollower(control, activation, PACE_WEIGHT)
+            self._movement = follower(activation)
         return self._movement.next(activation)
 
     def _go_on(
@@ -96,7 +107,10 @@ class Righting:
         if before < PROPPED_TICK <= movement.tick and trunk_up < PROPPED_ABOVE_UP:
             self._wait = REST_TICKS
             return None
+        self._stuck = self._stuck + 1 if movement.tick <= before else 0
         if movement.tick < ticks // 3 and up > RISEN_ABOVE_UP:
+            return None
+        if self._stuck > STUCK_TICKS and up > UP_ABOVE:
             return None
         return action
 

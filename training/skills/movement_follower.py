@@ -32,15 +32,25 @@ class MovementFollower:
         activation: (actuators,) of the animal as it begins.
         pace_weight: cost of not advancing by exactly one tick, beside the square misfit of activations: the
             greater, the farther the action is ahead of an animal that does not follow.
+        jump_cost: cost of going on at any other tick, for an animal that has its own pace or begins again,
+        jumps_before: out of those before this one.
 
     Attributes:
         tick: that of the last action; -1 before the first.
     """
 
-    def __init__(self, control: Array, activation: Array, pace_weight: float) -> None:
+    def __init__(
+        self,
+        control: Array,
+        activation: Array,
+        pace_weight: float,
+        jump_cost: float = np.inf,
+        jumps_before: int = 0,
+    ) -> None:
         self._control = control
         self._expected = lagged(control, activation)
         self._pace_weight = pace_weight
+        self._jump_cost = np.where(np.arange(len(control)) < jumps_before, jump_cost, np.inf)
         self.tick = -1
 
     def find(self, activation: Array, before: int | None = None, within: float = np.inf) -> None:
@@ -57,9 +67,9 @@ class MovementFollower:
 
     def next(self, activation: Array) -> Array:
         """Control (actuators,) in [-1, 1] for activations (actuators,); call once a tick."""
-        last = len(self._control)
-        here = np.arange(max(self.tick, 0), min(self.tick + FASTEST_TICKS + 1, last))
-        misfit = ((self._expected[here] - activation) ** 2).sum(1)
-        pace = self._pace_weight * (here - self.tick - 1) ** 2
-        self.tick = int(here[(misfit + pace).argmin()])
+        ticks = np.arange(len(self._control))
+        near = (ticks >= self.tick) & (ticks <= self.tick + FASTEST_TICKS)
+        misfit = ((self._expected - activation) ** 2).sum(1)
+        pace = self._pace_weight * (ticks - self.tick - 1) ** 2
+        self.tick = int((misfit + np.where(near, pace, self._jump_cost)).argmin())
         return self._control[self.tick]
