@@ -67,7 +67,8 @@ def picture(figure: Figure, measured: Timescales) -> None:
         axes.set_xticks([0.1, 1, 10], ["0.1", "1", "10"])
         axes.set_yticks([1e-5, 1e-3, 0.1, 10], ["0.00001", "0.001", "0.1", "10"])
         axes.minorticks_off()
-        axes.legend(loc="lower left", handlelength=1.6)
+        if axes.lines:  # no layer has a spectrum where no unit varies
+            axes.legend(loc="lower left", handlelength=1.6)
     movement.set_ylabel("power, as a share (1/Hz)")
     medians, fast = bottom.subplots(1, 2)
     _medians(medians, measured)

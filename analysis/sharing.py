@@ -29,7 +29,7 @@ def partition(parts: Sequence[Array], clusters: int = CLUSTERS, seed: int = 0) -
 
     Args:
         parts: each (ticks, features), one partition for all of them.
-        clusters: how many, at most.
+        clusters: how many, at most: no more than there are different ticks.
         seed: of the draws.
     """
     everything = np.concatenate(parts)
@@ -37,10 +37,11 @@ def partition(parts: Sequence[Array], clusters: int = CLUSTERS, seed: int = 0) -
     some = everything
     if len(some) > FIT_TICKS:
         some = everything[rng.choice(len(everything), FIT_TICKS, replace=False)]
+    clusters = min(clusters, len(np.unique(some, axis=0)))  # each begins with a tick of its own
     with warnings.catch_warnings():
         # a cluster that lost all its ticks is one that nobody uses
         warnings.filterwarnings("ignore", "One of the clusters is empty")
-        centres, _ = kmeans2(some, min(clusters, len(some)), iter=30, minit="++", rng=rng)
+        centres, _ = kmeans2(some, clusters, iter=30, minit="++", rng=rng)
     return [vq(part, centres)[0] for part in parts]
 
 

@@ -30,9 +30,18 @@ class RecorderLink:
         self._transport = transport
         self._control = control
         self._clock_stopped = clock_stopped
+        self._owed: list[Message] = []
 
     def send(self, message: Message) -> None:
-        """Sends a message, waiting while the recorder's queue is full; a long wait is a fault, shown."""
+        """Sends a message, waiting while the recorder's queue is full; a long wait is a fault, shown.
+
+        It is recorded after the message that waited: no number of a fault is missing in the file.
+        """
+        self._deliver(message)
+        while self._owed:
+            self._deliver(self._owed.pop(0))
+
+    def _deliver(self, message: Message) -> None:
         since_s = time.perf_counter()
         stalled = False
         while not self._transport.to_recorder(message):
@@ -51,7 +60,9 @@ class RecorderLink:
 
     def _tell(self, sentence: str, message: Message, over: bool = False) -> None:
         fault = Fault("recorder", sentence, name="stalled", over=over)
-        self._transport.to_hub(self._transport.message(fault, message.tick, {}))
+        told = self._transport.message(fault, message.tick, {})
+        self._transport.to_hub(told)
+        self._owed.append(told)
 
     def switch(self, tick: int, overruns: int) -> None:
         """Begins or ends a recording as was asked: between two ticks, so that each is whole in its file.

@@ -57,13 +57,14 @@ LIMIT_S = 150.0
 
 
 LONGEST_FIRST = (
-    *("session", "gui_window", "rerun", "training", "sweep", "snapshots", "arenas", "evaluation"),
-    *("engine_faults", "chaos", "bus_client", "walkthrough", "real_display", "baseline_sessions"),
-    *("recorder_writing", "recorder_recovery", "actor_pool", "fuzz_recordings", "installed"),
-    *("reinforcement", "dagger", "vector_env", "concatenated_parts", "session_input", "lsl"),
-    *("expert_two_tap", "probe_on_line", "recorder_disk", "fig12", "detection", "examples"),
-    *("runtime", "subject", "auxiliary_targets", "running_leap", "external_inputs", "report"),
-    *("closed_loop", "branch_own_protocol", "replay_bus", "stim_process", "other_programs"),
+    *("training", "rerun", "session", "session_faults", "gui_window", "sweep", "snapshots"),
+    *("evaluation", "arenas", "engine_faults", "chaos", "bus_client", "walkthrough", "dagger"),
+    *("real_display", "baseline_sessions", "recorder_writing", "recorder_recovery", "actor_pool"),
+    *("fuzz_recordings", "installed", "reinforcement", "vector_env", "concatenated_parts", "lsl"),
+    *("session_input", "expert_two_tap", "probe_on_line", "recorder_disk", "fig12", "detection"),
+    *("examples", "runtime", "subject", "auxiliary_targets", "running_leap", "external_inputs"),
+    *("report", "closed_loop", "branch_own_protocol", "replay_bus", "stim_process", "dataset"),
+    *("other_programs", "gui_layout", "gui_editor", "gui_recording", "gui_setup"),
 )
 """Files that take long, so that none of them begins when everything else is done."""
 

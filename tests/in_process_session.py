@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from agent import load
+from agent.runtime import DEFAULT, RuntimeName
 from recorder.file_rotation import RotationLimit
 from recorder.rotating_writer import RotatingWriter
 from rerun.in_process_transport import InProcessTransport
@@ -19,7 +20,12 @@ LAYERS = {layer.name: layer.n_units for layer in load("runner").layers}
 
 
 def record(
-    path: Path, text: str, n_ticks: int, seed: int = 3, limit: RotationLimit | None = None
+    path: Path,
+    text: str,
+    n_ticks: int,
+    seed: int = 3,
+    limit: RotationLimit | None = None,
+    runtime: RuntimeName = DEFAULT,
 ) -> None:
     """Records a session of the animal: tick loop, engine and writer in this process; without camera.
 
@@ -29,6 +35,7 @@ def record(
         n_ticks: the session's length.
         seed: of the session.
         limit: where to begin another file; None: nowhere.
+        runtime: what computes its network.
     """
     script = execute(text, "p.py") if text.startswith("PROTOCOL") else None
     protocol = parse(text, "p.py" if script else "p.yaml", None, LAYERS, script)
@@ -44,6 +51,7 @@ def record(
         protocol_name=protocol.name,
         protocol_path="",
         protocol_text=text,
+        runtime=runtime,
         behaviours=protocol.behaviour_names,
         stimuli=protocol.stimulus_names,
     )

@@ -5,6 +5,9 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+import pytest
+
+from rig.errors import UserError
 from stim.protocol.model import Protocol
 from stim.protocol.read import parse
 from stim.protocol.source import read_text
@@ -27,3 +30,25 @@ def load(
 def read(text: str) -> Protocol:
     """The protocol that this text is; raises `UserError` where it is none."""
     return parse(text, "p.yaml", TASKS, LAYERS)
+
+
+def errors(text: str) -> list[str]:
+    with pytest.raises(UserError) as refused:
+        read(text)
+    lines = str(refused.value).splitlines()
+    assert all(PLACED.fullmatch(line) for line in lines), lines
+    return lines
+
+
+def error(text: str) -> str:
+    lines = errors(text)
+    assert len(lines) == 1, lines
+    return lines[0]
+
+
+def stimulus(body: str) -> str:
+    return f"{BASE}stimuli:\n  s: {{{body}}}\n"
+
+
+def rule(body: str) -> str:
+    return stimulus("clamp: core, units: all, to: 0, state: cell") + f"rules:\n  - {{{body}}}\n"

@@ -6,6 +6,7 @@ import warnings
 from pathlib import Path
 
 from recorder import superblock
+from recorder.reading import Recording
 from rig.bus.message_types import Message
 
 
@@ -48,3 +49,16 @@ def flag_as_killed(file: Path) -> None:
     raw[28:36] = (len(raw) // 2).to_bytes(8, "little")
     raw[44:48] = superblock.lookup3(bytes(raw[:44])).to_bytes(4, "little")
     file.write_bytes(raw)
+
+
+CLOCKS = ("latency", "wall_s", "engine_ms", "overrun", "tick_sequence", "answer_sequence")
+"""Series that tell of wall time."""
+
+
+def same_until(one: Recording, other: Recording, first: int, last: int) -> None:
+    """Asserts that two recordings have the same values, bit for bit, from a tick to a tick."""
+    for name in other.series:
+        if name not in CLOCKS:
+            a, b = one.values(name, first, last), other.values(name, first, last)
+            assert len(a) == last - first + 1
+            assert a.tobytes() == b.tobytes(), name

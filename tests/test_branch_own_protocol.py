@@ -11,9 +11,9 @@ import recorder
 from gui.replay.branch_dialog import BranchDialog, Branched
 from gui.seen.markers import Extent
 from gui.timeline.selection import UnitSelection
+from tests.recorder_checks import same_until
 from tests.rodent_rig import FIRST_LIGHT, rodent_rig_here
 from tests.shared_recordings import first_light
-from tests.test_rerun import same_until
 
 
 @pytest.fixture(scope="module")

@@ -333,7 +333,7 @@ def test_the_example_client_prints_units(served: Served):
         text=True,
     ) as client:
         assert client.stdout is not None
-        watch = threading.Timer(30, client.kill)
+        watch = threading.Timer(100, client.kill)
         watch.start()
         line = client.stdout.readline()
         watch.cancel()
@@ -398,7 +398,7 @@ def test_a_session_is_heard_at_an_ipv6_address(sockets: Path):
     hub = Hub(SocketFolder(sockets), addresses[0])
     with contextlib.closing(hub), BusClient(*addresses) as bus:
         heard: list[Message] = []
-        deadline = time.monotonic() + 20
+        deadline = time.monotonic() + 60
         while not heard and time.monotonic() < deadline:
             hub.publish(Fault("test", "nothing is wrong"), 0)
             heard = bus.poll(0.05)

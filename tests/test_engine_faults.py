@@ -29,6 +29,7 @@ rules:
 """
 
 Found = list[Message]
+LIMIT_S = 60.0
 
 
 @pytest.fixture
@@ -42,12 +43,12 @@ def session(runtime: Path, tmp_path: Path) -> Iterator[tuple[RunningRig, BusClie
         yield rig, bus, out
 
 
-def _wait_within(bus: BusClient, limit_s: float, condition: Callable[[Message], bool]) -> Found:
-    """Polls until a message fits; fails if none does within the limit. What came."""
+def _wait(bus: BusClient, condition: Callable[[Message], bool]) -> Found:
+    """Polls until a message fits; what came. How soon that is depends on what else the machine does."""
     since = time.monotonic()
     found: Found = []
     while not (found and condition(found[-1])):
-        assert time.monotonic() - since < limit_s, "waited in vain"
+        assert time.monotonic() - since < LIMIT_S, "waited in vain"
         for message in bus.poll(0.02):
             found.append(message)
             if condition(message):
@@ -92,24 +93,22 @@ def test_a_killed_engine_is_said_and_another_one_takes_over(
     with pytest.raises(RunError, match="runs and answers"):
         bus.command("restart_engine")
     os.kill(rig.children()["stim.process"], signal.SIGKILL)
-    _wait_within(bus, 1.0, lambda m: m.topic == "fault")
-    _wait_within(bus, 1.0, _engine_is("dead"))
+    _wait(bus, lambda m: m.topic == "fault")
+    _wait(bus, _engine_is("dead"))
     with pytest.raises(RunError, match="no stimulation engine"):
         bus.command("stimulate", name="x", layer="core", units=[0])
     with pytest.raises(RunError, match="no stimulation engine"):
         bus.command("disarm")
     bus.command("restart_engine")
-    _wait_within(
-        bus, 20.0, lambda m: isinstance(m.content, EngineReply) and m.content.engine_ms > 0
-    )
+    _wait(bus, lambda m: isinstance(m.content, EngineReply) and m.content.engine_ms > 0)
     # the fault is over: who comes from now on is not told that the engine is dead
-    found = _wait_within(bus, 2.0, lambda m: _engine_is("alive")(m) and m.content.fault == "")
+    found = _wait(bus, lambda m: _engine_is("alive")(m) and m.content.fault == "")
     status = found[-1].content
     (died,) = [fault for fault in status.faults if fault.name == "dead"]
     assert 0 < died.tick < died.over_tick
     bus.command("stimulate", name="x", layer="core", units=[0], value=0.1, for_ms=40)
-    seen = _wait_within(bus, 10.0, lambda m: isinstance(m.content, Tick) and bool(m.content.inputs))
-    _wait_within(bus, 10.0, lambda m: m.tick > seen[-1].tick + 20)
+    seen = _wait(bus, lambda m: isinstance(m.content, Tick) and bool(m.content.inputs))
+    _wait(bus, lambda m: m.tick > seen[-1].tick + 20)
     _end(rig, bus)
 
     messages, events = _recorded(out)
@@ -146,43 +145,32 @@ def test_a_killed_engine_is_said_and_another_one_takes_over(
 def test_a_stuck_engine_is_said_and_can_be_let_go(
     session: tuple[RunningRig, BusClient, Path],
 ) -> None:
+    """Replaced, too; and a session whose engine is stuck can be stopped."""
     rig, bus, out = session
     with pytest.raises(RunError, match="stuck"):
         bus.command("drop_engine")
     os.kill(rig.children()["stim.process"], signal.SIGSTOP)
-    found = _wait_within(bus, 2.5, lambda m: m.topic == "fault")
+    found = _wait(bus, lambda m: m.topic == "fault")
     assert "has not answered" in found[-1].content.sentence
-    found = _wait_within(bus, 1.0, _engine_is("stuck"))
+    found = _wait(bus, _engine_is("stuck"))
     stood = max((m.tick for m in found if isinstance(m.content, Tick)), default=0)
     bus.command("drop_engine")
-    _wait_within(bus, 1.0, lambda m: isinstance(m.content, Tick) and m.tick > stood + 5)
+    _wait(bus, lambda m: isinstance(m.content, Tick) and m.tick > stood + 5)
     bus.command("restart_engine")
-    _wait_within(
-        bus, 20.0, lambda m: isinstance(m.content, EngineReply) and m.content.engine_ms > 0
-    )
+    _wait(bus, lambda m: isinstance(m.content, EngineReply) and m.content.engine_ms > 0)
     os.kill(rig.children()["stim.process"], signal.SIGSTOP)
-    _wait_within(bus, 3.0, _engine_is("stuck"))
+    _wait(bus, _engine_is("stuck"))
     bus.command("restart_engine")  # ends the stuck one first
-    _wait_within(
-        bus, 20.0, lambda m: isinstance(m.content, EngineReply) and m.content.engine_ms > 0
-    )
-    status = _wait_within(bus, 2.0, _engine_is("alive"))[-1].content
+    _wait(bus, lambda m: isinstance(m.content, EngineReply) and m.content.engine_ms > 0)
+    status = _wait(bus, _engine_is("alive"))[-1].content
     assert status.fault == ""
     assert {fault.name for fault in status.faults} == {"silent", "dead"}
     assert all(fault.over_tick >= 0 for fault in status.faults)
+    os.kill(rig.children()["stim.process"], signal.SIGSTOP)
+    _wait(bus, _engine_is("stuck"))
     _end(rig, bus)
     messages, events = _recorded(out)
     died = [e.tick for e in events if "engine died" in e.cause and e.kind == "stimulus"]
     assert died
     assert died[0] - 1 in _held(messages)
     assert died[0] not in _held(messages)
-
-
-def test_a_session_with_a_stuck_engine_can_be_stopped(
-    session: tuple[RunningRig, BusClient, Path],
-) -> None:
-    rig, bus, out = session
-    os.kill(rig.children()["stim.process"], signal.SIGSTOP)
-    _wait_within(bus, 3.0, _engine_is("stuck"))
-    _end(rig, bus)
-    _recorded(out)

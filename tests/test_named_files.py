@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import shutil
-import time
 from pathlib import Path
 
 import pytest
@@ -47,9 +46,7 @@ def test_a_protocol_names_no_device_and_no_pipe_and_shows_no_control_characters(
 ) -> None:
     os.mkfifo(tmp_path / "pipe.csv")
     (tmp_path / "p.yaml").write_text(PROTOCOL)
-    began_s = time.monotonic()
-    refused = rodent_rig("check", tmp_path / "p.yaml")
-    assert time.monotonic() - began_s < 20
+    refused = rodent_rig("check", tmp_path / "p.yaml")  # who opens the pipe does not come back
     assert refused.returncode == 2
     assert "'protocol' has a character that cannot be shown" in refused.stderr
     assert refused.stderr.count("it is not a regular file") == 2

@@ -152,6 +152,14 @@ def test_cka_is_what_it_is_by_hand_and_has_its_invariances():
     assert cka(x, y) == pytest.approx(by_grams)
 
 
+@pytest.mark.filterwarnings("error")
+def test_an_animal_that_does_only_two_things_has_two_clusters():
+    (clusters,) = partition([np.repeat([[0.0, 1.0], [3.0, 1.0]], 200, axis=0)], clusters=50)
+    assert len(np.unique(clusters)) == 2
+    assert len(np.unique(clusters[:200])) == len(np.unique(clusters[200:])) == 1
+    assert partition([np.zeros((30, 2))])[0].tolist() == [0] * 30
+
+
 def test_sharing_is_measured_as_it_is():
     rng = np.random.default_rng(0)
     here, there = (rng.normal(middle, 0.1, (200, 2)) for middle in (0, 5))

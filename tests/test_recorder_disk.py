@@ -12,6 +12,7 @@ import pytest
 import recorder
 from bench.synthetic_session import Stream, description
 from recorder.replay import ReplaySource
+from rig.bus.message_types import Message
 from tests.recorder_checks import assert_same, nwb_problems
 from tests.recorder_rig import LIMIT_S, Rig
 from tests.small_disk import small_disk
@@ -22,12 +23,21 @@ def _fill(rig: Rig, stream: Stream) -> None:
     tick = 0
     deadline = time.monotonic() + LIMIT_S
     while rig.process.poll() is None and time.monotonic() < deadline:
-        try:
-            for message in stream.ticks(tick, 100):
-                rig.send(message, timeout_s=10.0)
-        except TimeoutError:
-            return
+        for message in stream.ticks(tick, 100):
+            if not _sent(rig, message):
+                return
         tick += 100
+
+
+def _sent(rig: Rig, message: Message) -> bool:
+    """Sends a message, waiting while the queue is full; False when the recorder has ended meanwhile."""
+    while rig.process.poll() is None:
+        try:
+            rig.send(message, timeout_s=0.2)
+        except TimeoutError:
+            continue
+        return True
+    return False
 
 
 def test_a_full_disk_ends_the_recording_with_everything_before_it_whole(
@@ -96,7 +106,7 @@ def test_a_file_that_is_taken_away_ends_the_recording(
             file.rename(tmp_path / "elsewhere.nwb")
         else:
             shutil.rmtree(folder)
-        rig.wait_for("failed", timeout_s=15.0)
+        rig.wait_for("failed")
         assert rig.wait() == 1
         assert rig.reports[-1].state == "failed"
         assert ("moved away" if moved else "removed") in rig.reports[-1].error
@@ -119,7 +129,7 @@ def test_a_file_that_is_moved_while_it_is_being_closed_is_not_called_recorded(
         rig.wait_for("recording", 30)
         with h5py.File(file, "r", swmr=True):
             rig.send(stream.end(30))
-            time.sleep(0.4)
+            time.sleep(0.2)  # of the second that closing waits
             file.rename(tmp_path / "there.nwb")
         assert rig.wait() == 1
         assert rig.reports[-1].state == "failed"

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import shutil
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -17,7 +16,7 @@ from bench.synthetic_session import Stream, description
 from recorder.layout import LIBVER
 from recorder.packing import PackedAppender
 from recorder.series_schema import CAMERA_CHUNK, stored_series
-from recorder.writer import WAIT_FOR_CHUNK_S, Writer
+from recorder.writer import Writer
 from rig.bus.message_types import Message
 
 ROWS = CAMERA_CHUNK[0]
@@ -58,15 +57,18 @@ def _sent(session: list[Message], stop: int) -> np.ndarray:
 
 
 def test_whole_chunks_are_compressed_and_a_part_of_one_waits_a_moment(
-    session: list[Message], tmp_path: Path
+    session: list[Message], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """What waited too long is written as it is, in place; live, killed or closed, every frame is there."""
     path = tmp_path / "packed.nwb"
     writer = Writer(path, description(), session[1].arrays, session="test", camera=True)
+    monkeypatch.setattr(recorder.writer, "WAIT_FOR_CHUNK_S", 1000.0)
     _send(writer, session, 0, ROWS + 2)
     writer.flush()
     assert (writer.ticks_on_disk, writer.last_tick_on_disk) == (ROWS, ROWS - 1)
-    time.sleep(WAIT_FOR_CHUNK_S)
+    monkeypatch.setattr(
+        recorder.writer, "WAIT_FOR_CHUNK_S", -1.0
+    )  # it has waited for as long as it may
     writer.flush()
     assert (writer.ticks_on_disk, writer.last_tick_on_disk) == (ROWS + 2, ROWS + 1)
     with recorder.open(path) as live:
@@ -78,7 +80,6 @@ def test_whole_chunks_are_compressed_and_a_part_of_one_waits_a_moment(
         np.testing.assert_array_equal(live.values("camera"), _sent(session, 2 * ROWS))
     size = path.stat().st_size
     _send(writer, session, 2 * ROWS, N_TICKS)
-    time.sleep(WAIT_FOR_CHUNK_S)
     writer.flush()
     killed = Path(shutil.copy(path, tmp_path / "killed.nwb"))
     assert writer.ticks_on_disk == N_TICKS

@@ -102,7 +102,7 @@ def test_a_recording_ends_well_although_somebody_reads_it(sockets: Path, tmp_pat
 def test_reports_come_often_and_never_claim_more_than_the_disk_has(
     sockets: Path, tmp_path: Path
 ) -> None:
-    """At least four a second, and each one's rows are in the file at that moment."""
+    """Also while ticks come all the time; each one's rows are in the file at that moment."""
     stream = Stream(description())
     file = tmp_path / "reports.nwb"
     with Rig(sockets, file, warm=True) as rig:
@@ -110,8 +110,8 @@ def test_reports_come_often_and_never_claim_more_than_the_disk_has(
         rig.wait_for("recording")
         with h5py.File(file, "r", swmr=True) as live:
             rows = live["processing/rig/tick/data"]
-            started, seen = time.monotonic(), 0
-            while time.monotonic() - started < 1.5:
+            until_s, seen = time.monotonic() + LIMIT_S, 0
+            while time.monotonic() < until_s and len(rig.reports) < 8:
                 rig.send_all(stream.ticks(seen * 5, 5))
                 seen += 1
                 for report in rig.listen(0.02):

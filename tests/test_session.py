@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
 import signal
-import time
 from pathlib import Path
 
 import h5py
@@ -12,39 +10,24 @@ import numpy as np
 import pytest
 
 import recorder
-from recorder.replay import ReplaySource
 from rig.bus.client import BusClient
 from rig.bus.message_types import (
-    EngineReply,
-    Event,
-    Fault,
-    Message,
-    RecorderReport,
-    Status,
     Tick,
 )
 from rig.errors import RunError
-from rig.session.directory import running_sessions
 from tests.recorder_checks import nwb_problems
-from tests.rodent_rig import FIRST_LIGHT, ROOT, RunningRig, rodent_rig, wait_for
+from tests.rodent_rig import FIRST_LIGHT, RunningRig, rodent_rig, wait_for
+from tests.session_checks import (
+    PLAIN,
+    REALTIME,
+    STIMULUS_EACH_TIME,
+    events_of,
+    messages_of,
+    nothing_left,
+    recorded,
+    recorder_state,
+)
 from tests.shared_recordings import FIRST_LIGHT_OPTIONS, Recorded, first_light
-
-PLAIN = ("--no-camera", "--no-picture")
-"""Neither is what most of these tests are about; the shared session has both."""
-REALTIME = ("--pace", "realtime", "--no-picture")
-
-STIMULUS_EACH_TIME = """
-protocol: every-half-second
-subject: runner
-task: corridor
-trial_s: 2.0
-stimuli:
-  push: {clamp: policy_2, units: {first: 16}, to: 0.25, state: cell}
-  pull: {overwrite: policy_1, units: [3, 5], with: [0.1, -0.2, 0.3], state: hidden}
-rules:
-  - {on: {time_ms: 500}, do: push, after_ms: 20, for_ms: 100}
-  - {on: {time_ms: 1000}, do: pull, after_ms: 60}
-"""
 
 
 @pytest.fixture
@@ -52,26 +35,6 @@ def protocol(tmp_path: Path) -> Path:
     path = tmp_path / "every_half_second.yaml"
     path.write_text(STIMULUS_EACH_TIME)
     return path
-
-
-def _nothing_left(runtime: Path) -> None:
-    assert running_sessions() == []
-    assert [path for path in runtime.rglob("*") if path.is_socket() or path.is_file()] == []
-
-
-def _sent(path: Path) -> list[Message]:
-    source = ReplaySource(path)
-    return source.messages(source.first_tick, source.first_tick + source.n_ticks - 1)
-
-
-def _events(messages: list[Message], kind: str) -> list[Event]:
-    return [
-        event
-        for message in messages
-        if isinstance(message.content, EngineReply)
-        for event in message.content.events
-        if event.kind == kind
-    ]
 
 
 @pytest.fixture(scope="module")
@@ -89,10 +52,10 @@ def test_first_light_without_a_window(shared: Recorded):
     recording = recorder.open(shared.file)
     assert recording.n_ticks == 350
     assert nwb_problems(shared.file) == []
-    messages = _sent(shared.file)
-    onsets = [event for event in _events(messages, "behaviour") if event.phase == "onset"]
+    messages = messages_of(shared.file)
+    onsets = [event for event in events_of(messages, "behaviour") if event.phase == "onset"]
     runs = [event for event in onsets if event.name == "run"]
-    given = [event for event in _events(messages, "stimulus") if event.phase == "onset"]
+    given = [event for event in events_of(messages, "stimulus") if event.phase == "onset"]
     assert {event.sham for event in given} == {True, False}
     # every run onset is followed, on the next tick, by a stimulus or a sham
     assert [event.tick for event in given] == [event.tick + 1 for event in runs]
@@ -122,16 +85,18 @@ def test_a_stimulus_acts_on_its_ticks_and_on_no_others(
         assert general["institution"][()] == b"Here"
         assert general["subject/subject_id"][()] == b"Ada"
         assert general["notes"][()].startswith(b"Day 1\n")
-    messages = _sent(out)
+    messages = messages_of(out)
     onsets = {
         name: [
-            e.tick for e in _events(messages, "stimulus") if e.name == name and e.phase == "onset"
+            e.tick for e in events_of(messages, "stimulus") if e.name == name and e.phase == "onset"
         ]
         for name in ("push", "pull")
     }
     offsets = {
         name: [
-            e.tick for e in _events(messages, "stimulus") if e.name == name and e.phase == "offset"
+            e.tick
+            for e in events_of(messages, "stimulus")
+            if e.name == name and e.phase == "offset"
         ]
         for name in ("push", "pull")
     }
@@ -194,7 +159,7 @@ def test_the_same_seed_gives_the_same_session_to_the_bit(
     out = tmp_path / "again.nwb"
     done = rodent_rig("run", FIRST_LIGHT, "--out", out, *FIRST_LIGHT_OPTIONS, "--no-picture")
     assert done.returncode == 0, done.stderr
-    _nothing_left(runtime)
+    nothing_left(runtime)
     first, second = _contents(shared.file), _contents(out)
     assert first.keys() == second.keys()
     must = ("qpos/data", "c_natural/data", "applied/c", "behaviours/onset_tick", "camera/data")
@@ -221,148 +186,11 @@ def test_ctrl_c_ends_everything_and_keeps_the_recording(
         assert status == 0, trouble
         assert "stopped" in said
         assert rig.children() == {}
-    _nothing_left(runtime)
+    nothing_left(runtime)
     with recorder.open(out) as stopped, recorder.open(shared.file) as other:
         assert stopped.n_ticks > 20
         # another seed, another session
         assert (stopped.values("qpos", 5, 20) != other.values("qpos", 5, 20)).any()
-
-
-def test_the_session_survives_its_engine(runtime: Path, tmp_path: Path, protocol: Path):
-    out = tmp_path / "e.nwb"
-    protocol.write_text(STIMULUS_EACH_TIME.replace("for_ms: 100", "for_ms: 100000"))
-    with RunningRig("run", protocol, "--out", out, *REALTIME, "--seed", 2, "--duration", 5) as rig:
-        with rig.attach() as bus:
-            wait_for(lambda: any(m.tick > 40 for m in bus.poll(0.1)))
-            os.kill(rig.children()["stim.process"], signal.SIGKILL)
-            announced = time.monotonic()
-            wait_for(lambda: any(m.topic == "fault" for m in bus.poll(0.05)))
-            assert time.monotonic() - announced < 3.0
-        status, said, trouble = rig.end()
-    assert status == 0, trouble
-    assert "engine died" in said
-    messages = _sent(out)
-    ticks = [m for m in messages if isinstance(m.content, Tick)]
-    assert [m.tick for m in ticks] == list(range(250))  # none was lost, and it ran to its end
-    released = [
-        e for e in _events(messages, "stimulus") if e.phase == "offset" and "engine died" in e.cause
-    ]
-    assert len(released) == 1
-    for message in ticks:
-        held = 26 <= message.tick < released[0].tick
-        same = np.array_equal(message.arrays["c_applied"], message.arrays["c_natural"])
-        assert same is not held, message.tick
-
-
-@pytest.mark.parametrize(
-    ("victim", "ticks_kept"), [("recorder.process", 25), ("rig.session.subject_process", 25)]
-)
-def test_a_death_is_said_and_what_was_recorded_is_whole(
-    runtime: Path, tmp_path: Path, victim: str, ticks_kept: int
-):
-    out = tmp_path / "k.nwb"
-    with RunningRig("run", FIRST_LIGHT, "--out", out, *REALTIME, "--seed", 2) as rig:
-        with rig.attach() as bus:
-            wait_for(lambda: any(m.tick > 75 for m in bus.poll(0.1)))
-        os.kill(rig.children()[victim], signal.SIGKILL)
-        status, said, trouble = rig.end()
-        assert status == 1
-        assert len(last := trouble.strip().splitlines()[-1]) > 10
-        assert (said + trouble).count(last) == 1  # as the last line, and nowhere else
-        assert "Traceback" not in trouble
-        assert rig.children() == {}
-    _nothing_left(runtime)
-    recording = recorder.open(out)
-    assert recording.n_ticks >= 75 - ticks_kept
-
-
-def test_a_killed_supervisor_leaves_no_orphans(runtime: Path, tmp_path: Path):
-    out = tmp_path / "o.nwb"
-    with RunningRig("run", FIRST_LIGHT, "--out", out, *REALTIME, "--seed", 2) as rig:
-        with rig.attach() as bus:
-            wait_for(lambda: any(m.tick > 30 for m in bus.poll(0.1)))
-        rig.process.kill()
-        wait_for(lambda: rig.children() == {}, 60)
-    assert running_sessions() == []  # and what it left behind is cleared away
-    _nothing_left(runtime)
-    assert recorder.open(out).n_ticks > 30
-
-
-def test_a_recorder_that_dies_after_the_last_tick_is_told_on_the_bus(runtime: Path, tmp_path: Path):
-    out = tmp_path / "l.nwb"
-    said: list[Message] = []
-    with RunningRig("run", FIRST_LIGHT, "--out", out, "--duration", 2, "--pace", "max") as rig:
-        with rig.attach() as bus:
-            wait_for(lambda: any(m.tick >= 0 for m in bus.poll(0.1)))
-            pid = rig.children()["recorder.process"]
-            os.kill(pid, signal.SIGSTOP)  # its queue takes all the rest of the session
-            wait_for(lambda: _hear(bus, said) and any(m.tick == 99 for m in said))
-            time.sleep(0.5)  # the end of the animal follows its last tick at once
-            os.kill(pid, signal.SIGKILL)
-            wait_for(lambda: _hear(bus, said) and _last_status(said).state == "ended")
-        status, _, trouble = rig.end()
-    assert status == 1
-    faults = [m.content for m in said if isinstance(m.content, Fault)]
-    assert any(fault.source == "recorder" and fault.sentence in trouble for fault in faults)
-    report = _last_status(said).recorder
-    assert report is not None
-    assert report.state == "failed"
-
-
-def _hear(bus: BusClient, said: list[Message]) -> bool:
-    said.extend(bus.poll(0.1))
-    return any(isinstance(m.content, Status) for m in said)
-
-
-def _last_status(said: list[Message]) -> Status:
-    return [m.content for m in said if isinstance(m.content, Status)][-1]
-
-
-def test_a_stalled_recorder_pauses_the_animal_and_nothing_is_lost(runtime: Path, tmp_path: Path):
-    out = tmp_path / "p.nwb"
-    observe = ROOT / "protocols" / "observe.yaml"
-    with RunningRig("run", observe, "--out", out, "--seed", 2, "--duration", 16, *PLAIN) as rig:
-        with rig.attach() as bus:
-            wait_for(lambda: any(m.tick > 10 for m in bus.poll(0.1)))
-            pid = rig.children()["recorder.process"]
-            os.kill(pid, signal.SIGSTOP)
-            heard: list[str] = []
-
-            def stalled() -> bool:
-                heard.extend(m.content.sentence for m in bus.poll(0.05) if m.topic == "fault")
-                return any("stalled" in sentence for sentence in heard)
-
-            wait_for(stalled, 60)
-            os.kill(pid, signal.SIGCONT)
-        status, said, trouble = rig.end(120)
-    assert status == 0, trouble
-    assert "has said nothing" in heard[0]  # at once; when its queue is full, the animal waits
-    assert "stalled" in said
-    ticks = [m.tick for m in _sent(out) if isinstance(m.content, Tick)]
-    assert ticks == list(range(800))
-
-
-def test_a_late_engine_makes_overruns_that_are_counted(runtime: Path, tmp_path: Path):
-    out = tmp_path / "l.nwb"
-    with RunningRig(
-        "run", FIRST_LIGHT, "--out", out, *REALTIME, "--seed", 2, "--duration", 3
-    ) as rig:
-        with rig.attach() as bus:
-            wait_for(lambda: any(m.tick > 20 for m in bus.poll(0.1)))
-            pid = rig.children()["stim.process"]
-            os.kill(pid, signal.SIGSTOP)
-            time.sleep(0.3)
-            os.kill(pid, signal.SIGCONT)
-        status, _, trouble = rig.end()
-    assert status == 0, trouble
-    messages = _sent(out)
-    ticks = [m for m in messages if isinstance(m.content, Tick)]
-    answers = [m for m in messages if isinstance(m.content, EngineReply)]
-    assert [m.tick for m in ticks] == [m.tick for m in answers] == list(range(150))
-    late = [m for m in ticks if m.content.overrun]
-    assert late
-    waits = [float(m.arrays["latency"][4]) for m in ticks]
-    assert max(waits) > 200
 
 
 def test_recording_can_begin_and_end_while_the_animal_runs(runtime: Path, tmp_path: Path):
@@ -373,15 +201,15 @@ def test_recording_can_begin_and_end_while_the_animal_runs(runtime: Path, tmp_pa
             with pytest.raises(RunError, match="already"):
                 bus.command("start_recording", file=str(part))
             bus.command("stop_recording")
-            wait_for(lambda: _recorder_state(bus, whole) == "closed")
+            wait_for(lambda: recorder_state(bus, whole) == "closed")
             _assert_refused_requests_change_nothing(bus, tmp_path, whole)
             bus.command("start_recording", file=str(part), timeout_s=20)
-            wait_for(lambda: _on_disk(bus, part) >= 20)
+            recorded(bus, part, 20)
             bus.command("stop_recording")
-            wait_for(lambda: _recorder_state(bus, part) == "closed")
+            wait_for(lambda: recorder_state(bus, part) == "closed")
             bus.command("start_recording", file=str(at_once), timeout_s=20)
             bus.command("stop_recording")
-            wait_for(lambda: _recorder_state(bus, at_once) == "closed")
+            wait_for(lambda: recorder_state(bus, at_once) == "closed")
             bus.command("stop")
         status, said, trouble = rig.end()
     assert status == 0, trouble
@@ -389,7 +217,7 @@ def test_recording_can_begin_and_end_while_the_animal_runs(runtime: Path, tmp_pa
     assert all(str(file) in said for file in (whole, part, at_once))
     assert "fault" not in said
     for file in (whole, part):
-        ticks = [m.tick for m in _sent(file) if isinstance(m.content, Tick)]
+        ticks = [m.tick for m in messages_of(file) if isinstance(m.content, Tick)]
         assert ticks == list(range(ticks[0], ticks[0] + len(ticks)))
         assert ticks[0] > last
         last = ticks[-1]
@@ -410,18 +238,3 @@ def _assert_refused_requests_change_nothing(bus: BusClient, folder: Path, closed
     assert (status.recorder.file, status.recorder.state) == (str(closed), "closed")
     assert status.processes["recorder"] in ("starting", "off")  # the last refused one may still go
     assert closed.read_bytes() == before
-
-
-def _recorder_state(bus: BusClient, file: Path) -> str:
-    states = [report.state for report in _reports(bus, file)]
-    return states[-1] if states else ""
-
-
-def _on_disk(bus: BusClient, file: Path) -> int:
-    return max((report.ticks_on_disk for report in _reports(bus, file)), default=0)
-
-
-def _reports(bus: BusClient, file: Path) -> list[RecorderReport]:
-    """What the recorder of a file has reported since."""
-    reports = [m.content.recorder for m in bus.poll(0.1) if isinstance(m.content, Status)]
-    return [report for report in reports if report is not None and report.file == str(file)]

@@ -24,7 +24,7 @@ from rig.arenas.task_state import OF_MODEL, OF_ORBS, REMEMBERED
 from rig.body_quantities import NAMES
 from rig.errors import UserError
 from tests.in_process_session import record
-from tests.test_rerun import same_until
+from tests.recorder_checks import same_until
 
 BODY = """
 protocol: taken-up

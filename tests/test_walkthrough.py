@@ -174,11 +174,10 @@ def _hold_and_step(walk: Walk) -> None:
     panels, operator = walk.panels, walk.window.session.operator
     walk.press(Qt.Key.Key_Space)
     walk.until(lambda: operator.paused and panels.control.pause.text() == "Resume")
-    walk.qtbot.wait(300)
-    held = walk.window.tick
+    walk.until(lambda: sum(each.isVisible() for each in operator.standstills) == 2)
     signs = [each for each in operator.standstills if each.isVisible()]
-    assert len(signs) == 2
-    assert all(f"tick {held}" in each.words.text() for each in signs)
+    walk.until(lambda: all(f"tick {walk.window.tick}" in each.words.text() for each in signs))
+    held = walk.window.tick
     assert panels.control.pace.text() == "paused"
     walk.picture("4_pause")
     for count in (1, 2):

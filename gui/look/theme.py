@@ -156,8 +156,15 @@ def set_font(app: QApplication) -> None:
     app.setFont(font)
 
 
+_APPLIED = "rodent_rig_theme"
+"""The property of the application that says which appearance it has."""
+
+
 def apply(app: QApplication, theme: Theme) -> None:
-    """Gives the whole application this appearance."""
+    """Gives the whole application this appearance; where it has it already, nothing is laid out anew."""
+    if app.property(_APPLIED) == theme.name:
+        return
+    app.setProperty(_APPLIED, theme.name)
     app.setStyle(WindowStyle(theme.name == "dark"))
     set_font(app)
     palette = QPalette()

@@ -40,6 +40,8 @@ from stim.detectors.quantities import is_quantity, read_quantity
 FORMAT = 1
 LARGEST_BYTES = 16_000_000
 LONGEST_WINDOW = 500
+LARGEST = 1e100
+"""No quantity of an animal is larger, nor a weight that is of use; squares and sums of them are finite."""
 REST = "rest"
 """The class of whatever is not the behaviour that was labelled."""
 
@@ -146,7 +148,12 @@ def _wrong_with(found: Classifier) -> str:
         return f"there is no quantity {unknown[0]!r}"
     if not 1 <= found.window_ticks <= LONGEST_WINDOW:
         return f"its window has {found.window_ticks} ticks; it can have 1 to {LONGEST_WINDOW}"
-    return "its scale has values of 0 or less" if (found.scale <= 0).any() else ""
+    if (found.scale <= 0).any():
+        return "its scale has values of 0 or less"
+    with np.errstate(over="ignore"):  # by a scale of next to nothing
+        weights = found.weights / found.scale
+    largest = max(np.abs(each).max() for each in (weights, found.mean, found.bias))
+    return "" if largest <= LARGEST else f"it has weights of more than {LARGEST:g}"
 
 
 class LearnedSource:
@@ -182,7 +189,9 @@ class LearnedSource:
         self._seen = 0
 
     def step(self, tick: int, body: Sequence[float], events: Sequence[str]) -> float:
-        """The probability after a tick; 0 until the window is full, and where a quantity is NaN.
+        """The probability after a tick; 0 until the window is full, and while nonsense is in it.
+
+        Nonsense is a quantity that is NaN or beyond `LARGEST`: nothing is known of the animal then.
 
         Args:
             tick: of the session.
@@ -191,7 +200,9 @@ class LearnedSource:
         """
         values, squares = self._values, self._squares
         row, n = self._seen % len(values), values.shape[1]
-        values[row] = [read(body) for read in self._read]
+        now = [read(body) for read in self._read]
+        # no number: else its square would be infinite, and what is made of it anything
+        values[row] = now if all(abs(value) <= LARGEST for value in now) else math.nan
         np.multiply(values[row], values[row], out=squares[row])
         self._seen += 1
         if self._seen < len(values):
