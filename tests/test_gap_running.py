@@ -20,7 +20,7 @@ from training.skills.gap_running import (
     initial_parameters,
     skill_of,
 )
-from training.skills.leap_follower import lagged, tick_of
+from training.skills.movement_follower import MovementFollower, lagged
 from training.skills.running_leap_table import LEAP_TICKS
 from training.skills.running_over_gaps import GapSearchSettings, parameters_of
 from training.skills.search import SearchState
@@ -71,15 +71,26 @@ def test_what_is_felt_is_nothing_at_a_level_run_and_tells_pitch_from_roll() -> N
 
 
 def test_a_leap_is_followed_through_the_muscles_lag() -> None:
-    """A body that does what it is asked is in the expected tick; one that does not begins again."""
+    """A body that does what it is asked is in the expected tick; a leap does not wait for one that does not."""
     rng = np.random.default_rng(0)
     controls, before = rng.uniform(-1, 1, (LEAP_TICKS, 38)), rng.uniform(-1, 1, 38)
     expected = lagged(controls, before)
+
+    def ticks(activations: np.ndarray, **options: int) -> list[int]:
+        follower = MovementFollower(controls, before, 0.1, **options)
+        found = []
+        for activation in activations:
+            follower.next(activation)
+            found.append(follower.tick)
+        return found
+
     noisy = expected + rng.normal(0, 0.03, expected.shape)
-    assert [tick_of(expected, noisy[k], k, 9) for k in range(LEAP_TICKS)] == [*range(LEAP_TICKS)]
-    assert tick_of(expected, expected[4], 5, 9) == 4
-    assert tick_of(expected, before, 6, 9) == 0
-    assert tick_of(expected, before, 12, 9) != 0
+    assert ticks(noisy, most_behind=3) == [*range(LEAP_TICKS)]
+    stands = np.tile(before, (LEAP_TICKS, 1))
+    assert max(ticks(stands)) <= 1
+    assert all(tick >= k - 3 for k, tick in enumerate(ticks(stands, most_behind=3)))
+    half_as_strong = lagged(0.5 * controls, before)
+    assert ticks(half_as_strong, most_behind=3)[-1] >= LEAP_TICKS - 4
 
 
 def test_the_shipped_skill_crosses_where_the_gait_alone_falls(actuators: dict[str, int]) -> None:

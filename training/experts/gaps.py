@@ -15,8 +15,8 @@ from training.experts.righting import Righting
 from training.experts.view import View
 from training.skills import gap_running, leaping
 from training.skills.gap_running import LONG_AGO, Runner
-from training.skills.leap_follower import lagged, tick_of
 from training.skills.library import Skills
+from training.skills.movement_follower import MovementFollower, lagged
 from training.skills.running_leap_approach import BEARS_M
 from training.skills.running_leap_table import LEAP_TICKS
 
@@ -54,6 +54,8 @@ FALLEN_TICKS = 8
 """How long an animal lies before it gets up: for less it may be tumbling out of a leap."""
 FLIES_FROM = 15
 """From this tick on a leap out of the run goes by the clock: it has pushed off."""
+PACE_WEIGHT, MOST_BEHIND = 0.1, 3
+"""Of a leap out of the run (`MovementFollower`). It cannot wait for an animal that is slow to follow."""
 LEAPING_WEIGHT = 3.0
 """Loss weight of a leap (`TaskExpert.loss_weight`): its push, learned at less than its strength, is too weak
 for wide gaps."""
@@ -129,7 +131,7 @@ class GapsExpert:
         self._near, self._far = gaps_of(self._body.model, self._body.data)
         self._follower = LeapFollower(self._leap)
         self._runner = Runner(self._locomotion, self._skill, self._body.actuators, 1)
-        self._expected = np.zeros((LEAP_TICKS, len(self._body.actuators)))
+        self._leaps: MovementFollower | None = None
         self._righting.begin()
         self._speed_m_s, self._careful, self._reared_ticks = 0.0, False, 0
         self._view = View(self._body, SEEN_WITHIN_M)
@@ -173,12 +175,17 @@ class GapsExpert:
     def _run_and_leap(self) -> Array:
         runner, data, activation = self._runner, self._body.data, self._body.activation()
         tick = int(runner.tick[0])
-        if tick < FLIES_FROM:
-            runner.tick[0] = tick_of(self._expected, activation, tick, RETURNS_BEFORE)
+        if tick < FLIES_FROM and self._leaps is not None:
+            self._leaps.next(activation)
+            runner.tick[0] = self._leaps.tick
         body = data.qpos[None], data.qvel[None], activation[None]
         action = runner.act(np.zeros(1, int), *body, self._near[None], self._far[None])
         if runner.tick[0] == 1 and tick >= LEAP_TICKS:
-            self._expected = lagged(runner.expected_controls(0, float(runner.phase[0])), activation)
+            controls = runner.expected_controls(0, float(runner.phase[0]))
+            self._leaps = MovementFollower(
+                controls, activation, PACE_WEIGHT, most_behind=MOST_BEHIND
+            )
+            self._leaps.next(activation)  # that of this tick
         return action[0]
 
     def _stand_and_leap(self, before: float) -> Array:

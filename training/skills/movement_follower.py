@@ -8,12 +8,27 @@ from __future__ import annotations
 
 import numpy as np
 
-from training.skills.leap_follower import lagged
+from training.skills.locomotion import KEPT_PER_TICK
 
 Array = np.ndarray
 
 FASTEST_TICKS = 3
 """A tick of the animal advances the movement by so many of its own at most."""
+
+
+def lagged(controls: Array, before: Array) -> Array:
+    """Activations (ticks, actuators) that an animal has when the control of each tick comes.
+
+    Args:
+        controls: (ticks, actuators) one after the other.
+        before: (actuators,) activations at the first.
+    """
+    found = np.empty_like(controls)
+    activation = before
+    for tick, control in enumerate(controls):
+        found[tick] = activation
+        activation = KEPT_PER_TICK * activation + (1 - KEPT_PER_TICK) * control
+    return found
 
 
 class MovementFollower:
@@ -34,6 +49,8 @@ class MovementFollower:
             greater, the farther the action is ahead of an animal that does not follow.
         jump_cost: cost of going on at any other tick, for an animal that has its own pace or begins again,
         jumps_before: out of those before this one.
+        most_behind: ticks that it stays behind the clock at most: a movement that cannot wait, as a leap out
+            of the run, goes on for an animal that is slower.
 
     Attributes:
         tick: that of the last action; -1 before the first.
@@ -46,11 +63,14 @@ class MovementFollower:
         pace_weight: float,
         jump_cost: float = np.inf,
         jumps_before: int = 0,
+        most_behind: int | None = None,
     ) -> None:
         self._control = control
         self._expected = lagged(control, activation)
         self._pace_weight = pace_weight
         self._jump_cost = np.where(np.arange(len(control)) < jumps_before, jump_cost, np.inf)
+        self._most_behind = len(control) if most_behind is None else most_behind
+        self._asked = 0
         self.tick = -1
 
     def find(self, activation: Array, before: int | None = None, within: float = np.inf) -> None:
@@ -68,8 +88,10 @@ class MovementFollower:
     def next(self, activation: Array) -> Array:
         """Control (actuators,) in [-1, 1] for activations (actuators,); call once a tick."""
         ticks = np.arange(len(self._control))
-        near = (ticks >= self.tick) & (ticks <= self.tick + FASTEST_TICKS)
+        first = max(self.tick, min(self._asked - self._most_behind, len(ticks) - 1))
+        near = (ticks >= first) & (ticks <= first + FASTEST_TICKS)
         misfit = ((self._expected - activation) ** 2).sum(1)
         pace = self._pace_weight * (ticks - self.tick - 1) ** 2
         self.tick = int((misfit + np.where(near, pace, self._jump_cost)).argmin())
+        self._asked += 1
         return self._control[self.tick]
