@@ -222,8 +222,8 @@ def _agreement(
     for _ in range(SHUFFLES):
         other = labels.copy()
         others = exchanged([labels[own] for own in rows], random, tasks)
-        for own, each in zip(rows, others, strict=True):
-            other[own] = each
+        for moments, each in zip(rows, others, strict=True):
+            other[moments] = each
         shuffled.append(agreement(mapped.clusters, other))
     return found, null_of(found.value, shuffled)
 

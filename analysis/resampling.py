@@ -182,7 +182,7 @@ def exchanged(
             alike = [k for k in own if len(parts[k]) >= ALIKE * len(parts[own[0]])]
             order[alike] = random.permutation(alike)
             own = own[len(alike) :]
-    return [_as_long_as(parts[k], len(place)) for k, place in zip(order, parts, strict=True)]
+    return [_as_long_as(parts[int(k)], len(place)) for k, place in zip(order, parts, strict=True)]
 
 
 def _as_long_as(part: Array, n: int) -> Array:

@@ -71,7 +71,7 @@ def test_what_is_felt_is_nothing_at_a_level_run_and_tells_pitch_from_roll() -> N
 
 
 def test_a_leap_is_followed_through_the_muscles_lag() -> None:
-    """A body that does what it is asked is in the expected tick; a leap does not wait for one that does not."""
+    """A body that does as asked is in the expected tick; a leap does not wait for one that does not."""
     rng = np.random.default_rng(0)
     controls, before = rng.uniform(-1, 1, (LEAP_TICKS, 38)), rng.uniform(-1, 1, 38)
     expected = lagged(controls, before)
