@@ -22,6 +22,7 @@ class Known(msgspec.Struct, frozen=True):
         task: the session's.
         seed: the session's.
         protocol: its name.
+        stimulates: whether its protocol has stimuli.
         size: bytes.
         changed_ns: when it was last changed.
     """
@@ -32,6 +33,7 @@ class Known(msgspec.Struct, frozen=True):
     task: str
     seed: int
     protocol: str
+    stimulates: bool
     size: int
     changed_ns: int
 
@@ -86,6 +88,7 @@ def _known(file: Path) -> Known:
         described.task,
         described.seed,
         described.protocol_name,
+        bool(described.stimuli),
         state.st_size,
         state.st_mtime_ns,
     )

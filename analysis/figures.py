@@ -38,6 +38,8 @@ class Drawing:
         files: those that `draw` writes: the picture first, then its numbers.
         source: section or figure of the paper; "" for what is no part of the report.
         subjects: whether its recordings have to be of one subject, or are of all that there are.
+        experiments: whether it is about stimuli: in a report it takes the recordings whose protocols have
+            some, and the others take the rest.
         clips: renders clips of what was drawn, for a person to look at, from the same recordings.
         given: what a person has written beside the picture for the next drawing, "" for nothing.
         annotate: draws, and writes what has a name beside the recordings, as annotations.
@@ -48,6 +50,7 @@ class Drawing:
     files: Callable[[Path], tuple[Path, ...]]
     source: str = ""
     subjects: Literal["one", "all"] = "one"
+    experiments: bool = False
     clips: Callable[[Sequence[Path], Path, Callable[[int, int], None]], tuple[Path, ...]] | None = (
         None
     )
@@ -105,6 +108,7 @@ FIGURES: Mapping[str, Drawing] = {
         "two-tap with units inactivated, and movements elicited by activation (the paper's figure 12)",
         *(fig12.draw, fig12.files_of),
         source="3.5, figure 12",
+        experiments=True,
     ),
     "encoding": Drawing(
         "how much of each unit is predicted by body, movement, touch, goal, task and value",

@@ -17,6 +17,7 @@ import pytest
 from PIL import Image
 
 from analysis import figures
+from analysis.by_subject import Known
 from analysis.cluster_statistics import Estimate
 from analysis.figure_result import FigureResult
 from analysis.report import make, page, pdf, stage
@@ -86,6 +87,20 @@ def recordings(recorded: Path, tmp_path: Path) -> list[Path]:
     folder.mkdir(parents=True)
     names = ("rodent.nwb", "second.nwb")
     return [Path(shutil.copy(recorded / name, folder)) for name in names]
+
+
+def test_experiments_are_for_figures_of_stimuli_and_the_rest_for_the_others(tmp_path: Path) -> None:
+    """A data set and sweeps may be named together; where there is only one kind, every figure gets that."""
+
+    def known(number: int, stimulates: bool) -> Known:
+        return Known(str(number), "rodent", "1", "two_tap", number, "p", stimulates, 1, 1)
+
+    both = {"quiet": known(1, False), "swept": known(2, True)}
+    stages = make.stages_of(both, tmp_path, ("fig9", "fig5", "fig12"))
+    assert [stage.files for stage in stages.values()] == [("quiet",), ("quiet",), ("swept",)]
+    for name, one in both.items():
+        stages = make.stages_of({name: one}, tmp_path, ("fig9", "fig12"))
+        assert [stage.files for stage in stages.values()] == [(name,), (name,)]
 
 
 def test_a_page_with_everything_in_it(

@@ -148,7 +148,8 @@ def stages_of(known: Mapping[str, Known], kept: Path, only: Sequence[str]) -> di
             if FIGURES[name].subjects == "all"
             else {called[sha]: paths for sha, paths in subjects.items()}
         )
-        for subject, paths in groups.items():
+        for subject, every in groups.items():
+            paths = _fitting(name, every, known)
             picture = kept / f"{name}-{subject.replace(' ', '_')}.png"
             written = FIGURES[name].given
             given = written(picture) if written is not None else ""
@@ -156,6 +157,12 @@ def stages_of(known: Mapping[str, Known], kept: Path, only: Sequence[str]) -> di
             stage = Stage(name, subject, tuple(paths), str(picture), identity)
             stages[stage.key] = stage
     return stages
+
+
+def _fitting(name: str, paths: Sequence[str], known: Mapping[str, Known]) -> Sequence[str]:
+    """The recordings that a figure takes: those of experiments or the others, all where there are none."""
+    experiments = FIGURES[name].experiments
+    return [path for path in paths if known[path].stimulates == experiments] or paths
 
 
 def _run(
