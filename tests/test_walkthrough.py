@@ -178,7 +178,7 @@ def _hold_and_step(walk: Walk) -> None:
     signs = [each for each in operator.standstills if each.isVisible()]
     walk.until(lambda: all(f"tick {walk.window.tick}" in each.words.text() for each in signs))
     held = walk.window.tick
-    assert panels.control.pace.text() == "paused"
+    walk.until(lambda: panels.control.pace.text() == "paused")
     walk.picture("4_pause")
     for count in (1, 2):
         walk.press(Qt.Key.Key_Period)
