@@ -9,6 +9,7 @@ from pathlib import Path
 import msgspec
 
 import recorder
+from rig.bus.external_inputs import OUTSIDE
 from rig.errors import UserError
 
 
@@ -22,7 +23,7 @@ class Known(msgspec.Struct, frozen=True):
         task: the session's.
         seed: the session's.
         protocol: its name.
-        stimulates: whether its protocol has stimuli.
+        stimulates: whether its protocol has stimuli of its own.
         size: bytes.
         changed_ns: when it was last changed.
     """
@@ -88,7 +89,7 @@ def _known(file: Path) -> Known:
         described.task,
         described.seed,
         described.protocol_name,
-        bool(described.stimuli),
+        any(name != OUTSIDE for name in described.stimuli),
         state.st_size,
         state.st_mtime_ns,
     )

@@ -31,6 +31,8 @@ SETTLING_S = 1.0
 """Left out at an episode's start, while the units leave zero and the animal its spawn pose."""
 LEAST_S = 2.0
 """Shorter episodes are left out."""
+MOST_NAMED = 5
+"""So many files of those that are left out are named."""
 TITLES = {
     "corridor": "corridor",
     "gaps": "gaps run",
@@ -132,7 +134,7 @@ def provenance(episodes: Sequence[Episode]) -> str:
 
 
 def _grouped(sentences: Sequence[str]) -> list[str]:
-    """Sentences about files, those that say the same of several as one.
+    """Sentences about files, those that say the same of several as one, which names the first of them.
 
     >>> _grouped(["a.nwb: too short.", "b.nwb: too short.", "c.nwb: stimulated."])
     ['2 recordings: too short (a.nwb, b.nwb).', 'c.nwb: stimulated.']
@@ -141,8 +143,13 @@ def _grouped(sentences: Sequence[str]) -> list[str]:
     for sentence in sentences:
         file, _, why = sentence.rpartition(": ")
         said.setdefault(why, []).append(file)
+
+    def names(files: list[str]) -> str:
+        first = ", ".join(Path(each).name for each in files[:MOST_NAMED])
+        return first if len(files) <= MOST_NAMED else f"{first} and {len(files) - MOST_NAMED} more"
+
     return [
-        f"{len(files)} recordings: {why.rstrip('.')} ({', '.join(Path(each).name for each in files)})."
+        f"{len(files)} recordings: {why.rstrip('.')} ({names(files)})."
         if len(files) > 1
         else f"{files[0]}: {why}".removeprefix(": ")
         for why, files in said.items()

@@ -29,6 +29,7 @@ def write(
     action: np.ndarray | None = None,
     subject: str = "rodent",
     trial_ticks: int | None = None,
+    stimuli: tuple[str, ...] = ("outside",),
 ) -> Path:
     """Records one episode, or several of `trial_ticks` each.
 
@@ -44,6 +45,7 @@ def write(
         action: (ticks, 2).
         subject: its name.
         trial_ticks: of each episode; all are one if left out.
+        stimuli: that the session may have; by itself those of other programs, as any session.
     """
     behaviours = behaviours or {}
     known = description(
@@ -59,7 +61,7 @@ def write(
         n_qvel=9,
         n_act=0,
         behaviours=tuple(behaviours) or ("run",),
-        stimuli=(),
+        stimuli=stimuli,
         task_events=("first_tap", "second_tap", "orb"),
         conditions=(),
         keys=(),

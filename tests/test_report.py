@@ -17,7 +17,7 @@ import pytest
 from PIL import Image
 
 from analysis import figures
-from analysis.by_subject import Known
+from analysis.by_subject import Known, look_through
 from analysis.cluster_statistics import Estimate
 from analysis.figure_result import FigureResult
 from analysis.report import make, page, pdf, stage
@@ -101,6 +101,17 @@ def test_experiments_are_for_figures_of_stimuli_and_the_rest_for_the_others(tmp_
     for name, one in both.items():
         stages = make.stages_of({name: one}, tmp_path, ("fig9", "fig12"))
         assert [stage.files for stage in stages.values()] == [(name,), (name,)]
+
+
+def test_a_recording_stimulates_where_its_protocol_does(tmp_path: Path) -> None:
+    """What other programs may ask for on the bus is no experiment."""
+    quiet = [[0.0] * 2 * N_UNITS] * 3
+    files = [
+        write(tmp_path / "baseline.nwb", "forage", 1, quiet),
+        write(tmp_path / "swept.nwb", "forage", 1, quiet, stimuli=("hold", "outside")),
+    ]
+    found, _ = look_through(files, {})
+    assert [one.stimulates for one in found.values()] == [False, True]
 
 
 def test_a_page_with_everything_in_it(
