@@ -42,6 +42,14 @@ class Walk:
     def until(self, condition: Callable[[], bool], timeout_s: float = 60) -> None:
         self.qtbot.waitUntil(condition, timeout=int(timeout_s * 1000))
 
+    def standing_tick(self) -> int:
+        """The tick at which a held session stands: what was on its way to the window has arrived."""
+        tick = -1
+        while tick != self.window.tick:
+            tick = self.window.tick
+            self.qtbot.wait(300)
+        return tick
+
     def press(self, key: Qt.Key, *modifiers: Qt.KeyboardModifier) -> None:
         held = Qt.KeyboardModifier.NoModifier
         for each in modifiers:
@@ -176,16 +184,16 @@ def _hold_and_step(walk: Walk) -> None:
     walk.until(lambda: operator.paused and panels.control.pause.text() == "Resume")
     walk.until(lambda: sum(each.isVisible() for each in operator.standstills) == 2)
     signs = [each for each in operator.standstills if each.isVisible()]
-    walk.until(lambda: all(f"tick {walk.window.tick}" in each.words.text() for each in signs))
-    held = walk.window.tick
+    held = walk.standing_tick()
+    walk.until(lambda: all(f"tick {held}" in each.words.text() for each in signs))
     walk.until(lambda: panels.control.pace.text() == "paused")
     walk.picture("4_pause")
     for count in (1, 2):
         walk.press(Qt.Key.Key_Period)
         walk.until(lambda count=count: walk.window.tick == held + count)
         walk.until(lambda count=count: panels.health.value("tick") == str(held + count))
-        assert panels.timeline.raster.last_tick == held + count
-        assert f"tick {held + count}" in signs[0].words.text()
+        walk.until(lambda count=count: panels.timeline.raster.last_tick == held + count)
+        walk.until(lambda count=count: f"tick {held + count}" in signs[0].words.text())
         walk.qtbot.wait(200)
         assert walk.window.tick == held + count
 
