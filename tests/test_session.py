@@ -142,6 +142,7 @@ def _contents(path: Path) -> dict[str, np.ndarray]:
         "nwb_times",
         "notes",
         "versions",
+        "record/log",  # what happened to the machine: a recorder that a busy disk held up, say
     )
 
     def keep(name: str, item: object) -> None:
