@@ -229,6 +229,32 @@ def test_a_network_of_another_shape_learns_first_from_a_subjects_rollouts(traine
         torch.testing.assert_close(later[f"network.{name}"], master[name], rtol=0, atol=0)
 
 
+def test_a_subject_is_trained_on_from_its_own_rollouts(trained, tmp_path):
+    """It begins as its teacher, learns by other settings, and collects none of its own."""
+    _, teacher, _ = trained
+    path = distilled(TINY.replace('"tiny"', '"on"'), teacher, tmp_path)
+    text = path.read_text().replace("updates = 41", "updates = 1\nbegin_as_teacher = true")
+    path.write_text(
+        text.replace("[dagger]\nrollouts = 6", "[dagger]\nrollouts = 0\ndiscount = 0.99")
+    )
+    work = tmp_path / "runs" / "on"
+    folder = train(path, work=work, stages=("distillation", "dagger"), threads=1)
+    subject, master = agent.load(folder), agent.load(teacher)
+    before = master.network.state_dict()
+    changes = [
+        float((value - before[name]).abs().max())
+        for name, value in subject.network.state_dict().items()
+    ]
+    assert 0 < max(changes) < 0.01  # one step of Adam
+    assert subject.training["discount"] == 0.99
+    assert subject.training["dagger_ticks"] == master.training["dagger_ticks"]
+    wide = TINY.replace("policy_layers = 2", "policy_layers = 1")
+    path = distilled(wide, teacher, tmp_path)
+    path.write_text(path.read_text().replace("updates = 41", "begin_as_teacher = true"))
+    with pytest.raises(agent.SubjectError, match="another architecture"):
+        train(path, work=tmp_path / "w", stages=["distillation"], threads=1)
+
+
 def test_a_teachers_rollouts_serve_all_pupils_and_are_continued_when_interrupted(trained, tmp_path):
     _, teacher, _ = trained
     settings_path = distilled(TINY, teacher, tmp_path)
