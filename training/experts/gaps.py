@@ -131,7 +131,7 @@ class GapsExpert:
         self._near, self._far = gaps_of(self._body.model, self._body.data)
         self._follower = LeapFollower(self._leap)
         self._runner = Runner(self._locomotion, self._skill, self._body.actuators, 1)
-        self._leaps: MovementFollower | None = None
+        self._running_leap: MovementFollower | None = None
         self._righting.begin()
         self._speed_m_s, self._careful, self._reared_ticks = 0.0, False, 0
         self._view = View(self._body, SEEN_WITHIN_M)
@@ -175,17 +175,17 @@ class GapsExpert:
     def _run_and_leap(self) -> Array:
         runner, data, activation = self._runner, self._body.data, self._body.activation()
         tick = int(runner.tick[0])
-        if tick < FLIES_FROM and self._leaps is not None:
-            self._leaps.next(activation)
-            runner.tick[0] = self._leaps.tick
+        if tick < FLIES_FROM and self._running_leap is not None:
+            self._running_leap.next(activation)
+            runner.tick[0] = self._running_leap.tick
         body = data.qpos[None], data.qvel[None], activation[None]
         action = runner.act(np.zeros(1, int), *body, self._near[None], self._far[None])
         if runner.tick[0] == 1 and tick >= LEAP_TICKS:
             controls = runner.expected_controls(0, float(runner.phase[0]))
-            self._leaps = MovementFollower(
+            self._running_leap = MovementFollower(
                 controls, activation, PACE_WEIGHT, most_behind=MOST_BEHIND
             )
-            self._leaps.next(activation)  # that of this tick
+            self._running_leap.next(activation)  # that of this tick
         return action[0]
 
     def _stand_and_leap(self, before: float) -> Array:
