@@ -105,6 +105,7 @@ class TickLoop:
         while not self._control.end_reason:
             self._run_trial(trial)
             trial = self._after_trial(trial)
+        self._record_faults()  # those of which it heard together with the end, too
         end = End(self._control.end_reason, self._tick, self._pacer.overruns)
         self._publish(end, to_engine=True)
         return end
@@ -223,7 +224,11 @@ class TickLoop:
         control.steps = max(control.steps - 1, 0)
         self._recorder.switch(self._tick, self._pacer.overruns)
         self._engine.welcome(self._tick)
-        for fault in control.take_faults():
+        self._record_faults()
+
+    def _record_faults(self) -> None:
+        """Faults of others, which the hub knows already, go into the recording."""
+        for fault in self._control.take_faults():
             self._recorder.send(self._transport.message(fault, self._tick, _NO_ARRAYS))
 
     def _take_reply(self, tick: int) -> tuple[float, bool]:

@@ -24,6 +24,7 @@ from tests.session_checks import (
     events_of,
     messages_of,
     nothing_left,
+    on_disk,
     recorded,
     recorder_state,
 )
@@ -199,6 +200,7 @@ def test_recording_can_begin_and_end_while_the_animal_runs(runtime: Path, tmp_pa
     at_once = tmp_path / "at_once.nwb"
     with RunningRig("run", FIRST_LIGHT, "--out", whole, *REALTIME, "--seed", 2) as rig:
         with rig.attach() as bus:
+            wait_for(lambda: on_disk(bus, whole) > 0)
             with pytest.raises(RunError, match="already"):
                 bus.command("start_recording", file=str(part))
             bus.command("stop_recording")
