@@ -20,7 +20,7 @@ import numpy as np
 from recorder.annotations import Annotation, Annotations, Channel
 from recorder.integrity import HDF5_ERRORS
 from rig.bus.message_types import Description
-from rig.errors import UserError
+from rig.errors import RunError, UserError
 from rig.output_file import reason, replacing
 
 FORMAT = 1
@@ -127,8 +127,11 @@ def write_annotations(path: Path, annotations: Annotations, description: Descrip
         nwb.add_time_intervals(table)
     with replacing(path) as partial, warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        with NWBHDF5IO(str(partial), "w") as io:
-            io.write(nwb)
+        try:
+            with NWBHDF5IO(str(partial), "w") as io:
+                io.write(nwb)
+        except RuntimeError as problem:  # how h5py says some of what the system refuses
+            raise RunError(f"{path} could not be written: {reason(problem)}.") from None
 
 
 def _header(path: Path, file: h5py.File) -> _Header:

@@ -81,7 +81,19 @@ class GrowingFile:
             sync_folder(self.path)
         except (OSError, RuntimeError) as problem:
             self.discard()
+            self._put_back()
             raise self.creation_error(problem) from None
+
+    def _put_back(self) -> None:
+        """Gives what was to be replaced its name again, where nothing has that name."""
+        if self._before is not None:
+            with contextlib.suppress(OSError):
+                if os.path.lexists(self.path):
+                    if os.path.samefile(self.path, self._before):
+                        self._before.unlink()
+                else:
+                    self._before.rename(self.path)
+            self._before = None
 
     def drop_before(self) -> None:
         """Removes what it has replaced, which was kept until now."""

@@ -13,7 +13,10 @@ import pytest
 import recorder
 from bench.synthetic_session import Stream, description
 from cli.main import main
+from recorder.empty_file import empty_recording
+from recorder.growing_file import GrowingFile
 from recorder.writer import Writer
+from rig.errors import RunError
 from tests.recorder_rig import Rig
 from tests.rodent_rig import FIRST_LIGHT
 
@@ -147,6 +150,17 @@ def test_an_overwritten_recording_is_there_until_the_next_one_is_whole(
     content = file.read_bytes()
     record(file, n_ticks=0, overwrite=True)
     assert before.read_bytes() == content
+
+
+def test_a_recording_that_cannot_take_a_name_gives_it_back(file: Path, tmp_path: Path) -> None:
+    content = file.read_bytes()
+    growing = GrowingFile(file, empty_recording(description(), {}, "test", False), overwrite=True)
+    (hidden,) = tmp_path.glob(".session.nwb.*.part")
+    hidden.unlink()
+    with pytest.raises(RunError, match=r"session.nwb cannot be made: No such file"):
+        growing.publish()
+    assert file.read_bytes() == content
+    assert list(tmp_path.iterdir()) == [file]
 
 
 def test_what_cannot_be_written_leaves_what_was_there(

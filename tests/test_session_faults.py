@@ -18,7 +18,7 @@ from rig.bus.message_types import (
     Status,
     Tick,
 )
-from rig.session.directory import running_sessions
+from rig.session.directory import RunningSession, SessionDirectory, running_sessions
 from tests.rodent_rig import FIRST_LIGHT, ROOT, RunningRig, wait_for
 from tests.session_checks import (
     PLAIN,
@@ -108,6 +108,18 @@ def test_a_killed_supervisor_leaves_no_orphans(runtime: Path, tmp_path: Path):
     assert running_sessions() == []  # and what it left behind is cleared away
     nothing_left(runtime)
     assert recorder.open(out).n_ticks >= acknowledged
+
+
+def test_another_process_with_a_dead_ones_number_is_no_session(runtime: Path):
+    """After a restart of the machine numbers are given again."""
+    now_s = time.time()
+    for age_s, runs in ((0.0, True), (86400.0, False)):
+        directory = SessionDirectory.create()
+        note = RunningSession(directory.path.name, os.getpid(), now_s - age_s, "p", "s", "forage")
+        directory.announce(note)
+        assert (note in running_sessions()) is runs
+        assert directory.path.exists() is runs
+        directory.remove()
 
 
 def test_a_recorder_that_dies_after_the_last_tick_is_told_on_the_bus(runtime: Path, tmp_path: Path):

@@ -164,6 +164,11 @@ def test_what_is_not_a_classifier_is_refused(model: Path, tmp_path: Path) -> Non
     bad.write_bytes(pickle.dumps({"format": 1}))
     with pytest.raises(UserError, match="not a classifier"):
         load(bad)
+    with np.load(model, allow_pickle=False) as saved:
+        np.savez_compressed(bad, **dict(saved), more=np.zeros(3_000_000))
+    assert bad.stat().st_size < 100_000
+    with pytest.raises(UserError, match="unpacked it is larger than 16 MB"):
+        load(bad)
     with pytest.raises(UserError, match="cannot be read"):
         load(tmp_path / "none.npz")
 

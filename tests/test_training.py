@@ -179,10 +179,17 @@ def test_a_damaged_checkpoint_is_one_sentence(trained, tmp_path):
     place, _, _ = trained
     work = tmp_path / "work"
     shutil.copytree(place / "work", work)
+    whole = (work / "dagger.safetensors").read_bytes()
     (work / "dagger.safetensors").write_bytes(b"not a checkpoint")
     with pytest.raises(agent.SubjectError, match="cannot be resumed") as caught:
         train(place / "tiny.toml", out=tmp_path / "o", work=work, stages=["dagger"], threads=1)
     assert "\n" not in str(caught.value)
+    (work / "dagger.safetensors").write_bytes(whole)
+    for damaged in ("{", "[]", '{"gait": {"name": "leaping"}}'):
+        (work / "stages.json").write_text(damaged)
+        with pytest.raises(agent.SubjectError, match=r"stages.json, .* is damaged"):
+            train(place / "tiny.toml", out=tmp_path / "o", work=work, stages=["dagger"], threads=1)
+        assert (work / "stages.json").read_text() == damaged
 
 
 def distilled(text: str, teacher: Path | str, place: Path) -> Path:

@@ -288,16 +288,24 @@ def _actors(
 def _actors_and_log(
     settings: Settings, work: Path, stage: str, progress: Progress
 ) -> Iterator[tuple[ActorPool[Rollout], Writer]]:
-    """The actors of a stage that learns while they act, and its TensorBoard log in `work/log`."""
+    """The actors of a stage that learns while they act, and its TensorBoard log in `work/log`.
+
+    The learner leaves them their cores: on two cores that two actors have, an update took twice as long on
+    two threads as on one, and with one more process minutes, because threads that wait for each other spin.
+    """
     # imported here: it takes seconds, and not every stage writes a log
     from torch.utils.tensorboard import SummaryWriter
 
     make = _environments(settings, work, _stage_number(stage))
     writer = SummaryWriter(str(work / "log"))
+    threads = torch.get_num_threads()
     try:
         with _actors(settings, make, stage, progress) as pool:
+            if settings.actors.count > 1 and not settings.actors.ray:  # Ray's may be elsewhere
+                torch.set_num_threads(max(1, threads - settings.actors.count))
             yield pool, writer
     finally:
+        torch.set_num_threads(threads)
         writer.close()
 
 

@@ -22,6 +22,7 @@ from typing import Any
 
 import tomli_w
 
+from agent.errors import SubjectError
 from agent.subject import SUBJECT_FILE, write_bytes
 from training.learn.training_loop import Counts
 from training.settings import Settings
@@ -46,12 +47,30 @@ def settings_sha256(settings: Settings, stage: str) -> str:
 
 
 def load(work: Path) -> dict[str, Record]:
-    """The records of a work folder by stage; empty where there are none."""
+    """The records of a work folder by stage; empty where there are none.
+
+    Raises:
+        SubjectError: the file with them is damaged.
+    """
+    path = work / STAGES_FILE
     try:
-        records: dict[str, Record] = json.loads((work / STAGES_FILE).read_bytes())
-    except (OSError, ValueError):
+        records = json.loads(path.read_bytes())
+    except FileNotFoundError:
         return {}
+    except (OSError, ValueError) as problem:
+        raise SubjectError(_damaged(path, str(problem))) from None
+    if not isinstance(records, dict) or not all(
+        isinstance(one, dict) and one.get("name") == stage for stage, one in records.items()
+    ):
+        raise SubjectError(_damaged(path, "not one record for each stage"))
     return records
+
+
+def _damaged(path: Path, why: str) -> str:
+    return (
+        f"{path}, the account of what was trained in this folder, is damaged ({why}); put a whole one "
+        "there, or move it away to train on without it"
+    )
 
 
 def of_subject(folder: Path) -> dict[str, Record]:

@@ -29,6 +29,8 @@ from rig.output_file import check_path
 
 MAX_SOCKET_PATH = 100
 """Bytes; Unix allows 107 in a socket's path."""
+CLOCK_TOLERANCE_S = 60.0
+"""A process that started so much later than a session is another one; the clock may have been set between."""
 ROOM_BYTES = 256 * 1024
 """What a session writes into its folder, beside what it takes from baselines: a spec, a note, logs."""
 
@@ -252,7 +254,7 @@ def running_sessions() -> list[RunningSession]:
                 if time.time() - path.stat().st_mtime > 60:
                     directory.remove()
             continue
-        if _alive(note.pid):
+        if _alive(note):
             found.append(note)
         else:
             directory.remove()
@@ -266,11 +268,24 @@ def find_session(session: str) -> SessionDirectory:
     return SessionDirectory(runtime_folder() / session)
 
 
-def _alive(pid: int) -> bool:
+def _alive(note: RunningSession) -> bool:
+    """Whether the process that wrote a note lives; not another that has its number since."""
     try:
-        os.kill(pid, 0)
+        os.kill(note.pid, 0)
     except ProcessLookupError:
         return False
     except PermissionError:
-        return True
-    return True
+        pass
+    started = _started_unix_s(note.pid)
+    return started is None or started < note.started_unix_s + CLOCK_TOLERANCE_S
+
+
+def _started_unix_s(pid: int) -> float | None:
+    """When a process started (Unix time, s); None where the system does not tell (it is not Linux)."""
+    try:
+        after_name = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+        system = Path("/proc/stat").read_text().splitlines()
+        booted = next(int(line.split()[1]) for line in system if line.startswith("btime "))
+        return booted + int(after_name[19]) / os.sysconf("SC_CLK_TCK")
+    except (OSError, ValueError, IndexError, StopIteration):
+        return None

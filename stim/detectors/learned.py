@@ -96,6 +96,9 @@ def load(path: Path) -> Classifier:
     except OSError as problem:
         raise UserError(f"The classifier {path} cannot be read: {problem.strerror}.") from None
     try:
+        with zipfile.ZipFile(io.BytesIO(content)) as packed:
+            if sum(one.file_size for one in packed.infolist()) > LARGEST_BYTES:
+                raise ValueError(f"unpacked it is larger than {LARGEST_BYTES / 1e6:.0f} MB")
         with np.load(io.BytesIO(content), allow_pickle=False) as saved:
             arrays = {name: saved[name] for name in saved.files}
         if int(arrays["format"]) != FORMAT:
