@@ -12,9 +12,6 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from analysis.cluster_statistics import Estimate
-from analysis.resampling import bootstrap
-
 Array = np.ndarray
 
 FOLDS = 5
@@ -171,14 +168,3 @@ def _best(products: Products, episodes: Sequence[int], penalties: Sequence[float
             error += float((errors(products, fit(products, rest, penalty), held) / scale).sum())
         found.append(error)
     return float(penalties[int(np.argmin(found))])
-
-
-def mean_r2(held: Held, targets: Sequence[int] | slice = slice(None)) -> Estimate:
-    """Mean R² of some targets, with its interval over episodes; a target that never varies is left out."""
-
-    def statistic(some: Sequence[int]) -> list[float]:
-        own = held.r2(some)[targets]
-        return [float(np.nanmean(own)) if np.isfinite(own).any() else float("nan")]
-
-    (found,) = bootstrap(statistic, [range(len(held.error))])
-    return found

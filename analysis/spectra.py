@@ -51,10 +51,6 @@ class Spectrum:
         """Whether the median is above the lowest bin; one within it is only known to be that low or lower."""
         return bool(self.density[0] < 0.5 * self.density.sum())
 
-    def centroid_hz(self) -> float:
-        """The mean frequency, weighted by power."""
-        return float((self.hz * self.density).sum() / self.density.sum())
-
     def share_above(self, hz: float) -> float:
         """The part of the power at and above a frequency, 0 to 1."""
         return float(shares_above(self.hz, self.density[None], hz)[0])

@@ -14,7 +14,7 @@ from analysis.decoding import (
     decode_values,
 )
 from analysis.encoding import encode, unique
-from analysis.ridge import fit, mean_r2, predict_held_out, products_of
+from analysis.ridge import fit, predict_held_out, products_of
 from analysis.speed_axes import speed_axis
 from analysis.tangling_q import tangling_of
 
@@ -60,7 +60,6 @@ def test_what_only_one_group_says() -> None:
     # what two groups say alike neither says alone
     assert unique(found, "copy").value == pytest.approx(0, abs=0.02)
     assert unique(found, "context").low < 0.41 < unique(found, "context").high
-    assert mean_r2(found[""]).value == pytest.approx(0.75, abs=0.03)
 
 
 @pytest.mark.parametrize("planted", [True, False])
