@@ -15,6 +15,7 @@ from cli.reruns import File, Files, tick_of
 from rig.bus.message_types import TICK_S, Input
 from rig.errors import UserError
 from rig.output_file import with_ending
+from rig.terminal import say_progress
 
 if TYPE_CHECKING:
     from rerun.protocol_sequence import Segment
@@ -166,7 +167,7 @@ def branch(
     if dry_run:
         _say_where(session, [plan.tick for plan in plans])
         return
-    make(session, plans, overwrite, camera, _say_progress if progress else None)
+    make(session, plans, overwrite, camera, say_progress if progress else None)
     for plan in plans:
         print(plan.target)
     if every is not None:
@@ -238,7 +239,3 @@ def _say_where(session: RecordedSession, ticks: Sequence[int]) -> None:
         if why:
             print(why)
         print(f"The branch at tick {tick} is simulated from tick {begin} on.")
-
-
-def _say_progress(share: float) -> None:
-    print(f"progress {share:.3f}", flush=True)

@@ -11,7 +11,7 @@ from rich.progress import Progress
 from cli.recordings import File, Parts, recording_of
 from rig.errors import UserError
 from rig.output_file import check_output, with_ending
-from rig.terminal import console
+from rig.terminal import console, say_progress
 
 
 def export(
@@ -50,6 +50,9 @@ def export(
     to_s: Annotated[float | None, typer.Option("--to", help="End here, s of animal time.")] = None,
     speed: Annotated[float, typer.Option(help="Of the film: 0.1 to 20 times real time.")] = 1.0,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace existing files.")] = False,
+    progress: Annotated[
+        bool, typer.Option("--progress", help="Say how far it is in lines, for programs.")
+    ] = False,
 ) -> None:
     """Write a recording as a film, a strip of moments, a table, or an NWB file of chosen signals."""
     names = tuple(name.strip() for name in signals.split(",") if name.strip())
@@ -94,8 +97,14 @@ def export(
     if video is not None:
         from analysis.video import export_video
 
-        with Progress(console=console(stderr=True), transient=True) as progress:
-            bar = progress.add_task("drawing", total=None)
+        with Progress(console=console(stderr=True), transient=True, disable=progress) as shown_bar:
+            bar = shown_bar.add_task("drawing", total=None)
+
+            def drawn(done: int, of: int) -> None:
+                shown_bar.update(bar, completed=done, total=of)
+                if progress:
+                    say_progress(done / max(of, 1))
+
             n_frames = export_video(
                 recording,
                 video,
@@ -103,7 +112,7 @@ def export(
                 to_s,
                 speed,
                 overwrite,
-                on_frame=lambda done, of: progress.update(bar, completed=done, total=of),
+                on_frame=drawn,
                 trajectory=trajectory,
             )
         print(f"{video}: {n_frames} frames")

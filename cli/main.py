@@ -7,7 +7,9 @@ they are called, so that `rodent-rig --help` does not wait for PyTorch.
 from __future__ import annotations
 
 import os
+import signal
 import sys
+import threading
 
 from rig.child_python import one_thread_unless_asked, protect
 
@@ -98,6 +100,7 @@ def main() -> None:
     """Runs a command; a known trouble is one sentence on standard error and an exit status."""
     prepare()
     protect()
+    _end_in_order()
     try:
         check_words(sys.argv[1:], COMMANDS)
         app()
@@ -130,6 +133,18 @@ def main() -> None:
         sys.exit(1)
     except KeyboardInterrupt:
         sys.exit(1)
+
+
+def _end_in_order() -> None:
+    """SIGTERM and SIGHUP end a command as Ctrl-C does: nothing is left half done.
+
+    What is ignored (nohup) stays ignored. The window is left out: Python cannot raise through Qt.
+    """
+    if sys.argv[1:2] == ["gui"] or threading.current_thread() is not threading.main_thread():
+        return
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        if signal.getsignal(number) == signal.SIG_DFL:
+            signal.signal(number, signal.default_int_handler)
 
 
 if __name__ == "__main__":

@@ -100,9 +100,6 @@ def offer_replay(
     from rig.session.directory import SessionDirectory
 
     with ReplaySource(file) as source:
-        # until the replay takes them over they end its start in order, so that no folder of it is left
-        for number in (signal.SIGTERM, signal.SIGHUP):
-            signal.signal(number, signal.default_int_handler)
         directory = SessionDirectory.create()
         with directory.kept_unless_interrupted():
             session = ReplaySession(

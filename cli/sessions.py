@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import signal
 from pathlib import Path
 from typing import Annotated
 
@@ -85,9 +84,6 @@ def run(
     from recorder.file_rotation import check_parts, parse_rotation_limit
     from recorder.output_path import check_target
 
-    # until the session takes them over they end the start in order, so that no folder of it is left
-    for number in (signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, signal.default_int_handler)
     if roll_over:
         parse_rotation_limit(roll_over)
     protocol = find(protocol)

@@ -250,6 +250,7 @@ class Actions(QObject):
         listed: tuple[tuple[str, Callable[[], object], tuple[str, ...], str], ...] = (
             ("Align the recordings…", player.align, ("Ctrl+L",), "Replay"),
             ("Branch from here…", player.branch, ("Ctrl+Shift+B",), "Replay"),
+            ("Export…", player.export, ("Ctrl+Shift+E",), "Replay"),
             ("Analyse", lambda: layout.toggle("analyse"), (PANEL_KEYS["analyse"],), "Replay"),
             (
                 "Annotate",

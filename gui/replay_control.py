@@ -14,6 +14,7 @@ from gui.look.dialogs import CANCEL, END, ask_about_session
 from gui.panels import Panels
 from gui.replay.align import Alignment, ask_for_alignment
 from gui.replay.branch_dialog import BranchDialog, Branched
+from gui.replay.export_dialog import ExportDialog, Exported
 from gui.seen.markers import Extent, moved, rows_of
 from gui.session import recordings
 from gui.session.recent import Recent, remember
@@ -182,6 +183,27 @@ class ReplayControl(QObject):
         dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         dialog.made.connect(lambda made, at: self._show_branch(path, made, at))
         stream.set_playing(False)
+        dialog.show()
+
+    def export(self) -> None:
+        """Asks what of the recording is to be written as a file of another kind, and writes it."""
+        stream = self.stream
+        if stream is None or not self._extents:
+            return
+        if self.several:
+            self._panels.banner.show_sentence(
+                "export", "One recording is exported at a time: open it alone.", "note", for_s=8.0
+            )
+            return
+        loop = self._panels.transport.marked_loop
+        recording = Exported(stream.paths[0], self._extents[0], loop)
+        dialog = ExportDialog(recording, self._parent)
+        dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        dialog.made.connect(
+            lambda path, said: self._panels.banner.show_sentence(
+                "export", f"Written: {said or path}.", "note"
+            )
+        )
         dialog.show()
 
     def _show_branch(self, path: Path, made: Path, tick: int) -> None:

@@ -67,3 +67,8 @@ def table_console() -> Console:
 def text_column(text: str) -> TextColumn:
     """A column of a progress bar with this text, whose fields are shown as they are."""
     return TextColumn(text, markup=False)
+
+
+def say_progress(share: float) -> None:
+    """Says to a program that reads the output how far a command is, 0 to 1: a line "progress 0.250"."""
+    print(f"progress {share:.3f}", flush=True)

@@ -10,32 +10,23 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-from PyQt6.QtCore import Qt, QTimer, pyqtSignal
+from PyQt6.QtCore import QTimer, pyqtSignal
 from PyQt6.QtWidgets import (
     QAbstractSpinBox,
     QCheckBox,
     QComboBox,
-    QDialog,
     QDoubleSpinBox,
     QFileDialog,
-    QFormLayout,
-    QHBoxLayout,
     QLabel,
     QLineEdit,
-    QProgressBar,
-    QPushButton,
     QSpinBox,
-    QToolButton,
-    QVBoxLayout,
     QWidget,
 )
 
-from gui.look.labels import restyle
 from gui.look.time_axis import axis_time
+from gui.replay.command_dialog import CommandDialog, free_name, in_a_row, small_button
 from gui.seen.markers import Extent
-from gui.streams.command_process import CommandProcess
 from gui.timeline.selection import UnitSelection
 from recorder.schema import unit_names
 from rig.bus.external_inputs import OUTSIDE
@@ -58,7 +49,7 @@ class Branched:
     tick: int
 
 
-class BranchDialog(QDialog):
+class BranchDialog(CommandDialog):
     """Asks what a branch is, and makes it. `made(path, tick)` carries the new recording.
 
     Args:
@@ -71,13 +62,9 @@ class BranchDialog(QDialog):
     def __init__(
         self, recording: Branched, selection: UnitSelection, parent: QWidget | None = None
     ) -> None:
-        super().__init__(parent)
-        self.setWindowTitle("Branch from here")
-        self.setMinimumWidth(560)
+        super().__init__("Branch from here", "Branch", parent)
         self._recording = recording
         self._selection = selection
-        self._process: CommandProcess | None = None
-        self._making = False
         self._checked: list[str] | None = None
         self._make_fields()
         self._arrange()
@@ -95,9 +82,9 @@ class BranchDialog(QDialog):
             self.last_s.valueChanged,
             self.out.textChanged,
         ):
-            signal.connect(lambda *_: self._changed())
-        selection.changed.connect(self._changed)
-        self._changed()
+            signal.connect(lambda *_: self.follow_fields())
+        selection.changed.connect(self.follow_fields)
+        self.follow_fields()
 
     def words(self) -> list[str]:
         """The command: what stands after `rodent-rig`."""
@@ -112,15 +99,10 @@ class BranchDialog(QDialog):
             words += ["--last", f"{self.last_s.value():g}"]
         return [*words, "--out", self.out.text().strip()]
 
-    def closeEvent(self, event: Any) -> None:
-        """What is being made is given up."""
-        self._stop()
-        super().closeEvent(event)
-
-    def reject(self) -> None:
-        """Closes, and gives up what is being made."""
-        self._stop()
-        super().reject()
+    def give_up(self) -> None:
+        """Ends what is looked at or made, and waits until it has tidied up."""
+        self._timer.stop()
+        super().give_up()
 
     # --- fields -----------------------------------------------------------------------------------------
 
@@ -157,50 +139,26 @@ class BranchDialog(QDialog):
         for box in (self.tick, self.value, self.for_ms, self.last_s):
             box.setButtonSymbols(QAbstractSpinBox.ButtonSymbols.NoButtons)
         name = f"{recording.path.stem}-branch-{tick}.nwb"
-        self.out = QLineEdit(str(_free(recording.path.with_name(name))))
-        self.said = QLabel()
-        self.said.setWordWrap(True)
-        self.said.setTextFormat(Qt.TextFormat.PlainText)
-        self.said.setMinimumHeight(self.said.fontMetrics().height() * 3)
-        self.said.setAlignment(Qt.AlignmentFlag.AlignTop)
-        self.bar = QProgressBar()
-        self.bar.setRange(0, 1000)
-        self.bar.setTextVisible(False)
-        self.bar.setFixedHeight(6)
-        self.start = QPushButton("Branch")
-        self.start.setDefault(True)
-        self.start.setProperty("primary", True)
-        self.start.clicked.connect(self._make)
-        self.stop = QPushButton("Close")
-        self.stop.clicked.connect(self._cancel)
+        self.out = QLineEdit(str(free_name(recording.path.with_name(name))))
 
     def _arrange(self) -> None:
-        form = QFormLayout()
-        form.setSpacing(8)
+        form = self.form
         form.addRow("Recording", QLabel(self._recording.path.name))
-        form.addRow("At tick", _row(self.tick, self.when))
+        form.addRow("At tick", in_a_row(self.tick, self.when))
         self._choosers = (
-            _button("…", self._choose_protocol),
-            _button("…", self._choose_out),
+            small_button("…", self._choose_protocol),
+            small_button("…", self._choose_out),
         )
-        form.addRow("Goes on with", _row(self.protocol, self._choosers[0]))
-        form.addRow("Taken away", _row(self.without))
+        form.addRow("Goes on with", in_a_row(self.protocol, self._choosers[0]))
+        form.addRow("Taken away", in_a_row(self.without))
         form.addRow(
             "Added",
-            _row(self.added, QLabel("to"), self.value, QLabel("for"), self.for_ms, QLabel("ms")),
+            in_a_row(
+                self.added, QLabel("to"), self.value, QLabel("for"), self.for_ms, QLabel("ms")
+            ),
         )
-        form.addRow("Lasts", _row(self.last_s))
-        form.addRow("Save as", _row(self.out, self._choosers[1]))
-        buttons = QHBoxLayout()
-        buttons.addStretch(1)
-        buttons.addWidget(self.stop)
-        buttons.addWidget(self.start)
-        column = QVBoxLayout(self)
-        column.setSpacing(10)
-        column.addLayout(form)
-        column.addWidget(self.said)
-        column.addWidget(self.bar)
-        column.addLayout(buttons)
+        form.addRow("Lasts", in_a_row(self.last_s))
+        form.addRow("Save as", in_a_row(self.out, self._choosers[1]))
 
     def _choose_protocol(self) -> None:
         chosen, _ = QFileDialog.getOpenFileName(
@@ -237,7 +195,8 @@ class BranchDialog(QDialog):
 
     # --- what is possible, and doing it -------------------------------------------------------------------
 
-    def _changed(self) -> None:
+    def follow_fields(self) -> None:
+        """Says what the branch would be, as soon as that has been looked at."""
         n = len(self._selection.units)
         self.added.setText(f"clamp the {n} selected units" if n != 1 else "clamp the selected unit")
         self.added.setMinimumWidth(self.added.sizeHint().width() + 8)
@@ -250,14 +209,13 @@ class BranchDialog(QDialog):
         self.when.setText(axis_time(self.tick.value() * TICK_S, TICK_S))
         self._checked = None
         self.start.setEnabled(False)
-        if not self._making:
-            self._say("Looking whether it can be made…")
+        if not self.making:
+            self.say("Looking whether it can be made…")
             self._timer.start()
 
     def _check(self) -> None:
-        self._drop()
         words = self.words()
-        process = self._run([*words, "--dry-run"])
+        process = self.run([*words, "--dry-run"])
         process.ended.connect(
             lambda status, said, sentence: self._judged(words, status, said, sentence)
         )
@@ -268,105 +226,34 @@ class BranchDialog(QDialog):
         self.bar.setValue(0)
         if status == 0:
             self._checked = list(words)
-            self._say(said if self._changes else f"{said}\n{UNCHANGED}")
+            self.say(said if self._changes else f"{said}\n{UNCHANGED}")
         else:
-            self._say(sentence or said, trouble=True)
+            self.say(sentence or said, trouble=True)
         self.start.setEnabled(status == 0)
 
-    def _make(self) -> None:
-        if self._checked is None or self._making:
+    def make(self) -> None:
+        """Makes the branch that was looked at."""
+        if self._checked is None or self.making:
             return
-        self._making = True
-        self._enable()
-        self._say("Making the branch…")
         tick, out = self.tick.value(), Path(self.out.text().strip())
-        process = self._run([*self._checked, "--progress"])
-        process.progress.connect(lambda share: self.bar.setValue(round(1000 * share)))
-        process.ended.connect(
-            lambda status, said, sentence: self._finished(tick, out, status, said, sentence)
-        )
 
-    def _finished(self, tick: int, out: Path, status: int, said: str, sentence: str) -> None:
-        self._making = False
-        self._enable()
-        self.bar.setValue(0)
-        if status == 0:
-            path = Path(said.splitlines()[-1]) if said else out
-            self.made.emit(path, tick)
-            self.accept()
-        else:
-            self._say(sentence or said or "It could not be made.", trouble=True)
+        def finished(status: int, said: str, sentence: str) -> None:
+            if status == 0:
+                self.made.emit(Path(said.splitlines()[-1]) if said else out, tick)
+                self.accept()
+            else:
+                self.say(sentence or said or "It could not be made.", trouble=True)
 
-    def _cancel(self) -> None:
-        if not self._making:
-            self.reject()
-            return
-        self._drop()
-        self._making = False
-        self._enable()
-        self.bar.setValue(0)
-        self._changed()
+        self.run_for_good(self._checked, finished, "Making the branch…")
 
-    def _run(self, words: Sequence[str]) -> CommandProcess:
-        self._process = CommandProcess(words, self)
-        self._process.start()
-        return self._process
-
-    def _drop(self) -> None:
-        if self._process is not None:
-            self._process.cancel()
-            self._process = None
-
-    def _stop(self) -> None:
-        self._timer.stop()
-        process = self._process
-        self._drop()
-        if process is not None:
-            process.wait()
-        self._making = False
-
-    def _enable(self) -> None:
+    def follow_making(self) -> None:
+        """While a branch is made nothing can be changed."""
         for field in (
             *(self.tick, self.protocol, self.without, self.last_s, self.out),
             *self._choosers,
         ):
-            field.setEnabled(not self._making)
-        self.added.setEnabled(not self._making and bool(self._selection.units))
+            field.setEnabled(not self.making)
+        self.added.setEnabled(not self.making and bool(self._selection.units))
         for box in (self.value, self.for_ms):
-            box.setEnabled(not self._making and self.added.isChecked())
-        self.start.setEnabled(not self._making and self._checked is not None)
-        self.stop.setText("Cancel" if self._making else "Close")
-
-    def _say(self, sentence: str, trouble: bool = False) -> None:
-        self.said.setObjectName("alarm" if trouble else "muted")
-        restyle(self.said, trouble=trouble)
-        self.said.setText(sentence)
-
-
-def _free(path: Path) -> Path:
-    """This path, or one with a number behind its name where there is such a file."""
-    number = 1
-    found = path
-    while found.exists():
-        number += 1
-        found = path.with_name(f"{path.stem}-{number}{path.suffix}")
-    return found
-
-
-def _row(*widgets: QWidget) -> QWidget:
-    whole = QWidget()
-    row = QHBoxLayout(whole)
-    row.setContentsMargins(0, 0, 0, 0)
-    row.setSpacing(6)
-    for widget in widgets:
-        row.addWidget(widget, 1 if isinstance(widget, QLineEdit) else 0)
-    if not any(isinstance(widget, QLineEdit) for widget in widgets):
-        row.addStretch(1)
-    return whole
-
-
-def _button(words: str, does: Any) -> QToolButton:
-    button = QToolButton()
-    button.setText(words)
-    button.clicked.connect(does)
-    return button
+            box.setEnabled(not self.making and self.added.isChecked())
+        self.start.setEnabled(not self.making and self._checked is not None)

@@ -151,6 +151,11 @@ class TransportBar(QFrame):
         self._playing = playing
         self.play.setText("Pause" if playing else "Play")
 
+    @property
+    def marked_loop(self) -> tuple[int, int] | None:
+        """First and last tick that are played over and over; None: there is no loop."""
+        return self._loop
+
     def show_loop(self, loop: tuple[int, int] | None) -> None:
         """What it plays over and over; None: nothing."""
         self._loop = loop
