@@ -15,9 +15,11 @@ from PyQt6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
 
 import recorder
+from bench.synthetic_session import Stream, description
 from gui.main_window import MainWindow
 from gui.seen.activity import WINDOW_TICKS
 from recorder.replay import ReplaySource
+from recorder.writer import Writer
 from tests.rodent_rig import ROOT
 from tests.shared_recordings import first_light
 
@@ -172,6 +174,34 @@ def test_units_are_sorted_and_one_is_traced(
     qtbot.mouseClick(timeline.plots.close_trace, Qt.MouseButton.LeftButton)
     assert timeline.trace.unit is None
     assert not timeline.plots.trace.isVisible()
+
+
+def test_selected_units_stay_where_the_network_is_the_same(
+    qtbot: QtBot, open_window: Callable[..., MainWindow], recording: Path, tmp_path: Path
+):
+    """From a session to its replay, and to recordings beside it; not to another animal."""
+    window, units = open_window(), (5, 400)
+    selection = window.panels.selection
+    window.replay(recording)
+    qtbot.waitUntil(lambda: window.tick >= 0, timeout=20_000)
+    selection.select(units)
+    window.replay(recording)
+    qtbot.waitUntil(lambda: window.tick >= 0, timeout=20_000)
+    window.panels.timeline.show_as("traces")
+    assert (selection.units, tuple(window.panels.timeline.raster.rows)) == (units, units)
+    window.replay(recording, recording)
+    columns = window.panels.comparison
+    qtbot.waitUntil(lambda: window.tick >= 0 and len(columns.columns) == 2, timeout=20_000)
+    assert selection.units == units
+    other = tmp_path / "other.nwb"
+    writer = Writer(other, described := description(), {}, session="other", camera=False)
+    stream = Stream(described)
+    for message in [*stream.beginning(), *stream.ticks(0, 60), stream.end(60)]:
+        writer.add(message)
+    writer.close()
+    window.replay(other)
+    qtbot.waitUntil(lambda: window.tick >= 0, timeout=20_000)
+    assert selection.units == ()
 
 
 def test_a_damaged_recording_is_a_sentence(

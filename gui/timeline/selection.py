@@ -26,6 +26,7 @@ class UnitSelection(QObject):
     def __init__(self, parent: QObject | None = None) -> None:
         super().__init__(parent)
         self._units: tuple[int, ...] = ()
+        self._network = ""
 
     @property
     def units(self) -> tuple[int, ...]:
@@ -53,3 +54,9 @@ class UnitSelection(QObject):
     def clear(self) -> None:
         """No units."""
         self.select(())
+
+    def of_network(self, sha256: str) -> None:
+        """Units of this network are shown from now on; those selected stay if they were its units before."""
+        if sha256 != self._network:
+            self._network = sha256
+            self.clear()

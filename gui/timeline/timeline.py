@@ -124,7 +124,8 @@ class Timeline(QFrame):
         self._tick_s = description.tick_s
         self.head.describe(description.behaviours)
         self.marks.describe(description)
-        self.selection.clear()
+        self.selection.of_network(description.subject_sha256)
+        self._selected()
         self._fit()
         self._follow_to(0)
 
