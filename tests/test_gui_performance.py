@@ -80,6 +80,18 @@ def test_in_real_time_it_says_so(panel: PerformancePanel) -> None:
     assert panel.value("disk") == "nothing is recorded"
 
 
+def test_a_pause_is_no_latency(panel: PerformancePanel) -> None:
+    """Nor are the waits between single ticks in it, whenever the session's word comes."""
+    panel.take(Batch(description=_described("realtime"), ticks=_ticks({}, 20.0)))
+    panel.show_status(_status(state="paused"))
+    for tick in (200, 201):  # 4 and 4.02 s later
+        panel.take(Batch(ticks=_ticks({}, 40.0, first=tick, n=1)))
+    panel.show_status(_status())
+    panel.take(Batch(ticks=_ticks({}, 20.0, first=202, n=10)))
+    panel.draw()
+    assert panel.value("loop") == "20.0 ms · 95 %: 20.0 · max 20.0"
+
+
 @pytest.mark.parametrize(
     ("stages", "every_ms", "reason"),
     [

@@ -36,6 +36,13 @@ class TickTimes:
         self._late = np.zeros(KEPT, bool)
         self._n = 0
         self._last: tuple[int, float] | None = None
+        self._paused = False
+
+    def show_paused(self, paused: bool) -> None:
+        """Whether the animal's clock stands still now, on request: such waits are no latency."""
+        if paused or self._paused:
+            self._last = None
+        self._paused = paused
 
     def add(self, ticks: Sequence[Message]) -> None:
         """Takes in ticks, oldest first."""
@@ -44,7 +51,7 @@ class TickTimes:
             if not isinstance(content, Tick):
                 continue
             before, self._last = self._last, (message.tick, content.wall_s)
-            if before is None or before[0] != message.tick - 1 or content.first:
+            if self._paused or before is None or before[0] != message.tick - 1 or content.first:
                 continue  # the animal's clock stood still between them, or some are missing
             place = self._n % KEPT
             latency = message.arrays.get("latency")

@@ -130,6 +130,7 @@ class PerformancePanel(QFrame):
             self._sizes.append((time.monotonic(), status.recorder.file_bytes))
         else:
             self._sizes.clear()
+        self.times.show_paused(status.state == "paused")
         running = status.state == "running" and self._realtime
         self.slow = self.times.slow() if running else ""
         self._judge(running)
