@@ -25,10 +25,10 @@ from rich.table import Table
 
 from agent.subject import load
 from training.learn import dagger
-from training.learning_stages import make_vector_env
 from training.rollout.actor_pool import ActorPool, Request
 from training.rollout.rollout import Rollout
 from training.settings import Settings, read
+from training.stage_actors import make_vector_env
 
 SUBJECTS = Path(__file__).resolve().parents[1] / "subjects"
 

@@ -6,10 +6,7 @@ the subject's provenance, and writes the subject where it ends with one.
 
 from __future__ import annotations
 
-import platform
-import shutil
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -17,29 +14,24 @@ from typing import Any
 import numpy as np
 import torch
 
-from agent.architecture import NetworkConfig
 from agent.errors import SubjectError
 from agent.network import Network
 from agent.subject import Subject, find, load
 from parallel.progress import Progress
-from rig.arenas import senses
 from rig.arenas.names import TASKS
-from rig.versions import version_of
-from training import migration, provenance
+from training import provenance
 from training.learn import checkpoint, dagger, distillation, reinforcement
 from training.learn import vision as vision_encoder
-from training.learn.metrics import ReinforcementMetrics, Writer
-from training.rollout.actor_pool import ActorPool
-from training.rollout.rollout import Rollout
+from training.learn.metrics import ReinforcementMetrics
 from training.rollout.rollout_store import RolloutStore
-from training.rollout.vector_env import VectorEnv, VectorEnvSettings
 from training.settings import Settings
-from training.skill_stages import SEARCHES, needed_skills
+from training.skill_stages import SEARCHES
 from training.skills.search import write_arrays
-from training.subject_folder import save
+from training.stage_actors import actors, actors_and_log, environments, make_vector_env
+from training.written_subject import own_ticks, with_history, write_subject
 
 Array = np.ndarray
-STAGES = ("vision", "distillation", "dagger", "reinforcement")
+STAGES = provenance.LEARNING_STAGES
 COLLECTING_FRACTION = 0.7
 """Of the time of a stage that first collects data and then learns, about, for its progress."""
 COLLECTING_PARTS = 20
@@ -59,15 +51,15 @@ def vision(settings: Settings, work: Path, progress: Progress) -> None:
         return
     provenance.add(work, "vision", settings)
     network, chosen = _new_network(settings), settings.vision
-    environments = _environments(settings, work, 0)(0)
+    collecting = environments(settings, work, 0)(0)
     parts = []
     step = max(1, chosen.ticks // COLLECTING_PARTS)
     for tick in range(0, chosen.ticks, step):
         ticks = min(step, chosen.ticks - tick)
-        parts.append(environments.collect_images(ticks, chosen.image_every, chosen.poses))
+        parts.append(collecting.collect_images(ticks, chosen.image_every, chosen.poses))
         fraction = min(1.0, (tick + step) / chosen.ticks)
         progress("vision", COLLECTING_FRACTION * fraction, "collects images")
-    environments.close()
+    collecting.close()
     images, targets = (np.concatenate(rows) for rows in zip(*parts, strict=True))
 
     def report(fraction: float, errors: Mapping[str, float]) -> None:
@@ -116,7 +108,7 @@ def distil(settings: Settings, work: Path, progress: Progress) -> None:
             collected,  # other seeds than those of the rollouts that there are
             _stage_number(stage),
         )
-        with _actors(settings, make, stage, progress) as pool:
+        with actors(settings, make, stage, progress) as pool:
             distillation.collect_teacher(
                 teacher,
                 pool,
@@ -185,16 +177,19 @@ def imitate(settings: Settings, work: Path, folder: Path, progress: Progress) ->
 
     if checkpoint.completed(path) < chosen.rollouts:
         provenance.add(work, "dagger", settings, **facts)
-        with _actors_and_log(settings, work, "dagger", progress) as (pool, writer):
+        with actors_and_log(settings, work, "dagger", _stage_number("dagger"), progress) as (
+            pool,
+            writer,
+        ):
             counts = dagger.train(network, pool, chosen, path, report, writer, settings.vision)
         provenance.add(work, "dagger", None, **counts.nonzero())
     elif chosen.rollouts:
         checkpoint.restore(path, network)
-    training: dict[str, Any] = _own_ticks(settings, checkpoint.completed(path))
+    training: dict[str, Any] = own_ticks(settings, checkpoint.completed(path))
     if earlier is not None:
         if chosen.init_share:
             _mix_in(network, earlier, chosen.init_share)
-        training = _with_history(earlier, training, settings.name)
+        training = with_history(earlier, training, settings.name)
     write_subject(network, settings, work, folder, training)
 
 
@@ -217,11 +212,11 @@ def reinforce(settings: Settings, work: Path, folder: Path, progress: Progress) 
     """
     chosen, path = settings.reinforcement, work / "reinforcement.safetensors"
     network, imitated = _new_network(settings), work / "dagger.safetensors"
-    training = _own_ticks(settings, checkpoint.completed(imitated))
+    training = own_ticks(settings, checkpoint.completed(imitated))
     if imitated.exists() or not (folder / "subject.toml").exists():
         checkpoint.restore(needed(imitated, "dagger"), network)
     else:
-        training = _with_history(_copy_weights(folder, network), {}, settings.name)
+        training = with_history(_copy_weights(folder, network), {}, settings.name)
 
     def report(now: ReinforcementMetrics) -> None:
         tasks = ", ".join(f"{task} {value:.3f}" for task, value in now.reward.items())
@@ -230,39 +225,13 @@ def reinforce(settings: Settings, work: Path, folder: Path, progress: Progress) 
 
     if checkpoint.completed(path) < chosen.rollouts:
         provenance.add(work, "reinforcement", settings)
-    with _actors_and_log(settings, work, "reinforcement", progress) as (pool, writer):
+    with actors_and_log(
+        settings, work, "reinforcement", _stage_number("reinforcement"), progress
+    ) as (pool, writer):
         _, counts = reinforcement.train(network, pool, chosen, path, TASKS, report, writer)
     provenance.add(work, "reinforcement", None, **counts.nonzero())
     ticks = chosen.rollouts * chosen.rollout_ticks * len(settings.vector_env.tasks)
     write_subject(network, settings, work, folder, {**training, "reinforcement_ticks": ticks})
-
-
-def make_vector_env(
-    network: NetworkConfig,
-    environments: VectorEnvSettings,
-    skills: Path,
-    seed: int,
-    stage: int,
-    actor: int,
-) -> VectorEnv:
-    """The environments of an actor; importable, because Ray makes them in another process.
-
-    Args:
-        network: shape of the network that acts.
-        environments: of which tasks, and how they are disturbed.
-        skills: folder of the experts' skills.
-        seed: of the training,
-        stage: number of the pipeline stage,
-        actor: and number of the actor, which together make the seed of everything random.
-    """
-    return VectorEnv(network, environments, skills, 10_000 * seed + 100 * stage + actor)
-
-
-def _environments(settings: Settings, work: Path, stage: int) -> Callable[[int], VectorEnv]:
-    """Makes the environments of an actor's number; every stage and every actor has seeds of its own."""
-    skills = (work / "skills").resolve()
-    seed = settings.dagger.seed
-    return partial(make_vector_env, settings.network, settings.vector_env, skills, seed, stage)
 
 
 def _new_network(settings: Settings) -> Network:
@@ -272,56 +241,6 @@ def _new_network(settings: Settings) -> Network:
 
 def _stage_number(stage: str) -> int:
     return len(SEARCHES) + STAGES.index(stage)
-
-
-def _actors(
-    settings: Settings, make: Callable[[int], VectorEnv], stage: str, progress: Progress
-) -> ActorPool[Rollout]:
-    """The actors of a stage."""
-    chosen = settings.actors
-    return ActorPool(
-        make, chosen.count, chosen.ray or None, lambda text: progress(stage, 0.0, text)
-    )
-
-
-@contextmanager
-def _actors_and_log(
-    settings: Settings, work: Path, stage: str, progress: Progress
-) -> Iterator[tuple[ActorPool[Rollout], Writer]]:
-    """The actors of a stage that learns while they act, and its TensorBoard log in `work/log`.
-
-    The learner leaves them their cores: on two cores that two actors have, an update took twice as long on
-    two threads as on one, and with one more process minutes, because threads that wait for each other spin.
-    """
-    # imported here: it takes seconds, and not every stage writes a log
-    from torch.utils.tensorboard import SummaryWriter
-
-    make = _environments(settings, work, _stage_number(stage))
-    writer = SummaryWriter(str(work / "log"))
-    threads = torch.get_num_threads()
-    try:
-        with _actors(settings, make, stage, progress) as pool:
-            if settings.actors.count > 1 and not settings.actors.ray:  # Ray's may be elsewhere
-                torch.set_num_threads(max(1, threads - settings.actors.count))
-            yield pool, writer
-    finally:
-        torch.set_num_threads(threads)
-        writer.close()
-
-
-def _own_ticks(settings: Settings, rollouts: int) -> dict[str, Any]:
-    """Ticks of all environments together, by stage: of DAgger, and of the teacher where there is one.
-
-    Args:
-        settings: of the training.
-        rollouts: collected for DAgger.
-    """
-    chosen, environments = settings.dagger, len(settings.vector_env.tasks)
-    ticks = {"dagger_ticks": rollouts * chosen.rollout_ticks * environments}
-    if not settings.distillation.teacher:
-        return ticks
-    taught = settings.distillation.rollouts * chosen.rollout_ticks * environments
-    return {"distillation_ticks": taught, **ticks}
 
 
 def _load(name_or_path: str | Path) -> Subject:
@@ -342,70 +261,6 @@ def _copy_weights(name_or_path: str | Path, network: Network) -> Subject:
         )
     network.load_state_dict(subject.network.state_dict())
     return subject
-
-
-def _with_history(subject: Subject, own: Mapping[str, int], name: str) -> dict[str, Any]:
-    """Ticks and stages of a subject that is trained on, with the ticks of this training added.
-
-    Args:
-        subject: what the training begins with.
-        own: ticks by stage of this training.
-        name: of the subject that is trained; the stages of another are marked with its name.
-    """
-    known = migration.training_record(subject.training)
-    ticks = {name: value for name, value in known.items() if name.endswith("_ticks")}
-    for stage, value in own.items():
-        ticks[stage] = value + ticks.get(stage, 0)
-    mark = {} if subject.name == name else {"subject": subject.name}
-    stages = [{**mark, **one} for one in known.get("stages", [])]
-    return {**ticks, "stages": stages}
-
-
-def write_subject(
-    network: Network, settings: Settings, work: Path, folder: Path, training: Mapping[str, Any]
-) -> None:
-    """Write the subject's folder from a trained network, with its provenance and its experts' skills.
-
-    Args:
-        network: the weights.
-        settings: name, tasks and seed.
-        work: skills, and records of the stages that ran.
-        folder: of the subject.
-        training: ticks by stage, and under `stages` the records of a subject that it began as.
-    """
-    skills = needed_skills(settings.vector_env.tasks)
-    earlier = training.get("stages", [])
-    of_others = [one for one in earlier if "subject" in one]
-    own = {one["name"]: one for one in earlier if "subject" not in one} | provenance.load(work)
-    left = {name: work / "skills" / f"{name}.npz" for name in skills}
-    left |= {"vision": work / "vision.npz"}
-    left |= {name: work / f"{name}.safetensors" for name in STAGES if name != "vision"}
-    for name, path in left.items():
-        if name not in own and path.exists():  # by a version that kept no records
-            own[name] = {"name": name, "note": "settings not recorded"}
-    in_order = [own[name] for name in left if name in own]
-    ticks = {name: value for name, value in training.items() if name != "stages"}
-    save(
-        network,
-        folder,
-        settings.name,
-        senses.PROPRIOCEPTION,
-        training={
-            "tasks": list(dict.fromkeys(settings.vector_env.tasks)),
-            "seed": settings.dagger.seed,
-            **ticks,
-            "discount": settings.dagger.discount,
-            "value_unit": "(1 - discount) * discounted scaled reward",
-        },
-        versions={
-            "python": platform.python_version(),
-            **{name: version_of(name) for name in ("mujoco", "dm_control", "torch", "numpy")},
-        },
-    )
-    provenance.write(folder, [*of_others, *in_order])
-    (folder / "skills").mkdir(parents=True, exist_ok=True)
-    for name in skills:
-        shutil.copyfile(work / "skills" / f"{name}.npz", folder / "skills" / f"{name}.npz")
 
 
 def needed(path: Path, stage: str) -> Path:

@@ -29,6 +29,8 @@ from training.settings import Settings
 
 Record = dict[str, Any]
 STAGES_FILE = "stages.json"
+LEARNING_STAGES = ("vision", "distillation", "dagger", "reinforcement")
+"""Those that train the network, in their order; searches of skills come before."""
 
 SECTIONS = {
     "climbing": ("climbing", "gait"),
