@@ -105,10 +105,11 @@ class AnnotateControl(QObject):
         else:
             self._store.read()
 
-    def close(self) -> None:
-        """It is shown no longer; what was annotated is saved."""
+    def close(self) -> str:
+        """It is shown no longer; what was annotated is saved. Where that fails, why; else ""."""
+        lost = ""
         if self._store is not None:
-            self._store.close()
+            lost = self._store.close()
             self._store = None
         self._extent = None
         self._begun.clear()
@@ -116,11 +117,13 @@ class AnnotateControl(QObject):
         self.rows.editable = False
         self._fresh = True
         self._document.open(None)
+        return lost
 
-    def end(self) -> None:
-        """The window closes."""
-        self.close()
+    def end(self) -> str:
+        """The window closes. As `close`."""
+        lost = self.close()
         self._follow_panel(False)
+        return lost
 
     @property
     def active(self) -> bool:

@@ -6,7 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from PyQt6.QtCore import QObject, pyqtSignal
+from PyQt6.QtCore import QObject, QTimer, pyqtSignal
 from PyQt6.QtWidgets import QWidget
 
 from gui.editor.protocol_language import CancelledError, DryRun
@@ -26,6 +26,8 @@ MISSING = (
     "The protocol editor needs QScintilla, which is not installed: `pip install PyQt6-QScintilla`. "
     "Protocols can be edited with any editor; `rodent-rig check` says what is wrong with them."
 )
+DRY_RUN = "Dry run:"
+"""How the bar's words about one that is under way begin."""
 
 
 class EditorControl(QObject):
@@ -92,7 +94,8 @@ class EditorControl(QObject):
         if path is None and editor.isVisible():
             pass
         elif path is None and description is not None:
-            own = self._state.request.protocol if self._state.request is not None else None
+            request = self._state.request if self._state.phase != "replay" else None
+            own = request.protocol if request is not None else None
             if own is not None:
                 editor.open(own)
             elif editor.may_leave():
@@ -115,7 +118,7 @@ class EditorControl(QObject):
 
     def may_close(self) -> bool:
         """Whether the window may close: asks about changes that are in no file; then the editor is gone."""
-        self._cancelled = True
+        self._cancelled, self._following = True, None
         if self._editor is not None:
             if self._editor.isVisible() and not self._editor.close():
                 return False
@@ -163,7 +166,7 @@ class EditorControl(QObject):
             return
         text, path, language = editor.text.text(), editor.path, sessions.language
         self._cancelled = False
-        editor.bar.notice.set_full_text("Dry run: 0 %")
+        editor.bar.notice.set_full_text(f"{DRY_RUN} 0 %")
 
         def on_progress(share: float) -> None:
             if self._cancelled:
@@ -204,15 +207,19 @@ class EditorControl(QObject):
 
     def _follow_phase(self, phase: str) -> None:
         if phase == "ended" and self._following is not None:
-            request, self._following = self._following, None
-            self.start_requested.emit(request)
-            return
+            QTimer.singleShot(0, self._start_following)  # all others hear of the end first
         if phase in ("empty", "replay"):
             self._following = None
         if phase in ("empty", "replay", "starting"):
             self._panels.timeline.show_dry_run(())
         if self._editor is not None:
             self._editor.bar.show_running(phase == "live" and self._state.can_start)
+
+    def _start_following(self) -> None:
+        request, self._following = self._following, None
+        closes = self._session.close_at_end
+        if request is not None and self._state.phase == "ended" and not closes:
+            self.start_requested.emit(request)
 
     # --- what comes back ------------------------------------------------------------------------------
 
@@ -226,12 +233,15 @@ class EditorControl(QObject):
         self._cancelled = True
         self._runs.drop()
         self._panels.timeline.show_dry_run(())
-        if self._editor is not None and self._editor.report.toPlainText():
-            self._editor.show_report("")
+        if self._editor is not None:
+            if self._editor.report.toPlainText():
+                self._editor.show_report("")
+            if self._editor.bar.notice.full_text.startswith(DRY_RUN):
+                self._editor.bar.notice.set_full_text("")
 
     def _show_progress(self, share: float) -> None:
         if self._editor is not None and not self._cancelled:
-            self._editor.bar.notice.set_full_text(f"Dry run: {share * 100:.0f} %")
+            self._editor.bar.notice.set_full_text(f"{DRY_RUN} {share * 100:.0f} %")
 
     def _show_run(self, found: DryRun) -> None:
         if self._editor is not None:

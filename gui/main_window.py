@@ -284,7 +284,8 @@ class MainWindow(QMainWindow):
         if self.state.tick >= 0:
             self.panels.banner.show_sentence("stream", sentence)
         else:
-            self.panels.welcome.fail(sentence, can_start=self.state.can_start)
+            again = self.state.can_start and not was_replay and self.state.request is not None
+            self.panels.welcome.fail(sentence, can_start=again)
         self.session.judge()
         if self.session.close_at_end:
             self.close()
@@ -381,6 +382,7 @@ class MainWindow(QMainWindow):
             event.ignore()
             return
         if not self.menu_actions.editor.may_close():
+            self.session.close_at_end = False
             event.ignore()
             return
         self.panel_layout.save(self.state.settings)
@@ -388,7 +390,7 @@ class MainWindow(QMainWindow):
         self._judge_timer.stop()
         if self.stream is not None:
             self.stream.close()
-        self.player.annotate.end()
+        self.player.end()
         self.panels.close()
         event.accept()
 

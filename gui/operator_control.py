@@ -193,5 +193,7 @@ class OperatorControl(QObject):
             words = PAUSED.format(time_s=tick * TICK_S, tick=tick)
         for each in self.standstills:
             each.say(words, HOW)
-        if not live:
-            self._panels.note.shut()
+        if not live and (unsent := self._panels.note.shut()):
+            self._panels.banner.show_sentence(
+                "unsent note", f"This note came too late for the session: {unsent}", "note"
+            )

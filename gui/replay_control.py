@@ -6,14 +6,15 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from PyQt6.QtCore import QObject, Qt, pyqtSignal
-from PyQt6.QtWidgets import QWidget
+from PyQt6.QtCore import QObject, Qt, QTimer, pyqtSignal
+from PyQt6.QtWidgets import QMessageBox, QWidget
 
 from gui.annotate_control import AnnotateControl
 from gui.look.dialogs import CANCEL, END, ask_about_session
 from gui.panels import Panels
 from gui.replay.align import Alignment, ask_for_alignment
 from gui.replay.branch_dialog import BranchDialog, Branched
+from gui.replay.command_dialog import CommandDialog
 from gui.replay.export_dialog import ExportDialog, Exported
 from gui.seen.markers import Extent, moved, rows_of
 from gui.session import recordings
@@ -51,10 +52,12 @@ class ReplayControl(QObject):
         self._session = session
         self._parent = parent
         self._begin_at: tuple[int, bool] | None = None  # tick, and whether to play
+        self._begins: tuple[int, bool] | None = None  # the same of what is being opened
         self._extents: list[Extent] = []
         self._divergences: dict[int, Divergence] = {}
         self._alignment: Alignment | None = None
         self._said: list[str] = []  # of what was asked for and is not what is shown
+        self._lost = ""  # why annotations could not be saved
         self.annotate = AnnotateControl(state, panels, parent)
         self.annotate.tick_chosen.connect(self.seek)
         panels.comparison.closed.connect(self.remove)
@@ -76,6 +79,7 @@ class ReplayControl(QObject):
     def open(self, paths: Sequence[Replayed], speed: float) -> ReplayStream:
         """A replay of these recordings that the transport bar follows, not started yet."""
         self._leave()
+        self._begins, self._begin_at = self._begin_at, None
         recordings_of, self._said = recordings.annotated(paths)
         stream = ReplayStream(recordings_of, speed)
         panels = self._panels
@@ -261,10 +265,23 @@ class ReplayControl(QObject):
         if phase != "replay":
             self._leave()
 
+    def end(self) -> None:
+        """The window closes: what is being made of a recording is given up, what was annotated is saved."""
+        for dialog in self._parent.findChildren(CommandDialog):
+            dialog.close()
+        self._panels.analyse.clear()
+        if lost := self.annotate.end():
+            QMessageBox.warning(self._parent, "Annotations are not saved", lost)
+
     def _leave(self) -> None:
         """What belongs to one recording is over: annotating it, and analysing it."""
-        self.annotate.close()
+        if lost := self.annotate.close():
+            self._lost = lost
+            QTimer.singleShot(0, self._say_lost)  # what follows empties the banner first
         self._panels.analyse.clear()
+
+    def _say_lost(self) -> None:
+        self._panels.banner.show_sentence("annotations lost", self._lost)
 
     def _lengthen(self, ticks: int) -> None:
         """The plots reach further back: what a jump brings has to, too."""
@@ -294,8 +311,7 @@ class ReplayControl(QObject):
         if self.several:
             self._panels.comparison.show_recordings(extents)
         assert self.stream is not None
-        tick, playing = self._begin_at or (None, True)
-        self._begin_at = None
+        tick, playing = self._begins or (None, True)
         if tick is not None:
             self.stream.seek(tick)
         self.stream.set_playing(playing)

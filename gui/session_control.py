@@ -81,6 +81,8 @@ class SessionControl(QObject):
         """Another stream begins."""
         self.watch = RecorderWatch()
         self._failure = ""
+        self._panels.timeline.set_blinded(False)
+        self._panels.timeline.set_frozen(False)
         self._panels.faults.reset()
         self._panels.health.reset()
         self.by_hand.reset()
@@ -210,7 +212,7 @@ class SessionControl(QObject):
         if self._state.tick < 0:
             self._panels.welcome.fail(
                 f"The session ended before its first tick: {words}.",
-                can_start=self._state.can_start,
+                can_start=self._state.can_start and self._state.request is not None,
             )
         kind = "fault" if reason == "failed" else "note"
         self._panels.banner.show_sentence("end", f"The session has ended: {words}.", kind)

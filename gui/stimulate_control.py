@@ -190,6 +190,9 @@ class StimulateControl(QObject):
         """Another stream begins."""
         self._engine = "off"
         self._means, self._rows = {}, ()
+        for which in [each for each, chosen in self._wanted.items() if chosen]:
+            self._wanted[which] = ""
+            self._panel.show_file(which, "")
         self._clear()
         self.seen = SeenActivity(0)
         self._judge()

@@ -156,6 +156,21 @@ def test_keys_edges_undo_and_autosave(
     assert not list(file.parent.glob(".F*"))
 
 
+def test_what_could_not_be_saved_is_said_when_the_recording_is_left(
+    qtbot: QtBot, window: MainWindow, file: Path
+) -> None:
+    document, path = window.panels.annotations, annotations_path(file)
+    document.add_label("channel 1", "rear", "r")
+    qtbot.waitUntil(path.exists, timeout=20_000)
+    qtbot.waitUntil(lambda: "Saved " in window.panels.annotate.state.text(), timeout=20_000)
+    path.write_bytes(b"something else")
+    document.add("channel 1", "rear", 10, 20, "Jane Doe")  # and left before it is saved
+    window.set_up()
+    banner = window.panels.banner.label
+    qtbot.waitUntil(lambda: "was changed by another program" in banner.text(), timeout=20_000)
+    assert path.read_bytes() == b"something else"
+
+
 def test_what_others_have_written_is_not_overwritten(qtbot: QtBot, tmp_path: Path) -> None:
     """A file that another program changes meanwhile, and one that cannot be read, stay as they are."""
     path = annotations_path(tmp_path / "F.nwb")

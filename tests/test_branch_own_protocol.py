@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from PyQt6.QtWidgets import QFileDialog
 from pytestqt.qtbot import QtBot
 
 import recorder
@@ -34,7 +35,7 @@ def onset(session: Path) -> int:
 
 
 def test_branch_from_here_in_the_window(
-    session: Path, onset: int, tmp_path: Path, qtbot: QtBot
+    session: Path, onset: int, tmp_path: Path, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """What cannot be is said before; a stimulus is taken away, another one added; it can be run again."""
     out, tick = tmp_path / "g.nwb", onset - 2
@@ -46,7 +47,14 @@ def test_branch_from_here_in_the_window(
     dialog = BranchDialog(Branched(session, extent, described, tick), selection)
     qtbot.addWidget(dialog)
     assert dialog.out.text() == str(session.with_name(f"first-branch-{tick}.nwb"))
+    monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *_: (str(out), ""))
+    dialog._choosers[1].click()
+    assert dialog.words()[-2:] == [str(out), "--overwrite"]  # the question was answered there
+    dialog.out.setText(str(tmp_path / "h.nwb"))
+    assert "--overwrite" not in dialog.words()
     dialog.out.setText(str(out))
+    selection.add([4000])  # of another network, which the window shows by now
+    assert "3 selected" in dialog.added.text()
     dialog.protocol.setText("no-such")
     qtbot.waitUntil(lambda: "no-such" in dialog.said.text(), timeout=60_000)
     assert not dialog.start.isEnabled()

@@ -252,6 +252,40 @@ def test_nothing_is_lost_or_overwritten(
     assert "more" not in copy.read_text()
 
 
+def test_what_was_discarded_is_not_shown_as_the_file(
+    qtbot: QtBot,
+    open_window: Callable[..., MainWindow],
+    edit: Edit,
+    file: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    window = open_window(WindowSessions(SessionRequest(protocol=file)))
+    editor = edit(window, file)
+    editor.text.append("# mine\n")
+    window.session.close_at_end = True  # the session has ended, and the window closes with it
+    press_in_dialog("Cancel")
+    window.close()
+    assert window.isVisible()
+    assert not window.session.close_at_end  # the next session does not close it
+    press_in_dialog("Discard")
+    editor.close()
+    window.menu_actions.editor.open()
+    assert editor.isVisible()
+    assert editor.text.text() == PROTOCOL
+
+    # a name that was chosen without its ending gets one: of another file, perhaps
+    taken = file.with_name("taken.yaml")
+    taken.write_text("protocol: another\n")
+    chosen = str(taken.with_suffix(""))
+    monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *_: (chosen, ""))
+    press_in_dialog("Cancel")
+    assert not editor.save_as()
+    assert taken.read_text() == "protocol: another\n"
+    press_in_dialog("Replace it")
+    assert editor.save_as()
+    assert taken.read_text() == PROTOCOL
+
+
 def test_a_dry_run_is_drawn_over_the_open_recording(
     qtbot: QtBot,
     open_window: Callable[..., MainWindow],
@@ -297,6 +331,12 @@ def test_a_dry_run_is_drawn_over_the_open_recording(
     editor.text.append("# another\n")
     assert drawn() == []
     assert (DRY_RUN, DRY_RUN) not in ethogram.rows
+    # opened anew it is of the recording, whatever was run in this window before
+    press_in_dialog("Discard")
+    editor.close()
+    window.state.request = SessionRequest(protocol=file)
+    window.menu_actions.editor.open()
+    assert editor.text.text() == described.protocol_text
 
 
 def test_without_qscintilla_the_window_opens_and_says_so(
@@ -332,6 +372,7 @@ def test_a_session_ends_with_its_trial_and_another_follows(
     ticks: list[int] = []
     window.state.phase_changed.connect(lambda phase: phase == "ended" and ticks.append(window.tick))
     qtbot.waitUntil(lambda: window.phase == "starting", timeout=60_000)
+    assert window.panels.welcome.heading.text() != "That did not work"
     assert (ticks[0] + 1) % 50 == 0  # a trial is one second
     qtbot.waitUntil(lambda: window.phase == "live", timeout=120_000)
     described = window.state.description

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from PyQt6.QtCore import Qt
+from PyQt6.QtWidgets import QFileDialog
 from pytestqt.qtbot import QtBot
 
 import recorder
@@ -67,11 +68,17 @@ def test_a_table_of_the_loop(qtbot: QtBot, dialog: ExportDialog, tmp_path: Path)
 
 
 def test_what_cannot_be_is_said_and_nothing_is_lost(
-    qtbot: QtBot, dialog: ExportDialog, tmp_path: Path
+    qtbot: QtBot, dialog: ExportDialog, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     mine = tmp_path / "mine.csv"
     mine.write_text("mine")
-    dialog.out.setText(str(mine))
+    chosen = [str(mine), str(mine.with_suffix(""))]
+    monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *_: (chosen.pop(0), ""))
+    dialog._chooser.click()  # there the question was whether it may be replaced
+    assert dialog.words()[-1] == "--overwrite"
+    dialog._chooser.click()  # nobody was asked about "mine.csv"
+    assert "--overwrite" not in dialog.words()
+    assert dialog.out.text() == str(mine)
     dialog.start.click()
     qtbot.waitUntil(lambda: "exists already" in dialog.said.text(), timeout=60_000)
     assert mine.read_text() == "mine"

@@ -146,6 +146,9 @@ def test_what_is_on_is_counted_and_blinding_holds(qtbot: QtBot) -> None:
     selection.select([3, 5])
     assert panel.units == {"core": [3], "policy_0": [1]}
     assert panel.fire.isEnabled()
+    panel.amount.selectAll()
+    qtbot.keyClicks(panel.amount, "0.7")  # without enter: the key that stimulates may be next
+    assert panel.choice.amount == 0.7
     panel.show_on(stimuli, blinded=True)
     assert [label.text() for label in panel._counts] == ["4 ticks", "2 ticks"]
     panel.show_on(stimuli, blinded=False)
@@ -188,6 +191,11 @@ def test_a_file_is_read_beside_the_window_and_its_mistakes_are_said(
     assert (panel.choice.given, panel.file.full_text) == ("file", "course.csv")
     hand.read_file("baseline", str(tmp_path / "none.nwb"))
     qtbot.waitUntil(lambda: "No session is shown" in panel.sentence.text(), timeout=20_000)
+    panel.kind.setCurrentIndex(list(KINDS).index("clamp"))
+    assert panel.file.full_text == ""  # the course is none whose means are held
+    window.session.reset()  # another session: what was read for this one is gone
+    panel.kind.setCurrentIndex(list(KINDS).index("overwrite"))
+    assert (panel.choice.given, panel.file.full_text) == ("last", "")
     # a recording cannot be stimulated; nothing is shown as if one could
     assert not window.panels.control.release.isVisible()
     hand.stimulate()

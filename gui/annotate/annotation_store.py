@@ -57,6 +57,7 @@ class AnnotationStore(QObject):
         self._lock: BinaryIO | None = None
         self._seen: tuple[int, int, int] | None = None
         self._wanted: Annotations | None = None
+        self._unsaved = ""  # why what was to be saved last is in no file
         self._timer = QTimer(self)
         self._timer.setSingleShot(True)
         self._timer.setInterval(SAVE_AFTER_MS)
@@ -76,13 +77,17 @@ class AnnotationStore(QObject):
         self._wanted = content
         self._timer.start()
 
-    def close(self) -> None:
-        """Saves what is not saved yet, waits for that, and leaves the file to other windows."""
+    def close(self) -> str:
+        """Saves what is not saved yet, waits for that, and leaves the file to other windows.
+
+        Returns why the last changes are not saved, "" where they are.
+        """
         self._timer.stop()
         self._save()
         self._worker.submit(self._release)
         self._worker.shutdown(wait=True)
         self.blockSignals(True)
+        return self._unsaved
 
     # --- in the worker ----------------------------------------------------------------------------------
 
@@ -139,8 +144,9 @@ class AnnotationStore(QObject):
             write_annotations(self.path, content, self._description)
             self._seen = _stamp(self.path)
         except (UserError, RunError) as problem:
-            sentence = str(problem)
+            sentence = self._unsaved = str(problem)
             return lambda: self.failed.emit(sentence)
+        self._unsaved = ""
         when = f"{now():%H:%M:%S}"
         return lambda: self.saved.emit(when)
 

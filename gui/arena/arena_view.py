@@ -65,6 +65,7 @@ class ArenaView(Picture):
         self._empty = False
         self._stimuli: tuple[tuple[str, bool], ...] = ()
         self._blinded = False
+        self._trouble = ""
         self.notice = ""
         self.buttons = ArenaButtons(self)
         self.buttons.view_chosen.connect(self.look_as)
@@ -74,7 +75,7 @@ class ArenaView(Picture):
         self._settle.timeout.connect(self._send_view)
         self.renderer = ArenaRenderer(share)
         self.renderer.rendered.connect(self._take_picture)
-        self.renderer.unavailable.connect(self.say)
+        self.renderer.unavailable.connect(self._give_up)
         self.renderer.start()
         self.set_theme(theme)
 
@@ -88,7 +89,7 @@ class ArenaView(Picture):
             assert isinstance(batch.description.content, Description)
             self._history.describe(batch.description.content)
             self._episode = None
-            self.say("Drawing the arena…")
+            self.say(self._trouble or "Drawing the arena…")
         if batch.assets is not None:
             self.renderer.set_assets(batch.assets.arrays)
         if batch.episodes:
@@ -168,6 +169,11 @@ class ArenaView(Picture):
     def close_renderer(self) -> None:
         """Ends the thread; the view shows its last picture from then on."""
         self.renderer.close()
+
+    def _give_up(self, sentence: str) -> None:
+        """Nothing is drawn any more, of what comes later neither."""
+        self._trouble = sentence
+        self.say(sentence)
 
     def _take_picture(
         self, image: QImage, n_episodes: int, words: tuple[tuple[float, float, str, float], ...]

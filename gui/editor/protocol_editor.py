@@ -39,6 +39,7 @@ from gui.look.dialogs import (
     ask_about_changes,
     confirm_overwrite,
     confirm_reading_again,
+    confirm_replacing,
 )
 from gui.look.labels import ElidedLabel, restyle
 from gui.look.theme import Theme
@@ -141,8 +142,11 @@ class ProtocolEditor(QWidget):
 
     def open(self, path: Path) -> bool:
         """Shows a file, after what is to become of changes; says whether it did."""
-        if self.file.path == path.resolve() or not self.may_leave():
-            return self.file.path == path.resolve()
+        known = self.modified or self.text.text() == self.file.known  # else what was discarded
+        if self.file.path == path.resolve() and known:
+            return True
+        if not self.may_leave():
+            return False
         try:
             text = self.file.open(path)
         except UserError as problem:
@@ -179,7 +183,10 @@ class ProtocolEditor(QWidget):
         if not chosen:
             return False
         path = Path(chosen)
-        path = path if path.suffix else path.with_suffix(".yaml")
+        if not path.suffix:
+            path = path.with_name(f"{path.name}.yaml")
+            if path.exists() and not confirm_replacing(self, path.name):
+                return False
         if self._language.is_shipped(path):
             self._tell(f"{path.name} comes with the rig and stays as it is; choose another folder.")
             return False
@@ -227,6 +234,7 @@ class ProtocolEditor(QWidget):
             return
         self._settings.setValue(GEOMETRY, self.saveGeometry())
         self.text.setModified(False)
+        self._kept = False
         event.accept()
 
     def end(self) -> None:

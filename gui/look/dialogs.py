@@ -84,6 +84,13 @@ def confirm_overwrite(parent: QWidget, name: str) -> bool:
     return _ask(parent, "The file has been changed", text, choices) == SAVE
 
 
+def confirm_replacing(parent: QWidget, name: str) -> bool:
+    """Asks whether to write over a file that has the name which a chosen one got with its ending."""
+    text = f"{name} is there already."
+    choices = {SAVE: ("&Replace it", Role.DestructiveRole)}
+    return _ask(parent, "The file is there already", text, choices) == SAVE
+
+
 def confirm_reading_again(parent: QWidget, name: str, modified: bool) -> bool:
     """Asks whether to show what something else has made of a file.
 

@@ -24,6 +24,7 @@ from PyQt6.QtWidgets import (
 )
 
 from gui.annotate.agreement_dialog import detected_in
+from gui.look.dialogs import confirm_replacing
 from gui.look.labels import restyle
 from gui.look.theme import Theme
 from gui.replay.chart_view import ChartView
@@ -319,7 +320,11 @@ class AnalysePanel(QFrame):
         )
         if not chosen:
             return
-        path = Path(chosen).with_suffix(f".{ending}")
+        path = Path(chosen)
+        if path.suffix.lower() != f".{ending}":
+            path = path.with_name(f"{path.name}.{ending}")
+            if path.exists() and not confirm_replacing(self, path.name):
+                return
         self._folder = path.parent
         try:
             save(path)

@@ -66,6 +66,7 @@ class BranchDialog(CommandDialog):
         self._recording = recording
         self._selection = selection
         self._checked: list[str] | None = None
+        self._replaces = ""
         self._make_fields()
         self._arrange()
         self._timer = QTimer(self)
@@ -96,8 +97,10 @@ class BranchDialog(CommandDialog):
         if self.added.isChecked():
             words += ["--add", json.dumps(self._stimulus())]
         if self.last_s.value() > 0:
-            words += ["--last", f"{self.last_s.value():g}"]
-        return [*words, "--out", self.out.text().strip()]
+            words += ["--last", f"{self.last_s.value():.2f}"]
+        out = self.out.text().strip()
+        words += ["--out", out]
+        return [*words, "--overwrite"] if out and out == self._replaces else words
 
     def give_up(self) -> None:
         """Ends what is looked at or made, and waits until it has tidied up."""
@@ -172,7 +175,15 @@ class BranchDialog(CommandDialog):
             self, "Recording of the branch", self.out.text(), "Recordings (*.nwb)"
         )
         if chosen:
-            self.out.setText(chosen)
+            asked = bool(Path(chosen).suffix)  # whether it may be replaced, was asked there
+            self._replaces = chosen if asked else ""
+            self.out.setText(chosen if asked else f"{chosen}.nwb")
+
+    @property
+    def _units(self) -> tuple[int, ...]:
+        """The selected units that this recording has: another one may be shown by now."""
+        n_units = sum(layer.n_units for layer in self._recording.description.layers)
+        return tuple(unit for unit in self._selection.units if unit < n_units)
 
     @property
     def _changes(self) -> bool:
@@ -184,7 +195,7 @@ class BranchDialog(CommandDialog):
         """A clamp of the selected units, as the bus has it."""
         names = unit_names(self._recording.description)
         by_layer: dict[str, list[int]] = {}
-        for unit in self._selection.units:
+        for unit in self._units:
             layer, _, number = names[unit].partition("/")
             by_layer.setdefault(layer, []).append(int(number))
         parts = [
@@ -197,7 +208,7 @@ class BranchDialog(CommandDialog):
 
     def follow_fields(self) -> None:
         """Says what the branch would be, as soon as that has been looked at."""
-        n = len(self._selection.units)
+        n = len(self._units)
         self.added.setText(f"clamp the {n} selected units" if n != 1 else "clamp the selected unit")
         self.added.setMinimumWidth(self.added.sizeHint().width() + 8)
         self.added.setEnabled(n > 0)
@@ -253,7 +264,7 @@ class BranchDialog(CommandDialog):
             *self._choosers,
         ):
             field.setEnabled(not self.making)
-        self.added.setEnabled(not self.making and bool(self._selection.units))
+        self.added.setEnabled(not self.making and bool(self._units))
         for box in (self.value, self.for_ms):
             box.setEnabled(not self.making and self.added.isChecked())
         self.start.setEnabled(not self.making and self._checked is not None)

@@ -94,9 +94,11 @@ class ExportDialog(CommandDialog):
             words += ["--speed", f"{self.speed.value():g}"]
         if kind == STRIP:
             words += ["--frames", str(self.frames.value())]
-        if self.from_s.value() > self.from_s.minimum():
+        # of files that are read as one there may be more beside them, which the command finds, too
+        whole = isinstance(recording.where, Path)
+        if not whole or self.from_s.value() > self.from_s.minimum():
             words += ["--from", f"{self.from_s.value():.2f}"]
-        if self.to_s.value() < self.to_s.maximum():
+        if not whole or self.to_s.value() < self.to_s.maximum():
             words += ["--to", f"{self.to_s.value():.2f}"]
         return [*words, "--overwrite"] if out and out == self._replaces else words
 
@@ -170,8 +172,9 @@ class ExportDialog(CommandDialog):
             self, words, self.out.text(), f"{words.partition(':')[0]} (*{ending})"
         )
         if chosen:
-            self._replaces = chosen  # the question whether it may be was answered there
-            self.out.setText(chosen)
+            asked = bool(Path(chosen).suffix)  # whether it may be replaced, was asked there
+            self._replaces = chosen if asked else ""
+            self.out.setText(chosen if asked else f"{chosen}{ending}")
 
     def _take_all(self) -> None:
         self.from_s.setValue(self.from_s.minimum())

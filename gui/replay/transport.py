@@ -195,8 +195,9 @@ class TransportBar(QFrame):
         """How fast."""
         index = min(range(len(SPEEDS)), key=lambda i: abs(SPEEDS[i] - speed))
         self.speed.blockSignals(True)
+        for place, each in enumerate(SPEEDS):  # a replay may begin at one between these
+            self.speed.setItemText(place, f"{speed if place == index else each:g} ×")
         self.speed.setCurrentIndex(index)
-        self.speed.setItemText(index, f"{SPEEDS[index]:g} ×")
         self.speed.blockSignals(False)
 
     def faster(self, steps: int) -> None:

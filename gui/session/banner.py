@@ -34,7 +34,12 @@ class Banner(QFrame):
         self.hide()
 
     def show_sentence(
-        self, key: str, sentence: str, kind: str = "fault", for_s: float = 0.0
+        self,
+        key: str,
+        sentence: str,
+        kind: str = "fault",
+        for_s: float = 0.0,
+        repeated: bool = False,
     ) -> None:
         """Shows a sentence; another one with the same key replaces it.
 
@@ -43,6 +48,7 @@ class Banner(QFrame):
             sentence: what is shown.
             kind: a "fault" or a "note".
             for_s: how long; 0: until it is dismissed or cleared.
+            repeated: whether it comes again and again while it is true: once dismissed it stays away.
         """
         if for_s:
             if key not in self._timers:
@@ -50,7 +56,10 @@ class Banner(QFrame):
                 timer.setSingleShot(True)
                 timer.timeout.connect(partial(self.clear_sentence, key))
             self._timers[key].start(round(for_s * 1000))
-        if not sentence or sentence in self._dismissed or self._sentences.get(key) == sentence:
+        elif key in self._timers:
+            self._timers[key].stop()
+        dismissed = repeated and sentence in self._dismissed
+        if not sentence or dismissed or self._sentences.get(key) == sentence:
             return
         self._sentences[key] = sentence
         if kind == "note":

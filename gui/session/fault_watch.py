@@ -56,7 +56,7 @@ class FaultWatch:
         for key in self._lasting - lasting.keys():
             self._banner.clear_sentence(key)
         for key, sentence in lasting.items():
-            self._banner.show_sentence(key, sentence)
+            self._banner.show_sentence(key, sentence, repeated=True)
         self._lasting = set(lasting)
         happened = {(each.tick, each.sentence) for each in faults if not each.name}
         if self._known is not None:

@@ -85,9 +85,11 @@ class NoteLine(QFrame):
             self.show()
         self.line.setFocus(Qt.FocusReason.ShortcutFocusReason)
 
-    def shut(self) -> None:
-        """Hides it, with what is in it."""
+    def shut(self) -> str:
+        """Hides it; returns what was written in it and not sent."""
+        unsent = "" if self.isHidden() else " ".join(self.line.text().split())
         self.hide()
+        return unsent
 
     def _send(self) -> None:
         text = " ".join(self.line.text().split())

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
 from dataclasses import asdict, dataclass
-from pathlib import Path
 
 from PyQt6.QtCore import QSettings
 
@@ -28,7 +28,8 @@ def recent(settings: QSettings) -> list[Recent]:
         listed = [Recent(**each) for each in json.loads(str(settings.value(KEY, "[]")))]
     except (TypeError, ValueError):
         return []
-    return [each for each in listed if Path(each.file).exists()]
+    # not of `Path`, which raises where a folder may not be looked into any more
+    return [each for each in listed if os.path.exists(each.file)]
 
 
 def remember(settings: QSettings, made: Recent) -> None:

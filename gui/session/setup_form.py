@@ -94,7 +94,8 @@ class SetupForm(QFrame):
             (self.duration, request.duration_s),
             (self.trials, request.trials),
         ):
-            line.setText("" if number is None else f"{number:g}")
+            shown = f"{number:.15g}" if isinstance(number, float) else str(number)
+            line.setText("" if number is None else shown)
         self.animal.setText(request.animal)
         self.notes.setPlainText(request.notes)
         self.check()

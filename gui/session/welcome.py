@@ -150,7 +150,8 @@ class Welcome(Pages):
         self._button("Open a recording…", self.open_pressed.emit)
 
     def _choose(self, item: QListWidgetItem) -> None:
-        self.recent_chosen.emit(Path(str(item.data(Qt.ItemDataRole.UserRole))))
+        if self.currentWidget() is self._begin:  # some styles activate what is clicked, too
+            self.recent_chosen.emit(Path(str(item.data(Qt.ItemDataRole.UserRole))))
 
     def _make_begin(self) -> QFrame:
         page = QFrame()

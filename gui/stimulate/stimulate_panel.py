@@ -67,6 +67,7 @@ class StimulatePanel(QFrame):
         self._why_not = "No session runs."
         self._shown: tuple[object, ...] = ()
         self._listed: tuple[StimulusOn, ...] = ()
+        self._files = {"baseline": "", "file": ""}
         self._make_fields()
         self._arrange()
         self.kind.currentIndexChanged.connect(self._follow)
@@ -95,6 +96,8 @@ class StimulatePanel(QFrame):
     @property
     def choice(self) -> Choice:
         """What the fields say."""
+        for field in self._numbers:
+            field.interpretText()  # what is typed counts, also before enter is pressed
         kind = self.kind.currentData()
         return Choice(
             kind=kind,
@@ -134,9 +137,9 @@ class StimulatePanel(QFrame):
     def show_file(self, which: str, name: str) -> None:
         """Names the file that was chosen for a "baseline" or a "file"; "": none, the choice goes back."""
         box = self.held_at if which == "baseline" else self.given
-        if not name:
+        self._files[which] = name
+        if not name and box.currentData() == which:
             box.setCurrentIndex(0)
-        self.file.set_full_text(name)
         self._follow()
 
     def show_on(self, stimuli: StimuliOn, blinded: bool) -> None:
@@ -186,6 +189,10 @@ class StimulatePanel(QFrame):
         self.length = _number(SHORTEST_MS, LONGEST_MS, 500.0, 20.0, 0, " ms")
         self.delivery = _box(DELIVERY)
         self.chance = _number(0.0, 1.0, 0.5, 0.05, 2, " delivered")
+        self._numbers = (
+            *(self.amount, self.rate, self.pulse_ms, self.begin, self.course),
+            *(self.length, self.chance),
+        )
         self.fire = QPushButton("Stimulate")
         self.fire.setToolTip("Stimulate the selected units as chosen here (Ctrl Enter)")
         self.fire.clicked.connect(self.stimulate_pressed)
@@ -280,6 +287,7 @@ class StimulatePanel(QFrame):
         kind = self.kind.currentData()
         clamps, overwrites = kind == "clamp", kind == "overwrite"
         holds, given = self.held_at.currentData(), self.given.currentData()
+        self.file.set_full_text(self._files["baseline" if clamps else "file"])
         named = (clamps and holds == "baseline") or (overwrites and given == "file")
         for field, shown in (
             (self.held_at, clamps),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -48,20 +49,24 @@ class LiveStream(Stream):
         self._start_session = start_session
         self._commands = ThreadPoolExecutor(1, thread_name_prefix="commands")
         self._early: list[tuple[str, dict[str, Any]]] = []
+        self._naming = threading.Lock()  # of a session that is being started
         self._newest = -1
         self._episode: object = None
 
     def command(self, verb: str, **args: Any) -> None:
         """Sends a command without waiting for its answer; to a session that is starting, when it can hear."""
-        if self.session:
-            self._commands.submit(self._command, verb, args)
-        else:
-            self._early.append((verb, args))
+        with self._naming:
+            if self.session:
+                self._commands.submit(self._command, verb, args)
+            else:
+                self._early.append((verb, args))
 
     def close(self) -> None:
-        """Leaves the session; it goes on."""
+        """Leaves the session; it goes on, unless it was asked to end, be it before it could hear that."""
         super().close()
-        self._commands.shutdown(wait=False)
+        with self._naming:
+            if self.session or not self._early:
+                self._commands.shutdown(wait=False)
 
     def _command(self, verb: str, args: dict[str, Any]) -> None:
         # A client of its own: starting or closing a recording takes a second, and the displays must not
@@ -79,9 +84,13 @@ class LiveStream(Stream):
             if self._start_session is None:
                 raise RunError("There is no session to follow and nothing to start one with.")
             self.progress.emit("Starting the animal…")
-            self.session = self._start_session()
-            for verb, args in self._early:
-                self._commands.submit(self._command, verb, args)
+            session = self._start_session()
+            with self._naming:
+                self.session = session
+                for verb, args in self._early:
+                    self._commands.submit(self._command, verb, args)
+                if self._early and self._closing.is_set():
+                    self._commands.shutdown(wait=False)
             self.progress.emit("Waiting for the first tick…")
         else:
             self.progress.emit("Joining the session…")

@@ -44,7 +44,6 @@ class Timeline(QFrame):
         selection: the selected units, shared with what else shows or uses them; None: its own.
     """
 
-    frozen_changed = pyqtSignal(bool)
     length_changed = pyqtSignal(int)
     blinded_changed = pyqtSignal(bool)
     behaviour_chosen = pyqtSignal(str)
@@ -272,7 +271,6 @@ class Timeline(QFrame):
         self.freeze_button.setChecked(frozen)
         self.freeze_button.setText("Frozen" if frozen else "Freeze")
         self._dirty = True
-        self.frozen_changed.emit(frozen)
 
     def toggle_frozen(self) -> None:
         """Holds still what follows, or the other way round."""
