@@ -181,7 +181,7 @@ def average_chart(
             values, rows[known], before=before, after=after + 1, tick_s=tick_s, trial=trial
         )
         counts.append(f"{found.n_events} × {name}")
-        for k, unit in enumerate(units[:MOST_UNITS]):
+        for k, unit in enumerate(chosen):
             title = names[unit] if len(events) == 1 else f"{names[unit]}, {name}"
             mean, sem = found.mean[:, k], found.sem[:, k]
             sham = name.endswith("(sham)")
@@ -237,7 +237,7 @@ def tuning_chart(
     names = unit_names(recording.description)
     lines = tuple(
         Line(names[unit], found.centre, found.mean[:, k], found.sem[:, k], found.n_visits)
-        for k, unit in enumerate(units[:MOST_UNITS])
+        for k, unit in enumerate(chosen)
     )
     unit = unit_of(quantity)
     return Chart(

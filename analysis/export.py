@@ -100,7 +100,12 @@ def interval_rows(
     ]
     begin_s, end_s = first * tick_s, (last + 1) * tick_s
     return sorted(
-        (each for each in rows if each.start_s < end_s and each.stop_s >= begin_s),
+        (
+            each
+            for each in rows
+            # what stops at the beginning is over; what has no duration may be right at it
+            if each.start_s < end_s and (each.stop_s > begin_s or each.start_s >= begin_s)
+        ),
         key=lambda each: (each.start_s, each.kind, each.name),
     )
 

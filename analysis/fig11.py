@@ -111,7 +111,7 @@ def draw(files: Iterable[Path], out: Path) -> FigureResult:
     """
     found = read_episodes(files, (TASK,))
     need_episodes(found.episodes, LEAST_EPISODES, "Variability from tap to tap")
-    rows = second_taps(found)
+    rows = second_taps(found, BEFORE_S, AFTER_S)
     of = {}
     for layer in found.layers:
         for state in STATES:

@@ -56,18 +56,20 @@ def draw(files: Iterable[Path], out: Path) -> FigureResult:
     read = read_by_subject(files)
     found: dict[str, Representation] = {}
     example: Responses | None = None
+    columns: Mapping[str, slice] = {}
     for name, own in read.items():
         episodes = load_episodes(own.episodes)
         answers = responses(episodes)
         found[name] = representation(episodes, answers)
-        example = example or answers["behaviour"]
+        if example is None:
+            example, columns = answers["behaviour"], episodes[0].layers
     assert example is not None, "a subject without episodes is an error"
     with drawn(out, 3.3 + 1.9 * ((len(found) + 1) // 2) + 2.0) as figure:
         strips: Any = figure.subfigures(
             3, 1, height_ratios=(1.9, 1.9 * ((len(found) + 1) // 2), 2.1)
         )
         above, middle, below = strips
-        panels = _matrices(above.subplots(1, 4), example, next(iter(found.values())))
+        panels = _matrices(above.subplots(1, 4), example, columns)
         rows = (len(found) + 1) // 2
         grid = middle.subplots(rows, min(2, len(found)), squeeze=False, sharey=True)
         for axes, (name, one) in zip(grid.flat, found.items(), strict=False):
@@ -110,16 +112,16 @@ def notes_of(read: Mapping[str, Episodes]) -> tuple[str, ...]:
     )
 
 
-def _matrices(panels: Sequence[Axes], example: Responses, found: Representation) -> list[Axes]:
+def _matrices(
+    panels: Sequence[Axes], example: Responses, columns: Mapping[str, slice]
+) -> list[Axes]:
     """Similarity matrices of the behaviours: of layers, and of the features themselves."""
     everything = range(len(example.ticks))
     behaviours = example.behaviours(everything)
     units, features = example.means(everything, behaviours)
-    n = len(found.layers)
-    size = units.shape[1] // n
-    columns = {layer: units[:, k * size : (k + 1) * size] for k, layer in enumerate(found.layers)}
-    shown = [found.layers[0], *dict.fromkeys((found.layers[1], found.layers[-1]))]
-    vectors = {layer: columns[layer] for layer in shown} | {"features": features}
+    layers = list(columns)
+    shown = [layers[0], *dict.fromkeys((layers[1], layers[-1]))]
+    vectors = {layer: units[:, columns[layer]] for layer in shown} | {"features": features}
     # neighbours in the features beside each other, so that blocks can be seen
     centred = features - features.mean(0)
     order = np.argsort(np.linalg.svd(centred, full_matrices=False)[0][:, 0])

@@ -66,10 +66,16 @@ class TapSequences:
     tick_s: float
 
 
-def second_taps(found: Episodes) -> list[list[int]]:
+def second_taps(found: Episodes, before_s: float, after_s: float) -> list[list[int]]:
     """The rows of the second taps of every episode.
 
-    Raises `UserError` where there are too few.
+    Args:
+        found: the episodes.
+        before_s: how much of an episode is looked at before each tap.
+        after_s: and after it.
+
+    Raises:
+        UserError: there are too few, or fewer than two have so much of their episode around them.
     """
     rows = signals(found.episodes, lambda r, one: task_event_rows(r, one, "second_tap"))
     n = sum(map(len, rows))
@@ -78,6 +84,18 @@ def second_taps(found: Episodes) -> list[list[int]]:
             f"Sequences need {LEAST_EVENTS} second taps in {LEAST_EPISODES} episodes of two-tap, and there "
             f"{'is 1' if n == 1 else f'are {n}'}; record more with: rodent-rig dataset SUBJECT --episodes 25 "
             "--out DIR."
+        )
+    before, after = (round(each / found.episodes[0].tick_s) for each in (before_s, after_s))
+    whole = sum(
+        before <= row <= one.n_ticks - after
+        for one, own in zip(found.episodes, rows, strict=True)
+        for row in own
+    )
+    if whole < 2:
+        raise UserError(
+            f"Of {n} second taps {whole or 'none'} {'has' if whole == 1 else 'have'} {before_s:g} s before "
+            f"and {after_s:g} s after in their episodes (less the first second); record longer ones with: "
+            "rodent-rig dataset SUBJECT --episodes 25 --out DIR."
         )
     return rows
 
@@ -91,7 +109,7 @@ def tap_sequences(files: Iterable[Path]) -> TapSequences:
     need_episodes(
         found.episodes, LEAST_EPISODES, "A sequence sorted in one half and shown in another"
     )
-    rows = second_taps(found)
+    rows = second_taps(found, BEFORE_S, AFTER_S)
     tick_s = found.episodes[0].tick_s
     before, after = round(BEFORE_S / tick_s), round(AFTER_S / tick_s)
     between = (before - round(BETWEEN_TAPS_S / tick_s), before)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -179,7 +180,10 @@ def draw(files: Iterable[Path], out: Path) -> FigureResult:
 def _by_plane(
     result: AllDynamics, state: str
 ) -> dict[tuple[str, str], tuple[list[Estimate], list[Estimate]]]:
-    """Frequency (Hz) and share of variance of each plane with intervals, by task and layer."""
+    """Frequency (Hz) and share of variance of each plane, by task and layer.
+
+    With intervals where the task has six episodes or more: those of other tasks say nothing of it.
+    """
     keys = [(task, layer) for task in result.found.tasks for layer in result.found.layers]
     n = min(PLANES, *(len(result.of[task, layer, state].rotation.hz) for task, layer in keys))
 
@@ -191,7 +195,10 @@ def _by_plane(
         ]
 
     found = over_episodes(result, state, numbers)
-    return {
-        key: (found[2 * n * k : 2 * n * k + n], found[2 * n * k + n : 2 * n * (k + 1)])
-        for k, key in enumerate(keys)
-    }
+    planes = {}
+    for k, (task, layer) in enumerate(keys):
+        own = found[2 * n * k : 2 * n * (k + 1)]
+        if len(result.found.of(task)) < FEWEST_CLUSTERS:
+            own = [replace(each, low=-np.inf, high=np.inf) for each in own]
+        planes[task, layer] = own[:n], own[n:]
+    return planes

@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from analysis.cluster_statistics import Estimate
-from analysis.episodes import Episodes, activity, read_episodes
+from analysis.episodes import TITLES, Episodes, activity, read_episodes
 from analysis.resampling import SHUFFLES, Null, bootstrap, null_of
 from analysis.rotations import (
     FlowField,
@@ -29,6 +29,7 @@ from analysis.rotations import (
 )
 from analysis.sequences import z_scored_together
 from analysis.spectra import without_drift
+from rig.errors import UserError
 
 Array = np.ndarray
 Key = tuple[str, str, str]
@@ -101,7 +102,8 @@ def dynamics_of(parts: Sequence[Array], rate_hz: float, shuffles: int = SHUFFLES
 def all_dynamics(files: Iterable[Path]) -> AllDynamics:
     """The dynamics of every layer in every task that there are recordings of.
 
-    Raises `UserError` where the recordings are of different subjects, or have no episode.
+    Raises `UserError` where the recordings are of different subjects, or have no episode, or a layer does not
+    vary in a task.
     """
     found = read_episodes(files)
     of = {}
@@ -109,7 +111,13 @@ def all_dynamics(files: Iterable[Path]) -> AllDynamics:
         for layer in found.layers:
             for state in STATES:
                 parts = activity(found.of(task), layer, state)
-                of[task, layer, state] = dynamics_of(parts, found.rate_hz)
+                try:
+                    of[task, layer, state] = dynamics_of(parts, found.rate_hz)
+                except ValueError as problem:
+                    raise UserError(
+                        f"{layer} of {found.episodes[0].subject} has no rotations in "
+                        f"{TITLES.get(task, task)} ({state}: {problem}); give recordings in which it varies."
+                    ) from None
     return AllDynamics(found, of)
 
 

@@ -110,6 +110,14 @@ def fit(
     if bool(behaviour) == bool(clusters):
         raise UserError("Give either a behaviour to learn or a number of clusters.")
     labelled = _read_labels(intervals, behaviour, channel) if intervals else None
+    if labelled is not None and all(map(is_annotations, intervals)):
+        # in a table of intervals a recording without one may be meant to have none
+        for path in recordings:
+            if path.name not in labelled:
+                raise UserError(
+                    f"Nobody annotated {path}: all of it would be learned as what {behaviour!r} is not; "
+                    "leave it out, or name its annotations, too."
+                )
     sequences: list[Labelled] = []
     for path in recordings:
         with open_recording(path) as recording:

@@ -9,7 +9,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TypeAlias
 
@@ -84,13 +84,20 @@ def by_task(episodes: Sequence[LoadedEpisode]) -> dict[str, list[LoadedEpisode]]
 def read_by_subject(files: Iterable[Path]) -> dict[str, Episodes]:
     """The undisturbed episodes in recordings of several subjects, by the subject's name.
 
+    What is no recording is left out, and said of the first subject.
+
     Raises `UserError` where a subject has none, or two of one name differ.
     """
     groups: dict[str, list[Path]] = {}
     names: dict[str, str] = {}
+    unreadable = []
     for file in files:
-        with recorder.open(file) as recording:
-            described = recording.description
+        try:
+            with recorder.open(file) as recording:
+                described = recording.description
+        except UserError as problem:
+            unreadable.append(str(problem))
+            continue
         sha256 = described.subject_sha256
         if names.setdefault(described.subject, sha256) != sha256:
             raise UserError(
@@ -98,7 +105,12 @@ def read_by_subject(files: Iterable[Path]) -> dict[str, Episodes]:
                 "differ); give recordings of one of them."
             )
         groups.setdefault(described.subject, []).append(file)
-    return {name: read_episodes(own) for name, own in groups.items()}
+    if not groups:
+        raise UserError(unreadable[0] if unreadable else "There is no recording to draw from.")
+    found = {name: read_episodes(own) for name, own in groups.items()}
+    first = next(iter(found))
+    found[first] = replace(found[first], left_out=(*unreadable, *found[first].left_out))
+    return found
 
 
 def load_episodes(episodes: Sequence[Episode]) -> list[LoadedEpisode]:

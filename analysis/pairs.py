@@ -90,7 +90,11 @@ def read_pairs(files: Iterable[Path]) -> Pairs:
         if live:
             left_out.append(f"{file}: still being recorded")
             continue
-        sessions[sha256_of(file)] = file
+        sha256 = sha256_of(file)
+        if sha256 in sessions:
+            left_out.append(f"{file}: the same recording as {sessions[sha256]}")
+            continue
+        sessions[sha256] = file
         if is_branch:
             branches.append(file)
     made = _Made(left_out)

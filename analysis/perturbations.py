@@ -162,7 +162,8 @@ def _stimulated_units(
     rows = recording.table("processing/record/interventions")
     ticks = rows.column("answer_tick") + 1
     names, layers = np.array(rows.names("stimulus")), rows.names("layer")
-    units, values = rows.ragged("units"), rows.ragged("value")
+    states, units = rows.names("state"), rows.ragged("units")
+    gains, values = rows.ragged("gain"), rows.ragged("value")
     found = {}
     for stimulus in stimuli:
         if stimulus.sham:
@@ -176,11 +177,16 @@ def _stimulated_units(
         of_layer: defaultdict[str, set[int]] = defaultdict(set)
         for k in own:
             of_layer[layers[k]].update(units[k].tolist())
-        first = values[own[0]] if len(own) else np.zeros(0)
+        # a clamp of c and of h has a value for each, and one that is let go gradually for each gain
+        first: dict[tuple[object, ...], NDArray[np.float32]] = {}
+        alike = [(layers[k], states[k], units[k].tobytes(), gains[k].tobytes()) for k in own]
         found[stimulus.name, stimulus.number] = _Stimulated(
             "+".join(sorted(of_layer)),
             sum(len(each) for each in of_layer.values()),
-            any(len(values[k]) == len(first) and (values[k] != first).any() for k in own),
+            any(
+                (values[k] != first.setdefault(key, values[k])).any()
+                for key, k in zip(alike, own, strict=True)
+            ),
         )
     return found
 

@@ -59,7 +59,8 @@ def bootstrap(
     """A statistic of episodes with its interval: its value ± Student's t times its bootstrap standard error.
 
     The interval is centred on the value, as statistics such as correlations are lower in draws, where
-    episodes are repeated, than in the data. Of fewer than six episodes it is infinite.
+    episodes are repeated, than in the data. Of fewer than six episodes it is infinite, and where a group has
+    one alone: draws only repeat it, so that nothing says how it would vary.
 
     >>> x = np.array([0.5, 0.7, 0.4, 0.6, 0.8, 0.6])
     >>> mean, = bootstrap(lambda some: [x[some].mean()], [range(6)])
@@ -75,8 +76,8 @@ def bootstrap(
     """
     everything = [one for group in groups for one in group]
     value = np.asarray(statistic(everything), float)
-    n = len(everything)
-    if n < FEWEST_CLUSTERS:
+    n, least = len(everything), min(len(group) for group in groups)
+    if n < FEWEST_CLUSTERS or least < 2:
         return [Estimate(float(each), -np.inf, np.inf, n) for each in value]
     random = np.random.default_rng(seed)
     drawn = np.stack(
@@ -91,9 +92,7 @@ def bootstrap(
         ]
     )
     # draws of n are narrower than the data by (n - 1)/n within each group
-    least = min(len(group) for group in groups)
-    widening = np.sqrt(least / (least - 1)) if least > 1 else 1.0
-    error = np.nanstd(drawn, axis=0, ddof=1) * widening
+    error = np.nanstd(drawn, axis=0, ddof=1) * np.sqrt(least / (least - 1))
     reach = float(t.ppf(0.5 + confidence / 2, n - len(groups))) * error
     return [
         Estimate(float(v), float(v - r), float(v + r), n)

@@ -68,7 +68,7 @@ def export_strip(
         tick_ms = recording.description.tick_s * 1000
         words = [f"{(tick - ticks[0]) * tick_ms:.0f} ms" if n_frames > 1 else "" for tick in ticks]
         picture = _beside_each_other(_frames(recording, trial, ticks), words)
-        picture.save(partial, format="PNG" if out.suffix == ".png" else "JPEG", quality=88)
+        picture.save(partial, format="PNG" if out.suffix.lower() == ".png" else "JPEG", quality=88)
     return ticks
 
 

@@ -22,6 +22,7 @@ FRAMES_PER_S = 25
 WIDTH, ANIMAL_HEIGHT, RASTER_HEIGHT, ROW_HEIGHT = 720, 480, 256, 8
 WINDOW_TICKS = 500
 """The raster shows the last ten seconds."""
+BLOCK_TICKS = 2000
 
 _Z_RANGE = 2.0
 _SKY = np.array([16, 18, 21], np.uint8)
@@ -139,14 +140,8 @@ class _Below:
         self.height = RASTER_HEIGHT + ROW_HEIGHT * len(self._names) + 14
         n_columns = last - self._origin + 1
         self._strip = np.tile(_SKY, (self.height - 14, n_columns, 1))
-        rows = recording.rows(self._origin, last)
-        ticks = recording.ticks[rows]
-        for start in range(0, len(ticks), 2000):  # an hour of all units at once would be too much
-            part = ticks[start : start + 2000]
-            activity = recording.values("c_applied", int(part[0]), int(part[-1])).astype(np.float64)
-            if start == 0:
-                mean, spread = activity.mean(axis=0), activity.std(axis=0)
-                spread = np.where(spread > 1e-9, spread, np.inf)
+        mean, spread = _mean_and_spread(recording, first, last)
+        for part, activity in _blocks(recording, self._origin, last):
             scores = _fewer_rows(((activity - mean) / spread).T, RASTER_HEIGHT)
             levels = np.clip(scores / (2 * _Z_RANGE) + 0.5, 0.0, 1.0)
             colours = colormaps["berlin"](levels)[..., :3] * 255
@@ -188,6 +183,33 @@ class _Below:
         words = f"{tick * self._tick_s:7.2f} s   {', '.join(behaving)}"
         pen.text((6, self.height - 13), words, fill=(221, 225, 230))
         return np.asarray(image)
+
+
+def _blocks(
+    recording: Recording, first: int, last: int
+) -> Iterator[tuple[NDArray[np.int64], NDArray[np.float64]]]:
+    """Ticks and c of all units, (ticks, units), a part at a time: an hour at once would be too much."""
+    ticks = recording.ticks[recording.rows(first, last)]
+    for start in range(0, len(ticks), BLOCK_TICKS):
+        part = ticks[start : start + BLOCK_TICKS]
+        activity = recording.values("c_applied", int(part[0]), int(part[-1]))
+        yield part, activity.astype(np.float64)
+
+
+def _mean_and_spread(
+    recording: Recording, first: int, last: int
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Mean and standard deviation of every unit's c over a stretch; infinite of one that does not vary."""
+    # measured from the first tick: far from 0 squares would be rounded
+    origin = recording.values("c_applied", first, first)[0].astype(np.float64)
+    n, total, squares = 0, np.zeros_like(origin), np.zeros_like(origin)
+    for _, activity in _blocks(recording, first, last):
+        apart = activity - origin
+        n += len(apart)
+        total += apart.sum(axis=0)
+        squares += (apart**2).sum(axis=0)
+    spread = np.sqrt(np.maximum(squares / n - (total / n) ** 2, 0.0))
+    return origin + total / n, np.where(spread > 1e-9, spread, np.inf)
 
 
 def _fewer_rows(values: NDArray[np.float64], n_rows: int) -> NDArray[np.float64]:

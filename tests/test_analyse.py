@@ -10,7 +10,9 @@ import pytest
 from pytestqt.qtbot import QtBot
 
 import recorder
+from analysis import video
 from analysis.charts import average_chart, spectrum_chart, trajectory_chart, tuning_chart
+from analysis.export import interval_rows
 from bench.synthetic_session import TRIAL_TICKS, Stream, description
 from gui.look.theme import DARK
 from gui.replay.analyse_panel import AnalysePanel
@@ -86,6 +88,13 @@ def test_known_answers(file: Path) -> None:
         assert tuned.lines[0].y[known].tolist() == pytest.approx(expected, abs=1e-5)
         assert tuned.x_label == "forward speed (m/s)"
 
+        # a unit that was selected beside a larger network is none of this one's
+        beside = average_chart(recording, [9999, UNIT], "c", {"tap": EVENTS}, (0.1, 0.2))
+        assert [each.name for each in beside.lines] == ["policy_0/2"]
+        np.testing.assert_array_equal(beside.lines[0].y, line.y)
+        (alone,) = tuning_chart(recording, [9999, UNIT], "c", "forward_speed").lines
+        np.testing.assert_array_equal(alone.y, tuned.lines[0].y)
+
         path = trajectory_chart(recording, "core", "c", {"run": [(0, 50), (120, 150)]}, report)
         assert [each.name for each in path.lines] == ["none of these", "run"]
         assert "100 % of the variance" in path.x_label
@@ -107,6 +116,28 @@ def test_known_answers(file: Path) -> None:
                 wrong()
     assert shares
     assert all(0 <= share <= 1 for share in shares)
+
+
+def test_a_stretch_has_what_touches_it(file: Path) -> None:
+    with recorder.open(file) as recording:
+        rows = interval_rows(recording, 2.0, 4.0)
+        assert [row.name for row in rows if row.kind == "trial"] == ["1"]  # not what ends at 2 s
+        whole = interval_rows(recording)
+    assert {row.kind for row in rows} <= {row.kind for row in whole}
+    assert all(row.stop_s > 2.0 or row.start_s == row.stop_s == 2.0 for row in rows)
+
+
+def test_a_film_has_scores_over_all_of_its_stretch(
+    file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(video, "BLOCK_TICKS", 70)
+    with recorder.open(file) as recording:
+        mean, spread = video._mean_and_spread(recording, 100, 599)
+        c = recording.values("c_applied", 100, 599).astype(np.float64)
+    np.testing.assert_allclose(mean, c.mean(0), atol=1e-6)
+    varies = c.std(0) > 1e-6
+    np.testing.assert_allclose(spread[varies], c.std(0)[varies], rtol=1e-6)
+    assert varies.any()
 
 
 def test_the_panel(qtbot: QtBot, file: Path, tmp_path: Path) -> None:

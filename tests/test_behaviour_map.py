@@ -27,6 +27,7 @@ from analysis.cluster_annotations import annotate, bouts_of, check, name_ticks
 from analysis.cluster_statistics import Estimate
 from analysis.fig4_picture import Shown, picture
 from analysis.figures import FIGURES
+from analysis.learned import fit
 from analysis.movement_sharing import MovementSharing
 from analysis.report.stage import identity_of
 from analysis.umap_clusters import as_labels, dense_clusters
@@ -269,6 +270,10 @@ def test_a_named_cluster_is_learned_as_a_detector(tmp_path: Path) -> None:
     assert float(words.split("F1 ")[1].split()[0]) > 0.8  # its window is ten ticks long
     assert f"{{my_sits_up: {{learned: {tmp_path / 'up.npz'}, class: sits up}}}}" in done.stdout
     assert load(tmp_path / "up.npz").classes == ("rest", "sits up")
+
+    both = [each.recording for each in episodes]
+    with pytest.raises(UserError, match=r"Nobody annotated .*1\.nwb: all of it would be learned"):
+        fit(both, tmp_path / "no.npz", "sits up", intervals=[beside], channel="map")
 
     with changing(beside), pytest.raises(UserError, match="is being changed in a window"):
         check(episodes[0].recording)

@@ -50,6 +50,8 @@ class Trial:
     outcome: str = ""
     spin: bool = False
     spun_before: bool = False
+    hidden: bool = False
+    """Whether the hidden state is clamped as well, to another value."""
     events: list[tuple[int, Event]] = field(default_factory=list)
 
 
@@ -124,6 +126,10 @@ def messages(known, trials: Sequence[Trial], activated: bool, end: str) -> Itera
                     "0.gain": np.zeros(trial.n_units, np.float32),
                     "0.value": value,
                 }
+                if trial.hidden:
+                    acting += (InterventionEntry("stimulus", trial.layer, "h"),)
+                    arrays |= {f"1.{name}": arrays[f"0.{name}"] for name in ("units", "gain")}
+                    arrays["1.value"] = value + 1
             yield stream.message(EngineReply(tuple(events), acting), tick, **arrays)
         stimuli += stimulated
         spins += trial.spin or trial.spun_before
@@ -219,6 +225,14 @@ def test_shams_belong_to_what_their_session_stimulates(sweep: Path, tmp_path: Pa
         ("core", 8, False),
         ("core", 8, True),
     ]
+
+
+def test_a_clamp_of_both_states_inactivates(tmp_path: Path) -> None:
+    trials = [Trial("core", 8, outcome="second_tap", hidden=True)]
+    write(tmp_path / "one.nwb", 0, trials, activated=False)
+    (session,) = read_sessions([tmp_path / "one.nwb"], "spin").sessions
+    assert session.kind == "inactivated"
+    assert session.attempts == (Attempt(0, "core", 8, "second_tap"),)
 
 
 def test_what_the_paper_does_not_say_disagrees() -> None:

@@ -356,10 +356,11 @@ def test_pairs_are_the_same_up_to_the_event_and_differ_by_the_stimulus(
 
 
 def test_the_effect_is_branch_minus_session(
-    folder: Path, pairs: tuple[Path, Path, int], capsys: pytest.CaptureFixture[str]
+    folder: Path, pairs: tuple[Path, Path, int], capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
     out = folder / "effect.png"
-    words = ("figure", "effect", folder / "f.nwb", pairs[0], "--out", out)
+    again = shutil.copy(next(pairs[0].iterdir()), tmp_path / "again.nwb")  # is no pair more
+    words = ("figure", "effect", folder / "f.nwb", pairs[0], again, "--out", out)
     app([str(each) for each in words], standalone_mode=False)
     assert f"{pairs[2]} pairs from 1 session" in capsys.readouterr().out
     assert out.stat().st_size > 10_000

@@ -9,9 +9,11 @@ import pytest
 from scipy.ndimage import gaussian_filter1d
 
 import recorder
+from analysis import fig8
 from analysis.demixed import KINDS, demixed_of
+from analysis.episodes import Episode, Episodes
 from analysis.fig10 import strides_of
-from analysis.layer_dynamics import dynamics_of
+from analysis.layer_dynamics import STATES, AllDynamics, dynamics_of
 from analysis.resampling import exchanged
 from analysis.rotations import flow_field, moments_of, rotation_of
 from analysis.sequences import Totals, events_of
@@ -50,6 +52,28 @@ def test_rotations_have_their_frequencies_and_share_of_variance() -> None:
     assert found.entropy_null.level < 0.5
     planes = np.concatenate(found.rotation.planes, axis=1)
     np.testing.assert_allclose(planes.T @ planes, np.eye(6), atol=1e-6)
+
+
+def test_planes_of_a_task_with_few_episodes_have_no_interval() -> None:
+    random = np.random.default_rng(9)
+    counts = {"forage": 7, "gaps": 2}
+    episodes = tuple(
+        Episode((Path("a.nwb"),), "rodent", "", task, k, 0, 0, 1000, 1 / RATE_HZ, ("core",))
+        for task, n in counts.items()
+        for k in range(n)
+    )
+    of = {
+        (task, "core", state): dynamics_of(
+            [rotating((5.0, 2.0, 0.8), random) for _ in range(n)], RATE_HZ, shuffles=1
+        )
+        for task, n in counts.items()
+        for state in STATES
+    }
+    planes = fig8._by_plane(AllDynamics(Episodes(episodes), of), "h")
+    for task, n in counts.items():
+        hz, variance = planes[task, "core"]
+        assert [each.value for each in hz] == pytest.approx((5.0, 2.0, 0.8), rel=0.02)
+        assert {each.bounded for each in (*hz, *variance)} == {n >= 6}
 
 
 def test_what_only_wanders_does_not_rotate() -> None:

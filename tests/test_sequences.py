@@ -8,8 +8,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from analysis import decoding, fig7
+from analysis import decoding, fig7, fig11
 from analysis.episodes import read_episodes
+from analysis.layer_dynamics import all_dynamics
+from analysis.loaded_episodes import read_by_subject
 from analysis.resampling import bootstrap, phase_randomised
 from analysis.sequences import peak_times, sequence_of, z_scored_together
 from rig.errors import UserError
@@ -62,6 +64,18 @@ def test_intervals_cover_what_they_say() -> None:
         (found,) = bootstrap(lambda some, x=x: [x[some].mean()], [range(12)], draws=100, seed=k)
         hits += found.low <= 0 <= found.high
     assert 0.92 <= hits / 300 <= 0.985
+
+
+def test_one_episode_says_nothing_of_how_its_group_varies() -> None:
+    x = np.array([0.5, 0.7, 0.4, 0.6, 0.8, 0.6, 2.0])
+
+    def means(some: list[int]) -> list[float]:
+        last = [k for k in some if k == 6]
+        return [float(x[[k for k in some if k < 6]].mean()), float(x[last].mean())]
+
+    found = bootstrap(means, [range(6), [6]])
+    assert [each.value for each in found] == pytest.approx([0.6, 2.0])
+    assert not any(each.bounded for each in found)  # a draw of one is that one
 
 
 def test_a_surrogate_keeps_the_spectrum_of_each_variable_and_no_relation_between_them() -> None:
@@ -123,6 +137,21 @@ def test_what_is_missing_is_said(taps: list[Path], tmp_path: Path) -> None:
     ):
         with pytest.raises(UserError, match=sentence):
             fig7.draw(files, tmp_path / "a.png")
+    # as long as figure 7 needs, not as figure 11: 2 s before a tap and 1 s after
+    at = {tick: "second_tap" for tick in range(135, 145)}
+    early = [
+        write(tmp_path / f"{k}.nwb", "two_tap", k, np.zeros((190, 32)), task_events=at)
+        for k in (7, 8)
+    ]
+    with pytest.raises(UserError, match=r"Of 20 second taps none have 2 s before and 1 s after"):
+        fig11.draw(early, tmp_path / "a.png")
+    with pytest.raises(UserError, match=r"core of rodent has no rotations in two-tap \(h: "):
+        all_dynamics(early)
+    by_subject = read_by_subject([text, *taps])
+    assert [len(each.episodes) for each in by_subject.values()] == [6]
+    assert "is not a recording" in by_subject["rodent"].left_out[0]
+    with pytest.raises(UserError, match="is not a recording"):
+        read_by_subject([text])
     found = read_episodes([*taps, taps[0], text, short])
     assert len(found.episodes) == 6
     assert ["is not a recording" in each for each in found.left_out] == [True, False]
