@@ -78,7 +78,9 @@ def _options(function: Function) -> Iterator[tuple[str, Any]]:
     hints = get_type_hints(function, include_extras=True)
     for name in inspect.signature(function).parameters:
         kind, info = get_args(hints[name])[:2]
-        declared = [each for each in info.param_decls or () if each.startswith("--")]
+        # Typer takes a single name for the default, as there is none in an annotation
+        names = (info.default, *(info.param_decls or ()))
+        declared = [each for each in names if isinstance(each, str) and each.startswith("--")]
         option = declared[0] if declared else f"--{name.replace('_', '-')}"
         yield ("" if isinstance(info, typer.models.ArgumentInfo) else option), kind
 

@@ -116,6 +116,10 @@ def test_options_that_cannot_be(
     _refused("run", FIRST_LIGHT, "--out", tmp_path / "x.nwb", *options, says=says)
 
 
+def test_an_option_is_called_by_its_name_on_the_command_line(runtime: Path):
+    _refused("rerun", "F.nwb", "--from", "2,5", says="--from 2,5: a number has a decimal point")
+
+
 def test_an_address_in_use(runtime: Path, tmp_path: Path):
     with socket.socket() as other:
         other.bind(("127.0.0.1", 0))
