@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import signal
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from contextlib import contextmanager
@@ -59,7 +60,9 @@ def process_pool(
         yield here
         return
     with one_thread_each():
-        pool = ProcessPoolExecutor(jobs, multiprocessing.get_context("spawn"))
+        pool = ProcessPoolExecutor(
+            jobs, multiprocessing.get_context("spawn"), initializer=_end_silently
+        )
 
         def there(
             function: Callable[..., Result], calls: Sequence[Arguments]
@@ -82,6 +85,12 @@ def process_pool(
             yield there
         finally:
             pool.shutdown(wait=True, cancel_futures=True)
+
+
+def _end_silently() -> None:
+    """Ctrl-C, which goes to all processes of a terminal, ends this one without a traceback."""
+    if signal.getsignal(signal.SIGINT) == signal.default_int_handler:
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 @contextmanager

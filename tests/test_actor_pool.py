@@ -137,6 +137,12 @@ def test_two_processes_of_this_machine(capfd, ray):
         assert [result.policy_lag for result in late[-4:]] == [0] * 4
         assert late[-1].rollout.ticks == 6
 
+        if not ray:  # Ctrl-C, which a terminal sends to all: whether to end is the learner's to say
+            for process in processes:
+                os.kill(process, signal.SIGINT)
+            seen = [pool.next(Request(ticks=6)) for _ in range(10)]
+            assert {result.rollout.process for result in seen} == set(processes)
+
         out, err = capfd.readouterr()
         assert out + err == ""
 
