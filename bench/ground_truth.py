@@ -93,10 +93,6 @@ def _halves(begin: int, rise: int, hold: int) -> tuple[int, int]:
     return begin + round(rise / 2), begin + rise + hold + round(rise / 2)
 
 
-def _halves(begin: int, rise: int, hold: int) -> tuple[int, int]:
-    return begin + round(rise / 2), begin + rise + hold + round(rise / 2)
-
-
 def _judged(take: Take, **truth: Intervals) -> Take:
     take.truth = truth
     return take
