@@ -61,7 +61,7 @@ def train(
     threads: Annotated[int, typer.Option(min=1, help="Cores to use.")] = 2,
 ) -> None:
     """Train a subject from nothing, or resume an interrupted training."""
-    from agent.subject import find
+    from agent.subject import SUBJECT_FILE, find
     from evaluation.trained_subject import score
     from training import provenance
     from training.pipeline import train as run_training
@@ -80,7 +80,10 @@ def train(
     folder = run_training(
         file, out, resume=not fresh, stages=stage, threads=threads, evaluate=score
     )
-    print(f"The subject is in {folder}.")
+    if (folder / SUBJECT_FILE).exists():
+        print(f"The subject is in {folder}.")
+    else:
+        print(f"No subject yet; what was trained is in {Path('runs') / asked.name}.")
     for name, events in provenance.left_out(folder).items():
         print(f"Left out in {name}: {events}.")
 

@@ -121,6 +121,27 @@ def test_missing_skills_name_the_stage(tmp_path):
         Skills(tmp_path).path("tapping")
 
 
+def test_a_damaged_skill_is_one_sentence(tmp_path):
+    path = tmp_path / "steering.npz"
+    Steering(gait.Gait(np.zeros((4, 2)), 5.0), np.zeros(2), np.zeros(2)).save(path)
+    whole = path.read_bytes()
+    np.save(tmp_path / "one.npy", np.zeros(3))
+    one_array = (tmp_path / "one.npy").read_bytes()
+    middle = len(whole) // 2
+    changed = whole[:middle] + bytes(255 - byte for byte in whole[middle : middle + 20])
+    damaged = [b"", b"no arrays", whole[:200], one_array, changed + whole[middle + 20 :]]
+    for content in damaged:
+        path.write_bytes(content)
+        with pytest.raises(agent.SubjectError, match=r"steering.npz is damaged") as caught:
+            Skills(tmp_path).locomotion()
+        assert "\n" not in str(caught.value)
+    search.write_arrays(path, control=np.zeros((4, 2)))
+    with pytest.raises(agent.SubjectError, match="it has no array 'stride_hz'"):
+        Skills(tmp_path).locomotion()
+    with pytest.raises(agent.SubjectError, match="it has no array 'mean'"):
+        search.load_state(path)
+
+
 def test_a_skill_is_found_under_its_earlier_name(tmp_path):
     earlier, present = tmp_path / "backing.npz", tmp_path / "walking_backward.npz"
     earlier.touch()

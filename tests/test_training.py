@@ -88,6 +88,43 @@ def test_a_finished_training_is_not_done_again(trained):
     assert agent.load(folder).sha256 == identity
 
 
+def test_skills_that_came_with_a_subject_are_searched_anew_only_when_asked(trained, tmp_path):
+    place, folder, _ = trained
+    shutil.copytree(folder, tmp_path / "tiny")
+    reports: list[tuple[str, float, str]] = []
+    options = {
+        "out": tmp_path / "tiny",
+        "work": tmp_path / "work",
+        "threads": 1,
+        "progress": lambda *report: reports.append(report),
+    }
+    train(place / "tiny.toml", stages=SKILL_STAGES, **options)
+    assert {text for _, _, text in reports} == {"as it came with tiny; --fresh searches it anew"}
+    own = {name: tmp_path / "work" / "skills" / f"{name}.npz" for name in SKILL_STAGES}
+    for name, path in own.items():
+        assert path.read_bytes() == (folder / "skills" / f"{name}.npz").read_bytes()
+    for path in own.values():
+        path.unlink()
+    train(place / "tiny.toml", stages=["evaluate"], resume=False, **options)
+    assert all(path.exists() for path in own.values()), "what is not begun anew came with it"
+
+
+def test_what_other_settings_left_is_one_sentence(trained, tmp_path):
+    place, _, _ = trained
+    shutil.copytree(place / "work", tmp_path / "work")
+    options = {"out": tmp_path / "o", "work": tmp_path / "work", "stages": ["dagger"], "threads": 1}
+    more = TINY.replace("rollouts = 6", "rollouts = 7")
+    (tmp_path / "tiny.toml").write_text(more.replace("rollout_ticks = 6", "rollout_ticks = 7"))
+    with pytest.raises(agent.SubjectError, match="set it to 6 to resume") as caught:
+        train(tmp_path / "tiny.toml", **options)
+    assert "\n" not in str(caught.value)
+    narrow = more.replace("[network]", "[network]\nvision_features = 32")
+    (tmp_path / "tiny.toml").write_text(narrow)
+    with pytest.raises(agent.SubjectError, match="holds another vision encoder") as caught:
+        train(tmp_path / "tiny.toml", **options)
+    assert "\n" not in str(caught.value)
+
+
 def test_stages_without_a_record_are_listed_without_settings(trained, tmp_path):
     """A work folder of an earlier version has checkpoints and no records."""
     place, _, _ = trained
@@ -300,6 +337,11 @@ def test_a_teachers_rollouts_serve_all_pupils_and_are_continued_when_interrupted
     )
     assert texts
     assert not any("ticks/s" in text for text in texts)
+    # a pupil that has learned needs no rollouts of the environments that its settings name now
+    text = settings_path.read_text().replace("[vector_env]", "[vector_env]\naction_noise = 0.1")
+    settings_path.write_text(text)
+    train(settings_path, work=tmp_path / "runs" / "second", **options)
+    assert list((tmp_path / "runs").glob("tiny-rollouts-*")) == [folder]
 
 
 def test_only_rollouts_that_follow_one_another_are_joined(trained):
@@ -414,6 +456,14 @@ def test_dagger_continues_from_a_subject(trained, tmp_path):
     for name in old:
         torch.testing.assert_close(mixed[name], 0.25 * old[name] + 0.75 * new[name])
 
+    # reinforcement goes on from there, and forgets nothing of what came before
+    more = text.replace("[reinforcement]\nrollouts = 0", REINFORCED)
+    (tmp_path / "on.toml").write_text(more)
+    last = agent.load(train(tmp_path / "on.toml", **options | {"stages": ["reinforcement"]}))
+    assert last.training["dagger_ticks"] == after.training["dagger_ticks"]
+    assert last.training["stages"][:-1] == after.training["stages"]
+
+    (tmp_path / "on.toml").write_text(text)
     with pytest.raises(agent.SubjectError, match="would be written over") as caught:
         train(tmp_path / "on.toml", out=begun, **options)
     assert "\n" not in str(caught.value)

@@ -42,6 +42,12 @@ ROOT = Path(__file__).resolve().parents[1]
         ("[dagger]\ninit_from = 'a'\ninit_share = 1", "init_share is a fraction"),
         ("[dagger]\ninit_share = 0.5", "init_share needs init_from"),
         ("[actors]\ncount = 0", "actors.count is at least 1"),
+        ("[actors]\ncount = 101", "at most 100"),
+        ("[dagger]\nbatch_size = 0", r"\[dagger\] batch_size is at least 1"),
+        ("[dagger]\nrecent_fraction = 2", r"\[dagger\] recent_fraction is a fraction"),
+        ("[dagger]\ndiscount = 1", r"\[dagger\] discount is below 1"),
+        ("[vision]\nimage_every = 0", r"\[vision\] image_every is at least 1"),
+        ("[distillation]\nupdates = 0", r"\[distillation\] updates is at least 1"),
         ("[network]\nvision_channels = [1]", "list of 3"),
     ],
 )

@@ -26,7 +26,7 @@ from training.learn.metrics import ReinforcementMetrics
 from training.rollout.rollout_store import RolloutStore
 from training.settings import Settings
 from training.skill_stages import SEARCHES
-from training.skills.search import write_arrays
+from training.skills.search import read_arrays, write_arrays
 from training.stage_actors import actors, actors_and_log, environments, make_vector_env
 from training.written_subject import own_ticks, with_history, write_subject
 
@@ -92,8 +92,11 @@ def distil(settings: Settings, work: Path, progress: Progress) -> None:
         teacher = _load(chosen.teacher)
         distillation.copy_encoder(network, teacher)
     facts = {"teacher": teacher.name, "teacher_sha256": teacher.sha256}
-    if checkpoint.completed(path) < chosen.updates:
-        provenance.add(work, stage, settings, **facts)
+    if path.exists():
+        checkpoint.restore(path, network)  # a damaged one is said before hours of collecting
+        if checkpoint.completed(path) >= chosen.updates:
+            return  # also where environments or skills have changed, whose rollouts it would collect
+    provenance.add(work, stage, settings, **facts)
     skills = (work / "skills").resolve()
     folder = distillation.rollouts_folder(
         work.parent, teacher, skills, settings.vector_env, settings.dagger
@@ -155,13 +158,10 @@ def imitate(settings: Settings, work: Path, folder: Path, progress: Progress) ->
         facts = {"init_from": subject.name, "init_from_sha256": subject.sha256}
     elif settings.distillation.teacher:
         checkpoint.restore(needed(work / "distillation.safetensors", "distillation"), network)
-        if settings.distillation.begin_as_teacher:
-            earlier = _load(settings.distillation.teacher)
+        if _beginning(settings):
+            earlier = _load(_beginning(settings))
     else:
-        with np.load(needed(work / "vision.npz", "vision"), allow_pickle=False) as encoder:
-            network.vision.load_state_dict(
-                {key: torch.from_numpy(encoder[key]) for key in encoder.files}
-            )
+        _load_encoder(network, needed(work / "vision.npz", "vision"))
 
     def report(now: dagger.DaggerMetrics) -> None:
         tasks = ", ".join(
@@ -193,6 +193,19 @@ def imitate(settings: Settings, work: Path, folder: Path, progress: Progress) ->
     write_subject(network, settings, work, folder, training)
 
 
+def _load_encoder(network: Network, path: Path) -> None:
+    """Give the network the vision encoder that the stage "vision" left."""
+    encoder = {name: torch.from_numpy(array) for name, array in read_arrays(path).items()}
+    try:
+        network.vision.load_state_dict(encoder)
+    except RuntimeError as error:
+        reason = " ".join(str(error).split())[:160]
+        raise SubjectError(
+            f"{path} holds another vision encoder than [network] asks for ({reason}); correct [network], or "
+            "train the stage 'vision' anew (--fresh)"
+        ) from None
+
+
 def _mix_in(network: Network, subject: Subject, share: float) -> None:
     """Weights that are the mean of a subject's, with this share, and the network's own."""
     begun_with = subject.network.state_dict()
@@ -215,6 +228,9 @@ def reinforce(settings: Settings, work: Path, folder: Path, progress: Progress) 
     training = own_ticks(settings, checkpoint.completed(imitated))
     if imitated.exists() or not (folder / "subject.toml").exists():
         checkpoint.restore(needed(imitated, "dagger"), network)
+        begun_as = _beginning(settings)
+        if begun_as:
+            training = with_history(_load(begun_as), training, settings.name)
     else:
         training = with_history(_copy_weights(folder, network), {}, settings.name)
 
@@ -232,6 +248,12 @@ def reinforce(settings: Settings, work: Path, folder: Path, progress: Progress) 
     provenance.add(work, "reinforcement", None, **counts.nonzero())
     ticks = chosen.rollouts * chosen.rollout_ticks * len(settings.vector_env.tasks)
     write_subject(network, settings, work, folder, {**training, "reinforcement_ticks": ticks})
+
+
+def _beginning(settings: Settings) -> str:
+    """The subject that DAgger goes on from, by name or folder; "": it begins with no other's policy."""
+    teaches = settings.distillation.begin_as_teacher
+    return settings.dagger.init_from or (settings.distillation.teacher if teaches else "")
 
 
 def _new_network(settings: Settings) -> Network:

@@ -11,7 +11,7 @@ from pathlib import Path
 import torch
 
 from agent.errors import SubjectError
-from agent.subject import Subject, find, load
+from agent.subject import Subject, find, load, write_bytes
 from parallel.progress import Progress, terminal_progress
 from training import learning_stages, migration, provenance
 from training.learn.dagger import check_device
@@ -43,9 +43,10 @@ def train(
         settings_path: TOML, as `subjects/runner.toml`.
         out: the subject's folder; `<name>` beside the settings file unless given.
         work: where checkpoints are; `runs/<name>` under the current folder unless given.
-        resume: resume from the checkpoints; otherwise those of the chosen stages are deleted first. What the
-            work folder lacks is taken from the subject's own folder, where that has it (its skills, and its
-            weights to continue from with reinforcement).
+        resume: resume from the checkpoints; otherwise those of the chosen stages are deleted first, and what
+            they leave is made anew. What else the work folder lacks is taken from the subject's own folder,
+            where that has it (its skills, and its weights to continue from with reinforcement), and the
+            skills from the subject that it learns from or goes on from.
         stages: some of `STAGES`, or all that the settings' tasks need; a stage needs what those before it
             left in `work`.
         threads: threads for physics and learning.
@@ -77,16 +78,15 @@ def train(
     skills = work / "skills"
     skills.mkdir(parents=True, exist_ok=True)
     migration.rename_work_files(work)
-    if resume:
-        _adopt_skills(folder, work, settings.name)
-        for other in (settings.dagger.init_from, settings.distillation.teacher):
-            if other:
-                _adopt_skills(find(other), work, settings.name)
-    else:
+    if not resume:
         for stage in chosen:
             provenance.remove(work, stage)
             for old in [*work.glob(f"{stage}*"), *skills.glob(f"{stage}*")]:
                 shutil.rmtree(old) if old.is_dir() else old.unlink()
+    wanted = [skill for skill in SKILLS if resume or skill not in chosen]
+    others = [name for name in (settings.dagger.init_from, settings.distillation.teacher) if name]
+    for subject in (folder, *map(find, others)):
+        _adopt_skills(subject, wanted, work, settings.name)
     torch.set_num_threads(threads)
     if progress is not None:
         return _run(settings, folder, work, chosen, threads, progress, evaluate)
@@ -94,20 +94,21 @@ def train(
         return _run(settings, folder, work, chosen, threads, shown, evaluate)
 
 
-def _adopt_skills(subject: Path, work: Path, name: str) -> None:
+def _adopt_skills(subject: Path, wanted: Sequence[str], work: Path, name: str) -> None:
     """Copy the skills that ship with a subject, and their records, where the work folder has none yet.
 
     Args:
         subject: its folder.
+        wanted: names of the skills.
         work: the work folder.
         name: of the subject that is trained.
     """
     skills, records = work / "skills", provenance.of_subject(subject)
-    for skill in SKILLS:
+    for skill in wanted:
         shipped = migration.skill_file(subject / "skills", skill)
         own = skills / f"{skill}.npz"
         if shipped.exists() and not own.exists() and not list(skills.glob(f"{skill}-*")):
-            shutil.copyfile(shipped, own)
+            write_bytes(own, shipped.read_bytes())
             facts = {"file_sha256": _sha256(own), **records.get(skill, {})}
             if subject.name != name:
                 facts.setdefault("taken_from", subject.name)
@@ -123,8 +124,8 @@ def _run(
     progress: Progress,
     evaluate: Evaluate | None,
 ) -> Path:
-    for stage in stages:
-        if stage in SEARCHES:
+    for stage in SEARCHES:  # in their order, whatever the order in which they were asked for
+        if stage in stages:
             _search(settings, work, stage, threads, progress)
     if "vision" in stages:
         learning_stages.vision(settings, work, progress)
@@ -140,8 +141,15 @@ def _run(
 
 
 def _search(settings: Settings, work: Path, stage: str, threads: int, progress: Progress) -> None:
-    """Search a skill, and record it where the search changed something."""
+    """Search a skill, and record it where the search changed something.
+
+    One that came with a subject is whole, though there is no checkpoint of its search here.
+    """
     path = work / "skills" / f"{stage}.npz"
+    if path.exists() and not list(path.parent.glob(f"{stage}-*")):
+        came_from = provenance.load(work).get(stage, {}).get("taken_from", settings.name)
+        progress(stage, 1.0, f"as it came with {came_from}; --fresh searches it anew")
+        return
     before = _sha256(path)
     SEARCHES[stage](settings, Skills(work / "skills"), threads, partial(progress, stage))
     after = _sha256(path)

@@ -34,6 +34,8 @@ from training.skills.tapping import TappingSettings
 from training.skills.walking_backward import WalkingBackwardSettings
 
 MOST_BYTES = 1_000_000
+MOST_ACTORS = 100
+"""More would have the seeds of another stage's (`stage_actors.make_vector_env`)."""
 
 
 @dataclass(frozen=True)
@@ -127,8 +129,10 @@ def _check(path: Path, settings: Settings) -> None:
         raise SubjectError(
             f"{path}: dagger.init_from and distillation.teacher are two ways to begin; leave one out"
         )
-    if settings.actors.count < 1:
-        raise SubjectError(f"{path}: actors.count is at least 1, not {settings.actors.count}")
+    if not 1 <= settings.actors.count <= MOST_ACTORS:
+        raise SubjectError(
+            f"{path}: actors.count is at least 1 and at most {MOST_ACTORS}, not {settings.actors.count}"
+        )
 
 
 def _section(path: Path, section: str, kind: type, values: Mapping[str, Any]) -> Any:

@@ -137,7 +137,8 @@ def _climbing(settings: Settings, skills: Skills, threads: int, progress: Report
     searched = load_state(path)
     if searched is None:
         raise SubjectError(f"{path} is missing: train the stage 'gait' first, it begins there")
-    climbing.find(chosen, flat, searched.mean, skills.folder, threads, report)
+    style = settings.gait.style
+    climbing.find(chosen, flat, searched.mean, style, skills.folder, threads, report)
 
 
 def _tapping(settings: Settings, skills: Skills, threads: int, progress: Report) -> None:

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import platform
-import shutil
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from agent.network import Network
-from agent.subject import Subject
+from agent.subject import Subject, write_bytes
 from rig.arenas import senses
 from rig.versions import version_of
 from training import migration, provenance
 from training.settings import Settings
 from training.skill_stages import needed_skills
+from training.skills.library import Skills
 from training.subject_folder import save
 
 
@@ -61,8 +61,13 @@ def write_subject(
         work: skills, and records of the stages that ran.
         folder: of the subject.
         training: ticks by stage, and under `stages` the records of a subject that it began as.
+
+    Raises:
+        SubjectError: a skill is missing.
     """
-    skills = needed_skills(settings.vector_env.tasks)
+    skills, of_experts = needed_skills(settings.vector_env.tasks), Skills(work / "skills")
+    for name in skills:
+        of_experts.path(name)  # one that is missing is said before anything is written
     earlier = training.get("stages", [])
     of_others = [one for one in earlier if "subject" in one]
     own = {one["name"]: one for one in earlier if "subject" not in one} | provenance.load(work)
@@ -96,6 +101,5 @@ def write_subject(
         },
     )
     provenance.write(folder, [*of_others, *in_order])
-    (folder / "skills").mkdir(parents=True, exist_ok=True)
     for name in skills:
-        shutil.copyfile(work / "skills" / f"{name}.npz", folder / "skills" / f"{name}.npz")
+        write_bytes(folder / "skills" / f"{name}.npz", of_experts.path(name).read_bytes())

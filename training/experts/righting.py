@@ -10,6 +10,7 @@ import numpy as np
 from rig.body_quantities import FALLEN_BELOW_UP
 from training.experts.pose import BodyReader
 from training.skills.movement_follower import MovementFollower
+from training.skills.search import read_arrays
 
 Array = np.ndarray
 
@@ -46,8 +47,7 @@ class Righting:
     """
 
     def __init__(self, path: Path, patience_ticks: int = 0) -> None:
-        with np.load(path, allow_pickle=False) as saved:
-            control = saved["control"]
+        control = read_arrays(path)["control"]
         self._control = np.concatenate([control, control[:, -1:].repeat(STAND_TICKS, 1)], 1)
         self._patience = patience_ticks
         self.begin()

@@ -23,6 +23,7 @@ from agent.errors import SubjectError
 from agent.network import Network
 from rig.arenas.names import TASKS
 from training.learn import metrics
+from training.learn.checks import check_at_least_1, check_fractions
 from training.learn.image_buffer import ImageBuffer
 from training.learn.imitation_losses import ImitationLosses, action_error, losses
 from training.learn.metrics import Writer
@@ -80,8 +81,8 @@ class DaggerSettings:
             over about 50 rollouts; 0: no average).
         discount: a tick.
         lambda_: of the lambda-returns.
-        retrain_vision_at: when this fraction of the training is done, the vision encoder is retrained on
-            images that the network itself came across; 1 or more: never.
+        retrain_vision_at: when this fraction of `rollouts` is collected, the vision encoder is retrained on
+            images that the network itself came across; 0, or 1 or more: never.
         image_buffer_size: images kept for that.
         image_buffer_every: one tick in so many is kept.
         device: on which it learns, as PyTorch names it; actors act on the CPU.
@@ -125,6 +126,12 @@ class DaggerSettings:
             raise ValueError(
                 "init_share needs init_from: without it there is nothing to share with"
             )
+        check_at_least_1(
+            self, "rollout_ticks", "batch_size", "recent_rollouts", "image_buffer_every"
+        )
+        check_fractions(self, "min_expert_fraction", "recent_fraction", "discount", "lambda_")
+        if self.discount == 1:
+            raise ValueError("discount is below 1: values are in units of (1 - discount)")
         if not 1 <= self.learning_starts <= self.buffer_rollouts:
             raise ValueError(
                 f"learning_starts is from 1 to buffer_rollouts ({self.buffer_rollouts}), "
@@ -247,6 +254,12 @@ def train(
     if not loop.completed:
         store.clear()
     for rollout in store.load_all():
+        if len(rollout.reward) != settings.rollout_ticks:
+            ticks_there = len(rollout.reward)
+            raise SubjectError(
+                f"{store.folder} holds rollouts of {ticks_there} ticks, and [dagger] rollout_ticks is "
+                f"{settings.rollout_ticks}: set it to {ticks_there} to resume, or begin anew with --fresh"
+            )
         buffer.add(rollout)
     loop.counts.unreadable_rollouts += store.unreadable
     images = ImageBuffer(settings.image_buffer_size, settings.image_buffer_every)
@@ -259,7 +272,9 @@ def train(
     errors: dict[str, float] = {}
     rewards: dict[str, float] = {}
 
-    def summarise(fraction: float) -> None:
+    def summarise(by_rollouts: float) -> None:
+        minutes = (time.monotonic() - began) / 60
+        fraction = max(by_rollouts, min(1.0, settings.fraction_done(loop.completed, minutes)))
         summary = DaggerMetrics(
             fraction,
             float(latest.policy.detach()),
@@ -284,15 +299,17 @@ def train(
             pretrain(network.vision, *images.all(), vision, rng, lambda fraction, errors: None)
             loop.counts.forgotten_rollouts += len(buffer.rollouts) - len(with_images)
             buffer.rollouts.clear()  # their features are of another encoder
-            store.clear()
-            for number, old in enumerate(with_images, index - len(with_images)):
-                encoded = encode_again(network, old)
-                buffer.add(encoded)
-                store.add(number, encoded)
+            for old in with_images:
+                buffer.add(encode_again(network, old))
             with_images.clear()
             network.to(settings.device)
             acting.vision.load_state_dict(network.vision.state_dict())
+            # in this order, so that whenever it is interrupted no stored rollout is of another encoder than
+            # the checkpoint's
+            store.clear()
             loop.save()
+            for number, encoded in enumerate(buffer.rollouts, index - len(buffer.rollouts)):
+                store.add(number, encoded)
         pool.publish({k: v.numpy(force=True).copy() for k, v in acting.state_dict().items()})
         decayed = 1 - index / max(1, settings.expert_decay_rollouts)
         rollout = pool.next(

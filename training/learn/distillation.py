@@ -22,6 +22,7 @@ from agent.errors import SubjectError
 from agent.network import Network, Outputs
 from agent.subject import Subject
 from training import migration
+from training.learn.checks import check_at_least_1
 from training.learn.dagger import DaggerSettings
 from training.learn.imitation_losses import ImitationLosses, output_losses
 from training.learn.replay_buffer import ImitationBatch, stack
@@ -65,6 +66,9 @@ class DistillationSettings:
     batch_size: int = 24
     rollouts_per_sequence: int = 4
     learning_rate: float = 1e-3
+
+    def __post_init__(self) -> None:
+        check_at_least_1(self, "rollouts", "updates", "batch_size", "rollouts_per_sequence")
 
 
 def copy_encoder(network: Network, teacher: Subject) -> None:

@@ -24,6 +24,7 @@ from torch import Tensor, nn
 
 from agent.network import Network, core_parameters
 from training.learn import metrics, vmpo
+from training.learn.checks import check_at_least_1, check_fractions
 from training.learn.dagger import ACTION_STD_RANGE
 from training.learn.imitation_losses import action_error
 from training.learn.metrics import MetricsAccumulator, ReinforcementMetrics, Writer
@@ -95,19 +96,10 @@ class ReinforcementSettings:
     seed: int = 0
 
     def __post_init__(self) -> None:
-        for name in (
-            "rollout_ticks",
-            "buffer_rollouts",
-            "learning_starts",
-            "updates_per_rollout",
-            "batch_size",
-            "update_target_every",
-        ):
-            if getattr(self, name) < 1:
-                raise ValueError(f"{name} is at least 1, not {getattr(self, name)}")
-        for name in ("discount", "lambda_", "top_fraction", "critic_warmup", "kickstart_until"):
-            if not 0 <= getattr(self, name) <= 1:
-                raise ValueError(f"{name} is between 0 and 1, not {getattr(self, name)}")
+        check_at_least_1(self, "rollout_ticks", "buffer_rollouts", "learning_starts")
+        check_at_least_1(self, "updates_per_rollout", "batch_size", "update_target_every")
+        check_fractions(self, "discount", "lambda_", "top_fraction")
+        check_fractions(self, "critic_warmup", "kickstart_until")
         if self.discount == 1 or self.top_fraction == 0:
             raise ValueError("discount is below 1 and top_fraction above 0")
         if self.burn_in >= self.rollout_ticks:

@@ -18,6 +18,7 @@ import torch
 from torch import Tensor, nn
 
 from agent.network import Vision
+from training.learn.checks import check_at_least_1
 from training.learn.training_loop import Counts, TrainingLoop, gradient_step
 from training.rollout.auxiliary_targets import SCALES, TARGETS
 from training.rollout.vector_env import to_input
@@ -48,6 +49,9 @@ class VisionSettings:
     updates: int = 12000
     batch_size: int = 128
     learning_rate: float = 2e-3
+
+    def __post_init__(self) -> None:
+        check_at_least_1(self, "ticks", "image_every", "updates", "batch_size")
 
 
 def augment(pixels: Tensor) -> Tensor:

@@ -25,6 +25,7 @@ class RolloutStore:
     """The newest `capacity` rollouts, kept in a folder.
 
     Attributes:
+        folder: where they are.
         unreadable: files that the last `load_all` could not read and left out.
 
     Args:
@@ -33,12 +34,12 @@ class RolloutStore:
     """
 
     def __init__(self, folder: Path, capacity: int) -> None:
-        self._folder, self._capacity = folder, capacity
+        self.folder, self._capacity = folder, capacity
         self.unreadable = 0
 
     def add(self, number: int, rollout: Rollout) -> None:
         """Write a rollout under its number, and delete the one that is beyond the capacity now."""
-        self._folder.mkdir(parents=True, exist_ok=True)
+        self.folder.mkdir(parents=True, exist_ok=True)
         write_bytes(self._path(number), _to_bytes(rollout))
         self._path(number - self._capacity).unlink(missing_ok=True)
 
@@ -46,7 +47,7 @@ class RolloutStore:
         """The rollouts, oldest first; a file that is damaged or incomplete is counted in `unreadable`."""
         rollouts = []
         self.unreadable = 0
-        for path in sorted(self._folder.glob("*.safetensors"))[-self._capacity :]:
+        for path in sorted(self.folder.glob("*.safetensors"))[-self._capacity :]:
             try:
                 rollouts.append(_from_arrays(migration.rollout_arrays(load(path.read_bytes()))))
             except (OSError, SafetensorError, KeyError):
@@ -55,16 +56,16 @@ class RolloutStore:
 
     def count(self) -> int:
         """One more than the number of the newest rollout; 0 where there is none."""
-        names = [path.stem for path in self._folder.glob("*.safetensors")]
+        names = [path.stem for path in self.folder.glob("*.safetensors")]
         return max((int(name) + 1 for name in names if name.isdigit()), default=0)
 
     def clear(self) -> None:
         """Delete all rollouts."""
-        for path in self._folder.glob("*.safetensors"):
+        for path in self.folder.glob("*.safetensors"):
             path.unlink()
 
     def _path(self, number: int) -> Path:
-        return self._folder / f"{number:06d}.safetensors"
+        return self.folder / f"{number:06d}.safetensors"
 
 
 def _to_bytes(rollout: Rollout) -> bytes:

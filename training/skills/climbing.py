@@ -30,7 +30,7 @@ from training.skills.gait import (
 )
 from training.skills.locomotion import Locomotion
 from training.skills.righting import BowlBodies, up_in_body
-from training.skills.search import SearchSettings, SearchState, search, write_arrays
+from training.skills.search import SearchSettings, SearchState, read_arrays, search, write_arrays
 from training.skills.steering import Steering
 from training.skills.terrain import WayOut
 
@@ -84,9 +84,9 @@ class Climbing:
 
 def load(path: Path) -> Climbing:
     """The skill that `save` wrote."""
-    with np.load(path, allow_pickle=False) as saved:
-        gait = Gait(saved["control"], float(saved["stride_hz"]))
-        return Climbing(Steering(gait, saved["held"], saved["swing"]), saved["lean"])
+    saved = read_arrays(path)
+    gait = Gait(saved["control"], float(saved["stride_hz"]))
+    return Climbing(Steering(gait, saved["held"], saved["swing"]), saved["lean"])
 
 
 def initial_parameters() -> Array:
@@ -98,7 +98,7 @@ def initial_parameters() -> Array:
 
 
 def climbing_of(
-    parameters: Array, start: Array, flat: Steering, actuators: Mapping[str, int]
+    parameters: Array, start: Array, flat: Steering, actuators: Mapping[str, int], style: str
 ) -> Climbing:
     """The gait for rough ground of a candidate.
 
@@ -107,6 +107,7 @@ def climbing_of(
         start: (gait.N_PARAMETERS,) parameters of the flat floor's gait.
         flat: that gait, whose control law of turning is kept.
         actuators: index of each actuator by name.
+        style: that gait's, "trot" or "bound".
     """
     frequency, hind, fore = parameters[:3]
     offsets = iter(parameters[3 : N_PARAMETERS - len(LEANING)])
@@ -131,7 +132,7 @@ def climbing_of(
         for name in (joint,) if joint in SPINE else (sided(joint, "L"), sided(joint, "R")):
             lean[actuators[name]] = value
     phase = np.arange(N_PHASES)[None] / N_PHASES
-    table = pattern(changed[None], phase, actuators, "trot")[0]
+    table = pattern(changed[None], phase, actuators, style)[0]
     gait = Gait(table, float(stride_hz(changed[None])[0]))
     return Climbing(Steering(gait, flat.held, flat.swing), lean)
 
@@ -244,6 +245,7 @@ def find(
     settings: ClimbingSettings,
     flat: Steering,
     start: Array,
+    style: str,
     folder: Path,
     threads: int,
     report: Callable[[str, SearchState, float, float], None],
@@ -255,6 +257,7 @@ def find(
         settings: of the search.
         flat: the flat floor's gait and control law.
         start: (gait.N_PARAMETERS,) parameters that the gait's search found.
+        style: the gait's, "trot" or "bound".
         folder: for checkpoints and the result.
         threads: threads for physics.
         report: called after every generation with the physics' name, the search's state, and the mean's
@@ -278,7 +281,7 @@ def find(
             states = on_the_way(bodies, way, stand, settings, rng)
             shape = (settings.starts, ticks, len(bodies.actuators))
             noise = rng.normal(0, settings.action_noise, shape)
-            tried = [climbing_of(c, start, flat, bodies.actuators) for c in candidates]
+            tried = [climbing_of(c, start, flat, bodies.actuators, style) for c in candidates]
             found = costs(bodies, way, tried, states, noise)
             return np.asarray(found + 0.005 * (candidates**2).mean(1))
 
@@ -290,7 +293,7 @@ def find(
         ) -> None:
             gained, falls = np.nan, np.nan
             if state.generation % 10 == 0:
-                candidate = climbing_of(state.mean, start, flat, bodies.actuators)
+                candidate = climbing_of(state.mean, start, flat, bodies.actuators, style)
                 gained, falls = score(bodies, way, candidate, stand, settings)
             report(name, state, gained, falls)
 
@@ -302,7 +305,8 @@ def find(
             progress,
         )
         mean, sigma = found.mean, settings.stock_sigma
-        save(climbing_of(mean, start, flat, bodies.actuators), folder / "climbing.npz")
+    # not in between: a finished skill would be overwritten by what its first part found
+    save(climbing_of(mean, start, flat, bodies.actuators, style), folder / "climbing.npz")
 
 
 def score(

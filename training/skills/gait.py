@@ -21,7 +21,7 @@ import mujoco
 import numpy as np
 
 from training.skills.body import FELL_BELOW_UP, SPEC, Bodies
-from training.skills.search import SearchSettings, SearchState, search, write_arrays
+from training.skills.search import SearchSettings, SearchState, read_arrays, search, write_arrays
 
 Array = np.ndarray
 
@@ -89,8 +89,8 @@ class Gait:
 
 def load(path: Path) -> Gait:
     """The gait that `Gait.save` wrote."""
-    with np.load(path, allow_pickle=False) as saved:
-        return Gait(saved["control"], float(saved["stride_hz"]))
+    saved = read_arrays(path)
+    return Gait(saved["control"], float(saved["stride_hz"]))
 
 
 def sided(joint: str, side: str) -> str:

@@ -31,7 +31,7 @@ from training.skills.running_leap_trials import (
     REARED_BELOW,
     run_in_the_middle,
 )
-from training.skills.search import write_arrays
+from training.skills.search import read_arrays, write_arrays
 
 Array = np.ndarray
 
@@ -111,14 +111,14 @@ class GapRunning:
 
 def load(path: Path) -> GapRunning:
     """The skill that `GapRunning.save` wrote."""
-    with np.load(path, allow_pickle=False) as saved:
+    saved = read_arrays(path)
 
-        def read(name: str) -> Array | float:
-            return saved[name] if saved[name].ndim else float(saved[name])
+    def read(name: str) -> Array | float:
+        return saved[name] if saved[name].ndim else float(saved[name])
 
-        leap = RunningLeap(*(read(f.name) for f in fields(RunningLeap)))  # type: ignore[arg-type]
-        own = [read(f.name) for f in fields(GapRunning) if f.name != "leap"]
-        return GapRunning(leap, *own)  # type: ignore[arg-type]
+    leap = RunningLeap(*(read(f.name) for f in fields(RunningLeap)))  # type: ignore[arg-type]
+    own = [read(f.name) for f in fields(GapRunning) if f.name != "leap"]
+    return GapRunning(leap, *own)  # type: ignore[arg-type]
 
 
 def initial_parameters(leap_parameters: Array) -> Array:

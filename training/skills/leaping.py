@@ -23,7 +23,7 @@ from mujoco import rollout
 from rig.body_quantities import UPRIGHT_ABOVE_UP
 from training.skills.body import FELL_BELOW_UP, SPEC, Bodies
 from training.skills.gait import sided
-from training.skills.search import SearchSettings, SearchState, search, write_arrays
+from training.skills.search import SearchSettings, SearchState, read_arrays, search, write_arrays
 from training.skills.steering import Steering
 
 Array = np.ndarray
@@ -114,8 +114,7 @@ class Crossings:
 
 def load(path: Path) -> Leap:
     """The leap that `Leap.save` wrote."""
-    with np.load(path, allow_pickle=False) as saved:
-        return Leap(saved["control"])
+    return Leap(read_arrays(path)["control"])
 
 
 def initial_parameters() -> Array:

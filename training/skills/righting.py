@@ -280,11 +280,12 @@ def find(
             progress,
         )
         mean, sigma = found.mean, settings.stock_sigma
-        write_arrays(
-            folder / "righting.npz",
-            control=movements(mean[None], bodies.actuators, stand)[0],
-            knots=mean,
-        )
+    # not in between: a finished skill would be overwritten by what its first part found
+    write_arrays(
+        folder / "righting.npz",
+        control=movements(mean[None], bodies.actuators, stand)[0],
+        knots=mean,
+    )
 
 
 def fraction_righted(

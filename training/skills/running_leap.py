@@ -28,7 +28,7 @@ from training.skills.running_leap_trials import (
     Runway,
     Trials,
 )
-from training.skills.search import SearchSettings, SearchState, load_state, search
+from training.skills.search import SearchSettings, SearchState, load_state, read_arrays, search
 from training.skills.steering import Steering
 
 Array = np.ndarray
@@ -236,8 +236,7 @@ def _search_command(given: argparse.Namespace) -> None:
     )
     start = INITIAL_PARAMETERS
     if given.start:
-        with np.load(given.start, allow_pickle=False) as saved:
-            start = saved["parameters"]
+        start = read_arrays(given.start)["parameters"]
 
     def report(part: str, state: SearchState, last: Crossings) -> None:
         print(

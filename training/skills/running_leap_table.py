@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 
 from training.skills.gait import sided
-from training.skills.search import write_arrays
+from training.skills.search import read_arrays, write_arrays
 
 Array = np.ndarray
 
@@ -65,8 +65,8 @@ class RunningLeap:
 
 def load(path: Path) -> RunningLeap:
     """The leap that `RunningLeap.save` wrote."""
-    with np.load(path, allow_pickle=False) as saved:
-        return RunningLeap(saved["added"], saved["share"], float(saved["before_m"]))
+    saved = read_arrays(path)
+    return RunningLeap(saved["added"], saved["share"], float(saved["before_m"]))
 
 
 def leap_of(parameters: Array, actuators: Mapping[str, int]) -> RunningLeap:

@@ -25,7 +25,7 @@ from training.skills import gap_running
 from training.skills.body import Bodies
 from training.skills.gap_courses import Courses, Runs, Trials, bank_of
 from training.skills.gap_running import GapRunning, initial_parameters, skill_of
-from training.skills.search import SearchSettings, SearchState, load_state, search
+from training.skills.search import SearchSettings, SearchState, load_state, read_arrays, search
 
 Array = np.ndarray
 
@@ -224,8 +224,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 def parameters_of(path: Path) -> Array:
     """The parameters (N_PARAMETERS,) kept in a file of this skill, or of the running leap alone."""
-    with np.load(path, allow_pickle=False) as saved:
-        parameters = saved["parameters"]
+    parameters = read_arrays(path)["parameters"]
     if len(parameters) == gap_running.N_PARAMETERS:
         return np.asarray(parameters)
     return initial_parameters(parameters)

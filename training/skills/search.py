@@ -9,11 +9,14 @@ from __future__ import annotations
 import os
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+
+from agent.errors import SubjectError
+from rig.regular_file import open_regular
 
 Array = np.ndarray
 Cost = Callable[[Array], Array]
@@ -73,19 +76,56 @@ def write_arrays(path: Path, **arrays: Array) -> None:
         raise
 
 
+class _Arrays(dict[str, Array]):
+    """The arrays of a file by name; one that it lacks is a `SubjectError`."""
+
+    def __init__(self, path: Path, arrays: Mapping[str, Array]) -> None:
+        super().__init__(arrays)
+        self._path = path
+
+    def __missing__(self, name: str) -> Array:
+        raise SubjectError(_damaged(self._path, f"it has no array {name!r}"))
+
+
+def read_arrays(path: Path) -> dict[str, Array]:
+    """The arrays by name that `write_arrays` wrote.
+
+    Raises:
+        SubjectError: the file is damaged or something else; also where an array that is asked for is missing.
+        OSError: it cannot be read.
+    """
+    try:
+        with open_regular(path) as file, np.load(file, allow_pickle=False) as saved:
+            return _Arrays(path, {name: saved[name] for name in saved.files})
+    except OSError:
+        raise
+    except Exception as error:  # NumPy and zipfile raise a dozen kinds, by which bytes are wrong
+        raise SubjectError(_damaged(path, " ".join(str(error).split())[:160])) from None
+
+
+def _damaged(path: Path, why: str) -> str:
+    return (
+        f"{path} is damaged ({why}); put a whole one there, or delete it and train its stage again"
+    )
+
+
 def load_state(path: Path) -> SearchState | None:
-    """The state saved at `path`, or None where there is none."""
+    """The state saved at `path`, or None where there is none.
+
+    Raises:
+        SubjectError: the file is damaged.
+    """
     if not path.exists():
         return None
-    with np.load(path, allow_pickle=False) as saved:
-        return SearchState(
-            mean=saved["mean"],
-            sigma=float(saved["sigma"]),
-            covariance=saved["covariance"],
-            generation=int(saved["generation"]),
-            best=saved["best"],
-            best_cost=float(saved["best_cost"]),
-        )
+    saved = read_arrays(path)
+    return SearchState(
+        mean=saved["mean"],
+        sigma=float(saved["sigma"]),
+        covariance=saved["covariance"],
+        generation=int(saved["generation"]),
+        best=saved["best"],
+        best_cost=float(saved["best_cost"]),
+    )
 
 
 def search(

@@ -17,7 +17,7 @@ import numpy as np
 
 from training.skills.body import FELL_BELOW_UP, Bodies
 from training.skills.gait import N_PHASES, STRIDE_HZ, Gait, sided
-from training.skills.search import SearchSettings, SearchState, search, write_arrays
+from training.skills.search import SearchSettings, SearchState, read_arrays, search, write_arrays
 
 Array = np.ndarray
 
@@ -117,9 +117,9 @@ class Steering:
 
 def load(path: Path) -> Steering:
     """The steering that `Steering.save` wrote."""
-    with np.load(path, allow_pickle=False) as saved:
-        gait = Gait(saved["control"], float(saved["stride_hz"]))
-        return Steering(gait, saved["held"], saved["swing"])
+    saved = read_arrays(path)
+    gait = Gait(saved["control"], float(saved["stride_hz"]))
+    return Steering(gait, saved["held"], saved["swing"])
 
 
 def control_law(gait: Gait, parameters: Array, actuators: Mapping[str, int]) -> Steering:

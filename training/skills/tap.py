@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 
 from training.skills.gait import sided
-from training.skills.search import write_arrays
+from training.skills.search import read_arrays, write_arrays
 
 Array = np.ndarray
 
@@ -110,10 +110,11 @@ class Tap:
 
 def load(path: Path) -> Tap:
     """The tap that `Tap.save` wrote."""
-    with np.load(path, allow_pickle=False) as saved:
-        arrays = {n: saved[n] for n in saved.files if saved[n].ndim}
-        ahead_m, more_ahead_m = float(saved["ahead_m"]), float(saved["more_ahead_m"])
-        return Tap(**arrays, ahead_m=ahead_m, more_ahead_m=more_ahead_m)
+    saved = read_arrays(path)
+    numbers = ("ahead_m", "more_ahead_m")
+    arrays = {f.name: saved[f.name] for f in fields(Tap) if f.name not in numbers}
+    ahead_m, more_ahead_m = float(saved["ahead_m"]), float(saved["more_ahead_m"])
+    return Tap(**arrays, ahead_m=ahead_m, more_ahead_m=more_ahead_m)
 
 
 def _interpolate(knots: Array, ticks: tuple[int, ...], tick: int) -> Array:
