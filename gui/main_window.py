@@ -261,7 +261,7 @@ class MainWindow(QMainWindow):
 
     def _describe(self, description: Description) -> None:
         self.state.description = description
-        self.session.watch.tick_s = description.tick_s
+        self.session.describe(description)
         self.panels.health.describe(description)
         self.panels.keys.describe(self.state.key_uses)
         what = f"{description.protocol_name}: {description.subject} in {description.task}"

@@ -18,7 +18,7 @@ from gui.stimulate_control import VERBS, StimulateControl
 from gui.streams.live_stream import LiveStream
 from gui.streams.recorder_watch import RecorderWatch
 from gui.window_state import WindowState
-from rig.bus.message_types import Status
+from rig.bus.message_types import Description, Status
 from rig.errors import UserError
 
 _END_WORDS = {
@@ -148,6 +148,11 @@ class SessionControl(QObject):
             self.stream.command("stop")
 
     # --- what comes from it ---------------------------------------------------------------------------
+
+    def describe(self, description: Description) -> None:
+        """What is shown. A session is blinded from now on, before its status says how it is."""
+        self.watch.tick_s = description.tick_s
+        self._panels.timeline.set_blinded(description.blinded and self.stream is not None)
 
     def take_status(self, status: Status) -> None:
         """Shows the supervisor's word on everything."""

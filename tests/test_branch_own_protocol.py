@@ -62,16 +62,21 @@ def test_branch_from_here_in_the_window(
     dialog.without.setCurrentText("silence")
     dialog.added.setChecked(True)
     dialog.value.setValue(0.5)
-    dialog.for_ms.setValue(60)
+    dialog.for_ms.setValue(80)
     dialog.last_s.setValue(0.2)
+    qtbot.waitUntil(lambda: dialog.bar.maximum() == 0, timeout=20_000)  # that is being looked at
+    dialog.for_ms.setValue(60)
     assert not dialog.start.isEnabled()  # what was looked at was something else
     qtbot.waitUntil(dialog.start.isEnabled, timeout=60_000)
+    assert dialog._checked == dialog.words()
     assert f"at tick {tick} is simulated from tick {tick // 50 * 50} on" in dialog.said.text()
     shares: list[int] = []
     dialog.bar.valueChanged.connect(shares.append)
     with qtbot.waitSignal(dialog.made, timeout=120_000) as made:
         dialog.start.click()
         assert dialog.stop.text() == "Cancel"
+        selection.add([7])
+        assert not dialog.added.isEnabled()
     assert made.args == [out, tick]
     assert max(shares) > 500
     with recorder.open(session) as one, recorder.open(out) as other:

@@ -125,5 +125,7 @@ def test_a_film_can_be_given_up(qtbot: QtBot, dialog: ExportDialog, tmp_path: Pa
     qtbot.waitUntil(lambda: max(shares, default=0) > 0, timeout=120_000)
     dialog.stop.click()
     assert dialog.start.isEnabled()
-    dialog.close()  # waits until it has tidied up
+    window = dialog.parent()
+    assert isinstance(window, MainWindow)
+    window.close()  # the dialog with it, which waits until it has tidied up
     assert list(tmp_path.glob("*a*.mp4")) == []

@@ -215,6 +215,29 @@ def test_a_note_is_of_the_tick_at_which_it_was_begun_and_is_never_lost(session: 
     assert marks.under(3.5 * 0.02).startswith("note at 0:00.1: a b x")
 
 
+def test_what_is_written_when_the_session_ends_is_said(session: Session) -> None:
+    window = session.window
+    session.press(Qt.Key.Key_N, CTRL, SHIFT)
+    session.qtbot.keyClicks(window.panels.note.line, "too late")
+    window.state.set_phase("ended")
+    assert window.panels.note.isHidden()
+    assert "too late" in window.panels.banner.label.text()
+    assert session.stream.asked == []
+
+
+def test_a_session_is_blinded_before_it_has_said_how_it_is(session: Session) -> None:
+    """Whoever comes back to one is shown its last seconds at once; what comes next is not blinded for it."""
+    window, timeline = session.window, session.window.panels.timeline
+    made, stream = Stream(description(blinded=True)), Asked()
+    window._follow(stream)
+    batch = Batch()
+    batch.add([*made.beginning(), *made.ticks(0, 20)])
+    stream.arrived.emit(batch)
+    assert timeline.blinded
+    window._follow(Asked())
+    assert not timeline.blinded
+
+
 def test_thousands_of_notes_are_drawn_and_listed(session: Session) -> None:
     panels = session.window.panels
     notes = [Input("note", f"note {k} µ🐀", {"tick": k % 30}) for k in range(4000)]

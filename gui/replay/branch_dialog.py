@@ -178,6 +178,7 @@ class BranchDialog(CommandDialog):
             asked = bool(Path(chosen).suffix)  # whether it may be replaced, was asked there
             self._replaces = chosen if asked else ""
             self.out.setText(chosen if asked else f"{chosen}.nwb")
+            self.follow_fields()  # also where the name is the same
 
     @property
     def _units(self) -> tuple[int, ...]:
@@ -208,6 +209,8 @@ class BranchDialog(CommandDialog):
 
     def follow_fields(self) -> None:
         """Says what the branch would be, as soon as that has been looked at."""
+        if self.making:
+            return  # the units that are selected may be others meanwhile
         n = len(self._units)
         self.added.setText(f"clamp the {n} selected units" if n != 1 else "clamp the selected unit")
         self.added.setMinimumWidth(self.added.sizeHint().width() + 8)
@@ -220,9 +223,8 @@ class BranchDialog(CommandDialog):
         self.when.setText(axis_time(self.tick.value() * TICK_S, TICK_S))
         self._checked = None
         self.start.setEnabled(False)
-        if not self.making:
-            self.say("Looking whether it can be made…")
-            self._timer.start()
+        self.say("Looking whether it can be made…")
+        self._timer.start()
 
     def _check(self) -> None:
         words = self.words()
@@ -235,6 +237,8 @@ class BranchDialog(CommandDialog):
     def _judged(self, words: Sequence[str], status: int, said: str, sentence: str) -> None:
         self.bar.setRange(0, 1000)
         self.bar.setValue(0)
+        if list(words) != self.words():
+            return  # the fields say something else by now, which is looked at next
         if status == 0:
             self._checked = list(words)
             self.say(said if self._changes else f"{said}\n{UNCHANGED}")
@@ -245,6 +249,9 @@ class BranchDialog(CommandDialog):
     def make(self) -> None:
         """Makes the branch that was looked at."""
         if self._checked is None or self.making:
+            return
+        if self._checked != self.words():
+            self.follow_fields()
             return
         tick, out = self.tick.value(), Path(self.out.text().strip())
 

@@ -175,6 +175,7 @@ class ExportDialog(CommandDialog):
             asked = bool(Path(chosen).suffix)  # whether it may be replaced, was asked there
             self._replaces = chosen if asked else ""
             self.out.setText(chosen if asked else f"{chosen}{ending}")
+            self.follow_fields()  # also where the name is the same
 
     def _take_all(self) -> None:
         self.from_s.setValue(self.from_s.minimum())

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+import traceback
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from itertools import pairwise
@@ -76,6 +77,10 @@ class LiveStream(Stream):
                 fields = client.command(verb, timeout_s=30.0, **args)
         except RunError as problem:
             self.refused.emit(verb, str(problem))
+        except Exception as problem:  # a defect of ours: said in the window, whole on the terminal
+            traceback.print_exc()
+            words = f"An unexpected problem: {type(problem).__name__}: {problem}"
+            self.refused.emit(verb, words)
         else:
             self.accepted.emit(verb, fields)
 
