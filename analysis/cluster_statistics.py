@@ -70,11 +70,18 @@ class Estimate:
         """Whether there is an interval."""
         return bool(np.isfinite(self.low) and np.isfinite(self.high))
 
+    def interval(self, form: str = ".2f") -> str:
+        """Its interval in words, numbers as `form` says; "no interval" where there is none.
+
+        >>> Estimate(0.3, 0.1, 0.5, 12).interval("+.1f"), Estimate(0.3, -np.inf, np.inf, 5).interval()
+        ('+0.1 to +0.5', 'no interval')
+        """
+        return f"{self.low:{form}} to {self.high:{form}}" if self.bounded else "no interval"
+
     def __str__(self) -> str:
         if not np.isfinite(self.value):
             return "not measured"
-        interval = f"{self.low:+.2f} to {self.high:+.2f}" if self.bounded else "no interval"
-        return f"{self.value:+.2f} ({interval}; {self.clusters} seeds)"
+        return f"{self.value:+.2f} ({self.interval('+.2f')}; {self.clusters} seeds)"
 
 
 # --- shares -----------------------------------------------------------------------------------------

@@ -358,7 +358,7 @@ def _claims(
         estimates = [above(each, 0.0, len(policies)) for each in bootstrap(margins, [n])]
         listed = ", ".join(f"{layer} {mean(layer, n):.2f}" for layer in found.layers)
         differ = ", ".join(
-            f"{policy} {each.value:+.2f} ({each.low:+.2f} to {each.high:+.2f})"
+            f"{policy} {each.value:+.2f} ({each.interval('+.2f')})"
             for policy, each in zip(policies, estimates, strict=True)
         )
         claims.append(

@@ -161,8 +161,8 @@ def _claims(
             for policy in policies
         ]
         listed = ", ".join(
-            f"{layer} {parts[layer, state, several].value:.3f} ({parts[layer, state, several].low:.3f} to "
-            f"{parts[layer, state, several].high:.3f})"
+            f"{layer} {parts[layer, state, several].value:.3f} "
+            f"({parts[layer, state, several].interval('.3f')})"
             for layer in found.layers
         )
         claims.append(Claim(f"3.2 ({state})", quote, f"{named}: {rule}", listed, judge(margins)))

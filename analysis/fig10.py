@@ -168,8 +168,8 @@ def draw(files: Iterable[Path], out: Path) -> FigureResult:
 def _claim(found: Episodes, of: dict[tuple[str, str], Strides], state: str) -> Claim:
     policies = found.layers[1:] or found.layers
     listed = "; ".join(
-        f"{layer} between tasks {of[layer, state].across.value:.2f} ({of[layer, state].across.low:.2f} to "
-        f"{of[layer, state].across.high:.2f}; exchanged: 95 % below {of[layer, state].null.level:.2f}), "
+        f"{layer} between tasks {of[layer, state].across.value:.2f} ({of[layer, state].across.interval()}; "
+        f"exchanged: 95 % below {of[layer, state].null.level:.2f}), "
         f"within {of[layer, state].within.value:.2f}"
         for layer in policies
     )

@@ -147,7 +147,7 @@ def _claim(found: Episodes, of: dict[tuple[str, str], Variability], state: str, 
         "deviation over taps, mean over units, is lower between the taps than before the first (2 to 1 s "
         "before the second) and after the second (0.2 to 1 s), and by more than in 95 % of "
         "exchanges, in which each episode has the activity of another one",
-        f"{last.reduction.value:+.3f} ({last.reduction.low:+.3f} to {last.reduction.high:+.3f}; "
+        f"{last.reduction.value:+.3f} ({last.reduction.interval('+.3f')}; "
         f"exchanged: 95 % below {last.null.level:+.3f}, p = {last.null.p:.3f}); {taps} taps",
         judge_beside_null(last.reduction, last.null.p),
     )

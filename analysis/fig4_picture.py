@@ -79,7 +79,7 @@ def picture(shown: Shown, out: Path) -> None:
 
 def interval_words(found: Estimate) -> str:
     """ " (low to high)" of what has an interval, else ""."""
-    return f" ({found.low:.2f} to {found.high:.2f})" if found.bounded else ""
+    return f" ({found.interval()})" if found.bounded else ""
 
 
 def _map_of_clusters(axes: Axes, mapped: BehaviourMap) -> None:

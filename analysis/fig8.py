@@ -78,7 +78,7 @@ def claims_of(result: AllDynamics) -> tuple[Claim, ...]:
                 f"{of}: the plane with least of it explains more than {LARGE:.0%} in every layer, mean over "
                 "tasks",
                 ", ".join(
-                    f"{layer} {each.value:.1%} ({each.low:.1%} to {each.high:.1%})"
+                    f"{layer} {each.value:.1%} ({each.interval('.1%')})"
                     for layer, each in zip(layers, variance, strict=True)
                 )
                 + other,
@@ -105,7 +105,7 @@ def claims_of(result: AllDynamics) -> tuple[Claim, ...]:
                 "the same covariance and spectra, and of those of maximum entropy with the same covariances "
                 "over time, components and stretches, in every layer, mean over tasks",
                 ", ".join(
-                    f"{layer} {each.value:.2f} ({each.low:.2f} to {each.high:.2f}; drawn phases "
+                    f"{layer} {each.value:.2f} ({each.interval()}; drawn phases "
                     f"{phases:.2f}, maximum entropy {entropy:.2f})"
                     for layer, each, phases, entropy in zip(
                         layers, r2, by_phases, by_entropy, strict=True
@@ -123,9 +123,7 @@ def claims_of(result: AllDynamics) -> tuple[Claim, ...]:
 
 
 def _octaves(found: Estimate) -> str:
-    if not found.bounded:
-        return f"{found.value:+.2f} (no interval)"
-    return f"{found.value:+.2f} ({found.low:+.2f} to {found.high:+.2f})"
+    return f"{found.value:+.2f} ({found.interval('+.2f')})"
 
 
 def draw(files: Iterable[Path], out: Path) -> FigureResult:

@@ -137,8 +137,14 @@ class Null:
 
     @property
     def p(self) -> float:
-        """The share of shuffles, the data among them, with a value as high or higher."""
-        at_least = sum(each >= self.value for each in self.shuffled)
+        """The share of shuffles, the data among them, with a value as high or higher.
+
+        What is not defined counts as such: of data without a value it is 1.
+
+        >>> null_of(2.0, [0.0, 1.0, 2.0]).p, null_of(np.nan, [0.0, 1.0, 2.0]).p
+        (0.5, 1.0)
+        """
+        at_least = sum(not each < self.value for each in self.shuffled)
         return (1 + at_least) / (1 + len(self.shuffled))
 
     @property

@@ -132,9 +132,7 @@ def _claim(found: Episodes, by_task: dict[tuple[str, str, str], Array], state: s
 
 
 def _text(found: Estimate) -> str:
-    if not found.bounded:
-        return f"{found.value:+.2f} (no interval)"
-    return f"{found.value:+.2f} ({found.low:+.2f} to {found.high:+.2f})"
+    return f"{found.value:+.2f} ({found.interval('+.2f')})"
 
 
 def _picture(

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from analysis.components import fit
-from analysis.rotations import COMPONENTS, moments_of, rotation_of
+from analysis.rotations import COMPONENTS, moments_of, rotation_of, summed
 from recorder.reading import Recording
 from rig.errors import UserError
 
@@ -62,8 +62,17 @@ class TrajectoryPicture:
         self.title = f"{name}, first two components"
         plane = scores[:, :2]
         if kind:
-            moments = moments_of(scores, 1 / tick_s)
-            rotation = rotation_of(moments, 1 / tick_s, components.total_variance)
+            # from one trial to the next, and over lost ticks, activity jumps: that is no turning
+            ticks = recording.ticks[recording.rows(first, last)]
+            trials = recording.values("trial", first, last)
+            breaks = np.flatnonzero((np.diff(ticks) != 1) | (np.diff(trials) != 0)) + 1
+            parts = [part for part in np.split(scores, breaks) if len(part) > 2]
+            if not parts:
+                raise UserError(f"--trajectory {layer}: three ticks of a trial are the least.")
+            moments = [moments_of(part, 1 / tick_s) for part in parts]
+            rotation = rotation_of(
+                summed(moments, range(len(moments))), 1 / tick_s, components.total_variance
+            )
             plane = scores @ rotation.planes[0]
             self.title = f"{name}, plane of rotation, {rotation.hz[0]:.1f} Hz"
         self._ticks = recording.ticks[recording.rows(first, last)]

@@ -74,6 +74,10 @@ def test_planes_of_a_task_with_few_episodes_have_no_interval() -> None:
         hz, variance = planes[task, "core"]
         assert [each.value for each in hz] == pytest.approx((5.0, 2.0, 0.8), rel=0.02)
         assert {each.bounded for each in (*hz, *variance)} == {n >= 6}
+    said = fig8.claims_of(AllDynamics(Episodes(episodes[7:]), of))
+    assert {each.verdict for each in said} == {"cannot tell"}
+    assert all("inf" not in each.measured for each in said)
+    assert "(no interval; drawn phases" in said[2].measured
 
 
 def test_what_only_wanders_does_not_rotate() -> None:
@@ -196,6 +200,13 @@ def test_a_trajectory_goes_round_in_the_colours_of_behaviours(tmp_path: Path) ->
             [np.roll(like, (a, b), (0, 1)) for a in (-2, 2) for b in (-2, 2)]
         )
         return np.argwhere(inside).mean(0) - 239.5
+
+    # every trial begins elsewhere: the jump is no turning
+    h = np.concatenate([np.roll(h[:40], 13 * k, axis=0) + 2 * k % 3 for k in range(3)])
+    file = write(tmp_path / "trials.nwb", "forage", 1, h, trial_ticks=40)
+    with recorder.open(file) as recording:
+        title = TrajectoryPicture(recording, "policy_0/jpc", 0, 119).title
+    assert "1.2 Hz" in title
 
     # half a turn on it is on the other side, a whole turn on it is where it was, in another colour
     np.testing.assert_allclose(place(20, "run"), -place(40, "run"), atol=6)
