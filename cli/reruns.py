@@ -25,7 +25,7 @@ File = Annotated[Path, typer.Argument(help="A recording (.nwb).")]
 Files = Annotated[
     Path | None,
     typer.Option(
-        help="The folder that the recording's protocol stood in, if it names files (baselines, courses)."
+        help="The folder that the recording's protocol stood in, if it names files (baselines, waveforms)."
     ),
 ]
 

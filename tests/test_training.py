@@ -410,7 +410,10 @@ def test_dagger_ends_when_its_time_is_over(trained, tmp_path):
         "[dagger]", f'[dagger]\ninit_from = "{begun}"\nmax_minutes = 1e-6\nretrain_vision_at = 1.0'
     )
     (tmp_path / "short.toml").write_text(text)
-    subject = agent.load(train(tmp_path / "short.toml", stages=["dagger"], work=tmp_path / "w"))
+    done: list[float] = []
+    options = {"work": tmp_path / "w", "progress": lambda stage, part, text: done.append(part)}
+    subject = agent.load(train(tmp_path / "short.toml", stages=["dagger"], **options))
+    assert done == [1.0]
     assert subject.training["dagger_ticks"] == agent.load(begun).training["dagger_ticks"]
 
 

@@ -34,6 +34,7 @@ ROOT = Path(__file__).resolve().parents[1]
         ("[gait]\nstyle = 'amble'", "'trot' or 'bound'"),
         ("name = 'a/b'", "name a folder"),
         ("name = 3", "name a folder"),
+        ("name = '..'", "name a folder"),
         ("[vector_env]\ngaps = 0\nforage = 0\nescape = 0\ntwo_tap = 0", "at least one task"),
         ("[vector_env]\nstart_near_target = 3", r"\[vector_env\] start_near_target is a fraction"),
         ("[herd]\nnear = 3", "start_near_target is a fraction"),

@@ -79,9 +79,9 @@ def of_subject(folder: Path) -> dict[str, Record]:
     """The records in a subject's `subject.toml` by stage; empty where there are none."""
     try:
         document = tomllib.loads((folder / SUBJECT_FILE).read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+        return {one["name"]: one for one in document.get("training", {}).get("stages", [])}
+    except (OSError, ValueError, AttributeError, KeyError, TypeError):  # whatever stands there
         return {}
-    return {one["name"]: one for one in document.get("training", {}).get("stages", [])}
 
 
 def add(work: Path, stage: str, settings: Settings | None, **facts: Any) -> None:

@@ -102,7 +102,7 @@ def read(path: Path) -> Settings:
         raise SubjectError(f"{path} cannot be read: {error}") from None
     document = migration.settings(path, document)
     name = document.pop("name", path.stem)
-    if not isinstance(name, str) or not name or "/" in name:
+    if not isinstance(name, str) or name in ("", ".", "..") or "/" in name:
         raise SubjectError(f"{path}: name is a word that can name a folder, not {name!r}")
     kinds = typing.get_type_hints(Settings)
     del kinds["name"]

@@ -292,6 +292,7 @@ def train(
         minutes = (time.monotonic() - began) / 60
         if settings.max_minutes and minutes > settings.max_minutes:
             loop.save()
+            summarise(loop.completed / loop.total)
             break
         if index == retrain_at and len(images):
             assert vision is not None

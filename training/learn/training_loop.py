@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -92,7 +92,8 @@ class TrainingLoop:
         self.completed, self.counts = 0, Counts()
         if path is not None:
             self.completed, counts = checkpoint.load(path, network, optimiser, ema)
-            self.counts = Counts(**counts)
+            known = {one.name for one in fields(Counts)}  # another version may count other events
+            self.counts = Counts(**{name: n for name, n in counts.items() if name in known})
         self._resumed = replace(self.counts)
 
     def steps(

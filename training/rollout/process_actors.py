@@ -103,6 +103,7 @@ class ProcessActors:
             started.pipe.close()
             started.process.terminate()
             started.process.join(ENDS_S)
+            started.process.kill()  # one that is suspended would be waited for when this program ends
 
     def close(self) -> None:
         """End all."""
