@@ -275,6 +275,22 @@ def test_only_stimulated_rows_are_lit(window: MainWindow) -> None:
     assert len(moved) > len(lit)
 
 
+def test_a_panel_behind_another_tab_draws_nothing_until_it_is_seen(
+    qtbot: QtBot, window: MainWindow
+) -> None:
+    layout, panels = window.panel_layout, window.panels
+    layout.reveal("units")
+    layout.reveal("population")
+    qtbot.waitUntil(lambda: panels.units.visibleRegion().isEmpty(), timeout=20_000)
+    before = panels.units.over.full_text
+    window.player.seek(140)
+    qtbot.waitUntil(lambda: panels.timeline.raster.last_tick == 140, timeout=20_000)
+    panels.units.refresh()
+    assert panels.units.over.full_text == before
+    layout.reveal("units")
+    qtbot.waitUntil(lambda: "to 0:02.8" in panels.units.over.full_text, timeout=20_000)
+
+
 def test_blinded_displays_tell_nothing_apart(qtbot: QtBot, window: MainWindow) -> None:
     timeline = window.panels.timeline
     timeline.choose_unit(400)

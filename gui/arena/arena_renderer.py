@@ -175,7 +175,8 @@ class ArenaRenderer(QObject):
                 del scene, image  # not to be kept while the next one is compiled
                 busy = time.monotonic() - started
                 pause = max(1.0 / MAX_RATE_HZ - busy, busy * (1.0 / self._duty - 1.0))
-                time.sleep(min(pause, 1.0))
+                with self._change:  # who closes it waits for no pause
+                    self._change.wait_for(lambda: self._closing, min(pause, 1.0))
         except Exception as problem:  # whatever GL says: the rest of the window goes on without it
             self.unavailable.emit(
                 "The arena cannot be drawn here, because OpenGL (EGL) is not available: "

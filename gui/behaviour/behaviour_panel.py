@@ -122,7 +122,10 @@ class BehaviourPanel(QFrame):
         self._count_timer = QTimer(self)
         self._count_timer.timeout.connect(self.refresh)
         self._bouts_timer = QTimer(self)
-        self._bouts_timer.timeout.connect(lambda: self._follow_bouts())
+        self._bouts_timer.timeout.connect(
+            # behind another tab nothing of it is seen, though Qt calls it visible
+            lambda: None if self.visibleRegion().isEmpty() else self._follow_bouts()
+        )
 
     @property
     def chosen(self) -> str:

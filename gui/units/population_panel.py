@@ -99,7 +99,7 @@ class PopulationPanel(QFrame):
         self.deep.toggled.connect(self._choose_depth)
         self.length.currentIndexChanged.connect(lambda _: self._redraw())
         self._timer = QTimer(self)
-        self._timer.timeout.connect(self.draw)
+        self._timer.timeout.connect(self._follow)
         self._offer_kinds(False)
         self.plot.say("No activity yet.")
 
@@ -157,6 +157,10 @@ class PopulationPanel(QFrame):
     def hideEvent(self, event: QHideEvent | None) -> None:
         """Hidden, it costs next to nothing."""
         self._timer.stop()
+
+    def _follow(self) -> None:
+        if not self.visibleRegion().isEmpty():  # behind another tab Qt calls it visible
+            self.draw()
 
     def draw(self) -> None:
         """Gives new activity to the worker, and draws the trajectory if there is something new."""

@@ -168,8 +168,7 @@ class UnitsPanel(QFrame):
     def refresh(self) -> None:
         """Draws everything as it is now, if there is anybody to see it."""
         self._dirty = True
-        if self.isVisible():
-            self._draw()
+        self._follow()
 
     def showEvent(self, event: QShowEvent | None) -> None:
         """What came while it was hidden was not drawn."""
@@ -177,7 +176,8 @@ class UnitsPanel(QFrame):
         self.refresh()
 
     def _follow(self) -> None:
-        if self._dirty and self.isVisible():
+        # behind another tab nothing of it is seen, though Qt calls it visible
+        if self._dirty and self.isVisible() and not self.visibleRegion().isEmpty():
             self._draw()
 
     def _arrange(self) -> None:
