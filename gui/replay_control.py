@@ -110,8 +110,8 @@ class ReplayControl(QObject):
             choice = ask_about_session(self._parent, self._session.watch.on)
             if choice == CANCEL:
                 return False
-            if choice == END and self._session.stream is not None:
-                self._session.stream.command("stop")
+            if choice == END:
+                self._session.leave_to_end()
         return True
 
     def describe(self, description: Description) -> None:

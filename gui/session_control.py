@@ -18,7 +18,7 @@ from gui.stimulate_control import VERBS, StimulateControl
 from gui.streams.live_stream import LiveStream
 from gui.streams.recorder_watch import RecorderWatch
 from gui.window_state import WindowState
-from rig.bus.message_types import Description, Status
+from rig.bus.message_types import Description, RecorderReport, Status
 from rig.errors import UserError
 
 _END_WORDS = {
@@ -157,20 +157,12 @@ class SessionControl(QObject):
     def take_status(self, status: Status) -> None:
         """Shows the supervisor's word on everything."""
         description = self._state.description
+        report = status.recorder
         self._panels.faults.take(status.faults, status.state != "ended")
         self._failure = status.failure
         self.watch.on_status(status, time.monotonic())
-        report = status.recorder
-        if report is not None and report.state == "closed" and description is not None:
-            made = Recent(
-                report.file,
-                description.subject,
-                description.protocol_name,
-                report.ticks_on_disk * description.tick_s,
-            )
-            if made != self._made:
-                self._made = made
-                remember(self._state.settings, made)
+        if report is not None and report.state == "closed":
+            self._remember(report)
         self._panels.health.show_status(status)
         self.clips.take_status(status)
         self._panels.performance.show_status(status)
@@ -195,6 +187,27 @@ class SessionControl(QObject):
         )
         if self._state.phase == "starting":
             self._panels.welcome.processes(status.processes)
+
+    def leave_to_end(self) -> None:
+        """Asks the session to end, and waits for nothing: what it has recorded is among the recordings."""
+        if self.stream is not None:
+            self.stream.command("stop")
+            if self.watch.written is not None:
+                self._remember(self.watch.written)
+
+    def _remember(self, report: RecorderReport) -> None:
+        description = self._state.description
+        if description is None:
+            return
+        made = Recent(
+            report.file,
+            description.subject,
+            description.protocol_name,
+            report.ticks_on_disk * description.tick_s,
+        )
+        if made != self._made:
+            self._made = made
+            remember(self._state.settings, made)
 
     def judge(self) -> None:
         """Looks at the recorder's reports, whether or not any have come."""

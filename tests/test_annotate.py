@@ -163,8 +163,14 @@ def test_what_could_not_be_saved_is_said_when_the_recording_is_left(
     document.add_label("channel 1", "rear", "r")
     qtbot.waitUntil(path.exists, timeout=20_000)
     qtbot.waitUntil(lambda: "Saved " in window.panels.annotate.state.text(), timeout=20_000)
+    _go(qtbot, window, 10)
+    qtbot.keyClick(window, Qt.Key.Key_R)
+    window.showMinimized()
+    window.showNormal()  # what was begun goes on
+    _go(qtbot, window, 20)
     path.write_bytes(b"something else")
-    document.add("channel 1", "rear", 10, 20, "Jane Doe")  # and left before it is saved
+    qtbot.keyClick(window, Qt.Key.Key_R)  # and left before it is saved
+    assert _bouts(window) == [("rear", 10, 21)]
     window.set_up()
     banner = window.panels.banner.label
     qtbot.waitUntil(lambda: "was changed by another program" in banner.text(), timeout=20_000)

@@ -15,15 +15,25 @@ from pytestqt.qtbot import QtBot
 from bench.synthetic_session import Stream, description
 from cli.window_sessions import WindowSessions
 from gui.main_window import MainWindow
+from gui.session.recent import recent
 from gui.session.session_setup import SessionRequest
 from gui.session.setup_form import SetupForm
 from gui.session.welcome import Welcome
 from gui.streams.live_stream import LiveStream
 from gui.streams.stream import Batch
 from rig.bus.external_inputs import LONGEST_NOTE
-from rig.bus.message_types import Description, Input, KeyUse, Message, Status, Tick
+from rig.bus.message_types import (
+    Description,
+    Input,
+    KeyUse,
+    Message,
+    RecorderReport,
+    Status,
+    Tick,
+)
 from rig.errors import UserError
 from tests.rodent_rig import ROOT
+from tests.windows import press_in_dialog
 
 KEYS = (KeyUse("n", "drive", ("drive",)), KeyUse("s", "silence", ("silence",)))
 
@@ -223,6 +233,21 @@ def test_what_is_written_when_the_session_ends_is_said(session: Session) -> None
     assert window.panels.note.isHidden()
     assert "too late" in window.panels.banner.label.text()
     assert session.stream.asked == []
+
+
+def test_a_recording_that_is_left_to_its_end_is_among_the_recordings(
+    session: Session, tmp_path: Path
+) -> None:
+    window, file = session.window, tmp_path / "F.nwb"
+    file.touch()
+    alive = {"subject": "alive", "stimulation": "alive", "recorder": "alive"}
+    report = RecorderReport("recording", str(file), 20, 19, 4096, -1)
+    session.send_status(Status("running", alive, 20, 0, 1.0, report))
+    press_in_dialog("End the session")
+    window.set_up()
+    assert session.stream.asked == [("stop", {})]
+    (found,) = [each for each in recent(window.state.settings) if each.file == str(file)]
+    assert found.duration_s == 0.4
 
 
 def test_a_session_is_blinded_before_it_has_said_how_it_is(session: Session) -> None:

@@ -106,9 +106,10 @@ class AnnotatePanel(QFrame):
         self.shown.emit(True)
 
     def hideEvent(self, event: QHideEvent | None) -> None:
-        """It cannot be seen any more."""
+        """It cannot be seen any more; in a window that is made an icon it stays what it is."""
         super().hideEvent(event)
-        self.shown.emit(False)
+        if event is None or not event.spontaneous():
+            self.shown.emit(False)
 
     def set_editable(self, editable: bool, why: str = "") -> None:
         """Whether anything can be changed here, and what to say of it."""
