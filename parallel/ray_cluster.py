@@ -108,18 +108,27 @@ def environment(*more: str) -> dict[str, dict[str, str]]:
     return {"env_vars": {name: os.environ[name] for name in names if name in os.environ}}
 
 
-def probe(address: str) -> None:
-    """Whether a Ray cluster answers there; `ray.init` alone tries for minutes, and then ends the process.
+def host_and_port(address: str) -> tuple[str, int]:
+    """The parts of the address of a cluster.
 
     Raises:
-        ClusterError: it does not answer.
+        ClusterError: it is none.
     """
     found = re.fullmatch(r"\[?([^\[\]/\s]+)\]?:(\d{1,5})", address)
     if not found:
         raise ClusterError(
             f"a Ray address is 'local' or host:port such as 10.0.0.1:6379, not {address!r}"
         )
-    host, port = found[1], int(found[2])
+    return found[1], int(found[2])
+
+
+def probe(address: str) -> None:
+    """Whether a Ray cluster answers there; `ray.init` alone tries for minutes, and then ends the process.
+
+    Raises:
+        ClusterError: it does not answer.
+    """
+    host, port = host_and_port(address)
     try:
         socket.create_connection((host, port), timeout=ANSWER_S).close()
     except (OSError, OverflowError) as error:

@@ -386,6 +386,11 @@ def test_reinforcement_continues_from_a_subject_whose_checkpoints_are_gone(train
     torch.testing.assert_close(new["vision.out.weight"], old["vision.out.weight"], rtol=0, atol=0)
     torch.testing.assert_close(new["action.weight"], old["action.weight"], rtol=0, atol=0.01)
 
+    # it is over: written anew, and nobody acts or learns
+    shutil.rmtree(tmp_path / "w" / "log")
+    assert agent.load(train(tmp_path / "tiny.toml", **options)).sha256 == after.sha256
+    assert not (tmp_path / "w" / "log").exists()
+
     shutil.rmtree(tmp_path / "w")
     (tmp_path / "tiny.toml").write_text(text.replace("policy_layers = 2", "policy_layers = 1"))
     with pytest.raises(agent.SubjectError, match="another architecture") as caught:

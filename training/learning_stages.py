@@ -241,11 +241,13 @@ def reinforce(settings: Settings, work: Path, folder: Path, progress: Progress) 
 
     if checkpoint.completed(path) < chosen.rollouts:
         provenance.add(work, "reinforcement", settings)
-    with actors_and_log(
-        settings, work, "reinforcement", _stage_number("reinforcement"), progress
-    ) as (pool, writer):
-        _, counts = reinforcement.train(network, pool, chosen, path, TASKS, report, writer)
-    provenance.add(work, "reinforcement", None, **counts.nonzero())
+        with actors_and_log(
+            settings, work, "reinforcement", _stage_number("reinforcement"), progress
+        ) as (pool, writer):
+            _, counts = reinforcement.train(network, pool, chosen, path, TASKS, report, writer)
+        provenance.add(work, "reinforcement", None, **counts.nonzero())
+    else:
+        checkpoint.restore(path, reinforcement.Learner(network, len(TASKS), chosen))
     ticks = chosen.rollouts * chosen.rollout_ticks * len(settings.vector_env.tasks)
     write_subject(network, settings, work, folder, {**training, "reinforcement_ticks": ticks})
 

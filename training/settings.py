@@ -6,7 +6,7 @@ import difflib
 import tomllib
 import typing
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +14,11 @@ import msgspec
 
 from agent.architecture import NetworkConfig
 from agent.errors import SubjectError
+from parallel.errors import ClusterError
+from parallel.ray_cluster import host_and_port
 from rig.regular_file import open_regular
 from training import migration
+from training.learn.checks import check_at_least_1
 from training.learn.dagger import DaggerSettings
 from training.learn.distillation import DistillationSettings
 from training.learn.reinforcement import ReinforcementSettings
@@ -24,6 +27,7 @@ from training.rollout.vector_env import VectorEnvSettings
 from training.skills.climbing import ClimbingSettings
 from training.skills.gait import GaitSettings
 from training.skills.leaping import LeapingSettings
+from training.skills.library import SKILLS
 from training.skills.righting import RightingSettings
 from training.skills.running_leap import RunningLeapSettings
 from training.skills.running_over_gaps import GapSearchSettings
@@ -36,6 +40,15 @@ from training.skills.walking_backward import WalkingBackwardSettings
 MOST_BYTES = 1_000_000
 MOST_ACTORS = 100
 """More would have the seeds of another stage's (`stage_actors.make_vector_env`)."""
+
+
+SHORTEST_S = 0.1
+"""Of an episode, or a trial of a search."""
+LEAST = {
+    "population": 2, "starts": 1, "cases": 1, "touches": 1, "animals": 1, "arenas": 1,
+    "rollout_s": SHORTEST_S, "trial_s": SHORTEST_S,
+}  # fmt: skip
+"""Least values of the searches' settings, by the end of their names."""
 
 
 @dataclass(frozen=True)
@@ -59,6 +72,11 @@ class EvaluationSettings:
     episodes: int = 25
     stock_episodes: int = 3
     duration_s: float = 0.0
+
+    def __post_init__(self) -> None:
+        check_at_least_1(self, "episodes")
+        if 0 < self.duration_s < SHORTEST_S:
+            raise ValueError(f"duration_s is 0 or at least {SHORTEST_S}, not {self.duration_s}")
 
 
 @dataclass(frozen=True)
@@ -123,6 +141,16 @@ def _check(path: Path, settings: Settings) -> None:
     for section, style in (("gait", settings.gait.style), ("stepping", settings.stepping.style)):
         if style not in ("trot", "bound"):
             raise SubjectError(f"{path}: {section}.style is 'trot' or 'bound', not {style!r}")
+    for section in SKILLS:
+        for key, value in asdict(getattr(settings, section)).items():
+            least = next((most for end, most in LEAST.items() if key.endswith(end)), 0)
+            if isinstance(value, int | float) and value < least:
+                raise SubjectError(f"{path}: {section}.{key} is at least {least}, not {value}")
+    if settings.actors.ray not in ("", "local"):
+        try:
+            host_and_port(settings.actors.ray)  # now, and not after days of searches
+        except ClusterError as error:
+            raise SubjectError(f"{path}: actors.ray: {error}") from None
     if not settings.vector_env.tasks:
         raise SubjectError(f"{path}: [vector_env] has no environments; give at least one task some")
     if settings.dagger.init_from and settings.distillation.teacher:

@@ -138,7 +138,9 @@ def find(
             settings.generations, settings.population, settings.sigma, settings.seed
         )
         mean = search(cost, start, wanted, checkpoint, progress, until).mean
-    return skill_of(mean, actuators)
+    skill = skill_of(mean, actuators)
+    skill.save(folder / "gap_running.npz", parameters=mean)  # also where there was no generation
+    return skill
 
 
 def measure(
