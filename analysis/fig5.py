@@ -26,8 +26,10 @@ from analysis.look import (
     whiskers,
 )
 from analysis.mean_responses import Responses, responses
-from analysis.representation import Representation, representation
+from analysis.representation import FEWEST_BEHAVIOURS, Representation, representation
+from analysis.sharing import LEAST_TICKS
 from analysis.verdicts import Claim
+from rig.errors import UserError
 
 files_of = picture_and_numbers
 SHORT = {
@@ -51,7 +53,7 @@ def draw(files: Iterable[Path], out: Path) -> FigureResult:
         out: the picture, .png, .pdf or .svg.
 
     Raises:
-        UserError: there is no episode in the recordings of a subject.
+        UserError: there is no episode in the recordings of a subject, or too little of it.
     """
     read = read_by_subject(files)
     found: dict[str, Representation] = {}
@@ -118,6 +120,12 @@ def _matrices(
     """Similarity matrices of the behaviours: of layers, and of the features themselves."""
     everything = range(len(example.ticks))
     behaviours = example.behaviours(everything)
+    if len(behaviours) < FEWEST_BEHAVIOURS:
+        raise UserError(
+            f"Representations are compared over {FEWEST_BEHAVIOURS} clusters of behaviour with {LEAST_TICKS} "
+            f"ticks each, and there are {len(behaviours)}; record more with: rodent-rig dataset SUBJECT "
+            "--episodes 25 --out DIR."
+        )
     units, features = example.means(everything, behaviours)
     layers = list(columns)
     shown = [layers[0], *dict.fromkeys((layers[1], layers[-1]))]

@@ -8,7 +8,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from matplotlib.figure import Figure
 
+from analysis import fig5
 from analysis.behaviour_features import feature_sets, morlet_amplitude
 from analysis.distinctness import distinctness, plane, same_task
 from analysis.loaded_episodes import LoadedEpisode, z_scored_activity
@@ -18,6 +20,7 @@ from analysis.sharing import cka, overlap, partition, used_by
 from analysis.spectra import medians_hz, part_spectra, population_spectrum
 from analysis.timescales import DECIDES, Signal, timescales
 from evaluation.paper import check
+from rig.errors import UserError
 
 
 def test_a_spectrum_finds_its_frequency():
@@ -227,6 +230,30 @@ def test_ceiling_and_chance_bracket_what_layers_represent():
     assert found.between_tasks["posture", "policy_0"].value > 0.9
     assert found.layer_claims[0].verdict == "agrees"
     assert found.task_claims[0].verdict == "agrees"
+
+
+def test_similarity_is_shown_of_each_layer_however_wide_and_of_enough_behaviours():
+    random = np.random.default_rng(2)
+    columns = {"core": slice(0, 3), "policy_0": slice(3, 10)}
+
+    def shown(ticks):
+        made = Responses(
+            random.random((2, 6, 10)), random.random((2, 6, 4)), np.full((2, 6), ticks)
+        )
+        return made, fig5._matrices(Figure().subplots(1, 4), made, columns)
+
+    made, panels = shown(5)
+    assert [each.get_title() for each in panels] == ["core", "policy_0", "features"]
+    policy = made.means(range(2), np.arange(6))[0][:, 3:]
+    policy = policy - policy.mean(0)
+    image = np.asarray(panels[1].images[0].get_array())
+    # as similar as they are, in some order
+    expected = np.sort((policy @ policy.T).ravel())
+    np.testing.assert_allclose(np.sort(image.ravel()) / image.max(), expected / expected.max())
+    with pytest.raises(
+        UserError, match="4 clusters of behaviour with 10 ticks each, and there are 0"
+    ):
+        shown(4)
 
 
 def test_means_over_episodes_are_weighted_by_their_ticks():
