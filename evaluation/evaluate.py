@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -78,7 +77,8 @@ def evaluate(
 
     Raises:
         SubjectError: something that was asked for is not there or makes no sense.
-        CannotMeasureError: this machine cannot render, or a process died.
+        CannotMeasureError: this machine cannot render.
+        RunError: a process died.
     """
     with terminal_progress() as progress:
         try:
@@ -91,10 +91,6 @@ def evaluate(
             )
         except CameraUnavailableError as problem:
             raise CannotMeasureError(str(problem)) from None
-        except BrokenProcessPool:
-            raise CannotMeasureError(
-                "a process of the evaluation died (out of memory?); what was finished is kept, run it again"
-            ) from None
 
 
 def _experts(config: EvaluationConfig, work: Path | None, progress: Progress) -> EvaluationResult:

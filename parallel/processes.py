@@ -7,10 +7,12 @@ import os
 import signal
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from typing import Any, TypeVar
 
 from rig.child_python import ONE_THREAD, environment
+from rig.errors import RunError
 
 Arguments = TypeVar("Arguments", bound=tuple[Any, ...])
 Result = TypeVar("Result")
@@ -32,7 +34,7 @@ def in_processes(
         arguments and result, as they are done.
 
     Raises:
-        concurrent.futures.process.BrokenProcessPool: a process died.
+        RunError: a process died.
     """
     with process_pool(min(jobs, len(calls))) as run:
         yield from run(function, calls)
@@ -48,6 +50,9 @@ def process_pool(
 
     Args:
         jobs: processes; with one or none, functions are called here.
+
+    Raises:
+        RunError: a process died.
     """
     if jobs <= 1:
 
@@ -83,6 +88,10 @@ def process_pool(
 
         try:
             yield there
+        except BrokenProcessPool:
+            raise RunError(
+                "One of its processes died (out of memory?); what was finished is kept, run it again."
+            ) from None
         finally:
             pool.shutdown(wait=True, cancel_futures=True)
 
