@@ -104,12 +104,10 @@ class Crossings:
     Attributes:
         cost: float64.
         crossed: bool, whether the animal ended behind the gap, on its feet.
-        last_paw_m: float64, how far the hindmost paw is past the far edge.
     """
 
     cost: Array
     crossed: Array
-    last_paw_m: Array
 
 
 def load(path: Path) -> Leap:
@@ -264,8 +262,7 @@ class Platforms:
             - np.clip((qpos[:, -1, 0] - self.edge_m - widths) / 0.1, -1, 1)
             + 4 * np.clip(FELL_BELOW_UP - upright.min(1), 0, 1)
         )
-        last = places.min(1) - widths
-        return Crossings(cost.reshape(shape), crossed.reshape(shape), last.reshape(shape))
+        return Crossings(cost.reshape(shape), crossed.reshape(shape))
 
 
 def find(

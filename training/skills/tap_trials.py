@@ -134,8 +134,6 @@ class TapResult:
         second_tick: int, tick of the second touch after the first; 0: none.
         success: bool, whether the task would count the second touch.
         upright: least uprightness; -1 where the simulation diverged.
-        upright_end: uprightness at the end.
-        height_end_m: the trunk's height at the end.
     """
 
     reached_m: Array
@@ -146,8 +144,6 @@ class TapResult:
     second_tick: Array
     success: Array
     upright: Array
-    upright_end: Array
-    height_end_m: Array
 
 
 class Paws:
@@ -282,15 +278,13 @@ def try_again(
     counts = distance < ORB_RADIUS_M + PAW_RADIUS_M
     counts[:, :10] = False
     second = np.where(counts.any(1) & ~diverged, counts.argmax(1) + 1, 0)
-    motion = bodies.motion(states)
+    upright = bodies.motion(states).upright.min(1)
     return {
         "lingered_m": distance[:, 9:33].min(1),
         "again_m": distance[:, 36:43].min(1),
         "second_tick": second,
         "success": (second >= DUE_TICK - 4) & (second <= DUE_TICK + 4),
-        "upright": np.where(diverged, -1.0, motion.upright.min(1)),
-        "upright_end": np.where(diverged, -1.0, motion.upright[:, -1]),
-        "height_end_m": motion.z_m[:, -1],
+        "upright": np.where(diverged, -1.0, upright),
     }
 
 
