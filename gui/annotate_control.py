@@ -331,11 +331,15 @@ def _places(
 
 
 def _user() -> str:
-    """The name of whoever works here."""
+    """The name of whoever works here; "" where the system has none, as in containers."""
     try:
         import pwd
 
         entry = pwd.getpwuid(os.getuid())
         return entry.pw_gecos.split(",")[0] or entry.pw_name
     except (ImportError, KeyError):
+        pass
+    try:
         return getpass.getuser()
+    except (ImportError, KeyError, OSError):
+        return ""

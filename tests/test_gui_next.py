@@ -88,7 +88,19 @@ def test_what_was_dismissed_is_said_when_it_is_met_again(qtbot: QtBot) -> None:
     assert "cannot be changed" in banner.label.text()
 
 
-def test_a_window_opens_with_whatever_is_remembered(qtbot: QtBot, tmp_path: Path) -> None:
+def test_a_window_opens_with_whatever_is_remembered_and_for_whom(
+    qtbot: QtBot,
+    open_window: Callable[..., MainWindow],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def nobody(uid: int) -> None:
+        raise KeyError(uid)
+
+    monkeypatch.setattr("pwd.getpwuid", nobody)
+    for name in ("LOGNAME", "USER", "LNAME", "USERNAME"):
+        monkeypatch.delenv(name, raising=False)
+    assert open_window().panels.annotate.author.text() == ""
     settings = QSettings(str(tmp_path / "w.ini"), QSettings.Format.IniFormat)
     remember(settings, Recent(str(tmp_path / ("long" * 100)), "runner", "first_light", 1.0))
     assert recent(settings) == []

@@ -225,6 +225,16 @@ def test_a_note_is_of_the_tick_at_which_it_was_begun_and_is_never_lost(session: 
     assert marks.under(3.5 * 0.02).startswith("note at 0:00.1: a b x")
 
 
+def test_what_a_replay_on_the_bus_shows_again_is_there_once(session: Session) -> None:
+    marks = session.window.panels.timeline.marks
+    for _ in range(2):
+        session.window.state.tick = 19
+        session.ticks(5, Input("note", "calm", {}), Input("disarm", "", {}))
+        session.ticks(5, Input("arm", "", {}))
+        session.stream.cleared.emit()
+    assert (marks.notes, marks.spans) == ([(20, "calm")], [(21, 26)])
+
+
 def test_what_is_written_when_the_session_ends_is_said(session: Session) -> None:
     window = session.window
     session.press(Qt.Key.Key_N, CTRL, SHIFT)

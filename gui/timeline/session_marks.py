@@ -194,14 +194,17 @@ class SessionMarks:
                     continue
                 elif given.kind == "note":
                     tick = given.args.get("tick", message.tick)
-                    insort(self.notes, (tick, given.name), key=lambda note: note[0])
+                    # a replay on the bus that goes back brings it again
+                    if (tick, given.name) not in self._notes_within(tick, tick):
+                        insort(self.notes, (tick, given.name), key=lambda note: note[0])
                     self.expect(tick, given.name, sent=False)
                 elif given.kind in ("arm", "disarm"):
                     self._arm(given.kind == "arm", message.tick + 1)
 
     def _arm(self, armed: bool, tick: int) -> None:
         is_open = bool(self.spans) and self.spans[-1][1] < 0
-        if not armed and not is_open:
+        known = any(tick == first for first, _ in self.spans)  # seen before a replay went back
+        if not armed and not is_open and not known:
             self.spans.append((tick, -1))
         elif armed and is_open:
             self.spans[-1] = (self.spans[-1][0], tick)
