@@ -205,7 +205,7 @@ class MainWindow(QMainWindow):
         self.state.description = None
         self.panels.banner.reset()
         stream.arrived.connect(self._take)
-        stream.cleared.connect(self._clear)
+        stream.cleared.connect(self.panels.clear)
         stream.progress.connect(self.panels.welcome.wait)
         stream.failed.connect(self._stream_failed)
         self.panels.timeline.rows = None
@@ -278,6 +278,8 @@ class MainWindow(QMainWindow):
 
     def _stream_failed(self, sentence: str) -> None:
         was_replay = self.stream is not None and self.stream.is_replay
+        if was_replay and self.player.go_back(sentence):
+            return
         self.session.watch.end()
         self.panels.health.show_lost()
         self.state.set_phase("ended" if self.state.tick >= 0 and not was_replay else "empty")
@@ -289,9 +291,6 @@ class MainWindow(QMainWindow):
         self.session.judge()
         if self.session.close_at_end:
             self.close()
-
-    def _clear(self) -> None:
-        self.panels.clear()
 
     def _draw(self) -> None:
         self.panels.performance.frame(DRAW_INTERVAL_MS / 1000)

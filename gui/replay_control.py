@@ -52,12 +52,14 @@ class ReplayControl(QObject):
         self._session = session
         self._parent = parent
         self._begin_at: tuple[int, bool] | None = None  # tick, and whether to play
+        self._before: tuple[tuple[Replayed, ...], float] | None = None  # what is shown, its speed
         self._begins: tuple[int, bool] | None = None  # the same of what is being opened
+        self._behind: tuple[tuple[Replayed, ...], float] | None = None
         self._extents: list[Extent] = []
         self._divergences: dict[int, Divergence] = {}
         self._alignment: Alignment | None = None
         self._said: list[str] = []  # of what was asked for and is not what is shown
-        self._lost = ""  # why annotations could not be saved
+        self._later: list[tuple[str, str]] = []  # for the banner, once what follows has emptied it
         self.annotate = AnnotateControl(state, panels, parent)
         self.annotate.tick_chosen.connect(self.seek)
         panels.comparison.closed.connect(self.remove)
@@ -80,6 +82,7 @@ class ReplayControl(QObject):
         """A replay of these recordings that the transport bar follows, not started yet."""
         self._leave()
         self._begins, self._begin_at = self._begin_at, None
+        self._behind, self._before = self._before, None
         recordings_of, self._said = recordings.annotated(paths)
         stream = ReplayStream(recordings_of, speed)
         panels = self._panels
@@ -216,8 +219,18 @@ class ReplayControl(QObject):
         if stream is None or path not in stream.paths or len(stream.paths) >= MOST_RECORDINGS:
             self._panels.banner.show_sentence("branch", f"The branch is made: {made}.", "note")
             return
-        self._begin_at = (tick, False)
+        self._begin_at, self._before = (tick, False), (stream.paths, stream.speed)
         self.replay_requested.emit((*stream.paths, made), stream.speed)
+
+    def go_back(self, sentence: str) -> bool:
+        """One could not be opened beside what was shown: that is shown again, and why. False: nothing was."""
+        if self._behind is None:
+            return False
+        paths, speed = self._behind
+        self._begin_at = self._begins
+        self._say_later("beside", sentence)
+        self.replay_requested.emit(paths, speed)
+        return True
 
     @property
     def extents(self) -> tuple[Extent, ...]:
@@ -234,6 +247,7 @@ class ReplayControl(QObject):
         stream = self.stream
         if stream is not None:
             self._begin_at = (max(self._state.tick, 0), stream.playing)
+            self._before = stream.paths, stream.speed
             self.replay_requested.emit(tuple(paths), stream.speed)
 
     def toggle_play(self) -> None:
@@ -276,12 +290,17 @@ class ReplayControl(QObject):
     def _leave(self) -> None:
         """What belongs to one recording is over: annotating it, and analysing it."""
         if lost := self.annotate.close():
-            self._lost = lost
-            QTimer.singleShot(0, self._say_lost)  # what follows empties the banner first
+            self._say_later("annotations lost", lost)
         self._panels.analyse.clear()
 
-    def _say_lost(self) -> None:
-        self._panels.banner.show_sentence("annotations lost", self._lost)
+    def _say_later(self, key: str, sentence: str) -> None:
+        self._later.append((key, sentence))
+        QTimer.singleShot(0, self._say_now)
+
+    def _say_now(self) -> None:
+        for key, sentence in self._later:
+            self._panels.banner.show_sentence(key, sentence)
+        self._later.clear()
 
     def _lengthen(self, ticks: int) -> None:
         """The plots reach further back: what a jump brings has to, too."""
@@ -292,6 +311,7 @@ class ReplayControl(QObject):
         if self.sender() is not self.stream:
             return
         self._extents = extents
+        self._behind = None
         self._divergences = {}
         self._alignment = None
         self._panels.timeline.rows = rows_of(extents)

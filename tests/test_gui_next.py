@@ -53,16 +53,25 @@ def test_a_recording_is_shown_as_if_it_were_the_first(
     player.set_speed(1.0)
     assert window.panels.transport.speed.currentText() == "1 ×"
     assert "3 ×" not in [window.panels.transport.speed.itemText(k) for k in range(8)]
-    player.seek(50)
     player.stream.set_playing(False)
+    player.seek(50)
     qtbot.waitUntil(lambda: window.tick == 50, timeout=20_000)
+    monkeypatch.setattr("gui.session.recordings.choose_file", lambda *_: broken)
+    player.open_beside()  # what was shown is shown again, where it was
+    banner = window.panels.banner.label
+    qtbot.waitUntil(lambda: "broken.nwb" in banner.text() and window.tick == 50, timeout=20_000)
+    assert player.stream.paths == (file,)
+    assert not player.stream.playing
     timeline.set_frozen(True)
     timeline.set_blinded(True)
-    monkeypatch.setattr("gui.session.recordings.choose_file", lambda *_: broken)
-    player.open_beside()
+    window.replay(broken)
     qtbot.waitUntil(lambda: welcome.heading.text() == "That did not work", timeout=20_000)
-    offered = {each.text() for each in welcome.findChildren(QPushButton) if each.isVisible()}
-    assert offered == {"Back", "Open a recording…"}
+
+    def offered() -> set[str]:
+        return {each.text() for each in welcome.findChildren(QPushButton) if each.isVisible()}
+
+    qtbot.waitUntil(lambda: len(offered()) > 1, timeout=20_000)
+    assert offered() == {"Back", "Open a recording…"}
     window.replay(file, speed=0.1)
     qtbot.waitUntil(lambda: 0 <= window.tick < 50, timeout=20_000)
     assert player.stream.playing
