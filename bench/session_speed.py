@@ -66,7 +66,8 @@ def session_ms(task: str, subject: str, animal_s: float) -> float:
         command += ["--seed", str(SEED), "--duration", str(animal_s), "--pace", "max"]
         done = subprocess.run(command, cwd=ROOT, check=False, capture_output=True, text=True)
         if done.returncode:
-            raise RunError(f"The session in {task} failed: {done.stderr.strip().splitlines()[-1]}")
+            said = done.stderr.strip().splitlines() or ["it said nothing"]
+            raise RunError(f"The session in {task} failed: {said[-1]}")
         with h5py.File(out) as file:
             wall_s = file["processing/rig/wall_s/data"][:]
             first = file["processing/rig/first/data"][:].astype(bool)
