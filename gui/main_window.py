@@ -380,7 +380,7 @@ class MainWindow(QMainWindow):
             self.session.close_at_end = True
             event.ignore()
             return
-        if not self.menu_actions.editor.may_close():
+        if not (self.player.may_close() and self.menu_actions.editor.may_close()):
             self.session.close_at_end = False
             event.ignore()
             return

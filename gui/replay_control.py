@@ -10,7 +10,7 @@ from PyQt6.QtCore import QObject, Qt, QTimer, pyqtSignal
 from PyQt6.QtWidgets import QMessageBox, QWidget
 
 from gui.annotate_control import AnnotateControl
-from gui.look.dialogs import CANCEL, END, ask_about_session
+from gui.look.dialogs import CANCEL, END, ask_about_session, confirm_giving_up
 from gui.panels import Panels
 from gui.replay.align import Alignment, ask_for_alignment
 from gui.replay.branch_dialog import BranchDialog, Branched
@@ -278,6 +278,11 @@ class ReplayControl(QObject):
     def _follow_phase(self, phase: str) -> None:
         if phase != "replay":
             self._leave()
+
+    def may_close(self) -> bool:
+        """Whether the window may close: asks where something is being made of a recording."""
+        working = [each for each in self._parent.findChildren(CommandDialog) if each.making]
+        return not working or confirm_giving_up(self._parent, working[0].windowTitle())
 
     def end(self) -> None:
         """The window closes: what is being made of a recording is given up, what was annotated is saved."""

@@ -15,6 +15,7 @@ import recorder
 from gui.main_window import MainWindow
 from gui.replay.export_dialog import FILM, SIGNALS, STRIP, ExportDialog
 from tests.shared_recordings import first_light
+from tests.windows import press_in_dialog
 
 CTRL_SHIFT = Qt.KeyboardModifier.ControlModifier | Qt.KeyboardModifier.ShiftModifier
 
@@ -123,9 +124,13 @@ def test_a_film_can_be_given_up(qtbot: QtBot, dialog: ExportDialog, tmp_path: Pa
     dialog.bar.valueChanged.connect(shares.append)
     dialog.start.click()
     qtbot.waitUntil(lambda: max(shares, default=0) > 0, timeout=120_000)
-    dialog.stop.click()
-    assert dialog.start.isEnabled()
     window = dialog.parent()
     assert isinstance(window, MainWindow)
+    press_in_dialog("Cancel")
+    window.close()
+    assert window.isVisible()
+    assert dialog.making
+    dialog.stop.click()
+    assert dialog.start.isEnabled()
     window.close()  # the dialog with it, which waits until it has tidied up
     assert list(tmp_path.glob("*a*.mp4")) == []

@@ -91,6 +91,13 @@ def confirm_replacing(parent: QWidget, name: str) -> bool:
     return _ask(parent, "The file is there already", text, choices) == SAVE
 
 
+def confirm_giving_up(parent: QWidget, what: str) -> bool:
+    """Asks whether to close the window while a dialog, by its title, is still at work."""
+    text = f"{what} is still at work. Closing the window gives up what it makes."
+    choices = {END: ("&Give it up", Role.DestructiveRole)}
+    return _ask(parent, "Something is being made", text, choices) == END
+
+
 def confirm_reading_again(parent: QWidget, name: str, modified: bool) -> bool:
     """Asks whether to show what something else has made of a file.
 
