@@ -321,6 +321,8 @@ def train(
             )
         ).rollout
         loop.count_actors(pool)
+        if index >= retrain_at and rollout.images is not None:
+            rollout = encode_again(acting, rollout)  # asked for before the encoder was retrained
         images.add(rollout)
         if retrain_at - ROLLOUTS_WITH_IMAGES <= index < retrain_at:
             with_images.append(rollout)
@@ -360,7 +362,8 @@ def encode_again(network: Network, rollout: Rollout) -> Rollout:
     """
     assert rollout.images is not None
     with torch.no_grad():
-        features = np.stack([network.vision(to_input(images)).numpy() for images in rollout.images])
+        inputs = (to_input(images).to(network.mean.device) for images in rollout.images)
+        features = np.stack([network.vision(one).numpy(force=True) for one in inputs])
     return replace(rollout, images=None, features=features, last_features=features[-1])
 
 
