@@ -314,7 +314,7 @@ class AnalysePanel(QFrame):
         if self.chart is None or self._extent is None:
             return
         stem = Path(self._extent.name).stem
-        name = f"{stem}-{self.chart.title.lower().replace(' ', '-')}.{ending}"
+        name = f"{stem}-{self.chart.title.lower().replace(' ', '-').replace('/', '-')}.{ending}"
         chosen, _ = QFileDialog.getSaveFileName(
             self, "Save", str(self._folder / name), f"{ending.upper()} (*.{ending})"
         )
