@@ -95,6 +95,16 @@ def movement_sharing(
             for task in tasks
         }
 
+    def halves(chosen: Sequence[int]) -> dict[str, list[int]]:
+        return {
+            task: [
+                seeds.index(each.seed) % 2
+                for each in episodes
+                if each.task == task and each.seed in chosen
+            ]
+            for task in tasks
+        }
+
     def numbers(chosen: list[int]) -> Array:
         """(5,): relative overlap of each set, the part of the used behaviours in two tasks or more, twice.
 
@@ -104,7 +114,7 @@ def movement_sharing(
             return np.full(len(cells) + 2, np.nan)
         relative = []
         for labels in cells.values():
-            across, within = overlap_across(some(labels, chosen))
+            across, within = overlap_across(some(labels, chosen), halves(chosen))
             relative.append(np.mean(list(across.values())) / within if within > 0 else np.nan)
         own = some(behaviours, chosen)
         shares = [_used(own, least) for least in (LEAST_SHARE, 0.0)]
@@ -113,7 +123,9 @@ def movement_sharing(
     whole = numbers(seeds)
     pseudo = pseudo_values(numbers, seeds)
     relative = dict(zip(cells, intervals_around(whole, pseudo), strict=False))
-    found = {name: overlap_across(some(labels, seeds)) for name, labels in cells.items()}
+    found = {
+        name: overlap_across(some(labels, seeds), halves(seeds)) for name, labels in cells.items()
+    }
     overlap = {name: float(np.mean(list(across.values()))) for name, (across, _) in found.items()}
     within = {name: own for name, (_, own) in found.items()}
     used = _used(some(behaviours, seeds))

@@ -61,24 +61,29 @@ def overlap(one: Array, other: Array) -> float:
 
 
 def overlap_across(
-    clusters: Mapping[str, Sequence[Array]],
+    clusters: Mapping[str, Sequence[Array]], halves: Mapping[str, Sequence[int]]
 ) -> tuple[dict[tuple[str, str], float], float]:
-    """Overlap of every pair of tasks, and within tasks between the odd and the even episodes.
+    """Overlap of every pair of tasks, and within tasks between halves of the episodes.
 
     Args:
         clusters: of every task, the clusters (ticks,) of each of its episodes.
+        halves: of every task, in which half each of its episodes is, 0 or 1: the same one when others are
+            left out, or a jackknife would take what another cut does for what an episode does.
 
     Returns:
-        by pair, and the mean within a task: what episodes of the very same task share; NaN where every task
-        has one episode.
+        by pair, and the mean within a task: what episodes of the very same task share; NaN where no task has
+        episodes in both halves.
     """
     joined = {task: np.concatenate(list(parts)) for task, parts in clusters.items()}
     across = {(a, b): overlap(joined[a], joined[b]) for a, b in combinations(joined, 2)}
-    within = [
-        overlap(np.concatenate(list(parts[::2])), np.concatenate(list(parts[1::2])))
-        for parts in clusters.values()
-        if len(parts) > 1
-    ]
+    within = []
+    for task, parts in clusters.items():
+        one, other = (
+            [part for part, own in zip(parts, halves[task], strict=True) if own == half]
+            for half in (0, 1)
+        )
+        if one and other:
+            within.append(overlap(np.concatenate(one), np.concatenate(other)))
     return across, float(np.mean(within)) if within else float("nan")
 
 
