@@ -19,11 +19,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 
 from analysis.behaviour_features import joint_velocity
-from analysis.cluster_statistics import Estimate, interval_of_sums
+from analysis.cluster_statistics import BOOTSTRAP_FROM, Estimate, interval_of_sums
 from analysis.loaded_episodes import (
     FeatureSets,
     LoadedEpisode,
@@ -33,7 +34,7 @@ from analysis.loaded_episodes import (
 from analysis.over_seeds import listed, margins_around, pseudo_values, with_margins
 from analysis.spectra import PartSpectra, Spectrum, medians_hz, part_spectra, shares_above
 from analysis.stride_frequency import stride_hz
-from analysis.verdicts import Claim, by_another_rule, estimates_of, judge
+from analysis.verdicts import Claim, by_another_rule, estimates_of, judge, simultaneous
 
 Array = np.ndarray
 
@@ -202,6 +203,12 @@ def _timescale(found: PartSpectra, members: Sequence[int], seeds: Sequence[int])
     )
 
 
+def _power_of_seeds(found: PartSpectra, seeds: Sequence[int], names: Sequence[int]) -> Array:
+    """The power of the episodes of each seed together, (seeds, frequencies)."""
+    of = np.asarray(seeds)
+    return np.stack([found.power[(of == one) & found.used].sum(0) for one in names])
+
+
 _WHAT = {
     "median": "median frequency",
     "period": "period at the median frequency",
@@ -247,6 +254,31 @@ def _claims(
 
     measured, per_seed = margins_of(whole), margins_of(pseudo)
     margins = {name: margins_around(measured[name], per_seed[name]) for name in measured}
+    if len(names) >= BOOTSTRAP_FROM and all(layer in found for layer in layers):
+        # a median jumps as a seed is left out, which a jackknife does not do for
+        power = np.stack([_power_of_seeds(found[layer], seeds, names) for layer in layers], axis=1)
+        hz = found[layers[0]].hz
+
+        def octaves_of(sums: Array) -> Array:
+            """Octaves (draws, layers) of the layers' medians, of sums of power (draws, layers x n)."""
+            each = sums.reshape(len(sums), len(layers), -1)
+            return np.stack(
+                [np.log2(medians_hz(hz, each[:, k])) for k in range(len(layers))], axis=1
+            )
+
+        def margin(sums: Array, name: str, k: int) -> Array:
+            octaves = octaves_of(sums)
+            return margins_of(np.stack([octaves] * 3, axis=-2))[name][..., k]
+
+        for name in ("median", "period"):
+            margins[name] = [
+                interval_of_sums(
+                    power.reshape(len(names), -1),
+                    partial(margin, name=name, k=k),
+                    simultaneous(len(margins[name])),
+                )
+                for k in range(len(margins[name]))
+            ]
 
     def said(signal: Signal, which: str) -> str:
         own = table[signal][ALL_TASKS]
