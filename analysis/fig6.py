@@ -87,7 +87,9 @@ def _one_layer(found: Mapping[str, Representation]) -> tuple[Claim, ...]:
                 for each in (one, other)
             ]
             margin = np.array([measured[0] - measured[1]])
-            estimates += margins_around(margin, (pick[0] - pick[1])[:, None])
+            estimates += margins_around(
+                margin, (pick[0] - pick[1])[:, None], len(single) * len(several)
+            )
             names.append(f"{a} – {b} {estimates[-1]}")
     return (Claim(*_ONE_LAYER, "; ".join(names), judge(estimates)),)
 

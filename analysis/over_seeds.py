@@ -12,9 +12,10 @@ from analysis.cluster_statistics import (
     FEWEST_CLUSTERS,
     Estimate,
     Floats,
+    interval_of_mean,
     jackknife,
 )
-from analysis.verdicts import estimates_of
+from analysis.verdicts import estimates_of, simultaneous
 
 
 def pseudo_values(statistic: Callable[[list[int]], Floats], seeds: Sequence[int]) -> Floats:
@@ -60,7 +61,9 @@ def intervals_around(whole: Floats, pseudo: Floats) -> list[Estimate]:
     ]
 
 
-def margins_around(whole: Sequence[float] | Floats, pseudo: Floats) -> list[Estimate]:
+def margins_around(
+    whole: Sequence[float] | Floats, pseudo: Floats, parts: int = 0
+) -> list[Estimate]:
     """Margins as they were measured, with simultaneous 95 % intervals as wide as those of pseudo-values.
 
     Their mean takes a bias away that falls with the number of seeds. Of counts, medians, and what is split
@@ -69,7 +72,9 @@ def margins_around(whole: Sequence[float] | Floats, pseudo: Floats) -> list[Esti
     Args:
         whole: (n,) of all seeds.
         pseudo: (seeds, n) pseudo-values of the same.
+        parts: how many numbers are judged together, where these are not all of them.
     """
+    confidence = simultaneous(parts or pseudo.shape[1])
     return [
         Estimate(
             float(value),
@@ -77,7 +82,8 @@ def margins_around(whole: Sequence[float] | Floats, pseudo: Floats) -> list[Esti
             float(value) + each.high - each.value,
             each.clusters,
         )
-        for value, each in zip(whole, estimates_over_seeds(pseudo), strict=True)
+        for value, own in zip(whole, pseudo.T, strict=True)
+        for each in [interval_of_mean(own, confidence)]
     ]
 
 
