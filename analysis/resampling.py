@@ -36,7 +36,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy.stats import norm, t
+from scipy.stats import t
 
 from analysis.cluster_statistics import CONFIDENCE, FEWEST_CLUSTERS, Estimate
 from analysis.verdicts import simultaneous
@@ -113,7 +113,8 @@ def above(found: Estimate, level: float, parts: int = 1) -> Estimate:
         level: what it is compared with.
         parts: how many numbers are judged together.
     """
-    wider = float(norm.ppf(0.5 + simultaneous(parts) / 2) / norm.ppf(0.5 + CONFIDENCE / 2))
+    free = max(1, found.clusters - 1)
+    wider = float(t.ppf(0.5 + simultaneous(parts) / 2, free) / t.ppf(0.5 + CONFIDENCE / 2, free))
     value = found.value - level
     return Estimate(
         value,
