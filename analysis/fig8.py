@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -180,23 +179,24 @@ def _by_plane(
 ) -> dict[tuple[str, str], tuple[list[Estimate], list[Estimate]]]:
     """Frequency (Hz) and share of variance of each plane, by task and layer.
 
-    With intervals where the task has six episodes or more: those of other tasks say nothing of it.
+    With intervals over the task's own episodes.
     """
     keys = [(task, layer) for task in result.found.tasks for layer in result.found.layers]
     n = min(PLANES, *(len(result.of[task, layer, state].rotation.hz) for task, layer in keys))
 
-    def numbers(rotations: Rotations) -> list[float]:
-        return [
-            float(each)
-            for key in keys
-            for each in (*rotations[key].hz[:n], *rotations[key].variance[:n])
-        ]
-
-    found = over_episodes(result, state, numbers)
     planes = {}
-    for k, (task, layer) in enumerate(keys):
-        own = found[2 * n * k : 2 * n * (k + 1)]
-        if len(result.found.of(task)) < FEWEST_CLUSTERS:
-            own = [replace(each, low=-np.inf, high=np.inf) for each in own]
-        planes[task, layer] = own[:n], own[n:]
+    for task in result.found.tasks:
+
+        def numbers(rotations: Rotations, task: str = task) -> list[float]:
+            return [
+                float(each)
+                for layer in result.found.layers
+                for own in [rotations[task, layer]]
+                for each in (*own.hz[:n], *own.variance[:n])
+            ]
+
+        found = over_episodes(result, state, numbers, (task,))
+        for k, layer in enumerate(result.found.layers):
+            own = found[2 * n * k : 2 * n * (k + 1)]
+            planes[task, layer] = own[:n], own[n:]
     return planes

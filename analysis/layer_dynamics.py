@@ -125,15 +125,17 @@ def over_episodes(
     result: AllDynamics,
     state: str,
     statistic: Callable[[Rotations], Sequence[float]],
+    of_tasks: Sequence[str] = (),
 ) -> list[Estimate]:
-    """Numbers made from the rotations of all tasks and layers, with intervals over episodes.
+    """Numbers made from the rotations of tasks and layers, with intervals over the tasks' episodes.
 
     Args:
         result: the dynamics.
         state: "h" or "c".
         statistic: from rotations, by task and layer, to numbers.
+        of_tasks: those that the numbers are made from; all if none is named.
     """
-    tasks, layers = result.found.tasks, result.found.layers
+    tasks, layers = tuple(of_tasks) or result.found.tasks, result.found.layers
     groups: list[range] = []
     place: dict[int, tuple[str, int]] = {}
     n = 0
@@ -155,7 +157,7 @@ def over_episodes(
         return rotations
 
     def numbers(chosen: Sequence[int]) -> Sequence[float]:
-        key = state, tuple(chosen)
+        key = "+".join((state, *tasks)), tuple(chosen)
         if key not in result.drawn:
             result.drawn[key] = rotations_of(chosen)
         return statistic(result.drawn[key])
