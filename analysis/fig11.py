@@ -117,7 +117,12 @@ def draw(files: Iterable[Path], out: Path) -> FigureResult:
         for state in STATES:
             parts = z_scored_together(activity(found.episodes, layer, state))
             of[layer, state] = variability(parts, rows, found.episodes[0].tick_s)
-    taps = sum(map(len, rows))
+    before, after = (round(each / found.episodes[0].tick_s) for each in (BEFORE_S, AFTER_S))
+    taps = sum(
+        before <= row <= one.n_ticks - after
+        for one, own in zip(found.episodes, rows, strict=True)
+        for row in own
+    )
     claims = tuple(_claim(found, of, state, taps) for state in STATES)
     _picture(found, of, taps, out)
     write_numbers(
