@@ -80,7 +80,9 @@ def main() -> None:
 
 def _pool(settings: Settings, actors: int, ray: str | None) -> ActorPool[Rollout]:
     skills = SUBJECTS / "rodent" / "skills"
-    make = partial(make_vector_env, settings.network, settings.vector_env, skills.resolve(), 0, 0)
+    make = partial(
+        make_vector_env, settings.network, settings.vector_env, skills.resolve(), 0, 0, 0
+    )
     return ActorPool(make, actors, ray)
 
 

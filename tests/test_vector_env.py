@@ -227,3 +227,19 @@ def test_episodes_begin_near_a_target():
     rollout = environments.collect_rollout(None, 1, 40, 1.0)
     assert (rollout.loss_weight[:, rollout.task == TASKS.index("two_tap")] > 0).all()
     environments.close()
+
+
+def test_a_resumed_stage_meets_other_arenas():
+    """The same seed makes the same mazes; what had been done when it was resumed makes others."""
+    settings = VectorEnvSettings(gaps=1, forage=1, escape=0, two_tap=1)
+    found = []
+    for done in (0, 0, 6):
+        torch.manual_seed(1)
+        environments = VectorEnv(NetworkConfig(policy_layers=1), settings, SHIPPED, 6, done)
+        found.append(environments.collect_rollout(None, 1, 1, 1.0))
+        environments.close()
+    begun, again, resumed = found
+    np.testing.assert_array_equal(begun.features, again.features)
+    np.testing.assert_array_equal(begun.action, again.action)
+    assert (begun.features != resumed.features).any(axis=(0, 2)).all()
+    assert (begun.action != resumed.action).any()

@@ -108,8 +108,9 @@ def distil(settings: Settings, work: Path, progress: Progress) -> None:
             teacher.config,
             settings.vector_env,
             skills,
-            collected,  # other seeds than those of the rollouts that there are
+            0,  # whichever pupil collects them
             _stage_number(stage),
+            collected,
         )
         with actors(settings, make, stage, progress) as pool:
             distillation.collect_teacher(
@@ -177,10 +178,8 @@ def imitate(settings: Settings, work: Path, folder: Path, progress: Progress) ->
 
     if checkpoint.completed(path) < chosen.rollouts:
         provenance.add(work, "dagger", settings, **facts)
-        with actors_and_log(settings, work, "dagger", _stage_number("dagger"), progress) as (
-            pool,
-            writer,
-        ):
+        number, resumed = _stage_number("dagger"), checkpoint.completed(path)
+        with actors_and_log(settings, work, "dagger", number, resumed, progress) as (pool, writer):
             counts = dagger.train(network, pool, chosen, path, report, writer, settings.vision)
         provenance.add(work, "dagger", None, **counts.nonzero())
     elif chosen.rollouts:
@@ -241,9 +240,11 @@ def reinforce(settings: Settings, work: Path, folder: Path, progress: Progress) 
 
     if checkpoint.completed(path) < chosen.rollouts:
         provenance.add(work, "reinforcement", settings)
-        with actors_and_log(
-            settings, work, "reinforcement", _stage_number("reinforcement"), progress
-        ) as (pool, writer):
+        number, resumed = _stage_number("reinforcement"), checkpoint.completed(path)
+        with actors_and_log(settings, work, "reinforcement", number, resumed, progress) as (
+            pool,
+            writer,
+        ):
             _, counts = reinforcement.train(network, pool, chosen, path, TASKS, report, writer)
         provenance.add(work, "reinforcement", None, **counts.nonzero())
     else:

@@ -24,6 +24,7 @@ def make_vector_env(
     skills: Path,
     seed: int,
     stage: int,
+    resumed: int,
     actor: int,
 ) -> VectorEnv:
     """The environments of an actor; importable, because Ray makes them in another process.
@@ -34,22 +35,28 @@ def make_vector_env(
         skills: folder of the experts' skills.
         seed: of the training,
         stage: number of the pipeline stage,
+        resumed: steps that it had completed when it was resumed,
         actor: and number of the actor, which together make the seed of everything random.
     """
-    return VectorEnv(network, environments, skills, 10_000 * seed + 100 * stage + actor)
+    return VectorEnv(network, environments, skills, 10_000 * seed + 100 * stage + actor, resumed)
 
 
-def environments(settings: Settings, work: Path, stage: int) -> Callable[[int], VectorEnv]:
+def environments(
+    settings: Settings, work: Path, stage: int, resumed: int = 0
+) -> Callable[[int], VectorEnv]:
     """What makes the environments of an actor's number; every stage and every actor has seeds of its own.
 
     Args:
         settings: of the training.
         work: the work folder, which has the skills of the experts.
         stage: its number.
+        resumed: steps that it had completed when it was resumed.
     """
     skills = (work / "skills").resolve()
     seed = settings.dagger.seed
-    return partial(make_vector_env, settings.network, settings.vector_env, skills, seed, stage)
+    return partial(
+        make_vector_env, settings.network, settings.vector_env, skills, seed, stage, resumed
+    )
 
 
 def actors(
@@ -71,9 +78,17 @@ def actors(
 
 @contextmanager
 def actors_and_log(
-    settings: Settings, work: Path, stage: str, number: int, progress: Progress
+    settings: Settings, work: Path, stage: str, number: int, resumed: int, progress: Progress
 ) -> Iterator[tuple[ActorPool[Rollout], Writer]]:
     """The actors of a stage that learns while they act, and its TensorBoard log in `work/log`.
+
+    Args:
+        settings: of the training.
+        work: the work folder.
+        stage: its name,
+        number: its number,
+        resumed: and the steps that it had completed when it was resumed.
+        progress: hears of actors that failed.
 
     The learner leaves them their cores: on two cores that two actors have, an update took twice as long on
     two threads as on one, and with one more process minutes, because threads that wait for each other spin.
@@ -81,7 +96,7 @@ def actors_and_log(
     # imported here: it takes seconds, and not every stage writes a log
     from torch.utils.tensorboard import SummaryWriter
 
-    make = environments(settings, work, number)
+    make = environments(settings, work, number, resumed)
     writer = SummaryWriter(str(work / "log"))
     threads = torch.get_num_threads()
     try:

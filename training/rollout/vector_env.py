@@ -80,16 +80,24 @@ class VectorEnv:
         settings: environments and disturbances.
         skills: folder of the experts' skills.
         seed: of everything random; every actor needs another.
+        resumed: steps that a stage had completed when it was resumed: what comes then is other than what
+            came at first.
     """
 
     def __init__(
-        self, config: NetworkConfig, settings: VectorEnvSettings, skills: Path, seed: int
+        self,
+        config: NetworkConfig,
+        settings: VectorEnvSettings,
+        skills: Path,
+        seed: int,
+        resumed: int = 0,
     ) -> None:
         self._settings = settings
         self._network = Network(config)
-        self._rng = np.random.default_rng([seed, 1])
+        again = [resumed] if resumed else []
+        self._rng = np.random.default_rng([seed, 1, *again])
         names = settings.tasks
-        seeds = np.random.SeedSequence([seed, 2]).spawn(len(names))
+        seeds = np.random.SeedSequence([seed, 2, *again]).spawn(len(names))
         every = settings.shadows_every
         self.envs = [
             TaskEnv(
