@@ -1,6 +1,16 @@
-"""Settings of a training that is over in half a minute."""
+"""A training that is over in half a minute: its settings, and what it leaves, made once for all tests."""
 
 from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+
+from evaluation.trained_subject import score
+from tests.shared_recordings import made_once
+from training.pipeline import train
 
 TINY = """
 name = "tiny"
@@ -64,3 +74,33 @@ learning_starts = 1
 critic_warmup = 0
 update_target_every = 1
 """
+
+
+class Interrupted(Exception):
+    """What a test raises in the middle of a stage."""
+
+
+Report = tuple[str, float, str]
+"""Stage, the fraction of it that is done, a line of text."""
+
+
+def small_training(factory: pytest.TempPathFactory) -> tuple[Path, Path, list[Report]]:
+    """A copy of one small training, from nothing to a scored subject: place, subject, what was reported."""
+
+    def make(place: Path) -> None:
+        (place / "tiny.toml").write_text(TINY)
+        reports: list[Report] = []
+        train(
+            place / "tiny.toml",
+            work=place / "work",
+            threads=1,
+            progress=lambda stage, done, text: reports.append((stage, done, text)),
+            evaluate=score,
+        )
+        (place / "reports.json").write_text(json.dumps(reports))
+
+    made = made_once(factory, "small_training", make)
+    place = factory.mktemp("training") / "copy"  # tests go on with it
+    shutil.copytree(made, place)
+    reports = [tuple(each) for each in json.loads((place / "reports.json").read_text())]
+    return place, place / "tiny", reports
