@@ -15,7 +15,7 @@ from matplotlib.axes import Axes
 
 from analysis.cluster_statistics import Estimate
 from analysis.episodes import TITLES, Episodes, activity, need_episodes, read_episodes
-from analysis.fig7 import BETWEEN_TAPS_S, LEAST_EPISODES, STATES, TASK, second_taps
+from analysis.fig7 import BETWEEN_TAPS_S, LEAST_EPISODES, STATES, TASK, n_whole, second_taps
 from analysis.figure_numbers import number, picture_and_numbers, write_numbers
 from analysis.figure_result import FigureResult
 from analysis.look import BAND, COLOURS, MUTED, drawn, layer_look, lettered, whiskers
@@ -117,12 +117,7 @@ def draw(files: Iterable[Path], out: Path) -> FigureResult:
         for state in STATES:
             parts = z_scored_together(activity(found.episodes, layer, state))
             of[layer, state] = variability(parts, rows, found.episodes[0].tick_s)
-    before, after = (round(each / found.episodes[0].tick_s) for each in (BEFORE_S, AFTER_S))
-    taps = sum(
-        before <= row <= one.n_ticks - after
-        for one, own in zip(found.episodes, rows, strict=True)
-        for row in own
-    )
+    taps = n_whole(found, rows, BEFORE_S, AFTER_S)
     claims = tuple(_claim(found, of, state, taps) for state in STATES)
     _picture(found, of, taps, out)
     write_numbers(

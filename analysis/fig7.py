@@ -85,12 +85,7 @@ def second_taps(found: Episodes, before_s: float, after_s: float) -> list[list[i
             f"{'is 1' if n == 1 else f'are {n}'}; record more with: rodent-rig dataset SUBJECT --episodes 25 "
             "--out DIR."
         )
-    before, after = (round(each / found.episodes[0].tick_s) for each in (before_s, after_s))
-    whole = sum(
-        before <= row <= one.n_ticks - after
-        for one, own in zip(found.episodes, rows, strict=True)
-        for row in own
-    )
+    whole = n_whole(found, rows, before_s, after_s)
     if whole < 2:
         raise UserError(
             f"Of {n} second taps {whole or 'none'} {'has' if whole == 1 else 'have'} {before_s:g} s before "
@@ -98,6 +93,23 @@ def second_taps(found: Episodes, before_s: float, after_s: float) -> list[list[i
             "rodent-rig dataset SUBJECT --episodes 25 --out DIR."
         )
     return rows
+
+
+def n_whole(found: Episodes, rows: Sequence[Sequence[int]], before_s: float, after_s: float) -> int:
+    """How many events have so much of their episode around them.
+
+    Args:
+        found: the episodes.
+        rows: of the events of every episode.
+        before_s: what is looked at before each event.
+        after_s: and after it.
+    """
+    before, after = (round(each / found.episodes[0].tick_s) for each in (before_s, after_s))
+    return sum(
+        before <= row <= one.n_ticks - after
+        for one, own in zip(found.episodes, rows, strict=True)
+        for row in own
+    )
 
 
 def tap_sequences(files: Iterable[Path]) -> TapSequences:

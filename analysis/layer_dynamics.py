@@ -74,7 +74,7 @@ class AllDynamics:
 
     found: Episodes
     of: dict[Key, Dynamics]
-    drawn: dict[tuple[str, tuple[int, ...]], Rotations] = field(default_factory=dict)
+    drawn: dict[tuple[tuple[str, ...], tuple[int, ...]], Rotations] = field(default_factory=dict)
 
 
 def dynamics_of(parts: Sequence[Array], rate_hz: float, shuffles: int = SHUFFLES) -> Dynamics:
@@ -157,7 +157,7 @@ def over_episodes(
         return rotations
 
     def numbers(chosen: Sequence[int]) -> Sequence[float]:
-        key = "+".join((state, *tasks)), tuple(chosen)
+        key = (state, *tasks), tuple(chosen)
         if key not in result.drawn:
             result.drawn[key] = rotations_of(chosen)
         return statistic(result.drawn[key])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
+from collections.abc import Sequence
 
 import numpy as np
 import pytest
@@ -22,7 +23,9 @@ from analysis.cluster_statistics import (
     sign_flip_interval,
     wilson,
 )
-from analysis.verdicts import estimates_of, has_enough_data, judge
+from analysis.resampling import above, bootstrap
+from analysis.sharing import overlap_across
+from analysis.verdicts import estimates_of, has_enough_data, judge, simultaneous
 
 
 def difference(shares: np.ndarray) -> np.ndarray:
@@ -152,3 +155,28 @@ def test_what_is_not_measured_decides_nothing() -> None:
     assert judge([nothing]) == "cannot tell"
     assert judge([Estimate(1.0, 0.0, 2.0, 12)]) == "cannot tell"
     assert not has_enough_data([([True] * 30, [1, 2, 3, 4, 5] * 6)])
+
+
+@pytest.mark.parametrize("n", [6, 9, 25])
+def test_several_comparisons_of_few_episodes_are_as_wide_as_one_of_that_confidence(n: int) -> None:
+    values = np.random.default_rng(4).normal(1.0, 1.0, n)
+
+    def statistic(some: Sequence[int]) -> list[float]:
+        return [float(values[list(some)].mean())]
+
+    (found,) = bootstrap(statistic, [range(n)])
+    (wider,) = bootstrap(statistic, [range(n)], confidence=simultaneous(3))
+    held = above(found, 0.5, parts=3)
+    assert held.value == pytest.approx(wider.value - 0.5)
+    assert held.high - held.low == pytest.approx(wider.high - wider.low)
+
+
+def test_episodes_stay_in_their_half_when_another_is_left_out() -> None:
+    """Even and odd seeds share no cluster: within the task nothing overlaps, whichever is left out."""
+    seeds = range(6)
+    clusters = {seed: np.full(100, seed % 2) for seed in seeds}
+    for left_out in seeds:
+        some = [seed for seed in seeds if seed != left_out]
+        parts = {"forage": [clusters[seed] for seed in some]}
+        _, within = overlap_across(parts, {"forage": [seed % 2 for seed in some]})
+        assert within == 0

@@ -82,6 +82,9 @@ def actors_and_log(
 ) -> Iterator[tuple[ActorPool[Rollout], Writer]]:
     """The actors of a stage that learns while they act, and its TensorBoard log in `work/log`.
 
+    The learner leaves them their cores: on two cores that two actors have, a rollout with its updates took
+    nearly twice as long with two threads as with one, because threads that wait for each other spin.
+
     Args:
         settings: of the training.
         work: the work folder.
@@ -89,9 +92,6 @@ def actors_and_log(
         number: its number,
         resumed: and the steps that it had completed when it was resumed.
         progress: hears of actors that failed.
-
-    The learner leaves them their cores: on two cores that two actors have, an update took twice as long on
-    two threads as on one, and with one more process minutes, because threads that wait for each other spin.
     """
     # imported here: it takes seconds, and not every stage writes a log
     from torch.utils.tensorboard import SummaryWriter
