@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -14,7 +15,7 @@ from rig.body_quantities import FALLEN_BELOW_UP
 from tests.placed_animal import place_animal
 from training.experts import expert_for
 from training.experts.pose import BodyReader
-from training.experts.two_tap import LANDING_TICKS, SEEN_TO_M, TwoTapExpert
+from training.experts.two_tap import LANDING_TICKS, PATIENCE_TICKS, SEEN_TO_M, TwoTapExpert
 from training.experts.view import View
 from training.skills import tap_trials, walking_backward
 from training.skills.body import Bodies
@@ -23,6 +24,7 @@ from training.skills.righting import STANDS_ABOVE_UP
 from training.skills.steering import load as load_steering
 from training.skills.tap import (
     AGAIN_KNOTS,
+    LONGEST_REACH,
     LOOK_AGAIN_TICK,
     N_PARAMETERS,
     REACH_KNOTS,
@@ -222,6 +224,49 @@ def test_an_orb_that_has_just_left_the_view_is_turned_to(side: int) -> None:
         environment.step(expert.act())
     turned = (body.heading_rad() - began + np.pi) % (2 * np.pi) - np.pi
     assert side * turned > 0.1
+
+
+def _before_an_orb(ahead_m: float) -> tuple[Any, TwoTapExpert]:
+    """An animal that stands, with the orb so far ahead, and its expert, which has seen it."""
+    environment = tasks.make("two_tap", 5)
+    environment.reset()
+    expert = TwoTapExpert(Skills(SKILLS))
+    expert.begin(environment)
+    for _ in range(25):
+        environment.step(expert._stand())
+    body, orb = BodyReader(environment), environment.task._targets[0][0]
+    about = body.heading_rad()
+    place = body.place_m()[:2] + ahead_m * np.array([np.cos(about), np.sin(about)])
+    environment.physics.model.geom_pos[orb.geom_id] = (*place, 0.14)
+    expert._goal, expert._unseen = environment.physics.model.geom_pos[orb.geom_id].copy(), 0
+    return environment, expert
+
+
+def test_an_animal_that_rears_at_half_strength_is_not_left_half_reared() -> None:
+    """It is asked for the whole reach all the same, and is done with it after so long."""
+    strength = 0.5
+    environment, expert = _before_an_orb(load(SKILLS / "tapping.npz").ahead_m)
+    stands, asked = expert._stand(), []
+    for _ in range(LONGEST_REACH + PATIENCE_TICKS):
+        action = expert.act()
+        if expert._mode == "reach":
+            asked.append(expert._reach.tick)
+        elif asked:
+            break
+        environment.step(stands + strength * (action - stands))
+    assert asked[-1] >= REACH_KNOTS[-1], "it stands still in the middle"
+    assert np.diff(asked).min() >= 0
+
+
+def test_an_orb_behind_the_animal_is_turned_to() -> None:
+    environment, expert = _before_an_orb(-0.16)
+    modes, began = set(), expert._body.heading_rad()
+    for _ in range(20):
+        environment.step(expert.act())
+        modes.add(expert._mode)
+    turned = (expert._body.heading_rad() - began + np.pi) % (2 * np.pi) - np.pi
+    assert modes == {"approach"}
+    assert abs(turned) > 0.3
 
 
 def test_the_animal_walks_backwards_on_command() -> None:

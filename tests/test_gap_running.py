@@ -91,6 +91,26 @@ def test_a_leap_is_followed_through_the_muscles_lag() -> None:
     assert all(tick >= k - 3 for k, tick in enumerate(ticks(stands, most_behind=3)))
     half_as_strong = lagged(0.5 * controls, before)
     assert ticks(half_as_strong, most_behind=3)[-1] >= LEAP_TICKS - 4
+    # one that may take its time to begin, and then may not stand still
+    late = np.concatenate([np.tile(before, (10, 1)), half_as_strong])
+    waited = ticks(late, most_behind=3, clock_from=2)
+    assert max(waited[:10]) <= 1
+    assert waited[-1] >= LEAP_TICKS - 8
+    assert max(ticks(stands, most_behind=3, clock_from=2)) <= 1
+
+
+def test_a_movement_that_is_found_in_its_middle_is_timed_from_there() -> None:
+    controls, before = np.linspace(0, 1, LEAP_TICKS)[:, None], np.zeros(1)
+    follower = MovementFollower(controls, before, 1e-4, most_behind=3, clock_from=1)
+    there = lagged(controls, before)[10]
+    follower.find(there)
+    assert follower.clock == 10
+    stuck = []
+    for _ in range(8):
+        follower.next(there)
+        stuck.append(follower.tick)
+    assert stuck[0] in (9, 10)
+    assert stuck[-1] == 14, "three behind the clock, which is at 17"
 
 
 def test_the_shipped_skill_crosses_where_the_gait_alone_falls(actuators: dict[str, int]) -> None:

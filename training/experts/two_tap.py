@@ -70,18 +70,22 @@ TAP_TICKS = AGAIN_KNOTS[-1]
 """Length of the second part of a tap."""
 LANDING_TICKS = 8
 """How many ticks it stands after a tap."""
-REMEMBERED_TICKS = 75
+REMEMBERED_TICKS = 30
 """How many ticks it heads for an orb that has left the view."""
 REACHABLE_M = 0.15
 """Distance within which an animal that rears is taken to have begun a tap by itself."""
 PATIENCE_TICKS = 10
-"""How many ticks more than the first part of a tap it may take until it is given up."""
+"""How many ticks more than the first part of a tap it may take, from its beginning, until it is given up; and
+how many until it is begun."""
 FALLEN_TICKS = 15
 """How many ticks it has to lie, outside a tap, before it gets up."""
 TAPPING, TAPPING_WEIGHT = frozenset({"reach", "again"}), 3.0
 """Modes of a tap, and the loss weight there: taps are rare, and everything else serves them."""
-PACE_WEIGHT = 0.02
-"""Of a reach (`MovementFollower`)."""
+PACE_WEIGHT, BEGUN_TICK, MOST_BEHIND = 0.02, 1, 3
+"""Of a reach (`MovementFollower`), which may be waited for until it has begun, and then may not stand still: an
+animal that half follows would stay half reared."""
+BEHIND_RAD = 2.0
+"""An orb whose bearing is greater is turned to from any distance."""
 
 
 class TwoTapExpert:
@@ -161,7 +165,8 @@ class TwoTapExpert:
             self._goal = None
             self._enter("land")
         if self._mode == "reach":
-            if self._ticks <= LONGEST_REACH + PATIENCE_TICKS:
+            waited = self._reach.tick < BEGUN_TICK and self._ticks > LONGEST_REACH
+            if not waited and self._reach.clock <= LONGEST_REACH + PATIENCE_TICKS:
                 return self._reach.next(self._body.activation())
             self._enter("land" if self._rearing() else "approach")
         up = self._righting.act(self._body)
@@ -235,7 +240,8 @@ class TwoTapExpert:
             return self._back()
         if self._unseen > SIDE_REMEMBERED_TICKS and abs(bearing) > OUT_OF_VIEW_RAD:
             return self._spin(1.0, SPIN_FAST)
-        if abs(bearing) > IN_FRONT_RAD and (distance > NEAR_M or abs(aside) > BESIDE_M):
+        beside = distance > NEAR_M or abs(aside) > BESIDE_M or abs(bearing) > BEHIND_RAD
+        if abs(bearing) > IN_FRONT_RAD and beside:
             side = float(np.clip(SPIN_PER_RAD * bearing, -1, 1))
             return self._spin(side, SPIN_FAST if abs(bearing) > 1.0 else SPIN_SPEED)
         speed = self._body.forward_speed_m_s()
@@ -259,7 +265,13 @@ class TwoTapExpert:
         """The first part of a tap, for an animal that begins with activations (actuators,)."""
         ticks = range(LONGEST_REACH + 1)
         control = np.stack([self._tap.reaching(tick, *self._off) for tick in ticks])
-        return MovementFollower(control, activation, PACE_WEIGHT)
+        return MovementFollower(
+            control,
+            activation,
+            PACE_WEIGHT,
+            most_behind=MOST_BEHIND,
+            clock_from=BEGUN_TICK,
+        )
 
     def _ahead_and_aside(self, goal: Array) -> tuple[float, float]:
         bearing = self._body.bearing_rad(goal)

@@ -51,9 +51,12 @@ class MovementFollower:
         jumps_before: out of those before this one.
         most_behind: ticks that it stays behind the clock at most: a movement that cannot wait, as a leap out
             of the run, goes on for an animal that is slower.
+        clock_from: tick of the movement at which the clock starts, for an animal that may take its time to
+            begin.
 
     Attributes:
         tick: that of the last action; -1 before the first.
+        clock: ticks since the clock started.
     """
 
     def __init__(
@@ -64,13 +67,15 @@ class MovementFollower:
         jump_cost: float = np.inf,
         jumps_before: int = 0,
         most_behind: int | None = None,
+        clock_from: int = 0,
     ) -> None:
         self._control = control
         self._expected = lagged(control, activation)
         self._pace_weight = pace_weight
         self._jump_cost = np.where(np.arange(len(control)) < jumps_before, jump_cost, np.inf)
         self._most_behind = len(control) if most_behind is None else most_behind
-        self._asked = 0
+        self._clock_from = clock_from
+        self.clock = 0
         self.tick = -1
 
     def find(self, activation: Array, before: int | None = None, within: float = np.inf) -> None:
@@ -84,14 +89,16 @@ class MovementFollower:
         misfit = ((self._expected[:before] - activation) ** 2).mean(1)
         if misfit.min() <= within:
             self.tick = int(misfit.argmin()) - 1
+            self.clock = max(self.clock, self.tick + 1)
 
     def next(self, activation: Array) -> Array:
         """Control (actuators,) in [-1, 1] for activations (actuators,); call once a tick."""
         ticks = np.arange(len(self._control))
-        first = max(self.tick, min(self._asked - self._most_behind, len(ticks) - 1))
+        first = max(self.tick, min(self.clock - self._most_behind, len(ticks) - 1))
         near = (ticks >= first) & (ticks <= first + FASTEST_TICKS)
         misfit = ((self._expected - activation) ** 2).sum(1)
         pace = self._pace_weight * (ticks - self.tick - 1) ** 2
         self.tick = int((misfit + np.where(near, pace, self._jump_cost)).argmin())
-        self._asked += 1
+        if self.tick >= self._clock_from:
+            self.clock += 1
         return self._control[self.tick]
