@@ -82,8 +82,8 @@ FALLEN_TICKS = 15
 TAPPING, TAPPING_WEIGHT = frozenset({"reach", "again"}), 3.0
 """Modes of a tap, and the loss weight there: taps are rare, and everything else serves them."""
 PACE_WEIGHT, BEGUN_TICK, MOST_BEHIND = 0.02, 1, 3
-"""Of a reach (`MovementFollower`), which may be waited for until it has begun, and then may not stand still: an
-animal that half follows would stay half reared."""
+"""Of a reach (`MovementFollower`), which may be waited for until it has begun, and then may not stand still:
+an animal that half follows would stay half reared."""
 BEHIND_RAD = 2.0
 """An orb whose bearing is greater is turned to from any distance."""
 
