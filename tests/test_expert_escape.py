@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import groupby
 from pathlib import Path
 
 import mujoco
@@ -64,6 +65,25 @@ def test_it_goes_round_a_ridge() -> None:
     assert way.heading_rad(1.0, 0.0) > np.pi / 4
     assert way.heading_rad(0.0, 1.0) < np.pi / 4
     assert way.heading_rad(0.75, 0.75) == pytest.approx(np.pi / 4, abs=0.3)
+
+
+def test_an_animal_that_gets_up_at_half_strength_is_not_left_half_up() -> None:
+    """It is asked for the whole movement all the same, not for ever for the tick at which it is slow."""
+    environment = tasks.make("escape", 1)
+    environment.reset()
+    expert = expert_for("escape", SKILLS)
+    expert.begin(environment)
+    asked = []
+    for _ in range(100):
+        action, movement = expert.act(), expert._righting._movement
+        asked.append(-1 if movement is None else movement.tick)
+        if movement is not None:
+            stands = movement._control[0]
+            action = stands + 0.5 * (action - stands)
+        environment.step(action)
+    assert max(asked) > 60
+    held = [len(list(group)) for tick, group in groupby(asked) if tick > 0]
+    assert max(held) <= 8
 
 
 def test_it_gets_up() -> None:

@@ -16,8 +16,9 @@ Array = np.ndarray
 
 STAND_TICKS = 10
 """How many ticks it stands when the movement is over: going straight into the gait, it stumbles."""
-PACE_WEIGHT, JUMP_COST = 0.1, 1.5
-"""Of the movement (`MovementFollower`)."""
+PACE_WEIGHT, JUMP_COST, MOST_BEHIND = 0.1, 1.5, 6
+"""Of the movement (`MovementFollower`), which goes on for an animal that is half as strong as it is asked to be:
+it would lie there in the middle of it for ever."""
 STUCK_TICKS, UP_ABOVE = 15, 0.7
 """An animal that is up, and has not followed the movement for so long, has got up in another way."""
 BEGUN_WITHIN = 0.02
@@ -87,6 +88,8 @@ class Righting:
             pace_weight=PACE_WEIGHT,
             jump_cost=JUMP_COST,
             jumps_before=PROPPED_TICK,
+            most_behind=MOST_BEHIND,
+            clock_from=1,
         )
         self._movement = follower(rest)
         self._movement.find(activation, PROPPED_TICK, BEGUN_WITHIN)

@@ -97,8 +97,12 @@ class MovementFollower:
         first = max(self.tick, min(self.clock - self._most_behind, len(ticks) - 1))
         near = (ticks >= first) & (ticks <= first + FASTEST_TICKS)
         misfit = ((self._expected - activation) ** 2).sum(1)
+        # one that is hurried on is not taken back to where it was slow
+        jump = self._jump_cost if self.clock - self._most_behind < self.tick else np.inf
         pace = self._pace_weight * (ticks - self.tick - 1) ** 2
-        self.tick = int((misfit + np.where(near, pace, self._jump_cost)).argmin())
+        self.tick = int((misfit + np.where(near, pace, jump)).argmin())
+        if not near[self.tick]:
+            self.clock = self.tick
         if self.tick >= self._clock_from:
             self.clock += 1
         return self._control[self.tick]
