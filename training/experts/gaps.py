@@ -16,7 +16,7 @@ from training.experts.view import View
 from training.skills import gap_running, leaping
 from training.skills.gap_running import LONG_AGO, Runner
 from training.skills.library import Skills
-from training.skills.movement_follower import MovementFollower, lagged
+from training.skills.movement_follower import MovementFollower
 from training.skills.running_leap_approach import BEARS_M
 from training.skills.running_leap_table import LEAP_TICKS
 
@@ -41,8 +41,6 @@ REARED_BELOW = 0.75
 """Uprightness below which the animal stands until it has come down: running on, it would rear up and fall."""
 LANDED_TICKS = 12
 """How many ticks the animal stands after a leap."""
-RETURNS_BEFORE = 9
-"""Before this tick of a leap, an animal whose activations are still those of the stand begins again."""
 CAREFUL_WITHIN_M, RUNS_ABOVE_M_S = 0.2, 0.1
 """An animal that is slower than this within such a distance of a gap stops before it and leaps from the
 stand."""
@@ -55,59 +53,21 @@ FALLEN_TICKS = 8
 FLIES_FROM = 15
 """From this tick on a leap out of the run goes by the clock: it has pushed off."""
 PACE_WEIGHT, MOST_BEHIND = 0.1, 3
-"""Of a leap out of the run (`MovementFollower`). It cannot wait for an animal that is slow to follow."""
+"""Of a leap (`MovementFollower`). It cannot wait for an animal that is slow to follow."""
 LEAPING_WEIGHT = 3.0
 """Loss weight of a leap (`TaskExpert.loss_weight`): its push, learned at less than its strength, is too weak
 for wide gaps."""
 
 
-class LeapFollower:
-    """The actions of a leap, in step with the body.
+def standing_leap(leap: leaping.Leap) -> MovementFollower:
+    """The actions of a leap from the stand, and of the stand after it, in step with the body.
 
-    The next tick of the leap is that one, of those about the expected one, whose activations, after the
-    muscles' lag, best explain the present ones. An animal that has to leap and still stands begins again. So
-    the expert's actions do not run ahead of a network that is slow to follow them.
-
-    Args:
-        leap: the skill.
+    Once begun it does not wait: an animal that stood on would be asked for its first ticks, which are almost
+    the stand, for ever.
     """
-
-    def __init__(self, leap: leaping.Leap) -> None:
-        self.control = leap.control
-        self._lagged = lagged(
-            self.control, self.control[-1]
-        )  # it ends in the stand that it begins in
-        self._expected = -1
-
-    @property
-    def leaping(self) -> bool:
-        """Whether a leap is going on, or the stand after it."""
-        return self._expected >= 0
-
-    @property
-    def landed(self) -> bool:
-        """Whether the stand after a leap is going on."""
-        return self._expected > leaping.LEAP_TICKS
-
-    def begin(self) -> None:
-        """Start a leap."""
-        self._expected = 0
-
-    def end(self) -> None:
-        """Give up a leap."""
-        self._expected = -1
-
-    def act(self, activation: Array) -> Array:
-        """The action (actuators,) float64 in [-1, 1] for activations (actuators,); call once a tick."""
-        # after landing it goes by the clock: an animal that runs on may never come to the stand
-        steps = (0,) if self._expected >= leaping.LEAP_TICKS else (-1, 0, 1)
-        near = {max(self._expected + step, 0) for step in steps}
-        if self._expected < RETURNS_BEFORE:
-            near.add(0)
-        misfit = {k: float(((self._lagged[k] - activation) ** 2).sum()) for k in near}
-        now = min(misfit, key=lambda k: misfit[k])
-        self._expected = now + 1 if now < leaping.LEAP_TICKS + LANDED_TICKS else -1
-        return self.control[now]
+    control = leap.control[: leaping.LEAP_TICKS + LANDED_TICKS + 1]
+    # it ends in the stand that it begins in
+    return MovementFollower(control, leap.control[-1], PACE_WEIGHT, most_behind=MOST_BEHIND)
 
 
 class GapsExpert:
@@ -129,7 +89,7 @@ class GapsExpert:
         """Start an episode in a composer environment that was just reset."""
         self._body = BodyReader(environment)
         self._near, self._far = gaps_of(self._body.model, self._body.data)
-        self._follower = LeapFollower(self._leap)
+        self._standing_leap: MovementFollower | None = None
         self._runner = Runner(self._locomotion, self._skill, self._body.actuators, 1)
         self._running_leap: MovementFollower | None = None
         self._righting.begin()
@@ -139,7 +99,8 @@ class GapsExpert:
     def act(self) -> Array:
         """Action (actuators,) float64 in [-1, 1] for this tick."""
         action = self._act()
-        stands_off = self._follower.leaping and not self._follower.landed
+        from_stand = self._standing_leap
+        stands_off = from_stand is not None and from_stand.tick < leaping.LEAP_TICKS
         leaps = stands_off or self._runner.tick[0] <= LEAP_TICKS
         self.loss_weight = LEAPING_WEIGHT if leaps else 1.0
         return action
@@ -147,11 +108,11 @@ class GapsExpert:
     def _act(self) -> Array:
         rises = self._righting.act(self._body)
         if rises is not None:
-            self._follower.end()
+            self._standing_leap = None
             self._runner.tick[0] = LONG_AGO
             return rises
-        if self._follower.leaping:
-            return self._follower.act(self._body.activation())
+        if self._standing_leap is not None:
+            return self._leap_on(self._standing_leap)
         # distances are the body's root's, as in the searches: it is below the trunk, and differs when it
         # pitches
         edges = self._near - float(self._body.data.qpos[0])
@@ -192,8 +153,8 @@ class GapsExpert:
         velocity = self._body.data.subtree_linvel[self._body.torso][:2]
         stands = float(np.hypot(*velocity)) < STANDING_M_S
         if stands and before < LEAPS_WITHIN_M:
-            self._follower.begin()
-            return self._follower.act(self._body.activation())
+            self._standing_leap = standing_leap(self._leap)
+            return self._leap_on(self._standing_leap)
         reared = self._body.upright() < REARED_BELOW
         look = {} if reared else LOOK_DOWN_NEAR if before < NEAR_M else LOOK_DOWN
         if before < STANDS_WITHIN_M or reared:
@@ -202,6 +163,12 @@ class GapsExpert:
         # the last steps are square to the gap, wherever the middle is
         heading = 0.0 if before < SQUARE_WITHIN_M else None
         return self._run(float(np.clip(slowing, WALK, 1)), look, heading)
+
+    def _leap_on(self, leap: MovementFollower) -> Array:
+        action = leap.next(self._body.activation())
+        if leap.tick >= leaping.LEAP_TICKS + LANDED_TICKS:
+            self._standing_leap = None
+        return action
 
     def _run(self, speed: float, look: Mapping[str, float], heading: float | None = None) -> Array:
         action = run_along(self._locomotion, self._body, speed, heading)
