@@ -15,7 +15,7 @@ from matplotlib.axes import Axes
 
 from analysis.cluster_statistics import Estimate
 from analysis.episodes import TITLES, Episodes, activity, need_episodes, read_episodes
-from analysis.fig7 import BETWEEN_TAPS_S, LEAST_EPISODES, STATES, TASK, n_whole, second_taps
+from analysis.fig7 import BETWEEN_TAPS_S, LEAST_EPISODES, STATES, TASK, second_taps
 from analysis.figure_numbers import number, picture_and_numbers, write_numbers
 from analysis.figure_result import FigureResult
 from analysis.look import BAND, COLOURS, MUTED, drawn, layer_look, lettered, whiskers
@@ -39,6 +39,7 @@ class Variability:
     """Of one layer, around second taps.
 
     Attributes:
+        taps: how many there are with their whole window in an episode.
         examples: (10, ticks, 3) of drawn units the 20th percentile, mean and 80th percentile over taps.
         deviation: (ticks, units) standard deviation over taps, in z-scores.
         reduction: how much lower it is between the taps than around them, over episodes.
@@ -46,6 +47,7 @@ class Variability:
         moved: (2, ticks) the middle 95 % of the mean deviation there.
     """
 
+    taps: int
     examples: Array
     deviation: Array
     reduction: Estimate
@@ -91,6 +93,7 @@ def variability(
     own = all_windows[:, :, units]
     low, high = np.quantile(own, BAND_OF_UNITS, axis=0)
     return Variability(
+        int(squares.counts.sum()),
         np.stack([low, own.mean(0), high], axis=-1).transpose(1, 0, 2),
         squares.deviation(with_events),
         found,
@@ -117,9 +120,8 @@ def draw(files: Iterable[Path], out: Path) -> FigureResult:
         for state in STATES:
             parts = z_scored_together(activity(found.episodes, layer, state))
             of[layer, state] = variability(parts, rows, found.episodes[0].tick_s)
-    taps = n_whole(found, rows, BEFORE_S, AFTER_S)
-    claims = tuple(_claim(found, of, state, taps) for state in STATES)
-    _picture(found, of, taps, out)
+    claims = tuple(_claim(found, of, state) for state in STATES)
+    _picture(found, of, out)
     write_numbers(
         files_of(out)[1],
         [
@@ -137,7 +139,7 @@ def draw(files: Iterable[Path], out: Path) -> FigureResult:
     return FigureResult(files_of(out), claims, found.notes())
 
 
-def _claim(found: Episodes, of: dict[tuple[str, str], Variability], state: str, taps: int) -> Claim:
+def _claim(found: Episodes, of: dict[tuple[str, str], Variability], state: str) -> Claim:
     last = of[found.layers[-1], state]
     return Claim(
         f"A.6, figure 11 ({state})",
@@ -148,17 +150,17 @@ def _claim(found: Episodes, of: dict[tuple[str, str], Variability], state: str, 
         "before the second) and after the second (0.2 to 1 s), and by more than in 95 % of "
         "exchanges, in which each episode has the activity of another one",
         f"{last.reduction.value:+.3f} ({last.reduction.interval('+.3f')}; "
-        f"exchanged: 95 % below {last.null.level:+.3f}, p = {last.null.p:.3f}); {taps} taps",
+        f"exchanged: 95 % below {last.null.level:+.3f}, p = {last.null.p:.3f}); {last.taps} taps",
         judge_beside_null(last.reduction, last.null.p),
     )
 
 
-def _picture(found: Episodes, of: dict[tuple[str, str], Variability], taps: int, out: Path) -> None:
+def _picture(found: Episodes, of: dict[tuple[str, str], Variability], out: Path) -> None:
     layer, tick_s = found.layers[-1], found.episodes[0].tick_s
     last = of[layer, "h"]
     t = np.arange(len(last.deviation)) * tick_s - BEFORE_S
     title = (
-        f"{found.episodes[0].subject}: from tap to tap in {TITLES[TASK]}; n = {taps} second taps in "
+        f"{found.episodes[0].subject}: from tap to tap in {TITLES[TASK]}; n = {last.taps} second taps in "
         f"{len(found.episodes)} episodes"
     )
     with drawn(out, 5.4, title) as figure:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import pytest
@@ -12,6 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import binomtest
 
+from analysis import fig6
 from analysis.cluster_statistics import (
     Estimate,
     Events,
@@ -23,6 +25,7 @@ from analysis.cluster_statistics import (
     sign_flip_interval,
     wilson,
 )
+from analysis.representation import Representation
 from analysis.resampling import above, bootstrap
 from analysis.sharing import overlap_across
 from analysis.verdicts import estimates_of, has_enough_data, judge, simultaneous
@@ -180,3 +183,29 @@ def test_episodes_stay_in_their_half_when_another_is_left_out() -> None:
         parts = {"forage": [clusters[seed] for seed in some]}
         _, within = overlap_across(parts, {"forage": [seed % 2 for seed in some]})
         assert within == 0
+
+
+def represented(layers: tuple[str, ...], between_tasks: np.ndarray) -> Representation:
+    """A subject whose tasks are as alike in its policy layers as `between_tasks` says of each seed."""
+    n = len(between_tasks)
+    mean = Estimate(float(between_tasks.mean()), -np.inf, np.inf, n)
+    known: dict[str, Any] = {name: {} for name in Representation.__dataclass_fields__}
+    known["layers"], known["seeds"] = layers, tuple(range(n))
+    known["mean_between_tasks"] = dict.fromkeys(layers, mean)
+    known["pseudo_policy"] = between_tasks
+    return Representation(**known)
+
+
+@pytest.mark.parametrize(
+    ("n_seeds", "n_deeper", "verdict"),
+    [(6, 1, "agrees"), (6, 3, "cannot tell"), (7, 3, "agrees")],
+)
+def test_architectures_are_compared_together(n_seeds: int, n_deeper: int, verdict: str) -> None:
+    """Six seeds are enough for one comparison, for three it takes seven (`analysis.verdicts`)."""
+    single = represented(("core", "policy_0"), 0.6 + 0.01 * np.arange(n_seeds))
+    deeper = represented(("core", "policy_0", "policy_1"), np.full(n_seeds, 0.3))
+    several = {f"deeper_{k}": deeper for k in range(n_deeper)}
+    (claim,) = fig6._one_layer({"single": single} | several)
+    assert claim.verdict == verdict
+    assert claim.measured.count(f"; {n_seeds} seeds)") == n_deeper
+    assert ("no interval" in claim.measured) is (verdict == "cannot tell")

@@ -363,3 +363,19 @@ def test_the_signal_that_decides_is_the_outputs_and_drift_of_cell_states_is_said
     )
     unscaled = found.table[Signal("c", False)]["all tasks"]["policy_0"]
     assert unscaled.drift > 0.999 > 0.5 > found.table[DECIDES]["all tasks"]["policy_0"].drift
+
+
+def test_a_median_that_seeds_disagree_on_has_the_interval_of_drawn_seeds():
+    """Of 13 seeds eight are slow in the core, five fast: without any one of them the median is slow."""
+    found = timescales(
+        [_recorded(k, 2.0 if k < 8 else 14.0, 7.0, 4.5, 0, n=100) for k in range(13)],
+        {"kinematics, fast": [], "kinematics, slow": []},
+    )
+    median = found.claims[0]
+    assert median.verdict == "cannot tell"
+    value, low, high = map(
+        float, re.findall(r"margin policy_0 (\S+) \((\S+) to (\S+); 13 seeds\)", median.measured)[0]
+    )
+    # octaves that 7 Hz are above twice the core's frequency, be that the fast or the slow ones'
+    assert (low, high) == (pytest.approx(-2, abs=0.1), pytest.approx(0.81, abs=0.15))
+    assert low < value <= high

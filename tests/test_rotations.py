@@ -13,6 +13,7 @@ from analysis import fig8
 from analysis.demixed import KINDS, demixed_of
 from analysis.episodes import Episode, Episodes
 from analysis.fig10 import strides_of
+from analysis.fig11 import variability
 from analysis.layer_dynamics import STATES, AllDynamics, dynamics_of
 from analysis.resampling import exchanged
 from analysis.rotations import flow_field, moments_of, rotation_of
@@ -54,7 +55,9 @@ def test_rotations_have_their_frequencies_and_share_of_variance() -> None:
     np.testing.assert_allclose(planes.T @ planes, np.eye(6), atol=1e-6)
 
 
-def test_planes_of_a_task_with_few_episodes_have_no_interval() -> None:
+@pytest.fixture(scope="module")
+def two_tasks() -> AllDynamics:
+    """Rotations in one layer: seven episodes of forage, then two of gaps."""
     random = np.random.default_rng(9)
     counts = {"forage": 7, "gaps": 2}
     episodes = tuple(
@@ -69,15 +72,29 @@ def test_planes_of_a_task_with_few_episodes_have_no_interval() -> None:
         for task, n in counts.items()
         for state in STATES
     }
-    planes = fig8._by_plane(AllDynamics(Episodes(episodes), of), "h")
-    for task, n in counts.items():
+    return AllDynamics(Episodes(episodes), of)
+
+
+def test_planes_of_a_task_with_few_episodes_have_no_interval(two_tasks: AllDynamics) -> None:
+    planes = fig8._by_plane(two_tasks, "h")
+    for task in two_tasks.found.tasks:
         hz, variance = planes[task, "core"]
         assert [each.value for each in hz] == pytest.approx((5.0, 2.0, 0.8), rel=0.02)
-        assert {each.bounded for each in (*hz, *variance)} == {n >= 6}
-    said = fig8.claims_of(AllDynamics(Episodes(episodes[7:]), of))
+        assert {each.bounded for each in (*hz, *variance)} == {task == "forage"}
+    said = fig8.claims_of(AllDynamics(Episodes(two_tasks.found.episodes[7:]), two_tasks.of))
     assert {each.verdict for each in said} == {"cannot tell"}
     assert all("inf" not in each.measured for each in said)
     assert "(no interval; drawn phases" in said[2].measured
+
+
+def test_planes_of_a_task_have_the_intervals_that_they_have_without_other_tasks(
+    two_tasks: AllDynamics,
+) -> None:
+    alone = AllDynamics(Episodes(two_tasks.found.of("forage")), two_tasks.of)
+    own = "forage", "core"
+    found = fig8._by_plane(two_tasks, "h")[own]
+    assert found == fig8._by_plane(alone, "h")[own]
+    assert {each.clusters for estimates in found for each in estimates} == {7}
 
 
 def test_what_only_wanders_does_not_rotate() -> None:
@@ -172,6 +189,13 @@ def test_less_deviation_where_trials_are_alike() -> None:
     others = squares_of(events_of(exchanged(parts, random), rows, 60, 30))
     assert others.counts.sum() == 18
     assert abs(others.deviation(range(6)).mean(1)[40:60].mean() - deviation[:40].mean()) < 0.3
+
+
+def test_only_taps_with_their_whole_window_count() -> None:
+    """2 s before the tap and 1 s after."""
+    parts = list(np.random.default_rng(7).standard_normal((3, 300, 5)))
+    rows = [[50, 99, 100, 180, 250, 251], [100, 299], []]
+    assert variability(parts, rows, 1 / RATE_HZ, shuffles=2).taps == 4
 
 
 def test_a_trajectory_goes_round_in_the_colours_of_behaviours(tmp_path: Path) -> None:
