@@ -17,8 +17,8 @@ Array = np.ndarray
 STAND_TICKS = 10
 """How many ticks it stands when the movement is over: going straight into the gait, it stumbles."""
 PACE_WEIGHT, JUMP_COST, MOST_BEHIND = 0.1, 1.5, 6
-"""Of the movement (`MovementFollower`), which goes on for an animal that is half as strong as it is asked to be:
-it would lie there in the middle of it for ever."""
+"""Of the movement (`MovementFollower`), which goes on for an animal that is half as strong as it is asked to
+be: it would lie there in the middle of it for ever."""
 STUCK_TICKS, UP_ABOVE = 15, 0.7
 """An animal that is up, and has not followed the movement for so long, has got up in another way."""
 BEGUN_WITHIN = 0.02
