@@ -78,6 +78,14 @@ class Estimate:
         """
         return f"{self.low:{form}} to {self.high:{form}}" if self.bounded else "no interval"
 
+    def with_interval(self, form: str = "+.2f") -> str:
+        """The number and its interval in words, both as `form` says.
+
+        >>> Estimate(0.3, 0.1, 0.5, 12).with_interval()
+        '+0.30 (+0.10 to +0.50)'
+        """
+        return f"{self.value:{form}} ({self.interval(form)})"
+
     def __str__(self) -> str:
         if not np.isfinite(self.value):
             return "not measured"

@@ -28,7 +28,7 @@ from analysis.episodes import (
 )
 from analysis.figure_numbers import number, picture_and_numbers, write_numbers
 from analysis.figure_result import FigureResult
-from analysis.look import BAND, MUTED, drawn, layer_look, whiskers
+from analysis.look import BAND, MUTED, beside_null, drawn, layer_look
 from analysis.resampling import (
     Null,
     above,
@@ -358,7 +358,7 @@ def _claims(
         estimates = [above(each, 0.0, len(policies)) for each in bootstrap(margins, [n])]
         listed = ", ".join(f"{layer} {mean(layer, n):.2f}" for layer in found.layers)
         differ = ", ".join(
-            f"{policy} {each.value:+.2f} ({each.interval('+.2f')})"
+            f"{policy} {each.with_interval()}"
             for policy, each in zip(policies, estimates, strict=True)
         )
         claims.append(
@@ -386,18 +386,10 @@ def _picture(found: Episodes, of: dict[tuple[str, str, str], Decoded], out: Path
                 for k, what in enumerate(whats):
                     one = of[what, layer, state]
                     x = k + 0.2 * (j - (len(found.layers) - 1) / 2) + 0.08 * i
-                    low, high = np.quantile(one.null.shuffled, (0.025, 0.975))
-                    axes.fill_between([x - 0.035, x + 0.035], low, high, color=BAND, linewidth=0)
                     look = layer_look(layer)
-                    label = layer if i == 0 and k == 0 else None
-                    whiskers(
-                        axes,
-                        [x],
-                        [one.value],
-                        label,
-                        markerfacecolor=(look["color"], "white")[i],
-                        **look,
-                    )
+                    look["markerfacecolor"] = (look["color"], "white")[i]
+                    look["label"] = layer if i == 0 and k == 0 else None
+                    beside_null(axes, x, one.value, one.null.shuffled, 0.035, **look)
         axes.axhline(0, color=MUTED, linewidth=0.5)
         for k in range(1, len(whats)):
             axes.axvline(k - 0.5, color=BAND, linewidth=0.4)

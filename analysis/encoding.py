@@ -161,9 +161,7 @@ def _claims(
             for policy in policies
         ]
         listed = ", ".join(
-            f"{layer} {parts[layer, state, several].value:.3f} "
-            f"({parts[layer, state, several].interval('.3f')})"
-            for layer in found.layers
+            f"{layer} {parts[layer, state, several].with_interval('.3f')}" for layer in found.layers
         )
         claims.append(Claim(f"3.2 ({state})", quote, f"{named}: {rule}", listed, judge(margins)))
     return tuple(claims)

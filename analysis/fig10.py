@@ -19,7 +19,7 @@ from analysis.cluster_statistics import Estimate
 from analysis.episodes import TITLES, Episodes, activity, read_episodes, signals
 from analysis.figure_numbers import number, picture_and_numbers, write_numbers
 from analysis.figure_result import FigureResult
-from analysis.look import BAND, MUTED, drawn, layer_look, rows_as_image, whiskers
+from analysis.look import MUTED, drawn, layers_beside_nulls, rows_as_image
 from analysis.resampling import Null, above, bootstrap, null_of
 from analysis.sequences import (
     Totals,
@@ -243,16 +243,13 @@ def _picture(found: Episodes, of: dict[tuple[str, str], Strides], out: Path) -> 
 
 
 def _alike(axes: Axes, found: Episodes, of: dict[tuple[str, str], Strides]) -> None:
-    for j, state in enumerate(STATES):
-        for k, layer in enumerate(found.layers):
-            one, x = of[layer, state], k + 0.2 * (j - 0.5)
-            low, high = np.quantile(one.null.shuffled, (0.025, 0.975))
-            axes.fill_between([x - 0.08, x + 0.08], low, high, color=BAND, linewidth=0)
-            look = layer_look(layer) | {"marker": "os"[j]}
-            whiskers(axes, [x], [one.across], markerfacecolor=(look["color"], "white")[j], **look)
-            axes.plot(x, one.within.value, "_", color=MUTED, markersize=12)
+    by_state = [[of[layer, state] for layer in found.layers] for state in STATES]
+    x = layers_beside_nulls(
+        axes, found.layers, [[(one.across, one.null.shuffled) for one in own] for own in by_state]
+    )
+    for own, places in zip(by_state, x, strict=True):
+        axes.plot(places, [one.within.value for one in own], "_", color=MUTED, markersize=12)
     axes.axhline(0, color=MUTED, linewidth=0.5)
-    axes.set_xticks(range(len(found.layers)), found.layers)
     axes.set_ylim(top=1.05)
     axes.set_ylabel("correlation of strides\nbetween tasks")
     axes.set_title(

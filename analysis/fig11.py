@@ -18,7 +18,7 @@ from analysis.episodes import TITLES, Episodes, activity, need_episodes, read_ep
 from analysis.fig7 import BETWEEN_TAPS_S, LEAST_EPISODES, STATES, TASK, second_taps
 from analysis.figure_numbers import number, picture_and_numbers, write_numbers
 from analysis.figure_result import FigureResult
-from analysis.look import BAND, COLOURS, MUTED, drawn, layer_look, lettered, whiskers
+from analysis.look import BAND, COLOURS, MUTED, drawn, layers_beside_nulls, lettered
 from analysis.resampling import SHUFFLES, Null, bootstrap, exchanged, null_of
 from analysis.sequences import events_of, z_scored_together
 from analysis.variability import squares_of
@@ -200,16 +200,12 @@ def _picture(found: Episodes, of: dict[tuple[str, str], Variability], out: Path)
 
 
 def _over_layers(axes: Axes, found: Episodes, of: dict[tuple[str, str], Variability]) -> None:
-    for j, state in enumerate(STATES):
-        for k, layer in enumerate(found.layers):
-            one, x = of[layer, state], k + 0.2 * (j - 0.5)
-            low, high = np.quantile(one.null.shuffled, (0.025, 0.975))
-            axes.fill_between([x - 0.08, x + 0.08], low, high, color=BAND, linewidth=0)
-            look = layer_look(layer) | {"marker": "os"[j]}
-            whiskers(
-                axes, [x], [one.reduction], markerfacecolor=(look["color"], "white")[j], **look
-            )
+    by_state = [[of[layer, state] for layer in found.layers] for state in STATES]
+    layers_beside_nulls(
+        axes,
+        found.layers,
+        [[(one.reduction, one.null.shuffled) for one in own] for own in by_state],
+    )
     axes.axhline(0, color=MUTED, linewidth=0.5)
-    axes.set_xticks(range(len(found.layers)), found.layers)
     axes.set_ylabel("around less between\nthe taps (z)")
     axes.set_title("reduction; filled h, open c; grey: other episodes")

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from matplotlib.axes import Axes
 
+from analysis.cluster_statistics import Estimate
 from analysis.episodes import Episodes
 from analysis.figure_numbers import Number, number, picture_and_numbers, write_numbers
 from analysis.figure_result import FigureResult
@@ -158,26 +159,36 @@ def _matrices(
     return used
 
 
-def draw_features(axes: Axes, found: Representation, name: str) -> None:
-    """CKA of every layer with every set of features, with noise ceilings (lines) and chance (dots)."""
+def layers_by_features(
+    axes: Axes,
+    found: Representation,
+    values: Mapping[tuple[str, str], Estimate],
+    levels: Mapping[str, Mapping[tuple[str, str], float]],
+) -> None:
+    """For each set of features a point of every layer, with its interval and with levels as lines.
+
+    Args:
+        axes: to draw into.
+        found: has the sets and the layers.
+        values: by set and layer.
+        levels: the same, as far as there are any, by the style of their lines.
+    """
     width = 0.8 / len(found.layers)
     for k, layer in enumerate(found.layers):
         x = [n + width * (k - (len(found.layers) - 1) / 2) for n in range(len(found.features))]
-        own = [found.with_features[each, layer] for each in found.features]
+        own = [values[each, layer] for each in found.features]
         whiskers(axes, x, own, label=layer, **layer_look(layer))
         for at, each in zip(x, found.features, strict=True):
-            for level, style in (
-                (found.feature_ceilings.get((each, layer)), "-"),
-                (found.feature_chance.get((each, layer)), ":"),
-            ):
-                if level is not None:
-                    axes.plot(
-                        [at - width / 2, at + width / 2],
-                        [level] * 2,
-                        style,
-                        color=MUTED,
-                        linewidth=0.8,
-                    )
+            for style, level in levels.items():
+                if (each, layer) in level:
+                    line = [at - width / 2, at + width / 2], [level[each, layer]] * 2
+                    axes.plot(*line, style, color=MUTED, linewidth=0.8)
+
+
+def draw_features(axes: Axes, found: Representation, name: str) -> None:
+    """CKA of every layer with every set of features, with noise ceilings (lines) and chance (dots)."""
+    levels = {"-": found.feature_ceilings, ":": found.feature_chance}
+    layers_by_features(axes, found, found.with_features, levels)
     axes.plot([], [], "-", color=MUTED, linewidth=0.8, label="noise ceiling")
     axes.plot([], [], ":", color=MUTED, linewidth=0.8, label="chance")
     axes.set_ylim(0, 1.3)  # room for the legend

@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 
 from analysis.distinctness import NEIGHBOURS, POINTS, Distinctness, distinctness
 from analysis.episodes import TITLES
-from analysis.fig5 import SHORT, claims_of, notes_of
+from analysis.fig5 import SHORT, claims_of, layers_by_features, notes_of
 from analysis.figure_numbers import Number, number, picture_and_numbers, write_numbers
 from analysis.figure_result import FigureResult
 from analysis.loaded_episodes import load_episodes, read_by_subject
@@ -246,15 +246,7 @@ def _name_subjects(axes: Axes, spans: Mapping[str, tuple[int, int, int]]) -> Non
 
 
 def _features(axes: Axes, found: Representation, name: str) -> None:
-    width = 0.8 / len(found.layers)
-    for k, layer in enumerate(found.layers):
-        x = [n + width * (k - (len(found.layers) - 1) / 2) for n in range(len(found.features))]
-        own = [found.between_tasks[each, layer] for each in found.features]
-        whiskers(axes, x, own, label=layer, **layer_look(layer))
-        for at, each in zip(x, found.features, strict=True):
-            if (each, layer) in found.task_ceilings:
-                level = found.task_ceilings[each, layer]
-                axes.plot([at - width / 2, at + width / 2], [level] * 2, color=MUTED, linewidth=0.8)
+    layers_by_features(axes, found, found.between_tasks, {"-": found.task_ceilings})
     axes.set_ylim(0, 1.02)
     axes.set_xticks(
         range(len(found.features)), [SHORT[each] for each in found.features], fontsize=6.5

@@ -24,7 +24,7 @@ from analysis.episodes import (
 )
 from analysis.figure_numbers import number, picture_and_numbers, write_numbers
 from analysis.figure_result import FigureResult
-from analysis.look import BAND, INK, drawn, layer_look, lettered, rows_as_image, whiskers
+from analysis.look import BAND, INK, drawn, layer_look, layers_beside_nulls, lettered, rows_as_image
 from analysis.resampling import above, bootstrap
 from analysis.sequences import (
     TILES,
@@ -235,26 +235,16 @@ def picture(result: TapSequences, out: Path) -> None:
 
 
 def _similarity(axes: Axes, result: TapSequences) -> None:
-    for j, state in enumerate(STATES):
-        for k, layer in enumerate(result.found.layers):
-            one = result.sequences[layer, state]
-            x = k + 0.2 * (j - 0.5)
-            low, high = np.quantile(one.null.shuffled, (0.025, 0.975))
-            axes.fill_between([x - 0.08, x + 0.08], low, high, color=BAND, linewidth=0)
-            look = layer_look(layer) | {"marker": "o" if state == "h" else "s"}
-            whiskers(
-                axes,
-                [x],
-                [one.similarity],
-                markerfacecolor=look["color"] if state == "h" else "white",
-                **look,
-            )
+    layers = result.found.layers
+    by_state = [[result.sequences[layer, state] for layer in layers] for state in STATES]
+    layers_beside_nulls(
+        axes, layers, [[(one.similarity, one.null.shuffled) for one in own] for own in by_state]
+    )
     axes.plot([], [], "o", color=INK, markersize=4, label="h")
     axes.plot([], [], "s", color=INK, markersize=4, markerfacecolor="white", label="c")
     axes.fill_between([], [], [], color=BAND, label="95 % of shuffles")
     axes.axhline(0, color=INK, linewidth=0.4)
-    axes.set_xticks(range(len(result.found.layers)), result.found.layers)
-    axes.set_xlim(-0.5, len(result.found.layers) - 0.5)
+    axes.set_xlim(-0.5, len(layers) - 0.5)
     axes.set_ylim(top=1.45)
     axes.set_ylabel("rank correlation of\npeak times")
     axes.set_title("halves of the episodes agree")

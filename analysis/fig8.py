@@ -47,7 +47,7 @@ def claims_of(result: AllDynamics) -> tuple[Claim, ...]:
                 "across tasks",
                 f"{of}: the mean frequency of the three planes, over tasks, is above the core's in every "
                 "policy layer (in octaves)",
-                f"{listed} Hz; margin {', '.join(map(_octaves, faster))}",
+                f"{listed} Hz; margin {', '.join(each.with_interval() for each in faster)}",
                 judge(faster),
             )
         )
@@ -77,7 +77,7 @@ def claims_of(result: AllDynamics) -> tuple[Claim, ...]:
                 f"{of}: the plane with least of it explains more than {LARGE:.0%} in every layer, mean over "
                 "tasks",
                 ", ".join(
-                    f"{layer} {each.value:.1%} ({each.interval('.1%')})"
+                    f"{layer} {each.with_interval('.1%')}"
                     for layer, each in zip(layers, variance, strict=True)
                 )
                 + other,
@@ -119,10 +119,6 @@ def claims_of(result: AllDynamics) -> tuple[Claim, ...]:
             )
         )
     return tuple(claims)
-
-
-def _octaves(found: Estimate) -> str:
-    return f"{found.value:+.2f} ({found.interval('+.2f')})"
 
 
 def draw(files: Iterable[Path], out: Path) -> FigureResult:

@@ -18,6 +18,7 @@ import numpy as np
 import recorder
 from analysis.behaviour_features import BANDS_HZ, eigenpostures, feature_sets, kinematics
 from analysis.episodes import Episode, Episodes, body, during, joint_angles, read_episodes, signals
+from analysis.sequences import z_scored_together
 from recorder.reading import Recording
 from rig.errors import UserError
 
@@ -236,11 +237,4 @@ def z_scored_activity(episodes: Sequence[LoadedEpisode], state: str) -> list[Arr
         episodes: of one subject.
         state: "c" or "h".
     """
-    parts = [each.activity(state) for each in episodes]
-    n = sum(map(len, parts))
-    mean = sum(part.sum(0, dtype=np.float64) for part in parts) / n
-    square = sum(((part - mean) ** 2).sum(0) for part in parts) / n
-    deviation = np.sqrt(square)
-    varies = deviation > 1e-6 * np.maximum(np.abs(mean), 1e-6)
-    scale = np.divide(1.0, deviation, where=varies, out=np.zeros_like(deviation))
-    return [((part - mean) * scale).astype(np.float32) for part in parts]
+    return z_scored_together([each.activity(state) for each in episodes])

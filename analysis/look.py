@@ -125,6 +125,51 @@ def whiskers(
     )
 
 
+def beside_null(
+    axes: Axes,
+    x: float,
+    estimate: Any,
+    shuffled: Sequence[float],
+    half_width: float = 0.08,
+    **look: Any,
+) -> None:
+    """A point with its 95 % interval, before the band in which 95 % of shuffled data lie.
+
+    Args:
+        axes: to draw into.
+        x: where.
+        estimate: the point (`Estimate`).
+        shuffled: the same of shuffled data.
+        half_width: of the band.
+        look: colour, marker and label.
+    """
+    low, high = np.quantile(shuffled, (0.025, 0.975))
+    axes.fill_between([x - half_width, x + half_width], low, high, color=BAND, linewidth=0)
+    whiskers(axes, [x], [estimate], **look)
+
+
+def layers_beside_nulls(
+    axes: Axes,
+    layers: Sequence[str],
+    by_state: Sequence[Sequence[tuple[Any, Sequence[float]]]],
+) -> Array:
+    """Of each layer `beside_null` of h (filled) and of c (open); returns where, (2, layers).
+
+    Args:
+        axes: to draw into.
+        layers: their names.
+        by_state: of h and of c, by layer the estimate and the same of shuffled data.
+    """
+    x = np.arange(len(layers)) + np.array([[-0.1], [0.1]])
+    for places, own, marker in zip(x, by_state, "os", strict=True):
+        for place, layer, (estimate, shuffled) in zip(places, layers, own, strict=True):
+            look = layer_look(layer) | {"marker": marker}
+            look["markerfacecolor"] = look["color"] if marker == "o" else "white"
+            beside_null(axes, float(place), estimate, shuffled, **look)
+    axes.set_xticks(range(len(layers)), layers)
+    return x
+
+
 def rows_as_image(axes: Axes, image: Array, extent: Extent, **look: Any) -> Any:
     """A matrix, first row on top, without smoothing between its entries; returns matplotlib's image."""
     options: dict[str, Any] = {"cmap": "viridis", "aspect": "auto", "interpolation": "nearest"}

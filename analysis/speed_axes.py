@@ -20,7 +20,7 @@ from analysis.cluster_statistics import Estimate
 from analysis.episodes import Episodes, activity, body, need_episodes, read_episodes, signals
 from analysis.figure_numbers import number, picture_and_numbers, write_numbers
 from analysis.figure_result import FigureResult
-from analysis.look import BAND, COLOURS, MUTED, drawn, layer_look, lettered, whiskers
+from analysis.look import COLOURS, MUTED, beside_null, drawn, layer_look, lettered
 from analysis.resampling import Null, above, bootstrap, exchanged, null_of
 from analysis.sequences import z_scored_together
 from analysis.verdicts import Claim, judge
@@ -219,9 +219,7 @@ def _picture(found: Episodes, of: dict[tuple[str, str], SpeedAxis], out: Path) -
         for j, layer in enumerate(found.layers):
             for k, kind in enumerate(SPEEDS):
                 one, x = of[layer, kind], k + 0.18 * (j - (len(found.layers) - 1) / 2)
-                low, high = np.quantile(one.null.shuffled, (0.025, 0.975))
-                shares.fill_between([x - 0.06, x + 0.06], low, high, color=BAND, linewidth=0)
-                whiskers(shares, [x], [one.share], **layer_look(layer))
+                beside_null(shares, x, one.share, one.null.shuffled, 0.06, **layer_look(layer))
         shares.set_xticks(range(len(SPEEDS)), list(SPEEDS))
         shares.set_ylim(0, 1.05)
         shares.set_ylabel("share of the variance of\nmeans along the axis")

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 from matplotlib.axes import Axes
 
-from analysis.cluster_statistics import Estimate, interval_of_mean
+from analysis.cluster_statistics import interval_of_mean
 from analysis.episodes import TITLES, Episodes, activity, body, read_episodes, signals, values
 from analysis.figure_numbers import number, picture_and_numbers, write_numbers
 from analysis.figure_result import FigureResult
@@ -118,7 +118,7 @@ def _claim(found: Episodes, by_task: dict[tuple[str, str, str], Array], state: s
         for layer in found.layers
     ]
     listed = ", ".join(
-        f"{layer} {_text(each)}" for layer, each in zip(found.layers, margins, strict=True)
+        f"{layer} {each.with_interval()}" for layer, each in zip(found.layers, margins, strict=True)
     )
     return Claim(
         f"Rush et al. 2023 ({state})",
@@ -129,10 +129,6 @@ def _claim(found: Episodes, by_task: dict[tuple[str, str, str], Array], state: s
         f"actions less {listed}; {len(actions)} episodes",
         judge(margins),
     )
-
-
-def _text(found: Estimate) -> str:
-    return f"{found.value:+.2f} ({found.interval('+.2f')})"
 
 
 def _picture(
