@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 from collections.abc import Sequence
 
 from PyQt6.QtCore import QObject, QProcess, QProcessEnvironment, QTimer, pyqtSignal
@@ -10,6 +11,23 @@ from rig.child_python import environment, python
 
 END_WITHIN_MS = 8000
 """A command that is cancelled tidies up; after this time it is killed."""
+
+
+class OutputLines:
+    """Lines of UTF-8 text that comes in pieces, which may end within a line or a character."""
+
+    def __init__(self) -> None:
+        self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
+        self._unfinished = ""
+
+    def add(self, piece: bytes, last: bool = False) -> list[str]:
+        """The lines that this piece completes; with the last one, what comes after the last line end too."""
+        text = self._unfinished + self._decoder.decode(piece, final=last)
+        *lines, self._unfinished = text.split("\n")
+        if last and self._unfinished:
+            lines.append(self._unfinished)
+            self._unfinished = ""
+        return lines
 
 
 class CommandProcess(QObject):
@@ -25,7 +43,7 @@ class CommandProcess(QObject):
     def __init__(self, words: Sequence[str], parent: QObject | None = None) -> None:
         super().__init__(parent)
         self._said: list[str] = []
-        self._unfinished = ""
+        self._output = OutputLines()
         self._process = QProcess(self)
         own = QProcessEnvironment()
         for name, value in environment().items():
@@ -34,7 +52,7 @@ class CommandProcess(QObject):
         program, *arguments = python("-m", "cli", *words)
         self._process.setProgram(program)
         self._process.setArguments(arguments)
-        self._process.readyReadStandardOutput.connect(self._read)
+        self._process.readyReadStandardOutput.connect(lambda: self._read())
         self._process.finished.connect(self._finished)
         self._process.errorOccurred.connect(self._failed)
 
@@ -64,12 +82,9 @@ class CommandProcess(QObject):
         if self.running:
             self._process.kill()
 
-    def _read(self) -> None:
-        text = self._unfinished + bytes(self._process.readAllStandardOutput().data()).decode(
-            "utf-8", "replace"
-        )
-        *lines, self._unfinished = text.split("\n")
-        for line in lines:
+    def _read(self, last: bool = False) -> None:
+        piece = bytes(self._process.readAllStandardOutput().data())
+        for line in self._output.add(piece, last):
             head, _, share = line.partition(" ")
             if head == "progress":
                 self.progress.emit(float(share))
@@ -77,7 +92,7 @@ class CommandProcess(QObject):
                 self._said.append(line)
 
     def _finished(self, status: int, how: QProcess.ExitStatus) -> None:
-        self._read()
+        self._read(last=True)
         error = bytes(self._process.readAllStandardError().data()).decode("utf-8", "replace")
         lines = [line for line in error.splitlines() if line.strip()]
         if how == QProcess.ExitStatus.CrashExit:
