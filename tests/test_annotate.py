@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
+import msgspec
 import pytest
 from PyQt6.QtCore import QPoint, QPointF, QSettings, Qt
 from PyQt6.QtWidgets import QTabBar
 from pytestqt.qtbot import QtBot
 
 from bench.synthetic_session import Stream, description
+from gui.annotate import annotation_store
 from gui.annotate.agreement_dialog import AgreementDialog, detected_in
 from gui.annotate.annotation_document import AnnotationDocument
 from gui.annotate.annotation_store import AnnotationStore
 from gui.main_window import MainWindow
 from gui.seen.markers import Extent
 from recorder.annotation_file import read_annotations
-from recorder.annotations import Annotations, annotations_path
+from recorder.annotations import Annotation, Annotations, annotations_path
 from recorder.writer import Writer
 from rig.bus.message_types import Event
 from rig.errors import UserError
@@ -202,6 +205,30 @@ def test_what_others_have_written_is_not_overwritten(qtbot: QtBot, tmp_path: Pat
     again.close()
     assert path.read_bytes() == b"something else"
     assert [each.name for each in tmp_path.iterdir()] == [path.name]
+
+
+def test_a_disk_that_hangs_does_not_hold_the_window(
+    qtbot: QtBot, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(annotation_store, "CLOSE_WITHIN_S", 0.1)
+    answers = threading.Event()
+
+    class Rows(tuple[Annotation, ...]):
+        """Rows that are written when the disk answers."""
+
+        def __iter__(self) -> Iterator[Annotation]:
+            answers.wait(20)
+            return super().__iter__()
+
+    path = annotations_path(tmp_path / "F.nwb")
+    store = AnnotationStore(path, EMPTY, description())
+    with qtbot.waitSignal(store.opened, timeout=20_000):
+        store.begin()
+    store.save(msgspec.structs.replace(EMPTY, rows=Rows()))
+    assert "the last changes to the annotations may not be saved" in store.close()
+    answers.set()
+    qtbot.waitUntil(lambda: list(tmp_path.iterdir()) == [path], timeout=20_000)
+    assert read_annotations(path) == EMPTY
 
 
 def test_agreement_with_what_was_detected(qtbot: QtBot) -> None:

@@ -7,9 +7,11 @@ is never overwritten, nor what another program has changed meanwhile.
 from __future__ import annotations
 
 import os
+import queue
+import threading
 import traceback
 from collections.abc import Callable
-from concurrent.futures import Future, ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from typing import BinaryIO
 
@@ -23,6 +25,8 @@ from rig.errors import RunError, UserError
 from rig.output_file import reason
 
 SAVE_AFTER_MS = 400
+CLOSE_WITHIN_S = 5.0
+"""A disk that does not answer for so long must not hold the window that is being closed."""
 
 
 class AnnotationStore(QObject):
@@ -53,24 +57,29 @@ class AnnotationStore(QObject):
         self.path = path
         self._empty = empty
         self._description = description
-        self._worker = ThreadPoolExecutor(1, thread_name_prefix="annotations")
+        self._work: queue.SimpleQueue[Callable[[], Callable[[], None] | None] | None]
+        self._work = queue.SimpleQueue()
         self._lock: BinaryIO | None = None
         self._seen: tuple[int, int, int] | None = None
         self._wanted: Annotations | None = None
         self._unsaved = ""  # why what was to be saved last is in no file
+        self._n_to_write = self._n_written = 0
         self._timer = QTimer(self)
         self._timer.setSingleShot(True)
         self._timer.setInterval(SAVE_AFTER_MS)
         self._timer.timeout.connect(self._save)
         self._done.connect(lambda then: then())
+        # a daemon: a disk that hangs must not keep the program from ending
+        self._worker = threading.Thread(target=self._run, name="annotations", daemon=True)
+        self._worker.start()
 
     def read(self) -> None:
         """Reads the file, only to show it; `opened` follows."""
-        self._submit(lambda: self._read(change=False))
+        self._work.put(lambda: self._read(change=False))
 
     def begin(self) -> None:
         """Reads the file and takes it for this window, to be changed; `opened` follows."""
-        self._submit(lambda: self._read(change=True))
+        self._work.put(lambda: self._read(change=True))
 
     def save(self, content: Annotations) -> None:
         """Saves this soon, in the place of what is in the file."""
@@ -80,16 +89,37 @@ class AnnotationStore(QObject):
     def close(self) -> str:
         """Saves what is not saved yet, waits for that, and leaves the file to other windows.
 
-        Returns why the last changes are not saved, "" where they are.
+        Returns why the last changes are not saved, or may not be, "" where they are. It waits no longer
+        than `CLOSE_WITHIN_S`; what hangs goes on meanwhile, and may end well.
         """
         self._timer.stop()
         self._save()
-        self._worker.submit(self._release)
-        self._worker.shutdown(wait=True)
+        self._work.put(self._release)
+        self._work.put(None)
+        self._worker.join(CLOSE_WITHIN_S)
         self.blockSignals(True)
+        if self._n_written < self._n_to_write and not self._unsaved:
+            return (
+                f"{self.path} was not written within {CLOSE_WITHIN_S:g} s: the last changes to the "
+                "annotations may not be saved. See whether its disk answers, then open the recording "
+                "again to see what is there."
+            )
         return self._unsaved
 
     # --- in the worker ----------------------------------------------------------------------------------
+
+    def _run(self) -> None:
+        while (work := self._work.get()) is not None:
+            try:
+                then = work()
+            except (
+                Exception
+            ) as problem:  # a defect of ours: said in the window, whole on the terminal
+                traceback.print_exception(problem)
+                words = f"An unexpected problem: {type(problem).__name__}: {problem}"
+                then = partial(self.failed.emit, words)
+            if then is not None:
+                self._done.emit(then)
 
     def _read(self, change: bool) -> Callable[[], None]:
         # here, because HDF5 is loaded when annotations are opened, and not when a window is
@@ -131,6 +161,15 @@ class AnnotationStore(QObject):
             self._lock = None
 
     def _write(self, content: Annotations) -> Callable[[], None]:
+        try:
+            return self._written(content)
+        except Exception as problem:
+            self._unsaved = f"{self.path} is not saved: {type(problem).__name__}: {problem}"
+            raise
+        finally:
+            self._n_written += 1
+
+    def _written(self, content: Annotations) -> Callable[[], None]:
         from recorder.annotation_file import write_annotations
 
         try:
@@ -155,19 +194,8 @@ class AnnotationStore(QObject):
     def _save(self) -> None:
         content, self._wanted = self._wanted, None
         if content is not None:
-            self._submit(lambda: self._write(content))
-
-    def _submit(self, work: Callable[[], Callable[[], None]]) -> None:
-        def finish(future: Future[Callable[[], None]]) -> None:
-            problem = future.exception()
-            if problem is None:
-                self._done.emit(future.result())
-            else:  # a defect of ours: said in the window, whole on the terminal
-                traceback.print_exception(problem)
-                words = f"An unexpected problem: {type(problem).__name__}: {problem}"
-                self._done.emit(lambda: self.failed.emit(words))
-
-        self._worker.submit(work).add_done_callback(finish)
+            self._n_to_write += 1
+            self._work.put(lambda: self._write(content))
 
 
 def _stamp(path: Path) -> tuple[int, int, int] | None:
