@@ -83,7 +83,8 @@ def store(settings: QSettings, key: str, arrangement: Arrangement) -> None:
     """Keeps an arrangement under a key."""
     settings.setValue(key, arrangement.state)
     sizes = [arrangement.width, arrangement.height, arrangement.docks]
-    settings.setValue(f"{key} sizes", json.dumps(sizes))
+    settings.setValue(_sizes_key(key), json.dumps(sizes))
+    _forget_earlier_sizes(settings, key)
 
 
 def load(settings: QSettings, key: str) -> Arrangement | None:
@@ -91,18 +92,41 @@ def load(settings: QSettings, key: str) -> Arrangement | None:
     state = settings.value(key)
     if not isinstance(state, QByteArray):
         return None
+    sized = settings.value(_sizes_key(key), settings.value(_earlier_sizes_key(key)))
     try:
-        width, height, docks = json.loads(str(settings.value(f"{key} sizes")))
+        width, height, docks = json.loads(str(sized))
         sizes = {str(name): (int(w), int(h)) for name, (w, h) in docks.items()}
         return Arrangement(state, int(width), int(height), sizes)
     except (ValueError, TypeError, AttributeError):
         return Arrangement(state)
 
 
+def kept(settings: QSettings, group: str) -> tuple[str, ...]:
+    """The keys in a group under which arrangements are kept, sorted."""
+    settings.beginGroup(group)
+    found = [key for key in settings.childKeys() if isinstance(settings.value(key), QByteArray)]
+    settings.endGroup()
+    return tuple(sorted(found))
+
+
 def forget(settings: QSettings, key: str) -> None:
     """Keeps it no longer."""
-    settings.remove(key)
-    settings.remove(f"{key} sizes")
+    settings.remove(key)  # with the sizes, whose key lies below it
+    _forget_earlier_sizes(settings, key)
+
+
+def _sizes_key(key: str) -> str:
+    return f"{key}/sizes"
+
+
+def _earlier_sizes_key(key: str) -> str:
+    """Where earlier versions kept the sizes; it may be the key of another arrangement, too."""
+    return f"{key} sizes"
+
+
+def _forget_earlier_sizes(settings: QSettings, key: str) -> None:
+    if not isinstance(settings.value(_earlier_sizes_key(key)), QByteArray):
+        settings.remove(_earlier_sizes_key(key))
 
 
 def _is_seen(window: QMainWindow, dock: QDockWidget) -> bool:

@@ -8,7 +8,7 @@ from PyQt6.QtCore import QObject, QSettings
 from PyQt6.QtGui import QAction
 from PyQt6.QtWidgets import QInputDialog, QMainWindow, QMenu
 
-from gui.arrangement import forget, load, store
+from gui.arrangement import forget, kept, load, store
 from gui.layout import Layout
 
 SHIPPED = {
@@ -39,10 +39,7 @@ class Layouts(QObject):
     @property
     def own(self) -> tuple[str, ...]:
         """The names of those that were saved."""
-        self._settings.beginGroup(GROUP)
-        names = sorted(key for key in self._settings.childKeys() if not key.endswith(" sizes"))
-        self._settings.endGroup()
-        return tuple(names)
+        return kept(self._settings, GROUP)
 
     def choose(self, name: str) -> None:
         """Arranges the window as a layout has it; one's own go before those that come with it."""

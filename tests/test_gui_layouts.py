@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 
 import pytest
@@ -79,6 +80,31 @@ def test_ones_own_are_saved_chosen_and_deleted(
     monkeypatch.setattr(QInputDialog, "getItem", lambda *_: ("My own", True))
     _press(window, "Delete a layout…")
     assert window.menu_actions.layouts.own == ()
+
+
+def test_one_whose_name_ends_in_sizes_is_one_of_its_own(window: MainWindow) -> None:
+    """Earlier versions kept the sizes of "small" where a layout "small sizes" is kept."""
+    layouts = window.menu_actions.layouts
+    layouts.choose("Replay")
+    layouts.save("small sizes")
+    layouts.choose("Stimulating")
+    layouts.save("small")
+    assert layouts.own == ("small", "small sizes")
+    layouts.choose("small sizes")
+    assert _shown(window) == set(SHIPPED["Replay"])
+    layouts.delete("small")
+    assert layouts.own == ("small sizes",)
+    # as an earlier version left it
+    settings = window.state.settings
+    settings.setValue("layouts/old", settings.value("layouts/small sizes"))
+    settings.setValue("layouts/old sizes", json.dumps([1280, 720, {}]))
+    assert layouts.own == ("old", "small sizes")
+    window.panel_layout.reset()
+    layouts.choose("old")
+    assert _shown(window) == set(SHIPPED["Replay"])
+    for name in layouts.own:
+        layouts.delete(name)
+    assert not [key for key in settings.allKeys() if key.startswith("layouts/")]
 
 
 def test_one_of_another_screen_is_fitted(qtbot: QtBot, window: MainWindow) -> None:
