@@ -21,7 +21,7 @@ from PyQt6.QtGui import QImage
 
 from gui.arena.arena_marks import Marks
 from gui.arena.arena_memory import Scenes
-from gui.arena.arena_scene import View
+from gui.arena.arena_scene import ModelError, View
 
 NICENESS = 12
 """Of the thread, once there is a picture: the animal goes first."""
@@ -34,13 +34,15 @@ SCALES = (1.0, 0.75, 0.55, 0.4)
 
 class ArenaRenderer(QObject):
     """The thread. `rendered` carries a `QImage`, how many episodes had been set, and what is to be written
-    over it (`gui.arena.arena_drawing.words_in`); `unavailable` one sentence, after which it has ended.
+    over it (`gui.arena.arena_drawing.words_in`); `not_drawn` one sentence about an episode that cannot be
+    drawn, and how many had been set; `unavailable` one sentence, after which it has ended.
 
     Args:
         share: of the time that it may take, where there are several.
     """
 
     rendered = pyqtSignal(QImage, int, tuple)
+    not_drawn = pyqtSignal(str, int)
     unavailable = pyqtSignal(str)
 
     def __init__(self, share: float = 1.0) -> None:
@@ -143,6 +145,8 @@ class ArenaRenderer(QObject):
     def _work(self) -> None:
         waited_for = True  # the first picture, by who has just opened the window
         scenes = Scenes()
+        not_drawn: tuple[int, object] = (-1, None)
+        """Which episode cannot be, with which files: it is not compiled again for each posture."""
         try:
             while self._wait():
                 self._shown.clear()
@@ -152,11 +156,18 @@ class ArenaRenderer(QObject):
                     jump, self._dirty = self._jump, False
                     n_episodes = self.n_episodes
                     names, props, marks = self._prop_names, self._props, self._marks
-                if assets is None or xml is None or qpos is None:
+                known = n_episodes == not_drawn[0] and assets is not_drawn[1]
+                if assets is None or xml is None or qpos is None or known:
                     self._shown.set()
                     continue
                 self._jump = False
-                scene = scenes.scene(xml, assets, names)
+                try:
+                    scene = scenes.scene(xml, assets, names)
+                except ModelError as problem:
+                    not_drawn = n_episodes, assets
+                    self.not_drawn.emit(f"This arena cannot be drawn: {problem}.", n_episodes)
+                    self._shown.set()
+                    continue
                 if not scene.pose(qpos, props, jump):
                     del scene
                     self._shown.set()

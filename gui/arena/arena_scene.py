@@ -52,12 +52,19 @@ FIRST_VIEWS = {
 """How each way of looking begins."""
 
 
+class ModelError(Exception):
+    """The model of an episode cannot be compiled; another one may be."""
+
+
 class Scene:
     """A compiled episode with its GL context; lives and dies in the renderer's thread.
 
     Args:
         xml, assets: its model, and the files that it names.
         props: the geoms of `rig.bus.message_types.Episode.props`.
+
+    Raises:
+        ModelError: it cannot be compiled.
     """
 
     def __init__(self, xml: str, assets: dict[str, bytes], props: tuple[str, ...] = ()) -> None:
@@ -66,7 +73,11 @@ class Scene:
         self.xml = xml
         self._props = props
         self._mujoco = mujoco
-        self._model = mujoco.MjModel.from_xml_string(xml, assets)
+        try:
+            self._model = mujoco.MjModel.from_xml_string(xml, assets)
+        except Exception as problem:  # a recording may hold anything as its model
+            said = " ".join(str(problem).split())
+            raise ModelError(f"its model cannot be compiled: {said}") from problem
         self._model.vis.quality.offsamples = 0 if (os.cpu_count() or 1) <= 4 else 4
         self._model.vis.quality.shadowsize = 1
         self._data = mujoco.MjData(self._model)

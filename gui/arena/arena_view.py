@@ -75,6 +75,7 @@ class ArenaView(Picture):
         self._settle.timeout.connect(self._send_view)
         self.renderer = ArenaRenderer(share)
         self.renderer.rendered.connect(self._take_picture)
+        self.renderer.not_drawn.connect(self._pass_over)
         self.renderer.unavailable.connect(self._give_up)
         self.renderer.start()
         self.set_theme(theme)
@@ -169,6 +170,12 @@ class ArenaView(Picture):
     def close_renderer(self) -> None:
         """Ends the thread; the view shows its last picture from then on."""
         self.renderer.close()
+
+    def _pass_over(self, sentence: str, n_episodes: int) -> None:
+        """This episode is not drawn; the next may be."""
+        if n_episodes == self.renderer.n_episodes:
+            self.notice = ""
+            self.say(sentence)
 
     def _give_up(self, sentence: str) -> None:
         """Nothing is drawn any more, of what comes later neither."""

@@ -19,7 +19,7 @@ from PyQt6.QtCore import QObject, pyqtSignal
 from PyQt6.QtGui import QImage
 
 from gui.arena.arena_memory import Scenes
-from gui.arena.arena_scene import View
+from gui.arena.arena_scene import ModelError, View
 from gui.seen.bouts import Posture
 from gui.streams.replayed import Replayed
 from rig.bus.message_types import Episode
@@ -139,7 +139,11 @@ class StillRenderer(QObject):
                 if posture is None or assets is None:
                     continue
                 episode = posture.episode
-                scene = scenes.scene(episode.xml, assets, episode.props)
+                try:
+                    scene = scenes.scene(episode.xml, assets, episode.props)
+                except ModelError as problem:  # pictures of other trials can still be made
+                    self.failed.emit(f"This arena cannot be drawn: {problem}.")
+                    continue
                 if scene.pose(posture.qpos, posture.props, jump=True):
                     view = View(
                         VIEW.azimuth, VIEW.elevation, VIEW.distance, *SIZE_PX, mode=VIEW.mode
