@@ -271,7 +271,6 @@ class SessionControl(QObject):
         self._panels.banner.show_sentence(key, sentence)
         self.judge()
 
-    def _silent(self, seconds: float) -> None:
-        self._panels.banner.show_sentence(
-            "silent", f"No word from the session for {seconds:.0f} s; the displays stand still."
-        )
+    def _silent(self, since: str) -> None:
+        sentence = f"No word from the session since {since}; the displays stand still."
+        self._panels.banner.show_sentence("silent", sentence, repeated=True)

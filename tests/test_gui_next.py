@@ -13,6 +13,7 @@ from pytestqt.qtbot import QtBot
 
 from bench.synthetic_session import Stream, description
 from cli.window_sessions import WindowSessions
+from gui.arena.arena_scene import View
 from gui.arena.arena_view import ArenaView
 from gui.look.theme import DARK
 from gui.main_window import MainWindow
@@ -20,6 +21,8 @@ from gui.session.banner import Banner
 from gui.session.recent import Recent, recent, remember
 from gui.session.session_setup import SessionRequest
 from gui.session.setup_form import SetupForm
+from gui.streams.command_process import OutputLines
+from gui.streams.live_stream import LiveStream
 from gui.streams.stream import Batch
 from recorder.writer import Writer
 from rig.bus.message_types import Message
@@ -120,14 +123,51 @@ def test_a_window_opens_with_whatever_is_remembered_and_for_whom(
     assert (asked.seed, asked.duration_s, asked.trials) == (12345678, 1234.56, 1_000_000)
 
 
-def test_an_arena_that_cannot_be_drawn_is_not_promised_again(qtbot: QtBot) -> None:
+def test_after_an_arena_that_cannot_be_drawn_the_next_one_is(qtbot: QtBot) -> None:
     view = ArenaView(DARK)
     qtbot.addWidget(view)
     view.show()
     view.renderer.set_assets({})
     view.renderer.set_episode("<mujoco")
     view.renderer.set_posture(np.zeros(7))
-    qtbot.waitUntil(lambda: "cannot be drawn" in view.sentence, timeout=30_000)
+    qtbot.waitUntil(lambda: "cannot be compiled" in view.sentence, timeout=30_000)
+    assert "\n" not in view.sentence
     view.take(Batch(description=Message(description())))
-    assert "cannot be drawn" in view.sentence
+    view.renderer.set_episode(
+        "<mujoco><worldbody><light pos='0 0 2'/><body name='walker/torso'><freejoint/>"
+        "<geom size='0.1'/></body></worldbody></mujoco>"
+    )
+    view.renderer.set_posture(np.array([0.0, 0.0, 1.0, 1.0, 0.0, 0.0, 0.0]))
+    qtbot.waitUntil(lambda: view.image is not None, timeout=30_000)
+    # where OpenGL says no, nothing is promised any more
+    view.renderer.set_view(View(width=10**6, height=10**6))
+    qtbot.waitUntil(lambda: "OpenGL" in view.sentence, timeout=30_000)
+    view.take(Batch(description=Message(description())))
+    assert "OpenGL" in view.sentence
     view.close_renderer()
+
+
+def test_a_silence_that_was_dismissed_stays_away(
+    qtbot: QtBot, open_window: Callable[..., MainWindow]
+) -> None:
+    """It is said again each second; after it is over, the next one is said again."""
+    window = open_window()
+    stream, banner = LiveStream("nowhere"), window.panels.banner
+    window.session.follow(stream)
+    stream.silent.emit("12:00:01")
+    assert "since 12:00:01" in banner.label.text()
+    (dismiss,) = banner.findChildren(QToolButton)
+    dismiss.click()
+    stream.silent.emit("12:00:01")
+    assert banner.isHidden()
+    stream.silent.emit("12:05:00")
+    assert "since 12:05:00" in banner.label.text()
+
+
+def test_output_that_is_cut_within_a_character() -> None:
+    """A command's output comes in pieces of any length."""
+    lines = OutputLines()
+    said = "Ratte Käthe läuft\nprogress 0.5\n10 µs".encode()
+    found = [line for at in range(len(said)) for line in lines.add(said[at : at + 1])]
+    assert found == ["Ratte Käthe läuft", "progress 0.5"]
+    assert lines.add(b"", last=True) == ["10 µs"]

@@ -7,12 +7,14 @@ import time
 import traceback
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
 from itertools import pairwise
 from typing import Any
 
 from PyQt6.QtCore import QObject, pyqtSignal
 
 from gui.streams.stream import BATCH_INTERVAL_S, Batch, Stream
+from rig import clock
 from rig.client import BusClient, attach
 from rig.errors import RunError
 from rig.session.directory import running_sessions
@@ -31,13 +33,13 @@ class LiveStream(Stream):
         start_session: starts a session and returns its name; called in the stream's thread.
 
     Commands are answered by `accepted(verb, fields)` or `refused(verb, sentence)`. `silent` tells, about
-    once a second, for how many seconds nothing has come from a session that should be talking.
+    once a second, since when (time of day) nothing has come from a session that should be talking.
     """
 
     joined = pyqtSignal(str)
     accepted = pyqtSignal(str, dict)
     refused = pyqtSignal(str, str)
-    silent = pyqtSignal(float)
+    silent = pyqtSignal(str)
 
     def __init__(
         self,
@@ -176,18 +178,22 @@ class LiveStream(Stream):
         batch = Batch()
         heard = warned = time.monotonic()
         handed = 0.0
+        silent_since = ""
         while not self._closing.is_set():
             messages = client.poll(0.02)
             now = time.monotonic()
             if messages:
                 heard = warned = now
+                silent_since = ""
                 batch.add(messages)
                 ticks = [self._newest, *(message.tick for message in batch.ticks)]
                 if any(later <= earlier for earlier, later in pairwise(ticks)):
                     return True
             elif now - warned > 1.0 and now - heard > SILENCE_S:
                 warned = now
-                self.silent.emit(now - heard)
+                if not silent_since:  # one sentence for one silence: it can be dismissed
+                    silent_since = f"{clock.now() - timedelta(seconds=now - heard):%H:%M:%S}"
+                self.silent.emit(silent_since)
                 self._still_there()
             if now - handed >= BATCH_INTERVAL_S and not batch.empty and self._deliver(batch):
                 handed = now
