@@ -1,9 +1,13 @@
 """The figure `effect`: what a stimulus caused, from counterfactual pairs, per unit and per joint over time.
 
 The effect on a signal is the branch's value minus the session's, tick by tick from the branching on; over
-pairs it has a mean and a spread. Beside them stands what the same precision would have taken without
-pairs: comparing as many stimulated trials with as many others has the variance of both between trials,
-where a pair has only that of its difference.
+pairs it has a mean and a spread. Branches of one session share its past, so that they say less than as many
+of different ones: intervals and standard errors are over sessions. Where there is one alone they are over its
+branches, and hold for it only.
+
+Beside them stands what the same precision would have taken without pairs: comparing as many stimulated
+trials with as many others has the variance of both between trials, where a pair has only that of its
+difference.
 """
 
 from __future__ import annotations
@@ -20,8 +24,10 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
+from analysis.cluster_statistics import FEWEST_CLUSTERS, Estimate
 from analysis.figure_result import FigureResult
 from analysis.pairs import Floats, Pairs, read_pairs
+from analysis.resampling import bootstrap
 from rig.output_file import replacing
 
 LEAST_PAIRS = 2
@@ -78,6 +84,55 @@ def spread_of(values: Floats) -> Floats:
     return spread
 
 
+def sessions_of(values: Floats, seeds: NDArray[np.int64]) -> NDArray[np.int64]:
+    """From how many sessions there are values: (pairs, ...) with the seed of each pair to (...)."""
+    there = ~np.isnan(values)
+    counts = [there[seeds == seed].any(axis=0) for seed in np.unique(seeds)]
+    found: NDArray[np.int64] = np.sum(counts, axis=0, dtype=np.int64)
+    return found
+
+
+def standard_error_of(values: Floats, seeds: NDArray[np.int64]) -> Floats:
+    """The standard error of the mean over pairs, from what sessions add up to; NaN of a single pair.
+
+    Of one session it is over its pairs. Ten pairs that are alike say no more than one:
+
+    >>> alike = np.repeat([[0.0], [1.0], [2.0]], 10, axis=0)
+    >>> standard_error_of(alike, np.repeat([7, 8, 9], 10)).round(3).tolist()  # 1 / sqrt(3)
+    [0.577]
+    >>> standard_error_of(alike, np.arange(30)).round(3).tolist()
+    [0.152]
+
+    Args:
+        values: (pairs, ...), NaN where there is nothing.
+        seeds: (pairs,) of the session of each.
+    """
+    n = (~np.isnan(values)).sum(axis=0)
+    apart = np.nan_to_num(values - mean_of(values))
+    squares = np.sum([apart[seeds == seed].sum(axis=0) ** 2 for seed in np.unique(seeds)], axis=0)
+    sessions = sessions_of(values, seeds)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        over_sessions = np.sqrt(squares * sessions / (sessions - 1)) / n
+        over_pairs = spread_of(values) / np.sqrt(n)
+    error: Floats = np.where(sessions > 1, over_sessions, over_pairs)
+    return error
+
+
+def mean_with_interval(values: Floats, seeds: NDArray[np.int64]) -> Estimate:
+    """The mean over pairs, with its 95 % interval from drawing sessions; of fewer than six it has none.
+
+    Args:
+        values: (pairs,), NaN where there is nothing; there is one value or more.
+        seeds: (pairs,) of the session of each.
+    """
+    there = ~np.isnan(values)
+    own = [values[there & (seeds == seed)] for seed in np.unique(seeds[there])]
+    (found,) = bootstrap(
+        lambda some: [np.concatenate([own[k] for k in some]).mean()], [range(len(own))]
+    )
+    return found
+
+
 def relative_efficiency(with_it: Floats, without: Floats) -> Floats:
     """How many trials of each sort, stimulated and not, are as precise as one pair.
 
@@ -103,10 +158,11 @@ def relative_efficiency(with_it: Floats, without: Floats) -> Floats:
 
 def _write(path: Path, pairs: Pairs) -> None:
     effect = pairs.effect
-    n = (~np.isnan(effect)).sum(axis=0)
+    n, sessions = (~np.isnan(effect)).sum(axis=0), sessions_of(effect, pairs.seeds)
     columns = (
         mean_of(effect),
         spread_of(effect),
+        standard_error_of(effect, pairs.seeds),
         spread_of(pairs.without),
         relative_efficiency(pairs.with_it, pairs.without),
     )
@@ -114,19 +170,17 @@ def _write(path: Path, pairs: Pairs) -> None:
         writer = csv.writer(file)
         writer.writerow(
             [
-                *("kind", "name", "offset_ticks", "offset_s", "pairs", "mean", "sd"),
+                *("kind", "name", "offset_ticks", "offset_s", "pairs", "sessions", "mean", "sd"),
                 *("standard_error", "sd_of_trials", "relative_efficiency"),
             ]
         )
         for k, signal in enumerate(pairs.signals):
             for t, offset in enumerate(pairs.offsets.tolist()):
-                mean, sd, of_trials, ratio = (float(each[t, k]) for each in columns)
-                count = int(n[t, k])
-                error = sd / np.sqrt(count) if count > 1 else np.nan
                 writer.writerow(
                     [
-                        *(signal.kind, signal.name, offset, f"{offset * pairs.tick_s:.2f}", count),
-                        *(f"{x:.6g}" for x in (mean, sd, error, of_trials, ratio)),
+                        *(signal.kind, signal.name, offset, f"{offset * pairs.tick_s:.2f}"),
+                        *(int(n[t, k]), int(sessions[t, k])),
+                        *(f"{float(each[t, k]):.6g}" for each in columns),
                     ]
                 )
 
@@ -154,14 +208,20 @@ def _notes(pairs: Pairs) -> Iterable[str]:
 def _precision(pairs: Pairs, ratio: Floats, after_s: float, at: int, place: int) -> Iterable[str]:
     """The effect on one quantity, and what the same precision takes without pairs."""
     effect = pairs.effect[:, at, place]
-    n = int((~np.isnan(effect)).sum())
-    if n < LEAST_PAIRS or not np.isfinite(ratio[at, place]):
+    n, error = int((~np.isnan(effect)).sum()), float(standard_error_of(effect, pairs.seeds))
+    if n < LEAST_PAIRS or not np.isfinite(ratio[at, place]) or error == 0:
         return
-    mean, error = float(np.nanmean(effect)), float(np.nanstd(effect, ddof=1)) / np.sqrt(n)
-    trials = int(np.ceil(n * ratio[at, place]))
+    found = mean_with_interval(effect, pairs.seeds)
+    if found.clusters == 1:
+        over = f"over {n} branches of one session only: it says nothing of others"
+    elif found.bounded:
+        over = f"over {found.clusters} sessions, {n} pairs; 95 % {found.interval('+.4g')}"
+    else:
+        over = f"over {found.clusters} sessions, {n} pairs; fewer than {FEWEST_CLUSTERS} have no interval"
+    trials = int(np.ceil(ratio[at, place] * (spread_of(effect) / error) ** 2))
     yield (
-        f"{pairs.signals[place].name} {after_s:g} s after: {mean:+.4g} ± {error:.2g} (standard error, {n} "
-        f"pairs); without pairs the same precision takes {trials} trials with the stimulus and {trials} "
+        f"{pairs.signals[place].name} {after_s:g} s after: {found.value:+.4g} ± {error:.2g} (standard error "
+        f"{over}); without pairs the same precision takes {trials} trials with the stimulus and {trials} "
         "without."
     )
 

@@ -41,8 +41,9 @@ class Pairs:
     """`n` pairs on one time axis: `offsets` in ticks from the branching.
 
     `with_it` and `without` are the branches and the sessions that they left, (pairs, ticks, signals), NaN
-    where a trial or a recording had ended. `files` are the branches, `left_out` has a sentence for
-    each file that made no pair.
+    where a trial or a recording had ended. `files` are the branches, `seeds` (pairs,) those of their
+    sessions: what has one seed shares its past and its random draws, and counts as one session. `left_out`
+    has a sentence for each file that made no pair.
     """
 
     signals: tuple[Signal, ...]
@@ -51,7 +52,7 @@ class Pairs:
     with_it: Floats
     without: Floats
     files: tuple[Path, ...]
-    sessions: int
+    seeds: NDArray[np.int64]
     protocols: tuple[str, ...]
     unstimulated: int
     left_out: tuple[str, ...]
@@ -60,6 +61,11 @@ class Pairs:
     def n(self) -> int:
         """How many."""
         return len(self.with_it)
+
+    @property
+    def sessions(self) -> int:
+        """From how many sessions they are."""
+        return len(np.unique(self.seeds))
 
     @property
     def effect(self) -> Floats:
@@ -119,7 +125,7 @@ class _Made:
         self._tick_s = 0.02
         self._with: list[Floats] = []
         self._without: list[Floats] = []
-        self._recordings: set[str] = set()
+        self._seeds: list[int] = []
         self._protocols: dict[str, None] = {}
         self._unstimulated = 0
         self.files: list[Path] = []
@@ -155,7 +161,7 @@ class _Made:
             return
         self._without.append(self._window(one, tick - before, tick + after, tick))
         self._with.append(self._window(other, tick - before, tick + after, tick))
-        self._recordings.add(described.branched[-1].recording_sha256)
+        self._seeds.append(described.seed)
         self._protocols[described.protocol_name] = None
         self._unstimulated += not any(
             each.onset_tick > tick and not each.sham for each in other.intervals("stimuli")
@@ -184,7 +190,7 @@ class _Made:
             np.array(self._with),
             np.array(self._without),
             tuple(self.files),
-            len(self._recordings),
+            np.array(self._seeds, np.int64),
             tuple(self._protocols),
             self._unstimulated,
             tuple(self._left_out),
