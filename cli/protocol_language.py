@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from cli.protocols import baselines_of, check_baselines, check_tree
+from cli.protocols import baselines_of, check_tree
+from cli.sound_baselines import SoundBaselines
 from cli.subjects import layers_of
 from gui.editor.protocol_language import (
     CheckedText,
@@ -24,17 +25,19 @@ from stim.protocol.mistakes import ProtocolError
 from stim.protocol.model import Protocol
 from stim.protocol.read import ProtocolTree, is_script, read_protocol
 from stim.protocol.source import read_text
-from stim.stimuli.baselines import BaselineFile
 
 
 class RigProtocolLanguage:
-    """Answers as `gui.editor.protocol_language.ProtocolLanguage` says; no protocol's Python is executed."""
+    """Answers as `gui.editor.protocol_language.ProtocolLanguage` says; no protocol's Python is executed.
 
-    def __init__(self) -> None:
+    Args:
+        baselines: remembers those that are sound.
+    """
+
+    def __init__(self, baselines: SoundBaselines | None = None) -> None:
         self._layers: dict[str, Mapping[str, int]] = {}
         self._around: completion.Surroundings | None = None
-        self._sound: set[object] = set()
-        """Baselines that had all that was asked of them: to read them again at every key takes too long."""
+        self._baselines = baselines or SoundBaselines()
 
     def check(self, text: str, path: Path) -> CheckedText:
         """What a text would do, in the words of `rodent-rig check`, or its mistakes."""
@@ -107,11 +110,7 @@ class RigProtocolLanguage:
     def _checked(self, tree: ProtocolTree) -> Protocol:
         """The protocol of a text, as `cli.protocols.checked_text` has it."""
         protocol = check_tree(tree)
-        files = tuple((name, file, _stamp(file)) for name, file in protocol.baselines.items())
-        asked = (protocol.subject, protocol.baseline_requests, files)
-        if asked not in self._sound:
-            check_baselines(tree, protocol)
-            self._sound.add(asked)
+        self._baselines.check(tree, protocol)
         return protocol
 
     def _surroundings(self) -> completion.Surroundings:
@@ -126,12 +125,3 @@ class RigProtocolLanguage:
         if subject not in self._layers:
             self._layers[subject] = layers_of(subject)
         return self._layers[subject]
-
-
-def _stamp(file: BaselineFile) -> tuple[int, int]:
-    """What changes when a file does."""
-    try:
-        found = file.path.stat()
-    except OSError:
-        return (0, 0)
-    return (found.st_mtime_ns, found.st_size)

@@ -8,8 +8,9 @@ from pathlib import Path
 
 from cli.options import Pace
 from cli.protocol_language import RigProtocolLanguage
-from cli.protocols import check_baselines, check_tree, execution_allowed
+from cli.protocols import check_tree, execution_allowed
 from cli.session_spec import RunOptions, check_said, prepare_session
+from cli.sound_baselines import SoundBaselines
 from gui.editor.protocol_language import ProtocolChoice
 from gui.session.session_setup import Checked, SessionRequest, SubjectChoice
 from rig.arenas.names import TASKS
@@ -51,7 +52,8 @@ class WindowSessions:
         self.first = first or SessionRequest(protocol=find(Path(DEFAULT)))
         self._options = options or RunOptions()
         self._allow_python = allow_python
-        self.language = RigProtocolLanguage()
+        self._baselines = SoundBaselines()
+        self.language = RigProtocolLanguage(self._baselines)
 
     def subjects(self) -> tuple[SubjectChoice, ...]:
         """Those that are installed, each with a line and a picture of its card."""
@@ -75,7 +77,10 @@ class WindowSessions:
         return tuple(_protocol(path) for _, path in sorted(found.items()))
 
     def check(self, request: SessionRequest) -> Checked:
-        """What a request would do, in the words of `rodent-rig check`, or what is wrong."""
+        """What a request would do, in the words of `rodent-rig check`, or what is wrong.
+
+        Baselines are not read here: it says which would have to be, for `check_files`.
+        """
         from stim.protocol.explain import explain
 
         if request.protocol is None:
@@ -92,10 +97,10 @@ class WindowSessions:
         try:
             changed = _changed(tree, request)
             protocol = check_tree(changed, False)
-            check_baselines(changed, protocol)
             _check_numbers(request)
         except (UserError, RunError) as problem:
             return replace(said, mistakes=str(problem))
+        sound = self._baselines.has(protocol)
         return replace(
             said,
             words=explain(protocol),
@@ -103,7 +108,17 @@ class WindowSessions:
             seed=protocol.seed,
             duration_s=protocol.duration_s,
             trials=protocol.trials,
+            unread=() if sound else tuple(each.path.name for each in protocol.baselines.values()),
         )
+
+    def check_files(self, request: SessionRequest) -> str:
+        """What is wrong with the baselines of a request's protocol; "" where nothing is."""
+        try:
+            tree = _tree(request)
+            self._baselines.check(tree, check_tree(tree, False))
+        except (UserError, RunError) as problem:
+            return str(problem)
+        return ""
 
     def start(self, request: SessionRequest) -> str:
         """Starts a session in processes of its own, and returns its name.

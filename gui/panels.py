@@ -94,6 +94,8 @@ class Panels:
         self.performance.close_worker()
         self.population.close_worker()
         self.behaviour.close_renderer()
+        if self.welcome.form is not None:
+            self.welcome.form.close_worker()
 
     def search_units(self) -> None:
         """Lets the user type which units to select; side by side, in the first recording for all."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 from pathlib import Path
 
@@ -9,10 +10,14 @@ import pytest
 from PyQt6.QtCore import Qt
 from pytestqt.qtbot import QtBot
 
+from agent.subject import describe
+from bench.synthetic_session import Stream, description
 from cli.window_sessions import WindowSessions
 from gui.main_window import MainWindow
 from gui.session.session_setup import SessionRequest
 from gui.session.setup_form import SetupForm
+from recorder.writer import Writer
+from rig.bus.message_types import LayerInfo, Tick
 from rig.session.directory import running_sessions
 from tests.rodent_rig import ROOT, rodent_rig_here, wait_for
 from tests.windows import press_in_dialog
@@ -30,6 +35,17 @@ rules:
   - {on: run.onset, do: push, for_ms: 200}
 """
 
+HELD = """
+protocol: held
+subject: runner
+task: corridor
+baselines: {natural: {recording: natural.nwb}}
+stimuli:
+  hold: {clamp: policy_2, units: all, to: {mean: natural}, state: cell}
+rules:
+  - {on: run.onset, do: hold, for_ms: 200}
+"""
+
 
 class Remembering(WindowSessions):
     """Starts nothing, and remembers what it was asked to."""
@@ -39,6 +55,18 @@ class Remembering(WindowSessions):
     def start(self, request: SessionRequest) -> str:
         self.started = request
         return super().start(request)
+
+
+class Slow(WindowSessions):
+    """Has files read when it is allowed to."""
+
+    def __init__(self, first: SessionRequest) -> None:
+        super().__init__(first)
+        self.allowed = threading.Event()
+
+    def check_files(self, request: SessionRequest) -> str:
+        self.allowed.wait(20)
+        return super().check_files(request)
 
 
 @pytest.fixture
@@ -139,6 +167,43 @@ def test_a_protocol_with_mistakes_cannot_be_started(
     assert not form.start.isEnabled()
     window.panels.control.acquire.click()
     assert window.phase == "empty"
+
+
+def test_baselines_are_read_beside_the_window(
+    qtbot: QtBot, open_window: Callable[..., MainWindow], tmp_path: Path
+) -> None:
+    """Nothing can be started before they are, nor with one that is not as it has to be."""
+    path = tmp_path / "held.yaml"
+    path.write_text(HELD)
+    sessions = Slow(SessionRequest(protocol=path))
+    window = open_window(sessions)
+    form = _form(window)
+    assert form.words.toPlainText().startswith("Reading natural.nwb: ")
+    assert "held: subject runner in task corridor" in form.words.toPlainText()
+    assert not form.start.isEnabled()
+    assert not window.panels.control.acquire.isEnabled()
+    form.submit()
+    assert window.phase == "empty"
+    sessions.allowed.set()
+    qtbot.waitUntil(lambda: "There is no recording" in form.words.toPlainText(), timeout=20_000)
+    assert not form.start.isEnabled()
+
+    runner = describe("runner")
+    layers = tuple(LayerInfo(each.name, each.n_units) for each in runner.layers)
+    described = description(subject_sha256=runner.sha256, layers=layers)
+    writer = Writer(tmp_path / "natural.nwb", described, {}, session="natural", camera=False)
+    for message in Stream(described).ticks(0, 50):
+        if isinstance(message.content, Tick):
+            writer.add(message)
+    writer.close()
+    form.check()
+    qtbot.waitUntil(form.start.isEnabled, timeout=20_000)
+    assert window.panels.control.acquire.isEnabled()
+    # one that has been read is not read again for another seed
+    sessions.allowed.clear()
+    form.seed.setText("5")
+    form.check()
+    assert form.start.isEnabled()
 
 
 def test_what_is_asked_for_is_what_runs(

@@ -58,7 +58,8 @@ class SessionRequest:
 class Checked:
     """What is said of a request: what will happen, in words, or what is wrong with it.
 
-    `subject`, `task`, `parameters`, `seed`, `duration_s` and `trials` are the protocol's own.
+    `subject`, `task`, `parameters`, `seed`, `duration_s` and `trials` are the protocol's own. `unread` names
+    the files that have to be read before it is known whether the session can start.
     """
 
     words: str = ""
@@ -70,6 +71,7 @@ class Checked:
     seed: int | None = None
     duration_s: float = 0.0
     trials: int = 0
+    unread: tuple[str, ...] = ()
 
 
 class SessionStarter(Protocol):
@@ -93,7 +95,13 @@ class SessionStarter(Protocol):
         """Those that come with the rig, and those of the folder `protocols` here."""
 
     def check(self, request: SessionRequest) -> Checked:
-        """What a request would do. Raises nothing."""
+        """What a request would do, without reading recordings. Raises nothing."""
+
+    def check_files(self, request: SessionRequest) -> str:
+        """Reads the files that `check` left unread, and says what is wrong with them; "": nothing.
+
+        Takes long, so it is called in a thread of its own.
+        """
 
     def start(self, request: SessionRequest) -> str:
         """Starts a session; its name. Raises `UserError`, `RunError`."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import traceback
+from collections.abc import Sequence
 from itertools import pairwise
 from pathlib import Path
 from typing import TypeVar
@@ -28,6 +30,7 @@ from PyQt6.QtWidgets import (
 
 from gui.look.labels import ElidedLabel, restyle
 from gui.session.session_setup import Checked, PaceName, SessionRequest, SessionStarter
+from gui.streams.latest_work import LatestWork
 
 CHECK_AFTER_MS = 250
 PICTURE_PX = 84
@@ -47,7 +50,8 @@ _PACES: tuple[tuple[PaceName, str], ...] = (
 class SetupForm(QFrame):
     """The form. `start_requested` carries a `SessionRequest` without mistakes; `folder_pressed` asks for one.
 
-    `judged` says whether what stands in it can be started.
+    `judged` says whether what stands in it can be started. Files that the protocol reads are read in a thread;
+    until they are, it cannot.
 
     Args:
         sessions: what there is to choose from, and what checks the choice.
@@ -65,6 +69,9 @@ class SetupForm(QFrame):
         self.parameters: dict[str, QLineEdit] = {}
         self._parameters_of: object = None
         """The protocol whose parameters these are."""
+        self._reading = LatestWork("session's files", self)
+        self._reading.done.connect(self._take_read)
+        self._reading.failed.connect(self._take_failure)
         self._subjects = {each.name: each for each in sessions.subjects()}
         self._make_fields()
         self._arrange()
@@ -144,13 +151,18 @@ class SetupForm(QFrame):
     def check(self) -> None:
         """Says what the session would do, or what is wrong."""
         self._timer.stop()
-        self._checked = checked = self._sessions.check(self.request())
+        request = self.request()
+        self._checked = checked = self._sessions.check(request)
         self._offer_parameters(checked.parameters)
         self._show_own(checked)
         wrong = self._wrong_numbers()
         for line in (self.seed, self.duration, self.trials):
             restyle(line, wrong=line in wrong)
-        self._say(checked.words, "\n".join(filter(None, (*wrong.values(), checked.mistakes))))
+        if checked.unread:
+            self._reading.ask(lambda: self._sessions.check_files(request))
+        else:
+            self._reading.drop()
+        self._say(checked.mistakes, checked.unread)
 
     def submit(self) -> None:
         """Starts the session, if nothing is wrong with it; else puts the cursor where a number is wrong."""
@@ -177,10 +189,30 @@ class SetupForm(QFrame):
         """Where its recordings go."""
         self.folder.set_full_text(str(folder))
 
-    def _say(self, words: str, mistakes: str) -> None:
-        self.start.setEnabled(not mistakes)
-        self.judged.emit(not mistakes)
-        self.words.setPlainText(mistakes or words)
+    def close_worker(self) -> None:
+        """Ends the thread that reads files."""
+        self._reading.close()
+
+    def _take_read(self, mistakes: str) -> None:
+        """The files are read; nothing was changed in the form meanwhile."""
+        self._say(mistakes)
+
+    def _take_failure(self, problem: Exception) -> None:
+        """A defect of ours: said in the form, whole on the terminal."""
+        traceback.print_exception(problem)
+        self._say(f"An unexpected problem: {type(problem).__name__}: {problem}")
+
+    def _say(self, mistakes: str, unread: Sequence[str] = ()) -> None:
+        """Shows what will happen, or what is wrong; and offers to start where that is known, and nothing is."""
+        mistakes = "\n".join(filter(None, (*self._wrong_numbers().values(), mistakes)))
+        ready = not (mistakes or unread)
+        self.start.setEnabled(ready)
+        self.judged.emit(ready)
+        words = mistakes or self._checked.words
+        if unread:
+            files = ", ".join(dict.fromkeys(unread))
+            words = f"Reading {files}: whether the session can start is known when that is done.\n\n{words}"
+        self.words.setPlainText(words)
         restyle(self.words, kind="mistakes" if mistakes else "words")
 
     def _show_own(self, checked: Checked) -> None:
