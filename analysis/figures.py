@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Literal
 
 from analysis import (
-    decoding,
+    decoding_figure,
     demixed,
     effect,
     encoding,
@@ -117,7 +117,7 @@ FIGURES: Mapping[str, Drawing] = {
     ),
     "decoding": Drawing(
         "what can be read from each layer: movement, behaviour, task, time since the first tap",
-        *(decoding.draw, decoding.files_of),
+        *(decoding_figure.draw, decoding_figure.files_of),
         source="abstract, 3.2",
     ),
     "tangling": Drawing(

@@ -6,16 +6,8 @@ import time
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 
-from rig.bus.message_types import (
-    End,
-    EngineReply,
-    Episode,
-    Fault,
-    Message,
-    RecorderReport,
-    Status,
-    Tick,
-)
+from rig.bus.health_reports import RecorderReport, Status
+from rig.bus.message_types import End, EngineReply, Episode, Fault, Message, Tick
 
 
 @dataclass

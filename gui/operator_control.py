@@ -14,7 +14,8 @@ from gui.session.standstill import Standstill
 from gui.streams.live_stream import LiveStream
 from gui.streams.stream import Batch
 from gui.window_state import WindowState
-from rig.bus.message_types import TICK_S, Status
+from rig.bus.health_reports import Status
+from rig.bus.message_types import TICK_S
 
 PAUSED = "Paused at {time_s:.2f} s, tick {tick}"
 HOW = "space: go on   full stop: one tick"

@@ -11,22 +11,19 @@ file's log, and `error` says it.
 from __future__ import annotations
 
 import contextlib
-import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import h5py
 import msgspec
 import numpy as np
 
 from recorder.appending import SeriesAppender
 from recorder.clip import mark_as_clip
-from recorder.empty_file import drop_empty_tables, empty_recording, mark_as_part
+from recorder.completion import complete
+from recorder.empty_file import empty_recording, mark_as_part
 from recorder.file_rotation import OpenState, RotationState
 from recorder.growing_file import READERS_S, ROTATION_READERS_S, GrowingFile
-from recorder.layout import read_header
-from recorder.named_intervals import complete_intervals
 from recorder.output_path import check_target
 from recorder.series_schema import stored_series
 from recorder.session_tables import SessionTables
@@ -44,21 +41,8 @@ from rig.bus.message_types import (
 from rig.errors import RunError
 from rig.output_file import reason
 
-ROOM_BYTES = 4 * 1024 * 1024
-"""Free space that a recording needs beyond its rows to be completed when it is closed."""
 WAIT_FOR_CHUNK_S = 0.25
 """How long rows wait for those that fill a chunk with them: a kill costs less than half a second."""
-
-
-def _complete(file: h5py.File) -> None:
-    """Writes what only a file has that grows no more, and takes out what such a one must not have."""
-    header = read_header(file)
-    assert header is not None
-    # where the disk is nearly full, a file without the former is whole, and one that broke off is not
-    disk = os.fstatvfs(int(file.id.get_vfd_handle()))  # not by its name: it may have been moved
-    if disk.f_bavail * disk.f_frsize > ROOM_BYTES:
-        complete_intervals(file, header)
-    drop_empty_tables(file, header)
 
 
 class Writer:
@@ -395,7 +379,7 @@ class Writer:
             self._close_file()
 
     def _close_file(self, readers_s: float = READERS_S) -> str:
-        return self._file.close(_complete, readers_s)
+        return self._file.close(complete, readers_s)
 
     def _failed(self, why: str) -> RunError:
         self._closed = True

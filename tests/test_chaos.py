@@ -20,7 +20,8 @@ from chaos.plan import KINDS, plan, plans
 from chaos.received import Received
 from chaos.verdict import judge
 from recorder.writer import Writer
-from rig.bus.message_types import Fault, Message, RecorderReport, Status
+from rig.bus.health_reports import RecorderReport, Status
+from rig.bus.message_types import Fault, Message
 from tests.rodent_rig import ROOT
 
 SHORT = ("recorder", "disk")

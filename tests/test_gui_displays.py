@@ -23,15 +23,8 @@ from gui.session.log_panel import LogPanel
 from gui.streams.recorder_watch import RecorderWatch, clock, size_text
 from gui.timeline.ethogram import Ethogram
 from gui.timeline.timeline import Timeline
-from rig.bus.message_types import (
-    EngineReply,
-    Event,
-    KnownFault,
-    Message,
-    RecorderReport,
-    Status,
-    Tick,
-)
+from rig.bus.health_reports import KnownFault, RecorderReport, Status
+from rig.bus.message_types import EngineReply, Event, Message, Tick
 from rig.errors import UserError
 from tests.rodent_rig import ROOT
 

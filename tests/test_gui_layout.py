@@ -23,7 +23,8 @@ from gui.streams.recorder_watch import Verdict
 from gui.streams.replay_stream import ReplayStream
 from gui.timeline.timeline_plots import LEAST_ROW_PX, RASTER_SHARE, share
 from recorder.writer import Writer
-from rig.bus.message_types import EngineReply, Event, Fault, Message, RecorderReport, Status
+from rig.bus.health_reports import RecorderReport, Status
+from rig.bus.message_types import EngineReply, Event, Fault, Message
 from stim.detectors.behaviours import BEHAVIOURS
 
 NAMES = tuple(behaviour.name for behaviour in BEHAVIOURS)

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from analysis import decoding, fig7, fig11
+from analysis import decoding_figure, fig7, fig11
 from analysis.episodes import read_episodes
 from analysis.layer_dynamics import all_dynamics
 from analysis.loaded_episodes import read_by_subject
@@ -107,7 +107,7 @@ def test_figure_7_from_recordings(taps: list[Path], tmp_path: Path) -> None:
 
 
 def test_the_time_since_a_tap_is_read_from_recordings(taps: list[Path], tmp_path: Path) -> None:
-    drawn = decoding.draw(taps, tmp_path / "decoding.png")
+    drawn = decoding_figure.draw(taps, tmp_path / "decoding.png")
     assert "task is left out: there is one task." in drawn.notes
     with (tmp_path / "decoding.csv").open() as file:
         rows = {(row["measure"], row["layer"], row["state"]): row for row in csv.DictReader(file)}

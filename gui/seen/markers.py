@@ -7,7 +7,8 @@ from dataclasses import dataclass, replace
 
 import msgspec
 
-from rig.bus.message_types import Event, KnownFault
+from rig.bus.health_reports import KnownFault
+from rig.bus.message_types import Event
 
 BEHAVIOURS, STIMULI, TRIALS = "any behaviour", "any stimulus", "trials"
 NOTES = "notes"

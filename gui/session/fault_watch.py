@@ -8,7 +8,8 @@ from gui.session.banner import Banner
 from gui.session.log_panel import LogPanel
 from gui.streams.recorder_watch import clock
 from gui.timeline.timeline import Timeline
-from rig.bus.message_types import TICK_S, KnownFault
+from rig.bus.health_reports import KnownFault
+from rig.bus.message_types import TICK_S
 
 HAPPENED_S = 10.0
 """How long something that happened and was over at once stays across the window."""

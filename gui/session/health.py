@@ -7,7 +7,8 @@ from PyQt6.QtWidgets import QFrame, QGridLayout, QLabel, QPushButton, QWidget
 
 from gui.look.labels import ElidedLabel
 from gui.look.theme import Theme
-from rig.bus.message_types import Description, Status
+from rig.bus.health_reports import Status
+from rig.bus.message_types import Description
 
 STATE_WORDS = {
     "alive": "running",

@@ -10,7 +10,8 @@ from PyQt6.QtWidgets import QAbstractItemView, QListWidget, QListWidgetItem, QWi
 
 from gui.look.theme import Theme
 from gui.streams.recorder_watch import clock
-from rig.bus.message_types import TICK_S, KnownFault
+from rig.bus.health_reports import KnownFault
+from rig.bus.message_types import TICK_S
 
 
 class LogPanel(QListWidget):

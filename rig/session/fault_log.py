@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from rig.bus.message_types import Fault, KnownFault
+from rig.bus.health_reports import KnownFault
+from rig.bus.message_types import Fault
 
 KEPT = 200
 """Faults that are remembered; a process that fails again and again must not fill the memory."""
