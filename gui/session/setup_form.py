@@ -50,8 +50,8 @@ _PACES: tuple[tuple[PaceName, str], ...] = (
 class SetupForm(QFrame):
     """The form. `start_requested` carries a `SessionRequest` without mistakes; `folder_pressed` asks for one.
 
-    `judged` says whether what stands in it can be started. Files that the protocol reads are read in a thread;
-    until they are, it cannot.
+    `judged` says whether what stands in it can be started: not before the files that the protocol reads have
+    been read, in a thread.
 
     Args:
         sessions: what there is to choose from, and what checks the choice.
@@ -70,7 +70,7 @@ class SetupForm(QFrame):
         self._parameters_of: object = None
         """The protocol whose parameters these are."""
         self._reading = LatestWork("session's files", self)
-        self._reading.done.connect(self._take_read)
+        self._reading.done.connect(lambda mistakes: self._say(mistakes))
         self._reading.failed.connect(self._take_failure)
         self._subjects = {each.name: each for each in sessions.subjects()}
         self._make_fields()
@@ -193,17 +193,13 @@ class SetupForm(QFrame):
         """Ends the thread that reads files."""
         self._reading.close()
 
-    def _take_read(self, mistakes: str) -> None:
-        """The files are read; nothing was changed in the form meanwhile."""
-        self._say(mistakes)
-
     def _take_failure(self, problem: Exception) -> None:
         """A defect of ours: said in the form, whole on the terminal."""
         traceback.print_exception(problem)
         self._say(f"An unexpected problem: {type(problem).__name__}: {problem}")
 
     def _say(self, mistakes: str, unread: Sequence[str] = ()) -> None:
-        """Shows what will happen, or what is wrong; and offers to start where that is known, and nothing is."""
+        """Shows what will happen, or what is wrong; it can be started where nothing is, and all is read."""
         mistakes = "\n".join(filter(None, (*self._wrong_numbers().values(), mistakes)))
         ready = not (mistakes or unread)
         self.start.setEnabled(ready)
