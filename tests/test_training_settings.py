@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 import agent
-from training import settings
+from training import provenance, settings
 from training.pipeline import train
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -42,6 +43,7 @@ ROOT = Path(__file__).resolve().parents[1]
         ("[dagger]\nema = 1", r"\[dagger\] ema is a fraction, from 0 to below 1"),
         ("[dagger]\ninit_from = 'a'\ninit_share = 1", "init_share is a fraction"),
         ("[dagger]\ninit_share = 0.5", "init_share needs init_from"),
+        ("[dagger]\ninit_from = 'a'\ninit_share = 0.5", "init_share would have no effect"),
         ("[actors]\ncount = 0", "actors.count is at least 1"),
         ("[actors]\ncount = 101", "at most 100"),
         ("[actors]\nray = 'somewhere'", "actors.ray: a Ray address is 'local' or host:port"),
@@ -64,6 +66,15 @@ def test_bad_settings_are_one_sentence(tmp_path, text, words):
         train(path, work=tmp_path)
     assert "bad.toml" in str(caught.value)
     assert "\n" not in str(caught.value).strip()
+
+
+def test_the_hash_of_a_stage_covers_what_it_reads():
+    """The environments of all stages that learn have the seed of [dagger]."""
+    one = settings.Settings("a")
+    other = replace(one, dagger=replace(one.dagger, seed=1))
+    for stage in provenance.LEARNING_STAGES:
+        hashes = {provenance.settings_sha256(each, stage) for each in (one, other)}
+        assert len(hashes) == 2, stage
 
 
 def test_missing_settings_and_the_committed_ones():

@@ -78,6 +78,8 @@ def train(
     skills = work / "skills"
     skills.mkdir(parents=True, exist_ok=True)
     migration.rename_work_files(work)
+    if "reinforcement" in chosen:
+        _check_share(path, settings, "dagger" in chosen or (work / "dagger.safetensors").exists())
     if not resume:
         for stage in chosen:
             provenance.remove(work, stage)
@@ -92,6 +94,16 @@ def train(
         return _run(settings, folder, work, chosen, threads, progress, evaluate)
     with terminal_progress() as shown:
         return _run(settings, folder, work, chosen, threads, shown, evaluate)
+
+
+def _check_share(path: Path, settings: Settings, from_dagger: bool) -> None:
+    """Refuse an `init_share` that reinforcement learning, where it goes on from DAgger, would pass over."""
+    if from_dagger and settings.reinforcement.rollouts and settings.dagger.init_share:
+        raise SubjectError(
+            f"{path}: reinforcement learning goes on from what DAgger ended with, so that "
+            "dagger.init_share would have no effect on the subject that it writes; set one of the two, "
+            "reinforcement.rollouts or dagger.init_share, to 0"
+        )
 
 
 def _adopt_skills(subject: Path, wanted: Sequence[str], work: Path, name: str) -> None:

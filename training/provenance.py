@@ -37,7 +37,7 @@ SECTIONS = {
     "vision": ("network", "vector_env", "dagger", "vision"),
     "distillation": ("network", "vector_env", "actors", "dagger", "distillation"),
     "dagger": ("network", "vector_env", "actors", "dagger", "vision"),
-    "reinforcement": ("network", "vector_env", "actors", "reinforcement"),
+    "reinforcement": ("network", "vector_env", "actors", "dagger", "reinforcement"),
 }
 """Sections of the settings that a stage reads; its own alone, where it is not named here."""
 

@@ -60,7 +60,8 @@ class DaggerSettings:
             nothing but the pretrained vision encoder.
         init_share: share of the weights that it began with in the mean that is written as the subject; the
             rest is what it ended with. Two states of one training often differ in what they do well, and
-            their mean does both.
+            their mean does both. Not where reinforcement learning follows, which goes on from what it ended
+            with.
         rollouts: of all actors together; 0: the subject is what distillation left.
         learning_starts: rollouts before the first update: fewer would be overfitted, and a trained network
             would forget by them what they do not show.
