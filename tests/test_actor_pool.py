@@ -37,13 +37,14 @@ class Counted:
     ticks: int
     on_policy: bool
     big: np.ndarray = field(compare=False)
+    replaced: int = 0
 
 
 class Counting:
     """An actor that adds up the weights that it has; `broken` ones fail."""
 
-    def __init__(self, index: int, broken: str = "") -> None:
-        self.index, self.broken = index, broken
+    def __init__(self, index: int, replaced: int, broken: str = "") -> None:
+        self.index, self.replaced, self.broken = index, replaced, broken
         self.weights = None
 
     def collect_rollout(self, weights, version, ticks, expert_fraction, on_policy, keep_images):
@@ -56,7 +57,9 @@ class Counting:
         time.sleep(0.02)
         total = sum(float(value.sum()) for value in self.weights.values())
         big = np.full(100_000, total)
-        return Counted(self.index, os.getpid(), version, total, ticks, on_policy, big)
+        return Counted(
+            self.index, os.getpid(), version, total, ticks, on_policy, big, self.replaced
+        )
 
 
 def weights(value: float) -> dict[str, np.ndarray]:
@@ -123,7 +126,7 @@ def test_two_processes_of_this_machine(capfd, ray):
         assert len({*processes, os.getpid()}) == 3
         seen = [pool.next(Request(ticks=5)) for _ in range(10)]
         assert {result.rollout.process for result in seen} == set(processes)
-        assert {result.rollout.total for result in seen} == {20.0}
+        assert {(one.rollout.total, one.rollout.replaced) for one in seen} == {(20.0, 0)}
         # what is kept does not hold Ray's shared memory, which would fill
         assert all(result.rollout.big.flags.writeable for result in seen)
         assert seen[0].rollout.big[-1] == 20.0
@@ -146,14 +149,15 @@ def test_two_processes_of_this_machine(capfd, ray):
         out, err = capfd.readouterr()
         assert out + err == ""
 
-        # a death: the other goes on, and the new one is given the weights, which it has never had
+        # a death: the other goes on, and the new one is given the weights, which it has never had; it knows
+        # that it is not the first, so that it does not meet what that one met
         os.kill(processes[0], signal.SIGKILL)
         limit = time.monotonic() + 100
         result = pool.next(Request(ticks=5))
         while result.actor != 0 or result.rollout.process == processes[0]:
             assert time.monotonic() < limit
             result = pool.next(Request(ticks=5))
-        assert result.rollout.total == 40.0
+        assert (result.rollout.total, result.rollout.replaced) == (40.0, 1)
         after = pool.process_ids()
         assert after[0] != processes[0]
         assert after[1] == processes[1]

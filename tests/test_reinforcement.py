@@ -208,7 +208,7 @@ def costs(x: np.ndarray, u: np.ndarray) -> np.ndarray:
 class Masses:
     """An actor: 128 masses, each starting anew every 20 ticks, observed by place and speed."""
 
-    def __init__(self, index: int, n: int = 128) -> None:
+    def __init__(self, index: int, replaced: int, n: int = 128) -> None:
         self.n, self.rng = n, np.random.default_rng(index)
         self.network = Network(CONFIG)
         self.x = self.rng.uniform(-2, 2, (n, 2))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from pathlib import Path
 
 import numpy as np
@@ -229,17 +230,20 @@ def test_episodes_begin_near_a_target():
     environments.close()
 
 
-def test_a_resumed_stage_meets_other_arenas():
-    """The same seed makes the same mazes; what had been done when it was resumed makes others."""
-    settings = VectorEnvSettings(gaps=1, forage=1, escape=0, two_tap=1)
+def test_a_resumed_stage_and_an_actor_that_replaces_another_meet_other_arenas():
+    """The same seed makes the same mazes; what had been done, or had died, before makes others."""
+    settings = VectorEnvSettings(gaps=1, forage=1, escape=0, two_tap=0)
     found = []
-    for done in (0, 0, 6):
+    for resumed, replaced in ((0, 0), (0, 0), (6, 0), (0, 1)):
         torch.manual_seed(1)
-        environments = VectorEnv(NetworkConfig(policy_layers=1), settings, SHIPPED, 6, done)
+        environments = VectorEnv(
+            NetworkConfig(policy_layers=1), settings, SHIPPED, 6, resumed, replaced
+        )
         found.append(environments.collect_rollout(None, 1, 1, 1.0))
         environments.close()
-    begun, again, resumed = found
+    begun, again, *others = found
     np.testing.assert_array_equal(begun.features, again.features)
     np.testing.assert_array_equal(begun.action, again.action)
-    assert (begun.features != resumed.features).any(axis=(0, 2)).all()
-    assert (begun.action != resumed.action).any()
+    for one, other in itertools.combinations((begun, *others), 2):
+        assert (one.features != other.features).any(axis=(0, 2)).all()
+        assert (one.action != other.action).any()

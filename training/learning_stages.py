@@ -51,7 +51,7 @@ def vision(settings: Settings, work: Path, progress: Progress) -> None:
         return
     provenance.add(work, "vision", settings)
     network, chosen = _new_network(settings), settings.vision
-    collecting = environments(settings, work, 0)(0)
+    collecting = environments(settings, work, 0)(0, 0)
     parts = []
     step = max(1, chosen.ticks // COLLECTING_PARTS)
     for tick in range(0, chosen.ticks, step):

@@ -26,6 +26,7 @@ def make_vector_env(
     stage: int,
     resumed: int,
     actor: int,
+    replaced: int,
 ) -> VectorEnv:
     """The environments of an actor; importable, because Ray makes them in another process.
 
@@ -36,15 +37,19 @@ def make_vector_env(
         seed: of the training,
         stage: number of the pipeline stage,
         resumed: steps that it had completed when it was resumed,
-        actor: and number of the actor, which together make the seed of everything random.
+        actor: number of the actor,
+        replaced: and actors of this number that died before: together the seed of everything random.
     """
-    return VectorEnv(network, environments, skills, 10_000 * seed + 100 * stage + actor, resumed)
+    own = 10_000 * seed + 100 * stage + actor
+    return VectorEnv(network, environments, skills, own, resumed, replaced)
 
 
 def environments(
     settings: Settings, work: Path, stage: int, resumed: int = 0
-) -> Callable[[int], VectorEnv]:
-    """What makes the environments of an actor's number; every stage and every actor has seeds of its own.
+) -> Callable[[int, int], VectorEnv]:
+    """What makes the environments of an actor's number, given how many actors of it died before.
+
+    Every stage and every actor has seeds of its own.
 
     Args:
         settings: of the training.
@@ -60,13 +65,13 @@ def environments(
 
 
 def actors(
-    settings: Settings, make: Callable[[int], VectorEnv], stage: str, progress: Progress
+    settings: Settings, make: Callable[[int, int], VectorEnv], stage: str, progress: Progress
 ) -> ActorPool[Rollout]:
     """The actors of a stage.
 
     Args:
         settings: of the training.
-        make: makes the environments of an actor's number.
+        make: makes the environments of an actor's number, given how many actors of it died before.
         stage: its name, for the progress,
         progress: which hears of actors that failed.
     """

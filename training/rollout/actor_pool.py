@@ -8,7 +8,8 @@ One actor runs in this process, more in processes of this machine. With Ray (Mor
 a cluster that is started here (`local`) or exists already (`host:port`). As in IMPALA (Espeholt et al. 2018)
 actors and learner do not wait for each other: every actor has `MAX_IN_FLIGHT` requests, so that it starts
 the next rollout with the weights it has while the last one travels; the learner corrects for the policy lag
-by V-trace. An actor that dies is replaced. Weights travel as NumPy arrays by name.
+by V-trace. An actor that dies is replaced by one that meets other episodes. Weights travel as NumPy arrays
+by name.
 """
 
 from __future__ import annotations
@@ -94,8 +95,9 @@ class ActorPool(Generic[RolloutT]):
         lost_requests: requests that were lost with them.
 
     Args:
-        make_actor: makes the actor of an index from 0; called where the actor will run. Ray carries it
-            there, so it has to be importable, or a `functools.partial` of what is.
+        make_actor: makes the actor of an index from 0, given how many of this index were there before it,
+            so that what is random differs; called where the actor will run. Ray carries it there, so it has
+            to be importable, or a `functools.partial` of what is.
         actors: how many.
         ray: None, this machine without Ray, a single actor in this process; 'local', a cluster started here;
             'host:port', a cluster that exists, on whose machines this package is installed.
@@ -108,7 +110,7 @@ class ActorPool(Generic[RolloutT]):
 
     def __init__(
         self,
-        make_actor: Callable[[int], Actor[RolloutT]],
+        make_actor: Callable[[int, int], Actor[RolloutT]],
         actors: int,
         ray: str | None = None,
         report: Callable[[str], None] = lambda text: None,
@@ -123,16 +125,17 @@ class ActorPool(Generic[RolloutT]):
         self._in_process: Actor[RolloutT] | None = None
         self._ray: Any = None
         self._failures: Counter[int] = Counter()
+        self._replaced: Counter[int] = Counter()
         self._processes: ProcessActors | None = None
         self._sent: dict[int, list[int]] = {index: [] for index in range(actors)}
         self._version_of = dict.fromkeys(range(actors), -1)
         if ray is None and actors > 1:
             self._processes = ProcessActors(make_actor)
             for index in range(actors):
-                self._processes.start(index)
+                self._processes.start(index, 0)
             return
         if ray is None:
-            self._in_process = make_actor(0)
+            self._in_process = make_actor(0, 0)
             self._unsent = True
             return
         self._ray, self._started = cluster.connect(ray, actors)
@@ -199,7 +202,7 @@ class ActorPool(Generic[RolloutT]):
                 self._count_failure(failure.index, str(failure), len(self._sent[failure.index]))
                 self._sent[failure.index].clear()
                 self._version_of[failure.index] = -1
-                processes.start(failure.index)
+                processes.start(failure.index, self._replaced[failure.index])
                 continue
             self._failures[index] = 0
             return Result(index, rollout, self._version - self._sent[index].pop(0))
@@ -254,7 +257,7 @@ class ActorPool(Generic[RolloutT]):
     def _start_actor(self, index: int) -> None:
         environment = cluster.environment()
         actor = self._ray.remote(num_cpus=1, max_restarts=0, runtime_env=environment)(_RayActor)
-        self._remote[index] = actor.remote(self._make, index)
+        self._remote[index] = actor.remote(self._make, index, self._replaced[index])
         self._version_of[index] = -1
 
     def _send(self, index: int, request: Request) -> None:
@@ -282,6 +285,7 @@ class ActorPool(Generic[RolloutT]):
                 f"actor {index} failed {MAX_FAILURES} times in a row without a rollout: {reason}"
             ) from None
         self.replaced_actors += 1
+        self._replaced[index] += 1
         self.lost_requests += lost
         self._report(f"actor {index} failed and was replaced: {reason}")
 
@@ -292,8 +296,10 @@ class _RayActor:
     Ray sets OMP_NUM_THREADS to 1 for an actor with one processor, which PyTorch keeps to.
     """
 
-    def __init__(self, make_actor: Callable[[int], Actor[Any]], index: int) -> None:
-        self._actor = make_actor(index)
+    def __init__(
+        self, make_actor: Callable[[int, int], Actor[Any]], index: int, replaced: int
+    ) -> None:
+        self._actor = make_actor(index, replaced)
 
     def collect_rollout(self, weights: Weights | None, version: int, request: Request) -> Any:
         """As `Actor.collect_rollout`."""

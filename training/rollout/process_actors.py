@@ -43,22 +43,27 @@ class ProcessActors:
     """Actors by index, each in a process of its own.
 
     Args:
-        make_actor: makes the actor of an index; called in its process, so it has to be importable, or a
-            `functools.partial` of what is.
+        make_actor: makes the actor of an index, given how many of this index were there before it; called
+            in its process, so it has to be importable, or a `functools.partial` of what is.
     """
 
-    def __init__(self, make_actor: Callable[[int], Any]) -> None:
+    def __init__(self, make_actor: Callable[[int, int], Any]) -> None:
         self._make = make_actor
         self._context = multiprocessing.get_context("spawn")
         self._actors: dict[int, _Started] = {}
 
-    def start(self, index: int) -> None:
-        """Start an actor; one of this index that there is already is ended first."""
+    def start(self, index: int, replaced: int) -> None:
+        """Start an actor; one of this index that there is already is ended first.
+
+        Args:
+            index: of the actor.
+            replaced: how many of this index were there before it.
+        """
         self.end(index)
         ours, theirs = self._context.Pipe()
         with one_thread_each():
             process = self._context.Process(
-                target=_work, args=(theirs, self._make, index), daemon=True
+                target=_work, args=(theirs, self._make, index, replaced), daemon=True
             )
             process.start()
         theirs.close()
@@ -111,7 +116,9 @@ class ProcessActors:
             self.end(index)
 
 
-def _work(pipe: Connection, make_actor: Callable[[int], Any], index: int) -> None:
+def _work(
+    pipe: Connection, make_actor: Callable[[int, int], Any], index: int, replaced: int
+) -> None:
     """What an actor's process does until its pipe is closed."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the learner's, which ends its actors
     requests: queue.SimpleQueue[tuple[Any, ...]] = queue.SimpleQueue()
@@ -125,7 +132,7 @@ def _work(pipe: Connection, make_actor: Callable[[int], Any], index: int) -> Non
 
     threading.Thread(target=read, daemon=True).start()
     try:
-        actor = make_actor(index)
+        actor = make_actor(index, replaced)
         while True:
             pipe.send(("rollout", actor.collect_rollout(*requests.get())))
     except SubjectError as error:

@@ -82,6 +82,8 @@ class VectorEnv:
         seed: of everything random; every actor needs another.
         resumed: steps that a stage had completed when it was resumed: what comes then is other than what
             came at first.
+        replaced: actors that were there before this one, and died: what comes now is other than what theirs
+            met.
     """
 
     def __init__(
@@ -91,10 +93,11 @@ class VectorEnv:
         skills: Path,
         seed: int,
         resumed: int = 0,
+        replaced: int = 0,
     ) -> None:
         self._settings = settings
         self._network = Network(config)
-        again = [resumed] if resumed else []
+        again = [resumed, replaced] if replaced else [resumed] if resumed else []
         self._rng = np.random.default_rng([seed, 1, *again])
         names = settings.tasks
         seeds = np.random.SeedSequence([seed, 2, *again]).spawn(len(names))
