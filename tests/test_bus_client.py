@@ -10,7 +10,6 @@ import signal
 import socket
 import subprocess
 import sys
-import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -41,47 +40,16 @@ from rig.bus.message_types import (
 )
 from rig.bus.sockets import SocketFolder
 from rig.errors import RunError, UserError
-from rig.session.directory import SessionDirectory, running_sessions, runtime_folder
-from tests.rodent_rig import FIRST_LIGHT, ROOT, RunningRig, free_port, lose, wait_for
+from tests.rodent_rig import ROOT, lose, wait_for
+from tests.served_session import Served, served_session
 
 NODE = shutil.which("node")
 
 
-class Served:
-    """A real session that also listens on TCP with keys."""
-
-    def __init__(self, rig: RunningRig, keys: Path, port: int) -> None:
-        self.rig, self.keys, self.port = rig, keys, port
-
-    @property
-    def directory(self) -> SessionDirectory:
-        return SessionDirectory(runtime_folder() / running_sessions()[0].session)
-
-    def client(self) -> BusClient:
-        return BusClient.of(self.directory)
-
-
 @pytest.fixture(scope="module")
 def served() -> Iterator[Served]:
-    with pytest.MonkeyPatch.context() as patch, tempfile.TemporaryDirectory(prefix="rr-") as folder:
-        patch.setenv("XDG_RUNTIME_DIR", folder)
-        keys, port = Path(folder) / "keys", free_port()
-        make_keys(keys)
-        address = f"tcp://127.0.0.1:{port}"
-        arguments = (
-            "run",
-            FIRST_LIGHT,
-            "--out",
-            Path(folder) / "s.nwb",
-            "--pace",
-            "realtime",
-            "--no-picture",
-            "--seed",
-            4,
-        )
-        with RunningRig(*arguments, "--listen", address, "--keys", keys) as rig:
-            rig.attach().close()
-            yield Served(rig, keys, port)
+    with served_session() as session:
+        yield session
 
 
 def _ticks(messages: list[Message]) -> list[int]:

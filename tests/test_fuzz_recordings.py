@@ -17,7 +17,8 @@ import pytest
 from bench.synthetic_session import Stream, description
 from recorder.writer import Writer
 from rig.bus.message_types import Signal
-from tests.damaged_recordings import Opener, OpenResult, corrupt
+from tests.damaged_recordings import corrupt
+from tests.guarded_opening import Opener, OpenResult
 
 TIMES = int(os.environ.get("RODENT_RIG_FUZZ", "1"))
 SEED = int(os.environ.get("RODENT_RIG_FUZZ_SEED", "0"))

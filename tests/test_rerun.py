@@ -1,19 +1,16 @@
-"""Sessions run again: identical to the bit, or said where not; and branches, which leave them."""
+"""Sessions run again: identical to the bit, or said where not."""
 
 from __future__ import annotations
 
-import csv
 import re
 import shutil
 import subprocess
 import sys
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
 
 import h5py
 import msgspec
-import numpy as np
 import pytest
 
 import recorder
@@ -21,116 +18,15 @@ from bench.synthetic_session import description as describe_stream
 from cli.main import app
 from recorder.layout import SESSION, SessionHeader
 from recorder.writer import Writer
-from rig.errors import RunError, UserError
+from rig.errors import UserError
 from tests.in_process_session import record
-from tests.operated import operate
-from tests.recorder_checks import same_until
-from tests.rodent_rig import FIRST_LIGHT, ROOT, RunningRig, rodent_rig, rodent_rig_here, wait_for
-from tests.small_disk import small_disk
-
-PROTOCOL = """
-protocol: rerun-me
-subject: runner
-task: corridor
-trial_s: 1
-stimuli:
-  hold: {clamp: policy_2, units: {random: 32}, to: 0.1, state: cell}
-  push: {bias: policy_1, units: all, by: 0.5, state: hidden}
-rules:
-  - {on: {time_ms: 200}, do: hold, for_ms: 100, probability: 0.5, else: sham}
-  - {on: {key: s}, do: push, for_ms: 200}
-  - {on: {time_ms: 700}, do: clip, seconds: 1, after_ms: 800, max_count: 1}
-"""
-MORE = """  - {on: %s.onset, do: more, for_ms: 200}
-"""
+from tests.operated_session import PROTOCOL, operated_session
+from tests.rodent_rig import FIRST_LIGHT, ROOT, rodent_rig, rodent_rig_here
 
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """`f.nwb`: keys, a client's stimulus, notes; it was paused, stepped, disarmed, armed and stopped.
-
-    Clips of it are `mine.nwb`, of a client, and the one of the rule; `said` is what the command said.
-    """
-    folder = tmp_path_factory.mktemp("rerun")
-    (folder / "p.yaml").write_text(PROTOCOL)
-    runtime = Path(folder / "rt")
-    runtime.mkdir()
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("XDG_RUNTIME_DIR", str(runtime))
-        options = ("--seed", 3, "--pace", "realtime", "--out", folder / "f.nwb", "--no-picture")
-        with RunningRig("run", folder / "p.yaml", *options) as rig, rig.attach() as bus:
-            last = [0]
-
-            def passed(tick: int) -> bool:
-                last.extend(message.tick for message in bus.poll(0.05))
-                return max(last) >= tick
-
-            bus.command("key", key="s")
-            args: dict[str, Any] = {
-                "layer": "core",
-                "state": "cell",
-                "units": [1, 2],
-                "value": 0.5,
-                "for_ms": 100,
-            }
-            bus.command("stimulate", name="mine", **args)
-            part = {"layer": "policy_1", "units": [3, 4], "state": "both", "gain": 1.0}
-            bus.command(
-                "stimulate",
-                name="by hand",
-                parts=[{**part, "waveform": [[0.1, -0.1], [0.2, 0.3]]}],
-                pulses={"width_ms": 40, "rate_hz": 10},
-                for_ms=60_000,
-                probability=0.7,
-                origin="by hand",
-            )
-            now = max(last)
-            wait_for(lambda: passed(now + 8), 120)
-            assert rodent_rig_here("operate", "release-all").returncode == 0
-            now = max(last)
-            wait_for(lambda: passed(max(now + 20, 75)), 120)
-            bus.command("pause")  # it is saved also while the animal stands still
-            done = rodent_rig_here("clip", "--seconds", 1, "--out", folder / "mine.nwb")
-            assert "mine.nwb: 1.00 s, ticks " in done.stdout, done.stderr
-            with small_disk(folder / "small", 9) as disk:
-                if disk is not None:
-                    done = rodent_rig_here("clip", "--out", disk / "full.nwb")
-                    assert done.returncode == 1
-                    (folder / "full").write_text(done.stderr)
-            bus.command("resume")
-            operate(bus, last, passed)
-            for wrong, said in (
-                ({"seconds": 61}, "from 0.02 to 60"),
-                ({"after_ms": -1}, "from 0 to 60000"),
-                ({"file": "here.nwb"}, "absolute path"),
-                ({"file": str(folder / "x.mp4")}, "is called …nwb"),
-                ({"file": str(folder / "nowhere" / "x.nwb")}, "There is no folder"),
-                ({"file": str(folder / "f.nwb")}, "exists already"),
-                ({"minutes": 1}, "not 'minutes'"),
-            ):
-                with pytest.raises(RunError, match=said):
-                    bus.command("save_clip", **wrong)
-            for words, said in (
-                (("core/1", "--clamp", 0, "--bias", 1), "--clamp VALUE or --bias VALUE"),
-                (("core", "--clamp", 0), "name units as LAYER/UNITS"),
-                (("cortex/1,2", "--bias", 1, "--rate", 5), "layer has to be one of core"),
-            ):
-                assert said in rodent_rig_here("stimulate", *words).stderr
-            (folder / "gone").mkdir()
-
-            def many() -> None:
-                for number in range(5):
-                    file = str(folder / "gone" / f"{number}.nwb")
-                    bus.command("save_clip", after_ms=60_000, file=file)
-
-            with pytest.raises(RunError, match="4 clips wait to be saved already"):
-                many()
-            (folder / "gone").rmdir()
-            bus.command("stop")  # what waits is saved before the session is over
-            status, _, trouble = rig.end(150)
-            assert status == 0, trouble
-            (folder / "said").write_text(trouble)
-    return folder
+    return operated_session(tmp_path_factory)
 
 
 def test_a_session_is_itself_again(folder: Path) -> None:
@@ -279,108 +175,6 @@ def test_it_runs_again_on_what_it_was_recorded_on(
     assert done.returncode == 2
     assert "run on torch" in done.stderr
     assert "pip install 'rodent-rig[train]'" in " ".join(done.stderr.split())
-
-
-def test_a_branch_into_its_own_protocol_is_the_same_session(folder: Path) -> None:
-    with recorder.open(folder / "f.nwb") as session:
-        push, _ = (each for each in session.intervals("stimuli") if each.name == "push")
-    out = folder / "same.nwb"
-    options = ("--at-tick", push.onset_tick + 3, "--protocol", folder / "p.yaml", "--camera")
-    done = rodent_rig_here("branch", folder / "f.nwb", *options, "--out", out)
-    assert done.returncode == 0, done.stderr
-    with recorder.open(folder / "f.nwb") as session, recorder.open(out) as branch:
-        assert branch.description.branched[0].tick == push.onset_tick + 3
-        assert branch.end is not None
-        assert session.end is not None
-        assert (branch.end.reason, branch.end.ticks) == (session.end.reason, session.end.ticks)
-        same_until(session, branch, 0, session.last_tick)
-        assert branch.events == session.events
-        assert branch.inputs == session.inputs
-
-
-def test_a_branch_says_whether_the_protocol_was_armed_when_it_begins(folder: Path) -> None:
-    with recorder.open(folder / "f.nwb") as session:
-        ((first, end),) = session.disarmed
-    out, tick = folder / "disarmed.nwb", first + 5
-    assert tick + 5 < end
-    options = ("--at-tick", tick, "--lead", 0.04, "--last", 0.1, "--out", out)
-    done = rodent_rig_here("branch", folder / "f.nwb", *options)
-    assert done.returncode == 0, done.stderr
-    with recorder.open(out) as branch:
-        assert branch.disarmed == ((tick - 2, -1),)
-
-
-@pytest.fixture(scope="module")
-def pairs(folder: Path) -> tuple[Path, Path, int]:
-    """A folder of branches, one for each onset of a behaviour that occurred; their protocol; how many."""
-    with recorder.open(folder / "f.nwb") as session:
-        onsets = [each.name for each in session.intervals("behaviours") if each.onset_tick > 0]
-    name = min(onsets, key=onsets.count)
-    text = PROTOCOL.replace("rules:", "  more: {lesion: policy_2, units: all}\nrules:")
-    (folder / "more.yaml").write_text(text + MORE % name)
-    out = folder / "pairs"
-    arguments = ("branch", folder / "f.nwb", "--every", f"behaviour:{name}", "--out", out)
-    options = ("--protocol", folder / "more.yaml", "--lead", 0.1, "--last", 0.3)
-    done = rodent_rig_here(*arguments, *options)
-    assert done.returncode == 0, done.stderr
-    made = {path: path.stat().st_mtime_ns for path in out.iterdir()}
-    app([str(each) for each in (*arguments, *options)], standalone_mode=False)
-    assert made == {path: path.stat().st_mtime_ns for path in out.iterdir()}
-    return out, folder / "more.yaml", onsets.count(name)
-
-
-def test_pairs_are_the_same_up_to_the_event_and_differ_by_the_stimulus(
-    folder: Path, pairs: tuple[Path, Path, int]
-) -> None:
-    files = sorted(pairs[0].iterdir())
-    assert len(files) == pairs[2]
-    for path in files:
-        with recorder.open(folder / "f.nwb") as session, recorder.open(path) as branch:
-            tick = branch.description.branched[0].tick
-            same_until(session, branch, branch.first_tick, tick)
-            assert branch.first_tick == max(0, tick - 5)
-            if session.values("first", tick + 1, tick + 1).any() or tick == session.last_tick:
-                continue
-            (more,) = [
-                each
-                for each in branch.intervals("stimuli")
-                if (each.name, each.number) == ("more", 1)
-            ]
-            assert more.onset_tick == tick + 1
-            natural, applied = (
-                each.values("c_natural", tick + 1, tick + 1) for each in (session, branch)
-            )
-            assert natural.tobytes() == applied.tobytes()
-            assert not branch.values("c_applied", tick + 1, tick + 1)[0, 384:].any()
-            assert session.values("c_applied", tick + 1, tick + 1)[0, 384:].any()
-
-
-def test_the_effect_is_branch_minus_session(
-    folder: Path, pairs: tuple[Path, Path, int], capsys: pytest.CaptureFixture[str], tmp_path: Path
-) -> None:
-    out = folder / "effect.png"
-    again = shutil.copy(next(pairs[0].iterdir()), tmp_path / "again.nwb")  # is no pair more
-    words = ("figure", "effect", folder / "f.nwb", pairs[0], again, "--out", out)
-    app([str(each) for each in words], standalone_mode=False)
-    assert f"{pairs[2]} pairs from 1 session," in capsys.readouterr().out
-    assert out.stat().st_size > 10_000
-    with out.with_suffix(".csv").open() as file:
-        rows = [row for row in csv.DictReader(file) if row["name"] == "policy_1/7"]
-    before = [row for row in rows if int(row["offset_ticks"]) <= 0 and int(row["pairs"])]
-    assert before
-    assert all(float(row["mean"]) == 0 for row in before)
-    differences = []
-    for path in pairs[0].iterdir():
-        with recorder.open(folder / "f.nwb") as session, recorder.open(path) as branch:
-            tick = branch.description.branched[0].tick + 4
-            one, other = (each.values("c_applied", tick, tick) for each in (session, branch))
-            trials = session.values("trial", tick - 4, tick)
-            if len(one) and len(other) and trials[0] == trials[-1]:
-                differences.append(float(other[0, 263]) - float(one[0, 263]))
-    (row,) = [row for row in rows if row["offset_ticks"] == "4"]
-    assert (int(row["pairs"]), int(row["sessions"])) == (len(differences), bool(differences))
-    if differences:
-        assert float(row["mean"]) == pytest.approx(np.mean(differences), rel=1e-4)
 
 
 def test_what_cannot_be_run_again(folder: Path, tmp_path: Path) -> None:
