@@ -21,6 +21,7 @@ from typing import TypeVar
 import numpy as np
 
 import recorder
+from analysis.short_lists import grouped, ranges
 from recorder.reading import Recording
 from rig.errors import UserError
 
@@ -31,8 +32,6 @@ SETTLING_S = 1.0
 """Left out at an episode's start, while the units leave zero and the animal its spawn pose."""
 LEAST_S = 2.0
 """Shorter episodes are left out."""
-MOST_NAMED = 5
-"""So many files of those that are left out are named."""
 TITLES = {
     "corridor": "corridor",
     "gaps": "gaps run",
@@ -76,6 +75,11 @@ class Episode:
         return self.first_tick + self.n_ticks - 1
 
     @property
+    def drawn_by(self) -> tuple[str, int, int]:
+        """Task, seed and trial: what its arena and its noise are drawn by."""
+        return self.task, self.seed, self.trial
+
+    @property
     def rate_hz(self) -> float:
         """Ticks per second."""
         return 1 / self.tick_s
@@ -111,7 +115,7 @@ class Episodes:
         """What the result rests on, a sentence each: recordings, episodes and seeds; what was left out."""
         return (
             provenance(self.episodes),
-            *(f"left out: {each}" for each in _grouped(self.left_out)),
+            *(f"left out: {each}" for each in grouped(self.left_out)),
         )
 
 
@@ -121,7 +125,7 @@ def provenance(episodes: Sequence[Episode]) -> str:
     parts = []
     for task, some in groupby(episodes, key=lambda each: each.task):
         own = list(some)
-        seeds = _ranges(sorted({each.seed for each in own}))
+        seeds = ranges(sorted({each.seed for each in own}))
         n = len(own)
         parts.append(
             f"{n} of {TITLES.get(task, task)} (seed{'s' * (',' in seeds or '–' in seeds)} {seeds})"
@@ -133,52 +137,15 @@ def provenance(episodes: Sequence[Episode]) -> str:
     )
 
 
-def _grouped(sentences: Sequence[str]) -> list[str]:
-    """Sentences about files, those that say the same of several as one, which names the first of them.
-
-    >>> _grouped(["a.nwb: too short.", "b.nwb: too short.", "c.nwb: stimulated."])
-    ['2 recordings: too short (a.nwb, b.nwb).', 'c.nwb: stimulated.']
-    """
-    said: dict[str, list[str]] = {}
-    for sentence in sentences:
-        file, _, why = sentence.rpartition(": ")
-        said.setdefault(why, []).append(file)
-
-    def names(files: list[str]) -> str:
-        first = ", ".join(Path(each).name for each in files[:MOST_NAMED])
-        return first if len(files) <= MOST_NAMED else f"{first} and {len(files) - MOST_NAMED} more"
-
-    return [
-        f"{len(files)} recordings: {why.rstrip('.')} ({names(files)})."
-        if len(files) > 1
-        else f"{files[0]}: {why}".removeprefix(": ")
-        for why, files in said.items()
-    ]
-
-
-def _ranges(numbers: Sequence[int]) -> str:
-    """Numbers in ascending order, runs of them as one.
-
-    >>> _ranges([1, 2, 3, 7])
-    '1–3, 7'
-    """
-    runs: list[list[int]] = []
-    for each in numbers:
-        if runs and each == runs[-1][1] + 1:
-            runs[-1][1] = each
-        else:
-            runs.append([each, each])
-    return ", ".join(str(a) if a == b else f"{a}–{b}" for a, b in runs)
-
-
 # --- which there are --------------------------------------------------------------------------------
 
 
 def read_episodes(files: Iterable[Path], tasks: Sequence[str] = ()) -> Episodes:
-    """The undisturbed episodes in recordings, each recording once.
+    """The undisturbed episodes in recordings, each recording and each episode once.
 
     Left out, with the reason, is what is no recording, is still being recorded, had a stimulus, or has only
-    episodes shorter than `LEAST_S` after their first second.
+    episodes shorter than `LEAST_S` after their first second; and trials of a seed that another recording has
+    already (a branch has its session's): episodes that share arena and noise are not independent.
 
     Args:
         files: recordings; the parts of one that was rolled over are read as one.
@@ -190,9 +157,9 @@ def read_episodes(files: Iterable[Path], tasks: Sequence[str] = ()) -> Episodes:
     found, left_out = [], []
     seen: dict[str, tuple[Path, ...]] = {}
     subjects: dict[str, Path] = {}
-    named = 0
-    for file in files:
-        named += 1
+    drawn: set[tuple[str, int, int]] = set()
+    named = list(files)
+    for file in named:
         if any(file in others for others in seen.values()):
             continue  # a part of what was read
         try:
@@ -219,16 +186,19 @@ def read_episodes(files: Iterable[Path], tasks: Sequence[str] = ()) -> Episodes:
                 raise UserError(
                     f"{one} and {other} are recordings of different subjects; draw a figure for each."
                 )
-            found += own
+            if any(each.drawn_by in drawn for each in own):
+                left_out.append(f"{file}: trials that another recording of the same seed has.")
+            found += [each for each in own if each.drawn_by not in drawn]
+            drawn |= {each.drawn_by for each in own}
     if not found:
         what = f" of {' or '.join(TITLES.get(task, task) for task in tasks)}" if tasks else ""
         why = f" ({left_out[0].rstrip('.')})" if left_out else ""
         raise UserError(
-            f"In none of the {named} recordings is there an undisturbed episode{what} of at least "
+            f"In none of the {len(named)} recordings is there an undisturbed episode{what} of at least "
             f"{LEAST_S + SETTLING_S:g} s{why}; record some with: rodent-rig dataset SUBJECT --episodes 25 "
             "--out DIR."
         )
-    found.sort(key=lambda each: (each.task, each.seed, each.trial))
+    found.sort(key=lambda each: each.drawn_by)
     return Episodes(tuple(found), tuple(left_out))
 
 

@@ -156,3 +156,8 @@ def test_what_is_missing_is_said(taps: list[Path], tmp_path: Path) -> None:
     assert len(found.episodes) == 6
     assert ["is not a recording" in each for each in found.left_out] == [True, False]
     assert "no episode lasted 3 s" in found.left_out[1]
+    # another session, as a branch is, that has the first one's arena and noise
+    again = tap_session(tmp_path / "again.nwb", 0)
+    found = read_episodes([taps[0], again])
+    assert len(found.episodes) == 1
+    assert "again.nwb: trials that another recording of the same seed has" in found.notes()[1]
