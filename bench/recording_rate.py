@@ -33,9 +33,8 @@ import recorder
 from bench.synthetic_session import Stream, description
 from recorder.layout import LIBVER
 from rig.bus.encoding import decode
-from rig.bus.health_reports import RecorderReport
 from rig.bus.inner_sockets import InnerSockets
-from rig.bus.message_types import TICK_S, End, Message, Signal, Tick
+from rig.bus.message_types import TICK_S, End, Message, RecorderReport, Signal, Tick
 from rig.bus.socket_transport import SocketTransport
 from rig.errors import RunError
 from rig.session.directory import SessionDirectory

@@ -6,8 +6,16 @@ import time
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 
-from rig.bus.health_reports import RecorderReport, Status
-from rig.bus.message_types import End, EngineReply, Episode, Fault, Message, Tick
+from rig.bus.message_types import (
+    End,
+    EngineReply,
+    Episode,
+    Fault,
+    Message,
+    RecorderReport,
+    Status,
+    Tick,
+)
 
 
 @dataclass

@@ -88,8 +88,7 @@ def clip(
     session: SessionName = None,
 ) -> None:
     """Save the last of a running session as a recording, after it has happened."""
-    from rig.bus.health_reports import ClipReport, Status
-    from rig.bus.message_types import TICK_S
+    from rig.bus.message_types import TICK_S, ClipReport, Status
     from rig.client import attach
 
     args: dict[str, Any] = {"seconds": seconds, "after_ms": after_ms}

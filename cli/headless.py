@@ -8,8 +8,7 @@ from rich.progress import BarColumn, Progress, TimeRemainingColumn
 from rich.table import Table
 from rich.text import Text
 
-from rig.bus.health_reports import KnownFault, Status
-from rig.bus.message_types import TICK_S
+from rig.bus.message_types import TICK_S, KnownFault, Status
 from rig.errors import RunError, UserError
 from rig.output_file import check_output
 from rig.session.directory import SessionDirectory, SessionSpec

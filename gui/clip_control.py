@@ -12,8 +12,7 @@ from gui.session.recent import Recent, remember
 from gui.streams.live_stream import LiveStream
 from gui.streams.recorder_watch import clock
 from gui.window_state import WindowState
-from rig.bus.health_reports import ClipReport, Status
-from rig.bus.message_types import TICK_S
+from rig.bus.message_types import TICK_S, ClipReport, Status
 from rig.errors import UserError
 
 TOLD_S = 12.0

@@ -14,8 +14,7 @@ from gui.session.standstill import Standstill
 from gui.streams.live_stream import LiveStream
 from gui.streams.stream import Batch
 from gui.window_state import WindowState
-from rig.bus.health_reports import Status
-from rig.bus.message_types import TICK_S
+from rig.bus.message_types import TICK_S, Status
 
 PAUSED = "Paused at {time_s:.2f} s, tick {tick}"
 HOW = "space: go on   full stop: one tick"

@@ -18,8 +18,7 @@ from gui.stimulate_control import VERBS, StimulateControl
 from gui.streams.live_stream import LiveStream
 from gui.streams.recorder_watch import RecorderWatch
 from gui.window_state import WindowState
-from rig.bus.health_reports import RecorderReport, Status
-from rig.bus.message_types import Description
+from rig.bus.message_types import Description, RecorderReport, Status
 from rig.errors import UserError
 
 _END_WORDS = {

@@ -31,9 +31,8 @@ from recorder.file_rotation import RotationLimit, check_parts, parse_rotation_li
 from recorder.output_path import check_target, free_bytes
 from recorder.rotating_writer import RotatingWriter
 from rig.bus.encoding import MessageError, decode, encode
-from rig.bus.health_reports import RecorderReport
 from rig.bus.inner_sockets import InnerSockets
-from rig.bus.message_types import Array, Assets, Description, End, Message, Tick
+from rig.bus.message_types import Array, Assets, Description, End, Message, RecorderReport, Tick
 from rig.errors import RunError, UserError
 from rig.session.directory import SessionDirectory
 from rig.session.exit_with_parent import exit_with_parent

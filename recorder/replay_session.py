@@ -18,10 +18,9 @@ import msgspec
 
 from recorder.replay import ReplaySource
 from rig.bus.encoding import encode
-from rig.bus.health_reports import Status
 from rig.bus.history import HISTORY_TICKS, Frames
 from rig.bus.hub import Hub, Request
-from rig.bus.message_types import Command, End, EngineReply, Episode, Message, Reply, Tick
+from rig.bus.message_types import Command, End, EngineReply, Episode, Message, Reply, Status, Tick
 from rig.bus.open_intervals import OpenIntervals
 from rig.bus.stimulus_request import short
 from rig.errors import ending_with

@@ -14,9 +14,8 @@ import zmq
 
 import recorder.process
 from rig.bus.encoding import decode, encode
-from rig.bus.health_reports import RecorderReport
 from rig.bus.inner_sockets import InnerSockets
-from rig.bus.message_types import Message
+from rig.bus.message_types import Message, RecorderReport
 from rig.session.directory import SessionDirectory
 
 ROOT = Path(__file__).parent.parent

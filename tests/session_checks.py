@@ -6,8 +6,7 @@ from pathlib import Path
 
 from recorder.replay import ReplaySource
 from rig.bus.client import BusClient
-from rig.bus.health_reports import RecorderReport, Status
-from rig.bus.message_types import EngineReply, Event, Message
+from rig.bus.message_types import EngineReply, Event, Message, RecorderReport, Status
 from rig.session.directory import running_sessions
 from tests.rodent_rig import wait_for
 

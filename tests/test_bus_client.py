@@ -23,7 +23,6 @@ import zmq
 from rig.bus.client import BusClient
 from rig.bus.curve import make_keys
 from rig.bus.encoding import decode, encode
-from rig.bus.health_reports import Status
 from rig.bus.hub import Hub
 from rig.bus.inner_sockets import InnerSockets
 from rig.bus.message_types import (
@@ -36,6 +35,7 @@ from rig.bus.message_types import (
     Fault,
     Message,
     Reply,
+    Status,
     Tick,
 )
 from rig.bus.sockets import SocketFolder

@@ -20,8 +20,7 @@ from chaos.plan import KINDS, plan, plans
 from chaos.received import Received
 from chaos.verdict import judge
 from recorder.writer import Writer
-from rig.bus.health_reports import RecorderReport, Status
-from rig.bus.message_types import Fault, Message
+from rig.bus.message_types import Fault, Message, RecorderReport, Status
 from tests.rodent_rig import ROOT
 
 SHORT = ("recorder", "disk")

@@ -10,7 +10,7 @@ from gui.look.theme import DARK, THEMES
 from gui.session.control_bar import ControlBar
 from gui.session.health import HealthPanel
 from gui.streams.recorder_watch import Verdict
-from rig.bus.health_reports import RecorderReport, Status
+from rig.bus.message_types import RecorderReport, Status
 
 
 def test_numbers_and_names_are_not_clipped(qtbot: QtBot) -> None:

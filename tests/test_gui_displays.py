@@ -22,8 +22,7 @@ from gui.session.fault_watch import FaultWatch
 from gui.session.log_panel import LogPanel
 from gui.timeline.ethogram import Ethogram
 from gui.timeline.timeline import Timeline
-from rig.bus.health_reports import KnownFault
-from rig.bus.message_types import EngineReply, Event, Message, Tick
+from rig.bus.message_types import EngineReply, Event, KnownFault, Message, Tick
 from rig.errors import UserError
 from tests.rodent_rig import ROOT
 

@@ -22,8 +22,7 @@ from gui.session.welcome import Welcome
 from gui.streams.live_stream import LiveStream
 from gui.streams.stream import Batch
 from rig.bus.external_inputs import LONGEST_NOTE
-from rig.bus.health_reports import RecorderReport, Status
-from rig.bus.message_types import Description, Input, KeyUse, Message, Tick
+from rig.bus.message_types import Description, Input, KeyUse, Message, RecorderReport, Status, Tick
 from rig.errors import UserError
 from tests.rodent_rig import ROOT
 from tests.windows import press_in_dialog

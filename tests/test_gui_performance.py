@@ -14,8 +14,7 @@ from bench.synthetic_session import description
 from gui.look.theme import DARK
 from gui.session.performance import PerformancePanel
 from gui.streams.stream import Batch
-from rig.bus.health_reports import RecorderReport, Status
-from rig.bus.message_types import Message, Tick
+from rig.bus.message_types import Message, RecorderReport, Status, Tick
 from rig.tick_loop import LATENCIES
 
 USUAL = {

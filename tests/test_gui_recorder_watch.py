@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from gui.streams.recorder_watch import RecorderWatch, clock, size_text
-from rig.bus.health_reports import RecorderReport, Status
+from rig.bus.message_types import RecorderReport, Status
 
 
 def _status(state: str, on_disk: int, process: str = "alive", session: str = "running") -> Status:

@@ -14,7 +14,7 @@ import pytest
 
 import recorder
 from rig.bus.client import BusClient
-from rig.bus.health_reports import Status
+from rig.bus.message_types import Status
 from tests.rodent_rig import RunningRig, wait_for
 
 SIZE = (1280, 720)

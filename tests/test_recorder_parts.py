@@ -23,8 +23,7 @@ from recorder.file_rotation import RotationLimit, check_parts, parse_rotation_li
 from recorder.replay import ReplaySource
 from recorder.rotating_writer import RotatingWriter
 from recorder.writer import Writer
-from rig.bus.health_reports import RecorderReport, Status
-from rig.bus.message_types import Description, Input, Message, Tick
+from rig.bus.message_types import Description, Input, Message, RecorderReport, Status, Tick
 from rig.errors import UserError
 from tests.recorder_checks import assert_same, nwb_problems
 from tests.recorder_rig import Rig

@@ -14,8 +14,7 @@ from bench.synthetic_session import Stream, description
 from cli.main import main
 from recorder.writer import Writer
 from rig.bus.client import BusClient
-from rig.bus.health_reports import Status
-from rig.bus.message_types import End, EngineReply, Message, Tick
+from rig.bus.message_types import End, EngineReply, Message, Status, Tick
 from rig.errors import RunError
 from rig.playback import LONGEST_LEAP_S, Playback, Stretch
 from rig.session.directory import SessionDirectory, running_sessions, runtime_folder

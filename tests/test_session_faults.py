@@ -12,8 +12,7 @@ import pytest
 
 import recorder
 from rig.bus.client import BusClient
-from rig.bus.health_reports import Status
-from rig.bus.message_types import Fault, Message, Tick
+from rig.bus.message_types import Fault, Message, Status, Tick
 from rig.session.directory import RunningSession, SessionDirectory, running_sessions
 from tests.rodent_rig import FIRST_LIGHT, ROOT, RunningRig, wait_for
 from tests.session_checks import (

@@ -7,8 +7,7 @@ from dataclasses import dataclass, replace
 
 import msgspec
 
-from rig.bus.health_reports import KnownFault
-from rig.bus.message_types import Event
+from rig.bus.message_types import Event, KnownFault
 
 BEHAVIOURS, STIMULI, TRIALS = "any behaviour", "any stimulus", "trials"
 NOTES = "notes"

@@ -8,8 +8,7 @@ from gui.session.banner import Banner
 from gui.session.log_panel import LogPanel
 from gui.streams.recorder_watch import clock
 from gui.timeline.timeline import Timeline
-from rig.bus.health_reports import KnownFault
-from rig.bus.message_types import TICK_S
+from rig.bus.message_types import TICK_S, KnownFault
 
 HAPPENED_S = 10.0
 """How long something that happened and was over at once stays across the window."""

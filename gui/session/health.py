@@ -7,8 +7,7 @@ from PyQt6.QtWidgets import QFrame, QGridLayout, QLabel, QPushButton, QWidget
 
 from gui.look.labels import ElidedLabel
 from gui.look.theme import Theme
-from rig.bus.health_reports import Status
-from rig.bus.message_types import Description
+from rig.bus.message_types import Description, Status
 
 STATE_WORDS = {
     "alive": "running",

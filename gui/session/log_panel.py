@@ -10,8 +10,7 @@ from PyQt6.QtWidgets import QAbstractItemView, QListWidget, QListWidgetItem, QWi
 
 from gui.look.theme import Theme
 from gui.streams.recorder_watch import clock
-from rig.bus.health_reports import KnownFault
-from rig.bus.message_types import TICK_S
+from rig.bus.message_types import TICK_S, KnownFault
 
 
 class LogPanel(QListWidget):

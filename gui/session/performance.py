@@ -17,8 +17,7 @@ from gui.session.tick_histogram import TickHistogram
 from gui.streams.latest_work import LatestWork
 from gui.streams.recorder_watch import size_text
 from gui.streams.stream import Batch
-from rig.bus.health_reports import RecorderReport, Status
-from rig.bus.message_types import Description
+from rig.bus.message_types import Description, RecorderReport, Status
 from rig.errors import RunError
 from rig.process_memory import family, memory_mb, module_of
 from rig.session.directory import running_sessions

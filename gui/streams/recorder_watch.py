@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import PurePath
 
-from rig.bus.health_reports import RecorderReport, Status
+from rig.bus.message_types import RecorderReport, Status
 
 STALE_S = 1.0
 LOW_DISK_BYTES = 2_000_000_000

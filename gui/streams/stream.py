@@ -15,8 +15,16 @@ from dataclasses import dataclass, field
 
 from PyQt6.QtCore import QObject, pyqtSignal
 
-from rig.bus.health_reports import Status
-from rig.bus.message_types import Assets, Description, End, EngineReply, Episode, Message, Tick
+from rig.bus.message_types import (
+    Assets,
+    Description,
+    End,
+    EngineReply,
+    Episode,
+    Message,
+    Status,
+    Tick,
+)
 from rig.errors import RunError, UserError
 
 BATCH_INTERVAL_S = 1 / 30

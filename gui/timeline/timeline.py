@@ -25,8 +25,7 @@ from gui.timeline.timeline_plots import TimelinePlots
 from gui.timeline.trace import Trace
 from gui.timeline.unit_orders import Modulation, correlation, order
 from gui.timeline.unit_picking import UnitPicking
-from rig.bus.health_reports import KnownFault
-from rig.bus.message_types import Description, Tick
+from rig.bus.message_types import Description, KnownFault, Tick
 
 LONGER = 1.25
 """By which a notch of the wheel makes the window longer."""

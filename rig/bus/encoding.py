@@ -18,8 +18,7 @@ from typing import Any
 import msgspec
 import numpy as np
 
-from rig.bus.counts import Count
-from rig.bus.message_types import Array, Content, Message
+from rig.bus.message_types import Array, Content, Count, Message
 
 VERSION = 1
 MAX_BYTES = 256 * 1024 * 1024

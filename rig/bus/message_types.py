@@ -1,27 +1,27 @@
 """The types of messages: what the bus says, and nothing of how (that is `rig.bus.encoding`).
 
 Every message carries the session, the tick it belongs to and a sequence number that counts the messages
-of its topic, so that a receiver can tell a lost message from a quiet topic. What a session says of its
-health is in `rig.bus.health_reports`. `docs/bus.md` describes the same for a reader who writes a client in
-another language.
+of its topic, so that a receiver can tell a lost message from a quiet topic. `docs/bus.md` describes the
+same for a reader who writes a client in another language.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, TypeAlias
+from typing import Annotated, Any, TypeAlias
 
 import msgspec
 from numpy.typing import NDArray
-
-from rig.bus.counts import Count, Size
-from rig.bus.health_reports import RecorderReport, Status
 
 TICK_S = 0.02
 """Simulated seconds of one tick (one control step)."""
 
 Array: TypeAlias = NDArray[Any]
+Size: TypeAlias = Annotated[int, msgspec.Meta(ge=0, le=1 << 20)]
+"""How much of something an animal has."""
+Count: TypeAlias = Annotated[int, msgspec.Meta(ge=-(1 << 53), le=1 << 53)]
+"""A whole number that every language and file can hold."""
 
 
 class LayerInfo(msgspec.Struct, frozen=True):
@@ -261,6 +261,82 @@ class EngineReply(msgspec.Struct, frozen=True, tag="answer"):
     end_trial: bool = False
     engine_ms: float = 0.0
     clips: tuple[ClipRequest, ...] = ()
+
+
+class ClipReport(msgspec.Struct, frozen=True):
+    """A clip of a session: the ticks `first_tick` to `last_tick`, saved after they have happened.
+
+    `state` is "waiting" (for its last tick, or for the one before to be written), "writing", "saved" or
+    "failed"; `error` is one sentence when failed. `cause` is what wanted it: a rule, or "client".
+    """
+
+    state: str
+    file: str
+    first_tick: int
+    last_tick: int
+    error: str = ""
+    cause: str = ""
+
+
+class RecorderReport(msgspec.Struct, frozen=True, tag="recorder_report"):
+    """What the recorder has on disk (flushed and synced), in its own words.
+
+    `state` is "starting" (ready, nothing written yet), "recording", "closed" or "failed"; `ticks_on_disk`
+    counts rows, `last_tick` is the last of them; `error` is one sentence when failed. `free_bytes` is -1
+    where it is not known. A recording that was rolled over goes on in further files: `file` is the present
+    one, `part` its number from 0, and all that is counted is that of all files.
+    """
+
+    state: str
+    file: str
+    ticks_on_disk: int
+    last_tick: int
+    file_bytes: int
+    free_bytes: int
+    error: str = ""
+    part: int = 0
+
+
+class KnownFault(msgspec.Struct, frozen=True):
+    """A fault of the session so far, as its status repeats it: what was said, and from when to when.
+
+    `source`, `name` and `sentence` are the `Fault`'s. `over_tick` is -1 while it lasts, and `tick` for what
+    happened at that tick alone.
+    """
+
+    source: str
+    name: str
+    sentence: str
+    tick: Count
+    over_tick: Count
+
+
+class Status(msgspec.Struct, frozen=True, tag="status"):
+    """The session's health, from its supervisor, a few times a second.
+
+    `state`: "starting", "running", "paused", "ended". `processes` maps "subject", "stimulation",
+    "recorder" to "starting", "alive", "stuck" (runs and does not answer), "ended" (its work is done),
+    "dead" (it failed) or "off". `recorder` is its own last report. `fault` is the newest fault that lasts,
+    "" where none does; `faults` are the newest of the session, whether they last or are over, oldest first.
+    `refused` counts commands of clients that were refused or malformed; `malformed` counts what came as if
+    from one of the session's own processes and was not: it is ignored. `failure` says why the session, or
+    its recording, has failed. `armed`: whether the protocol's rules fire, from the next tick on at the
+    latest. `clips` are the newest clips.
+    """
+
+    state: str
+    processes: dict[str, str]
+    ticks: int
+    overruns: int
+    realtime_factor: float
+    recorder: RecorderReport | None
+    fault: str = ""
+    refused: int = 0
+    malformed: int = 0
+    failure: str = ""
+    faults: tuple[KnownFault, ...] = ()
+    armed: bool = True
+    clips: tuple[ClipReport, ...] = ()
 
 
 class Spikes(msgspec.Struct, frozen=True, tag="spikes"):

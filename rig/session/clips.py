@@ -20,11 +20,19 @@ import zmq
 
 from rig.bus.clip_ring import ClipRing
 from rig.bus.encoding import MessageError, decode, encode
-from rig.bus.health_reports import ClipReport, RecorderReport
 from rig.bus.history import Frames
 from rig.bus.hub import Request
 from rig.bus.inner_sockets import InnerSockets
-from rig.bus.message_types import TICK_S, ClipRequest, End, EngineReply, Message, Reply
+from rig.bus.message_types import (
+    TICK_S,
+    ClipReport,
+    ClipRequest,
+    End,
+    EngineReply,
+    Message,
+    RecorderReport,
+    Reply,
+)
 from rig.bus.stimulus_request import short
 from rig.errors import UserError
 from rig.new_recording import recording_name

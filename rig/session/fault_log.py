@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from rig.bus.health_reports import KnownFault
-from rig.bus.message_types import Fault
+from rig.bus.message_types import Fault, KnownFault
 
 KEPT = 200
 """Faults that are remembered; a process that fails again and again must not fill the memory."""

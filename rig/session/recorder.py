@@ -10,10 +10,9 @@ import msgspec
 import zmq
 
 from rig.bus.encoding import MessageError, decode
-from rig.bus.health_reports import RecorderReport
 from rig.bus.hub import Request
 from rig.bus.inner_sockets import InnerSockets
-from rig.bus.message_types import Reply
+from rig.bus.message_types import RecorderReport, Reply
 from rig.session.directory import SessionDirectory, SessionSpec
 from rig.session.processes import ChildProcess
 from rig.session.summary import Summary

@@ -6,8 +6,7 @@ import time
 from collections import Counter
 from dataclasses import dataclass, field
 
-from rig.bus.health_reports import RecorderReport
-from rig.bus.message_types import End, EngineReply, Fault, Message, Tick
+from rig.bus.message_types import End, EngineReply, Fault, Message, RecorderReport, Tick
 from rig.session.fault_log import FaultLog
 
 

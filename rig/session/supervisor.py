@@ -14,9 +14,8 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from rig.bus.health_reports import Status
 from rig.bus.hub import Hub, Request
-from rig.bus.message_types import TICK_S, End, Fault, Message, Reply
+from rig.bus.message_types import TICK_S, End, Fault, Message, Reply, Status
 from rig.errors import RunError, ending_with
 from rig.ignored_messages import IgnoredMessages
 from rig.session.client_commands import ClientCommands
