@@ -51,7 +51,7 @@ def errors(network: Network, rollouts: list[Rollout]) -> tuple[np.ndarray, np.nd
 class Plain:
     """An actor whose images are black, and whose features are the number of the weights."""
 
-    def __init__(self, index: int) -> None:
+    def __init__(self, index: int, replaced: int) -> None:
         pass
 
     def collect_rollout(self, weights, version, ticks, expert_fraction, on_policy, keep_images):

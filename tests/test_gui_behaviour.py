@@ -170,8 +170,8 @@ def test_pictures_can_be_stopped_and_what_cannot_be_drawn_is_said(
         panel.take(batch)
     panel.refresh()
     panel.choose("run")
-    qtbot.waitUntil(lambda: "No pictures can be made" in panel.title.full_text, timeout=20_000)
-    assert panel.stills.n_left == 0
+    qtbot.waitUntil(lambda: "This arena cannot be drawn" in panel.title.full_text, timeout=20_000)
+    qtbot.waitUntil(lambda: panel.stills.n_left == 0, timeout=20_000)
     panel.show_recording(None, None)
     for batch in _batches():
         panel.take(batch)

@@ -19,6 +19,8 @@ STAND_TICKS = 10
 PACE_WEIGHT, JUMP_COST, MOST_BEHIND = 0.1, 1.5, 6
 """Of the movement (`MovementFollower`), which goes on for an animal that is half as strong as it is asked to
 be: it would lie there in the middle of it for ever."""
+BEGUN_TICK = 3
+"""One that lies still gets no farther, and is asked for the beginning."""
 STUCK_TICKS, UP_ABOVE = 15, 0.7
 """An animal that is up, and has not followed the movement for so long, has got up in another way."""
 BEGUN_WITHIN = 0.02
@@ -89,7 +91,7 @@ class Righting:
             jump_cost=JUMP_COST,
             jumps_before=PROPPED_TICK,
             most_behind=MOST_BEHIND,
-            clock_from=1,
+            clock_from=BEGUN_TICK,
         )
         self._movement = follower(rest)
         self._movement.find(activation, PROPPED_TICK, BEGUN_WITHIN)
