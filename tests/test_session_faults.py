@@ -168,6 +168,13 @@ def test_a_stalled_recorder_pauses_the_animal_and_nothing_is_lost(runtime: Path,
             wait_for(lambda: told("stalled"), 120)
             os.kill(pid, signal.SIGCONT)
             wait_for(lambda: told("stalled", over=True) and told("silent", over=True))
+
+            def caught_up() -> bool:
+                said = [m.content for m in bus.poll(0.05) if isinstance(m.content, Status)]
+                recorder = said[-1].recorder if said else None
+                return recorder is not None and said[-1].ticks - recorder.last_tick < 100
+
+            wait_for(caught_up)  # who stops a session that stalls again ends its recording there
             bus.command("stop")
         status, said, trouble = rig.end(120)
     assert status == 0, trouble
