@@ -112,9 +112,8 @@ class AnnotationStore(QObject):
         while (work := self._work.get()) is not None:
             try:
                 then = work()
-            except (
-                Exception
-            ) as problem:  # a defect of ours: said in the window, whole on the terminal
+            except Exception as problem:
+                # a defect of ours: said in the window, whole on the terminal
                 traceback.print_exception(problem)
                 words = f"An unexpected problem: {type(problem).__name__}: {problem}"
                 then = partial(self.failed.emit, words)

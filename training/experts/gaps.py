@@ -60,7 +60,8 @@ for wide gaps."""
 
 
 def standing_leap(leap: leaping.Leap) -> MovementFollower:
-    """The actions of a leap from the stand, and of the stand after it, in step with the body.
+    """The actions of a leap from the stand, and of the stand after it, in step with the body: call its `next`
+    once a tick, until its `tick` is `LEAP_TICKS + LANDED_TICKS`.
 
     Once begun it does not wait: an animal that stood on would be asked for its first ticks, which are almost
     the stand, for ever.

@@ -1,7 +1,9 @@
 """A movement's actions, in step with the body: it advances as the activations do.
 
 An animal that does not follow gets the same action again, instead of one by a clock that the network could
-not observe: labels by a clock contradict each other as soon as a network begins earlier or later.
+not observe: labels by a clock contradict each other as soon as a network begins earlier or later. But an
+animal that answers at half strength stays nearest to one tick, and would be asked for that one for ever: it
+is hurried on (`most_behind`).
 """
 
 from __future__ import annotations
