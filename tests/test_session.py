@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+import time
 from pathlib import Path
 
 import h5py
@@ -15,6 +16,7 @@ from rig.bus.message_types import (
     Tick,
 )
 from rig.errors import RunError
+from rig.session.directory import SessionDirectory, running_sessions, runtime_folder
 from tests.recorder_checks import nwb_problems
 from tests.rodent_rig import FIRST_LIGHT, RunningRig, rodent_rig, wait_for
 from tests.session_checks import (
@@ -181,6 +183,7 @@ def test_ctrl_c_ends_everything_and_keeps_the_recording(
 ):
     out = tmp_path / "c.nwb"
     with RunningRig("run", FIRST_LIGHT, "--out", out, *REALTIME, "--seed", 3) as rig:
+        assert _first_key(rig) < 10
         with rig.attach() as bus:
             wait_for(lambda: any(m.tick > 20 for m in bus.poll(0.1)))
         rig.process.send_signal(signal.SIGINT)
@@ -193,6 +196,23 @@ def test_ctrl_c_ends_everything_and_keeps_the_recording(
         assert stopped.n_ticks > 20
         # another seed, another session
         assert (stopped.values("qpos", 5, 20) != other.values("qpos", 5, 20)).any()
+
+
+def _first_key(rig: RunningRig) -> int:
+    """The tick before the first key that is taken, pressed before the animal runs and until then.
+
+    What comes too early is waited for, so that no client that has heard of a tick is told that there is none.
+    """
+    wait_for(lambda: bool(running_sessions()))
+    with BusClient.of(SessionDirectory(runtime_folder() / running_sessions()[0].session)) as bus:
+        while True:
+            began = time.monotonic()
+            try:
+                return int(bus.command("key", key="x")["after_tick"])
+            except RunError as problem:
+                said = str(problem)
+            assert "ask again" in said
+            assert time.monotonic() - began > 1.9
 
 
 def test_recording_can_begin_and_end_while_the_animal_runs(runtime: Path, tmp_path: Path):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+from collections import deque
 from collections.abc import Callable
 
 from rig.bus.external_inputs import ALWAYS, VERBS, ExternalInputs
@@ -16,6 +18,10 @@ from rig.session.summary import Summary
 
 MOST_STEPS = 500
 """Ticks that one command may ask for."""
+NEED_THE_ANIMAL = {*VERBS, "restart_engine", "start_recording", "stop_recording", "save_clip"}
+"""Verbs that need an animal that runs."""
+EARLY_S = 2.0
+"""How long such a command waits for it: clients hear of a tick from the subject, and may hear of it first."""
 
 
 class ClientCommands:
@@ -58,6 +64,8 @@ class ClientCommands:
         self._check_processes = check_processes
         self._external_inputs: ExternalInputs | None = None
         """Once the subject has said what layers it has."""
+        self._early: deque[tuple[float, Request]] = deque()
+        """Until when, and what waits for the animal to run, and what its clients asked for after it."""
         self.armed = True
 
     def follow(self, message: Message) -> None:
@@ -70,7 +78,34 @@ class ClientCommands:
             self._external_inputs = ExternalInputs(layers)
 
     def handle(self, request: Request) -> None:
-        """Carries out a client's command, or refuses it and changes nothing."""
+        """Carries out a client's command, now or once the animal runs, or refuses it and changes nothing."""
+        needs_it = request.trusted and request.command.verb in NEED_THE_ANIMAL
+        too_early = needs_it and not self._animal_runs(request)
+        if too_early or any(each.client == request.client for _, each in self._early):
+            self._early.append((time.monotonic() + EARLY_S, request))
+        else:
+            self._answer(request)
+
+    def handle_early(self) -> None:
+        """Carries out what came too early and has been waited for."""
+        while self._early:
+            until_s, request = self._early[0]
+            if time.monotonic() < until_s and not self._animal_runs(request):
+                return
+            self._early.popleft()
+            self._answer(request)
+
+    def refuse_early(self) -> None:
+        """Refuses what still waits: the session ends."""
+        while self._early:
+            self._hub.refuse(self._early.popleft()[1], "The session is ending.")
+
+    def _animal_runs(self, request: Request) -> bool:
+        if request.command.verb == "save_clip":
+            return self._clips.begun
+        return self._external_inputs is not None and self._summary.ticks > 0
+
+    def _answer(self, request: Request) -> None:
         if not request.trusted:
             self._hub.refuse(
                 request,

@@ -106,11 +106,16 @@ class SessionClips:
         """The newest clips, oldest first."""
         return (*self._done, *(each.report for each in self._waiting))[-REPORTED:]
 
+    @property
+    def begun(self) -> bool:
+        """Whether there is a tick that can be saved, or none will ever be kept."""
+        return not self._ring.n_ticks or self._ring.last_tick >= 0
+
     # --- what is asked for ------------------------------------------------------------------------
 
     def save_on_request(self, request: Request, args: Mapping[str, Any]) -> None:
         """Saves a clip for a client, or says why not; replies with its file and its ticks."""
-        if self._ring.n_ticks and self._ring.last_tick < 0:  # not counted: nothing is wrong with it
+        if not self.begun:  # not counted: nothing is wrong with it
             self._owner.reply(request, Reply(False, "The animal is not running yet; ask again."))
             return
         try:

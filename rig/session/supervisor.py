@@ -155,6 +155,7 @@ class Supervisor:
                 self._follow(message)
             for request in requests:
                 self._clients.handle(request)
+            self._clients.handle_early()
             self._subject_commands.send_waiting()
             self._recorder.read_reports()
             self._clips.update()
@@ -180,6 +181,7 @@ class Supervisor:
         messages, requests = self._hub.pump(0.02)
         for message in messages:
             self._follow(message)
+        self._clients.refuse_early()
         for request in requests:
             self._hub.refuse(request, "The session is ending.")
         self._recorder.read_reports()
