@@ -6,7 +6,8 @@ are first clustered (k-means or a Gaussian mixture), and the regression learns t
 `stim.detectors.learned` evaluates it online.
 
 How good it is, is measured on what it was not fit to: the recordings' ticks are cut into pieces of 5 s,
-dealt out to `FOLDS` folds, and each fold is predicted by a classifier of the others.
+dealt out to `FOLDS` folds, and each fold is predicted by a classifier of the others. The same 5 s of sessions
+of one seed, such as a session and its branch, are in one fold.
 """
 
 from __future__ import annotations
@@ -46,11 +47,16 @@ Array = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Labelled:
-    """A trial's body states (ticks, entries), the entries' names, and labels (ticks,) where there are any."""
+    """A trial's body states (ticks, entries), the entries' names, and labels (ticks,) where there are any.
+
+    `seed` and `first_tick`: of its session, and where it begins in it.
+    """
 
     body: Array
     names: tuple[str, ...]
     labels: NDArray[np.bool_] | None = None
+    seed: int = 0
+    first_tick: int = 0
 
 
 @dataclass(frozen=True)
@@ -142,13 +148,10 @@ def fit_labels(sequences: Sequence[Labelled], behaviour: str, window_ms: float =
         UserError: there is too little of the one or the other.
     """
     window = _window(window_ms)
-    features, labels = [], []
-    for each in sequences:
-        if each.labels is None or len(each.body) < window:
-            continue
-        features.append(_features(each, window))
-        labels.append(each.labels[window - 1 :].astype(int))
-    return _fit(_joined(features, window_ms), np.concatenate(labels), (REST, behaviour), window)
+    used = [each for each in sequences if each.labels is not None and len(each.body) >= window]
+    features = _joined([_features(each, window) for each in used], window_ms)
+    labels = [each.labels[window - 1 :].astype(int) for each in used if each.labels is not None]
+    return _fit(features, np.concatenate(labels), _folds(used, window), (REST, behaviour), window)
 
 
 def fit_clusters(
@@ -176,8 +179,8 @@ def fit_clusters(
     if clusters < 2:
         raise UserError("There have to be two clusters or more.")
     window = _window(window_ms)
-    parts = [_features(each, window) for each in sequences if len(each.body) >= window]
-    features = _joined(parts, window_ms)
+    used = [each for each in sequences if len(each.body) >= window]
+    features = _joined([_features(each, window) for each in used], window_ms)
     if len(features) < FEWEST_TICKS * clusters:
         raise UserError(f"{len(features)} ticks are too few for {clusters} clusters.")
     mean, scale = _scaling(features)
@@ -192,7 +195,18 @@ def fit_clusters(
     rank = np.empty(clusters, int)
     rank[order] = np.arange(clusters)
     names = tuple(f"cluster_{k}" for k in range(clusters))
-    return _fit(features, rank[found], names, window)
+    return _fit(features, rank[found], _folds(used, window), names, window)
+
+
+def _folds(sequences: Sequence[Labelled], window: int) -> NDArray[np.intp]:
+    """The fold of each window of sequences: by when it ends in its session, and by the session's seed."""
+    seeds = sorted({each.seed for each in sequences})
+    pieces = [
+        seeds.index(each.seed)
+        + (each.first_tick + np.arange(window - 1, len(each.body))) // PIECE_TICKS
+        for each in sequences
+    ]
+    return np.concatenate(pieces) % FOLDS
 
 
 def _window(window_ms: float) -> int:
@@ -223,7 +237,13 @@ def _scaling(features: Array) -> tuple[Array, Array]:
     return features.mean(0), np.where(scale > 1e-9, scale, 1.0)
 
 
-def _fit(features: Array, labels: Array, classes: tuple[str, ...], window: int) -> Fit:
+def _fit(
+    features: Array,
+    labels: Array,
+    folds: NDArray[np.intp],
+    classes: tuple[str, ...],
+    window: int,
+) -> Fit:
     counts = np.bincount(labels, minlength=len(classes))
     for name, count in zip(classes, counts, strict=True):
         if count < FEWEST_TICKS:
@@ -231,13 +251,13 @@ def _fit(features: Array, labels: Array, classes: tuple[str, ...], window: int) 
                 f"There are {count} ticks of {name!r} to learn from; {FEWEST_TICKS} are the least."
             )
     whole = _classifier(features, labels, classes, window)
-    pieces = np.arange(len(labels)) // PIECE_TICKS % FOLDS
     predicted = np.zeros(len(labels), int)
-    for piece in np.unique(pieces):
-        inside = pieces == piece
+    for fold in np.unique(folds):
+        inside = folds == fold
         if inside.all():
             raise UserError(
-                f"{len(labels)} ticks are too few to judge a classifier by; {2 * PIECE_TICKS} are enough."
+                f"{len(labels)} ticks are too few to judge a classifier by, where they are of the same 5 s; "
+                f"a session of {2 * PIECE_TICKS} is enough."
             )
         present = np.unique(labels[~inside])
         own = _classifier(features[~inside], labels[~inside], classes, window)
@@ -297,7 +317,8 @@ def _sequences(
         labels = np.zeros(len(body), bool)
         for start_s, stop_s in own:
             labels |= (times >= start_s - 1e-9) & (times < stop_s - 1e-9)
-        result.append(Labelled(body, names, labels if behaviour else None))
+        seed = recording.description.seed
+        result.append(Labelled(body, names, labels if behaviour else None, seed, trial.first_tick))
     return result
 
 

@@ -93,7 +93,8 @@ class _Stimulated:
 def read_sessions(files: Iterable[Path], behaviour: str) -> Sessions:
     """Reads recordings, each once; what is none, or did not come to its end, is left out, with the reason.
 
-    The parts of one that was rolled over are read as one, whether all of them are named or one.
+    The parts of one that was rolled over are read as one, whether all of them are named or one. What a
+    session and its branches share happened once, and counts once.
 
     Args:
         files: the recordings.
@@ -105,6 +106,7 @@ def read_sessions(files: Iterable[Path], behaviour: str) -> Sessions:
     sessions, left_out = [], []
     seen: dict[str, tuple[Path, ...]] = {}
     subjects: dict[str, Path] = {}
+    counted: dict[str, float] = {}  # up to which tick of each session
     for file in files:
         if any(file in files for files in seen.values()):
             continue  # a part of what was read
@@ -128,17 +130,31 @@ def read_sessions(files: Iterable[Path], behaviour: str) -> Sessions:
                 raise UserError(
                     f"{one} and {other} are recordings of different subjects; draw a figure for each."
                 )
-            sessions.append(read_session(recording, behaviour))
+            sessions.append(read_session(recording, behaviour, _count(recording, counted)))
     return Sessions(tuple(sessions), tuple(left_out))
 
 
-def read_session(recording: Recording, behaviour: str) -> Session:
-    """What an open recording contributes; `behaviour` as for `read_sessions`."""
+def _count(recording: Recording, counted: dict[str, float]) -> float:
+    """Up to which tick a recording shares its session with what was `counted`; counts it, too."""
+    own = [(each.session, float(each.tick)) for each in recording.description.branched]
+    own.append((recording.session, np.inf))
+    shared = max(min(tick, counted.get(session, -1.0)) for session, tick in own)
+    for session, tick in own:
+        counted[session] = max(tick, counted.get(session, -1.0))
+    return shared
+
+
+def read_session(recording: Recording, behaviour: str, from_tick: float = -1.0) -> Session:
+    """What an open recording contributes; `behaviour` as for `read_sessions`.
+
+    Stimuli that begin before `from_tick` do not count, nor attempts that are decided by then.
+    """
     described = recording.description
     stimuli = recording.intervals("stimuli")
     stimulated = _stimulated_units(recording, stimuli)
-    attempts, undecided = _attempts(recording, stimuli, stimulated)
-    stimulations, during = _stimulations(recording, stimuli, stimulated, behaviour)
+    attempts, undecided = _attempts(recording, stimuli, stimulated, from_tick)
+    later = tuple(each for each in stimuli if each.onset_tick >= from_tick)
+    stimulations, during = _stimulations(recording, later, stimulated, behaviour)
     kinds = {
         "activated" if each.varies else "inactivated"
         for each in stimulated.values()
@@ -195,18 +211,20 @@ def _attempts(
     recording: Recording,
     stimuli: tuple[Interval, ...],
     stimulated: dict[tuple[str, int], _Stimulated],
+    from_tick: float,
 ) -> tuple[list[Attempt], int]:
     """The attempts that were decided, and how many were not when the trial or the session ended."""
     seed = recording.description.seed
     found, undecided = [], 0
     first: tuple[int, int] | None = None
     for event in recording.task_events:
+        counts = event.tick > from_tick
         if event.name == "first_tap":
-            undecided += first is not None
+            undecided += first is not None and counts
             first = (event.tick, event.trial)
         elif event.name in OUTCOMES and first is not None:
-            if event.trial != first[1]:
-                undecided, first = undecided + 1, None
+            if event.trial != first[1] or not counts:
+                undecided, first = undecided + counts, None
                 continue
             overlapping = [
                 stimulated[each.name, each.number]

@@ -19,6 +19,7 @@ from bench.synthetic_session import Stream, description
 from cli.figures import figure
 from recorder.writer import Writer
 from rig.bus.message_types import (
+    Branching,
     End,
     EngineReply,
     Episode,
@@ -75,10 +76,16 @@ def described(seed: int, protocol: str, **changes: object):
 
 
 def write(
-    file: Path, seed: int, trials: Sequence[Trial], activated: bool, end: str = "trials"
+    file: Path,
+    seed: int,
+    trials: Sequence[Trial],
+    activated: bool,
+    end: str = "trials",
+    branched: tuple[Branching, ...] = (),
 ) -> Path:
     """Records a session in which these trials happened."""
-    known = described(seed, "activation" if activated else "inactivation")
+    protocol = "activation" if activated else "inactivation"
+    known = described(seed, protocol, branched=branched)
     writer = Writer(file, known, {}, session=file.stem, camera=False)
     for message in messages(known, trials, activated, end):
         writer.add(message)
@@ -205,6 +212,27 @@ def test_the_shares_are_those_that_happened(sweep: Path, tmp_path: Path) -> None
         *("A", "A", "A, B", "C", "C", "C, D")
     ]
     assert any(note.startswith("12 stimulations and shams") for note in drawn.notes)
+
+
+@pytest.mark.parametrize("order", [(0, 1, 2), (2, 1, 0)])
+def test_what_a_session_and_its_branches_share_counts_once(
+    tmp_path: Path, order: Sequence[int]
+) -> None:
+    """Branches leave a session in its third trial, before the first tap, and in its fourth, after it."""
+    trials = [Trial("core", 8, outcome="second_tap") for _ in range(4)]
+    files = [write(tmp_path / "session.nwb", 0, trials, activated=False)]
+    for n, at in ((2, 2 * TRIAL + TAP - 1), (3, 3 * TRIAL + TAP)):
+        left = (Branching(at, "inactivation", "", "session", "0" * 64),)
+        instead = [Trial("policy_2", 8, outcome="tap_missed") for _ in range(4 - n)]
+        branch = tmp_path / f"branch-{n}.nwb"
+        files.append(write(branch, 0, trials[:n] + instead, activated=False, branched=left))
+    sessions = read_sessions([files[k] for k in order], "spin").sessions
+    attempts = [each for session in sessions for each in session.attempts]
+    stimulations = [each for session in sessions for each in session.stimulations]
+    for found in (attempts, stimulations):
+        assert sum(each.layer == "core" for each in found) == 4
+        assert sum(each.layer == "policy_2" for each in found) == 3
+    assert not any(session.undecided for session in sessions)
 
 
 def test_the_turning_after_a_stimulation(sweep: Path) -> None:

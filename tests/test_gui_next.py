@@ -21,7 +21,7 @@ from gui.session.banner import Banner
 from gui.session.recent import Recent, recent, remember
 from gui.session.session_setup import SessionRequest
 from gui.session.setup_form import SetupForm
-from gui.streams.command_process import OutputLines
+from gui.streams.command_process import PROGRESS, OutputLines
 from gui.streams.live_stream import LiveStream
 from gui.streams.stream import Batch
 from recorder.writer import Writer
@@ -171,3 +171,8 @@ def test_output_that_is_cut_within_a_character() -> None:
     found = [line for at in range(len(said)) for line in lines.add(said[at : at + 1])]
     assert found == ["Ratte Käthe läuft", "progress 0.5"]
     assert lines.add(b"", last=True) == ["10 µs"]
+    assert PROGRESS.fullmatch("progress report.nwb: 3 of 4") is None
+    assert [float(PROGRESS.fullmatch(f"progress {share}")[1]) for share in ("0.000", "1.000")] == [
+        0,
+        1,
+    ]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -73,6 +74,18 @@ def test_the_score_is_of_ticks_that_it_was_not_fit_to() -> None:
     nonsense = fit_labels([Labelled(moving(0).body, NAMES, labels)], "up_there")
     assert nonsense.f1("up_there") < 0.5
     assert "up_there: 350 ticks" in str(good)
+
+
+def test_what_a_session_and_its_branch_share_is_not_on_both_sides_of_the_score() -> None:
+    """Every 5 s have a posture of their own, that tells what is labelled only to who has seen them before."""
+    piece = np.arange(TICKS) // 250
+    body = np.random.default_rng(3).normal(0, 0.1, (TICKS, len(NAMES)))
+    own = [NAMES.index(name) for name in QUANTITIES if name in NAMES][: piece.max() + 1]
+    body[np.arange(TICKS), np.array(own)[piece]] += 5
+    session = Labelled(body, NAMES, piece % 2 == 1, seed=4)
+    branch = replace(session)
+    assert fit_labels([session, branch], "odd").f1("odd") < 0.75
+    assert fit_labels([session, replace(session, seed=5)], "odd").f1("odd") > 0.9
 
 
 @pytest.mark.parametrize("method", ["kmeans", "gmm"])

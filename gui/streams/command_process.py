@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import codecs
+import re
 from collections.abc import Sequence
 
 from PyQt6.QtCore import QObject, QProcess, QProcessEnvironment, QTimer, pyqtSignal
@@ -11,6 +12,8 @@ from rig.child_python import environment, python
 
 END_WITHIN_MS = 8000
 """A command that is cancelled tidies up; after this time it is killed."""
+PROGRESS = re.compile(r"progress ([01]\.\d+)")
+"""A line that says which share is done; another that begins so is part of what the command says."""
 
 
 class OutputLines:
@@ -85,9 +88,8 @@ class CommandProcess(QObject):
     def _read(self, last: bool = False) -> None:
         piece = bytes(self._process.readAllStandardOutput().data())
         for line in self._output.add(piece, last):
-            head, _, share = line.partition(" ")
-            if head == "progress":
-                self.progress.emit(float(share))
+            if (share := PROGRESS.fullmatch(line)) is not None:
+                self.progress.emit(float(share[1]))
             elif line.strip():
                 self._said.append(line)
 

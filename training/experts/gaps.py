@@ -14,7 +14,7 @@ from training.experts.pose import BodyReader
 from training.experts.righting import Righting
 from training.experts.view import View
 from training.skills import gap_running, leaping
-from training.skills.gap_running import LONG_AGO, Runner
+from training.skills.gap_running import LANDING_TICKS, LONG_AGO, Runner
 from training.skills.library import Skills
 from training.skills.movement_follower import MovementFollower
 from training.skills.running_leap_approach import BEARS_M
@@ -55,8 +55,8 @@ FLIES_FROM = 15
 PACE_WEIGHT, MOST_BEHIND = 0.1, 3
 """Of a leap (`MovementFollower`). It cannot wait for an animal that is slow to follow."""
 LEAPING_WEIGHT = 3.0
-"""Loss weight of a leap (`TaskExpert.loss_weight`): its push, learned at less than its strength, is too weak
-for wide gaps."""
+"""Loss weight of a leap and its landing (`TaskExpert.loss_weight`): a push that is learned at less than its
+strength is too weak for wide gaps, and such a landing ends in a fall."""
 
 
 def standing_leap(leap: leaping.Leap) -> MovementFollower:
@@ -102,7 +102,7 @@ class GapsExpert:
         action = self._act()
         from_stand = self._standing_leap
         stands_off = from_stand is not None and from_stand.tick < leaping.LEAP_TICKS
-        leaps = stands_off or self._runner.tick[0] <= LEAP_TICKS
+        leaps = stands_off or self._runner.tick[0] <= LEAP_TICKS + LANDING_TICKS
         self.loss_weight = LEAPING_WEIGHT if leaps else 1.0
         return action
 

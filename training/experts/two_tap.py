@@ -1,6 +1,6 @@
 """The expert of two-tap: finds the orb, comes to stand before it, taps it and 0.8 s later again.
 
-It looks for a green orb by turning to the left, and after most of a turn walks on a little. The orb hangs at
+It looks for a green orb by turning to the left, on a small circle. The orb hangs at
 14 cm; in the running gait the camera is at 5.5 cm and level, and the orb would leave the image at a distance
 of 12 cm. So the animal looks up, the more the nearer it is, and keeps the orb in view until it rears for it;
 where it came too near it steps back. The ticks of a tap are counted from its beginning, then from the first
@@ -28,9 +28,9 @@ from training.skills.tap import load as load_tap
 
 Array = np.ndarray
 
-SEEN_TO_M = 2.2
-"""Greatest distance at which an orb counts as seen. It is a pixel wide at 1.9 m; farther away it shows
-faintly."""
+SEEN_TO_M = 2.8
+"""Greatest distance at which an orb counts as seen. It is a pixel wide at 1.9 m, and shows faintly beyond
+that, up to 3.5 m."""
 OUT_OF_VIEW_RAD = 0.65
 """An orb that is not in view, and whose bearing is greater, is looked for by turning to the left, whichever
 side it is on: the network does not remember the side for long."""
@@ -64,8 +64,9 @@ LOOK_UP_UNDER = {"cervical_extend": -1.0, "atlas": 1.0, "lumbar_extend": 0.3}
 """Added instead almost under it, and standing: 54 degrees up."""
 UNDER_M = 0.14
 """Distance from the trunk within which an orb counts as almost overhead."""
-LOOK_ROUND_RAD, WALK_ON_TICKS = 4.2, 30
-"""Looking for the orb, it turns by so much, and then walks on for so many ticks."""
+LOOK_ROUND_SIDE, LOOK_ROUND_SPEED = 0.3, 0.7
+"""Of the spin that looks for the orb: on a circle 40 cm across, at 1.9 rad/s. On one of 24 cm an animal stays
+under an orb that is overhead."""
 TAP_TICKS = AGAIN_KNOTS[-1]
 """Length of the second part of a tap."""
 LANDING_TICKS = 8
@@ -115,8 +116,6 @@ class TwoTapExpert:
         self._seen = False
         self._unseen = 0  # ticks since it was seen
         self._mode = ""
-        self._turned, self._heading = 0.0, 0.0  # while it looks for the orb
-        self._walks = 0  # ticks for which it still walks on
         self._ticks = 0  # in this mode
         self._standing = 0  # ticks for which the command was to stand
         self._was_touched = False
@@ -202,23 +201,17 @@ class TwoTapExpert:
             self._goal = None  # it is not where it was
 
     def _find(self) -> Array:
-        """Turn to the left; after most of a turn go on a little, and turn again.
+        """Look for the orb, in every tick in the same way.
 
-        An animal that only turns never sees an orb beside or above its camera.
+        A network that sees nothing would have to count to do one thing after another.
         """
-        heading = self._body.heading_rad()
         if self._mode != "find":
             self._enter("find")
-            self._turned, self._heading, self._walks = 0.0, heading, 0
-        self._turned += (heading - self._heading + np.pi) % (2 * np.pi) - np.pi
-        self._heading = heading
-        if self._turned > LOOK_ROUND_RAD:
-            self._turned, self._walks = 0.0, WALK_ON_TICKS
-        if not self._walks:
-            return self._spin(1.0, SPIN_FAST)
-        self._walks -= 1
-        self._turned = 0.0
-        return self._go(FASTEST, 0.0)
+        return self._look_round()
+
+    def _look_round(self) -> Array:
+        """Turn to the left on a small circle: from there an orb that was overhead comes into view."""
+        return self._spin(LOOK_ROUND_SIDE, LOOK_ROUND_SPEED)
 
     def _approach(self, goal: Array) -> Array:
         bearing = self._body.bearing_rad(goal)
@@ -239,7 +232,7 @@ class TwoTapExpert:
                 self._enter("back")
             return self._back()
         if self._unseen > SIDE_REMEMBERED_TICKS and abs(bearing) > OUT_OF_VIEW_RAD:
-            return self._spin(1.0, SPIN_FAST)
+            return self._look_round()
         beside = distance > NEAR_M or abs(aside) > BESIDE_M or abs(bearing) > BEHIND_RAD
         if abs(bearing) > IN_FRONT_RAD and beside:
             side = float(np.clip(SPIN_PER_RAD * bearing, -1, 1))
