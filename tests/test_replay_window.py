@@ -137,7 +137,9 @@ def test_a_longer_window_reaches_back_also_after_a_jump(
     _at(qtbot, window, 320)
     assert raster.window.known(0, 321).sum() == 300
     window.panels.timeline.show_length(100)
-    assert window.panels.timeline.plots.raster.getViewBox().viewRange()[0][1] == pytest.approx(6.42)
+    box = window.panels.timeline.plots.raster.getViewBox()
+    # it is drawn again some milliseconds later
+    qtbot.waitUntil(lambda: box.viewRange()[0][1] == pytest.approx(6.42), timeout=20_000)
 
 
 def test_the_window_on_a_replay_on_the_bus(
