@@ -183,7 +183,7 @@ def test_ctrl_c_ends_everything_and_keeps_the_recording(
 ):
     out = tmp_path / "c.nwb"
     with RunningRig("run", FIRST_LIGHT, "--out", out, *REALTIME, "--seed", 3) as rig:
-        assert _first_key(rig) < 10
+        assert _first_key(rig) < 50  # within the animal's first second
         with rig.attach() as bus:
             wait_for(lambda: any(m.tick > 20 for m in bus.poll(0.1)))
         rig.process.send_signal(signal.SIGINT)

@@ -6,6 +6,7 @@ import time
 from collections import deque
 from collections.abc import Callable
 
+from rig.bus.client import HUB_LAG_S
 from rig.bus.external_inputs import ALWAYS, VERBS, ExternalInputs
 from rig.bus.hub import Hub, Request
 from rig.bus.message_types import Command, Description, Message, Reply
@@ -19,9 +20,10 @@ from rig.session.summary import Summary
 MOST_STEPS = 500
 """Ticks that one command may ask for."""
 NEED_THE_ANIMAL = {*VERBS, "restart_engine", "start_recording", "stop_recording", "save_clip"}
-"""Verbs that need an animal that runs."""
-EARLY_S = 2.0
-"""How long such a command waits for it: clients hear of a tick from the subject, and may hear of it first."""
+"""Verbs that need an animal that runs. They wait for it: clients hear of a tick from the subject itself, and
+may hear of it before the session does."""
+MOST_EARLY = 64
+"""So many requests wait at most; with one more the oldest is answered."""
 
 
 class ClientCommands:
@@ -79,10 +81,12 @@ class ClientCommands:
 
     def handle(self, request: Request) -> None:
         """Carries out a client's command, now or once the animal runs, or refuses it and changes nothing."""
-        needs_it = request.trusted and request.command.verb in NEED_THE_ANIMAL
-        too_early = needs_it and not self._animal_runs(request)
-        if too_early or any(each.client == request.client for _, each in self._early):
-            self._early.append((time.monotonic() + EARLY_S, request))
+        # answers come in the order of a client's questions
+        waits = any(each.client == request.client for _, each in self._early)
+        if waits or self._is_early(request):
+            self._early.append((time.monotonic() + HUB_LAG_S, request))
+            if len(self._early) > MOST_EARLY:
+                self._answer(self._early.popleft()[1])
         else:
             self._answer(request)
 
@@ -90,7 +94,7 @@ class ClientCommands:
         """Carries out what came too early and has been waited for."""
         while self._early:
             until_s, request = self._early[0]
-            if time.monotonic() < until_s and not self._animal_runs(request):
+            if time.monotonic() < until_s and self._is_early(request):
                 return
             self._early.popleft()
             self._answer(request)
@@ -100,10 +104,13 @@ class ClientCommands:
         while self._early:
             self._hub.refuse(self._early.popleft()[1], "The session is ending.")
 
-    def _animal_runs(self, request: Request) -> bool:
-        if request.command.verb == "save_clip":
-            return self._clips.begun
-        return self._external_inputs is not None and self._summary.ticks > 0
+    def _is_early(self, request: Request) -> bool:
+        verb = request.command.verb
+        if not request.trusted or verb not in NEED_THE_ANIMAL:
+            return False
+        if verb == "save_clip":
+            return not self._clips.begun
+        return self._external_inputs is None or not self._summary.ticks
 
     def _answer(self, request: Request) -> None:
         if not request.trusted:

@@ -190,6 +190,7 @@ class Supervisor:
     def _end_everything(self) -> None:
         """After the subject: lets the others finish what they have, then makes sure of them."""
         self._recorder.refuse_waiting("The session is ending.")
+        self._clients.refuse_early()
         engine, recorder = self._engine.process, self._recorder.process
         if self._ended is None:  # nobody has told them that it is over
             engine.end(ENDS_S, self._meanwhile)
