@@ -53,6 +53,7 @@ def open_window(
         from PyQt6.QtWidgets import QApplication
 
         from gui.main_window import MainWindow
+        from gui.unexpected import UnexpectedErrors
     except ImportError as problem:
         raise UserError(
             f"The window's libraries are not installed ({problem}); `rodent-rig doctor` says which and how."
@@ -61,7 +62,9 @@ def open_window(
     existing = QApplication.instance()
     application = existing if isinstance(existing, QApplication) else QApplication(["rodent-rig"])
     application.setApplicationName("rodent-rig")
+    errors = sys.excepthook = UnexpectedErrors()
     window = MainWindow(sessions, starter=_yield_to_sessions())
+    errors.happened.connect(window.show_unexpected)
     window.show()
 
     def begin() -> None:
@@ -79,6 +82,7 @@ def open_window(
     status = application.exec()
     # now, and not when Python ends, which frees its objects in any order: Qt would crash in some
     sip.delete(window)
+    sys.excepthook = sys.__excepthook__
     return status
 
 

@@ -12,6 +12,7 @@ from PyQt6.QtWidgets import QAbstractButton, QApplication, QMainWindow, QWidget
 from gui.actions import Actions
 from gui.layout import Layout
 from gui.look import theme as appearance
+from gui.look.collected_labels import keep_answering
 from gui.look.dialogs import CANCEL, END, ask_about_session
 from gui.look.pages import Pages
 from gui.look.theme import THEMES, Theme
@@ -51,6 +52,7 @@ class MainWindow(QMainWindow):
         starter: Executor | None = None,
     ) -> None:
         super().__init__()
+        keep_answering()
         self.setWindowTitle("rodent-rig")
         self._sessions = sessions
         self._starter = starter
@@ -130,6 +132,10 @@ class MainWindow(QMainWindow):
     def stream(self) -> Stream | None:
         """The session or replay that is shown."""
         return self.state.stream
+
+    def show_unexpected(self, sentence: str) -> None:
+        """Says that something in the window's own code went wrong."""
+        self.panels.banner.show_sentence("unexpected", sentence)
 
     # --- what is shown ------------------------------------------------------------------------------
 

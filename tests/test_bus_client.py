@@ -43,6 +43,7 @@ from rig.errors import RunError, UserError
 from tests.rodent_rig import ROOT, lose, wait_for
 from tests.served_session import Served, served_session
 
+Array = np.ndarray
 NODE = shutil.which("node")
 
 
@@ -50,6 +51,11 @@ NODE = shutil.which("node")
 def served() -> Iterator[Served]:
     with served_session() as session:
         yield session
+
+
+def _activity(messages: list[Message]) -> dict[int, Array]:
+    """Activity (units,) of each tick among the messages."""
+    return {m.tick: m.arrays["h_applied"] for m in messages if m.topic == "tick"}
 
 
 def _ticks(messages: list[Message]) -> list[int]:
@@ -326,11 +332,13 @@ def test_the_client_in_another_language_reads_the_same(served: Served):
         lines = [client.stdout.readline() for _ in range(2)]
         watch.cancel()
         client.kill()
-        ticks = {m.tick: m.arrays["h_applied"] for m in bus.poll(0.1, 10**6) if m.topic == "tick"}
+        ticks: dict[int, Array] = {}
+        printed = [int(re.findall(r"\d+", line)[0]) for line in lines]
+        wait_for(lambda: ticks.update(_activity(bus.poll(0.1))) or ticks.keys() >= set(printed))
     units = [f"{layer.name}/{unit}" for layer in layers for unit in range(layer.n_units)]
-    for line in lines:
-        tick, *most = re.findall(r"[^ :]*\d[^ :]*", line)
-        activity = ticks[int(tick)]
+    for line, tick in zip(lines, printed, strict=True):
+        _, *most = re.findall(r"[^ :]*\d[^ :]*", line)
+        activity = ticks[tick]
         strongest = sorted(np.abs(activity))[-6:]
         assert len(most) == 12
         for name, value in zip(most[::2], most[1::2], strict=True):

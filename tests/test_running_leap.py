@@ -8,7 +8,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from training.experts import gaps
 from training.skills import running_leap, steering
 from training.skills.body import Bodies
 from training.skills.running_leap import RunningLeapSettings, find, measure
@@ -32,9 +31,6 @@ from training.skills.running_leap_table import (
 )
 from training.skills.running_leap_trials import (
     FAST_TIMESTEP_S,
-    HEAD_DOWN,
-    HEAD_DOWN_NEAR,
-    REARED_BELOW,
     Crossings,
     Runway,
 )
@@ -69,12 +65,6 @@ def test_a_leap_moves_both_sides_and_leaves_its_share_of_the_gait(tmp_path: Path
         assert control[actuators[f"knee_{side}"]] == pytest.approx(0.7)
         assert control[actuators[f"ankle_{side}"]] == pytest.approx(0.1)
         assert control[actuators[f"elbow_{side}"]] == pytest.approx(0.4)
-
-
-def test_a_leap_is_searched_with_the_head_held_as_the_expert_holds_it() -> None:
-    """Else its eyes would not see the edge that it leaps at."""
-    assert (HEAD_DOWN, HEAD_DOWN_NEAR) == (gaps.LOOK_DOWN, gaps.LOOK_DOWN_NEAR)
-    assert REARED_BELOW == gaps.REARED_BELOW
 
 
 def test_an_animal_that_does_not_leap_falls_into_a_wide_gap_and_runs_over_none() -> None:

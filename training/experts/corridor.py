@@ -46,10 +46,8 @@ class CorridorExpert:
         }
 
 
-def run_along(
-    locomotion: Locomotion, body: BodyReader, speed: float, heading_rad: float | None = None
-) -> Array:
-    """Action that runs along a heading, or along the x axis and towards y = 0.
+def run_along(locomotion: Locomotion, body: BodyReader, speed: float) -> Array:
+    """Action that runs along the x axis and towards y = 0.
 
     A standing animal begins at half speed: from a standstill the full gait makes it stumble.
 
@@ -57,12 +55,11 @@ def run_along(
         locomotion: the gait.
         body: of the animal.
         speed: speed command; 1 is the gait's own.
-        heading_rad: from the x axis; None: along the corridor's middle.
 
     Returns:
         (actuators,) float64 in [-1, 1].
     """
-    target = float(np.clip(-body.place_m()[1], -0.5, 0.5)) if heading_rad is None else heading_rad
+    target = float(np.clip(-body.place_m()[1], -0.5, 0.5))
     error = (target - body.heading_rad() + np.pi) % (2 * np.pi) - np.pi
     running = float(np.clip(body.forward_speed_m_s() / 0.5, 0, 1))
     command = min(speed, 0.5 + 0.5 * running)

@@ -19,35 +19,18 @@ from training.skills.library import Skills
 from training.skills.movement_follower import MovementFollower
 from training.skills.running_leap_approach import BEARS_M
 from training.skills.running_leap_table import LEAP_TICKS
+from training.skills.running_leap_trials import HEAD_DOWN_NEAR, REARED_BELOW
 
 Array = np.ndarray
 
 SEEN_WITHIN_M = 0.8
 """A gap further off is less than a pixel high in the image of a camera 7 cm above the ground."""
-SLOWS_WITHIN_M, STANDS_WITHIN_M, LEAPS_WITHIN_M = 0.6, 0.085, 0.11
-"""Distances of the body's root from a gap within which the animal slows down, has to stand, and leaps if it
-stands. The last is greater than the second, so that one that has stopped a little short leaps too."""
-SQUARE_WITHIN_M = 0.45
-"""Distance within which it heads along the corridor, instead of for its middle."""
-WALK, STANDING_M_S = 0.25, 0.1
-"""Speed command of the last steps, and the speed below which the animal stands."""
-LOOK_DOWN = {"cervical_extend": 0.6, "atlas": -0.6}
-"""Added to the gait to look 25 degrees down: an edge is in view until it is 12 cm away. By itself the gait
-carries the head 30 degrees up, and no edge nearer than 25 cm is in view."""
-LOOK_DOWN_NEAR, NEAR_M = {"cervical_extend": 0.8, "atlas": -0.8}, 0.25
-"""Added within `NEAR_M` of an edge, to look 35 degrees down: the last centimetres show as a bright band that
-grows from the lower border of the image. Farther away a head so low makes the gait rear up."""
-REARED_BELOW = 0.75
-"""Uprightness below which the animal stands until it has come down: running on, it would rear up and fall."""
+STANDS_M_S = 0.1
+"""Speed below which an animal stands."""
 LANDED_TICKS = 12
 """How many ticks the animal stands after a leap."""
-CAREFUL_WITHIN_M, RUNS_ABOVE_M_S = 0.2, 0.1
-"""An animal that is slower than this within such a distance of a gap stops before it and leaps from the
-stand."""
 SPEED_PER_TICK = 0.2
 """Share of the present speed in the running mean that this goes by: a trot's speed sways."""
-CAUGHT_TICKS, SCRAMBLES_TICKS = 25, 20
-"""An animal that has stood reared for so long hangs in a gap, with paws on its edge; it runs for so long."""
 FALLEN_TICKS = 8
 """How long an animal lies before it gets up: for less it may be tumbling out of a leap."""
 FLIES_FROM = 15
@@ -74,8 +57,9 @@ def standing_leap(leap: leaping.Leap) -> MovementFollower:
 class GapsExpert:
     """Runs along the middle of the corridor, and leaps out of the run where the ground ends.
 
-    Where it is too slow for that, or came to the edge at a wrong place, it stands and leaps from there.
-    After a fall it gets up.
+    Where it is past the place of a leap out of the run, it stands and leaps from there. After a fall it gets
+    up. But for movements that have begun, what it does next goes by what the animal feels and sees, not by
+    how long it has done something: a network has no clock for that.
     """
 
     loss_weight = 1.0
@@ -94,7 +78,7 @@ class GapsExpert:
         self._runner = Runner(self._locomotion, self._skill, self._body.actuators, 1)
         self._running_leap: MovementFollower | None = None
         self._righting.begin()
-        self._speed_m_s, self._careful, self._reared_ticks = 0.0, False, 0
+        self._speed_m_s = 0.0
         self._view = View(self._body, SEEN_WITHIN_M)
 
     def act(self) -> Array:
@@ -119,20 +103,17 @@ class GapsExpert:
         edges = self._near - float(self._body.data.qpos[0])
         before = float(edges[edges > 0].min(initial=np.inf))
         self._speed_m_s += SPEED_PER_TICK * (self._body.forward_speed_m_s() - self._speed_m_s)
-        reared = self._body.upright() < REARED_BELOW and self._runner.tick[0] >= LEAP_TICKS
-        self._reared_ticks = self._reared_ticks + 1 if reared else 0
-        if self._reared_ticks % (CAUGHT_TICKS + SCRAMBLES_TICKS) > CAUGHT_TICKS:
-            return self._run(1.0, {})
-        if self._runner.tick[0] >= LEAP_TICKS and self._is_careful(before):
-            return self._stand_and_leap(before)
+        stands = abs(self._speed_m_s) < STANDS_M_S
+        if self._runner.tick[0] < LEAP_TICKS:
+            return self._run_and_leap()
+        reared = self._body.upright() < REARED_BELOW
+        if reared and stands:
+            return self._run(1.0)  # it hangs in a gap, with paws on its edge
+        if before < self._skill.leap.before_m - BEARS_M:
+            if stands:
+                return self._leap_from_stand()
+            return self._run(0.0, {} if reared else HEAD_DOWN_NEAR)
         return self._run_and_leap()
-
-    def _is_careful(self, before: float) -> bool:
-        """Whether it comes to the next edge slowly, or too late for a leap out of the run."""
-        late = before < self._skill.leap.before_m - BEARS_M
-        slow = self._speed_m_s < RUNS_ABOVE_M_S
-        self._careful = before < CAREFUL_WITHIN_M and (self._careful or late or slow)
-        return self._careful
 
     def _run_and_leap(self) -> Array:
         runner, data, activation = self._runner, self._body.data, self._body.activation()
@@ -150,20 +131,9 @@ class GapsExpert:
             self._running_leap.next(activation)  # that of this tick
         return action[0]
 
-    def _stand_and_leap(self, before: float) -> Array:
-        velocity = self._body.data.subtree_linvel[self._body.torso][:2]
-        stands = float(np.hypot(*velocity)) < STANDING_M_S
-        if stands and before < LEAPS_WITHIN_M:
-            self._standing_leap = standing_leap(self._leap)
-            return self._leap_on(self._standing_leap)
-        reared = self._body.upright() < REARED_BELOW
-        look = {} if reared else LOOK_DOWN_NEAR if before < NEAR_M else LOOK_DOWN
-        if before < STANDS_WITHIN_M or reared:
-            return self._run(0.0, look)
-        slowing = (before - STANDS_WITHIN_M) / (SLOWS_WITHIN_M - STANDS_WITHIN_M)
-        # the last steps are square to the gap, wherever the middle is
-        heading = 0.0 if before < SQUARE_WITHIN_M else None
-        return self._run(float(np.clip(slowing, WALK, 1)), look, heading)
+    def _leap_from_stand(self) -> Array:
+        self._standing_leap = standing_leap(self._leap)
+        return self._leap_on(self._standing_leap)
 
     def _leap_on(self, leap: MovementFollower) -> Array:
         action = leap.next(self._body.activation())
@@ -171,8 +141,8 @@ class GapsExpert:
             self._standing_leap = None
         return action
 
-    def _run(self, speed: float, look: Mapping[str, float], heading: float | None = None) -> Array:
-        action = run_along(self._locomotion, self._body, speed, heading)
+    def _run(self, speed: float, look: Mapping[str, float] = {}) -> Array:
+        action = run_along(self._locomotion, self._body, speed)
         for joint, flexion in look.items():
             action[self._body.actuators[joint]] += flexion
         return np.clip(action, -1, 1)

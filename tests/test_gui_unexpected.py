@@ -1,0 +1,59 @@
+"""What nobody caught in the window's own code is said in it, and does not end it."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+from PyQt6.QtCore import QSizeF, Qt
+from pyqtgraph import LabelItem
+from pytestqt.qtbot import QtBot
+
+from gui.look.collected_labels import keep_answering
+
+ROOT = Path(__file__).parents[1]
+BROKEN = """
+from gui.app import open_window
+from gui.main_window import MainWindow
+
+draws = []
+
+def draw(window):
+    draws.append(window)
+    if len(draws) == 20:
+        print(window.isVisible(), window.panels.banner.label.text())
+        window.close()
+    raise LookupError("nothing to draw with")
+
+MainWindow._draw = draw
+raise SystemExit(open_window())
+"""
+
+
+def test_a_fault_in_what_is_drawn_is_told_once_and_the_window_goes_on(tmp_path: Path) -> None:
+    """Twenty draws fail."""
+    done = subprocess.run(
+        [sys.executable, "-c", BROKEN],
+        cwd=tmp_path,
+        env={**os.environ, "HOME": str(tmp_path), "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        timeout=100,
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stderr.count("Traceback") == 1
+    assert "LookupError: nothing to draw with" in done.stderr
+    shown, sentence = done.stdout.split(" ", 1)
+    assert shown == "True"
+    assert sentence.startswith("Something in this window does not work (LookupError: nothing to dr")
+    assert "The window goes on" in sentence
+
+
+def test_a_label_that_the_collector_has_emptied_still_has_a_size(qtbot: QtBot) -> None:
+    keep_answering()
+    label = LabelItem("text")
+    assert label.sizeHint(Qt.SizeHint.MinimumSize, QSizeF()).width() > 10
+    label.__dict__.clear()
+    assert label.sizeHint(Qt.SizeHint.MinimumSize, QSizeF()) == QSizeF(0, 0)
