@@ -45,6 +45,6 @@ class UnexpectedErrors(QObject):
         said = " ".join(f"{kind.__name__}: {problem}".split())[:MOST_LETTERS]
         where = f"{Path(place[0]).name}, line {place[1]}"
         self.happened.emit(
-            f"Something in this window does not work ({said}; {where}). The window goes on, and a session "
-            "is not touched by it. Please report what the terminal shows."
+            f"An unexpected problem in the window: {said} ({where}). The window goes on, and a session "
+            "is not touched by it; please report what the terminal shows."
         )

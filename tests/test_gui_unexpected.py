@@ -47,7 +47,10 @@ def test_a_fault_in_what_is_drawn_is_told_once_and_the_window_goes_on(tmp_path: 
     assert "LookupError: nothing to draw with" in done.stderr
     shown, sentence = done.stdout.split(" ", 1)
     assert shown == "True"
-    assert sentence.startswith("Something in this window does not work (LookupError: nothing to dr")
+    start = (
+        "An unexpected problem in the window: LookupError: nothing to draw with (<string>, line "
+    )
+    assert sentence.startswith(start)
     assert "The window goes on" in sentence
 
 

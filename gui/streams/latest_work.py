@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import sys
 import threading
-import traceback
 from collections.abc import Callable
 from typing import Any
 
@@ -74,5 +74,7 @@ class LatestWork(QObject):
             self.done.emit(result)
             return
         if not self.receivers(self.failed):
-            traceback.print_exception(problem)
+            sys.excepthook(
+                type(problem), problem, problem.__traceback__
+            )  # as if nobody had caught it
         self.failed.emit(problem)
