@@ -46,7 +46,7 @@ setup: $(DEV)
 
 $(BASE): pyproject.toml constraints.txt cli/system_packages.txt
 	scripts/system_packages.sh
-	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed, this is " + sys.version.split()[0])'
+	$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 13) and "Python 3.11 or 3.12 is needed (make PYTHON=python3.12), this is " + sys.version.split()[0])'
 	$(PYTHON) -m venv $(VENV)
 	$(INSTALL) .
 	touch $@
