@@ -26,6 +26,8 @@ Array = np.ndarray
 POINTS = 5000
 """So many moments are embedded at most."""
 PERPLEXITY = 30.0
+EXACT_BELOW = 1000
+"""With fewer moments the nearest neighbours are found exactly, with more by Annoy, as openTSNE has it."""
 GRID = 200
 SMOOTHING = 0.014
 """Standard deviation with which density is smoothed, as a part of the map's width."""
@@ -120,10 +122,17 @@ def embed(features: Array, seed: int = 0) -> Array:
             "with: rodent-rig dataset SUBJECT --episodes 25 --out DIR."
         )
     from openTSNE import TSNE
+    from openTSNE.affinity import MultiscaleMixture
+    from openTSNE.nearest_neighbors import Annoy, Sklearn
 
-    embedding = TSNE(
-        perplexity=PERPLEXITY, negative_gradient_method="bh", random_state=seed, n_jobs=1
-    ).fit(np.ascontiguousarray(features, dtype=np.float64))
+    data = np.ascontiguousarray(features, dtype=np.float64)
+    # those that it would choose: to choose by itself, it imports pynndescent, which compiles for 20 s
+    kind = Sklearn if len(data) < EXACT_BELOW else Annoy
+    neighbours = kind(data, int(3 * PERPLEXITY), n_jobs=1, random_state=seed)
+    affinities = MultiscaleMixture(perplexities=PERPLEXITY, knn_index=neighbours, n_jobs=1)
+    embedding = TSNE(negative_gradient_method="bh", random_state=seed, n_jobs=1).fit(
+        data, affinities=affinities
+    )
     return np.asarray(embedding)
 
 

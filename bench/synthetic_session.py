@@ -153,7 +153,7 @@ class Stream:
             content,
             tick,
             proprioception=normal(size, np.float32),
-            camera=self._random.integers(0, 255, described.camera_shape).astype(np.uint8),
+            camera=self._random.integers(0, 255, described.camera_shape, np.uint8),
             action=normal(len(described.actuators)),
             c_natural=c_natural,
             h_natural=h_natural,

@@ -220,6 +220,8 @@ def test_touches_are_found_as_dm_control_finds_them(task, stock_target):
 def test_a_whole_tick_at_once_is_the_same_to_the_bit(task: str, whole: bool):
     swift = tasks.make(task, 3)
     assert isinstance(swift, WholeTickEnvironment) is whole
+    if not whole:
+        return
     plain = tasks.make(task, 3)
     plain.__class__ = composer.Environment
     for environment in (swift, plain):

@@ -178,7 +178,6 @@ def test_what_is_not_a_command_is_refused_with_a_reason(served: Served, frames: 
     assert not reply.ok
     assert len(reply.error) > 10
     with served.client() as bus:  # and the animal runs on
-        bus.join()
         wait_for(lambda: len(_ticks(bus.poll(0.2))) > 0)
 
 

@@ -19,7 +19,7 @@ from rig.body_quantities import unit_of
 from rig.bus.lsl import TickClock
 from rig.bus.message_types import Tick
 from rig.session.directory import running_sessions
-from tests.rodent_rig import ROOT, RunningRig, rodent_rig, wait_for
+from tests.rodent_rig import ROOT, RunningRig, rodent_rig_here, wait_for
 
 OBSERVE = ROOT / "protocols" / "observe.yaml"
 
@@ -213,6 +213,6 @@ def test_stamps_of_a_replay_are_of_the_time_at_which_its_ticks_come(
 
 
 def test_without_a_session_it_says_so(runtime: Path) -> None:
-    done = rodent_rig("lsl")
+    done = rodent_rig_here("lsl")
     assert done.returncode == 1
     assert "No session is running" in done.stderr

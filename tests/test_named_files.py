@@ -14,7 +14,7 @@ from agent.errors import SubjectError
 from rig.errors import UserError
 from rig.regular_file import open_regular
 from stim.detectors import learned
-from tests.rodent_rig import rodent_rig
+from tests.rodent_rig import rodent_rig_here
 from training import settings
 
 ZERO = Path("/dev/zero")
@@ -46,7 +46,7 @@ def test_a_protocol_names_no_device_and_no_pipe_and_shows_no_control_characters(
 ) -> None:
     os.mkfifo(tmp_path / "pipe.csv")
     (tmp_path / "p.yaml").write_text(PROTOCOL)
-    refused = rodent_rig("check", tmp_path / "p.yaml")  # who opens the pipe does not come back
+    refused = rodent_rig_here("check", tmp_path / "p.yaml")  # who opens the pipe does not come back
     assert refused.returncode == 2
     assert "'protocol' has a character that cannot be shown" in refused.stderr
     assert refused.stderr.count("it is not a regular file") == 2
@@ -54,7 +54,7 @@ def test_a_protocol_names_no_device_and_no_pipe_and_shows_no_control_characters(
 
 
 def test_a_name_that_a_terminal_would_obey_is_shown_escaped(tmp_path: Path) -> None:
-    refused = rodent_rig("info", tmp_path / "a\033[31mb.nwb")
+    refused = rodent_rig_here("info", tmp_path / "a\033[31mb.nwb")
     assert refused.returncode == 2
     assert "\033" not in refused.stderr
     assert r"a\x1b[31mb.nwb" in refused.stderr

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import cache
+
 import numpy as np
 import pytest
 import torch
@@ -44,9 +46,14 @@ def _onnx_step(network, interventions=True):
     return OnnxStep(network.config, model, np.exp(weights["log_std"]))
 
 
-STEPS = {"torch": NetworkStep(_network()), "onnx": _onnx_step(_network())}
 SENSES, PIXELS = (x[:, 0].numpy() for x in _inputs(6))
-on_both = pytest.mark.parametrize("step", STEPS.values(), ids=STEPS)
+MAKE_STEP = {"torch": NetworkStep, "onnx": _onnx_step}
+
+
+@pytest.fixture(scope="module", params=MAKE_STEP)
+def step(request):
+    """The step of one network, on PyTorch and on ONNX."""
+    return MAKE_STEP[request.param](_network())
 
 
 def _run(step, interventions_at, ticks=6):
@@ -59,10 +66,13 @@ def _run(step, interventions_at, ticks=6):
     return out
 
 
-PLAIN = {step: _run(step, {}) for step in STEPS.values()}
+@cache
+def _plain(step):
+    """What it does without interventions."""
+    return _run(step, {})
 
 
-@pytest.mark.parametrize("make_step", [NetworkStep, _onnx_step], ids=STEPS)
+@pytest.mark.parametrize("make_step", MAKE_STEP.values(), ids=MAKE_STEP)
 @pytest.mark.parametrize("config", CONFIGS, ids=lambda c: f"{c.policy_layers}-skip={c.skip}")
 def test_every_architecture_trains_and_steps_as_its_sequences_run(config, make_step):
     network = _network(config)
@@ -99,12 +109,11 @@ def test_no_gradient_of_the_policy_reaches_the_core(config):
     assert network.action.weight.grad is None
 
 
-@on_both
 def test_the_policy_reads_the_core(step):
     """The core has no gradient from the policy, but the policy does depend on what it says."""
     silenced = Intervention("core", "h", np.arange(128), np.zeros(128), np.zeros(128))
     other = _run(step, {0: [silenced]}, ticks=1)
-    assert not np.array_equal(other[0][0], PLAIN[step][0][0])
+    assert not np.array_equal(other[0][0], _plain(step)[0][0])
 
 
 def test_a_layer_count_that_the_paper_does_not_have_is_refused():
@@ -137,31 +146,28 @@ def _same(one, other):
         np.testing.assert_array_equal(getattr(one[2], name), getattr(other[2], name))
 
 
-@on_both
 def test_without_interventions_natural_is_applied(step):
-    for _, _, activity in PLAIN[step]:
+    for _, _, activity in _plain(step):
         np.testing.assert_array_equal(activity.c_natural, activity.c_applied)
         np.testing.assert_array_equal(activity.h_natural, activity.h_applied)
 
 
-@on_both
 @settings(max_examples=25, deadline=None)
 @given(st.integers(1, 5), st.lists(interventions(), min_size=1, max_size=4))
 def test_before_and_without_interventions_the_step_is_the_plain_one_to_the_bit(step, tick, some):
     ran = _run(step, {tick: some}, ticks=tick + 1)
     for k in range(tick):
-        _same(ran[k], PLAIN[step][k])
+        _same(ran[k], _plain(step)[k])
     empty = [Intervention(one.layer, one.state, [], [], []) for one in some]
-    for one, other in zip(_run(step, {1: empty}), PLAIN[step], strict=True):
+    for one, other in zip(_run(step, {1: empty}), _plain(step), strict=True):
         _same(one, other)
 
 
-@on_both
 @settings(max_examples=40, deadline=None)
 @given(interventions())
 def test_applied_values_are_what_was_asked_and_other_units_are_untouched(step, one):
     ran = _run(step, {2: [one]}, ticks=3)[2][2]
-    plain = PLAIN[step][2][2]
+    plain = _plain(step)[2][2]
     layer = NAMES.index(one.layer)
     span = slice(128 * layer, 128 * layer + 128)
     natural_c, natural_h = ran.c_natural[span], ran.h_natural[span]
@@ -189,7 +195,6 @@ def test_applied_values_are_what_was_asked_and_other_units_are_untouched(step, o
 huge = st.floats(allow_nan=False, allow_infinity=False, width=32)
 
 
-@on_both
 @settings(max_examples=25, deadline=None)
 @given(st.sampled_from(NAMES), st.sampled_from(["c", "h"]), huge, huge, finite)
 def test_nothing_infinite_comes_of_the_largest_gains_and_values_tick_after_tick(
@@ -207,7 +212,6 @@ def test_nothing_infinite_comes_of_the_largest_gains_and_values_tick_after_tick(
             assert np.isfinite(getattr(activity, name)).all()
 
 
-@on_both
 @settings(max_examples=20, deadline=None)
 @given(st.sampled_from(NAMES), st.sampled_from(["c", "h"]), finite)
 def test_a_clamp_holds_exactly_and_is_what_the_recurrence_and_the_layers_above_read(
@@ -221,15 +225,14 @@ def test_a_clamp_holds_exactly_and_is_what_the_recurrence_and_the_layers_above_r
         applied = activity.c_applied if state == "c" else activity.h_applied
         np.testing.assert_array_equal(applied[span][units], np.float32(value))
     # the next tick differs in the clamped layer itself: its recurrence read the applied values
-    assert not np.array_equal(ran[2][2].c_natural[span], PLAIN[step][2][2].c_natural[span])
+    assert not np.array_equal(ran[2][2].c_natural[span], _plain(step)[2][2].c_natural[span])
     # and the action differs at once: all above read them in the same tick
     if layer != "core":
-        assert not np.array_equal(ran[1][0], PLAIN[step][1][0])
+        assert not np.array_equal(ran[1][0], _plain(step)[1][0])
     else:
-        assert ran[1][1] != PLAIN[step][1][1]
+        assert ran[1][1] != _plain(step)[1][1]
 
 
-@on_both
 def test_a_lesion_silences_and_several_act_in_list_order(step):
     units = np.array([3, 5])
     lesion = [

@@ -133,7 +133,7 @@ def test_an_overwritten_recording_is_there_until_the_next_one_is_whole(
     content = file.read_bytes()
     before = tmp_path / "session.nwb.overwritten"
     stream = Stream(description())
-    with Rig(sockets, file, "--overwrite") as rig:
+    with Rig(sockets, file, "--overwrite", warm=True) as rig:
         rig.send_all(stream.beginning())
         rig.send_all(stream.ticks(0, 20))
         rig.wait_for("recording")
@@ -213,7 +213,7 @@ def test_a_recording_is_repaired_where_a_link_leads_to(sockets: Path, tmp_path: 
     file, link = tmp_path / "real.nwb", tmp_path / "link.nwb"
     link.symlink_to(file)
     stream = Stream(description())
-    with Rig(sockets, file) as rig:
+    with Rig(sockets, file, warm=True) as rig:
         rig.send_all(stream.beginning())
         rig.send_all(stream.ticks(0, 20))
         rig.wait_for("recording", 20)

@@ -265,7 +265,10 @@ def test_without_room_for_a_repair_the_file_is_untouched_and_readable(
 def test_a_recording_in_progress_is_not_recovered(tmp_path: Path, session: list[Message]) -> None:
     """It looks like a killed one from its header; the recorder's lock tells them apart."""
     file = tmp_path / "live.nwb"
-    with tempfile.TemporaryDirectory(prefix="r") as folder, Rig(Path(folder), file) as rig:
+    with (
+        tempfile.TemporaryDirectory(prefix="r") as folder,
+        Rig(Path(folder), file, warm=True) as rig,
+    ):
         rig.send_all(iter(session[:60]))
         rig.wait_for("recording", 20)
         assert recorded_state(file) == "live"

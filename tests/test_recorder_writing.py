@@ -247,7 +247,7 @@ def test_sigterm_takes_what_is_in_the_pipe_and_closes_the_file(
     """The subject died without an End: every message that it sent is in the file."""
     stream = Stream(description())
     file = tmp_path / "stopped.nwb"
-    with Rig(sockets, file) as rig:
+    with Rig(sockets, file, warm=True) as rig:
         rig.send_all(stream.beginning())
         rig.wait_for("recording")
         rig.send_all(stream.ticks(0, 150))

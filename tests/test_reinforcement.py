@@ -8,8 +8,6 @@ from dataclasses import fields, replace
 import numpy as np
 import pytest
 import torch
-from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
-from torch.utils.tensorboard import SummaryWriter
 
 from agent.architecture import NetworkConfig
 from agent.errors import SubjectError
@@ -300,6 +298,10 @@ def masses_network(seed: int = 0) -> Network:
 
 
 def test_vmpo_comes_close_to_the_optimum_of_a_linear_quadratic_problem(tmp_path):
+    # here: every process that runs tests would load it
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+    from torch.utils.tensorboard import SummaryWriter
+
     starts = np.random.default_rng(9).uniform(-2, 2, (200, 2))
     _, p = riccati()
     best = np.einsum("ni,ij,nj->n", starts, p, starts).mean()

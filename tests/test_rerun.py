@@ -21,7 +21,7 @@ from recorder.writer import Writer
 from rig.errors import UserError
 from tests.in_process_session import record
 from tests.operated_session import PROTOCOL, operated_session
-from tests.rodent_rig import FIRST_LIGHT, ROOT, rodent_rig, rodent_rig_here
+from tests.rodent_rig import FIRST_LIGHT, ROOT, rodent_rig_here
 
 
 @pytest.fixture(scope="module")
@@ -67,7 +67,7 @@ def test_a_session_is_itself_again(folder: Path) -> None:
         assert session.end is not None
         assert session.end.reason == "stopped"
         n = session.n_ticks
-    done = rodent_rig("rerun", folder / "f.nwb")
+    done = rodent_rig_here("rerun", folder / "f.nwb")
     assert done.returncode == 0, done.stderr
     assert f"identical for {n} ticks" in done.stdout
     assert "Made with" not in done.stdout

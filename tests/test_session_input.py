@@ -145,10 +145,10 @@ def test_recordings_that_are_none(runtime: Path, tmp_path: Path, verb: str):
     assert foreign.read_bytes() == b"not HDF5 at all" * 100
 
 
-def test_no_display(runtime: Path):
-    done = rodent_rig(
-        "replay", ROOT / "README.md", without=("DISPLAY", "WAYLAND_DISPLAY", "QT_QPA_PLATFORM")
-    )
+def test_no_display(runtime: Path, monkeypatch: pytest.MonkeyPatch):
+    for name in ("DISPLAY", "WAYLAND_DISPLAY", "QT_QPA_PLATFORM"):
+        monkeypatch.delenv(name, raising=False)
+    done = rodent_rig_here("replay", ROOT / "README.md")
     assert done.returncode == 2
     assert "no display" in done.stderr
 
