@@ -114,6 +114,18 @@ def test_one_actor_in_this_process_has_the_newest_weights():
                 assert (result.actor, result.policy_lag) == (0, 0)
 
 
+def _of_each(pool, processes, request):
+    """Ten results, or more until each process has brought one: where cores are busy one may be far ahead."""
+    seen = []
+    until_s = time.monotonic() + 60
+    while len(seen) < 10 or (
+        {one.rollout.process for one in seen} != set(processes) and time.monotonic() < until_s
+    ):
+        seen.append(pool.next(request))
+    assert {one.rollout.process for one in seen} == set(processes)
+    return seen
+
+
 @pytest.mark.parametrize("ray", [None, "local"])
 def test_two_processes_of_this_machine(capfd, ray):
     """Without Ray, and on a cluster started here."""
@@ -124,8 +136,7 @@ def test_two_processes_of_this_machine(capfd, ray):
         pool.publish(weights(1.0))
         processes = pool.process_ids()
         assert len({*processes, os.getpid()}) == 3
-        seen = [pool.next(Request(ticks=5)) for _ in range(10)]
-        assert {result.rollout.process for result in seen} == set(processes)
+        seen = _of_each(pool, processes, Request(ticks=5))
         assert {(one.rollout.total, one.rollout.replaced) for one in seen} == {(20.0, 0)}
         # what is kept does not hold Ray's shared memory, which would fill
         assert all(result.rollout.big.flags.writeable for result in seen)
@@ -143,8 +154,7 @@ def test_two_processes_of_this_machine(capfd, ray):
         if not ray:  # Ctrl-C, which a terminal sends to all: whether to end is the learner's to say
             for process in processes:
                 os.kill(process, signal.SIGINT)
-            seen = [pool.next(Request(ticks=6)) for _ in range(10)]
-            assert {result.rollout.process for result in seen} == set(processes)
+            _of_each(pool, processes, Request(ticks=6))
 
         out, err = capfd.readouterr()
         assert out + err == ""
