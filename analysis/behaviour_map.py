@@ -126,7 +126,7 @@ def embed(features: Array, seed: int = 0) -> Array:
     from openTSNE.nearest_neighbors import Annoy, Sklearn
 
     data = np.ascontiguousarray(features, dtype=np.float64)
-    # those that it would choose: to choose by itself, it imports pynndescent, which compiles for 20 s
+    # those that openTSNE would choose; to choose, it imports pynndescent, which compiles for half a minute
     kind = Sklearn if len(data) < EXACT_BELOW else Annoy
     neighbours = kind(data, int(3 * PERPLEXITY), n_jobs=1, random_state=seed)
     affinities = MultiscaleMixture(perplexities=PERPLEXITY, knn_index=neighbours, n_jobs=1)

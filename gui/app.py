@@ -62,9 +62,8 @@ def open_window(
     existing = QApplication.instance()
     application = existing if isinstance(existing, QApplication) else QApplication(["rodent-rig"])
     application.setApplicationName("rodent-rig")
-    errors = sys.excepthook = UnexpectedErrors()
     window = MainWindow(sessions, starter=_yield_to_sessions())
-    errors.happened.connect(window.show_unexpected)
+    before, sys.excepthook = sys.excepthook, UnexpectedErrors(window.panels.banner)
     window.show()
 
     def begin() -> None:
@@ -82,7 +81,7 @@ def open_window(
     status = application.exec()
     # now, and not when Python ends, which frees its objects in any order: Qt would crash in some
     sip.delete(window)
-    sys.excepthook = sys.__excepthook__
+    sys.excepthook = before
     return status
 
 

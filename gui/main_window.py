@@ -133,10 +133,6 @@ class MainWindow(QMainWindow):
         """The session or replay that is shown."""
         return self.state.stream
 
-    def show_unexpected(self, sentence: str) -> None:
-        """Says that something in the window's own code went wrong."""
-        self.panels.banner.show_sentence("unexpected", sentence)
-
     # --- what is shown ------------------------------------------------------------------------------
 
     def start(self, request: SessionRequest | None = None) -> None:

@@ -13,7 +13,10 @@ from types import TracebackType
 
 from PyQt6.QtCore import QObject, pyqtSignal
 
+from gui.session.banner import Banner
+
 MOST_LETTERS = 200
+"""Of what an exception says."""
 
 
 class UnexpectedErrors(QObject):
@@ -21,14 +24,19 @@ class UnexpectedErrors(QObject):
 
     Each place in the code is told of once, with its traceback on the terminal: what is drawn fails as often
     as it is drawn.
+
+    Args:
+        banner: where it is said.
     """
 
-    happened = pyqtSignal(str)
-    """A sentence to show."""
+    _happened = pyqtSignal(str)
 
-    def __init__(self) -> None:
-        super().__init__()
+    def __init__(self, banner: Banner) -> None:
+        super().__init__(banner)
+        self._banner = banner
         self._places: set[tuple[str, int]] = set()
+        # also what another thread raised is shown by this one
+        self._happened.connect(self._show)
 
     def __call__(
         self, kind: type[BaseException], problem: BaseException, trace: TracebackType | None
@@ -44,7 +52,10 @@ class UnexpectedErrors(QObject):
             return  # Ctrl-C, or the end
         said = " ".join(f"{kind.__name__}: {problem}".split())[:MOST_LETTERS]
         where = f"{Path(place[0]).name}, line {place[1]}"
-        self.happened.emit(
+        self._happened.emit(
             f"An unexpected problem in the window: {said} ({where}). The window goes on, and a session "
             "is not touched by it; please report what the terminal shows."
         )
+
+    def _show(self, sentence: str) -> None:
+        self._banner.show_sentence("unexpected", sentence)

@@ -13,12 +13,15 @@ import pytest
 import recorder
 from analysis import fig4
 from analysis.behaviour_map import (
+    EXACT_BELOW,
+    PERPLEXITY,
     BehaviourMap,
     Hills,
     agreement,
     behaviour_map,
     confusion,
     detector_labels,
+    embed,
     moments,
     names_of,
     read_names,
@@ -114,6 +117,22 @@ def test_the_rarest_of_several_behaviours_is_the_label() -> None:
     shares, names = confusion(np.array([0, 0, 0, 1, 1, -1]), labels)
     assert names == ("run", "leap", "none")
     np.testing.assert_allclose(shares, [[2 / 3, 1 / 3, 0], [0.5, 0, 0.5]])
+
+
+@pytest.mark.parametrize("n", [200, EXACT_BELOW + 1])
+def test_neighbours_are_those_that_opentsne_would_choose(
+    n: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Without its looking for pynndescent, whose import compiles."""
+    from openTSNE import TSNE, affinity
+
+    features = np.random.default_rng(0).normal(np.arange(n)[:, None] % 2 * 6, 1, (n, 10))
+    monkeypatch.setattr(affinity, "is_package_installed", lambda name: pytest.fail(name))
+    embedded = embed(features, 3)
+    monkeypatch.setattr(affinity, "is_package_installed", lambda name: False)
+    options = {"negative_gradient_method": "bh", "random_state": 3, "n_jobs": 1}
+    chosen = TSNE(perplexity=PERPLEXITY, **options).fit(features)
+    np.testing.assert_array_equal(embedded, chosen)
 
 
 def test_moments_are_spread_evenly() -> None:

@@ -240,7 +240,8 @@ def test_what_is_asked_for_is_what_runs(
     assert window.phase == "starting"
     qtbot.waitUntil(lambda: window.phase == "empty", timeout=20_000)
     assert [each.seed for each in sessions.started] == [11, 11]
+    assert not form.isVisible()
     qtbot.keyClick(window, Qt.Key.Key_N, Qt.KeyboardModifier.ControlModifier)
-    assert window.phase == "empty"
-    assert _form(window).animal.text() == "Ada"
+    assert form.isVisible()
+    assert form.animal.text() == "Ada"
     wait_for(lambda: running_sessions() == [])

@@ -33,7 +33,7 @@ raise SystemExit(open_window())
 
 
 def test_a_fault_in_what_is_drawn_is_told_once_and_the_window_goes_on(tmp_path: Path) -> None:
-    """Twenty draws fail."""
+    """Twenty draws fail; a traceback for each was on the terminal, and nothing in the window."""
     done = subprocess.run(
         [sys.executable, "-c", BROKEN],
         cwd=tmp_path,

@@ -74,7 +74,6 @@ class LatestWork(QObject):
             self.done.emit(result)
             return
         if not self.receivers(self.failed):
-            sys.excepthook(
-                type(problem), problem, problem.__traceback__
-            )  # as if nobody had caught it
+            # as if nobody had caught it: the window says so
+            sys.excepthook(type(problem), problem, problem.__traceback__)
         self.failed.emit(problem)

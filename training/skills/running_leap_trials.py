@@ -28,9 +28,10 @@ APPROACH_SPEEDS = (0.85, 1.05)
 """Commanded speeds at which the animals of a bank run, so that an approach may choose its speed."""
 HEAD_DOWN: Mapping[str, float] = {"cervical_extend": 0.6, "atlas": -0.6}
 HEAD_DOWN_NEAR: Mapping[str, float] = {"cervical_extend": 0.8, "atlas": -0.8}
-"""Added to the gait, as by the expert of the gaps, whose eyes have to see the edge: always, and in the last
-strides before a leap. An animal less upright than `REARED_BELOW` holds its head as the gait does; where it is
-after a leap it stands until it has come down."""
+"""Added to the gait, for eyes that have to see the edge. Always: 25 degrees down, so that an edge is in view
+until it is 12 cm away; by itself the gait carries the head 30 degrees up. In the last strides before a leap:
+35 degrees down; farther away a head so low makes the gait rear up. An animal less upright than `REARED_BELOW`
+holds its head as the gait does; where it is after a leap it stands until it has come down."""
 REARED_BELOW = 0.75
 SETTLING_TICKS, LOOKING_TICKS, BANK_TICKS = 50, 12, 80
 """A bank's animals run until the first to settle, then with the head down as near an edge; their states are
