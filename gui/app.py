@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import atexit
+import contextlib
 import os
 import signal
 import sys
@@ -48,7 +50,6 @@ def open_window(
         os.environ.setdefault("MUJOCO_GL", "egl")
     try:
         import pyqtgraph as pg
-        from PyQt6 import sip
         from PyQt6.QtCore import QTimer
         from PyQt6.QtWidgets import QApplication
 
@@ -64,6 +65,7 @@ def open_window(
     application.setApplicationName("rodent-rig")
     window = MainWindow(sessions, starter=_yield_to_sessions())
     before, sys.excepthook = sys.excepthook, UnexpectedErrors(window.panels.banner)
+    end = _EndWithoutTakingApart(application, window)
     window.show()
 
     def begin() -> None:
@@ -79,10 +81,35 @@ def open_window(
     # gets to run, which the window's own timers see to.
     signal.signal(signal.SIGINT, lambda *_: window.close())
     status = application.exec()
-    # now, and not when Python ends, which frees its objects in any order: Qt would crash in some
-    sip.delete(window)
+    window.state.settings.sync()
+    end.status = status
     sys.excepthook = before
     return status
+
+
+class _EndWithoutTakingApart:
+    """Ends the process before Python frees what Qt still holds, in any order: Qt crashes in some.
+
+    Threads have ended by then, and what the window registered for the end since this was made has run. What
+    libraries registered when they were imported has not: PyQt's own is where it crashed.
+
+    Args:
+        held: what must not be freed before.
+    """
+
+    def __init__(self, *held: object) -> None:
+        self._held = held
+        self.status: int | None = None
+        """With which it ends; None, as after an exception: Python ends as it always does."""
+        atexit.register(self._end)
+
+    def _end(self) -> None:
+        if self.status is None:
+            return
+        for stream in (sys.stdout, sys.stderr):
+            with contextlib.suppress(OSError, ValueError):
+                stream.flush()
+        os._exit(self.status)
 
 
 def _yield_to_sessions() -> ThreadPoolExecutor:

@@ -31,6 +31,31 @@ MainWindow._draw = draw
 raise SystemExit(open_window())
 """
 
+HELD = """
+import os
+import threading
+import time
+from PyQt6.QtCore import QMetaObject, Qt
+from PyQt6.QtWidgets import QApplication
+from gui.app import open_window
+
+class Held:
+    def __del__(self, write=os.write):
+        write(1, b"taken apart")
+
+def close():
+    while not (QApplication.instance() and QApplication.topLevelWidgets()):
+        time.sleep(0.1)
+    time.sleep(1)
+    QMetaObject.invokeMethod(QApplication.instance(), "quit", Qt.ConnectionType.QueuedConnection)
+
+held = Held()
+threading.Thread(target=close).start()
+status = open_window()
+print("closed", end="")
+raise SystemExit(status)
+"""
+
 
 def test_a_fault_in_what_is_drawn_is_told_once_and_the_window_goes_on(tmp_path: Path) -> None:
     """Twenty draws fail; a traceback for each was on the terminal, and nothing in the window."""
@@ -52,6 +77,20 @@ def test_a_fault_in_what_is_drawn_is_told_once_and_the_window_goes_on(tmp_path: 
     )
     assert sentence.startswith(start)
     assert "The window goes on" in sentence
+
+
+def test_a_closed_window_ends_before_python_frees_what_qt_still_holds(tmp_path: Path) -> None:
+    """Once in some tens of windows Qt crashed in that; what is printed and set must not be lost."""
+    done = subprocess.run(
+        [sys.executable, "-c", HELD],
+        cwd=tmp_path,
+        env={**os.environ, "HOME": str(tmp_path), "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        timeout=100,
+    )
+    assert (done.returncode, done.stdout) == (0, "closed"), done.stderr
+    assert list(tmp_path.glob(".config/rodent-rig/window*")), "the settings are not on disk"
 
 
 def test_a_label_that_the_collector_has_emptied_still_has_a_size(qtbot: QtBot) -> None:

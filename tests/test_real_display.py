@@ -33,7 +33,15 @@ class Display:
     def __init__(self) -> None:
         read, write = os.pipe()
         self._server = subprocess.Popen(
-            ["Xvfb", "-noreset", "-displayfd", str(write), "-screen", "0", "{}x{}x24".format(*SIZE)],
+            [
+                "Xvfb",
+                "-noreset",
+                "-displayfd",
+                str(write),
+                "-screen",
+                "0",
+                "{}x{}x24".format(*SIZE),
+            ],
             pass_fds=(write,),
             stderr=subprocess.DEVNULL,
         )
