@@ -247,9 +247,7 @@ def test_a_stored_evaluation_has_scores_card_and_the_paper(tmp_path):
     assert json.loads((folder / "scores.json").read_text()) == stored
 
 
-@pytest.mark.parametrize(
-    "name", ["rodent", "rodent_running", "rodent_one_layer", "rodent_second", "runner"]
-)
+@pytest.mark.parametrize("name", ["rodent", "rodent_one_layer", "rodent_second", "runner"])
 def test_shipped_cards_are_what_their_scores_say(name, tmp_path):
     shutil.copytree(RUNNER.parent / name, tmp_path / name)
     card.rewrite(tmp_path / name)

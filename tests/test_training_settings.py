@@ -80,5 +80,5 @@ def test_the_hash_of_a_stage_covers_what_it_reads():
 def test_missing_settings_and_the_committed_ones():
     with pytest.raises(agent.SubjectError, match="there is no settings file"):
         train("nowhere.toml")
-    for name in ("runner", "rodent", "rodent_running", "rodent_one_layer", "rodent_second"):
+    for name in ("runner", "rodent", "rodent_one_layer", "rodent_second"):
         assert settings.read(ROOT / "subjects" / f"{name}.toml").network == agent.load(name).config
