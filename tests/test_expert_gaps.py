@@ -1,4 +1,4 @@
-"""The expert of the gaps sees where they are, and leaps where it should; and the trial of a leap."""
+"""The expert of the gaps sees where they are, leaps where it should, and goes back where it is too near."""
 
 from __future__ import annotations
 
@@ -13,90 +13,33 @@ from rig.arenas import tasks
 from rig.arenas.gaps import gaps_of
 from tests.placed_animal import place_animal
 from training.experts import Skills, expert_for
-from training.experts.gaps import LANDED_TICKS, standing_leap
+from training.experts.gaps import RUN_UP_M
 from training.experts.pose import BodyReader
-from training.skills import gap_running, leaping, steering
+from training.skills import gap_running, steering, walking_backward
 from training.skills.body import Bodies
 from training.skills.gait import N_PHASES, Gait
 from training.skills.gap_running import LANDING_TICKS
-from training.skills.locomotion import KEPT_PER_TICK
 from training.skills.running_leap_approach import BEARS_M
 from training.skills.running_leap_table import LEAP_TICKS
 from training.skills.running_leap_trials import HEAD_DOWN
 
 SUBJECT_SKILLS = Path(__file__).parents[1] / "subjects" / "rodent" / "skills"
 ACTUATORS = 38
-TICKS = leaping.LEAP_TICKS + leaping.SETTLING_TICKS
-
-
-def _leap() -> leaping.Leap:
-    """One that is nowhere twice the same, and ends in a stand of zeros."""
-    up = np.linspace(0.5, 1.0, leaping.LEAP_TICKS)
-    side = np.where(np.arange(leaping.LEAP_TICKS) % 6 < 3, 1.0, -1.0)
-    control = np.zeros((TICKS, ACTUATORS))
-    control[: leaping.LEAP_TICKS, ::2] = up[:, None]
-    control[: leaping.LEAP_TICKS, 1::2] = (up * side)[:, None]
-    return leaping.Leap(control)
 
 
 @pytest.fixture
 def skills(tmp_path: Path) -> Skills:
-    """A gait that stands, a leap, no leap out of the run, and getting up as it ships."""
+    """A gait that stands, no leap, and going backwards and getting up as they ship."""
     gait = Gait(np.zeros((N_PHASES, ACTUATORS)), 5.0)
     steering.Steering(gait, np.zeros(ACTUATORS), np.zeros(ACTUATORS)).save(
         tmp_path / "stepping.npz"
     )
-    _leap().save(tmp_path / "leaping.npz")
     actuators = Bodies(coarse=True, threads=1).actuators
     nothing = np.zeros(gap_running.N_PARAMETERS)
     gap_running.skill_of(nothing, actuators).save(tmp_path / "gap_running.npz")
-    shutil.copy(SUBJECT_SKILLS / "righting.npz", tmp_path)
+    for name in ("righting", "walking_backward"):
+        shutil.copy(SUBJECT_SKILLS / f"{name}.npz", tmp_path)
     return Skills(tmp_path)
-
-
-def test_a_leap_is_added_to_the_stand_and_survives_its_file(tmp_path: Path) -> None:
-    actuators = Bodies(coarse=True, threads=1).actuators
-    stand = np.full(ACTUATORS, 0.1)
-    values = np.zeros((leaping.N_KNOTS, len(leaping.SIGNALS)))
-    np.testing.assert_array_equal(leaping.leap_of(values.ravel(), stand, actuators).control, 0.1)
-    values[2, list(leaping.SIGNALS).index("knee")] = 0.6
-    leap = leaping.leap_of(values.ravel(), stand, actuators)
-    leap.save(tmp_path / "leap.npz")
-    control = leaping.load(tmp_path / "leap.npz").control
-    middle = 2 * leaping.TICKS_PER_KNOT
-    for name in ("knee_L", "knee_R"):
-        assert control[middle, actuators[name]] == pytest.approx(0.7)
-        assert control[middle + leaping.TICKS_PER_KNOT, actuators[name]] == pytest.approx(0.1)
-    assert np.delete(control, [actuators["knee_L"], actuators["knee_R"]], 1).max() == 0.1
-
-
-def test_a_leap_from_the_stand_goes_on_as_the_body_goes_through_it() -> None:
-    """An animal that follows goes through it tick by tick; one that stands on is hurried on all the same."""
-    leap, rng = _leap(), np.random.default_rng(0)
-    follower = standing_leap(leap)
-    activation, actions = np.zeros(ACTUATORS), []
-    for _ in range(leaping.LEAP_TICKS):
-        actions.append(follower.next(activation))
-        noisy = actions[-1] + rng.normal(0, 0.07, ACTUATORS)
-        activation = KEPT_PER_TICK * activation + (1 - KEPT_PER_TICK) * noisy
-    np.testing.assert_array_equal(actions, leap.control[: leaping.LEAP_TICKS])
-
-    follower = standing_leap(leap)
-    for tick in range(leaping.LEAP_TICKS + LANDED_TICKS + 5):
-        follower.next(np.zeros(ACTUATORS))
-        assert follower.tick >= min(tick - 3, leaping.LEAP_TICKS + LANDED_TICKS)
-
-
-def test_one_that_has_leapt_and_runs_on_does_not_have_to_stand_for_ever() -> None:
-    """Its body never comes to the stand that a leap ends in."""
-    leap = _leap()
-    follower, activation, ticks = standing_leap(leap), np.zeros(ACTUATORS), 0
-    while follower.tick < leaping.LEAP_TICKS + LANDED_TICKS:
-        action = follower.next(activation)
-        ticks += 1
-        does = action if ticks < leaping.LEAP_TICKS else leap.control[leaping.LEAP_TICKS - 1]
-        activation = KEPT_PER_TICK * activation + (1 - KEPT_PER_TICK) * does
-        assert ticks < TICKS + 5
 
 
 @dataclass
@@ -223,16 +166,45 @@ def test_the_gaps_are_where_the_ground_is_not(skills: Skills) -> None:
         below = np.arctan2(at[2], edge - at[0]) + pitch
         assert targets[name] == pytest.approx(-np.tan(below) / half, abs=0.01)
     late = gap_running.load(skills.path("gap_running")).leap.before_m - BEARS_M
-    for short in (0.2, 0.14, late + 0.005):  # a leap out of the run may still come
+    back = _back(skills, BodyReader(environment))
+    for short in (0.2, 0.14, late + 0.005):  # a leap may still come
         qpos[0] = near[0] - short
         environment.physics.forward()
-        assert not np.array_equal(expert.act(), _leap().control[0])
+        assert not np.array_equal(expert.act(), back)
     qpos[0] = near[0] - late + 0.005
     environment.physics.forward()
-    np.testing.assert_array_equal(expert.act(), _leap().control[0])
+    np.testing.assert_array_equal(expert.act(), back)
     assert expert.auxiliary_targets()["gap_seen"] == 0, (
         "its head is level: the edge is below the image"
     )
+
+
+def _back(skills: Skills, body: BodyReader) -> np.ndarray:
+    command = np.array([walking_backward.SPEED]), np.array([walking_backward.COMMAND])
+    return skills.walking_backward().act(body.activation()[None], *command)[0]
+
+
+def test_one_that_stands_too_near_is_asked_to_go_back_until_it_has_room_to_run_up() -> None:
+    """A leap by a clock was asked for there before, and a network stood there for ever."""
+    environment = tasks.make("gaps", 5)
+    environment.reset()
+    data = environment.physics.data.ptr
+    near = gaps_of(environment.physics.model.ptr, data)[0][0]
+    skills = Skills(SUBJECT_SKILLS)
+    expert, body = expert_for("gaps", skills), BodyReader(environment)
+
+    def asked(before_m: float, speed_m_s: float) -> np.ndarray:
+        place_animal(environment, near - before_m, 0.0, 0.0)
+        expert.begin(environment)
+        data.qvel[0] = speed_m_s
+        environment.physics.forward()
+        return np.array([expert.act() for _ in range(80)])[20:]
+
+    back = _back(skills, body)
+    np.testing.assert_array_equal(asked(0.03, 0.0), [back] * 60)
+    np.testing.assert_array_equal(asked(RUN_UP_M - 0.02, -0.3), [back] * 60)
+    for before_m, speed_m_s in ((0.03, 0.3), (RUN_UP_M - 0.02, 0.0), (RUN_UP_M + 0.02, -0.3)):
+        assert not (asked(before_m, speed_m_s) == back).all(1).any()
 
 
 def test_what_it_asks_for_is_not_by_a_clock() -> None:
@@ -272,19 +244,3 @@ def test_it_begins_more_often_before_wide_gaps(skills: Skills) -> None:
     mean_width = (far - near)[before].mean()
     assert mean_width == pytest.approx((width**3).sum() / (width**2).sum(), abs=0.002)
     assert mean_width > width.mean() + 0.01
-
-
-def test_only_an_animal_behind_the_gap_has_crossed(skills: Skills) -> None:
-    """One that goes on standing before the gap has not crossed, and one put behind it has."""
-    base = steering.load(skills.path("stepping"))
-    platforms = leaping.Platforms(base, fast=True)
-    stand = leaping.Leap(np.zeros((15, ACTUATORS)))
-    result = platforms.cross(
-        [stand],
-        np.repeat(platforms.bodies.start[None], 2, 0),
-        np.array([0.3, -0.5]),
-        np.array([0.2, 0.2]),
-        np.zeros((2, 15, ACTUATORS)),
-    )
-    assert result.crossed.tolist() == [[False, True]]
-    assert result.cost[0, 1] < result.cost[0, 0]

@@ -201,7 +201,7 @@ def test_a_damaged_checkpoint_is_one_sentence(trained, tmp_path):
         train(place / "tiny.toml", out=tmp_path / "o", work=work, stages=["dagger"], threads=1)
     assert "\n" not in str(caught.value)
     (work / "dagger.safetensors").write_bytes(whole)
-    for damaged in ("{", "[]", '{"gait": {"name": "leaping"}}'):
+    for damaged in ("{", "[]", '{"gait": {"name": "stepping"}}'):
         (work / "stages.json").write_text(damaged)
         with pytest.raises(agent.SubjectError, match=r"stages.json, .* is damaged"):
             train(place / "tiny.toml", out=tmp_path / "o", work=work, stages=["dagger"], threads=1)

@@ -2,7 +2,7 @@
 
     gait, steering, spinning,     the experts' skills, by evolution strategies  training.skills
     walking_backward, righting, climbing,
-    tapping, stepping, leaping, running_leap, gap_running
+    tapping, stepping, running_leap, gap_running
     vision                        the vision encoder is pretrained              training.learn.vision
     distillation                  the network learns from a trained subject     training.learn.distillation
     dagger                        the network learns the experts' actions       training.learn.dagger

@@ -26,7 +26,6 @@ from training.learn.vision import VisionSettings
 from training.rollout.vector_env import VectorEnvSettings
 from training.skills.climbing import ClimbingSettings
 from training.skills.gait import GaitSettings
-from training.skills.leaping import LeapingSettings
 from training.skills.library import SKILLS
 from training.skills.righting import RightingSettings
 from training.skills.running_leap import RunningLeapSettings
@@ -95,7 +94,6 @@ class Settings:
     climbing: ClimbingSettings = field(default_factory=ClimbingSettings)
     tapping: TappingSettings = field(default_factory=TappingSettings)
     stepping: SteppingSettings = field(default_factory=SteppingSettings)
-    leaping: LeapingSettings = field(default_factory=LeapingSettings)
     running_leap: RunningLeapSettings = field(default_factory=RunningLeapSettings)
     gap_running: GapSearchSettings = field(default_factory=GapSearchSettings)
     vision: VisionSettings = field(default_factory=VisionSettings)

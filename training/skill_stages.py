@@ -11,7 +11,6 @@ from training.settings import Settings
 from training.skills import (
     climbing,
     gait,
-    leaping,
     righting,
     running_leap,
     running_over_gaps,
@@ -36,9 +35,9 @@ _NEEDS = {
     "gaps": (
         "gait",
         "steering",
+        "walking_backward",
         "righting",
         "stepping",
-        "leaping",
         "running_leap",
         "gap_running",
     ),
@@ -158,19 +157,6 @@ def _stepping(settings: Settings, skills: Skills, threads: int, progress: Report
     stepping.find(settings.stepping, skills.folder, threads, progress)
 
 
-def _leaping(settings: Settings, skills: Skills, threads: int, progress: Report) -> None:
-    chosen = settings.leaping
-    phases = {"fast": chosen.fast_generations, "stock": chosen.stock_generations}
-
-    def report(name: str, state: SearchState, crossed: float) -> None:
-        over = f", {crossed:.0%} of gaps crossed" if np.isfinite(crossed) else ""
-        progress(
-            _fraction_done(state, name, phases), f"{name} physics: cost {state.best_cost:.2f}{over}"
-        )
-
-    leaping.find(steering.load(skills.path("stepping")), chosen, skills.folder, report)
-
-
 def _running_leap(settings: Settings, skills: Skills, threads: int, progress: Report) -> None:
     chosen = settings.running_leap
     phases = {"fast": chosen.fast_generations, "stock": chosen.stock_generations}
@@ -205,7 +191,6 @@ SEARCHES: dict[str, Callable[[Settings, Skills, int, Report], None]] = {
     "climbing": _climbing,
     "tapping": _tapping,
     "stepping": _stepping,
-    "leaping": _leaping,
     "running_leap": _running_leap,
     "gap_running": _gap_running,
 }

@@ -1,6 +1,6 @@
 """Experts, one per task: controllers whose actions the network imitates.
 
-An expert is made of skills found by search (`Skills`: gait, turning, righting, tapping, leaping) and a small
+An expert is made of skills found by search (`Skills`: gait, turning, righting, tapping, leaps) and a small
 controller that selects among them. It may read the simulator, but decides only by what the animal's camera
 and proprioception show or have shown: an expert that uses anything else cannot be imitated.
 """

@@ -13,7 +13,7 @@ from training.experts.interface import Pose
 from training.experts.pose import BodyReader
 from training.experts.righting import Righting
 from training.experts.view import View
-from training.skills import gap_running, leaping
+from training.skills import gap_running, walking_backward
 from training.skills.gap_running import LANDING_TICKS, LONG_AGO, Runner
 from training.skills.library import Skills
 from training.skills.movement_follower import MovementFollower
@@ -27,8 +27,8 @@ SEEN_WITHIN_M = 0.8
 """A gap further off is less than a pixel high in the image of a camera 7 cm above the ground."""
 STANDS_M_S = 0.1
 """Speed below which an animal stands."""
-LANDED_TICKS = 12
-"""How many ticks the animal stands after a leap."""
+BACKWARD_M_S, RUN_UP_M = 0.03, 0.15
+"""An animal that goes backwards, at more than the first, goes on until it is so far before the edge."""
 SPEED_PER_TICK = 0.2
 """Share of the present speed in the running mean that this goes by: a trot's speed sways."""
 FALLEN_TICKS = 8
@@ -42,31 +42,19 @@ LEAPING_WEIGHT = 3.0
 strength is too weak for wide gaps, and such a landing ends in a fall."""
 
 
-def standing_leap(leap: leaping.Leap) -> MovementFollower:
-    """The actions of a leap from the stand, and of the stand after it, in step with the body: call its `next`
-    once a tick, until its `tick` is `LEAP_TICKS + LANDED_TICKS`.
-
-    Once begun it does not wait: an animal that stood on would be asked for its first ticks, which are almost
-    the stand, for ever.
-    """
-    control = leap.control[: leaping.LEAP_TICKS + LANDED_TICKS + 1]
-    # it ends in the stand that it begins in
-    return MovementFollower(control, leap.control[-1], PACE_WEIGHT, most_behind=MOST_BEHIND)
-
-
 class GapsExpert:
     """Runs along the middle of the corridor, and leaps out of the run where the ground ends.
 
-    Where it is past the place of a leap out of the run, it stands and leaps from there. After a fall it gets
-    up. But for movements that have begun, what it does next goes by what the animal feels and sees, not by
-    how long it has done something: a network has no clock for that.
+    Where it is past the place of a leap, it stands, goes back, and runs up anew. After a fall it gets up. But
+    for leaps that have begun, what it does next goes by what the animal feels and sees, not by how long it
+    has done something: a network has no clock for that.
     """
 
     loss_weight = 1.0
 
     def __init__(self, skills: Skills) -> None:
         self._locomotion = skills.stepping()
-        self._leap = leaping.load(skills.path("leaping"))
+        self._walking_backward = skills.walking_backward()
         self._skill = gap_running.load(skills.path("gap_running"))
         self._righting = Righting(skills.path("righting"), FALLEN_TICKS)
 
@@ -74,7 +62,6 @@ class GapsExpert:
         """Start an episode in a composer environment that was just reset."""
         self._body = BodyReader(environment)
         self._near, self._far = gaps_of(self._body.model, self._body.data)
-        self._standing_leap: MovementFollower | None = None
         self._runner = Runner(self._locomotion, self._skill, self._body.actuators, 1)
         self._running_leap: MovementFollower | None = None
         self._righting.begin()
@@ -84,20 +71,15 @@ class GapsExpert:
     def act(self) -> Array:
         """Action (actuators,) float64 in [-1, 1] for this tick."""
         action = self._act()
-        from_stand = self._standing_leap
-        stands_off = from_stand is not None and from_stand.tick < leaping.LEAP_TICKS
-        leaps = stands_off or self._runner.tick[0] <= LEAP_TICKS + LANDING_TICKS
+        leaps = self._runner.tick[0] <= LEAP_TICKS + LANDING_TICKS
         self.loss_weight = LEAPING_WEIGHT if leaps else 1.0
         return action
 
     def _act(self) -> Array:
         rises = self._righting.act(self._body)
         if rises is not None:
-            self._standing_leap = None
             self._runner.tick[0] = LONG_AGO
             return rises
-        if self._standing_leap is not None:
-            return self._leap_on(self._standing_leap)
         # distances are the body's root's, as in the searches: it is below the trunk, and differs when it
         # pitches
         edges = self._near - float(self._body.data.qpos[0])
@@ -109,9 +91,11 @@ class GapsExpert:
         reared = self._body.upright() < REARED_BELOW
         if reared and stands:
             return self._run(1.0)  # it hangs in a gap, with paws on its edge
-        if before < self._skill.leap.before_m - BEARS_M:
-            if stands:
-                return self._leap_from_stand()
+        late = before < self._skill.leap.before_m - BEARS_M
+        backward = self._speed_m_s < -BACKWARD_M_S
+        if (late and stands) or (backward and before < RUN_UP_M):
+            return self._back()
+        if late:
             return self._run(0.0, {} if reared else HEAD_DOWN_NEAR)
         return self._run_and_leap()
 
@@ -131,15 +115,11 @@ class GapsExpert:
             self._running_leap.next(activation)  # that of this tick
         return action[0]
 
-    def _leap_from_stand(self) -> Array:
-        self._standing_leap = standing_leap(self._leap)
-        return self._leap_on(self._standing_leap)
-
-    def _leap_on(self, leap: MovementFollower) -> Array:
-        action = leap.next(self._body.activation())
-        if leap.tick >= leaping.LEAP_TICKS + LANDED_TICKS:
-            self._standing_leap = None
-        return action
+    def _back(self) -> Array:
+        speed, command = (
+            np.array([one]) for one in (walking_backward.SPEED, walking_backward.COMMAND)
+        )
+        return self._walking_backward.act(self._body.activation()[None], speed, command)[0]
 
     def _run(self, speed: float, look: Mapping[str, float] = {}) -> Array:
         action = run_along(self._locomotion, self._body, speed)

@@ -19,8 +19,8 @@ from rig.body_quantities import FALLEN_BELOW_UP
 from training.skills import steering
 from training.skills.body import SPEC, Bodies
 from training.skills.gap_running import GapRunning, Runner, upright
-from training.skills.leaping import PAWS
 from training.skills.locomotion import Locomotion
+from training.skills.platforms import PAWS
 from training.skills.running_leap_trials import Runway
 
 Array = np.ndarray

@@ -13,7 +13,7 @@ from training.skills.spinning import SPEED
 
 SKILLS = (
     "gait", "steering", "spinning", "walking_backward", "righting", "climbing", "tapping", "stepping",
-    "leaping", "running_leap", "gap_running",
+    "running_leap", "gap_running",
 )  # fmt: skip
 """Their names, in the order in which they are searched: each builds on those before it."""
 

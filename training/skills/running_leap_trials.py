@@ -14,8 +14,8 @@ import mujoco
 import numpy as np
 from mujoco import rollout
 
-from training.skills.leaping import Platforms
 from training.skills.locomotion import Locomotion
+from training.skills.platforms import Platforms
 from training.skills.running_leap_table import LEAP_TICKS, RunningLeap
 from training.skills.steering import Steering
 
@@ -117,7 +117,7 @@ class Runway:
     """
 
     def __init__(self, base: Steering, timestep_s: float = STOCK_TIMESTEP_S) -> None:
-        self.platforms = Platforms(base, fast=False)
+        self.platforms = Platforms(base)
         self.bodies = self.platforms.bodies
         self.bodies.model.opt.timestep = timestep_s
         self.bodies.substeps = round(0.02 / timestep_s)
