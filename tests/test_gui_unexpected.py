@@ -57,16 +57,20 @@ raise SystemExit(status)
 """
 
 
-def test_a_fault_in_what_is_drawn_is_told_once_and_the_window_goes_on(tmp_path: Path) -> None:
-    """Twenty draws fail; a traceback for each was on the terminal, and nothing in the window."""
-    done = subprocess.run(
-        [sys.executable, "-c", BROKEN],
-        cwd=tmp_path,
-        env={**os.environ, "HOME": str(tmp_path), "PYTHONPATH": str(ROOT)},
+def _run(code: str, home: Path) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-c", code],
+        cwd=home,
+        env={**os.environ, "HOME": str(home), "PYTHONPATH": str(ROOT)},
         capture_output=True,
         text=True,
         timeout=100,
     )
+
+
+def test_a_fault_in_what_is_drawn_is_told_once_and_the_window_goes_on(tmp_path: Path) -> None:
+    """Twenty draws fail; a traceback for each was on the terminal, and nothing in the window."""
+    done = _run(BROKEN, tmp_path)
     assert done.returncode == 0, done.stderr
     assert done.stderr.count("Traceback") == 1
     assert "LookupError: nothing to draw with" in done.stderr
@@ -81,14 +85,7 @@ def test_a_fault_in_what_is_drawn_is_told_once_and_the_window_goes_on(tmp_path: 
 
 def test_a_closed_window_ends_before_python_frees_what_qt_still_holds(tmp_path: Path) -> None:
     """Once in some tens of windows Qt crashed in that; what is printed and set must not be lost."""
-    done = subprocess.run(
-        [sys.executable, "-c", HELD],
-        cwd=tmp_path,
-        env={**os.environ, "HOME": str(tmp_path), "PYTHONPATH": str(ROOT)},
-        capture_output=True,
-        text=True,
-        timeout=100,
-    )
+    done = _run(HELD, tmp_path)
     assert (done.returncode, done.stdout) == (0, "closed"), done.stderr
     assert list(tmp_path.glob(".config/rodent-rig/window*")), "the settings are not on disk"
 
