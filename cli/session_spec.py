@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import secrets
 import sys
 from collections.abc import Iterable
@@ -12,7 +13,8 @@ from cli.options import Pace, Runtime
 from cli.protocols import baselines_of
 from rig.bus.clip_ring import LONGEST_S
 from rig.errors import UserError
-from rig.new_recording import recording_name, recordings_folder
+from rig.new_recording import FOLDER, recording_name, recordings_folder
+from rig.output_file import with_ending
 from rig.session.directory import SessionDirectory, SessionSpec
 from stim.protocol.model import Protocol
 from stim.stimuli import baselines
@@ -172,6 +174,21 @@ def new_recording(protocol: Protocol) -> Path:
     if unusual:
         print(unusual, file=sys.stderr)
     return folder / recording_name(protocol.name)
+
+
+def named_recording(out: Path) -> Path:
+    """The file that somebody named, with its ending; its folder is made if it is the usual one.
+
+    Any other folder has to be there, so that a slip of the pen makes none.
+
+    Raises:
+        UserError: it has another ending.
+    """
+    recording = with_ending(out, (".nwb",))
+    if recording.parent.absolute() == FOLDER.absolute():
+        with contextlib.suppress(OSError):
+            FOLDER.mkdir(exist_ok=True)
+    return recording
 
 
 def _seed(seed: int | None, protocol: Protocol) -> int:

@@ -19,12 +19,17 @@ from cli.options import (
 )
 from cli.protocols import Named, execution_allowed, load_protocol, reads_of, values_of
 from cli.recordings import Parts, recording_of, show_replay
-from cli.session_spec import RunOptions, check_said, new_recording, prepare_session
+from cli.session_spec import (
+    RunOptions,
+    check_said,
+    named_recording,
+    new_recording,
+    prepare_session,
+)
 from gui.look.display import display_missing
 from gui.session.session_setup import SessionRequest
 from rig.bus.message_types import TICK_S
 from rig.errors import UserError
-from rig.output_file import with_ending
 from rig.session.directory import running_sessions
 from rig.terminal import console
 from stim.protocol.find import find
@@ -88,7 +93,7 @@ def run(
         parse_rotation_limit(roll_over)
     protocol = find(protocol)
     checked = load_protocol(protocol, settings, execution_allowed(protocol, allow_python))
-    recording = with_ending(out, (".nwb",)) if out is not None else new_recording(checked)
+    recording = named_recording(out) if out is not None else new_recording(checked)
     reads = reads_of(checked)
     check_target(recording, overwrite, reads)
     if roll_over:

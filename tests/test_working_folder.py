@@ -65,6 +65,17 @@ def test_a_user_without_a_home_and_without_permissions_records(runtime: Path):
         assert "-10:00" in info.stdout, info.stdout
 
 
+def test_only_the_usual_folder_is_made_for_a_recording(runtime: Path, tmp_path: Path):
+    """The documented way to a baseline in a folder where nothing was recorded yet; and a slip of the pen."""
+    slip = rodent_rig("run", "first_light", *SHORT, "--out", "recording/a.nwb", cwd=tmp_path)
+    assert slip.returncode == 2
+    assert "There is no folder recording" in slip.stderr
+    assert list(tmp_path.iterdir()) == []
+    done = rodent_rig("run", "first_light", *SHORT, "--out", "recordings/a", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert [each.name for each in (tmp_path / "recordings").iterdir()] == ["a.nwb"]
+
+
 def test_the_doctor_looks_at_all_folders(runtime: Path, tmp_path: Path):
     (tmp_path / "recordings").touch()
     file = str(tmp_path / "recordings" / "x")
