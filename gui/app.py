@@ -90,8 +90,8 @@ def open_window(
 class _EndWithoutTakingApart:
     """Ends the process before Python frees what Qt still holds, in any order: Qt crashes in some.
 
-    Threads have ended by then, and what the window registered for the end since this was made has run. What
-    libraries registered when they were imported has not: PyQt's own is where it crashed.
+    Threads that are waited for have ended by then, and what the window registered for the end since this was
+    made has run. What libraries registered when they were imported has not: PyQt's own is where it crashed.
 
     Args:
         held: what must not be freed before.
@@ -100,7 +100,7 @@ class _EndWithoutTakingApart:
     def __init__(self, *held: object) -> None:
         self._held = held
         self.status: int | None = None
-        """With which it ends; None, as after an exception: Python ends as it always does."""
+        """With which it ends; None: Python ends as it always does."""
         atexit.register(self._end)
 
     def _end(self) -> None:
@@ -108,7 +108,8 @@ class _EndWithoutTakingApart:
             return
         for stream in (sys.stdout, sys.stderr):
             with contextlib.suppress(OSError, ValueError):
-                stream.flush()
+                if stream is not None:  # it was closed before Python began
+                    stream.flush()
         os._exit(self.status)
 
 

@@ -91,7 +91,8 @@ def read(path: Path, parts: bool = False) -> RecordedSession:
         raise UserError(
             f"{path} was recorded from the subject {description.subject!r} with the weights "
             f"{description.subject_sha256[:12]}…; the one that is here has {subject.sha256[:12]}… and "
-            "would do something else: put the old one back, or name its folder in RODENT_RIG_SUBJECTS."
+            "would do something else: put the old one back, or name the folder that has it in "
+            "RODENT_RIG_SUBJECTS."
         )
     return session
 

@@ -21,7 +21,7 @@ from parallel import ray_cluster
 from parallel.errors import ClusterError
 from tests.rodent_rig import free_port
 from training.rollout import actor_pool
-from training.rollout.actor_pool import MAX_IN_FLIGHT, ActorPool, Request
+from training.rollout.actor_pool import MAX_IN_FLIGHT, ActorPool, Request, Result
 
 PROMISED_S = ray_cluster.ANSWER_S + ray_cluster.HEALTH_S
 
@@ -144,12 +144,13 @@ def test_two_processes_of_this_machine(capfd, ray):
 
         # new weights: what was asked for before comes first, with the older weights, and its policy lag
         pool.publish(weights(2.0))
-        late = [pool.next(Request(ticks=6)) for _ in range(2 * MAX_IN_FLIGHT + 4)]
-        for result in late:
-            assert result.rollout.total == 20.0 * result.rollout.version
-            assert result.policy_lag == 2 - result.rollout.version
-        assert [result.policy_lag for result in late[-4:]] == [0] * 4
-        assert late[-1].rollout.ticks == 6
+        late: list[Result] = []
+        while {one.rollout.process for one in late if one.rollout.version == 2} != set(processes):
+            late.append(pool.next(Request(ticks=6)))
+            assert late[-1].rollout.total == 20.0 * late[-1].rollout.version
+            assert late[-1].policy_lag == 2 - late[-1].rollout.version
+            assert late[-1].rollout.ticks == (6 if late[-1].rollout.version == 2 else 5)
+        assert sum(one.policy_lag for one in late) <= 2 * MAX_IN_FLIGHT
 
         if not ray:  # Ctrl-C, which a terminal sends to all: whether to end is the learner's to say
             for process in processes:

@@ -23,7 +23,7 @@ from training.rollout.vector_env import VectorEnv, VectorEnvSettings, to_input
 SKILLS = Path(__file__).resolve().parents[1] / "subjects" / "rodent" / "skills"
 CONFIG = NetworkConfig(policy_layers=1)
 ENVIRONMENTS = VectorEnvSettings(gaps=1, forage=1, escape=1, two_tap=1, shadows_every=0)
-GAPS, FORAGE, ESCAPE, TWO_TAP = range(4)
+GAPS, FORAGE, _, TWO_TAP = range(4)
 
 
 def errors(network: Network, rollouts: list[Rollout]) -> tuple[np.ndarray, np.ndarray]:

@@ -70,7 +70,7 @@ def test_it_runs_again_on_the_reference_runtime(
     if name == "two_tap_before":  # `rodent` ships with other weights now
         refused = rodent_rig_here("rerun", earlier / f"{name}.nwb")
         assert refused.returncode == 2
-        assert "name its folder in RODENT_RIG_SUBJECTS" in refused.stderr
+        assert "name the folder that has it in RODENT_RIG_SUBJECTS" in refused.stderr
     monkeypatch.setenv("RODENT_RIG_SUBJECTS", str(DATA / "subjects"))
     again = rodent_rig_here("rerun", earlier / f"{name}.nwb")
     if again.returncode == 0:

@@ -207,6 +207,31 @@ def test_one_that_stands_too_near_is_asked_to_go_back_until_it_has_room_to_run_u
         assert not (asked(before_m, speed_m_s) == back).all(1).any()
 
 
+def test_a_leap_that_failed_is_forgotten_as_it_goes_back() -> None:
+    """All of going back was learned with the weight of a landing, and the run-up began as one."""
+    environment = tasks.make("gaps", 5)
+    environment.reset()
+    physics = environment.physics
+    expert = expert_for("gaps", Skills(SUBJECT_SKILLS))
+    expert.begin(environment)
+    for _ in range(400):
+        action = expert.act()
+        if expert.loss_weight > 1:
+            break
+        environment.step(action)
+    edges = gaps_of(physics.model.ptr, physics.data.ptr)[0] - physics.data.qpos[0]
+    assert 0 < edges[edges > 0].min() < 0.15, "no leap began"
+    place_animal(environment, physics.data.qpos[0] + edges[edges > 0].min() - 0.03, 0.0, 0.0)
+    physics.data.qvel[:] = 0
+    physics.forward()
+    asked = [(expert.act(), expert.loss_weight) for _ in range(80)]
+    assert asked[0][1] > 1, "the leap goes on at first"
+    back = _back(Skills(SUBJECT_SKILLS), BodyReader(environment))
+    for action, weight in asked[60:]:
+        np.testing.assert_array_equal(action, back)
+        assert weight == 1
+
+
 def test_what_it_asks_for_is_not_by_a_clock() -> None:
     """One that hangs in a gap, still and reared up, is asked to run, as long as it hangs there."""
     environment = tasks.make("gaps", 4)

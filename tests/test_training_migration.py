@@ -112,6 +112,15 @@ def test_one_setting_under_both_names_is_refused(tmp_path):
         settings.read(path)
 
 
+def test_a_search_that_is_gone_is_named(tmp_path):
+    path = tmp_path / "old.toml"
+    path.write_text("[leaping]\ngenerations = 3\n")
+    with pytest.raises(
+        SubjectError, match=r"the search of \[leaping\] is gone; delete that section"
+    ):
+        settings.read(path)
+
+
 def test_old_checkpoints_are_resumed(tmp_path):
     path = tmp_path / "dagger.safetensors"
     network, average = torch.nn.Linear(2, 1), torch.nn.Linear(2, 1)

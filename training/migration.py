@@ -22,6 +22,9 @@ SECTIONS = {
 }
 """Sections of a settings file by their old names."""
 
+GONE = {"leaping"}
+"""Sections of searches that are no more: nothing is trained by them."""
+
 SETTINGS = {
     "vector_env": {
         "soft_every": "shadows_every",
@@ -123,8 +126,11 @@ def settings(path: Path, document: Mapping[str, Any]) -> dict[str, Any]:
         document: its content as `tomllib` reads it.
 
     Raises:
-        SubjectError: a section or key stands there under its old name and under its new one.
+        SubjectError: a section or key stands there under its old name and under its new one, or the section
+            is of a search that is gone.
     """
+    for section in GONE & document.keys():
+        raise SubjectError(f"{path}: the search of [{section}] is gone; delete that section")
     translated = _renamed(document, SECTIONS, str(path))
     for section, keys in SETTINGS.items():
         if isinstance(translated.get(section), dict):

@@ -14,7 +14,7 @@ from training.experts.pose import BodyReader
 from training.experts.righting import Righting
 from training.experts.view import View
 from training.skills import gap_running, walking_backward
-from training.skills.gap_running import LANDING_TICKS, LONG_AGO, Runner
+from training.skills.gap_running import LANDING_TICKS, Runner
 from training.skills.library import Skills
 from training.skills.movement_follower import MovementFollower
 from training.skills.running_leap_approach import BEARS_M
@@ -46,8 +46,8 @@ class GapsExpert:
     """Runs along the middle of the corridor, and leaps out of the run where the ground ends.
 
     Where it is past the place of a leap, it stands, goes back, and runs up anew. After a fall it gets up. But
-    for leaps that have begun, what it does next goes by what the animal feels and sees, not by how long it
-    has done something: a network has no clock for that.
+    for movements that have begun, what it does next goes by what the animal feels and sees, not by how long
+    it has done something: a network has no clock for that.
     """
 
     loss_weight = 1.0
@@ -76,26 +76,29 @@ class GapsExpert:
         return action
 
     def _act(self) -> Array:
+        self._speed_m_s += SPEED_PER_TICK * (self._body.forward_speed_m_s() - self._speed_m_s)
         rises = self._righting.act(self._body)
         if rises is not None:
-            self._runner.tick[0] = LONG_AGO
+            self._runner.rest(0)
             return rises
         # distances are the body's root's, as in the searches: it is below the trunk, and differs when it
         # pitches
         edges = self._near - float(self._body.data.qpos[0])
         before = float(edges[edges > 0].min(initial=np.inf))
-        self._speed_m_s += SPEED_PER_TICK * (self._body.forward_speed_m_s() - self._speed_m_s)
         stands = abs(self._speed_m_s) < STANDS_M_S
         if self._runner.tick[0] < LEAP_TICKS:
             return self._run_and_leap()
         reared = self._body.upright() < REARED_BELOW
         if reared and stands:
+            self._runner.rest(0)
             return self._run(1.0)  # it hangs in a gap, with paws on its edge
         late = before < self._skill.leap.before_m - BEARS_M
         backward = self._speed_m_s < -BACKWARD_M_S
         if (late and stands) or (backward and before < RUN_UP_M):
+            self._runner.rest(0)
             return self._back()
         if late:
+            self._runner.rest(0)
             return self._run(0.0, {} if reared else HEAD_DOWN_NEAR)
         return self._run_and_leap()
 

@@ -24,7 +24,6 @@ class BodyReader:
     Attributes:
         model, data: MuJoCo's.
         torso, head: body numbers.
-        hands: body numbers of the left and the right forepaw.
         actuators: index of each actuator in an action, by name.
     """
 
@@ -33,7 +32,6 @@ class BodyReader:
         self.model, self.data = physics.model.ptr, physics.data.ptr
         self.torso = self.model.body("walker/torso").id
         self.head = self.model.body("walker/skull").id
-        self.hands = [self.model.body(f"walker/hand_{side}").id for side in "LR"]
         self._act = np.asarray(self.model.actuator_actadr)
         self.actuators = {
             self.model.actuator(i).name.split("/")[1]: i for i in range(self.model.nu)

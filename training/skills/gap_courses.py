@@ -148,7 +148,7 @@ class Courses:
         qpos[:, 1] = 0
         begun = qpos[:, 0].copy()
         runner = Runner(self._locomotion, skill, self.bodies.actuators, n)
-        runner.begin(np.arange(n), width, trials.offset_m)
+        runner.begin(np.arange(n), width)
         rng = np.random.default_rng(trials.noise_seed)
         going, lasted = np.ones(n, bool), np.full(n, trials.ticks)
         tilt, deep = np.zeros(n), np.zeros(n)

@@ -209,7 +209,6 @@ class Runner:
     Attributes:
         tick: (animals,) int, ticks since the last leap began.
         phase: (animals,) of the gait at the last tick, in cycles.
-        offset_m: (animals,) how much farther from the edge than the leap asks for it began.
     """
 
     def __init__(
@@ -226,7 +225,6 @@ class Runner:
         self._side = np.ones(animals)
         self.tick = np.full(animals, LONG_AGO)
         self.phase = np.zeros(animals)
-        self.offset_m = np.zeros(animals)
 
     def act(
         self, i: Array, qpos: Array, qvel: Array, activation: Array, near: Array, far: Array
@@ -270,7 +268,7 @@ class Runner:
             action[begins] = self._run(
                 tuple(part[begins] for part in body), full[begins], HEAD_DOWN, up[begins]
             )[0]
-            self.begin(i[begins], width[begins], left[begins])
+            self.begin(i[begins], width[begins])
             self._side[i[begins]] = _side(phase[begins])
         action = self._with_leap(i, action, feels)
         self.tick[i] += 1
@@ -296,15 +294,18 @@ class Runner:
         leap += skill.leap.added * (1 + wider * skill.wider) + self._side[k] * skill.sided
         return np.clip(leap, -1, 1)
 
-    def begin(self, i: Array, width_m: Array, offset_m: Array) -> None:
+    def begin(self, i: Array, width_m: Array) -> None:
         """Let animals begin to leap at this tick.
 
         Args:
             i: (n,) which.
             width_m: (n,) of the gap.
-            offset_m: (n,) how much farther from the edge they are than the leap asks for.
         """
-        self.tick[i], self._width[i], self.offset_m[i] = 0, width_m, offset_m
+        self.tick[i], self._width[i] = 0, width_m
+
+    def rest(self, i: int) -> None:
+        """One animal does something else: it has no leap, landing or stride behind it when it runs again."""
+        self.tick[i], self._half[i] = LONG_AGO, 0.0
 
     def _run(
         self, body: tuple[Array, ...], speed: Array, head: Mapping[str, float], up: Array
