@@ -146,6 +146,7 @@ def test_two_processes_of_this_machine(capfd, ray):
         pool.publish(weights(2.0))
         late: list[Result] = []
         while {one.rollout.process for one in late if one.rollout.version == 2} != set(processes):
+            assert len(late) < 100, "the new weights did not come"
             late.append(pool.next(Request(ticks=6)))
             assert late[-1].rollout.total == 20.0 * late[-1].rollout.version
             assert late[-1].policy_lag == 2 - late[-1].rollout.version
