@@ -39,7 +39,7 @@ class Walk:
         self.inputs: list[tuple[int, str, str]] = []
         self.onsets: list[tuple[int, str, bool]] = []
 
-    def until(self, condition: Callable[[], bool], timeout_s: float = 60) -> None:
+    def until(self, condition: Callable[[], bool], timeout_s: float = 150) -> None:
         self.qtbot.waitUntil(condition, timeout=int(timeout_s * 1000))
 
     def standing_tick(self) -> int:
