@@ -13,7 +13,12 @@ from typing import BinaryIO
 
 from recorder import superblock
 from recorder.annotations import is_annotations
-from recorder.writing_lock import WriterState, hold_writing_lock, writer_state
+from recorder.writing_lock import (
+    WriterState,
+    hold_writing_lock,
+    remove_unless_written,
+    writer_state,
+)
 from rig.errors import UserError
 from rig.output_file import check_output
 
@@ -58,8 +63,15 @@ def reserve(path: Path, purpose: str) -> tuple[BinaryIO, bool]:
     nothing can be made there.
     """
     remove_leftovers(path, purpose)
-    file = path.with_name(f".{path.name}.{secrets.token_hex(4)}.{purpose}").open("x+b")
-    return file, hold_writing_lock(file.fileno())
+    while True:
+        file = path.with_name(f".{path.name}.{secrets.token_hex(4)}.{purpose}").open("x+b")
+        # until it is locked, another that looks for leftovers may hold its lock to try it, or remove it
+        with contextlib.suppress(BlockingIOError):
+            locked = hold_writing_lock(file.fileno())
+            if os.fstat(file.fileno()).st_nlink:
+                return file, locked
+        file.close()
+        Path(file.name).unlink(missing_ok=True)
 
 
 def remove_leftovers(path: Path, purpose: str) -> None:
@@ -68,8 +80,7 @@ def remove_leftovers(path: Path, purpose: str) -> None:
     for other in path.parent.iterdir():
         if other.name.startswith(start) and other.name.endswith(end):
             with contextlib.suppress(OSError):
-                if writer_state(other) is WriterState.none:
-                    other.unlink()
+                remove_unless_written(other)
 
 
 def free_bytes(path: Path) -> int:

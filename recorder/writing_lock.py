@@ -8,6 +8,7 @@ that is open for writing has to be left alone.
 
 from __future__ import annotations
 
+import contextlib
 import enum
 import errno
 import fcntl
@@ -52,6 +53,18 @@ def writer_state(path: Path) -> WriterState:
         except OSError:
             return WriterState.unknown
     return WriterState.none
+
+
+def remove_unless_written(path: Path) -> None:
+    """Removes a file that nobody writes; where locks do not work it stays.
+
+    Raises OSError if it cannot be opened.
+
+    The lock is held until it is removed, so that nobody begins to write it in between.
+    """
+    with open_regular(path) as file, contextlib.suppress(OSError):
+        _lock(file.fileno(), fcntl.F_RDLCK)
+        path.unlink(missing_ok=True)
 
 
 def _lock(descriptor: int, kind: int) -> None:

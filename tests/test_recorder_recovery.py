@@ -18,6 +18,7 @@ import pytest
 import recorder
 from bench.synthetic_session import Stream, description
 from recorder import superblock
+from recorder.output_path import reserve
 from recorder.recovery import recorded_state
 from recorder.replay import ReplaySource
 from rig.bus.message_types import Message
@@ -219,6 +220,21 @@ def test_a_repair_that_is_killed_leaves_the_file_as_it_was(killed: Path) -> None
     assert killed.read_bytes() == before
     assert recorder.recover(killed).repaired
     assert not leftover.exists()
+
+
+def test_what_is_reserved_is_kept_from_others_who_look_for_leftovers(tmp_path: Path) -> None:
+    """One that looked in the moment between making and locking it made a repair fail."""
+
+    def make(_: int) -> bool:
+        file, _ = reserve(tmp_path / "a.nwb", "recovering")
+        with file:
+            kept = Path(file.name).exists()
+            Path(file.name).unlink(missing_ok=True)
+        return kept
+
+    with ThreadPoolExecutor(8) as pool:
+        assert all(pool.map(make, range(3000)))
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_two_may_repair_the_same_file_at_once(killed: Path) -> None:
